@@ -1,0 +1,1 @@
+"""What each subsystem is asked, and the samples that its answers make."""

@@ -1,0 +1,1 @@
+"""Translations of a snapshot into the protocols of monitoring systems."""
