@@ -1,0 +1,293 @@
+"""Runs the cluster's own tools and reads the cluster's own files: the only module that starts processes.
+
+Every command has a deadline and a limit on what it may print. It runs in the C locale with an otherwise empty
+environment, with its standard input closed, as the leader of a process group of its own, and the whole group is
+killed when the command has to end. How it ended is a value, not an exception: ``CommandResult``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from gateway.status import Status
+
+STANDARD_DIRECTORIES = ("/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin")
+"""Where a tool without a configured path is looked for, in this order, at each run."""
+
+DEFAULT_TIMEOUT = 5.0
+"""Seconds that a command may take."""
+
+DEFAULT_MAX_OUTPUT = 64 * 1024 * 1024
+"""Bytes that a command may print, standard output and standard error together."""
+
+MAX_FILE_SIZE = 1024 * 1024
+"""Bytes that a configuration file may have."""
+
+MAX_DIRECTORY_ENTRIES = 10_000
+"""Names that are read from one directory."""
+
+_REAP_TIMEOUT = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """How one of the cluster's tools is to be run.
+
+    Attributes:
+        path: an absolute path, or None to search ``STANDARD_DIRECTORIES`` for the tool's name.
+        timeout: seconds until it is killed.
+        prefix: words to put before the command, such as ``("sudo", "-n")``; the first is searched like a tool.
+    """
+
+    path: str | None = None
+    timeout: float = DEFAULT_TIMEOUT
+    prefix: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandResult:
+    """How a command ended, and what it printed.
+
+    Attributes:
+        status: ``OK`` for exit status 0, ``FAILED`` for any other, or why there is no exit status.
+        exit_status: 0 to 255, or None where the command did not start or did not exit by itself.
+        signal: the number of the signal that killed it, or None.
+        stdout: what it printed, complete where ``exit_status`` is set.
+        stderr: likewise.
+        duration: seconds from start to end.
+        detail: what to tell a person about a command that could not be started; else empty.
+    """
+
+    status: Status
+    exit_status: int | None = None
+    signal: int | None = None
+    stdout: bytes = b""
+    stderr: bytes = b""
+    duration: float = 0.0
+    detail: str = ""
+
+
+class Host(Protocol):
+    """What collectors may ask of the machine: commands, small files and directories."""
+
+    async def run(self, tool: str, *arguments: str) -> CommandResult:
+        """Runs a tool and returns how it ended. Raises nothing but CancelledError."""
+        ...
+
+    def find(self, tool: str) -> str | None:
+        """Returns the path of a tool that can be run now, or None."""
+        ...
+
+    def read_file(self, path: str) -> bytes | None:
+        """Returns a file's content, or None if there is no such file.
+
+        Raises:
+            OSError: it exists but cannot be read, is no regular file or is too large.
+        """
+        ...
+
+    def list_directory(self, path: str) -> tuple[str, ...]:
+        """Returns the names in a directory, sorted; empty if there is no such directory.
+
+        Raises:
+            OSError: it exists but cannot be read.
+        """
+        ...
+
+
+class LocalHost:
+    """This machine."""
+
+    def __init__(self, tools: Mapping[str, Tool] | None = None, *, max_output: int = DEFAULT_MAX_OUTPUT) -> None:
+        self._tools = dict(tools or {})
+        self._max_output = max_output
+        self._environment = clean_environment(os.environ)
+
+    def find(self, tool: str) -> str | None:
+        """Returns the path of a tool, or None: a tool installed later is found without a restart."""
+        configured = self._tool(tool).path
+        if configured is not None:
+            return configured if Path(configured).exists() else None
+        return search(tool)
+
+    async def run(self, tool: str, *arguments: str) -> CommandResult:
+        """Runs a tool to its end, its deadline or its output limit, whichever comes first."""
+        settings = self._tool(tool)
+        path = self.find(tool)
+        if path is None:
+            return CommandResult(status=Status.NOT_INSTALLED, detail=f"{settings.path or tool} not found")
+        argv = [path, *arguments]
+        if settings.prefix:
+            argv = [search(settings.prefix[0]) or settings.prefix[0], *settings.prefix[1:], *argv]
+        return await execute(argv, timeout=settings.timeout, max_output=self._max_output, env=self._environment)
+
+    def read_file(self, path: str) -> bytes | None:
+        """Returns a small regular file's content, or None if there is none."""
+        try:
+            # O_NONBLOCK: opening a FIFO must not wait for a writer
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return None
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(f"{path} is not a regular file")
+            content = file.read(MAX_FILE_SIZE + 1)
+        if len(content) > MAX_FILE_SIZE:
+            raise OSError(f"{path} is larger than {MAX_FILE_SIZE} bytes")
+        return content
+
+    def list_directory(self, path: str) -> tuple[str, ...]:
+        """Returns the names in a directory, sorted; empty if there is no such directory."""
+        names = []
+        with contextlib.suppress(FileNotFoundError), os.scandir(path) as entries:
+            for entry in entries:
+                names.append(entry.name)
+                if len(names) > MAX_DIRECTORY_ENTRIES:
+                    raise OSError(f"{path} has more than {MAX_DIRECTORY_ENTRIES} entries")
+        return tuple(sorted(names))
+
+    def _tool(self, name: str) -> Tool:
+        return self._tools.get(name) or Tool()
+
+
+def search(name: str) -> str | None:
+    """Returns the first executable of this name in the standard directories, or None."""
+    candidates = [name] if "/" in name else [f"{directory}/{name}" for directory in STANDARD_DIRECTORIES]
+    return next((path for path in candidates if os.access(path, os.X_OK)), None)
+
+
+def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns the environment for a tool: the C locale, a search path, and the gateway's own time zone.
+
+    The zone is kept because tools print local time without naming it: both sides have to mean the same.
+    """
+    clean = {"LC_ALL": "C", "PATH": ":".join(STANDARD_DIRECTORIES)}
+    if zone := environment.get("TZ"):
+        clean["TZ"] = zone
+    return clean
+
+
+class _Capture(asyncio.SubprocessProtocol):
+    """Gathers what a process prints until it has ended and closed its pipes, or has printed too much."""
+
+    def __init__(self, max_output: int) -> None:
+        self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.exited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.overflow = False
+        self._left = max_output
+        self._chunks: dict[int, list[bytes]] = {1: [], 2: []}
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self._left -= len(data)
+        if self._left >= 0:
+            self._chunks[fd].append(data)
+        else:
+            self.overflow = True
+            self._finish()
+
+    def process_exited(self) -> None:
+        if not self.exited.done():
+            self.exited.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc  # a pipe that breaks is a process that ends: its status says the rest
+        self._finish()
+
+    def output(self, fd: int) -> bytes:
+        return b"".join(self._chunks[fd])
+
+    def _finish(self) -> None:
+        if not self.finished.done():
+            self.finished.set_result(None)
+
+
+async def execute(argv: Sequence[str], *, timeout: float, max_output: int, env: Mapping[str, str]) -> CommandResult:
+    """Runs one command and returns how it ended.
+
+    Args:
+        argv: the program's path and its arguments.
+        timeout: seconds until its process group is killed.
+        max_output: bytes of output after which its process group is killed.
+        env: its whole environment.
+    """
+    started = time.monotonic()
+    try:
+        transport, capture = await asyncio.get_running_loop().subprocess_exec(
+            lambda: _Capture(max_output),
+            *argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=env,
+            cwd="/",
+            start_new_session=True,
+        )
+    except OSError as error:
+        return _not_started(argv, error)
+    timed_out = False
+    try:
+        async with asyncio.timeout(timeout - (time.monotonic() - started)):
+            await capture.finished
+    except TimeoutError:
+        timed_out = True
+    finally:
+        await _end(transport, capture)
+    return _ended(transport, capture, timed_out=timed_out, duration=time.monotonic() - started)
+
+
+def _not_started(argv: Sequence[str], error: OSError) -> CommandResult:
+    detail = f"{argv[0]}: {error.strerror or error}"
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return CommandResult(status=Status.NOT_INSTALLED, detail=detail)
+    if isinstance(error, PermissionError):
+        return CommandResult(status=Status.NOT_PERMITTED, detail=detail)
+    return CommandResult(status=Status.FAILED, detail=detail)
+
+
+async def _end(transport: asyncio.SubprocessTransport, capture: _Capture) -> None:
+    """Leaves neither a process of the group nor a descriptor behind, also when the caller is cancelled."""
+    if not capture.finished.done() or capture.overflow or transport.get_returncode() is None:
+        # A command run through sudo belongs to root and cannot be killed by us: closing its pipes has to do.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(transport.get_pid(), signal.SIGKILL)
+    try:
+        if not capture.exited.done():
+            async with asyncio.timeout(_REAP_TIMEOUT):
+                await asyncio.shield(capture.exited)
+    except TimeoutError:
+        pass  # a process in uninterruptible sleep: the child watcher reaps it whenever it ends
+    finally:
+        transport.close()
+
+
+def _ended(
+    transport: asyncio.SubprocessTransport, capture: _Capture, *, timed_out: bool, duration: float
+) -> CommandResult:
+    code = transport.get_returncode()
+    status, exit_status, killed_by = Status.OK, code, None
+    if capture.overflow:
+        status, exit_status = Status.TOO_MUCH_OUTPUT, None
+    elif timed_out or code is None:
+        status, exit_status = Status.TIMED_OUT, None
+    elif code < 0:
+        status, exit_status, killed_by = Status.KILLED, None, -code
+    elif code > 0:
+        status = Status.FAILED
+    return CommandResult(
+        status=status,
+        exit_status=exit_status,
+        signal=killed_by,
+        stdout=capture.output(1),
+        stderr=capture.output(2),
+        duration=duration,
+    )

@@ -1,0 +1,58 @@
+"""Times as Pacemaker's tools print them.
+
+The summary and the history have local time without a zone in the C locale (``Tue May  5 12:04:36 2020``). Failures and
+fencing have ISO 8601 with or without a zone (``2026-11-23 06:57:20Z``, ``2026-11-23 07:57:20 +01:00``), and some
+versions print the summary so, too.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_CTIME = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d{1,2}) (\d{2}):(\d{2}):(\d{2}) (\d{4})", re.ASCII)
+_ISO = re.compile(
+    r"(\d{4})-(\d{2})-(\d{2})[ T](\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,9}))? ?(?:(Z)|([+-])(\d{2}):?(\d{2}))?", re.ASCII
+)
+
+
+def unix_time(text: str | None) -> float | None:
+    """Returns seconds since the epoch.
+
+    A time without a zone is taken in this host's zone: the tool printed it there a moment ago.
+
+    Args:
+        text: the time as printed.
+
+    Returns:
+        Seconds; None for a time that is absent or empty; NaN for what is no time.
+    """
+    text = (text or "").strip()
+    if not text:
+        return None
+    try:
+        if match := _CTIME.fullmatch(text):
+            month, day, hour, minute, second, year = match.groups()
+            return _local_time(int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second))
+        if match := _ISO.fullmatch(text):
+            return _iso(match)
+    except (ValueError, OverflowError):
+        pass  # the form is right, but there is no such day or hour
+    return math.nan
+
+
+def _local_time(year: int, month: int, day: int, hour: int, minute: int, second: int) -> float:  # noqa: PLR0917
+    return datetime(year, month, day, hour, minute, second).timestamp()  # noqa: DTZ001 - naive is local, on purpose
+
+
+def _iso(match: re.Match[str]) -> float:
+    year, month, day, hour, minute, second = map(int, match.groups()[:6])
+    fraction, utc, sign, hours, minutes = match.groups()[6:]
+    seconds = float(f"0.{fraction}") if fraction else 0.0
+    if not utc and not sign:
+        return _local_time(year, month, day, hour, minute, second) + seconds
+    offset = 0 if utc else int(hours) * 3600 + int(minutes) * 60
+    as_if_utc = datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
+    return as_if_utc + seconds - (-offset if sign == "-" else offset)

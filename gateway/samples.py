@@ -1,0 +1,136 @@
+"""The neutral form of what is known about the cluster: metrics, and samples of them.
+
+A metric is one row of the catalogue. A sample is a metric, the values of its labels, and a number, or, for a metric
+with states, one flag for each state: a node is one sample with nine flags, not nine samples. Frontends expand it as
+their protocol wants: Prometheus into one line a state, SNMP into one column a state.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+Labels = tuple[str, ...]
+"""Label values, in the order of the metric's label names."""
+
+Flags = tuple[bool, ...]
+"""One flag for each state, in the order of the metric's states."""
+
+Value = float | Flags
+"""A number (an int is one too), or the flags of a metric with states."""
+
+
+class Kind(Enum):
+    """The Prometheus type of a metric."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+
+
+class Merge(Enum):
+    """What becomes of two samples with equal labels and different numbers. Flags are always or-ed."""
+
+    FIRST = "first"
+    """The first is kept, the second dropped and counted."""
+    MAX = "max"
+    """The larger is kept: the copies of a clone on one node share their labels, and the worst of them matters."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Metric:
+    """One row of the catalogue.
+
+    Attributes:
+        name: the full name in Prometheus, with its prefix.
+        help: one sentence for people.
+        kind: gauge or counter.
+        labels: label names, in the order in which samples give their values.
+        states: the values of ``state_label``, one flag each; empty for a plain number.
+        state_label: the label that tells the states apart.
+        merge: what becomes of samples whose labels coincide.
+    """
+
+    name: str
+    help: str
+    kind: Kind = Kind.GAUGE
+    labels: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    state_label: str = ""
+    merge: Merge = Merge.FIRST
+
+    def only(self, state: str) -> Flags:
+        """Returns flags with only this state set; none set if the metric does not know it."""
+        return tuple(known == state for known in self.states)
+
+
+class Sample(NamedTuple):
+    """One metric at one combination of label values."""
+
+    metric: Metric
+    labels: Labels
+    value: Value
+
+
+Families = Mapping[Metric, Mapping[Labels, Value]]
+"""Samples grouped by metric: each combination of labels at most once."""
+
+
+class SampleSet:
+    """Samples, gathered so that no combination of labels occurs twice.
+
+    Attributes:
+        families: the samples by metric and labels, in the order of their first arrival.
+        dropped: how many samples were refused: not a number, or a second value for labels that have one.
+    """
+
+    __slots__ = ("dropped", "families")
+
+    def __init__(self) -> None:
+        self.families: dict[Metric, dict[Labels, Value]] = {}
+        self.dropped = 0
+
+    def add(self, metric: Metric, value: Value | None, *labels: str) -> None:
+        """Adds a sample; None stands for what is not known, and adds nothing."""
+        if value is None:
+            return
+        family = self.families.get(metric)
+        if family is None:
+            family = self.families[metric] = {}
+        known = family.setdefault(labels, value)
+        if known is not value or value != value:  # noqa: PLR0124 - NaN is the one value that differs from itself
+            self._settle(metric, family, labels, known, value)
+
+    def update(self, other: SampleSet) -> None:
+        """Adds all samples of another set, and its count of dropped ones."""
+        self.dropped += other.dropped
+        for metric, family in other.families.items():
+            if metric not in self.families:
+                self.families[metric] = dict(family)
+                continue
+            for labels, value in family.items():
+                self.add(metric, value, *labels)
+
+    def _settle(self, metric: Metric, family: dict[Labels, Value], labels: Labels, known: Value, value: Value) -> None:
+        if isinstance(known, tuple) and isinstance(value, tuple):
+            family[labels] = tuple(a or b for a, b in zip(known, value, strict=True))
+        elif isinstance(known, tuple) or isinstance(value, tuple):
+            raise TypeError(f"{metric.name} has both flags and numbers")
+        elif math.isnan(value):
+            self.dropped += 1
+            if math.isnan(known):
+                del family[labels]
+        elif metric.merge is Merge.MAX:
+            family[labels] = max(known, value)
+        elif known != value:
+            self.dropped += 1
+
+    def __iter__(self) -> Iterator[Sample]:
+        for metric, family in self.families.items():
+            for labels, value in family.items():
+                yield Sample(metric, labels, value)
+
+    def __len__(self) -> int:
+        return sum(map(len, self.families.values()))
