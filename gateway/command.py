@@ -88,6 +88,10 @@ class Host(Protocol):
         """Returns the path of a tool that can be run now, or None."""
         ...
 
+    def identity(self, tool: str) -> object:
+        """Returns what changes when the tool is replaced by another version; None if it cannot be run."""
+        ...
+
     def read_file(self, path: str) -> bytes | None:
         """Returns a file's content, or None if there is no such file.
 
@@ -130,6 +134,14 @@ class LocalHost:
         if settings.prefix:
             argv = [search(settings.prefix[0]) or settings.prefix[0], *settings.prefix[1:], *argv]
         return await execute(argv, timeout=settings.timeout, max_output=self._max_output, env=self._environment)
+
+    def identity(self, tool: str) -> object:
+        """Returns the path, size and time of change of a tool's file."""
+        path = self.find(tool)
+        if path is None:
+            return None
+        status = Path(path).stat()
+        return path, status.st_size, status.st_mtime_ns
 
     def read_file(self, path: str) -> bytes | None:
         """Returns a small regular file's content, or None if there is none."""

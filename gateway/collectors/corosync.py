@@ -1,0 +1,174 @@
+"""Corosync: ``corosync-quorumtool`` for votes and members, ``corosync-cfgtool`` for links.
+
+``corosync-cmapctl`` adds statistics.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway import catalog
+from gateway.collectors.probe import Plan, Probe, Reading, output, read_file
+from gateway.command import CommandResult, Host
+from gateway.errors import ParseError
+from gateway.parsers import corosync_cfgtool, corosync_cmapctl, corosync_conf, corosync_quorumtool
+from gateway.samples import SampleSet
+from gateway.status import Status
+
+CONFIGURATION = "/etc/corosync/corosync.conf"
+
+# 2 is CS_ERR_LIBRARY: nobody listens on the IPC socket
+_NOT_RUNNING = re.compile(
+    rb"cannot initialize (?:cmap|quorum|votequorum|cfg) service|could not initialize corosync configuration api error 2"
+    rb"|failed to initialize the cmap api. error cs_err_(?:library|try_again)",
+    re.IGNORECASE,
+)
+_VERSION = re.compile(r"version '([^']+)'")
+
+_QUORATE_OR_NOT = (0, 2)
+"""Exit statuses of corosync-quorumtool that come with an answer: 2 is "not quorate"."""
+
+
+def _read_quorum(result: CommandResult) -> corosync_quorumtool.QuorumStatus:
+    return corosync_quorumtool.parse(output(result, accept=_QUORATE_OR_NOT, not_running=_NOT_RUNNING))
+
+
+def _read_links(result: CommandResult) -> corosync_cfgtool.LinkStatus:
+    return corosync_cfgtool.parse(output(result, not_running=_NOT_RUNNING))
+
+
+def _read_statistics(result: CommandResult) -> corosync_cmapctl.CorosyncStatistics:
+    return corosync_cmapctl.parse(output(result, not_running=_NOT_RUNNING))
+
+
+def _read_version(result: CommandResult) -> str:
+    text = output(result, not_running=_NOT_RUNNING).decode("utf-8", "replace")
+    if match := _VERSION.search(text):
+        return match[1]
+    raise ParseError(f"expected a version, found {text[:60]!r}", line=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorosyncCollector:
+    """Membership, quorum and links as Corosync on this node sees them."""
+
+    name: str = "corosync"
+    tools: tuple[str, ...] = ("corosync-quorumtool", "corosync-cfgtool")
+    configuration: str = CONFIGURATION
+
+    def plan(self, host: Host) -> Plan:
+        """Returns the same probes at each run; statistics and version are welcome but not needed."""
+        probes = (
+            Probe(name="corosync-quorumtool", tool="corosync-quorumtool", variants=(("-p",),), read=_read_quorum),
+            Probe(name="corosync-cfgtool", tool="corosync-cfgtool", variants=(("-s",),), read=_read_links),
+            Probe(
+                name="corosync-cmapctl",
+                tool="corosync-cmapctl",
+                variants=(("-m", "stats"),),
+                read=_read_statistics,
+                required=False,
+            ),
+            Probe(
+                name="corosync", tool="corosync", variants=(("-v",),), read=_read_version, required=False, static=True
+            ),
+        )
+        return Plan(probes=probes, files={"corosync.conf": read_file(host, self.configuration, corosync_conf.parse)})
+
+    def samples(self, readings: Mapping[str, Reading]) -> SampleSet:
+        """Returns everything under ``ha_cluster_corosync_``."""
+        samples = SampleSet()
+        up = _is_up(readings["corosync-quorumtool"], readings["corosync-cfgtool"])
+        samples.add(catalog.COROSYNC_UP, up)
+        quorum = readings["corosync-quorumtool"].answer
+        links = readings["corosync-cfgtool"].answer
+        if quorum is not None:
+            _quorum(samples, quorum)
+        elif up == 0:
+            samples.add(catalog.COROSYNC_QUORATE, 0)
+        if links is not None:
+            _links(samples, links, quorum)
+        if (statistics := readings["corosync-cmapctl"].answer) is not None:
+            _statistics(samples, statistics)
+        if up:
+            configuration = readings["corosync.conf"].answer
+            samples.add(
+                catalog.COROSYNC_INFO,
+                1,
+                (configuration and configuration.cluster_name) or "",
+                (links and links.transport) or (configuration and configuration.transport) or "",
+                readings["corosync"].answer or "",
+            )
+        return samples
+
+
+def _is_up(*readings: Reading) -> int | None:
+    """One tool that was answered proves that Corosync runs; one that found nobody, that it does not."""
+    statuses = {reading.status for reading in readings}
+    if Status.OK in statuses:
+        return 1
+    return 0 if Status.NOT_RUNNING in statuses else None
+
+
+def _quorum(samples: SampleSet, quorum: corosync_quorumtool.QuorumStatus) -> None:
+    samples.add(catalog.COROSYNC_QUORATE, int(quorum.quorate))
+    for kind in ("expected_votes", "highest_expected", "total_votes", "quorum"):
+        samples.add(catalog.COROSYNC_QUORUM_VOTES, getattr(quorum, kind), kind)
+    for flag in quorum.flags:
+        samples.add(catalog.COROSYNC_QUORUM_FLAGS, 1, flag)
+    for member in quorum.members:
+        node_id, local = str(member.node_id), "true" if member.local else "false"
+        samples.add(catalog.COROSYNC_MEMBER_VOTES, member.votes, node_id, member.name, local)
+        if member.device is not None:
+            device = set(member.device)
+            flags = (bool(device), "A" in device, "V" in device, "MW" in device)
+            samples.add(catalog.COROSYNC_MEMBER_QDEVICE, flags, node_id, member.name)
+    if quorum.device is not None:
+        samples.add(catalog.COROSYNC_MEMBER_VOTES, quorum.device.votes, "0", "Qdevice", "false")
+
+
+def _links(
+    samples: SampleSet, status: corosync_cfgtool.LinkStatus, quorum: corosync_quorumtool.QuorumStatus | None
+) -> None:
+    ring_id = quorum.ring_id if quorum else ""
+    names = {member.node_id: member.name for member in quorum.members} if quorum else {}
+    for link in status.links:
+        number = str(link.number)
+        samples.add(catalog.COROSYNC_RINGS, int(not link.faulty), ring_id, str(status.node_id), number, link.address)
+        for peer in link.peers:
+            if not peer.local:
+                name = "" if peer.by_index else names.get(peer.node_id, "")
+                samples.add(
+                    catalog.COROSYNC_LINK_CONNECTED, int(peer.connected), number, link.address, str(peer.node_id), name
+                )
+    samples.add(catalog.COROSYNC_RING_ERRORS, sum(link.faulty for link in status.links))
+
+
+def _statistics(samples: SampleSet, statistics: corosync_cmapctl.CorosyncStatistics) -> None:
+    for link in statistics.links:
+        labels = (str(link.link), str(link.node_id))
+        for statistic, field in _LATENCIES:
+            microseconds = getattr(link, field)
+            seconds = None if microseconds is None else microseconds / 1e6
+            samples.add(catalog.COROSYNC_KNET_LATENCY, seconds, *labels, statistic)
+        for metric, field in _LINK_NUMBERS:
+            samples.add(metric, getattr(link, field), *labels)
+    totem = statistics.srp
+    samples.add(catalog.COROSYNC_TOTEM_RETRANSMITS, totem.mcast_retx)
+    samples.add(catalog.COROSYNC_TOTEM_TOKEN_LOST, totem.operational_token_lost)
+    samples.add(
+        catalog.COROSYNC_TOTEM_TOKEN_INTERVAL, None if totem.mtt_rx_token is None else totem.mtt_rx_token / 1000
+    )
+
+
+_LATENCIES = (("average", "latency_ave"), ("maximum", "latency_max"), ("minimum", "latency_min"))
+
+_LINK_NUMBERS = (
+    (catalog.COROSYNC_KNET_MTU, "mtu"),
+    (catalog.COROSYNC_KNET_DOWN, "down_count"),
+    (catalog.COROSYNC_KNET_UP, "up_count"),
+    (catalog.COROSYNC_KNET_ERRORS, "tx_total_errors"),
+    (catalog.COROSYNC_KNET_RECEIVED_BYTES, "rx_total_bytes"),
+    (catalog.COROSYNC_KNET_SENT_BYTES, "tx_total_bytes"),
+)

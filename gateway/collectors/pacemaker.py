@@ -1,0 +1,223 @@
+"""Pacemaker: ``crm_mon`` for the state, ``cibadmin`` for the location constraints."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway import catalog
+from gateway.collectors.corosync import CONFIGURATION
+from gateway.collectors.probe import NoAnswerError, Plan, Probe, Reading, output, read_file
+from gateway.command import CommandResult, Host
+from gateway.errors import ParseError
+from gateway.parsers import cib, corosync_conf, crm_mon
+from gateway.parsers.xml import INFINITY_SCORE
+from gateway.samples import SampleSet
+from gateway.status import Status
+
+_EXIT_INSUFFICIENT_PRIVILEGES = 4
+_NOT_RUNNING = re.compile(
+    rb"not connected|cluster is not available|connection to cluster failed|could not connect|connection refused"
+    rb"|transport endpoint is not connected|no such device or address",
+    re.IGNORECASE,
+)
+
+# -1 always: without it crm_mon has been seen to wait for ever
+_CRM_MON = (("-1", "--output-as=xml", "--inactive"), ("-1", "-X", "--inactive"))
+# --local: a node without quorum has no other node to ask
+_CIBADMIN = (("--query", "--local", "--scope", "constraints"), ("--query", "--local"))
+
+_BOOLEAN_OPTIONS = ("stonith-enabled", "symmetric-cluster", "maintenance-mode", "stop-all-resources")
+
+
+def _read_crm_mon(result: CommandResult) -> crm_mon.ClusterStatus:
+    """What it prints tells more than its exit status does, so that is read first."""
+    try:
+        status = crm_mon.parse(result.stdout)
+    except ParseError:
+        output(result, not_running=_NOT_RUNNING)  # a bad exit status is the better reason
+        raise
+    if result.exit_status is None:
+        output(result, not_running=_NOT_RUNNING)
+    if status.status is not None and status.status.code == _EXIT_INSUFFICIENT_PRIVILEGES:
+        raise NoAnswerError(Status.NOT_PERMITTED, status.status.message, value=status)
+    if not status.connected and (result.exit_status or status.daemon_state or status.status):
+        said = status.status.message if status.status else "not connected to the cluster"
+        raise NoAnswerError(Status.NOT_RUNNING, said, value=status)
+    output(result, not_running=_NOT_RUNNING)
+    return status
+
+
+def _read_cib(result: CommandResult) -> tuple[cib.LocationConstraint, ...]:
+    return cib.parse(output(result, not_running=_NOT_RUNNING))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacemakerCollector:
+    """The state of the cluster as Pacemaker on this node sees it."""
+
+    name: str = "pacemaker"
+    tools: tuple[str, ...] = ("crm_mon", "cibadmin")
+    configuration: str = CONFIGURATION
+
+    def plan(self, host: Host) -> Plan:
+        """Returns the same two probes at each run; the cluster's name comes from Corosync's configuration."""
+        return Plan(
+            probes=(
+                Probe(name="crm_mon", tool="crm_mon", variants=_CRM_MON, read=_read_crm_mon),
+                Probe(name="cibadmin", tool="cibadmin", variants=_CIBADMIN, read=_read_cib),
+            ),
+            files={"corosync.conf": read_file(host, self.configuration, corosync_conf.parse)},
+        )
+
+    def samples(self, readings: Mapping[str, Reading]) -> SampleSet:
+        """Returns everything under ``ha_cluster_pacemaker_``."""
+        samples = SampleSet()
+        reading = readings["crm_mon"]
+        _daemon(samples, reading)
+        if (status := reading.answer) is not None:
+            configuration = readings["corosync.conf"].answer
+            _summary(samples, status, (configuration and configuration.cluster_name) or "")
+            _nodes(samples, status)
+            _resources(samples, status)
+            _history(samples, status)
+            _events(samples, status)
+            _tickets_and_bans(samples, status)
+        for constraint in readings["cibadmin"].answer or ():
+            samples.add(
+                catalog.PACEMAKER_LOCATION_CONSTRAINTS,
+                constraint.score,
+                constraint.id,
+                constraint.node,
+                constraint.resource,
+                constraint.role.lower(),
+            )
+        return samples
+
+
+def _daemon(samples: SampleSet, reading: Reading) -> None:
+    status: crm_mon.ClusterStatus | None = reading.value
+    if reading.status is Status.OK and status is not None:
+        samples.add(catalog.PACEMAKER_UP, int(status.connected))
+    elif reading.status is Status.NOT_RUNNING:
+        samples.add(catalog.PACEMAKER_UP, 0)
+    state = status.daemon_state if status is not None else ""
+    if not state and reading.status is Status.NOT_RUNNING:
+        state = "not_connected"
+    if state:
+        samples.add(catalog.PACEMAKER_DAEMON_STATE, catalog.PACEMAKER_DAEMON_STATE.only(state))
+
+
+def _summary(samples: SampleSet, status: crm_mon.ClusterStatus, cluster_name: str) -> None:
+    summary, dc = status.summary, status.summary.dc
+    if summary.stack or summary.version:
+        name = dc.name if dc else ""
+        samples.add(catalog.PACEMAKER_INFO, 1, summary.version, name, summary.stack, cluster_name)
+    if dc is not None:
+        samples.add(catalog.PACEMAKER_QUORATE, _flag(dc.with_quorum))
+        samples.add(catalog.PACEMAKER_MIXED_VERSION, _flag(dc.mixed_version))
+    samples.add(catalog.PACEMAKER_CONFIG_LAST_CHANGE, summary.last_change)
+    samples.add(catalog.PACEMAKER_NODES_CONFIGURED, summary.nodes_configured)
+    for state, count in summary.resources.items():
+        samples.add(catalog.PACEMAKER_RESOURCES_CONFIGURED, count, state)
+    if (total := summary.resources.get("total")) is not None:
+        samples.add(catalog.PACEMAKER_RESOURCES_UNLISTED, max(0, total - len(status.resources)))
+    _options(samples, summary.options)
+
+
+def _options(samples: SampleSet, options: Mapping[str, str]) -> None:
+    flags = {name: int(options[name] == "true") for name in _BOOLEAN_OPTIONS if name in options}
+    samples.add(catalog.PACEMAKER_STONITH_ENABLED, flags.get("stonith-enabled"))
+    samples.add(catalog.PACEMAKER_MAINTENANCE_MODE_ENABLED, flags.get("maintenance-mode"))
+    for name, flag in flags.items():
+        samples.add(catalog.PACEMAKER_CLUSTER_OPTION, flag, name)
+    if policy := options.get("no-quorum-policy"):
+        samples.add(catalog.PACEMAKER_NO_QUORUM_POLICY, catalog.PACEMAKER_NO_QUORUM_POLICY.only(policy))
+
+
+def _nodes(samples: SampleSet, status: crm_mon.ClusterStatus) -> None:
+    for node in status.nodes:
+        samples.add(catalog.PACEMAKER_NODES, node.states, node.name, node.type)
+        samples.add(catalog.PACEMAKER_NODE_INFO, 1, node.name, node.id, node.feature_set)
+        samples.add(catalog.PACEMAKER_NODE_RESOURCES_RUNNING, node.resources_running, node.name)
+        if node.health:
+            samples.add(catalog.PACEMAKER_NODE_HEALTH, catalog.PACEMAKER_NODE_HEALTH.only(node.health), node.name)
+    for attribute in status.attributes:
+        samples.add(catalog.PACEMAKER_NODE_ATTRIBUTES, 1, attribute.node, attribute.name, attribute.value)
+
+
+def _resources(samples: SampleSet, status: crm_mon.ClusterStatus) -> None:
+    for resource in status.resources:
+        flags = (resource.active, resource.orphaned, resource.blocked, resource.failed, resource.failure_ignored)
+        role, managed = resource.role.lower(), "true" if resource.managed else "false"
+        maintenance = "true" if resource.maintenance else "false"
+        for node in resource.nodes or ("",):
+            samples.add(
+                catalog.PACEMAKER_RESOURCES,
+                flags,
+                node,
+                resource.id,
+                role,
+                managed,
+                resource.agent,
+                resource.group,
+                resource.clone,
+            )
+            samples.add(
+                catalog.PACEMAKER_RESOURCE_INFO,
+                1,
+                resource.id,
+                node,
+                resource.group,
+                resource.clone,
+                resource.target_role.lower(),
+                resource.pending,
+                resource.locked_to,
+                maintenance,
+            )
+    for bundle in status.bundles:
+        samples.add(catalog.PACEMAKER_BUNDLE_REPLICAS, bundle.replicas, bundle.id, "total")
+        samples.add(catalog.PACEMAKER_BUNDLE_REPLICAS, bundle.running, bundle.id, "running")
+
+
+def _history(samples: SampleSet, status: crm_mon.ClusterStatus) -> None:
+    for history in status.history:
+        node, resource = history.node, history.resource
+        fail_count = float("inf") if history.fail_count >= INFINITY_SCORE else history.fail_count
+        samples.add(catalog.PACEMAKER_FAIL_COUNT, fail_count, node, resource)
+        samples.add(catalog.PACEMAKER_MIGRATION_THRESHOLD, history.migration_threshold, node, resource)
+        # the list is in the order of the calls: the last of a kind is the last run
+        last = {(operation.task, operation.interval): operation.duration for operation in history.operations}
+        for (task, interval), duration in last.items():
+            samples.add(catalog.PACEMAKER_OPERATION_DURATION, duration, node, resource, task, interval)
+
+
+def _events(samples: SampleSet, status: crm_mon.ClusterStatus) -> None:
+    for failure in status.failures:
+        labels = (failure.node, failure.resource, failure.operation, failure.interval, failure.status)
+        samples.add(catalog.PACEMAKER_FAILED_ACTIONS, 1, *labels)
+        samples.add(catalog.PACEMAKER_FAILED_ACTIONS_TIMESTAMP, failure.time, *labels)
+    events = [
+        ((event.target, event.action, event.status, event.delegate, event.origin), event.time)
+        for event in status.fence_events
+    ]
+    for labels, time in events:
+        samples.add(catalog.PACEMAKER_FENCE_EVENTS_TIMESTAMP, time, *labels)
+    for labels, count in Counter(labels for labels, _ in events).items():
+        samples.add(catalog.PACEMAKER_FENCE_EVENTS, count, *labels)
+
+
+def _tickets_and_bans(samples: SampleSet, status: crm_mon.ClusterStatus) -> None:
+    for ticket in status.tickets:
+        flags = (ticket.status == "granted", ticket.status == "revoked", ticket.standby)
+        samples.add(catalog.PACEMAKER_TICKETS, flags, ticket.id)
+        samples.add(catalog.PACEMAKER_TICKETS_LAST_GRANTED, ticket.last_granted, ticket.id)
+    for ban in status.bans:
+        promoted_only = "true" if ban.promoted_only else "false"
+        samples.add(catalog.PACEMAKER_BANS, ban.weight, ban.id, ban.resource, ban.node, promoted_only)
+
+
+def _flag(value: bool | None) -> int | None:  # noqa: FBT001 - it is the value that is turned
+    return None if value is None else int(value)

@@ -1,0 +1,281 @@
+"""Runs the collectors side by side and publishes snapshots. One run serves all who ask while it is under way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import partial
+from typing import TypeVar
+
+import structlog
+
+from gateway import catalog
+from gateway.clock import Clock, SystemClock
+from gateway.collectors.probe import Collector, Plan, Probe, Reading, take
+from gateway.command import Host
+from gateway.samples import SampleSet
+from gateway.snapshot import CollectorReport, CommandReport, Snapshot
+from gateway.status import Status
+
+_T = TypeVar("_T")
+
+LARGE_OUTPUT = 64 * 1024
+"""Bytes of output from which on parsing and translating would hold up the event loop, and go to a thread."""
+
+
+class Mode(StrEnum):
+    """When a collector runs."""
+
+    AUTO = "auto"
+    """Whenever its subsystem exists on this host."""
+    ON = "on"
+    """Always; a missing tool is a failure."""
+    OFF = "off"
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """One run of some collectors, while it is under way."""
+
+    time: float
+    started: float
+    plans: dict[str, Plan | None]
+    readings: dict[tuple[str, str], asyncio.Task[Reading]]
+    ended: dict[str, float] = field(default_factory=dict)
+    result: asyncio.Task[Snapshot] | None = None
+    given_up: set[tuple[str, str]] = field(default_factory=set)
+
+
+class Engine:
+    """Collects on demand.
+
+    Attributes:
+        latest: the last complete snapshot of all collectors, or None before the first.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        collectors: Sequence[Collector],
+        *,
+        modes: Mapping[str, Mode] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.latest: Snapshot | None = None
+        self._host = host
+        self._modes = dict(modes or {})
+        self._collectors = {
+            collector.name: collector for collector in collectors if self._mode(collector.name) is not Mode.OFF
+        }
+        self._clock = clock or SystemClock()
+        self._log = structlog.get_logger("engine")
+        self._workers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="parser")
+        self._runs: list[_Run] = []
+        self._variants: dict[tuple[str, str], int] = {}
+        self._static: dict[tuple[str, str], tuple[object, Reading]] = {}
+        self._statuses: dict[str, tuple[Status, str]] = {}
+        self._totals = _Totals()
+
+    @property
+    def collectors(self) -> tuple[str, ...]:
+        """The names of the collectors that are not off."""
+        return tuple(self._collectors)
+
+    async def collect(self, names: Collection[str] | None = None, *, timeout: float | None = None) -> Snapshot:
+        """Returns a snapshot that is being made now, or a new one.
+
+        Args:
+            names: the collectors that are wanted; None for all.
+            timeout: seconds after which to do without what is not yet known; it counts as timed out.
+        """
+        wanted = self._collectors.keys() if names is None else self._collectors.keys() & set(names)
+        run = next((run for run in self._runs if run.plans.keys() == wanted), None) or self._start(wanted)
+        assert run.result is not None
+        try:
+            async with asyncio.timeout(timeout):
+                return await asyncio.shield(run.result)
+        except TimeoutError:
+            return await self._snapshot(run)
+
+    async def close(self) -> None:
+        """Ends what is under way, with its processes."""
+        tasks = [task for run in self._runs for task in (*run.readings.values(), run.result) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._workers.shutdown(wait=False, cancel_futures=True)
+
+    def _mode(self, name: str) -> Mode:
+        return self._modes.get(name, Mode.AUTO)
+
+    def _start(self, names: Collection[str]) -> _Run:
+        self._totals.runs += 1
+        run = _Run(time=self._clock.time(), started=self._clock.monotonic(), plans={}, readings={})
+        for name, collector in self._collectors.items():
+            if name not in names:
+                continue
+            plan = run.plans[name] = self._plan(collector)
+            for probe in plan.probes if plan else ():
+                run.readings[name, probe.name] = asyncio.create_task(self._probe(run, name, probe))
+        run.result = asyncio.create_task(self._finish(run))
+        self._runs.append(run)
+        return run
+
+    def _plan(self, collector: Collector) -> Plan | None:
+        """Returns a collector's plan, or None where its subsystem is absent and may be."""
+        required = self._mode(collector.name) is Mode.ON
+        if not required and not any(map(self._host.find, collector.tools)):
+            return None
+        plan = collector.plan(self._host)
+        if plan is None and required:
+            missing = Reading(status=Status.NOT_INSTALLED, detail="its configuration was not found")
+            return Plan(files={"configuration": missing}, needed=("configuration",))
+        return plan
+
+    async def _probe(self, run: _Run, collector: str, probe: Probe) -> Reading:
+        key = (collector, probe.name)
+        identity = self._host.identity(probe.tool) if probe.static else None
+        if identity is not None and (known := self._static.get(key)) and known[0] == identity:
+            return known[1]
+        reading = await self._first_good(key, probe)
+        if identity is not None and reading.status is Status.OK:
+            self._static[key] = (identity, reading)
+        run.ended[collector] = self._clock.monotonic()
+        return reading
+
+    async def _first_good(self, key: tuple[str, str], probe: Probe) -> Reading:
+        """Tries the variants of a probe, the one that last worked before the others."""
+        remembered = self._variants.get(key, 0)
+        order = sorted(range(len(probe.variants)), key=lambda index: index != remembered)
+        first: Reading | None = None
+        for index in order:
+            result = await self._host.run(probe.tool, *probe.variants[index])
+            reading = await self._off_loop(len(result.stdout), partial(take, probe, result))
+            if reading.status is Status.OK:
+                self._variants[key] = index
+                return reading
+            first = first or reading
+            if reading.status not in {Status.FAILED, Status.UNPARSABLE}:
+                return reading  # another spelling would not help
+        assert first is not None
+        return first
+
+    async def _off_loop(self, size: int, work: Callable[[], _T]) -> _T:
+        """Does work on that many bytes of output, in a thread where it would hold up the event loop."""
+        if size <= LARGE_OUTPUT:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._workers, work)
+
+    async def _finish(self, run: _Run) -> Snapshot:
+        try:
+            if run.readings:
+                await asyncio.wait(run.readings.values())
+            snapshot = await self._snapshot(run)
+            if run.plans.keys() == self._collectors.keys():
+                self.latest = snapshot
+        finally:
+            self._runs.remove(run)  # from here on whoever asks gets a new run
+        return snapshot
+
+    async def _snapshot(self, run: _Run) -> Snapshot:
+        """Returns what a run has brought until now."""
+        families = SampleSet()
+        reports = {}
+        for name, plan in run.plans.items():
+            readings = self._readings(run, name, plan)
+            report = _report(run, name, plan, readings)
+            if plan is not None:
+                samples = await self._samples(name, readings)
+                self._totals.dropped[name] += samples.dropped
+                families.update(samples)
+            self._note(report)
+            reports[name] = report
+        _add_gateway_samples(families, reports, self._totals)
+        return Snapshot(families=families.families, collectors=reports, time=run.time, started=run.started)
+
+    async def _samples(self, name: str, readings: Mapping[str, Reading]) -> SampleSet:
+        size = sum(reading.size for reading in readings.values())
+        return await self._off_loop(size, partial(self._collectors[name].samples, readings))
+
+    def _readings(self, run: _Run, name: str, plan: Plan | None) -> dict[str, Reading]:
+        if plan is None:
+            return {}
+        readings = dict(plan.files)
+        for probe in plan.probes:
+            key = (name, probe.name)
+            task = run.readings[key]
+            late = Reading(status=Status.TIMED_OUT, detail="not finished when the answer was due")
+            reading = readings[probe.name] = task.result() if task.done() else late
+            if reading.status is not Status.OK and key not in run.given_up:
+                run.given_up.add(key)  # counted once, whether the scrape or the command gives up first
+                self._totals.failures[name, probe.name, reading.status.value] += 1
+        return readings
+
+    def _note(self, report: CollectorReport) -> None:
+        """Logs a change of a collector's state, once."""
+        culprit = report.culprit
+        state = (report.status, culprit.name if culprit else "")
+        known = self._statuses.get(report.name)
+        if state == known:
+            return
+        self._statuses[report.name] = state
+        event = {"collector": report.name, "state": report.status.value}
+        if culprit is not None:
+            line = {} if culprit.line is None else {"line": culprit.line}
+            self._log.warning("collector failing", **event, command=culprit.name, reason=culprit.detail, **line)
+        elif known is None:
+            self._log.info("collector ready" if report.present else "subsystem not on this host", **event)
+        else:
+            self._log.warning("collector state changed", **event)
+
+
+@dataclass(slots=True)
+class _Totals:
+    """What has been counted since the start."""
+
+    runs: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    failures: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+
+
+def _report(run: _Run, name: str, plan: Plan | None, readings: Mapping[str, Reading]) -> CollectorReport:
+    if plan is None:
+        return CollectorReport(name=name, present=False)
+    required = {*plan.needed, *(probe.name for probe in plan.probes if probe.required)}
+    return CollectorReport(
+        name=name,
+        duration=run.ended.get(name, run.started) - run.started,
+        commands=tuple(
+            CommandReport(
+                name=command,
+                status=reading.status,
+                detail=reading.detail,
+                line=reading.line,
+                duration=reading.duration,
+                required=command in required,
+            )
+            for command, reading in readings.items()
+        ),
+    )
+
+
+def _add_gateway_samples(samples: SampleSet, reports: Mapping[str, CollectorReport], totals: _Totals) -> None:
+    for name, report in reports.items():
+        samples.add(catalog.GATEWAY_COLLECTOR_STATE, catalog.GATEWAY_COLLECTOR_STATE.only(report.status), name)
+        samples.add(catalog.GATEWAY_SAMPLES_DROPPED, totals.dropped[name], name)
+        if not report.present:
+            continue
+        samples.add(catalog.SCRAPE_SUCCESS, int(report.status is Status.OK), name)
+        samples.add(catalog.SCRAPE_DURATION, report.duration, name)
+        for command in report.commands:
+            samples.add(catalog.GATEWAY_COMMAND_DURATION, command.duration, name, command.name)
+            timeouts = totals.failures[name, command.name, Status.TIMED_OUT.value]
+            samples.add(catalog.GATEWAY_COMMAND_TIMEOUTS, timeouts, name, command.name)
+    for (name, command_name, reason), count in totals.failures.items():
+        if name in reports:
+            samples.add(catalog.GATEWAY_COMMAND_FAILURES, count, name, command_name, reason)
+    samples.add(catalog.GATEWAY_RUNS, totals.runs)

@@ -1,0 +1,78 @@
+"""The immutable result of one run of the collectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gateway.samples import Families
+from gateway.status import Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandReport:
+    """How one command of a collector fared.
+
+    Attributes:
+        name: the probe's name.
+        status: how it ended.
+        detail: why it is not ``OK``, in one line; else empty.
+        line: the line of its output that could not be read, from 1, or None.
+        duration: seconds.
+        required: whether the collector has failed where this has.
+    """
+
+    name: str
+    status: Status
+    detail: str = ""
+    line: int | None = None
+    duration: float = 0.0
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectorReport:
+    """How one collector fared.
+
+    Attributes:
+        name: the collector.
+        commands: its commands and files, in its own order; empty where the subsystem is absent.
+        duration: seconds from the start of the run to the last of its answers.
+        present: whether the subsystem is set up on this host.
+    """
+
+    name: str
+    commands: tuple[CommandReport, ...] = ()
+    duration: float = 0.0
+    present: bool = True
+
+    @property
+    def culprit(self) -> CommandReport | None:
+        """The first required command that is not ``OK``, or None."""
+        return next(
+            (command for command in self.commands if command.required and command.status is not Status.OK), None
+        )
+
+    @property
+    def status(self) -> Status:
+        """``OK``, or the status of the culprit; ``NOT_INSTALLED`` where the subsystem is absent."""
+        if not self.present:
+            return Status.NOT_INSTALLED
+        return self.culprit.status if self.culprit else Status.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Snapshot:
+    """One moment of the cluster.
+
+    Attributes:
+        families: all samples; treat as read-only.
+        collectors: the reports by collector name.
+        time: when the run began, in Unix seconds.
+        started: the same on the monotonic clock: the age of the oldest thing in it.
+    """
+
+    families: Families
+    collectors: Mapping[str, CollectorReport] = field(default_factory=dict)
+    time: float = 0.0
+    started: float = 0.0
