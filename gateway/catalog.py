@@ -6,6 +6,8 @@ and may not change. What follows it is the gateway's own.
 
 from __future__ import annotations
 
+from functools import cache
+
 from gateway.samples import Kind, Merge, Metric
 from gateway.status import STATUSES
 
@@ -470,6 +472,7 @@ GATEWAY_RUNS = _counter("gateway_runs_total", "Runs of the collectors; scrapes t
 # --- The process, as every Prometheus client shows it ----------------------------------------------------------------
 
 
+@cache
 def process_metric(name: str, text: str, kind: Kind) -> Metric:
     """Returns a ``process_*`` metric, whose names are not the gateway's to choose."""
     return Metric(name=name, help=text, kind=kind)

@@ -131,11 +131,11 @@ def _quorum(samples: SampleSet, quorum: corosync_quorumtool.QuorumStatus) -> Non
 def _links(
     samples: SampleSet, status: corosync_cfgtool.LinkStatus, quorum: corosync_quorumtool.QuorumStatus | None
 ) -> None:
-    ring_id = quorum.ring_id if quorum else ""
+    ring_id, node_id = (quorum.ring_id, quorum.node_id) if quorum else ("", status.node_id)
     names = {member.node_id: member.name for member in quorum.members} if quorum else {}
     for link in status.links:
         number = str(link.number)
-        samples.add(catalog.COROSYNC_RINGS, int(not link.faulty), ring_id, str(status.node_id), number, link.address)
+        samples.add(catalog.COROSYNC_RINGS, int(not link.faulty), ring_id, str(node_id), number, link.address)
         for peer in link.peers:
             if not peer.local:
                 name = "" if peer.by_index else names.get(peer.node_id, "")

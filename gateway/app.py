@@ -1,0 +1,92 @@
+"""Puts the parts together: a host, collectors, the engine, and the frontends that the configuration asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+import gateway
+from gateway.collectors.corosync import CorosyncCollector
+from gateway.collectors.drbd import DrbdCollector
+from gateway.collectors.pacemaker import PacemakerCollector
+from gateway.collectors.probe import Collector
+from gateway.collectors.sbd import SbdCollector
+from gateway.command import Host, LocalHost
+from gateway.config import Config, parse_address
+from gateway.engine import Engine
+from gateway.frontends.prometheus.server import MetricsServer
+
+_SHUTDOWN_TIMEOUT = 4.0
+"""Seconds for requests under way; systemd and people expect an end within five."""
+
+
+def local_host(config: Config) -> LocalHost:
+    """Returns this machine, with the tools as configured."""
+    return LocalHost(config.tools, max_output=config["tools.max_output"])
+
+
+def collectors(config: Config) -> tuple[Collector, ...]:
+    """Returns all collectors; which of them run is the engine's to know."""
+    return (
+        PacemakerCollector(configuration=config["corosync.config"]),
+        CorosyncCollector(configuration=config["corosync.config"]),
+        SbdCollector(configuration=config["sbd.config"] or None),
+        DrbdCollector(split_brain_directory=config["drbd.split_brain_directory"]),
+    )
+
+
+def engine(config: Config, host: Host) -> Engine:
+    """Returns an engine over a host."""
+    return Engine(host, collectors(config), modes=config.modes)
+
+
+async def serve(config: Config, host: Host, *, announce: Callable[[tuple[str, ...]], None] | None = None) -> None:
+    """Serves until SIGTERM or SIGINT.
+
+    Args:
+        config: the configuration.
+        host: the machine, or a recording of one.
+        announce: told the addresses once they are listened on.
+
+    Raises:
+        StartError: an address cannot be listened on.
+    """
+    log = structlog.get_logger("app")
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    source = engine(config, host)
+    server = MetricsServer(
+        source,
+        telemetry_path=config["web.telemetry_path"],
+        max_connections=config["web.max_connections"],
+        client_timeout=config["web.client_timeout"],
+    )
+    try:
+        await server.start([parse_address(address) for address in config["web.listen"]])
+        log.info("started", version=gateway.__version__, listen=server.addresses, config=str(config.source or "none"))
+        if announce is not None:
+            announce(server.addresses)
+        await stop.wait()
+        log.info("stopping")
+    finally:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SHUTDOWN_TIMEOUT):
+                await server.close()
+        await source.close()
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Runs a coroutine to its end on an event loop of its own."""
+    if sys.version_info < (3, 12) and hasattr(os, "pidfd_open"):
+        # without threads, as newer versions do by default
+        asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
+    asyncio.run(main)

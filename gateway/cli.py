@@ -1,0 +1,195 @@
+"""The command line: flags, subcommands, and errors that a person can act on."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gateway
+from gateway import log
+from gateway.config import OPTIONS, Config, load
+from gateway.errors import ConfigError, GatewayError
+
+EXIT_PROBLEM = 1
+EXIT_USAGE = 2
+
+PROGRAM = "ha-cluster-gateway"
+
+_NO_WEB_CONFIG = (
+    "--web.config.file: TLS and authentication are not built in yet; "
+    "leave the flag out, and put a reverse proxy in front if the network is not trusted"
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the program.
+
+    Args:
+        arguments: the command line without the program's name; None for the process's own.
+
+    Returns:
+        The exit status: 0, 1 where ``check`` or ``collect`` found a problem, 2 for a mistake of the user's.
+    """
+    given = vars(_parser().parse_args(arguments))
+    command = _COMMANDS[given.pop("command", None) or "serve"]
+    try:
+        return command.run(given)
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"{PROGRAM}: {problem}", file=sys.stderr)
+        return EXIT_USAGE
+    except GatewayError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read the output has seen enough
+        return EXIT_PROBLEM
+
+
+def _config(given: Mapping[str, Any], **defaults: Any) -> Config:
+    """Returns the configuration of the file and of the flags, and sets up the log.
+
+    Raises:
+        ConfigError: either has mistakes.
+    """
+    flags = {key.removeprefix("option "): value for key, value in given.items() if key.startswith("option ")}
+    _apply_deprecated(given, flags)
+    if given.get("web_config_file"):
+        raise ConfigError([_NO_WEB_CONFIG])
+    config = load(given.get("config"), {**defaults, **flags})
+    log.configure(level=config["log.level"], output=config["log.format"])
+    return config
+
+
+def _apply_deprecated(given: Mapping[str, Any], flags: dict[str, Any]) -> None:
+    """``--address`` and ``--port`` are the old way to say where to listen, and yield to the new one."""
+    address, port = given.get("address"), given.get("port")
+    if (address or port) and "web.listen" not in flags:
+        host = f"[{address}]" if address and ":" in address else address or ""
+        flags["web.listen"] = [f"{host}:{port or 9664}"]
+
+
+def _serve(given: Mapping[str, Any]) -> int:
+    from gateway import app  # noqa: PLC0415 - --help and mistakes need none of the heavy imports
+
+    config = _config(given)
+    app.run(app.serve(config, app.local_host(config)))
+    return 0
+
+
+def _demo(given: Mapping[str, Any]) -> int:
+    from gateway import app, replay  # noqa: PLC0415 - as above
+
+    config = _config(given, **{"web.listen": ["127.0.0.1:9664"], **replay.PATHS})
+    recording = replay.Recording.load(replay.DEMO)
+
+    def announce(addresses: tuple[str, ...]) -> None:
+        path = config["web.telemetry_path"]
+        print(f"The demo cluster's metrics are at http://{addresses[0]}{path}", flush=True)
+        for step in recording.steps:
+            print(f"  {step.seconds * given['speed']:4.0f} s  {step.situation}: {step.description}", flush=True)
+
+    app.run(app.serve(config, replay.ReplayHost(recording, scale=given["speed"]), announce=announce))
+    return 0
+
+
+def _collect(given: Mapping[str, Any]) -> int:
+    from gateway import app, once  # noqa: PLC0415 - as above
+
+    config = _config(given, **{"log.level": "error"})
+    return EXIT_PROBLEM if once.collect(config, app.local_host(config), output=given["format"]) else 0
+
+
+def _check(given: Mapping[str, Any]) -> int:
+    from gateway import app, check  # noqa: PLC0415 - as above
+
+    config = _config(given, **{"log.level": "error"})
+    return EXIT_PROBLEM if check.check(config, app.local_host(config)) else 0
+
+
+def _migrate(given: Mapping[str, Any]) -> int:
+    from gateway import migrate  # noqa: PLC0415 - as above
+
+    text, remarks = migrate.migrate(given["file"])
+    print(text, end="")
+    for remark in remarks:
+        print(f"{PROGRAM}: {remark}", file=sys.stderr)
+    return 0
+
+
+class _Command:
+    """A subcommand: what it is for, what runs it, and the arguments of its own."""
+
+    def __init__(
+        self, run: Callable[[Mapping[str, Any]], int], text: str, *arguments: tuple[str, dict[str, Any]]
+    ) -> None:
+        self.run = run
+        self.text = text
+        self.arguments = arguments
+
+
+_COMMANDS = {
+    "serve": _Command(_serve, "Serve the metrics of this node (what happens without a command)."),
+    "demo": _Command(
+        _demo,
+        "Serve the metrics of a recorded cluster that goes through a failover and back.",
+        ("--speed", {"type": float, "default": 1.0, "metavar": "FACTOR", "help": "Stretch its time line by this."}),
+    ),
+    "collect": _Command(
+        _collect,
+        "Collect once, and print the samples.",
+        ("--format", {"choices": ("prometheus", "json"), "default": "prometheus", "help": "Form of the output."}),
+    ),
+    "check": _Command(_check, "Find out what is missing for this node's metrics, and say what to do."),
+    "migrate": _Command(
+        _migrate,
+        "Turn the configuration of ha_cluster_exporter (YAML, JSON or TOML) into a gateway.conf.",
+        ("file", {"type": Path, "metavar": "FILE", "help": "Configuration of ha_cluster_exporter."}),
+    ),
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
+    common.add_argument("--config", type=Path, metavar="FILE", help="Configuration file.")
+    for option in OPTIONS:
+        if option.flags:
+            common.add_argument(
+                *option.flags,
+                dest=f"option {option.key}",
+                action="append" if isinstance(option.default, tuple) else "store",
+                metavar="VALUE",
+                help=_help(option.help),
+            )
+    common.add_argument("--web.config.file", dest="web_config_file", metavar="FILE", help="Refused until it is built.")
+    common.add_argument("--address", metavar="HOST", help="Deprecated: use --web.listen-address.")
+    common.add_argument("--port", metavar="PORT", help="Deprecated: use --web.listen-address.")
+    common.add_argument(
+        "--enable-timestamps", action="store_true", help="Deprecated and without effect: samples carry no time."
+    )
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM,
+        description="Prometheus gateway for Pacemaker, Corosync, SBD and DRBD clusters.",
+        parents=[common],
+        allow_abbrev=False,
+    )
+    version = f"{PROGRAM} {gateway.__version__} (Python {platform.python_version()})"
+    parser.add_argument("--version", action="version", version=version, help="Print the version.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for name, command in _COMMANDS.items():
+        subparser = commands.add_parser(
+            name, parents=[common], help=command.text, description=command.text, allow_abbrev=False
+        )
+        for argument, settings in command.arguments:
+            subparser.add_argument(argument, **settings)
+    return parser
+
+
+def _help(text: str) -> str:
+    return text.replace("%", "%%")

@@ -1,0 +1,313 @@
+"""The HTTP server: the metrics page, health, and a page that links them."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+import sys
+import weakref
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from aiohttp import hdrs, web
+from prometheus_client import ProcessCollector
+
+import gateway
+from gateway import catalog
+from gateway.engine import Engine
+from gateway.errors import StartError
+from gateway.frontends.prometheus import exposition
+from gateway.samples import Families, Kind, SampleSet
+from gateway.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from aiohttp.web_protocol import RequestHandler
+
+SCRAPE_TIMEOUT = "X-Prometheus-Scrape-Timeout-Seconds"
+_MARGIN = 0.1
+"""Share of the scraper's time-out that is kept for writing and sending the page."""
+_LARGE_PAGE = 2000
+"""Samples from which on a page is written in a thread."""
+_MAX_HEADER = 8190
+_GZIP_LEVEL = 1  # metrics are repetitive: higher levels cost much and save little
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class MetricsServer:
+    """Serves one engine over HTTP.
+
+    Args:
+        engine: whom to ask for snapshots.
+        telemetry_path: the path of the metrics page.
+        max_connections: how many may be open at once.
+        client_timeout: seconds that a client may take for its request, and for taking its answer.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        telemetry_path: str = "/metrics",
+        max_connections: int = 512,
+        client_timeout: float = 15.0,
+    ) -> None:
+        self._engine = engine
+        self._telemetry_path = telemetry_path
+        self._max_connections = max_connections
+        self._client_timeout = client_timeout
+        self._log = structlog.get_logger("http")
+        self._scrapes = 0
+        self._ready = False
+        self._pages = _Pages()
+        self._heard: weakref.WeakSet[RequestHandler] = weakref.WeakSet()
+        self._listeners: list[asyncio.Server] = []
+        application = web.Application(middlewares=[self._bounded])
+        application.router.add_get(telemetry_path, self._metrics)
+        application.router.add_get("/-/healthy", self._healthy)
+        application.router.add_get("/-/ready", self._is_ready)
+        application.router.add_get("/", self._index)
+        self._runner = web.AppRunner(
+            application,
+            access_log=None,
+            max_line_size=_MAX_HEADER,
+            max_field_size=_MAX_HEADER,
+            shutdown_timeout=3.0,
+        )
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses that are listened on, as ``HOST:PORT``."""
+        sockets = [sock for listener in self._listeners for sock in listener.sockets]
+        return tuple(_shown(sock.getsockname()) for sock in sockets)
+
+    async def start(self, addresses: Sequence[tuple[str, int]]) -> None:
+        """Listens.
+
+        Raises:
+            StartError: an address cannot be listened on.
+        """
+        await self._runner.setup()
+        loop = asyncio.get_running_loop()
+        for host, port in addresses:
+            for sock in await _sockets(host, port):
+                self._listeners.append(await loop.create_server(self._connection, sock=sock, backlog=1024))
+        self._ready = True
+
+    async def close(self) -> None:
+        """Stops listening, and gives the requests under way some seconds to end."""
+        self._ready = False
+        for listener in self._listeners:
+            listener.close()
+        await self._runner.cleanup()
+
+    # --- connections -------------------------------------------------------------------------------------------------
+
+    def _connection(self) -> asyncio.Protocol:
+        """Returns the protocol of a new connection; one too many is told so, a silent one is dropped in time."""
+        server = self._runner.server
+        assert server is not None
+        if len(server.connections) >= self._max_connections:
+            return _Busy()
+        protocol = server()
+        asyncio.get_running_loop().call_later(self._client_timeout, self._drop_if_silent, weakref.ref(protocol))
+        return protocol
+
+    def _drop_if_silent(self, reference: weakref.ref[RequestHandler]) -> None:
+        protocol = reference()
+        if protocol is not None and protocol not in self._heard and protocol.transport is not None:
+            protocol.transport.abort()
+
+    @web.middleware
+    async def _bounded(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        """Sends the answer within the client's time: one that does not read must not keep it in memory."""
+        self._heard.add(request.protocol)
+        response = await handler(request)
+        try:
+            async with asyncio.timeout(self._client_timeout):
+                await response.prepare(request)
+                await response.write_eof()
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
+        return response
+
+    # --- pages -------------------------------------------------------------------------------------------------------
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        names = self._selection(request)
+        snapshot = await self._engine.collect(names, timeout=_time_left(request.headers.get(SCRAPE_TIMEOUT)))
+        self._scrapes += 1
+        content_type = negotiate(request.headers.get(hdrs.ACCEPT, ""))
+        zipped = "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower()
+        body = await self._pages.get(snapshot, content_type, self._families, zipped=zipped)
+        self._log.debug(
+            "scrape",
+            seconds=round(loop.time() - started, 4),
+            bytes=len(body),
+            remote=request.remote,
+            collectors={name: report.status.value for name, report in snapshot.collectors.items()},
+        )
+        headers = {hdrs.CONTENT_TYPE: content_type, hdrs.VARY: "Accept, Accept-Encoding"}
+        if zipped:
+            headers[hdrs.CONTENT_ENCODING] = "gzip"
+        return web.Response(body=body, headers=headers)
+
+    def _selection(self, request: web.Request) -> Collection[str] | None:
+        """Returns the collectors that ``collect[]`` and ``exclude[]`` choose, as node_exporter takes them."""
+        collect, exclude = request.query.getall("collect[]", []), request.query.getall("exclude[]", [])
+        known = self._engine.collectors
+        if collect and exclude:
+            raise web.HTTPBadRequest(text="collect[] and exclude[] cannot be used together\n")
+        if unknown := sorted({*collect, *exclude} - {*known}):
+            raise web.HTTPBadRequest(text=f"no such collector: {', '.join(unknown)}; there are: {', '.join(known)}\n")
+        if collect:
+            return set(collect)
+        return {*known} - {*exclude} if exclude else None
+
+    def _families(self, snapshot: Snapshot) -> Families:
+        own = SampleSet()
+        own.add(catalog.GATEWAY_BUILD_INFO, 1, gateway.__version__, sys.version.partition(" ")[0])
+        own.add(catalog.GATEWAY_SCRAPES, self._scrapes)
+        own.add(catalog.GATEWAY_SNAPSHOT_AGE, max(0.0, asyncio.get_running_loop().time() - snapshot.started))
+        for family in ProcessCollector(registry=None).collect():
+            kind = Kind.COUNTER if family.type == "counter" else Kind.GAUGE
+            for sample in family.samples:
+                own.add(catalog.process_metric(sample.name, family.documentation, kind), sample.value)
+        return {**snapshot.families, **own.families}
+
+    async def _healthy(self, request: web.Request) -> web.Response:
+        del request
+        return web.Response(text="healthy\n")
+
+    async def _is_ready(self, request: web.Request) -> web.Response:
+        del request
+        if not self._ready:
+            return web.Response(status=503, text="shutting down\n")
+        return web.Response(text="ready\n")
+
+    async def _index(self, request: web.Request) -> web.Response:
+        del request
+        page = _INDEX.format(version=escape(gateway.__version__), path=escape(self._telemetry_path))
+        return web.Response(text=page, content_type="text/html")
+
+
+class _Pages:
+    """The pages of the snapshot that was written last: scrapes that share a run share its pages."""
+
+    def __init__(self) -> None:
+        self._snapshot: Snapshot | None = None
+        self._pages: dict[tuple[str, bool], asyncio.Task[bytes]] = {}
+
+    async def get(
+        self, snapshot: Snapshot, content_type: str, families: Callable[[Snapshot], Families], *, zipped: bool
+    ) -> bytes:
+        if snapshot is not self._snapshot:
+            self._snapshot, self._pages = snapshot, {}
+        key = (content_type, zipped)
+        task = self._pages.get(key)
+        if task is None:
+            task = self._pages[key] = asyncio.create_task(_write(families(snapshot), content_type, zipped=zipped))
+        return await asyncio.shield(task)
+
+
+async def _write(families: Families, content_type: str, *, zipped: bool) -> bytes:
+    def write() -> bytes:
+        page = exposition.openmetrics(families) if content_type == exposition.OPENMETRICS else exposition.text(families)
+        return gzip.compress(page, _GZIP_LEVEL) if zipped else page
+
+    if sum(map(len, families.values())) < _LARGE_PAGE:
+        return write()
+    return await asyncio.to_thread(write)
+
+
+class _Busy(asyncio.Protocol):
+    """A connection beyond the limit: it is told so at once, whatever it was about to ask."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        transport.close()
+
+
+def negotiate(accept: str) -> str:
+    """Returns the content type to answer with: OpenMetrics where it is accepted and not ranked below plain text."""
+    quality = {"application/openmetrics-text": 0.0, "text/plain": 0.0}
+    for part in accept.split(","):
+        media, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        if media in quality:
+            quality[media] = max(quality[media], _quality(parameters))
+    openmetrics = quality["application/openmetrics-text"]
+    return exposition.OPENMETRICS if 0 < openmetrics >= quality["text/plain"] else exposition.TEXT
+
+
+def _quality(parameters: Sequence[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def _time_left(header: str | None) -> float | None:
+    """Returns the seconds until an answer has to be begun, or None where the scraper does not say."""
+    try:
+        seconds = float(header) if header else 0.0
+    except ValueError:
+        return None
+    return seconds * (1 - _MARGIN) if 0 < seconds < float("inf") else None
+
+
+async def _sockets(host: str, port: int) -> list[socket.socket]:
+    """Returns bound sockets: one for IPv6 and IPv4 together where no host is given, as Go's servers do.
+
+    Raises:
+        StartError: the address is in use, not this host's, or not permitted.
+    """
+    try:
+        if not host:
+            return [_any_interface(port)]
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        return [_bound(family, address) for family, _, _, _, address in dict.fromkeys(found)]
+    except OSError as error:
+        raise StartError(f"cannot listen on {_shown((host, port))}: {error.strerror or error}") from None
+
+
+def _any_interface(port: int) -> socket.socket:
+    if socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server(("", port))
+
+
+def _bound(family: int, address: tuple[Any, ...]) -> socket.socket:
+    return socket.create_server(address, family=family)
+
+
+def _shown(address: Sequence[object]) -> str:
+    host, port = address[0], address[1]
+    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
+
+
+_INDEX = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>HA Cluster Gateway</title></head>
+<body>
+<h1>HA Cluster Gateway</h1>
+<p>Version {version}</p>
+<ul>
+<li><a href="{path}">Metrics</a></li>
+<li><a href="/-/healthy">Healthy</a></li>
+<li><a href="/-/ready">Ready</a></li>
+</ul>
+</body>
+</html>
+"""
