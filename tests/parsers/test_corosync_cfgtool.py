@@ -1,0 +1,294 @@
+"""``corosync-cfgtool -s``."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.errors import ParseError
+from gateway.parsers.corosync_cfgtool import Link, LinkPeer, LinkStatus, parse
+from tests.corpus import names, needs_corpus, read
+
+KNET_3_1 = """\
+Local node ID 21, transport knet
+LINK ID 0 udp
+\taddr\t= 192.0.2.21
+\tstatus:
+\t\tnodeid:         21:\tlocalhost
+\t\tnodeid:         22:\tconnected
+LINK ID 3 sctp
+\taddr\t= fd00:7::21%3
+\tstatus:
+\t\tnodeid:         21:\tlocalhost
+\t\tnodeid:         22:\tdisconnected
+"""
+
+RRP_2 = """\
+Printing ring status.
+Local node ID 167772417
+RING ID 0
+\tid\t= 192.0.2.1
+\tstatus\t= ring 0 active with no faults
+RING ID 1
+\tid\t= 198.51.100.1
+\tstatus\t= Marking ringid 1 interface 198.51.100.1 FAULTY
+"""
+
+KNET_3_0_2 = """\
+Printing link status.
+Local node ID 5
+LINK ID 0
+\taddr\t= 192.0.2.5
+\tstatus:
+\t\tnodeid  5:\tlink enabled:1\tlink connected:1
+\t\tnodeid  9:\tlink enabled:1\tlink connected:1
+LINK ID 1
+\taddr\t= 198.51.100.5
+\tstatus:
+\t\tnodeid  5:\tlink enabled:0\tlink connected:1
+\t\tnodeid  9:\tlink enabled:1\tlink connected:0
+"""
+
+
+def peer(node_id: int, *, local: bool = False, connected: bool = True, by_index: bool = False) -> LinkPeer:
+    return LinkPeer(node_id=node_id, local=local, connected=connected, by_index=by_index)
+
+
+def link(lines: str) -> Link:
+    """Returns the one link that these lines, separated by slashes, describe on node 1."""
+    return parse(("Local node ID 1\n" + lines.replace(" / ", "\n") + "\n").encode()).links[0]
+
+
+def test_knet_of_3_1() -> None:
+    assert parse(KNET_3_1.encode()) == LinkStatus(
+        node_id=21,
+        transport="knet",
+        links=(
+            Link(number=0, address="192.0.2.21", protocol="udp", faulty=False, peers=(peer(21, local=True), peer(22))),
+            Link(
+                number=3,
+                address="fd00:7::21%3",
+                protocol="sctp",
+                faulty=True,
+                peers=(peer(21, local=True), peer(22, connected=False)),
+            ),
+        ),
+    )
+
+
+def test_rings_of_2() -> None:
+    assert parse(RRP_2.encode()) == LinkStatus(
+        node_id=167772417,
+        transport=None,
+        links=(
+            Link(number=0, address="192.0.2.1", protocol=None, faulty=False, peers=()),
+            Link(number=1, address="198.51.100.1", protocol=None, faulty=True, peers=()),
+        ),
+    )
+
+
+def test_knet_of_3_0_2() -> None:
+    first, second = parse(KNET_3_0_2.encode()).links
+    assert (first.faulty, first.peers) == (False, (peer(5, local=True), peer(9)))
+    assert (second.faulty, second.peers) == (True, (peer(5, local=True), peer(9, connected=False)))
+
+
+def test_own_link_that_is_not_enabled_is_no_fault() -> None:
+    output = KNET_3_0_2.replace("connected:0", "connected:1")
+    assert not any(link.faulty for link in parse(output.encode()).links)
+
+
+def test_indexes_of_3_0_0_are_no_ids() -> None:
+    found = link(
+        "LINK ID 0 / addr = 192.0.2.1 / status:"
+        " / node 0: link enabled:1 link connected:1 / node 1: link enabled:0\tlink connected:0"
+    )
+    assert found.peers == (peer(0, by_index=True), peer(1, connected=False, by_index=True))
+    assert found.faulty
+
+
+def test_words_of_3_0_4() -> None:
+    found = link("LINK ID 0 / addr = 192.0.2.1 / status: / nodeid  1:\tlocalhost / nodeid  2:\tconnected")
+    assert (found.faulty, found.peers) == (False, (peer(1, local=True), peer(2)))
+
+
+def test_words_that_are_not_known_are_not_connected() -> None:
+    found = link("LINK ID 0 / addr = 192.0.2.1 / status: / nodeid: 1: localhost / nodeid: 2: unknown")
+    assert (found.faulty, found.peers) == (True, (peer(1, local=True), peer(2, connected=False)))
+
+
+def test_node_0_is_one_whose_status_is_not_known() -> None:
+    found = link("LINK ID 0 / addr = 192.0.2.1 / status: / nodeid: 1: localhost / nodeid: 0: disconnected")
+    assert (found.faulty, found.peers) == (False, (peer(1, local=True),))
+    found = link("LINK ID 0 / addr = 192.0.2.1 / status: / nodeid: 0: localhost / nodeid: 2: connected")
+    assert (found.faulty, found.peers) == (False, (peer(1, local=True), peer(2)))
+
+
+def test_large_ids_printed_as_negative_numbers() -> None:
+    output = KNET_3_0_2.replace("ID 5\n", "ID -1062731775\n").replace("nodeid  5:", "nodeid -1062731775:")
+    status = parse(output.encode())
+    assert status.node_id == 0xC0A80001
+    assert status.links[1].peers[0] == peer(0xC0A80001, local=True)
+
+
+@pytest.mark.parametrize(
+    ("status", "faulty"),
+    [
+        ("OK", False),
+        ("ring 0 active with no faults", False),
+        ("ring 17 active with no faults", False),
+        ("Marking ringid 0 interface 192.0.2.1 FAULTY", True),
+        ("Marking seqid 5 ringid 0 interface 192.0.2.1 FAULTY - administrative intervention required.", True),
+        ("Incrementing problem counter for seqid 1 iface 192.0.2.1 to [1 of 10]", True),
+        ("not OK", True),
+        ("OKAY", True),
+    ],
+)
+@pytest.mark.parametrize(
+    "begin", ["RING ID 0 / id =", "Ring ID 0 / id\t=", "LINK ID 0 / addr =", "Link ID 0 / \taddr="]
+)
+def test_sentences(begin: str, status: str, *, faulty: bool) -> None:
+    found = link(f"{begin} 192.0.2.1 / status = {status}")
+    assert found == Link(number=0, address="192.0.2.1", protocol=None, faulty=faulty, peers=())
+
+
+def test_link_without_protocol_and_with_a_blank() -> None:
+    found = link("LINK ID 2  / addr = 192.0.2.9 / status: / nodeid:          1:\tlocalhost")
+    assert (found.number, found.protocol, found.address) == (2, None, "192.0.2.9")
+
+
+def test_no_links() -> None:
+    assert parse(b"Printing link status.\nLocal node ID 1\n") == LinkStatus(node_id=1, transport=None, links=())
+
+
+def test_other_lines_are_ignored() -> None:
+    notice = "**SCTP is deprecated\n"
+    output = "".join(f"{line}\n{notice}" for line in KNET_3_1.splitlines()).replace("\n", "\r\n")
+    assert parse(output.encode()) == parse(KNET_3_1.encode())
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        (b"", "no 'Local node ID'"),
+        (b"Printing link status.\n", "no 'Local node ID'"),
+        (b"Could not get the local node id, the error is: 6\n", "line 1: the tool says 'Could not get the local"),
+        (b"Local node ID 1\nCould not get the link status, the error is: 6\n", "line 2: the tool says"),
+        (b"Local node ID x\n", "line 1: expected a node id"),
+        (b"Local node ID 4294967296\n", "line 1: expected a node id"),
+        (b"Local node ID\n", "line 1: malformed"),
+        (b"Local node ID 1\nLINK ID \n", "line 2: malformed"),
+        (b"Local node ID 1\nLINK ID x\n", "line 2: expected the number of a link"),
+        (b"Local node ID 1\nid = 192.0.2.1\n", "line 2: expected a link"),
+        (b"Local node ID 1\nstatus:\n", "line 2: expected a link"),
+        (b"Local node ID 1\nLINK ID 0\n", "line 2: cut off: link 0 has no address"),
+        (b"Local node ID 1\nLINK ID 0\naddr = a\n", "line 2: cut off: link 0 has no address or no status"),
+        (b"Local node ID 1\nLINK ID 0\nstatus = OK\n", "line 2: cut off: link 0 has no address"),
+        (b"Local node ID 1\nLINK ID 0\naddr = a\nstatus =\n", "line 4: malformed"),
+        (b"Local node ID 1\nLINK ID 0\naddr = a\nstatus:\n", "line 2: cut off"),
+        (b"Local node ID 1\nLINK ID 0\naddr = a\nstatus:\nnodeid: 2: connected\n", "does not list the local node"),
+        (b"Local node ID 1\nLINK ID 0\naddr = a\nstatus:\nnodeid: x: connected\n", "line 5: expected a node id"),
+        (b"Local node ID 1\nLINK ID 0\naddr = a\nstatus:\nnode 1: link enabled:1\n", "line 5: malformed"),
+        (KNET_3_1.rpartition("\t\tnodeid")[0].encode(), "line 7: cut off: link 3 lists 1 of 2 nodes"),
+        (KNET_3_1.encode()[:-4], "line 11: the last line is cut off"),
+        (KNET_3_1.encode() + b"\x80\n", "line 12: not UTF-8"),
+    ],
+)
+def test_malformed(output: bytes, reason: str) -> None:
+    with pytest.raises(ParseError, match=reason):
+        parse(output)
+
+
+def test_a_beginning_passes_for_the_whole_only_where_a_link_begins_or_its_first_ends() -> None:
+    output = KNET_3_1.encode()
+    passing = {output.index(line) for line in (b"LINK ID 0", b"\t\tnodeid:         22", b"LINK ID 3")}
+    for length in set(range(len(output))) - passing:
+        with pytest.raises(ParseError):
+            parse(output[:length])
+
+
+def summary(status: LinkStatus) -> str:
+    """Returns the gist of a status; each peer with + or -, * for the local one, # where its number is an index."""
+    parts = [f"{status.node_id} {status.transport or '?'}"]
+    for item in status.links:
+        peers = [
+            f" {peer.node_id}{'#' if peer.by_index else ''}{'*' if peer.local else '+' if peer.connected else '-'}"
+            for peer in item.peers
+        ]
+        state = "FAULTY" if item.faulty else "ok"
+        parts.append(f"{item.number} {item.protocol or '?'} {item.address} {state}{''.join(peers)}")
+    return " | ".join(parts)
+
+
+ABSENT = "live317.daemon-absent.cfgtool-s.txt"
+"""Nothing on stdout; the text is on stderr."""
+
+FOUND = {
+    "cfgtool-s.hce-TestParse-0.txt": "1084780051 ? | 0 ? 10.0.0.1 ok | 1 ? 172.16.0.1 ok",
+    "cfgtool-s.hce-TestParseFaultyRings-0.txt": "16777226 ? | 0 ? 10.0.0.1 FAULTY | 1 ? 172.16.0.1 ok",
+    "cfgtool-s.hce-TestParseFaultyRingsInCorosyncV2-0.txt": "16777226 ? | 0 ? 10.0.0.1 FAULTY | 1 ? 172.16.0.1 ok",
+    "cfgtool-s.hce-fake.txt": "16777226 ? | 0 ? 10.0.0.1 FAULTY | 1 ? 172.16.0.1 ok",
+    "cfgtool-s.hotsos-3.0-udpu.txt": "1000 ? | 0 ? 10.0.0.121 ok",
+    "cfgtool-s.pcp-001.txt": "1 ? | 0 ? 192.168.122.101 FAULTY",
+    "cfgtool-s.pcp-002.txt": "1 knet | 0 udp 192.168.122.148 ok 1* 2+",
+    "cfgtool-s.pcp-003.txt": "1 knet | 0 udp 192.168.122.148 ok 1* 2+",
+    "cfgtool-s.pcp-004.txt": "1 knet | 0 udp 192.168.122.148 ok 1* 2+",
+    "cfgtool-s.q-1-rrp-admin-intervention.txt": "1 ? | 0 ? 10.10.0.1 ok | 1 ? 10.10.1.1 FAULTY",
+    "cfgtool-s.q-2-loopback.txt": "2130706433 ? | 0 ? 192.168.0.3 ok",
+    "cfgtool-s.q-2-rrp-faulty-tabs.txt": "16777226 ? | 0 ? 10.0.0.1 FAULTY | 1 ? 172.16.0.1 ok",
+    "cfgtool-s.q-2-rrp-healthy-tabs.txt": "739312183 ? | 0 ? 172.17.2.55 ok | 1 ? 10.0.2.55 ok",
+    "cfgtool-s.q-3.0-loopback.txt": "1 ? | 0 ? 127.0.0.1 ok 0#+",
+    "cfgtool-s.q-3.0-nolinks.txt": "1 ?",
+    "cfgtool-s.q-3.0-udpu-ok.txt": "1 ? | 0 ? 128.1.0.86 ok",
+    "cfgtool-s.q-3.1-knet-live-pve.txt": "1 knet | 0 udp 10.255.0.10 FAULTY 1* 2-",
+    "cfgtool-s.q-3.1-knet-pacemaker-doc.txt": "1 ? | 0 ? 192.168.122.101 ok 1* 2+",
+    "cfgtool-s.q-3.1-knet-two-links-cut.txt": (
+        "1 knet | 0 udp 10.10.32.51 FAULTY 1* 2- 3- | 1 udp 10.10.10.51 FAULTY 1* 2- 3-"
+    ),
+    "cfgtool-s.q-3.1.3-singlenode.txt": "1 knet | 0 ? 10.10.10.26 ok 1*",
+    "cfgtool-s.q-knet-3.0.0-nodeindex.txt": "1 ? | 0 ? 192.168.106.185 ok 0#+ 1#+ | 1 ? 192.168.107.185 ok 0#+ 1#+",
+    "cfgtool-s.q-knet-3.0.1-debian10-hce279.txt": "2 ? | 0 ? 10.10.11.2 ok 0#+ 1#+ | 1 ? 10.10.10.2 ok 0#+ 1#+",
+    "cfgtool-s.q-knet-3.0.2-down.txt": "1 ? | 0 ? 192.168.106.155 FAULTY 1* 2- | 1 ? 192.168.107.155 FAULTY 1* 2-",
+    "cfgtool-s.q-knet-3.0.2-nodeid.txt": "4 ? | 0 ? 192.168.106.186 ok 4* 7+ | 1 ? 192.168.107.186 ok 4* 7+",
+    "cfgtool-s.q-knet-3.1.7-debian12-hce279.txt": "2 knet | 0 udp 10.10.11.2 ok 1+ 2* | 1 udp 10.10.10.2 ok 1+ 2*",
+    "live317.knet1-noquorum-provider.cfgtool-s.txt": "1 knet | 0 udp 10.77.0.1 ok 1*",
+    "live317.knet1.cfgtool-s.txt": "1 knet | 0 udp 10.77.0.1 ok 1*",
+    "live317.knet2-ipv6-noname.cfgtool-s.txt": "1 knet | 0 udp fd77::1%2 ok 1* 2+",
+    "live317.knet2-qdevice-daemon-killed.cfgtool-s.txt": "1 knet | 0 udp 10.77.0.1 ok 1* 2+",
+    "live317.knet2-qdevice-lost-quorum.cfgtool-s.txt": "1 knet | 0 udp 10.77.0.1 FAULTY 1* 2-",
+    "live317.knet2-qdevice-not-registered.cfgtool-s.txt": "1 knet | 0 udp 10.77.0.1 ok 1* 2+",
+    "live317.knet2-qdevice-voting.cfgtool-s.txt": "1 knet | 0 udp 10.77.0.1 ok 1* 2+",
+    "live317.knet2-qnetd-dead.cfgtool-s.txt": "1 knet | 0 udp 10.77.0.1 ok 1* 2+",
+    "live317.knet3-2links-wfa-lms.cfgtool-s.txt": "1 knet | 0 udp 10.77.0.1 ok 1* 2+ 3+ | 1 udp 10.77.1.1 ok 1* 2+ 3+",
+    "live317.knet3-allow-downscale.cfgtool-s.txt": "2 knet | 0 udp 10.77.0.2 ok 1+ 2* 3+",
+    "live317.knet3-alone-not-quorate.cfgtool-s.txt": "1 knet | 0 udp 10.77.0.1 FAULTY 1* 2- 3-",
+    "live317.knet3-link1-down.cfgtool-s.txt": "1 knet | 0 udp 10.77.0.1 ok 1* 2+ 3+ | 1 udp 10.77.1.1 FAULTY 1* 2- 3-",
+    "live317.knet3-lms-recalculated.cfgtool-s.txt": (
+        "1 knet | 0 udp 10.77.0.1 FAULTY 1* 2+ 3- | 1 udp 10.77.1.1 FAULTY 1* 2+ 3-"
+    ),
+    "live317.knet3-node3-dead.cfgtool-s.txt": (
+        "1 knet | 0 udp 10.77.0.1 FAULTY 1* 2+ 3- | 1 udp 10.77.1.1 FAULTY 1* 2+ 3-"
+    ),
+    "live317.knet3-peer3-link0-down.cfgtool-s.txt": (
+        "1 knet | 0 udp 10.77.0.1 FAULTY 1* 2+ 3- | 1 udp 10.77.1.1 ok 1* 2+ 3+"
+    ),
+    "live317.udp2-atb-noname.cfgtool-s.txt": "1 udp | 0 ? 10.77.0.2 ok 1* 2+",
+    "live317.udpu2-node2-dead.cfgtool-s.txt": "1 udpu | 0 ? 10.77.0.2 FAULTY 1* 2-",
+    "live317.udpu2-twonode.cfgtool-s.txt": "1 udpu | 0 ? 10.77.0.2 ok 1* 2+",
+}
+
+
+@needs_corpus
+def test_corpus_is_complete() -> None:
+    assert names("corosync", "*cfgtool-s.*txt") == FOUND.keys() | {ABSENT}
+
+
+@needs_corpus
+@pytest.mark.parametrize("name", FOUND)
+def test_corpus(name: str) -> None:
+    assert summary(parse(read(f"corosync/{name}"))) == FOUND[name]
+
+
+@needs_corpus
+def test_nothing_is_no_answer() -> None:
+    with pytest.raises(ParseError, match="no 'Local node ID'"):
+        parse(read(f"corosync/{ABSENT}"))

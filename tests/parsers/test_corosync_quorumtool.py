@@ -1,0 +1,381 @@
+"""``corosync-quorumtool``."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.errors import ParseError
+from gateway.parsers.corosync_quorumtool import Member, QuorumDevice, QuorumStatus, parse
+from tests.corpus import names, needs_corpus, read
+
+TWO_NODES = """\
+Quorum information
+------------------
+Date:             Tue Mar  3 10:11:12 2026
+Quorum provider:  corosync_votequorum
+Nodes:            2
+Node ID:          11
+Ring ID:          b.1f4
+Quorate:          Yes
+
+Votequorum information
+----------------------
+Expected votes:   3
+Highest expected: 4
+Total votes:      5
+Quorum:           2 \x20
+Flags:            Quorate Qdevice\x20
+
+Membership information
+----------------------
+    Nodeid      Votes    Qdevice Name
+        11          1    A,V,NMW alpha.example.org (local)
+        12          2         NR beta
+         0          1            Qdevice
+"""
+
+WITHOUT_DEVICE = TWO_NODES.replace("Quorate Qdevice", "Quorate").partition("    Nodeid")[0]
+
+
+def with_table(*rows: str) -> bytes:
+    """Returns an output of two nodes with these lines as its table."""
+    return (WITHOUT_DEVICE + "\n".join(rows) + "\n").encode()
+
+
+def with_value(name: str, value: str) -> bytes:
+    """Returns an output of two nodes in which the line of this name has another value."""
+    lines = [f"{name}: {value}" if line.startswith(f"{name}:") else line for line in TWO_NODES.splitlines()]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def test_everything() -> None:
+    assert parse(TWO_NODES.encode()) == QuorumStatus(
+        provider="corosync_votequorum",
+        node_id=11,
+        ring_id="b.1f4",
+        quorate=True,
+        expected_votes=3,
+        highest_expected=4,
+        total_votes=5,
+        quorum=2,
+        flags=("Quorate", "Qdevice"),
+        members=(
+            Member(node_id=11, votes=1, name="alpha.example.org", local=True, device=("A", "V", "NMW")),
+            Member(node_id=12, votes=2, name="beta", local=False, device=()),
+        ),
+        device=QuorumDevice(votes=1),
+    )
+
+
+def test_activity_blocked_is_no_part_of_the_number() -> None:
+    status = parse(with_value("Quorum", "3 Activity blocked").replace(b"Yes", b"No"))
+    assert (status.quorate, status.quorum) == (False, 3)
+
+
+@pytest.mark.parametrize("ring_id", ["1.16d", "1084780051/44", "100", "3e8.2b", "-1062731775/8"])
+def test_ring_ids_are_text(ring_id: str) -> None:
+    assert parse(with_value("Ring ID", ring_id)).ring_id == ring_id
+
+
+def test_no_flags() -> None:
+    assert parse(with_value("Flags", "")).flags == ()
+    assert parse(TWO_NODES.replace("Flags: ", "Banners: ").encode()).flags == ()
+
+
+def test_provider_may_be_absent() -> None:
+    assert parse(TWO_NODES.replace("Quorum provider", "Something else").encode()).provider == ""
+
+
+def test_no_device_column() -> None:
+    status = parse(with_table("  Nodeid  Votes Name", " 11 1 alpha (local)", " 12 1 NR"))
+    assert [(member.name, member.local, member.device) for member in status.members] == [
+        ("alpha", True, None),
+        ("NR", False, None),
+    ]
+    assert status.device is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "name", "local"),
+    [
+        ("alpha", "alpha", False),
+        ("alpha (local)", "alpha", True),
+        ("alpha\t(local) ", "alpha", True),
+        (" (local)", "", True),
+        ("", "", False),
+        (" NR", "NR", False),
+        ("  192.0.2.7", "192.0.2.7", False),
+        ("fd00::AB:1 (local)", "fd00::AB:1", True),
+        ("fe80:00:000::1%eth0", "fe80:00:000::1%eth0", False),
+        ("node-3.a.example.org", "node-3.a.example.org", False),
+        ("Qdevice", "Qdevice", False),
+        ("A,V,NMW", "A,V,NMW", False),
+        ("12 1 NR", "12 1 NR", False),
+        ("my(local)", "my(local)", False),
+        ("(local) (local)", "(local)", True),
+        ("knoten-ä", "knoten-ä", False),
+    ],
+)
+@pytest.mark.parametrize(
+    ("header", "before", "device"),
+    [("Nodeid Votes Qdevice Name", "12 1 NR", ()), ("\tNodeid\tVotes\tName", "\t12\t1", None)],
+)
+def test_names(header: str, before: str, device: tuple[str, ...] | None, cell: str, name: str, *, local: bool) -> None:
+    member = parse(with_table(header, "11 1 NR x", f"{before} {cell}")).members[1]
+    assert member == Member(node_id=12, votes=1, name=name, local=local, device=device)
+
+
+@pytest.mark.parametrize(
+    ("cell", "device"),
+    [
+        ("NR", ()),
+        ("A,V,MW", ("A", "V", "MW")),
+        ("NA,NV,NMW", ("NA", "NV", "NMW")),
+        ("NA,NV,NM", ("NA", "NV", "NM")),  # Corosync 2 has no room for the ninth character
+    ],
+)
+def test_device_flags(cell: str, device: tuple[str, ...]) -> None:
+    status = parse(with_table("Nodeid Votes Qdevice Name", f"11 1 {cell} a", "12 1 NR b"))
+    assert status.members[0].device == device
+
+
+@pytest.mark.parametrize(
+    ("row", "votes"),
+    [
+        ("         0          1            Qdevice", 1),
+        ("         0          0            Qdevice (votes 1)", 0),
+        ("0x00000000 7 Qdevice", 7),
+        ("0 2 anything", 2),
+        ("0 2", 2),
+    ],
+)
+def test_device_row(row: str, votes: int) -> None:
+    status = parse(with_table("Nodeid Votes Qdevice Name", "11 1 NR a", "12 1 NR b", row))
+    assert status.device == QuorumDevice(votes=votes)
+    assert [member.node_id for member in status.members] == [11, 12]
+
+
+def test_hexadecimal_ids() -> None:
+    status = parse(with_value("Node ID", "0x0000000b").replace(b"        12 ", b"0xffffffff "))
+    assert (status.node_id, status.members[1].node_id) == (11, 2**32 - 1)
+
+
+def test_votes_that_the_tool_could_not_get_are_not_known() -> None:
+    output = TWO_NODES.replace("\nMembership", "Unable to get node 12 info\n\nMembership")
+    known, unknown = parse(output.replace("   2         NR", "32566    A,V,MW").encode()).members
+    assert (known.votes, known.device) == (1, ("A", "V", "NMW"))
+    assert (unknown.votes, unknown.device, unknown.name) == (None, None, "beta")
+
+
+def test_other_lines_are_ignored() -> None:
+    output = TWO_NODES.replace("\n\nVote", "\nWeather: fine\nNode votes: x\nnothing\n\nVote", 1).replace("\n", "\r\n")
+    assert parse(output.encode()) == parse(TWO_NODES.encode())
+
+
+@pytest.mark.parametrize("name", ["Node ID", "Ring ID", "Quorate", "Expected votes", "Highest expected", "Total votes"])
+def test_required(name: str) -> None:
+    with pytest.raises(ParseError, match=f"found no '{name}'"):
+        parse(TWO_NODES.replace(f"{name}:", "Other:").encode())
+    with pytest.raises(ParseError, match=f"line .*'{name}' is empty"):
+        parse(with_value(name, ""))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Quorate", "yes"),
+        ("Quorate", "Yesterday"),
+        ("Quorum", "three"),
+        ("Quorum", ""),
+        ("Total votes", "4294967296"),
+        ("Expected votes", "-1"),
+        ("Highest expected", "1" * 5000),
+        ("Nodes", "many"),
+        ("Node ID", "٣"),
+    ],
+)
+def test_malformed_value(name: str, value: str) -> None:
+    with pytest.raises(ParseError) as caught:
+        parse(with_value(name, value))
+    assert caught.value.line is not None
+    assert with_value(name, value).decode().splitlines()[caught.value.line - 1].startswith(name)
+
+
+@pytest.mark.parametrize("row", ["12", "12 x NR b", "x 1 NR b", "12 4294967296 NR b", "12 1 beta", "12 1", "12 1 A b"])
+def test_malformed_row(row: str) -> None:
+    with pytest.raises(ParseError) as caught:
+        parse(with_table("Nodeid Votes Qdevice Name", "11 1 NR a (local)", row))
+    assert caught.value.line == 22
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        (b"", "no membership table"),
+        (b"\n\n", "no membership table"),
+        (b"Quorate: No\n", "no membership table"),
+        (with_table("Nodeid Name", "11 alpha", "12 beta"), "no membership table"),
+        (with_table("Nodeid Votes Name", "11 1 alpha"), "2 nodes, but 1 rows"),
+        (with_table("Nodeid Votes Name"), "2 nodes, but 0 rows"),
+        (TWO_NODES.partition("         0")[0].encode(), "no row for it"),
+        (TWO_NODES.encode()[:-1], "line 23: the last line is cut off"),
+        (TWO_NODES.encode().replace(b"beta", b"\xff"), "line 22: not UTF-8"),
+    ],
+)
+def test_incomplete(output: bytes, reason: str) -> None:
+    with pytest.raises(ParseError, match=reason):
+        parse(output)
+
+
+def test_no_beginning_passes_for_the_whole() -> None:
+    output = TWO_NODES.encode()
+    for length in range(len(output)):
+        with pytest.raises(ParseError):
+            parse(output[:length])
+
+
+def summary(status: QuorumStatus) -> str:
+    """Returns the gist of a status in one line; members as id:votes:name, a star for the local one, device flags."""
+    votes = f"{status.expected_votes}/{status.highest_expected}/{status.total_votes}/{status.quorum}"
+    members = [
+        f"{member.node_id}:{member.votes}:{member.name}{'*' if member.local else ''}"
+        + ("" if member.device is None else f"[{','.join(member.device)}]")
+        for member in status.members
+    ]
+    device = "" if status.device is None else f" device:{status.device.votes}"
+    state = "quorate" if status.quorate else "blocked"
+    return f"{status.node_id} {status.ring_id} {state} {votes} {' '.join(members)}{device}"
+
+
+LIVE = {
+    "knet1": "1 1.5 quorate 1/1/1/1 1:1:cxnode-1*[]",
+    "knet2-ipv6-noname": "1 1.9 quorate 2/2/2/1 1:1:*[] 2:1:[]",
+    "knet2-qdevice-daemon-killed": "1 1.9 quorate 3/3/2/2 1:1:cxnode-1*[NA,NV,NMW] 2:1:cxnode-2[A,NV,NMW] device:0",
+    "knet2-qdevice-lost-quorum": "1 1.d blocked 3/3/1/2 1:1:cxnode-1*[NA,NV,NMW] device:0",
+    "knet2-qdevice-not-registered": "1 1.9 quorate 3/3/2/2 1:1:cxnode-1*[] 2:1:cxnode-2[]",
+    "knet2-qdevice-voting": "1 1.9 quorate 3/3/3/2 1:1:cxnode-1*[A,V,NMW] 2:1:cxnode-2[A,V,NMW] device:1",
+    "knet2-qnetd-dead": "1 1.9 quorate 3/3/2/2 1:1:cxnode-1*[A,NV,NMW] 2:1:cxnode-2[A,NV,NMW] device:0",
+    "knet3-2links-wfa-lms": "1 1.9 quorate 3/3/3/2 1:1:cxnode-1*[] 2:1:cxnode-2[] 3:1:cxnode-3[]",
+    "knet3-allow-downscale": "2 1.9 quorate 3/3/3/2 1:1:cxnode-1[] 2:1:cxnode-2*[] 3:1:cxnode-3[]",
+    "knet3-alone-not-quorate": "1 1.5 blocked 3/3/1/2 1:1:cxnode-1*[]",
+    "knet3-link1-down": "1 1.9 quorate 3/3/3/2 1:1:cxnode-1*[] 2:1:cxnode-2[] 3:1:cxnode-3[]",
+    "knet3-lms-recalculated": "1 1.d quorate 2/2/2/2 1:1:cxnode-1*[] 2:1:cxnode-2[]",
+    "knet3-node3-dead": "1 1.d quorate 3/3/2/2 1:1:cxnode-1*[] 2:1:cxnode-2[]",
+    "knet3-peer3-link0-down": "1 1.9 quorate 3/3/3/2 1:1:cxnode-1*[] 2:1:cxnode-2[] 3:1:cxnode-3[]",
+    "udp2-atb-noname": "1 1.9 quorate 2/2/2/2 1:1:*[] 2:1:[]",
+    "udpu2-node2-dead": "1 1.d quorate 2/2/1/1 1:1:cxnode-1*[]",
+    "udpu2-twonode": "1 1.9 quorate 2/2/2/1 1:1:cxnode-1*[] 2:1:cxnode-2[]",
+}
+"""States of a live cluster: what ``-p`` shows. ``-s`` shows the same, without the column if no device is registered."""
+
+LIVE_NOTHING = (
+    "daemon-absent.quorumtool-p",
+    "knet1-noquorum-provider.quorumtool-p",
+    "knet1-noquorum-provider.quorumtool-s",
+)
+
+ELSEWHERE = {
+    "quorumtool-i.hotsos-3.0.txt": "1000 3e8.2b quorate 3/3/3/2 1000:1:10.0.0.121* 1001:1:10.0.0.137 1002:1:10.0.0.112",
+    "quorumtool-p.q-notquorate-tnf.txt": "1 1.e blocked 2/2/1/1 1:1:master-0*[]",
+    "quorumtool-p.q-qdevice-2.4-hce170.txt": "1 1/139 quorate 3/3/3/2 1:1:nfs01*[A,V,NMW] 2:1:nfs02[A,V,NMW] device:1",
+    "quorumtool-s.hotsos-3.0.txt": (
+        "1000 3e8.2b quorate 3/3/3/2 1000:1:juju-04f1e3-0-lxd-5* 1001:1:juju-04f1e3-2-lxd-6 1002:1:juju-04f1e3-1-lxd-6"
+    ),
+    "quorumtool-s.q-1.2.3-nodeid32.txt": "739312183 3316 quorate 2/2/2/1 739312183:1:c1* 739312184:1:c2",
+    "quorumtool-s.q-lms-hce188.txt": "2 2.4a46b quorate 2/2/2/1 2:1:lb-int01.xxx.yyy.zzz* 3:1:lb-int02.xxx.yyy.zzz",
+    "quorumtool.hce-TestParse-1.txt": (
+        "1084780051 1084780051.44 quorate 232/22/21/421 1084780051:1:dma-dog-hana01*[] "
+        "1084780052:1:dma-dog-hana02[A,V,NMW]"
+    ),
+    "quorumtool.hce-TestParseMembersWithAnotherExample-0.txt": (
+        "2 1/8 quorate 2/2/2/1 1:1:192.168.127.20[] 2:1:192.168.127.21*[]"
+    ),
+    "quorumtool.hce-TestParseRingIdInCorosyncV2_3-0.txt": "1 100 quorate 2/2/2/1 1:1:10.1.2.4* 2:1:10.1.2.5",
+    "quorumtool.hce-TestParseRingIdInCorosyncV2_4-0.txt": (
+        "1084780051 1084780051/44 quorate 232/22/21/421 1084780051:1:dma-dog-hana01* 1084780052:1:dma-dog-hana02"
+    ),
+    "quorumtool.hce-fake.txt": (
+        "1084783375 1084783375/40 quorate 2/2/2/1 1084783375:1:stefanotorresi-hana01*[] "
+        "1084783376:1:stefanotorresi-hana02[A,V,NMW] device:1"
+    ),
+    "quorumtool.insights-PCS_QUORUM_STATUS.txt": (
+        "1 1/8272 quorate 3/3/3/2 1:1:node1*[A,V,NMW] 2:1:node2[A,V,NMW] device:1"
+    ),
+    "quorumtool.insights-PCS_QUORUM_STATUS_INVALID.txt": (
+        "1 1/8272 quorate 3/3/3/2 1:1:node1*[A,V,NMW] 2:1:node2[A,V,NMW] device:1"
+    ),
+    "quorumtool.pcp-001.txt": "1 1.1f quorate 2/2/2/1 1:1:node-1*[] 2:1:node-2[]",
+    "quorumtool.pcp-002.txt": "1 1.9 quorate 2/2/2/1 1:1:rhel9-node1*[] 2:1:rhel9-node2[]",
+    "quorumtool.pcp-003.txt": "1 1.9 quorate 2/2/2/1 1:1:rhel9-node1*[] 2:1:rhel9-node2[]",
+    "quorumtool.pcp-004.txt": "1 1.9 quorate 2/2/2/1 1:1:rhel9-node1*[] 2:1:rhel9-node2[]",
+    "quorumtool.pcs-test_no_quorate_no_qdevice.txt": "1 19868 blocked 3/3/1/2 1:1:rh70-node1*[]",
+    "quorumtool.pcs-test_no_quorate_with_qdevice.txt": "1 19868 blocked 3/3/1/2 1:1:rh70-node1*[] device:0",
+    "quorumtool.pcs-test_quorate_no_qdevice.txt": (
+        "1 19860 quorate 3/3/3/2 1:3:rh70-node1[] 2:2:rh70-node2*[] 3:1:rh70-node3[]"
+    ),
+    "quorumtool.pcs-test_quorate_with_qdevice.txt": (
+        "1 19860 quorate 10/10/10/6 1:3:rh70-node1[A,V,MNW] 2:2:rh70-node2*[A,V,MNW] 3:1:rh70-node3[A,V,MNW] device:4"
+    ),
+    "quorumtool.pcs-test_quorate_with_qdevice_lost.txt": (
+        "1 19860 quorate 10/10/6/6 1:3:rh70-node1[NA,V,MNW] 2:2:rh70-node2*[NA,V,MNW] 3:1:rh70-node3[NA,V,MNW] device:0"
+    ),
+}
+
+BROKEN = {
+    "quorumtool-fragment.hce-TestParseMembersEmptyError-0.txt": "found no membership table",
+    "quorumtool-fragment.hce-TestParseNoQuorate-0.txt": "found no membership table",
+    "quorumtool-fragment.hce-TestParseNodeIdEmptyError-0.txt": "found no membership table",
+    "quorumtool-fragment.hce-TestParseQuorateEmptyError-0.txt": "found no membership table",
+    "quorumtool-fragment.hce-TestParseQuorumVotesEmptyError-0.txt": "found no membership table",
+    "quorumtool-fragment.hce-TestParseRingIdEmptyError-0.txt": "found no membership table",
+    "quorumtool-siH.q-pve-qdevice-novote.txt": "found no 'Node ID'",
+    "quorumtool.hce-TestParseMembersUintError-0.txt": "expected votes as a number, found '1000000",
+    "quorumtool.hce-TestParseMembersWithIpv6Hostnames-0.txt": "found no 'Node ID'",
+    "quorumtool.hce-TestParseQuorumVotesUintErrors-0.txt": "found no membership table",
+    "quorumtool.hce-TestParseQuorumVotesUintErrors-1.txt": "found no membership table",
+    "quorumtool.hce-TestParseQuorumVotesUintErrors-2.txt": "found no membership table",
+    "quorumtool.hce-TestParseQuorumVotesUintErrors-3.txt": "found no membership table",
+    "quorumtool.pcs-test_error_missing_quorum.txt": "'Quorum' is empty",
+    "quorumtool.pcs-test_error_node_votes_garbage.txt": "expected votes as a number, found 'foo'",
+    "quorumtool.pcs-test_error_quorum_garbage.txt": "expected Quorum as a number, found 'Foo'",
+}
+"""Fragments, outputs broken on purpose, and two that lack everything but the table."""
+
+
+@needs_corpus
+def test_corpus_is_complete() -> None:
+    live = {f"live317.{state}.quorumtool-{option}.txt" for state in LIVE for option in "ps"}
+    nothing = {f"live317.{name}.txt" for name in LIVE_NOTHING}
+    assert names("corosync", "*quorumtool*.txt") == live | nothing | ELSEWHERE.keys() | BROKEN.keys()
+
+
+@needs_corpus
+@pytest.mark.parametrize("state", LIVE)
+def test_live_states(state: str) -> None:
+    parsable, plain = (
+        summary(parse(read(f"corosync/live317.{state}.quorumtool-{option}.txt"))).replace(".example.com", "")
+        for option in "ps"
+    )
+    assert parsable == LIVE[state]
+    assert plain == LIVE[state].replace("[]", "")
+
+
+@needs_corpus
+@pytest.mark.parametrize("name", LIVE_NOTHING)
+def test_nothing_is_no_answer(name: str) -> None:
+    with pytest.raises(ParseError, match="no membership table"):
+        parse(read(f"corosync/live317.{name}.txt"))
+
+
+@needs_corpus
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_outputs_from_elsewhere(name: str) -> None:
+    found = summary(parse(read(f"corosync/{name}")))
+    assert found.replace(".mylab.home", "").replace(".ostest.test.metalkube.org", "") == ELSEWHERE[name]
+
+
+@needs_corpus
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_outputs(name: str) -> None:
+    with pytest.raises(ParseError, match=BROKEN[name]):
+        parse(read(f"corosync/{name}"))
