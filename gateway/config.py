@@ -291,17 +291,20 @@ class Config:
         }
 
 
-def load(path: Path | None, flags: Mapping[str, Any]) -> Config:
+def load(path: Path | None, flags: Mapping[str, Any], *, search: bool = True) -> Config:
     """Returns the configuration of a file and of flags, which win.
 
     Args:
-        path: the file, or None to look along ``SEARCH_PATH``.
+        path: the file, or None.
         flags: values by option key, as text.
+        search: whether to look along ``SEARCH_PATH`` where no file is given.
 
     Raises:
         ConfigError: with one line for each mistake.
     """
-    source = path or next((candidate for candidate in SEARCH_PATH if candidate.is_file()), None)
+    source = path
+    if source is None and search:
+        source = next((candidate for candidate in SEARCH_PATH if candidate.is_file()), None)
     problems: list[str] = []
     values = {option.key: option.default for option in OPTIONS}
     if source is not None:
@@ -312,6 +315,19 @@ def load(path: Path | None, flags: Mapping[str, Any]) -> Config:
     if problems:
         raise ConfigError(problems)
     return Config(values, source)
+
+
+def validate(values: Mapping[str, Any], source: Path) -> None:
+    """Checks values by option key that came from elsewhere.
+
+    Raises:
+        ConfigError: with one line for each mistake.
+    """
+    problems: list[str] = []
+    for key, value in values.items():
+        _set({}, key, value, f"{source}: {key}", problems)
+    if problems:
+        raise ConfigError(problems)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -93,7 +93,7 @@ class MetricsServer:
         await self._runner.setup()
         loop = asyncio.get_running_loop()
         for host, port in addresses:
-            for sock in await _sockets(host, port):
+            for sock in await bind(host, port):
                 self._listeners.append(await loop.create_server(self._connection, sock=sock, backlog=1024))
         self._ready = True
 
@@ -266,7 +266,7 @@ def _time_left(header: str | None) -> float | None:
     return seconds * (1 - _MARGIN) if 0 < seconds < float("inf") else None
 
 
-async def _sockets(host: str, port: int) -> list[socket.socket]:
+async def bind(host: str, port: int) -> list[socket.socket]:
     """Returns bound sockets: one for IPv6 and IPv4 together where no host is given, as Go's servers do.
 
     Raises:

@@ -1,0 +1,103 @@
+"""The command ``check``: finds out what is missing for this node's metrics, and says what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gateway import once
+from gateway.command import Host
+from gateway.config import Config, parse_address
+from gateway.errors import StartError
+from gateway.frontends.prometheus.server import bind
+from gateway.snapshot import CollectorReport
+from gateway.status import Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        good: whether it is as it should be, or may well be so.
+        subject: what was looked at.
+        text: what was found.
+        advice: what to do; empty where nothing is to be done.
+    """
+
+    good: bool
+    subject: str
+    text: str
+    advice: str = ""
+
+
+def check(config: Config, host: Host) -> bool:
+    """Prints all findings.
+
+    Returns:
+        Whether something is wrong.
+    """
+    findings = list(_findings(config, host))
+    for finding in findings:
+        print(f"{'ok  ' if finding.good else 'FAIL'}  {finding.subject}: {finding.text}")  # noqa: T201 - for people
+        if finding.advice:
+            print(f"      {finding.advice}")  # noqa: T201 - for people
+    return not all(finding.good for finding in findings)
+
+
+def _findings(config: Config, host: Host) -> Iterator[Finding]:
+    source = f"read from {config.source}" if config.source else "none found, every option has its default"
+    yield Finding(good=True, subject="configuration", text=source)
+    yield from _ports(config)
+    for name, report in once.take(config, host).collectors.items():
+        yield from _collector(name, report)
+
+
+def _ports(config: Config) -> Iterator[Finding]:
+    for address in config["web.listen"]:
+        try:
+            for sock in asyncio.run(bind(*parse_address(address))):
+                sock.close()
+            yield Finding(good=True, subject=f"listen {address}", text="free")
+        except StartError as error:
+            yield Finding(
+                good=False,
+                subject=f"listen {address}",
+                text=str(error),
+                advice="If the gateway is running already, this is it. Else stop what listens there "
+                "(ss -ltnp shows it), or set web.listen.",
+            )
+
+
+_ADVICE = {
+    Status.NOT_INSTALLED: "Install it, set its path ([tools.NAME] path), or switch the collector off ([collectors]).",
+    Status.NOT_PERMITTED: "User {user} may not do this. Add it to group haclient, run the gateway as root, or set "
+    'prefix = ["sudo", "-n"] for the tool ([tools.NAME]).',
+    Status.NOT_RUNNING: "Start the cluster on this node (systemctl start pacemaker), if it should run.",
+    Status.TIMED_OUT: "Run it by hand to see why it hangs; raise timeout ([tools.NAME]) if it is only slow.",
+    Status.TOO_MUCH_OUTPUT: "Run it by hand; raise max_output ([tools]) if that much is right.",
+    Status.KILLED: "Look for the reason in the system's log.",
+    Status.FAILED: "Run it by hand to see more.",
+    Status.UNPARSABLE: "Run it by hand; if what it prints is right, this is a bug of the gateway: please report it, "
+    "with the output and the tool's version.",
+}
+
+
+def _collector(name: str, report: CollectorReport) -> Iterator[Finding]:
+    if not report.present:
+        yield Finding(good=True, subject=name, text="not set up on this host, nothing to collect")
+        return
+    if not report.commands:
+        yield Finding(good=True, subject=name, text="nothing to run")
+    for command in report.commands:
+        good = command.status is Status.OK or not command.required
+        line = f" (line {command.line})" if command.line is not None else ""
+        text = (
+            command.status.value if command.status is Status.OK else f"{command.status.value}: {command.detail}{line}"
+        )
+        if command.status is not Status.OK and not command.required:
+            text += "; optional"
+        advice = "" if good else _ADVICE[command.status].format(user=getpass.getuser())
+        yield Finding(good=good, subject=f"{name}: {command.name}", text=text, advice=advice)
