@@ -52,13 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_PROBLEM
 
 
-def _config(given: Mapping[str, Any], *, search: bool = True, **defaults: Any) -> Config:
+def _config(given: Mapping[str, Any], defaults: Mapping[str, Any] | None = None, *, search: bool = True) -> Config:
     """Returns the configuration of the file and of the flags, and sets up the log.
 
     Args:
         given: what stands on the command line.
-        search: whether to look for a file where none is given.
         defaults: values by option key, for where there is no flag.
+        search: whether to look for a file where none is given.
 
     Raises:
         ConfigError: either has mistakes.
@@ -67,7 +67,7 @@ def _config(given: Mapping[str, Any], *, search: bool = True, **defaults: Any) -
     _apply_deprecated(given, flags)
     if given.get("web_config_file"):
         raise ConfigError([_NO_WEB_CONFIG])
-    config = load(given.get("config"), {**defaults, **flags}, search=search)
+    config = load(given.get("config"), {**(defaults or {}), **flags}, search=search)
     log.configure(level=config["log.level"], output=config["log.format"])
     return config
 
@@ -91,7 +91,7 @@ def _serve(given: Mapping[str, Any]) -> int:
 def _demo(given: Mapping[str, Any]) -> int:
     from gateway import app, replay  # noqa: PLC0415 - as above
 
-    config = _config(given, search=False, **{"web.listen": ["127.0.0.1:9664"]})
+    config = _config(given, {"web.listen": ["127.0.0.1:9664"]}, search=False)
     recording = replay.Recording.load(replay.DEMO)
 
     def announce(addresses: tuple[str, ...]) -> None:
@@ -107,14 +107,14 @@ def _demo(given: Mapping[str, Any]) -> int:
 def _collect(given: Mapping[str, Any]) -> int:
     from gateway import app, once  # noqa: PLC0415 - as above
 
-    config = _config(given, **{"log.level": "error"})
+    config = _config(given, {"log.level": "error"})
     return EXIT_PROBLEM if once.collect(config, app.local_host(config), output=given["format"]) else 0
 
 
 def _check(given: Mapping[str, Any]) -> int:
     from gateway import app, check  # noqa: PLC0415 - as above
 
-    config = _config(given, **{"log.level": "error"})
+    config = _config(given, {"log.level": "error"})
     return EXIT_PROBLEM if check.check(config, app.local_host(config)) else 0
 
 
