@@ -1,0 +1,25 @@
+#!/bin/sh
+# Installs the Debian packages of packages.txt where they are missing, if this is Debian and we are root.
+# None of their services is started: policy-rc.d forbids it while apt runs.
+set -eu
+wanted=$(sed 's/#.*//' "$(dirname "$0")/packages.txt")
+command -v dpkg-query >/dev/null || exit 0
+missing=''
+for package in $wanted; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" != 0 ]; then
+    echo "Not installed, and not root: the tests that need these are skipped:$missing" >&2
+    exit 0
+fi
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+    trap 'rm -f "$policy"' EXIT
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q
+# shellcheck disable=SC2086 # a list of words
+apt-get install -q -y --no-install-recommends $missing
