@@ -1,0 +1,112 @@
+"""``corosync-cmapctl -m stats``."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+
+from gateway.errors import ParseError
+from gateway.parsers.corosync_cmapctl import CorosyncStatistics, KnetLinkStatistics, TotemStatistics, parse
+
+STATISTICS = """\
+stats.ipcs.global.active (u64) = 1
+stats.ipcs.service0.21.0x5627caaa7000.procname (str) = a name = and more
+stats.ipcs.service0.21.0x5627caaa7000.sent (u32) = 0
+stats.knet.handle.rx_crypt_time_min (u64) = 18446744073709551615
+stats.knet.node1.link0.connected (u8) = 1
+stats.knet.node1.link0.latency_ave (u32) = 0
+stats.knet.node1.link0.latency_max (u32) = 0
+stats.knet.node1.link0.latency_min (u32) = 4294967295
+stats.knet.node1.link0.latency_samples (u32) = 0
+stats.knet.node2.link1.connected (u8) = 0
+stats.knet.node2.link1.down_count (u32) = 2
+stats.knet.node2.link1.enabled (u8) = 1
+stats.knet.node2.link1.latency_ave (u32) = 189
+stats.knet.node2.link1.latency_max (u32) = 202
+stats.knet.node2.link1.latency_min (u32) = 150
+stats.knet.node2.link1.latency_samples (u32) = 15
+stats.knet.node2.link1.mtu (u32) = 1446
+stats.knet.node2.link1.rx_data_bytes (u64) = 18446744073709551615
+stats.knet.node2.link1.rx_total_retries (u64) = 3
+stats.knet.node2.link1.something_new (flt) = 1.500000
+stats.schedmiss.0.delay (flt) = 3023.500000
+stats.srp.continuous_gather (u32) = 0
+stats.srp.firewall_enabled_or_nic_failure (u8) = 0
+stats.srp.mtt_rx_token (u32) = 105
+stats.srp.something_new (str) =\x20
+"""
+
+
+def test_everything() -> None:
+    assert parse(STATISTICS.encode()) == CorosyncStatistics(
+        links=(
+            KnetLinkStatistics(node_id=1, link=0, connected=True, latency_samples=0),
+            KnetLinkStatistics(
+                node_id=2,
+                link=1,
+                enabled=True,
+                connected=False,
+                mtu=1446,
+                latency_ave=189,
+                latency_max=202,
+                latency_min=150,
+                latency_samples=15,
+                down_count=2,
+                rx_data_bytes=2**64 - 1,
+                tx_total_retries=3,
+            ),
+        ),
+        srp=TotemStatistics(continuous_gather=0, firewall_enabled_or_nic_failure=False, mtt_rx_token=105),
+    )
+
+
+def test_links_come_in_order() -> None:
+    keys = ("node10.link0", "node10.link1", "node2.link0", "node2.link1")
+    lines = [f"stats.knet.{key}.mtu (u32) = 1" for key in keys]
+    links = parse("\n".join([*lines, "stats.srp.mcast_tx (u64) = 1\n"]).encode()).links
+    assert [(link.node_id, link.link) for link in links] == [(2, 0), (2, 1), (10, 0), (10, 1)]
+
+
+def test_without_knet() -> None:
+    assert parse(b"stats.srp.mcast_retx (u64) = 7\r\n\n") == CorosyncStatistics(
+        links=(), srp=TotemStatistics(mcast_retx=7)
+    )
+
+
+@pytest.mark.parametrize("item", [*fields(KnetLinkStatistics)[2:]], ids=lambda item: item.name)
+def test_each_key_of_a_link(item: object) -> None:
+    name = getattr(item, "name")  # noqa: B009 - fields have no public type
+    key = "rx_total_retries" if name == "tx_total_retries" else name
+    output = f"stats.knet.node3.link2.{key} (u64) = 1\nstats.srp.mcast_tx (u64) = 1\n"
+    assert getattr(parse(output.encode()).links[0], name) == 1
+
+
+@pytest.mark.parametrize("name", [item.name for item in fields(TotemStatistics)])
+def test_each_key_of_totem(name: str) -> None:
+    assert getattr(parse(f"stats.srp.{name} (u64) = 1\n".encode()).srp, name) == 1
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        (b"", "no statistics of the totem protocol"),
+        (b"stats.knet.node1.link0.mtu (u32) = 1\n", "no statistics of the totem protocol"),
+        (b"stats.srp.mcast_tx (u64) = 1", "line 1: the last line is cut off"),
+        (b"\nstats.srp.mcast_tx\n", "line 2: expected 'key .type. = value'"),
+        (b"Failed to initialize the cmap API. Error CS_ERR_LIBRARY\n", "line 1: expected 'key"),
+        (b"stats.srp.mcast_tx (u64)\n", "line 1: expected mcast_tx as a number, found ''"),
+        (b"stats.srp.mcast_tx (u64) = \n", "expected mcast_tx as a number, found ''"),
+        (b"stats.srp.mcast_tx (u64) = -1\n", "expected mcast_tx as a number, found '-1'"),
+        (b"stats.srp.mcast_tx (flt) = 1.5\n", "expected mcast_tx as a number"),
+        (b"stats.srp.mcast_tx (u64) = 18446744073709551616\n", "expected mcast_tx as a number"),
+        (b"stats.srp.mcast_tx (u64) = " + b"1" * 9999 + b"\n", "expected mcast_tx as a number"),
+        ("stats.srp.mcast_tx (u64) = ٣\n".encode(), "expected mcast_tx as a number"),
+        (b"stats.knet.node4294967296.link0.mtu (u32) = 1\n", "line 1: expected a node id"),
+        (b"stats.knet.node1.link99999999999.mtu (u32) = 1\n", "line 1: expected the number of a link"),
+        (b"stats.srp.mcast_tx (u64) = 1\n\xc3\n", "line 2: not UTF-8"),
+    ],
+)
+def test_malformed(output: bytes, reason: str) -> None:
+    with pytest.raises(ParseError, match=reason):
+        parse(output)

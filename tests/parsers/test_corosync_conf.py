@@ -1,0 +1,71 @@
+"""``corosync.conf``."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.errors import ParseError
+from gateway.parsers.corosync_conf import CorosyncConfig, parse
+
+CONFIG = """\
+# totem { cluster_name: not this
+totem {
+\tversion: 2
+\tcluster_name:   prod:hana 1
+\t# transport: udp
+\tinterface {
+\t\tlinknumber: 0
+\t\ttransport: sctp
+\t}
+\ttransport:knet
+}
+
+nodelist {
+  node {
+    name: alpha
+    cluster_name: nor this
+  }
+}
+cluster_name: nor this either
+"""
+
+
+def test_everything() -> None:
+    assert parse(CONFIG.encode()) == CorosyncConfig(cluster_name="prod:hana 1", transport="knet")
+
+
+def test_line_ends_of_other_systems() -> None:
+    assert parse(CONFIG.replace("\n", "\r\n").encode()) == parse(CONFIG.encode())
+
+
+@pytest.mark.parametrize(
+    ("output", "cluster_name", "transport"),
+    [
+        ("", None, None),
+        ("nonsense\n", None, None),
+        ("quorum { \n provider: corosync_votequorum\n}\n", None, None),
+        ("totem{\ncluster_name: a\n}", "a", None),
+        ("totem {\n}\ntotem {\n cluster_name: b\n transport: udpu\n}\n", "b", "udpu"),
+        ("totem {\n cluster_name:\n transport: \n}\n", None, None),
+        ("totem {\n cluster_name: a\n cluster_name: b\n}\n", "b", None),
+        ("service {\n totem {\n  cluster_name: deeper\n }\n}\n", None, None),
+        ("totem {\n cluster_name: knoten-ä\n # }\n}\n", "knoten-ä", None),
+    ],
+)
+def test_fragments(output: str, cluster_name: str | None, transport: str | None) -> None:
+    assert parse(output.encode()) == CorosyncConfig(cluster_name=cluster_name, transport=transport)
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        (b"totem {\n cluster_name: a\n", "line 3: section 'totem' is not closed"),
+        (b"totem {\n interface {\n }\n", "section 'totem' is not closed"),
+        (b"totem {\n}\n}\n", "line 3: a section is closed that was never opened"),
+        (b"# caf\xe9\n", "line 1: not UTF-8"),
+        (b"{\n" * 100_000, "line 100001: section '' is not closed"),
+    ],
+)
+def test_malformed(output: bytes, reason: str) -> None:
+    with pytest.raises(ParseError, match=reason):
+        parse(output)
