@@ -1,0 +1,487 @@
+"""``drbdsetup status --json``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from gateway.errors import ParseError
+from gateway.parsers.drbdsetup import DrbdConnection, DrbdPeerVolume, DrbdResource, DrbdVolume, parse
+from tests.corpus import names, needs_corpus, read
+
+STATUS = """\
+[
+{
+  "name": "nan",
+  "node-id": 1,
+  "role": "Primary",
+  "suspended": true,
+  "suspended-user": false,
+  "suspended-no-data": true,
+  "suspended-fencing": false,
+  "suspended-quorum": true,
+  "force-io-failures": false,
+  "write-ordering": "flush",
+  "devices": [
+    {
+      "volume": 0,
+      "minor": 1000,
+      "disk-state": "UpToDate",
+      "client": false,
+      "open": true,
+      "quorum": false,
+      "size": 1048576,
+      "read": 11,
+      "written": 22,
+      "al-writes": 33,
+      "bm-writes": 44,
+      "upper-pending": 55,
+      "lower-pending": 66
+    } ],
+  "connections": [
+    {
+      "peer-node-id": 2,
+      "name": "-inf \\" nan",
+      "connection-state": "Connected",\x20
+      "congested": true,
+      "peer-role": "Secondary",
+      "tls": false,
+      "ap-in-flight": 8,
+      "rs-in-flight": 16,
+      "peer_devices": [
+        {
+          "volume": 0,
+          "replication-state": "SyncSource",
+          "peer-disk-state": "Inconsistent",
+          "peer-client": false,
+          "resync-suspended": "user,peer",
+          "received": 1,
+          "sent": 2,
+          "out-of-sync": 3,
+          "pending": 4,
+          "unacked": 5,
+          "has-sync-details": true,
+          "percent-in-sync": 99.75,
+          "db0/dt0 [MiB/s]": -nan,
+          "db1/dt1 [MiB/s]": inf,
+          "estimated-seconds-to-finish": nan,
+          "rs-dt-start-ms": 340282366920938463463374607431768211456
+        } ]
+    } ]
+}
+]
+"""
+
+
+def resource(**changes: Any) -> dict[str, Any]:
+    """Returns a resource as JSON, with changes; None takes a key away."""
+    whole = {"name": "r0", "node_id": 0, "role": "Secondary", "devices": [], "connections": []} | changes
+    return {key.replace("_", "-"): value for key, value in whole.items() if value is not None}
+
+
+def one(**changes: Any) -> DrbdResource:
+    (found,) = parse(json.dumps([resource(**changes)]).encode())
+    return found
+
+
+def volume(**changes: Any) -> DrbdVolume:
+    values = {"volume": 0, "disk-state": "UpToDate"} | {key.replace("_", "-"): value for key, value in changes.items()}
+    return one(devices=[values]).volumes[0]
+
+
+def connection(**changes: Any) -> DrbdConnection:
+    values = {"peer-node-id": 1, "name": "b", "connection-state": "Connected"}
+    return one(connections=[values | changes]).connections[0]
+
+
+def peer_volume(**changes: Any) -> DrbdPeerVolume:
+    values = {"volume": 0, "replication-state": "Established", "peer-disk-state": "UpToDate"}
+    return connection(peer_devices=[values | changes]).peers[0]
+
+
+def test_everything() -> None:
+    assert parse(STATUS.encode()) == (
+        DrbdResource(
+            name="nan",
+            node_id=1,
+            role="Primary",
+            suspended=True,
+            suspended_reasons=("no-data", "quorum"),
+            volumes=(
+                DrbdVolume(
+                    number=0,
+                    minor=1000,
+                    disk_state="UpToDate",
+                    client=False,
+                    quorum=False,
+                    open=True,
+                    size_kib=1048576,
+                    read_kib=11,
+                    written_kib=22,
+                    al_writes=33,
+                    bm_writes=44,
+                    upper_pending=55,
+                    lower_pending=66,
+                ),
+            ),
+            connections=(
+                DrbdConnection(
+                    peer_node_id=2,
+                    name='-inf " nan',
+                    connection_state="Connected",
+                    peer_role="Secondary",
+                    congested=True,
+                    ap_in_flight=8,
+                    rs_in_flight=16,
+                    tls=False,
+                    peers=(
+                        DrbdPeerVolume(
+                            volume=0,
+                            replication_state="SyncSource",
+                            peer_disk_state="Inconsistent",
+                            peer_client=False,
+                            resync_suspended="user,peer",
+                            received_kib=1,
+                            sent_kib=2,
+                            out_of_sync_kib=3,
+                            pending=4,
+                            unacked=5,
+                            percent_in_sync=99.75,
+                        ),
+                    ),
+                ),
+            ),
+        ),
+    )
+
+
+@pytest.mark.parametrize("output", ["", "\n", "[]", "[\n]\n", " [ ] "])
+def test_no_resources(output: str) -> None:
+    assert parse(output.encode()) == ()
+
+
+def test_what_is_absent_is_not_known() -> None:
+    found = one()
+    assert (found.suspended, found.suspended_reasons, found.volumes, found.connections) == (None, (), (), ())
+    assert one(node_id=None).node_id is None
+    assert one(node_id=-1).node_id is None
+    assert one(connections=None).connections == ()
+    assert volume() == DrbdVolume(
+        number=0,
+        minor=None,
+        disk_state="UpToDate",
+        client=None,
+        quorum=None,
+        open=None,
+        size_kib=None,
+        read_kib=None,
+        written_kib=None,
+        al_writes=None,
+        bm_writes=None,
+        upper_pending=None,
+        lower_pending=None,
+    )
+    assert connection() == DrbdConnection(
+        peer_node_id=1,
+        name="b",
+        connection_state="Connected",
+        peer_role="",
+        congested=None,
+        ap_in_flight=None,
+        rs_in_flight=None,
+        tls=None,
+        peers=(),
+    )
+    assert peer_volume() == DrbdPeerVolume(
+        volume=0,
+        replication_state="Established",
+        peer_disk_state="UpToDate",
+        peer_client=None,
+        resync_suspended=None,
+        received_kib=None,
+        sent_kib=None,
+        out_of_sync_kib=None,
+        pending=None,
+        unacked=None,
+        percent_in_sync=None,
+    )
+
+
+def test_diskless_volumes() -> None:
+    assert volume(disk_state="Diskless", client=True, quorum=True).client is True
+    assert volume(disk_state="Diskless", client=False).client is False
+
+
+@pytest.mark.parametrize(
+    ("changes", "suspended", "reasons"),
+    [
+        ({"suspended": False}, False, ()),
+        ({"suspended": True}, True, ()),
+        ({"suspended": True, "suspended_user": True, "suspended_quorum": False}, True, ("user",)),
+        ({"suspended_fencing": True}, True, ("fencing",)),
+        ({"suspended": True, "suspended_new_reason": True}, True, ("new-reason",)),
+        ({"suspended": True, "suspended-\ud800": True}, True, ()),
+        ({"suspended": "no"}, False, ()),
+        ({"suspended": ""}, False, ()),
+        ({"suspended": "user,quorum"}, True, ("user", "quorum")),
+    ],
+)
+def test_suspended(changes: dict[str, Any], reasons: tuple[str, ...], *, suspended: bool) -> None:
+    found = one(**changes)
+    assert (found.suspended, found.suspended_reasons) == (suspended, reasons)
+
+
+@pytest.mark.parametrize("printed", [-1, -(2**70), 2**62, 2**63 - 4, 2**64 - 8, 2**64 - 1, 2**64, 10**4000])
+def test_counters_that_wrapped_are_not_known(printed: int) -> None:
+    assert connection(**{"ap-in-flight": printed}).ap_in_flight is None
+    assert volume(size=printed).size_kib is None
+    assert peer_volume(sent=printed, pending=printed).sent_kib is None
+
+
+@pytest.mark.parametrize("printed", [-1, 2**31, 2**32 - 1])
+def test_small_counters_that_wrapped_are_not_known(printed: int) -> None:
+    assert peer_volume(pending=printed, unacked=7).pending is None
+    assert volume(lower_pending=printed).lower_pending is None
+    assert volume(upper_pending=2**31 - 1).upper_pending == 2**31 - 1
+
+
+@pytest.mark.parametrize(
+    ("printed", "percent"),
+    [
+        ("100", 100.0),
+        ("100.00", 100.0),
+        ("0.00", 0.0),
+        ("-0.00", 0.0),
+        ("51.2", 51.2),
+        ("nan", None),
+        ("-nan", None),
+        ("inf", None),
+        ("-inf", None),
+        ("infinity", None),
+        ("NaN", None),
+        ("-Infinity", None),
+        ("1e999", None),
+        ("-352.25", None),
+        ("100.01", None),
+        ("null", None),
+        ("1" * 400, None),
+    ],
+)
+def test_percent(printed: str, percent: float | None) -> None:
+    output = STATUS.replace("99.75", printed).encode()
+    assert parse(output)[0].connections[0].peers[0].percent_in_sync == percent
+
+
+@pytest.mark.parametrize("name", ["nan", "-nan", "inf", "infinity", "a nan b", "nan\\", 'x","y":nan,"', "ä nan"])
+def test_strings_are_left_alone(name: str) -> None:
+    assert one(name=name).name == name
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "nan",
+        "null",
+        "true",
+        "0",
+        '"[]"',
+        "{}",
+        "[[]]",
+        "[nan]",
+        "[]]",
+        "[] []",
+        "[nano]",
+        "[{]",
+        '["',
+        '["\\',
+        "[" * 100_000,
+        '[{"a":' * 100_000,
+        "[" + "1" * 5000 + "]",
+        "\ufeff[]",
+        "# No currently configured DRBD found.\n",
+        "[0x10]",
+    ],
+)
+def test_not_a_status(output: str) -> None:
+    with pytest.raises(ParseError):
+        parse(output.encode())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ('"nan"', '"nan', 3),
+        ('"quorum": false', '"quorum": FALSE', 20),
+        ('      "tls": false,\n', '      "tls": false\n', 37),
+    ],
+)
+def test_line_of_a_mistake(old: str, new: str, line: int) -> None:
+    with pytest.raises(ParseError, match="not JSON") as caught:
+        parse(STATUS.replace(old, new).encode())
+    assert caught.value.line == line
+
+
+def test_no_beginning_passes_for_the_whole() -> None:
+    output = STATUS.encode()
+    for length in range(1, len(output) - 2):
+        with pytest.raises(ParseError):
+            parse(output[:length])
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"name": None}, r"status\[0\].name: expected a word, found nothing"),
+        ({"name": ""}, r"status\[0\].name: expected a word, found ''"),
+        ({"name": 7}, r"status\[0\].name: expected a word, found 7"),
+        ({"name": ["x"]}, r"status\[0\].name: expected a word, found an array"),
+        ({"name": {}}, r"status\[0\].name: expected a word, found an object"),
+        ({"name": "a\ud800"}, r"status\[0\].name: expected a word"),
+        ({"name": "a\0"}, r"status\[0\].name: expected a word"),
+        ({"role": None}, r"status\[0\].role: expected a word, found nothing"),
+        ({"node_id": "1"}, r"status\[0\].node-id: expected a whole number, found '1'"),
+        ({"suspended": 1}, r"status\[0\].suspended: expected true or false, found 1"),
+        ({"suspended_user": "no"}, r"status\[0\].suspended-user: expected true or false"),
+        ({"devices": None}, r"status\[0\].devices: expected an array, found nothing"),
+        ({"devices": {}}, r"status\[0\].devices: expected an array, found an object"),
+        ({"devices": [1]}, r"status\[0\].devices\[0\]: expected an object, found 1"),
+        ({"devices": [{"volume": 0}]}, r"devices\[0\].disk-state: expected a word, found nothing"),
+        ({"devices": [{"disk-state": "X"}]}, r"devices\[0\].volume: expected a number from 0, found nothing"),
+        ({"devices": [{"volume": -1, "disk-state": "X"}]}, r"devices\[0\].volume: expected a number from 0, found -1"),
+        ({"devices": [{"volume": True, "disk-state": "X"}]}, r"devices\[0\].volume: expected a whole number"),
+        ({"devices": [{"volume": 0, "disk-state": "X", "read": 1.5}]}, r"read: expected a whole number, found 1.5"),
+        ({"devices": [{"volume": 0, "disk-state": "X", "open": "no"}]}, r"open: expected true or false, found 'no'"),
+        ({"connections": "none"}, r"status\[0\].connections: expected an array, found 'none'"),
+        ({"connections": [{}]}, r"connections\[0\].peer-node-id: expected a number from 0, found nothing"),
+        ({"connections": [{"peer-node-id": 1, "name": "b"}]}, r"connections\[0\].connection-state: expected a word"),
+    ],
+)
+def test_wrong_type_or_missing(changes: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ParseError, match=reason):
+        one(**changes)
+
+
+def test_wrong_percent() -> None:
+    with pytest.raises(ParseError, match=r"peer_devices\[0\].percent-in-sync: expected a number, found '100'"):
+        peer_volume(**{"percent-in-sync": "100"})
+
+
+def test_hostile_input_takes_linear_time() -> None:
+    for output in (b'["' + b'\\"' * 10**6, b'"nan' * 10**6, b"-" * 10**6, b"nan" * 10**6):
+        with pytest.raises(ParseError):
+            parse(output)
+
+
+def summary(resources: tuple[DrbdResource, ...]) -> str:
+    """Returns the gist of each resource: state, volumes, and for each peer its connection and volumes."""
+    parts = []
+    for item in resources:
+        volumes = [f"{volume.number}:{volume.disk_state}:{volume.size_kib}" for volume in item.volumes]
+        peers = [
+            f"{peer.peer_node_id}:{peer.connection_state}:{peer.peer_role}"
+            + "".join(f"({p.replication_state} {p.peer_disk_state} {p.percent_in_sync})" for p in peer.peers)
+            for peer in item.connections
+        ]
+        suspended = f" suspended:{','.join(item.suspended_reasons)}" if item.suspended else ""
+        parts.append(f"{item.name} {item.node_id} {item.role}{suspended} {' '.join(volumes)} | {' '.join(peers)}")
+    return "; ".join(parts)
+
+
+FOUND = {
+    "live922.no-kernel-module.txt": "",
+    "status.deckhouse-0.json": (
+        "r2-test 0 Primary 0:UpToDate:102340 | 1:Connected:Secondary(Established UpToDate 100.0) "
+        "2:Connected:Secondary(Established Diskless 100.0) 3:Connected:Secondary(Established Diskless "
+        "100.0)"
+    ),
+    "status.deckhouse-e2e-0.json": (
+        "sdsrv-rv-1-0 0 Primary 0:UpToDate:None | 1:Connected: 2:Connecting:; "
+        "sdsrv-other 1 Secondary suspended:quorum 0:UpToDate:None | 0:Connected:"
+    ),
+    "status.deckhouse-e2e-2.json": (
+        "sdsrv-rv-1-0 0 Primary 0:UpToDate:None | 1:Connected:(Established UpToDate None) "
+        "2:Connected:(SyncSource Inconsistent None)"
+    ),
+    "status.empty-array.json": "",
+    "status.hce-TestDrbdParsing-0.json": (
+        "1-single-0 2 Secondary 0:UpToDate:409600 | 1:Connected:Primary(Established UpToDate 100.0); "
+        "1-single-1 2 Secondary 0:UpToDate:10200 | 1:Connected:Primary(Established UpToDate 99.8)"
+    ),
+    "status.hce-fake.json": (
+        "1-single-0 2 Secondary 0:UpToDate:409600 | 1:Connected:Primary(Established UpToDate 100.0); "
+        "1-single-1 2 Secondary 0:UpToDate:10200 | 1:Connected:Primary(Established UpToDate 100.0)"
+    ),
+    "status.pcp-001.json": "drbd1 0 Primary 0:UpToDate:1888160 | 1:Connected:Secondary(Established UpToDate 100.0)",
+    "status.q-cozystack-diskless-connecting-nopeerdevices.json": "pvc-1 0 Secondary 0:Diskless:None | 1:Connecting:",
+    "status.q-cozystack-diskless-standalone.json": (
+        "pvc-1 0 Secondary 0:Diskless:None | 1:StandAlone:Unknown(Off DUnknown None)"
+    ),
+    "status.q-cozystack-failed-noconnections.json": "pvc-1 0 Secondary 0:Failed:None | ",
+    "status.q-cozystack-outdated-noconnections.json": "pvc-1 0 Secondary 0:Outdated:None | ",
+    "status.q-noquorum-suspended.json": (
+        "beta-vm-7-disk-0 2 Primary suspended:quorum 0:UpToDate:5242880 | 0:Connecting:Unknown(Off "
+        "DUnknown 100.0) 1:Connecting:Unknown(Off DUnknown 100.0)"
+    ),
+    "status.q-pm-resync-standalone.json": (
+        "pm-aaa 0 Primary 0:UpToDate:1048576 | 1:Connected:Secondary(Established UpToDate 100.0) "
+        "2:Connected:Secondary(Established Diskless 100.0); "
+        "pm-bbb 0 Secondary 0:Inconsistent:1048576 | 1:Connected:Primary(SyncTarget UpToDate 18.48) "
+        "2:StandAlone:Unknown(Off DUnknown 51.2)"
+    ),
+    "status.q-xcpng-9.2-primary.json": (
+        "xcp-volume-patate 1 Primary 0:UpToDate:2109208 | 0:Connected:Secondary(Established UpToDate 100.0)"
+    ),
+    "status.q-xcpng-9.2-secondary.json": (
+        "xcp-volume-patate 0 Secondary 0:UpToDate:2109208 | 1:Connected:Primary(Established UpToDate 100.0)"
+    ),
+    "status.salt-shaptools-18.json": (
+        "beijing 1 Primary 0:UpToDate:307152 | 2:Connected:Secondary(Established UpToDate 100.0)"
+    ),
+    "status.salt-shaptools-26.json": (
+        "shanghai 1 Secondary 0:UpToDate:699332 | 2:Connected:Secondary(Established UpToDate 100.0)"
+    ),
+    "status.salt-shaptools-27.json": (
+        "shanghai 1 Secondary 0:UpToDate:699332 | 2:Connected:Secondary(Established UpToDate 100.0)"
+    ),
+    "status.salt-shaptools-28.json": (
+        "shanghai 1 Secondary 0:UpToDate:699332 | 2:Connected:Secondary(Established UpToDate 100.0)"
+    ),
+    "status.salt-shaptools-29.invalid-nan.json": (
+        "shanghai 1 Primary 0:UpToDate:409600 | 2:Connected:Secondary(SyncSource Inconsistent 0.0)"
+    ),
+}
+
+BROKEN = {"status.piraeus-0.json": "role: expected a word, found nothing"}
+"""Connections in place of resources: a piece that a test of another project took out of its context."""
+
+
+@needs_corpus
+def test_corpus_is_complete() -> None:
+    assert names("drbd", "status.*.json", "live*.txt") == FOUND.keys() | BROKEN.keys()
+
+
+@needs_corpus
+@pytest.mark.parametrize("name", FOUND)
+def test_corpus(name: str) -> None:
+    assert summary(parse(read(f"drbd/{name}"))) == FOUND[name]
+
+
+@needs_corpus
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_outputs(name: str) -> None:
+    with pytest.raises(ParseError, match=BROKEN[name]):
+        parse(read(f"drbd/{name}"))
+
+
+@needs_corpus
+def test_numbers_of_the_corpus() -> None:
+    first, second = parse(read("drbd/status.hce-TestDrbdParsing-0.json"))
+    for item in (first, second):
+        on_disk, peer = item.volumes[0], item.connections[0].peers[0]
+        assert (on_disk.read_kib, on_disk.written_kib) == (654321, 123456)
+        assert (on_disk.al_writes, on_disk.bm_writes, on_disk.upper_pending, on_disk.lower_pending) == (123, 321, 1, 2)
+        assert (peer.received_kib, peer.sent_kib, peer.pending, peer.unacked) == (456, 654, 3, 4)
+    assert (first.volumes[0].quorum, second.volumes[0].quorum) == (True, False)
+    assert parse(read("drbd/status.q-pm-resync-standalone.json"))[1].connections[0].peers[0].out_of_sync_kib == 819200
