@@ -1,0 +1,304 @@
+"""What every parser promises for any bytes: a result or ``ParseError``, and the same one each time.
+
+To add a parser, add a row to ``PARSERS``: its function, and an output that it accepts and that shows its format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.errors import ParseError
+from gateway.parsers import (
+    corosync_cfgtool,
+    corosync_cmapctl,
+    corosync_conf,
+    corosync_quorumtool,
+    drbdsetup,
+    sbd_config,
+    sbd_dump,
+    sbd_list,
+)
+
+Parser = Callable[[bytes], object]
+
+PARSERS: dict[str, tuple[Parser, str]] = {
+    "corosync-quorumtool": (
+        corosync_quorumtool.parse,
+        """\
+Quorum information
+------------------
+Date:             Tue Mar  3 10:11:12 2026
+Quorum provider:  corosync_votequorum
+Nodes:            3
+Node ID:          1
+Ring ID:          1.1f4
+Quorate:          No
+
+Votequorum information
+----------------------
+Expected votes:   4
+Highest expected: 4
+Total votes:      2
+Quorum:           3 Activity blocked
+Flags:            WaitForAll Qdevice\x20
+Unable to get node 3 info
+
+Membership information
+----------------------
+    Nodeid      Votes    Qdevice Name
+         1          1  NA,NV,NMW alpha.example.org (local)
+0x00000002          1         NR fd00::2
+         3      32566         NR\x20
+         0          0            Qdevice (votes 1)
+""",
+    ),
+    "corosync-cfgtool, words": (
+        corosync_cfgtool.parse,
+        """\
+Local node ID 1, transport knet
+**SCTP is deprecated
+LINK ID 0 udp
+\taddr\t= fd00::1%2
+\tstatus:
+\t\tnodeid:          1:\tlocalhost
+\t\tnodeid:          2:\tconnected
+LINK ID 1 sctp
+\taddr\t= 192.0.2.1
+\tstatus:
+\t\tnodeid:          1:\tlocalhost
+\t\tnodeid:          2:\tdisconnected
+""",
+    ),
+    "corosync-cfgtool, flags": (
+        corosync_cfgtool.parse,
+        """\
+Printing link status.
+Local node ID -1062731775
+LINK ID 0
+\taddr\t= 192.0.2.1
+\tstatus:
+\t\tnodeid -1062731775:\tlink enabled:1\tlink connected:1
+\t\tnodeid  2:\tlink enabled:1\tlink connected:0
+LINK ID 1
+\taddr\t= 198.51.100.1
+\tstatus:
+\t\tnode 0:\tlink enabled:0\tlink connected:1
+\t\tnode 1:\tlink enabled:1\tlink connected:1
+""",
+    ),
+    "corosync-cfgtool, sentences": (
+        corosync_cfgtool.parse,
+        """\
+Printing ring status.
+Local node ID 1
+RING ID 0
+\tid\t= 192.0.2.1
+\tstatus\t= ring 0 active with no faults
+RING ID 1
+\tid\t= 198.51.100.1
+\tstatus\t= Marking ringid 1 interface 198.51.100.1 FAULTY
+""",
+    ),
+    "corosync-cmapctl": (
+        corosync_cmapctl.parse,
+        """\
+stats.ipcs.service0.21.0x5627caaa7000.procname (str) = corosync-cmapct
+stats.knet.node1.link0.latency_min (u32) = 4294967295
+stats.knet.node1.link0.latency_samples (u32) = 0
+stats.knet.node2.link1.connected (u8) = 1
+stats.knet.node2.link1.rx_total_retries (u64) = 0
+stats.srp.firewall_enabled_or_nic_failure (u8) = 0
+stats.srp.mtt_rx_token (u32) = 105
+""",
+    ),
+    "corosync.conf": (
+        corosync_conf.parse,
+        """\
+# comment
+totem {
+    version: 2
+    cluster_name: one
+    transport: knet
+    interface {
+        linknumber: 0
+    }
+}
+quorum { \n    provider: corosync_votequorum\n}
+""",
+    ),
+    "sbd configuration": (
+        sbd_config.parse,
+        """\
+# SBD_DEVICE=""
+SBD_DEVICE="/dev/disk/by-id/a:b.c+d=e;\\
+/dev/b" # two
+  export SBD_WATCHDOG_TIMEOUT=5
+SBD_PACEMAKER='yes'
+SBD_DELAY_START=no # not
+SBD_OPTS=
+""",
+    ),
+    "sbd dump": (
+        sbd_dump.parse,
+        """\
+==Dumping header on disk /dev/a
+Header version     : 2.1
+UUID               : 6d2f4f6c-2d0e-4c8e-9a53-1b7f0a9d6e11
+Number of slots    : 255
+Sector size        : 512
+Timeout (watchdog) : 5
+Timeout (allocate) : 2
+Timeout (loop)     : 1
+Timeout (msgwait)  : 10
+==Header on disk /dev/a is dumped
+""",
+    ),
+    "sbd list": (sbd_list.parse, "0\talpha\tclear\t\n1\tbeta\treset\talpha\n"),
+    "drbdsetup": (
+        drbdsetup.parse,
+        """\
+[
+{
+  "name": "nan", "node-id": 0, "role": "Primary", "suspended": true, "suspended-quorum": true,
+  "devices": [
+    { "volume": 0, "minor": 1, "disk-state": "UpToDate", "client": false, "quorum": true, "size": 1024 } ],
+  "connections": [
+    {
+      "peer-node-id": 1, "name": "beta", "connection-state": "Connected", "congested": false, "peer-role": "Secondary",
+      "ap-in-flight": 18446744073709551608, "rs-in-flight": 0,
+      "peer_devices": [
+        { "volume": 0, "replication-state": "SyncSource", "peer-disk-state": "Inconsistent", "peer-client": false,
+          "received": 0, "sent": 1, "out-of-sync": 2, "pending": 0, "percent-in-sync": 99.50,
+          "estimated-seconds-to-finish": nan } ]
+    } ]
+}
+]
+""",
+    ),
+}
+
+ROWS = pytest.mark.parametrize(("parse", "sample"), PARSERS.values(), ids=PARSERS)
+
+HOSTILE = (
+    b"",
+    b"\n",
+    b"\0",
+    b"\xff\xfe",
+    b"\xef\xbb\xbf",
+    "\u2028\x85\x1c٣Ⅷ\U0001f600".encode(),
+    b"9" * 5000,
+    b"[" * 200_000,
+    b'{"a":' * 200_000,
+    b"{\n" * 50_000,
+    b" " * 200_000,
+    b"\t:" * 100_000,
+    b'"' * 100_001,
+    b"\\" * 100_001,
+    b"\n" * 200_000,
+)
+
+
+Mutation = Callable[[bytes, int, int, bytes], bytes]
+"""What becomes of an output at a place of a certain size, with bytes to insert."""
+
+
+def cut(output: bytes, start: int, _size: int, _insert: bytes) -> bytes:
+    return output[:start]
+
+
+def splice(output: bytes, start: int, size: int, insert: bytes) -> bytes:
+    return output[:start] + insert + output[start + size :]
+
+
+def drop_lines(output: bytes, start: int, size: int, insert: bytes, *, times: int = 0) -> bytes:
+    lines = output.splitlines(keepends=True)
+    first = output.count(b"\n", 0, start)
+    last = first + size % 4 + 1
+    return b"".join([*lines[:first], *lines[first:last] * times, *lines[last:]])
+
+
+def repeat_lines(output: bytes, start: int, size: int, insert: bytes) -> bytes:
+    return drop_lines(output, start, size, insert, times=2)
+
+
+TOKENS = (
+    *rb"""{ } [ ] : = ; , . - # " ' \ \" \ud800 (local) NR nan null true 0 -1 0x 0xFFFFFFFF 1_0 1e999""".split(),
+    *b"4294967296 18446744073709551616 340282366920938463463374607431768211456".split(),
+    *(b" ", b"\t", b"\n", b"\r\n", b"\n\n", b"\0", b"\xff", "٣".encode(), "\u2028".encode(), b"9" * 5000),
+)
+
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from([cut, splice, drop_lines, repeat_lines]),
+        st.integers(min_value=0, max_value=2000),
+        st.integers(min_value=0, max_value=12),
+        st.one_of(st.sampled_from(TOKENS), st.binary(max_size=4)),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+def check(parse: Parser, output: bytes) -> None:
+    """Lets no exception pass but ``ParseError``; what comes out can be printed, and comes out again."""
+    try:
+        result = parse(output)
+    except ParseError as error:
+        check_error(error, lines=output.count(b"\n") + 1)
+    else:
+        repr(result).encode()
+        assert parse(output) == result
+
+
+def check_error(error: ParseError, *, lines: int) -> None:
+    assert error.reason
+    assert "\n" not in error.reason
+    assert error.line is None or 1 <= error.line <= lines
+    str(error).encode()
+
+
+@ROWS
+def test_samples_are_accepted(parse: Parser, sample: str) -> None:
+    parse(sample.encode())
+
+
+@ROWS
+@pytest.mark.parametrize("output", HOSTILE, ids=range(len(HOSTILE)))
+def test_hostile_bytes(parse: Parser, sample: str, output: bytes) -> None:
+    check(parse, output)
+    check(parse, sample.encode() + output)
+
+
+@ROWS
+def test_every_beginning(parse: Parser, sample: str) -> None:
+    output = sample.encode()
+    for length in range(len(output)):
+        check(parse, output[:length])
+
+
+@ROWS
+@settings(deadline=None)
+@given(output=st.binary())
+def test_any_bytes(parse: Parser, sample: str, output: bytes) -> None:
+    check(parse, output)
+
+
+@ROWS
+@settings(deadline=None)
+@given(output=st.text())
+def test_any_text(parse: Parser, sample: str, output: str) -> None:
+    check(parse, output.encode("utf-8", "surrogatepass"))
+
+
+@ROWS
+@settings(max_examples=300, deadline=None)
+@given(changes=CHANGES)
+def test_damaged_samples(parse: Parser, sample: str, changes: list[tuple[Mutation, int, int, bytes]]) -> None:
+    output = sample.encode()
+    for mutate, start, size, insert in changes:
+        output = mutate(output, start % (len(output) + 1), size, insert)
+    check(parse, output)
