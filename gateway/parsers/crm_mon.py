@@ -20,7 +20,7 @@ NODE_STATES = ("online", "standby", "standby_onfail", "maintenance", "pending", 
 """The states of a node that are attributes of its element under the same name; ``is_dc`` makes the ninth."""
 
 _GROUP_INSTANCE = re.compile(r":\d+$")
-_OPERATION_KEY = re.compile(r"(?P<resource>.+)_(?P<task>(?:migrate_)?[a-z-]+)_(?P<interval>\d+)")
+_OPERATION_KEY = re.compile(r"(?P<resource>.+?)_(?P<task>(?:migrate_)?[a-z-]+)_(?P<interval>\d+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,210 @@
+"""The collectors on outputs of real clusters, held against a second reading of the same files.
+
+The second reading is deliberately naive: it walks the XML with the standard library, and knows nothing of samples.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import xml.etree.ElementTree as ET
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.collectors.corosync import CorosyncCollector
+from gateway.collectors.pacemaker import PacemakerCollector
+from gateway.collectors.probe import Reading
+from gateway.command import CommandResult
+from gateway.status import Status
+from tests import series
+from tests.corpus import CORPUS, needs_corpus
+from tests.series import Series, ended
+
+pytestmark = needs_corpus
+
+NODE_STATES = {
+    "online": "online",
+    "standby": "standby",
+    "standby_onfail": "standby_onfail",
+    "maintenance": "maintenance",
+    "pending": "pending",
+    "unclean": "unclean",
+    "shutdown": "shutdown",
+    "expected_up": "expected_up",
+    "dc": "is_dc",
+}
+FLAGS = ("active", "orphaned", "blocked", "failed", "failure_ignored")
+
+CASES = sorted(path for path in CORPUS.glob("pacemaker*/*") if path.is_dir()) if CORPUS else []
+LIVE_COROSYNC = sorted(CORPUS.glob("corosync/live317.*.quorumtool-p.txt")) if CORPUS else []
+
+
+class NoFiles:
+    """A host without any of the files that collectors read."""
+
+    def read_file(self, path: str) -> bytes | None:
+        return None
+
+
+def name_of(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def collect(crm_mon: bytes, cib: bytes | None) -> Series:
+    results = {"crm_mon": ended(crm_mon)}
+    if cib is not None:
+        results["cibadmin"] = ended(cib)
+    return series.collected(PacemakerCollector(), results, NoFiles())
+
+
+def expected_nodes(root: ET.Element) -> Series:
+    found: Series = {}
+    for node in root.iterfind("nodes/node"):
+        for status, attribute in NODE_STATES.items():
+            labels = {"node": node.attrib["name"], "type": node.attrib["type"], "status": status}
+            found[series.key("pacemaker_nodes", **labels)] = float(node.get(attribute) == "true")
+    return found
+
+
+def instances(element: ET.Element, group: str = "", clone: str = "") -> Iterator[tuple[ET.Element, str, str]]:
+    for child in element:
+        name = child.get("id", "")
+        if child.tag == "resource":
+            yield child, group, clone
+        elif child.tag == "group":
+            yield from instances(child, re.sub(r":\d+$", "", name) if clone else name, clone)
+        elif child.tag in {"clone", "bundle"}:
+            yield from instances(child, group, name)
+        elif child.tag == "replica":
+            yield from instances(child, group, clone)
+
+
+def expected_resources(root: ET.Element) -> Series:
+    found: Series = defaultdict(float)
+    resources = root.find("resources")
+    for resource, group, clone in () if resources is None else instances(resources):
+        for node in [node.attrib["name"] for node in resource.iterfind("node")] or [""]:
+            for flag in FLAGS:
+                labels = {
+                    "node": node,
+                    "resource": resource.attrib["id"],
+                    "role": resource.attrib["role"].lower(),
+                    "managed": resource.attrib["managed"],
+                    "agent": resource.attrib["resource_agent"],
+                    "group": group,
+                    "clone": clone,
+                    "status": flag,
+                }
+                key = series.key("pacemaker_resources", **labels)
+                found[key] = max(found[key], float(resource.get(flag) == "true"))
+    return dict(found)
+
+
+def expected_history(root: ET.Element) -> Series:
+    found: Series = {}
+    for node in root.iterfind("node_history/node"):
+        for history in node.iterfind("resource_history"):
+            labels = {"node": node.attrib["name"], "resource": history.attrib["id"]}
+            count = float(history.get("fail-count", "0"))
+            key = series.key("pacemaker_fail_count", **labels)
+            found[key] = max(found.get(key, 0), math.inf if count >= 1_000_000 else count)
+            if "migration-threshold" in history.attrib:
+                key = series.key("pacemaker_migration_threshold", **labels)
+                found.setdefault(key, float(history.attrib["migration-threshold"]))
+    return found
+
+
+def expected_attributes(root: ET.Element) -> Series:
+    return {
+        series.key("pacemaker_node_attributes", node=node.attrib["name"], **attribute): 1.0
+        for node in root.iterfind("node_attributes/node")
+        for attribute in ({k: item.get(k, "") for k in ("name", "value")} for item in node.iterfind("attribute"))
+    }
+
+
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+@pytest.mark.parametrize("spelling", ["crm_mon.xml", "crm_mon.output-as-xml.xml"])
+def test_pacemaker(case: Path, spelling: str) -> None:
+    if not (case / spelling).exists():
+        assert spelling != "crm_mon.xml"
+        return  # written by a version that has only the other
+    document = (case / spelling).read_bytes()
+    found = collect(document, None)
+    root = ET.fromstring(document)
+    for names, expected in (
+        (("pacemaker_nodes",), expected_nodes(root)),
+        (("pacemaker_resources",), expected_resources(root)),
+        (("pacemaker_fail_count", "pacemaker_migration_threshold"), expected_history(root)),
+        (("pacemaker_node_attributes",), expected_attributes(root)),
+    ):
+        wanted = {f"ha_cluster_{name}" for name in names}
+        assert {key: value for key, value in found.items() if key[0] in wanted} == expected
+
+
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_both_spellings_make_the_same_series(case: Path) -> None:
+    other = case / "crm_mon.output-as-xml.xml"
+    if other.exists():
+        assert collect((case / "crm_mon.xml").read_bytes(), None) == collect(other.read_bytes(), None)
+
+
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_every_location_constraint_with_a_score_is_there(case: Path) -> None:
+    document = (case / "cibadmin.xml").read_bytes()
+    found = series.named(collect(b"<crm_mon/>", document), "ha_cluster_pacemaker_location_constraints")
+    wanted = set()
+    for location in ET.fromstring(document).iter("rsc_location"):
+        rules = location.findall("rule")
+        for scored in rules or [location]:
+            if "score" in scored.attrib:
+                wanted.add(scored.attrib["id"] if len(rules) > 1 else location.attrib["id"])
+    assert {dict(labels)["constraint"] for labels in found} == wanted
+
+
+QUORATE = {"knet2-qdevice-lost-quorum": 0.0, "knet3-alone-not-quorate": 0.0, "daemon-absent": 0.0}
+RING_ERRORS = {
+    "knet2-qdevice-lost-quorum": 1,
+    "knet3-alone-not-quorate": 1,
+    "knet3-link1-down": 1,
+    "knet3-lms-recalculated": 2,
+    "knet3-node3-dead": 2,
+    "knet3-peer3-link0-down": 1,
+    "udpu2-node2-dead": 1,
+}
+
+
+@pytest.mark.parametrize("path", LIVE_COROSYNC, ids=lambda path: path.name.split(".")[1])
+def test_corosync_states(path: Path) -> None:
+    state = path.name.split(".")[1]
+
+    def result(tool: str) -> CommandResult:
+        file = path.with_name(f"live317.{state}.{tool}.txt")
+        stderr = file.with_name(file.name + ".stderr")
+        return ended(
+            file.read_bytes(),
+            int(file.with_name(file.name + ".rc").read_text()),
+            stderr.read_bytes() if stderr.exists() else b"",
+        )
+
+    collector = CorosyncCollector()
+    results = {"corosync-quorumtool": result("quorumtool-p"), "corosync-cfgtool": result("cfgtool-s")}
+    found = series.collected(collector, results, NoFiles())
+    assert found[series.key("corosync_up")] == (0 if state == "daemon-absent" else 1)
+    if state == "knet1-noquorum-provider":
+        assert series.key("corosync_quorate") not in found
+    else:
+        assert found[series.key("corosync_quorate")] == QUORATE.get(state, 1)
+    if state != "daemon-absent":
+        assert found[series.key("corosync_ring_errors")] == RING_ERRORS.get(state, 0)
+    if "noname" in state:
+        members = series.named(found, "ha_cluster_corosync_member_votes")
+        assert [dict(labels)["node"] for labels in members] == ["", ""]
+
+
+def test_one_failing_tool_costs_only_its_own_samples() -> None:
+    broken = Reading(status=Status.FAILED)
+    samples = PacemakerCollector().samples({"crm_mon": broken, "cibadmin": broken, "corosync.conf": broken})
+    assert len(samples) == 0

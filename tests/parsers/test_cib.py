@@ -1,0 +1,125 @@
+"""Location constraints in every form that the schema has. The documents are written for these tests."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from gateway.errors import ParseError
+from gateway.parsers import cib
+
+Row = tuple[str, str, str, str, float | None]
+
+
+def rows(body: str) -> list[Row]:
+    return [(one.id, one.resource, one.node, one.role, one.score) for one in cib.parse(body.encode())]
+
+
+def constraints(body: str) -> list[Row]:
+    return rows(f"<constraints>{body}</constraints>")
+
+
+@pytest.mark.parametrize(
+    ("score", "expected"),
+    [
+        ("100", 100),
+        ("-5", -5),
+        ("+7", 7),
+        ("INFINITY", math.inf),
+        ("+INFINITY", math.inf),
+        ("-INFINITY", -math.inf),
+        ("infinity", math.inf),
+        ("1000000", math.inf),
+        ("-2000000", -math.inf),
+        ("999999", 999999),
+    ],
+)
+def test_scores(score: str, expected: float) -> None:
+    assert constraints(f'<rsc_location id="l" rsc="a" node="n" score="{score}"/>') == [("l", "a", "n", "", expected)]
+
+
+def test_a_score_that_is_no_number_is_not_a_number() -> None:
+    ((*_, score),) = constraints('<rsc_location id="l" rsc="a" node="n" score="much"/>')
+    assert score is not None
+    assert math.isnan(score)
+
+
+def test_every_root() -> None:
+    location = '<constraints><rsc_location id="l" rsc="a" node="n" score="1"/></constraints>'
+    expected = [("l", "a", "n", "", 1)]
+    assert rows(location) == expected
+    assert rows(f"<configuration>{location}</configuration>") == expected
+    assert rows(f"<cib><configuration>{location}</configuration><status/></cib>") == expected
+
+
+def test_one_rule_goes_by_the_constraints_name() -> None:
+    assert constraints(
+        '<rsc_location id="l" rsc="a"><rule id="r" score="50" role="Master">'
+        '<expression attribute="#uname" operation="eq" value="n1"/></rule></rsc_location>'
+    ) == [("l", "a", "n1", "Master", 50)]
+
+
+def test_several_rules_go_by_their_own_names() -> None:
+    assert constraints(
+        '<rsc_location id="l" rsc="a" role="Started">'
+        '<rule id="r1" score="50"><expression attribute="#uname" operation="eq" value="n1"/></rule>'
+        '<rule id="r2" score="-INFINITY"><expression attribute="pingd" operation="lt" value="1"/></rule>'
+        "</rsc_location>"
+    ) == [("r1", "a", "n1", "Started", 50), ("r2", "a", "", "Started", -math.inf)]
+
+
+@pytest.mark.parametrize(
+    ("expressions", "node"),
+    [
+        ('<expression attribute="#uname" operation="ne" value="n1"/>', ""),
+        ('<expression attribute="site" operation="eq" value="n1"/>', ""),
+        (
+            '<expression attribute="#uname" operation="eq" value="n1"/>'
+            '<expression attribute="#uname" operation="eq" value="n2"/>',
+            "",
+        ),
+        ('<rule><expression attribute="#uname" operation="eq" value="n1"/></rule><date_expression/>', "n1"),
+        ('<rule id-ref="r"/>', ""),
+    ],
+)
+def test_the_node_that_a_rule_names(expressions: str, node: str) -> None:
+    assert constraints(f'<rsc_location id="l" rsc="a"><rule id="r" score="1">{expressions}</rule></rsc_location>') == [
+        ("l", "a", node, "", 1)
+    ]
+
+
+def test_a_score_from_an_attribute_is_not_known() -> None:
+    assert constraints(
+        '<rsc_location id="l" rsc="a"><rule id="r" score-attribute="pingd"><date_expression/></rule></rsc_location>'
+    ) == [("l", "a", "", "", None)]
+
+
+def test_references_are_resolved() -> None:
+    assert constraints(
+        '<rsc_location id="l1" rsc="a"><rule id="r" score="9">'
+        '<expression attribute="#uname" operation="eq" value="n1"/></rule></rsc_location>'
+        '<rsc_location id="l2" rsc="b"><rule id-ref="r"/></rsc_location>'
+        '<rsc_location id="l3" rsc="c"><rule id-ref="nobody"/></rsc_location>'
+    ) == [("l1", "a", "n1", "", 9), ("l2", "b", "n1", "", 9), ("l3", "c", "", "", None)]
+
+
+def test_sets_and_patterns_name_their_resources() -> None:
+    assert constraints(
+        '<rsc_location id="l1" node="n" score="1" role="Started"><resource_set id="s" role="Promoted">'
+        '<resource_ref id="a"/><resource_ref id="b"/></resource_set></rsc_location>'
+        '<rsc_location id="l2" node="n" score="2"><resource_set id-ref="s"/></rsc_location>'
+        '<rsc_location id="l3" rsc-pattern="db-.*" node="n" score="3"/>'
+    ) == [
+        ("l1", "a", "n", "Promoted", 1),
+        ("l1", "b", "n", "Promoted", 1),
+        ("l2", "a", "n", "Promoted", 2),
+        ("l2", "b", "n", "Promoted", 2),
+        ("l3", "db-.*", "n", "", 3),
+    ]
+
+
+@pytest.mark.parametrize("document", [b"", b"<cib", b"<crm_mon/>", b"Call cib_query failed"])
+def test_what_is_no_cib_is_refused(document: bytes) -> None:
+    with pytest.raises(ParseError):
+        cib.parse(document)

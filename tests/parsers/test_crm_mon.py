@@ -1,0 +1,216 @@
+"""crm_mon's XML, shape by shape. The documents are written for these tests."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from gateway.errors import ParseError
+from gateway.parsers import crm_mon
+
+
+def parse(body: str, root: str = "crm_mon") -> crm_mon.ClusterStatus:
+    return crm_mon.parse(f"<{root}>{body}</{root}>".encode())
+
+
+def resource(name: str, *nodes: str, **attributes: str) -> str:
+    given = {"id": name, "resource_agent": "ocf:test:Agent", "role": "Started", "active": "true", "managed": "true"}
+    text = " ".join(f'{key}="{value}"' for key, value in {**given, **attributes}.items())
+    inner = "".join(f'<node name="{node}" id="1" cached="true"/>' for node in nodes)
+    return f"<resource {text}>{inner}</resource>"
+
+
+def places(status: crm_mon.ClusterStatus) -> list[tuple[str, str, str, tuple[str, ...]]]:
+    return [(found.id, found.group, found.clone, found.nodes) for found in status.resources]
+
+
+@pytest.fixture
+def new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize("root", ["crm_mon", "pacemaker-result"])
+def test_both_roots_say_the_same(root: str) -> None:
+    status = parse(f"<resources>{resource('a', 'n1')}</resources>", root)
+    assert places(status) == [("a", "", "", ("n1",))]
+    assert status.connected
+
+
+def test_resources_at_every_depth() -> None:
+    status = parse(
+        f"""<resources>
+        <group id="g">{resource("g1", "n1")}</group>
+        <clone id="c">{resource("c1", "n1")}{resource("c1", "n2")}</clone>
+        <clone id="cg">
+          <group id="gr:0">{resource("m", "n1")}</group><group id="gr:12">{resource("m", "n2")}</group>
+        </clone>
+        <bundle id="b"><replica id="0">{resource("b-ip", "n1")}{resource("in", "b-0")}</replica></bundle>
+        {resource("stopped", active="false", role="Stopped")}
+        {resource("twice", "n1", "n2")}
+        </resources>"""
+    )
+    assert places(status) == [
+        ("g1", "g", "", ("n1",)),
+        ("c1", "", "c", ("n1",)),
+        ("c1", "", "c", ("n2",)),
+        ("m", "gr", "cg", ("n1",)),
+        ("m", "gr", "cg", ("n2",)),
+        ("b-ip", "", "b", ("n1",)),
+        ("in", "", "b", ("b-0",)),
+        ("stopped", "", "", ()),
+        ("twice", "", "", ("n1", "n2")),
+    ]
+    assert status.bundles == (crm_mon.Bundle(id="b", replicas=1, running=1),)
+
+
+def test_a_group_outside_a_clone_keeps_its_name() -> None:
+    status = parse(f'<resources><group id="g:1">{resource("a")}</group></resources>')
+    assert places(status) == [("a", "g:1", "", ())]
+
+
+def test_renamed_attributes_are_read_under_both_names() -> None:
+    old = parse('<summary><cluster_options stonith-enabled="true" stonith-timeout-ms="60000"/></summary>')
+    new = parse('<summary><cluster_options fencing-enabled="true" fencing-timeout-ms="60000"/></summary>')
+    both = parse('<summary><cluster_options fencing-enabled="true" stonith-enabled="true"/></summary>')
+    assert old.summary.options == new.summary.options == {"stonith-enabled": "true", "stonith-timeout-ms": "60000"}
+    assert both.summary.options == {"stonith-enabled": "true"}
+    orphans = parse(f"<resources>{resource('a', orphaned='true')}{resource('b', removed='true')}</resources>")
+    assert [found.orphaned for found in orphans.resources] == [True, True]
+    events = parse('<fence_history><fence_event state="failed"/><fence_event status="success"/></fence_history>')
+    assert [event.status for event in events.fence_events] == ["failed", "success"]
+
+
+def test_node_states_are_in_the_order_of_the_metric() -> None:
+    status = parse('<nodes><node name="n1" id="7" online="true" unclean="true" is_dc="true" type="remote"/></nodes>')
+    (node,) = status.nodes
+    assert node.states == (True, False, False, False, False, True, False, False, True)
+    assert (node.type, node.id, node.feature_set) == ("remote", "7", "")
+
+
+def test_history() -> None:
+    status = parse(
+        """<node_history><node name="n1">
+        <resource_history id="a" migration-threshold="3" fail-count="2">
+          <operation_history task="monitor" interval="10000ms" exec-time="2044ms"/>
+          <operation_history task="start"/>
+        </resource_history>
+        <resource_history id="orphan" orphan="true" fail-count="INFINITY"/>
+        <resource_history id="odd" migration-threshold="x"/>
+        </node></node_history>"""
+    )
+    first, orphan, odd = status.history
+    assert (first.node, first.fail_count, first.migration_threshold) == ("n1", 2, 3)
+    assert first.operations == (
+        crm_mon.Operation(task="monitor", interval="10000", duration=2.044),
+        crm_mon.Operation(task="start", interval="0", duration=None),
+    )
+    assert (orphan.fail_count, orphan.migration_threshold) == (math.inf, None)
+    assert odd.migration_threshold is not None
+    assert math.isnan(odd.migration_threshold)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ('op_key="db_monitor_10000" task="monitor" interval="10000"', ("db", "monitor", "10000")),
+        ('op_key="db-x_migrate_to_0"', ("db-x", "migrate_to", "0")),
+        ('id="a_b_start_0"', ("a_b", "start", "0")),
+        ('op_key="strange"', ("strange", "", "0")),
+    ],
+)
+def test_failures_name_their_resource(attributes: str, expected: tuple[str, str, str]) -> None:
+    (failure,) = parse(f'<failures><failure {attributes} node="n1" exitstatus="error"/></failures>').failures
+    assert (failure.resource, failure.operation, failure.interval) == expected
+    assert (failure.node, failure.status) == ("n1", "error")
+
+
+def test_bans_and_tickets() -> None:
+    status = parse(
+        """<tickets><ticket id="t" status="granted" standby="true"/></tickets>
+        <bans><ban id="b" resource="r" node="n" weight="-1000000" master_only="true"/>
+        <ban id="c" resource="r" node="n" weight="-5"/></bans>"""
+    )
+    assert status.tickets == (crm_mon.Ticket(id="t", status="granted", standby=True, last_granted=None),)
+    assert [(ban.weight, ban.promoted_only) for ban in status.bans] == [(-math.inf, True), (-5, False)]
+
+
+@pytest.mark.usefixtures("new_york")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Tue May  5 12:04:36 2020", 1588694676.0),  # 16:04:36 UTC, summer time
+        ("Sat Jan  2 00:00:00 2021", 1609563600.0),  # 05:00:00 UTC, winter time
+        ("2020-05-05 12:04:36", 1588694676.0),
+        ("2020-05-05 16:04:36Z", 1588694676.0),
+        ("2020-05-05T18:04:36.500+02:00", 1588694676.5),
+        ("2020-05-05 10:04:36 -06:00", 1588694676.0),
+        ("Tue Dec  1 06:07:28 2043", 2332580848.0),  # beyond 32 bits
+        ("", None),
+        ("  ", None),
+    ],
+)
+def test_times_without_a_zone_are_the_hosts(text: str, expected: float | None) -> None:
+    status = parse(f'<summary><last_change time="{text}"/></summary>')
+    assert status.summary.last_change == expected
+
+
+@pytest.mark.parametrize("text", ["yesterday", "Tue Foo  5 12:04:36 2020", "2020-02-31 00:00:00", "2020-05-05"])
+def test_what_is_no_time_is_not_a_number(text: str) -> None:
+    value = parse(f'<summary><last_change time="{text}"/></summary>').summary.last_change
+    assert value is not None
+    assert math.isnan(value)
+
+
+def test_a_disconnected_tool_says_so() -> None:
+    status = parse(
+        '<crm-mon-disconnected description="Pacemaker daemons shut down" pacemakerd-state="shutting_down"/>'
+        '<status code="102" message="Not connected"><errors><error>crm_mon: gone</error></errors></status>',
+        "pacemaker-result",
+    )
+    assert not status.connected
+    assert status.daemon_state == "shutting_down"
+    assert status.status == crm_mon.ToolStatus(code=102, message="Not connected: crm_mon: gone")
+
+
+def test_an_empty_root_is_an_answer_of_nobody() -> None:
+    status = parse("")
+    assert not status.connected
+    assert status.summary == crm_mon.Summary()
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        (b"", "not well-formed XML"),
+        (b"crm_mon: no cluster", "not well-formed XML"),
+        (b"<crm_mon><nodes>", "not well-formed XML"),
+        (b"<html/>", "expected <pacemaker-result> or <crm_mon> as root, found <html>"),
+        (b"<crm_mon>\xff</crm_mon>", "not well-formed XML"),
+        (b'<!DOCTYPE crm_mon [<!ENTITY a "b">]><crm_mon>&a;</crm_mon>', "declares a document type"),
+        (b'<!DOCTYPE crm_mon SYSTEM "file:///etc/passwd"><crm_mon/>', "declares a document type"),
+        (b"<crm_mon>" * 300 + b"</crm_mon>" * 300, "not well-formed XML"),
+    ],
+)
+def test_what_is_not_crm_mons_is_refused(document: bytes, reason: str) -> None:
+    with pytest.raises(ParseError, match=reason) as caught:
+        crm_mon.parse(document)
+    assert "\n" not in caught.value.reason
+
+
+def test_entities_are_not_expanded() -> None:
+    laughs = b'<!DOCTYPE crm_mon [<!ENTITY a "ha"><!ENTITY b "' + b"&a;" * 1000 + b'">]><crm_mon>' + b"&b;" * 1000
+    with pytest.raises(ParseError):
+        crm_mon.parse(laughs + b"</crm_mon>")
+
+
+def test_the_line_is_told() -> None:
+    with pytest.raises(ParseError) as caught:
+        crm_mon.parse(b"<crm_mon>\n<nodes>\n</crm_mon>\n")
+    assert caught.value.line == 3

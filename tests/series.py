@@ -1,0 +1,61 @@
+"""Pages as series, for tests: by name and labels, as a Prometheus server would see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from gateway.collectors.probe import Collector, Probe, Reading, take
+from gateway.command import CommandResult
+from gateway.frontends.prometheus import exposition
+from gateway.samples import SampleSet
+from gateway.status import Status
+
+Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def parse(page: str) -> Series:
+    """Returns the series of a page in text format; a page with a series twice is refused."""
+    found: Series = {}
+    for family in text_string_to_metric_families(page):
+        for sample in family.samples:
+            key = (sample.name, frozenset(sample.labels.items()))
+            assert key not in found, f"twice on one page: {key}"
+            assert sample.timestamp is None
+            found[key] = sample.value
+    return found
+
+
+def of(samples: SampleSet) -> Series:
+    """Returns the series that a set of samples becomes."""
+    return parse(exposition.text(samples.families).decode())
+
+
+def named(series: Series, name: str) -> dict[frozenset[tuple[str, str]], float]:
+    """Returns the series of one name, by their labels."""
+    return {labels: value for (found, labels), value in series.items() if found == name}
+
+
+def key(name: str, /, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
+    """Returns the key of one series; the prefix is added."""
+    return f"ha_cluster_{name}", frozenset(labels.items())
+
+
+def ended(stdout: bytes, exit_status: int = 0, stderr: bytes = b"") -> CommandResult:
+    """Returns the result of a command that ended by itself."""
+    status = Status.FAILED if exit_status else Status.OK
+    return CommandResult(status=status, exit_status=exit_status, stdout=stdout, stderr=stderr)
+
+
+def readings(probes: tuple[Probe, ...], results: Mapping[str, CommandResult]) -> dict[str, Reading]:
+    """Returns the readings of a collector's probes; a command without a result was not installed."""
+    missing = CommandResult(status=Status.NOT_INSTALLED)
+    return {probe.name: take(probe, results.get(probe.name, missing)) for probe in probes}
+
+
+def collected(collector: Collector, results: Mapping[str, CommandResult], host: object) -> Series:
+    """Returns the series that a collector makes of these results."""
+    plan = collector.plan(host)  # type: ignore[arg-type] # tests give as much of a host as the collector uses
+    assert plan is not None
+    return of(collector.samples({**plan.files, **readings(plan.probes, results)}))
