@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import asdict, astuple, fields
+from pathlib import Path
 
 import pytest
 
 from gateway.errors import ParseError
+from gateway.parsers import corosync_cfgtool
 from gateway.parsers.corosync_cmapctl import CorosyncStatistics, KnetLinkStatistics, TotemStatistics, parse
+
+LAB = Path(__file__).parents[1] / "data" / "lab"
 
 STATISTICS = """\
 stats.ipcs.global.active (u64) = 1
@@ -110,3 +114,27 @@ def test_each_key_of_totem(name: str) -> None:
 def test_malformed(output: bytes, reason: str) -> None:
     with pytest.raises(ParseError, match=reason):
         parse(output)
+
+
+def lab(tool: str) -> dict[str, bytes]:
+    """Returns what a tool printed in each situation of the lab in which Corosync answered."""
+    outputs = {path.parent.name: path.read_bytes() for path in LAB.glob(f"*/{tool}.stdout")}
+    return {situation: output for situation, output in outputs.items() if output}
+
+
+@pytest.mark.parametrize("situation", sorted(lab("corosync-cmapctl-m-stats")))
+def test_lab_agrees_with_cfgtool(situation: str) -> None:
+    links = parse(lab("corosync-cmapctl-m-stats")[situation]).links
+    status = corosync_cfgtool.parse(lab("corosync-cfgtool-s")[situation])
+    assert {(link.link, link.node_id): link.connected for link in links if link.node_id != status.node_id} == {
+        (link.number, peer.node_id): peer.connected for link in status.links for peer in link.peers if not peer.local
+    }
+
+
+@pytest.mark.parametrize("situation", sorted(lab("corosync-cmapctl-m-stats")))
+def test_lab_prints_every_key(situation: str) -> None:
+    statistics = parse(lab("corosync-cmapctl-m-stats")[situation])
+    assert None not in astuple(statistics.srp)
+    for link in statistics.links:
+        unknown = {name for name, value in asdict(link).items() if value is None}
+        assert unknown == (set() if link.latency_samples else {"latency_ave", "latency_max", "latency_min"})
