@@ -6,7 +6,6 @@ import asyncio
 import gzip
 import socket
 import sys
-import weakref
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -63,7 +62,7 @@ class MetricsServer:
         self._scrapes = 0
         self._ready = False
         self._pages = _Pages()
-        self._heard: weakref.WeakSet[RequestHandler] = weakref.WeakSet()
+        self._silent: set[RequestHandler] = set()
         self._listeners: list[asyncio.Server] = []
         application = web.Application(middlewares=[self._bounded])
         application.router.add_get(telemetry_path, self._metrics)
@@ -113,18 +112,20 @@ class MetricsServer:
         if len(server.connections) >= self._max_connections:
             return _Busy()
         protocol = server()
-        asyncio.get_running_loop().call_later(self._client_timeout, self._drop_if_silent, weakref.ref(protocol))
+        self._silent.add(protocol)
+        asyncio.get_running_loop().call_later(self._client_timeout, self._drop_if_silent, protocol)
         return protocol
 
-    def _drop_if_silent(self, reference: weakref.ref[RequestHandler]) -> None:
-        protocol = reference()
-        if protocol is not None and protocol not in self._heard and protocol.transport is not None:
-            protocol.transport.abort()
+    def _drop_if_silent(self, protocol: RequestHandler) -> None:
+        if protocol in self._silent:
+            self._silent.discard(protocol)
+            if protocol.transport is not None:
+                protocol.transport.abort()
 
     @web.middleware
     async def _bounded(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Sends the answer within the client's time: one that does not read must not keep it in memory."""
-        self._heard.add(request.protocol)
+        self._silent.discard(request.protocol)
         response = await handler(request)
         try:
             async with asyncio.timeout(self._client_timeout):
