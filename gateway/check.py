@@ -92,12 +92,12 @@ def _collector(name: str, report: CollectorReport) -> Iterator[Finding]:
     if not report.commands:
         yield Finding(good=True, subject=name, text="nothing to run")
     for command in report.commands:
-        good = command.status is Status.OK or not command.required
+        good = not command.failed
         line = f" (line {command.line})" if command.line is not None else ""
         text = (
             command.status.value if command.status is Status.OK else f"{command.status.value}: {command.detail}{line}"
         )
-        if command.status is not Status.OK and not command.required:
+        if command.status is not Status.OK and good:
             text += "; optional"
         advice = "" if good else _ADVICE[command.status].format(user=getpass.getuser())
         yield Finding(good=good, subject=f"{name}: {command.name}", text=text, advice=advice)

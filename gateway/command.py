@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import stat
@@ -62,8 +63,8 @@ class CommandResult:
         status: ``OK`` for exit status 0, ``FAILED`` for any other, or why there is no exit status.
         exit_status: 0 to 255, or None where the command did not start or did not exit by itself.
         signal: the number of the signal that killed it, or None.
-        stdout: what it printed, complete where ``exit_status`` is set.
-        stderr: likewise.
+        stdout: what it printed, complete; empty where ``exit_status`` is None: half an answer is none.
+        stderr: what it printed there until it ended.
         duration: seconds from start to end.
         detail: what to tell a person about a command that could not be started; else empty.
     """
@@ -85,11 +86,11 @@ class Host(Protocol):
         ...
 
     def find(self, tool: str) -> str | None:
-        """Returns the path of a tool that can be run now, or None."""
+        """Returns the path of a tool that is here now, whether or not this user may run it, or None."""
         ...
 
     def identity(self, tool: str) -> object:
-        """Returns what changes when the tool is replaced by another version; None if it cannot be run."""
+        """Returns what changes when the tool is replaced by another version; None if it is not here."""
         ...
 
     def read_file(self, path: str) -> bytes | None:
@@ -120,9 +121,15 @@ class LocalHost:
     def find(self, tool: str) -> str | None:
         """Returns the path of a tool, or None: a tool installed later is found without a restart."""
         configured = self._tool(tool).path
-        if configured is not None:
-            return configured if Path(configured).exists() else None
-        return search(tool)
+        if configured is None:
+            return search(tool)
+        try:
+            Path(configured).stat()
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None
+        except OSError:
+            pass  # it may be there, but not for this user: running it tells
+        return configured
 
     async def run(self, tool: str, *arguments: str) -> CommandResult:
         """Runs a tool to its end, its deadline or its output limit, whichever comes first."""
@@ -136,26 +143,26 @@ class LocalHost:
         return await execute(argv, timeout=settings.timeout, max_output=self._max_output, env=self._environment)
 
     def identity(self, tool: str) -> object:
-        """Returns the path, size and time of change of a tool's file."""
+        """Returns the path, inode, size and time of change of a tool's file."""
         path = self.find(tool)
-        if path is None:
+        try:
+            status = None if path is None else Path(path).stat()
+        except OSError:
             return None
-        status = Path(path).stat()
-        return path, status.st_size, status.st_mtime_ns
+        return status and (path, status.st_ino, status.st_size, status.st_mtime_ns)
 
     def read_file(self, path: str) -> bytes | None:
         """Returns a small regular file's content, or None if there is none."""
         try:
-            # O_NONBLOCK: opening a FIFO must not wait for a writer
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        except FileNotFoundError:
+            # asked before it is opened, because merely opening a device can start something: a watchdog, for one
+            _require_regular(Path(path).stat())
+            with open(path, "rb", opener=_open_at_once) as file:
+                _require_regular(os.fstat(file.fileno()))
+                content = file.read(MAX_FILE_SIZE + 1)
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(f"{path} is not a regular file")
-            content = file.read(MAX_FILE_SIZE + 1)
         if len(content) > MAX_FILE_SIZE:
-            raise OSError(f"{path} is larger than {MAX_FILE_SIZE} bytes")
+            raise OSError(errno.EFBIG, f"larger than {MAX_FILE_SIZE} bytes")
         return content
 
     def list_directory(self, path: str) -> tuple[str, ...]:
@@ -165,7 +172,7 @@ class LocalHost:
             for entry in entries:
                 names.append(entry.name)
                 if len(names) > MAX_DIRECTORY_ENTRIES:
-                    raise OSError(f"{path} has more than {MAX_DIRECTORY_ENTRIES} entries")
+                    raise OSError(errno.EFBIG, f"more than {MAX_DIRECTORY_ENTRIES} entries")
         return tuple(sorted(names))
 
     def _tool(self, name: str) -> Tool:
@@ -173,9 +180,31 @@ class LocalHost:
 
 
 def search(name: str) -> str | None:
-    """Returns the first executable of this name in the standard directories, or None."""
+    """Returns the first executable of this name in the standard directories, or None.
+
+    Where there is only a file that this user may not run, that is the answer: not permitted is not the same as not
+    installed, and running it tells.
+    """
     candidates = [name] if "/" in name else [f"{directory}/{name}" for directory in STANDARD_DIRECTORIES]
-    return next((path for path in candidates if os.access(path, os.X_OK)), None)
+    files = [path for path in candidates if _is_file(path)]
+    return next((path for path in files if os.access(path, os.X_OK)), files[0] if files else None)
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return stat.S_ISREG(Path(path).stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _require_regular(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Opens without waiting: a FIFO that was put there meanwhile would wait for its writer."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
@@ -234,17 +263,8 @@ async def execute(argv: Sequence[str], *, timeout: float, max_output: int, env: 
     """
     started = time.monotonic()
     try:
-        transport, capture = await asyncio.get_running_loop().subprocess_exec(
-            lambda: _Capture(max_output),
-            *argv,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=env,
-            cwd="/",
-            start_new_session=True,
-        )
-    except OSError as error:
+        transport, capture = await _start(argv, max_output=max_output, env=env)
+    except (OSError, ValueError) as error:
         return _not_started(argv, error)
     timed_out = False
     try:
@@ -257,21 +277,48 @@ async def execute(argv: Sequence[str], *, timeout: float, max_output: int, env: 
     return _ended(transport, capture, timed_out=timed_out, duration=time.monotonic() - started)
 
 
-def _not_started(argv: Sequence[str], error: OSError) -> CommandResult:
-    detail = f"{argv[0]}: {error.strerror or error}"
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return CommandResult(status=Status.NOT_INSTALLED, detail=detail)
+async def _start(
+    argv: Sequence[str], *, max_output: int, env: Mapping[str, str]
+) -> tuple[asyncio.SubprocessTransport, _Capture]:
+    start = asyncio.ensure_future(
+        asyncio.get_running_loop().subprocess_exec(
+            lambda: _Capture(max_output),
+            *argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=env,
+            cwd="/",
+            start_new_session=True,
+        )
+    )
+    try:
+        return await asyncio.shield(start)
+    except asyncio.CancelledError:
+        # cancelled at this point, asyncio would kill the process alone, and what it has started would live on
+        with contextlib.suppress(OSError, ValueError):
+            await _end(*await start)
+        raise
+
+
+def _not_started(argv: Sequence[str], error: OSError | ValueError) -> CommandResult:
+    reason = getattr(error, "strerror", None) or str(error)
+    status = Status.FAILED
     if isinstance(error, PermissionError):
-        return CommandResult(status=Status.NOT_PERMITTED, detail=detail)
-    return CommandResult(status=Status.FAILED, detail=detail)
+        status = Status.NOT_PERMITTED
+    elif isinstance(error, FileNotFoundError | NotADirectoryError):
+        if _is_file(argv[0]):
+            reason = "the interpreter that its first line names was not found"
+        else:
+            status = Status.NOT_INSTALLED
+    return CommandResult(status=status, detail=f"{argv[0]}: {reason}")
 
 
 async def _end(transport: asyncio.SubprocessTransport, capture: _Capture) -> None:
     """Leaves neither a process of the group nor a descriptor behind, also when the caller is cancelled."""
-    if not capture.finished.done() or capture.overflow or transport.get_returncode() is None:
-        # A command run through sudo belongs to root and cannot be killed by us: closing its pipes has to do.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(transport.get_pid(), signal.SIGKILL)
+    # A command run through sudo belongs to root and cannot be killed by us: closing its pipes has to do.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(transport.get_pid(), signal.SIGKILL)
     try:
         if not capture.exited.done():
             async with asyncio.timeout(_REAP_TIMEOUT):
@@ -279,7 +326,8 @@ async def _end(transport: asyncio.SubprocessTransport, capture: _Capture) -> Non
     except TimeoutError:
         pass  # a process in uninterruptible sleep: the child watcher reaps it whenever it ends
     finally:
-        transport.close()
+        with contextlib.suppress(PermissionError):  # it tries to kill once more
+            transport.close()
 
 
 def _ended(
@@ -299,7 +347,7 @@ def _ended(
         status=status,
         exit_status=exit_status,
         signal=killed_by,
-        stdout=capture.output(1),
+        stdout=b"" if exit_status is None else capture.output(1),
         stderr=capture.output(2),
         duration=duration,
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -37,17 +38,50 @@ class Mode(StrEnum):
     OFF = "off"
 
 
+_PLAN, _SAMPLES = "plan", "samples"
+"""How reports call the two steps of a collector that are no commands, where they go wrong."""
+
+
 @dataclass(slots=True, kw_only=True)
 class _Run:
-    """One run of some collectors, while it is under way."""
+    """One run of some collectors, while it is under way.
+
+    Attributes:
+        plans: what each collector wanted; None where its subsystem is absent.
+        readings: the commands, by collector and name.
+        ended: when the last command of a collector has ended.
+        result: makes the snapshot once all have ended.
+        partial: makes the snapshot of what is known before that, and for how many commands it was started.
+        counted: the failures that are in the totals.
+        dropped: how many dropped samples of each collector are in the totals.
+        noted: the collectors whose state was compared with that of the run before.
+        bugs: the traces of the gateway's own errors.
+    """
 
     time: float
     started: float
-    plans: dict[str, Plan | None]
-    readings: dict[tuple[str, str], asyncio.Task[Reading]]
+    plans: dict[str, Plan | None] = field(default_factory=dict)
+    readings: dict[tuple[str, str], asyncio.Task[Reading]] = field(default_factory=dict)
     ended: dict[str, float] = field(default_factory=dict)
     result: asyncio.Task[Snapshot] | None = None
-    given_up: set[tuple[str, str]] = field(default_factory=set)
+    partial: tuple[int, asyncio.Task[Snapshot]] | None = None
+    counted: set[tuple[str, str]] = field(default_factory=set)
+    dropped: Counter[str] = field(default_factory=Counter)
+    noted: set[str] = field(default_factory=set)
+    bugs: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def internal_error(self, collector: str, command: str, error: Exception) -> Reading:
+        """Returns the reading that stands for an error of the gateway itself, and keeps its trace for the log."""
+        self.bugs[collector, command] = "".join(traceback.format_exception(error))
+        detail = " ".join(f"internal error: {type(error).__name__}: {error}".split())
+        return Reading(status=Status.FAILED, detail=detail)
+
+    def partial_snapshot(self, make: Callable[[], Coroutine[Any, Any, Snapshot]]) -> asyncio.Task[Snapshot]:
+        """Returns what is known by now; all who give up before more is known share it."""
+        done = sum(task.done() for task in self.readings.values())
+        if self.partial is None or self.partial[0] != done:
+            self.partial = done, asyncio.create_task(make())
+        return self.partial[1]
 
 
 class Engine:
@@ -77,7 +111,7 @@ class Engine:
         self._runs: list[_Run] = []
         self._variants: dict[tuple[str, str], int] = {}
         self._static: dict[tuple[str, str], tuple[object, Reading]] = {}
-        self._statuses: dict[str, tuple[Status, str]] = {}
+        self._states: dict[str, _State] = {}
         self._totals = _Totals()
 
     @property
@@ -99,11 +133,14 @@ class Engine:
             async with asyncio.timeout(timeout):
                 return await asyncio.shield(run.result)
         except TimeoutError:
-            return await self._snapshot(run)
+            return await asyncio.shield(run.partial_snapshot(partial(self._snapshot, run)))
 
     async def close(self) -> None:
         """Ends what is under way, with its processes."""
-        tasks = [task for run in self._runs for task in (*run.readings.values(), run.result) if task is not None]
+        tasks: list[asyncio.Task[Any]] = []
+        for run in self._runs:
+            tasks += run.readings.values()
+            tasks += filter(None, (run.result, run.partial and run.partial[1]))
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -114,23 +151,26 @@ class Engine:
 
     def _start(self, names: Collection[str]) -> _Run:
         self._totals.runs += 1
-        run = _Run(time=self._clock.time(), started=self._clock.monotonic(), plans={}, readings={})
+        run = _Run(time=self._clock.time(), started=self._clock.monotonic())
         for name, collector in self._collectors.items():
             if name not in names:
                 continue
-            plan = run.plans[name] = self._plan(collector)
+            plan = run.plans[name] = self._plan(run, collector)
             for probe in plan.probes if plan else ():
                 run.readings[name, probe.name] = asyncio.create_task(self._probe(run, name, probe))
         run.result = asyncio.create_task(self._finish(run))
         self._runs.append(run)
         return run
 
-    def _plan(self, collector: Collector) -> Plan | None:
+    def _plan(self, run: _Run, collector: Collector) -> Plan | None:
         """Returns a collector's plan, or None where its subsystem is absent and may be."""
         required = self._mode(collector.name) is Mode.ON
-        if not required and not any(map(self._host.find, collector.tools)):
-            return None
-        plan = collector.plan(self._host)
+        try:
+            if not required and not any(map(self._host.find, collector.tools)):
+                return None
+            plan = collector.plan(self._host)
+        except Exception as error:  # noqa: BLE001 - a bug in one collector costs that collector
+            return Plan(files={_PLAN: run.internal_error(collector.name, _PLAN, error)}, needed=(_PLAN,))
         if plan is None and required:
             missing = Reading(status=Status.NOT_INSTALLED, detail="its configuration was not found")
             return Plan(files={"configuration": missing}, needed=("configuration",))
@@ -138,13 +178,17 @@ class Engine:
 
     async def _probe(self, run: _Run, collector: str, probe: Probe) -> Reading:
         key = (collector, probe.name)
-        identity = self._host.identity(probe.tool) if probe.static else None
-        if identity is not None and (known := self._static.get(key)) and known[0] == identity:
-            return known[1]
-        reading = await self._first_good(key, probe)
+        try:
+            identity = self._host.identity(probe.tool) if probe.static else None
+            if identity is not None and (known := self._static.get(key)) and known[0] == identity:
+                return known[1]
+            reading = await self._first_good(key, probe)
+        except Exception as error:  # noqa: BLE001 - a bug in one parser costs what it reads
+            return run.internal_error(*key, error)
+        finally:
+            run.ended[collector] = self._clock.monotonic()
         if identity is not None and reading.status is Status.OK:
             self._static[key] = (identity, reading)
-        run.ended[collector] = self._clock.monotonic()
         return reading
 
     async def _first_good(self, key: tuple[str, str], probe: Probe) -> Reading:
@@ -187,50 +231,90 @@ class Engine:
         reports = {}
         for name, plan in run.plans.items():
             readings = self._readings(run, name, plan)
-            report = _report(run, name, plan, readings)
             if plan is not None:
-                samples = await self._samples(name, readings)
-                self._totals.dropped[name] += samples.dropped
+                samples = await self._samples(run, name, readings)
+                self._totals.dropped[name] += max(0, samples.dropped - run.dropped[name])
+                run.dropped[name] = max(samples.dropped, run.dropped[name])
                 families.update(samples)
-            self._note(report)
-            reports[name] = report
+            reports[name] = report = _report(run, name, plan, readings)
+            self._count(run, report)
+            self._note(run, report)
         _add_gateway_samples(families, reports, self._totals)
         return Snapshot(families=families.families, collectors=reports, time=run.time, started=run.started)
 
-    async def _samples(self, name: str, readings: Mapping[str, Reading]) -> SampleSet:
+    async def _samples(self, run: _Run, name: str, readings: dict[str, Reading]) -> SampleSet:
+        """Returns a collector's samples; where it fails to make them, that is added to the readings."""
+        if _PLAN in readings:
+            return SampleSet()
         size = sum(reading.size for reading in readings.values())
-        return await self._off_loop(size, partial(self._collectors[name].samples, readings))
+        try:
+            return await self._off_loop(size, partial(self._collectors[name].samples, dict(readings)))
+        except Exception as error:  # noqa: BLE001 - a bug in one collector costs that collector
+            readings[_SAMPLES] = run.internal_error(name, _SAMPLES, error)
+            return SampleSet()
 
     def _readings(self, run: _Run, name: str, plan: Plan | None) -> dict[str, Reading]:
         if plan is None:
             return {}
-        readings = dict(plan.files)
-        for probe in plan.probes:
-            key = (name, probe.name)
-            task = run.readings[key]
-            late = Reading(status=Status.TIMED_OUT, detail="not finished when the answer was due")
-            reading = readings[probe.name] = task.result() if task.done() else late
-            if reading.status is not Status.OK and key not in run.given_up:
-                run.given_up.add(key)  # counted once, whether the scrape or the command gives up first
-                self._totals.failures[name, probe.name, reading.status.value] += 1
-        return readings
+        late = Reading(status=Status.TIMED_OUT, detail="not finished when the answer was due")
+        tasks = {probe.name: run.readings[name, probe.name] for probe in plan.probes}
+        return {**plan.files, **{probe: task.result() if task.done() else late for probe, task in tasks.items()}}
 
-    def _note(self, report: CollectorReport) -> None:
-        """Logs a change of a collector's state, once."""
-        culprit = report.culprit
-        state = (report.status, culprit.name if culprit else "")
-        known = self._statuses.get(report.name)
+    def _count(self, run: _Run, report: CollectorReport) -> None:
+        """Counts each failure of a run once, whether the scrape or the command gives up first."""
+        for command in report.commands:
+            key = (report.name, command.name)
+            if command.status is not Status.OK and (command.tool or key in run.bugs) and key not in run.counted:
+                run.counted.add(key)
+                self._totals.failures[*key, command.status.value] += 1
+
+    def _note(self, run: _Run, report: CollectorReport) -> None:
+        """Logs a change of a collector's state, once.
+
+        A run is compared with the run before by the first snapshot that is made of it: where a scrape cannot wait for a
+        slow command, that command has not recovered each time that it ends too late.
+        """
+        if report.name in run.noted:
+            return
+        run.noted.add(report.name)
+        state = _State(present=report.present, failing={command.name: command.status for command in report.failing})
+        known = self._states.get(report.name)
         if state == known:
             return
-        self._statuses[report.name] = state
+        self._states[report.name] = state
         event = {"collector": report.name, "state": report.status.value}
-        if culprit is not None:
-            line = {} if culprit.line is None else {"line": culprit.line}
-            self._log.warning("collector failing", **event, command=culprit.name, reason=culprit.detail, **line)
+        if report.failing:
+            before = known.failing if known else {}
+            news = (command for command in report.failing if before.get(command.name) is not command.status)
+            command = next(news, report.failing[0])
+            self._log.warning("collector failing", **event, **_event(run, report, command))
         elif known is None:
             self._log.info("collector ready" if report.present else "subsystem not on this host", **event)
         else:
             self._log.warning("collector state changed", **event)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _State:
+    """What is compared to find out whether a collector's state has changed."""
+
+    present: bool
+    failing: Mapping[str, Status]
+
+
+def _event(run: _Run, report: CollectorReport, command: CommandReport) -> dict[str, Any]:
+    """Returns what the log says of a command because of which a collector fails."""
+    event: dict[str, Any] = {"command": command.name}
+    if command.tool and command.tool != command.name:
+        event["tool"] = command.tool
+    event["reason"] = command.detail
+    if command.line is not None:
+        event["line"] = command.line
+    if others := [f"{other.name}: {other.status.value}" for other in report.failing if other is not command]:
+        event["others"] = ", ".join(others)
+    if trace := run.bugs.get((report.name, command.name)):
+        event["exception"] = trace
+    return event
 
 
 @dataclass(slots=True)
@@ -245,13 +329,15 @@ class _Totals:
 def _report(run: _Run, name: str, plan: Plan | None, readings: Mapping[str, Reading]) -> CollectorReport:
     if plan is None:
         return CollectorReport(name=name, present=False)
-    required = {*plan.needed, *(probe.name for probe in plan.probes if probe.required)}
+    tools = {probe.name: probe.tool for probe in plan.probes}
+    required = {*plan.needed, _SAMPLES, *(probe.name for probe in plan.probes if probe.required)}
     return CollectorReport(
         name=name,
         duration=run.ended.get(name, run.started) - run.started,
         commands=tuple(
             CommandReport(
                 name=command,
+                tool=tools.get(command, ""),
                 status=reading.status,
                 detail=reading.detail,
                 line=reading.line,

@@ -15,19 +15,34 @@ class CommandReport:
 
     Attributes:
         name: the probe's name.
+        tool: the tool that it ran; empty for a file.
         status: how it ended.
         detail: why it is not ``OK``, in one line; else empty.
         line: the line of its output that could not be read, from 1, or None.
         duration: seconds.
-        required: whether the collector has failed where this has.
+        required: whether the collector needs its answer.
     """
 
     name: str
     status: Status
+    tool: str = ""
     detail: str = ""
     line: int | None = None
     duration: float = 0.0
     required: bool = True
+
+    @property
+    def failed(self) -> bool:
+        """Whether the collector has failed because of it.
+
+        A tool that is not required may be missing, or have no answer: it may not hang, crash or talk nonsense.
+        """
+        if self.status is Status.OK:
+            return False
+        return self.required or (bool(self.tool) and self.status in _MISBEHAVIOUR)
+
+
+_MISBEHAVIOUR = frozenset({Status.TIMED_OUT, Status.TOO_MUCH_OUTPUT, Status.KILLED, Status.UNPARSABLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,18 +62,16 @@ class CollectorReport:
     present: bool = True
 
     @property
-    def culprit(self) -> CommandReport | None:
-        """The first required command that is not ``OK``, or None."""
-        return next(
-            (command for command in self.commands if command.required and command.status is not Status.OK), None
-        )
+    def failing(self) -> tuple[CommandReport, ...]:
+        """The commands because of which the collector has failed."""
+        return tuple(command for command in self.commands if command.failed)
 
     @property
     def status(self) -> Status:
-        """``OK``, or the status of the culprit; ``NOT_INSTALLED`` where the subsystem is absent."""
+        """``OK``, or the status of the first that fails; ``NOT_INSTALLED`` where the subsystem is absent."""
         if not self.present:
             return Status.NOT_INSTALLED
-        return self.culprit.status if self.culprit else Status.OK
+        return next((command.status for command in self.failing), Status.OK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
