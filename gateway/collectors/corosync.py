@@ -104,11 +104,14 @@ class CorosyncCollector:
 
 
 def _is_up(*readings: Reading) -> int | None:
-    """One tool that was answered proves that Corosync runs; one that found nobody, that it does not."""
+    """One tool that was answered proves that Corosync runs; one that found nobody, that it does not.
+
+    Where one was not permitted, nothing is known: the others then say that nobody is there, too.
+    """
     statuses = {reading.status for reading in readings}
     if Status.OK in statuses:
         return 1
-    return 0 if Status.NOT_RUNNING in statuses else None
+    return 0 if Status.NOT_RUNNING in statuses and Status.NOT_PERMITTED not in statuses else None
 
 
 def _quorum(samples: SampleSet, quorum: corosync_quorumtool.QuorumStatus) -> None:

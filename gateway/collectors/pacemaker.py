@@ -13,6 +13,7 @@ from gateway.collectors.probe import NoAnswerError, Plan, Probe, Reading, output
 from gateway.command import CommandResult, Host
 from gateway.errors import ParseError
 from gateway.parsers import cib, corosync_conf, crm_mon
+from gateway.parsers.cluster_status import ClusterStatus
 from gateway.parsers.xml import INFINITY_SCORE
 from gateway.samples import SampleSet
 from gateway.status import Status
@@ -32,7 +33,7 @@ _CIBADMIN = (("--query", "--local", "--scope", "constraints"), ("--query", "--lo
 _BOOLEAN_OPTIONS = ("stonith-enabled", "symmetric-cluster", "maintenance-mode", "stop-all-resources")
 
 
-def _read_crm_mon(result: CommandResult) -> crm_mon.ClusterStatus:
+def _read_crm_mon(result: CommandResult) -> ClusterStatus:
     """What it prints tells more than its exit status does, so that is read first."""
     try:
         status = crm_mon.parse(result.stdout)
@@ -98,7 +99,7 @@ class PacemakerCollector:
 
 
 def _daemon(samples: SampleSet, reading: Reading) -> None:
-    status: crm_mon.ClusterStatus | None = reading.value
+    status: ClusterStatus | None = reading.value
     if reading.status is Status.OK and status is not None:
         samples.add(catalog.PACEMAKER_UP, int(status.connected))
     elif reading.status is Status.NOT_RUNNING:
@@ -110,7 +111,7 @@ def _daemon(samples: SampleSet, reading: Reading) -> None:
         samples.add(catalog.PACEMAKER_DAEMON_STATE, catalog.PACEMAKER_DAEMON_STATE.only(state))
 
 
-def _summary(samples: SampleSet, status: crm_mon.ClusterStatus, cluster_name: str) -> None:
+def _summary(samples: SampleSet, status: ClusterStatus, cluster_name: str) -> None:
     summary, dc = status.summary, status.summary.dc
     if summary.stack or summary.version:
         name = dc.name if dc else ""
@@ -137,7 +138,7 @@ def _options(samples: SampleSet, options: Mapping[str, str]) -> None:
         samples.add(catalog.PACEMAKER_NO_QUORUM_POLICY, catalog.PACEMAKER_NO_QUORUM_POLICY.only(policy))
 
 
-def _nodes(samples: SampleSet, status: crm_mon.ClusterStatus) -> None:
+def _nodes(samples: SampleSet, status: ClusterStatus) -> None:
     for node in status.nodes:
         samples.add(catalog.PACEMAKER_NODES, node.states, node.name, node.type)
         samples.add(catalog.PACEMAKER_NODE_INFO, 1, node.name, node.id, node.feature_set)
@@ -148,7 +149,7 @@ def _nodes(samples: SampleSet, status: crm_mon.ClusterStatus) -> None:
         samples.add(catalog.PACEMAKER_NODE_ATTRIBUTES, 1, attribute.node, attribute.name, attribute.value)
 
 
-def _resources(samples: SampleSet, status: crm_mon.ClusterStatus) -> None:
+def _resources(samples: SampleSet, status: ClusterStatus) -> None:
     for resource in status.resources:
         flags = (resource.active, resource.orphaned, resource.blocked, resource.failed, resource.failure_ignored)
         role, managed = resource.role.lower(), "true" if resource.managed else "false"
@@ -182,7 +183,7 @@ def _resources(samples: SampleSet, status: crm_mon.ClusterStatus) -> None:
         samples.add(catalog.PACEMAKER_BUNDLE_REPLICAS, bundle.running, bundle.id, "running")
 
 
-def _history(samples: SampleSet, status: crm_mon.ClusterStatus) -> None:
+def _history(samples: SampleSet, status: ClusterStatus) -> None:
     for history in status.history:
         node, resource = history.node, history.resource
         fail_count = float("inf") if history.fail_count >= INFINITY_SCORE else history.fail_count
@@ -194,7 +195,7 @@ def _history(samples: SampleSet, status: crm_mon.ClusterStatus) -> None:
             samples.add(catalog.PACEMAKER_OPERATION_DURATION, duration, node, resource, task, interval)
 
 
-def _events(samples: SampleSet, status: crm_mon.ClusterStatus) -> None:
+def _events(samples: SampleSet, status: ClusterStatus) -> None:
     for failure in status.failures:
         labels = (failure.node, failure.resource, failure.operation, failure.interval, failure.status)
         samples.add(catalog.PACEMAKER_FAILED_ACTIONS, 1, *labels)
@@ -209,7 +210,7 @@ def _events(samples: SampleSet, status: crm_mon.ClusterStatus) -> None:
         samples.add(catalog.PACEMAKER_FENCE_EVENTS, count, *labels)
 
 
-def _tickets_and_bans(samples: SampleSet, status: crm_mon.ClusterStatus) -> None:
+def _tickets_and_bans(samples: SampleSet, status: ClusterStatus) -> None:
     for ticket in status.tickets:
         flags = (ticket.status == "granted", ticket.status == "revoked", ticket.standby)
         samples.add(catalog.PACEMAKER_TICKETS, flags, ticket.id)

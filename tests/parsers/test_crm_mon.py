@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.errors import ParseError
-from gateway.parsers import crm_mon
+from gateway.parsers import cluster_status, crm_mon
 
 
-def parse(body: str, root: str = "crm_mon") -> crm_mon.ClusterStatus:
+def parse(body: str, root: str = "crm_mon") -> cluster_status.ClusterStatus:
     return crm_mon.parse(f"<{root}>{body}</{root}>".encode())
 
 
@@ -23,7 +23,7 @@ def resource(name: str, *nodes: str, **attributes: str) -> str:
     return f"<resource {text}>{inner}</resource>"
 
 
-def places(status: crm_mon.ClusterStatus) -> list[tuple[str, str, str, tuple[str, ...]]]:
+def places(status: cluster_status.ClusterStatus) -> list[tuple[str, str, str, tuple[str, ...]]]:
     return [(found.id, found.group, found.clone, found.nodes) for found in status.resources]
 
 
@@ -67,7 +67,7 @@ def test_resources_at_every_depth() -> None:
         ("stopped", "", "", ()),
         ("twice", "", "", ("n1", "n2")),
     ]
-    assert status.bundles == (crm_mon.Bundle(id="b", replicas=1, running=1),)
+    assert status.bundles == (cluster_status.Bundle(id="b", replicas=1, running=1),)
 
 
 def test_a_group_outside_a_clone_keeps_its_name() -> None:
@@ -108,8 +108,8 @@ def test_history() -> None:
     first, orphan, odd = status.history
     assert (first.node, first.fail_count, first.migration_threshold) == ("n1", 2, 3)
     assert first.operations == (
-        crm_mon.Operation(task="monitor", interval="10000", duration=2.044),
-        crm_mon.Operation(task="start", interval="0", duration=None),
+        cluster_status.Operation(task="monitor", interval="10000", duration=2.044),
+        cluster_status.Operation(task="start", interval="0", duration=None),
     )
     assert (orphan.fail_count, orphan.migration_threshold) == (math.inf, None)
     assert odd.migration_threshold is not None
@@ -137,7 +137,7 @@ def test_bans_and_tickets() -> None:
         <bans><ban id="b" resource="r" node="n" weight="-1000000" master_only="true"/>
         <ban id="c" resource="r" node="n" weight="-5"/></bans>"""
     )
-    assert status.tickets == (crm_mon.Ticket(id="t", status="granted", standby=True, last_granted=None),)
+    assert status.tickets == (cluster_status.Ticket(id="t", status="granted", standby=True, last_granted=None),)
     assert [(ban.weight, ban.promoted_only) for ban in status.bans] == [(-math.inf, True), (-5, False)]
 
 
@@ -176,13 +176,13 @@ def test_a_disconnected_tool_says_so() -> None:
     )
     assert not status.connected
     assert status.daemon_state == "shutting_down"
-    assert status.status == crm_mon.ToolStatus(code=102, message="Not connected: crm_mon: gone")
+    assert status.status == cluster_status.ToolStatus(code=102, message="Not connected: crm_mon: gone")
 
 
 def test_an_empty_root_is_an_answer_of_nobody() -> None:
     status = parse("")
     assert not status.connected
-    assert status.summary == crm_mon.Summary()
+    assert status.summary == cluster_status.Summary()
 
 
 @pytest.mark.parametrize(
