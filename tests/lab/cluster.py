@@ -1,0 +1,438 @@
+"""A real Corosync and Pacemaker cluster on one machine, each node in Linux namespaces of its own.
+
+    with Cluster(Options(nodes=3, rings=2)) as cluster:
+        cluster.wait_ready()
+        cluster.load(DEMO_RESOURCES)
+        cluster.wait_idle()
+        print(cluster.run("node1", "crm_mon", "-1").stdout)
+
+A node is a set of network, mount, UTS, IPC and PID namespaces. Its first process, the node's init, only waits: killing
+it is pulling the node's plug, since the kernel then ends every process in the PID namespace. Inside, /run, /dev/shm,
+/var/log, /var/lib/pacemaker, /var/lib/corosync, /etc/corosync, /etc/default and /etc/sysconfig are the node's own. The
+rings are bridges in one more network namespace, the switch; ring R is the network 10.(61+R).0.0/24 and ethR on each
+node. The machine's own network gets no interface, no address and no name.
+
+`record` describes how a lab is removed again, whatever happens to its owner.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+from xml.etree import ElementTree as ET
+
+from tests.lab import files, namespaces, record
+from tests.lab.base import NODE_ENV, LabError, Options, missing_prerequisites, tool
+from tests.lab.namespaces import NodeProcess
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["NODE_ENV", "Cluster", "LabError", "NodeProcess", "Options", "missing_prerequisites"]
+
+PACEMAKER_DAEMONS = (
+    "pacemakerd",  # first: it starts the others again
+    "pacemaker-based",
+    "pacemaker-fenced",
+    "pacemaker-execd",
+    "pacemaker-attrd",
+    "pacemaker-schedulerd",
+    "pacemaker-controld",
+)
+_START_COROSYNC = "corosync && until corosync-cfgtool -s >/dev/null 2>&1; do sleep 0.1; done"
+_START_PACEMAKER = "setsid pacemakerd </dev/null >/var/log/pacemaker/pacemakerd.out 2>&1 &"
+
+
+class Cluster:
+    """A cluster in namespaces. A context manager: start on entry, stop on exit.
+
+    The process that starts the cluster owns it: when that process ends, in whatever way, the lab is removed. Others
+    may `attach` to it and do everything but start it.
+
+    Attributes:
+        options: What the lab is made of.
+        nodes: The nodes' names, e.g. ("node1", "node2", "node3").
+        id: Tells this lab from all others on the machine.
+        directory: Where the lab keeps its files.
+    """
+
+    def __init__(self, options: Options | None = None) -> None:
+        self.options = options or Options()
+        self.nodes = tuple(f"node{number + 1}" for number in range(self.options.nodes))
+        self.id = secrets.token_hex(3)
+        self.directory = Path(tempfile.gettempdir()) / f"{record.PREFIX}{self.id}"
+        self._reaper: subprocess.Popen[bytes] | None = None
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    @classmethod
+    def attach(cls, directory: Path) -> Self:
+        """Take hold of a lab that another process owns, by its directory.
+
+        Raises:
+            LabError: There is no such lab.
+        """
+        try:
+            options = json.loads((directory / "lab.json").read_text(encoding="utf-8"))
+        except OSError as error:
+            raise LabError(f"no lab in {directory}") from error
+        cluster = cls(Options(**options))
+        cluster.directory = directory
+        cluster.id = directory.name.removeprefix(record.PREFIX)
+        return cluster
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # -- the whole lab
+
+    def start(self, *, daemons: bool = True) -> None:
+        """Start all nodes, with Corosync and Pacemaker unless `daemons` is false; does not wait for a quorum.
+
+        Labs whose owner is dead, should there be any, are removed first.
+
+        Raises:
+            LabError: A prerequisite is missing, or something did not start; nothing is left behind.
+        """
+        reason = missing_prerequisites()
+        if reason is not None:
+            raise LabError(reason)
+        record.cleanup_stale()
+        try:
+            self._make_directory()
+            self._processes.append(namespaces.hold(self.directory, "switch", namespaces.SWITCH))
+            self.wait_for(lambda: namespaces.is_apart(self._pid_file("switch")), timeout=10, what="the switch")
+            namespaces.add_bridges(self._pid_file("switch"), self.options.rings)
+            self._boot(self.nodes, daemons=daemons)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Remove the lab: pull all plugs, and leave nothing behind. Doing it twice does no harm."""
+        if self._reaper is not None:
+            assert self._reaper.stdin is not None
+            self._reaper.stdin.close()  # the usual way is the way out of every accident, too
+            self._reaper.wait(timeout=30)
+            self._reaper = None
+        record.remove(self.directory)  # nothing to do, unless the reaper was killed or is another process's
+        for process in self._processes:
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
+            process.wait(timeout=10)
+        self._processes.clear()
+
+    # -- one node
+
+    def start_node(self, node: str, *, daemons: bool = True) -> None:
+        """Switch a node on again, with Corosync and Pacemaker unless `daemons` is false."""
+        if self.is_running(node):
+            raise LabError(f"{node} is running")
+        self._boot([node], daemons=daemons)
+
+    def kill(self, node: str) -> None:
+        """Pull a node's plug: all its processes are gone when this returns, and its files stay as they are."""
+        self.init_pid(node)
+        record.kill(self._pid_file(f"{node}.init"))
+        holder = self._pid_file(node)
+        self.wait_for(lambda: record.recorded(holder) is None, timeout=10, what=f"the end of {node}")
+
+    def start_corosync(self, node: str) -> None:
+        """Start Corosync; it answers its tools when this returns."""
+        self.run(node, "sh", "-c", _START_COROSYNC)
+
+    def start_pacemaker(self, node: str) -> None:
+        """Start Pacemaker; does not wait for it."""
+        self.run(node, "sh", "-c", _START_PACEMAKER)
+
+    def stop_pacemaker(self, node: str, *, kill: bool = False) -> None:
+        """Stop Pacemaker: in order, which stops the node's resources first, or (`kill`) all its daemons at once."""
+        if kill:
+            namespaces.signal_all(self._pids(node, *PACEMAKER_DAEMONS), signal.SIGKILL)
+        else:
+            namespaces.signal_all(self._pids(node, "pacemakerd"), signal.SIGTERM)
+        self.wait_for(lambda: not self._pids(node, *PACEMAKER_DAEMONS), timeout=60, what="Pacemaker's end")
+
+    def stop_corosync(self, node: str, *, kill: bool = False) -> None:
+        """Stop Corosync, in order or with SIGKILL. Pacemaker, if it runs, stays without it: stop it as well."""
+        namespaces.signal_all(self._pids(node, "corosync"), signal.SIGKILL if kill else signal.SIGTERM)
+        self.wait_for(lambda: not self._pids(node, "corosync"), timeout=60, what="Corosync's end")
+
+    def cut(self, node: str, ring: int = 0) -> None:
+        """Cut a node off a ring: its interface goes down."""
+        self.run(node, "ip", "link", "set", self._interface(ring), "down")
+
+    def heal(self, node: str, ring: int = 0) -> None:
+        """Undo `cut`."""
+        self.run(node, "ip", "link", "set", self._interface(ring), "up")
+
+    def is_running(self, node: str) -> bool:
+        """Whether a node is switched on."""
+        return record.recorded(self._pid_file(f"{self._known(node)}.init")) is not None
+
+    def running(self) -> list[str]:
+        """The nodes that are switched on."""
+        return [node for node in self.nodes if self.is_running(node)]
+
+    def address(self, node: str, ring: int = 0) -> str:
+        """A node's address in a ring."""
+        return files.address(self.nodes.index(self._known(node)) + 1, ring)
+
+    def path(self, node: str, inside: str) -> Path:
+        """Where one of a node's own directories, e.g. "/var/log" or "/etc/default", lies outside the node.
+
+        It can be read and written there at any time, also while the node is switched off.
+        """
+        return self.directory / self._known(node) / files.own_directories()[inside]
+
+    # -- commands inside a node
+
+    def init_pid(self, node: str) -> int:
+        """The first process of a node, by its number outside.
+
+        Raises:
+            LabError: There is no such node, or it is switched off.
+        """
+        pid = record.recorded(self._pid_file(f"{self._known(node)}.init"))
+        if pid is None:
+            raise LabError(f"{node} is switched off")
+        return pid
+
+    def nsenter_argv(self, node: str, *, user: str | None = None) -> list[str]:
+        """What to put before a command to run it inside a node; with `user`, as that user with all their groups."""
+        argv = ["nsenter", "-t", str(self.init_pid(node)), *namespaces.OF_A_NODE]
+        if user is not None:
+            argv += ["setpriv", f"--reuid={user}", f"--regid={tool('id', '-g', user).strip()}", "--init-groups"]
+        return argv
+
+    def popen(
+        self,
+        node: str,
+        argv: Sequence[str | os.PathLike[str]],
+        *,
+        user: str | None = None,
+        env: Mapping[str, str] = NODE_ENV,
+        **options: Any,
+    ) -> NodeProcess:
+        """Start a process inside a node, e.g. a gateway; `options` are those of `subprocess.Popen`.
+
+        Its working directory is "/". It ends with the node at the latest, and `stop` waits for it.
+        """
+        command = [*self.nsenter_argv(node, user=user), *argv]
+        process = NodeProcess(command, env=env, start_new_session=True, **options)
+        self._processes.append(process)
+        return process
+
+    def run(
+        self,
+        node: str,
+        *argv: str | os.PathLike[str],
+        user: str | None = None,
+        check: bool = True,
+        input: str = "",  # noqa: A002 - the name that subprocess.run gives it
+        timeout: float = 60.0,
+        env: Mapping[str, str] = NODE_ENV,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command inside a node; its output is decoded so that encoding with ``surrogateescape`` gives it back.
+
+        Raises:
+            LabError: The exit status is not 0 and `check` is true; or the node is switched off.
+            TimeoutError: It ran longer than `timeout` seconds; it has been killed.
+        """
+        pipe = subprocess.PIPE
+        with self.popen(node, argv, user=user, env=env, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+            try:
+                streams = process.communicate(input.encode(), timeout=timeout)
+            except subprocess.TimeoutExpired as error:
+                raise TimeoutError(f"{node}: {argv[0]} did not end in {timeout:g} s") from error
+            finally:
+                process.kill()  # what is not over by now
+                process.wait()
+                self._processes.remove(process)
+        output, errors = (stream.decode(errors="surrogateescape") for stream in streams)
+        if check and process.returncode != 0:
+            said = (errors or output).strip().replace("\n", " | ")
+            raise LabError(f"{node}: {' '.join(map(str, argv))}: exit status {process.returncode}: {said}")
+        return subprocess.CompletedProcess(argv, process.returncode, output, errors)
+
+    def connect(self, node: str, port: int, *, address: str = "127.0.0.1", timeout: float = 5.0) -> socket.socket:
+        """A TCP connection to an address as the node sees it, to be used from outside."""
+        return namespaces.connect(self.init_pid(node), (address, port), timeout)
+
+    def load(self, text: str, node: str | None = None) -> None:
+        """Load a configuration, in crmsh's language, into the running cluster (``crm configure load update``)."""
+        self.run(node or self._any_node(), "crm", "--force", "configure", "load", "update", "-", input=text)
+
+    # -- waiting
+
+    def wait_for(self, predicate: Callable[[], object], timeout: float = 30.0, *, what: str = "a condition") -> None:
+        """Wait until a predicate is true; an OSError or LabError that it raises means "not yet".
+
+        Raises:
+            TimeoutError: It was not true within `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            reason = ""
+            try:
+                if predicate():
+                    return
+            except (OSError, LabError) as error:
+                reason = f": {error}"
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"waited {timeout:g} s for {what}{reason}")
+            time.sleep(0.05)
+
+    def quorate(self, node: str | None = None) -> bool:
+        """Whether a node is in a partition with quorum, as its Corosync sees it."""
+        output = self.run(node or self._any_node(), "corosync-quorumtool", "-s", check=False).stdout
+        return any(line.split() == ["Quorate:", "Yes"] for line in output.splitlines())
+
+    def dc(self, node: str | None = None) -> str | None:
+        """The name of the designated controller, as a node sees it; None while there is none."""
+        found = self.crm_mon(node).find("summary/current_dc[@present='true']")
+        return None if found is None else found.get("name")
+
+    def crm_mon(self, node: str | None = None) -> ET.Element:
+        """The cluster's status as a node sees it: ``crm_mon -1 --output-as=xml --inactive``."""
+        return self._xml(node, "crm_mon", "-1", "--output-as=xml", "--inactive")
+
+    def wait_quorate(self, node: str | None = None, timeout: float = 30.0) -> None:
+        """Wait until a node (or, if none is named, every running one) is in a partition with quorum."""
+        nodes = [node] if node else self.running()
+        self.wait_for(lambda: all(self.quorate(name) for name in nodes), timeout, what=f"quorum on {', '.join(nodes)}")
+
+    def wait_dc(self, node: str | None = None, timeout: float = 60.0) -> str:
+        """Wait until a node knows a designated controller; returns its name."""
+        found: str | None = None
+
+        def known() -> bool:
+            nonlocal found
+            found = self.dc(node)
+            return found is not None
+
+        self.wait_for(known, timeout, what="a designated controller")
+        return str(found)
+
+    def wait_idle(self, node: str | None = None, timeout: float = 60.0) -> None:
+        """Wait until a node (or, if none is named, every running one) is online and Pacemaker has nothing left to do.
+
+        It has nothing to do when crm_simulate finds, for half a second, no action that it would take now.
+        """
+        expected = {node} if node else set(self.running())
+        calm_since = time.monotonic()
+
+        def calm() -> bool:
+            nonlocal calm_since
+            online = {str(one.get("name")) for one in self.crm_mon(node).iterfind("nodes/node[@online='true']")}
+            transition = self._xml(node, "crm_simulate", "-L", "-S", "--output-as=xml").find("transition")
+            if not expected <= online or transition is None or len(transition):
+                calm_since = time.monotonic()
+            return time.monotonic() - calm_since > 0.5
+
+        self.wait_for(calm, timeout, what=f"an idle cluster with {', '.join(sorted(expected))}")
+
+    def wait_ready(self, timeout: float = 60.0) -> None:
+        """Wait until all running nodes have quorum, a designated controller and nothing to do."""
+        self.wait_quorate(timeout=timeout)
+        self.wait_dc(timeout=timeout)
+        self.wait_idle(timeout=timeout)
+
+    # -- disks
+
+    def sbd_devices(self, count: int) -> list[str]:
+        """Make loop devices with SBD's metadata on them, e.g. ["/dev/loop0"]; they go with the lab."""
+        devices = self.disks(count)
+        for device in devices:
+            tool("sbd", "-d", device, "create")
+        return devices
+
+    def disks(self, count: int, *, size: int = 4 << 20) -> list[str]:
+        """Make loop devices full of zeros, which all nodes see; they go with the lab."""
+        directory = self.directory / "disks"
+        devices = []
+        for _ in range(count):
+            path = directory / f"disk{len(list(directory.iterdir()))}"
+            with path.open("wb") as file:
+                file.truncate(size)
+            devices.append(tool("losetup", "-f", "--show", str(path)).strip())
+        return devices
+
+    # -- inside
+
+    def _make_directory(self) -> None:
+        self.directory.mkdir(mode=0o755)
+        (self.directory / "owner").write_text(record.identity(os.getpid()), encoding="ascii")
+        self._reaper = subprocess.Popen(
+            [sys.executable, "-I", record.__file__, str(self.directory)],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+            cwd="/",
+        )
+        for name in ("pids", "disks"):
+            (self.directory / name).mkdir()
+        for node in self.nodes:
+            files.make_node_directory(self.directory / node, self.options)
+        (self.directory / "lab.json").write_text(json.dumps(asdict(self.options)), encoding="utf-8")
+
+    def _boot(self, nodes: Sequence[str], *, daemons: bool) -> None:
+        for node in nodes:
+            (self.directory / node / "booted").unlink(missing_ok=True)
+            self._processes.append(namespaces.hold(self.directory, node, namespaces.node_command(node)))
+        for node in nodes:
+            booted = self.directory / node / "booted"
+            self.wait_for(booted.exists, timeout=10, what=f"{node}; see {self.directory / node}.log")
+            addresses = [f"{self.address(node, ring)}/24" for ring in range(self.options.rings)]
+            namespaces.plug_in(
+                self._pid_file("switch"), self.init_pid(node), f"n{self.nodes.index(node) + 1}", addresses
+            )
+        if not daemons:
+            return
+        script = f"{_START_COROSYNC} && {_START_PACEMAKER}"
+        for process in [self.popen(node, ["sh", "-c", script], stdin=subprocess.DEVNULL) for node in nodes]:
+            if process.wait(timeout=30) != 0:
+                raise LabError(f"Corosync did not start, see the nodes' /var/log below {self.directory}")
+            self._processes.remove(process)
+
+    def _pids(self, node: str, *names: str) -> list[int]:
+        return namespaces.processes(self.init_pid(node), names)
+
+    def _pid_file(self, name: str) -> Path:
+        return self.directory / "pids" / name
+
+    def _xml(self, node: str | None, *argv: str) -> ET.Element:
+        """The XML that a Pacemaker tool prints, also when its exit status says that it failed."""
+        done = self.run(node or self._any_node(), *argv, check=False)
+        try:
+            return ET.fromstring(done.stdout)
+        except ET.ParseError as error:
+            raise LabError(f"{argv[0]}: no XML, exit status {done.returncode}: {done.stderr.strip()}") from error
+
+    def _known(self, node: str) -> str:
+        if node not in self.nodes:
+            raise LabError(f"no {node!r} here, only {', '.join(self.nodes)}")
+        return node
+
+    def _any_node(self) -> str:
+        for node in self.running():
+            return node
+        raise LabError("no node is running")
+
+    def _interface(self, ring: int) -> str:
+        if not 0 <= ring < self.options.rings:
+            raise LabError(f"no ring {ring} here, only 0 to {self.options.rings - 1}")
+        return f"eth{ring}"

@@ -1,0 +1,147 @@
+"""The namespaces that nodes and the switch are made of, the cables between them, and the processes inside."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.lab import record
+from tests.lab.base import NODE_ENV, LabError, tool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+OF_A_NODE = ("--mount", "--uts", "--ipc", "--net", "--pid")
+SWITCH = ("unshare", "--net", "sleep", "infinity")
+CLONE_NEWNET = 0x40000000  # os.CLONE_NEWNET, and os.setns, come with Python 3.12
+
+_HOLD = str(Path(__file__).with_name("hold.sh"))
+_INIT = str(Path(__file__).with_name("init.sh"))
+
+
+class NodeProcess(subprocess.Popen[bytes]):
+    """A command inside a node. Signals go to the command, and its exit status is the command's.
+
+    The direct child is nsenter, which waits for the command: the only way into another PID namespace leads through
+    a new process.
+    """
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal to the command; nothing happens if it has ended."""
+        if self.poll() is not None:
+            return
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii").split()
+        for pid in map(int, children) if children else [self.pid]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, sig)
+
+
+def node_command(node: str) -> tuple[str, ...]:
+    """The command that makes a node's namespaces and holds them; when it is killed, the kernel kills the init."""
+    return ("unshare", *OF_A_NODE, "--fork", "--kill-child", "sh", _HOLD, f"{node}.init", "sh", _INIT, node)
+
+
+def hold(directory: Path, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start a process that records itself as `name` in a lab's directory and then becomes `command`."""
+    with (directory / f"{name}.log").open("ab") as log:
+        return subprocess.Popen(
+            ["sh", _HOLD, name, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**NODE_ENV, "LAB": str(directory)},
+            start_new_session=True,
+        )
+
+
+def is_apart(pid_file: Path) -> bool:
+    """Whether the recorded process has a network namespace other than ours by now."""
+    pid = record.recorded(pid_file)
+    return pid is not None and Path(f"/proc/{pid}/ns/net").readlink() != Path("/proc/self/ns/net").readlink()
+
+
+def add_bridges(switch: Path, rings: int) -> None:
+    """Make a bridge for each ring in the switch, a recorded process."""
+    _ip(_recorded(switch), *(f"link add br{ring} type bridge\nlink set br{ring} up" for ring in range(rings)))
+
+
+def plug_in(switch: Path, init: int, port: str, addresses: Sequence[str]) -> None:
+    """Connect a node with each ring's bridge; both ends of each cable are made where they belong.
+
+    Args:
+        switch: The record of the switch.
+        init: The node's init.
+        port: What the node's ports on the bridges are called, before their ring's number.
+        addresses: The node's address in each ring, with the length of the prefix.
+    """
+    for ring, address in enumerate(addresses):
+        cable = f"link add {port}r{ring} type veth peer name eth{ring} netns {init}"
+        _ip(_recorded(switch), cable, f"link set {port}r{ring} master br{ring} up")
+        _ip(init, f"addr add {address} dev eth{ring}", f"link set eth{ring} up")
+
+
+def _recorded(path: Path) -> int:
+    pid = record.recorded(path)
+    if pid is None:
+        raise LabError(f"the {path.name} is not running")
+    return pid
+
+
+def _ip(pid: int, *commands: str) -> None:
+    tool("nsenter", "-t", str(pid), "--net", "ip", "-batch", "-", input="\n".join(commands) + "\n")
+
+
+def processes(init: int, names: Sequence[str]) -> list[int]:
+    """The processes of certain names in the PID namespace of `init`, in the order of the names."""
+    namespace = Path(f"/proc/{init}/ns/pid").readlink()
+    found: list[tuple[int, int]] = []
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # one that ended meanwhile
+            command = (path / "cmdline").read_bytes().split(b"\0")[0].decode(errors="replace")
+            if Path(command).name in names and (path / "ns/pid").readlink() == namespace:
+                found.append((list(names).index(Path(command).name), int(path.name)))
+    return [pid for _, pid in sorted(found)]
+
+
+def signal_all(pids: Sequence[int], number: signal.Signals) -> None:
+    """Send a signal to processes, some of which may have ended."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def connect(init: int, address: tuple[str, int], timeout: float) -> socket.socket:
+    """A TCP connection made in the network namespace of `init`; a socket belongs to where it was made."""
+    return _in_network(init, lambda: socket.create_connection(address, timeout))
+
+
+def _in_network(init: int, action: Callable[[], socket.socket]) -> socket.socket:
+    results: list[socket.socket] = []
+    failures: list[OSError] = []
+
+    def run() -> None:
+        try:
+            _set_network(init)
+            results.append(action())
+        except OSError as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=run)  # setns(2) moves one thread only, and this one ends here
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]
+    return results[0]
+
+
+def _set_network(pid: int) -> None:
+    with Path(f"/proc/{pid}/ns/net").open("rb") as namespace:
+        if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "setns")

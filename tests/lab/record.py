@@ -1,0 +1,151 @@
+"""What a lab leaves on the machine, and how it is removed again.
+
+Everything a lab makes is found from one directory, ``<tmp>/ha-cluster-gateway-lab-ID``::
+
+    owner             "PID START" of the process the lab belongs to; when it dies, the lab goes
+    lab.json          the options the lab was made with
+    pids/NAME         "PID START" of a process that holds namespaces, as the machine counts; written by that process
+                      itself before it makes anything
+    nodeN/            the directories that the node sees as /etc/corosync, /var/lib/pacemaker, ...
+    disks/            the files behind the lab's loop devices
+
+Network, mount, UTS and IPC namespaces have no name anywhere: they go with the processes that hold them, and so do all
+processes inside a node's pid namespace once its first one is killed. So killing the recorded processes, detaching the
+loop devices whose file lies in the directory, and removing the directory removes the lab.
+
+The module is also the reaper, a process that each owner starts: ``python record.py DIRECTORY`` waits for the end of
+its standard input, which comes when the owner closes the pipe or dies in any way, then removes the lab. It imports
+nothing but the standard library, for it is started by its path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+PREFIX = "ha-cluster-gateway-lab-"
+
+
+def labs() -> list[Path]:
+    """The directories of all labs on this machine, whoever owns them."""
+    return sorted(path for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if path.is_dir())
+
+
+def start_time(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot (proc(5), field 22); None if it is gone or a zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    fields = stat.rpartition(")")[2].split()  # the command's name, in parentheses, may hold anything
+    return None if fields[0] in {"Z", "X"} else int(fields[19])
+
+
+def identity(pid: int) -> str:
+    """A process as a record names it: its number and, since numbers are used again, its start time."""
+    return f"{pid} {start_time(pid)}"
+
+
+def recorded(path: Path) -> int | None:
+    """The number of the process that a record names, if that very process is alive; else None."""
+    try:
+        pid, start = map(int, path.read_text(encoding="ascii").split())
+    except (OSError, ValueError):
+        return None
+    return pid if start_time(pid) == start else None
+
+
+def kill(path: Path) -> bool:
+    """Kill the process a record names; whether it was alive."""
+    with contextlib.ExitStack() as stack:
+        try:
+            pid = int(path.read_text(encoding="ascii").split()[0])
+            handle = os.pidfd_open(pid)
+        except (OSError, ValueError, IndexError):
+            return False
+        stack.callback(os.close, handle)
+        if recorded(path) is None:  # asked after the handle was opened: the handle cannot mean another process now
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        return True
+
+
+def loop_devices(directory: Path) -> list[str]:
+    """The loop devices whose backing file lies in a directory, e.g. ["/dev/loop0"]."""
+    found = []
+    for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with contextlib.suppress(OSError):
+            if backing.read_text(encoding="utf-8").startswith(f"{directory}/"):
+                found.append(f"/dev/{backing.parent.parent.name}")
+    return sorted(found)
+
+
+def remove(directory: Path, *, timeout: float = 10.0) -> None:
+    """Remove a lab: its processes, its loop devices, its directory. What is gone already is no error.
+
+    Raises:
+        TimeoutError: Something is still there after `timeout` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    quiet = 0
+    # A process that the owner was just starting records itself a moment from now: look more than once.
+    while quiet < 3:
+        alive = [path.name for path in (directory / "pids").glob("*") if kill(path)]
+        devices = loop_devices(directory)
+        for device in devices:
+            subprocess.run(["losetup", "-d", device], check=False, capture_output=True)
+        quiet = 0 if alive or devices else quiet + 1
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{directory}: still there: {', '.join(alive + devices)}")
+        time.sleep(0.03)
+    while directory.exists():
+        try:
+            shutil.rmtree(directory)
+        except OSError as error:
+            # ENOTEMPTY: a process wrote a last file while the tree was being removed; ENOENT: another one removes too
+            if error.errno not in {errno.ENOTEMPTY, errno.ENOENT} or time.monotonic() > deadline:
+                raise
+
+
+def cleanup_stale() -> list[str]:
+    """Remove the labs whose owner is dead, and only those; returns their ids."""
+    removed = []
+    for directory in labs():
+        owner = directory / "owner"
+        with contextlib.suppress(FileNotFoundError):  # its reaper may be removing it, too
+            young = time.time() - directory.stat().st_mtime < 60 and not owner.exists()
+            if recorded(owner) is not None or young:  # one without an owner is being made or removed this moment
+                continue
+            remove(directory)
+            removed.append(directory.name.removeprefix(PREFIX))
+    return removed
+
+
+def main() -> int:
+    """Wait for the owner's end, then remove its lab."""
+    directory = Path(sys.argv[1])
+    if not directory.name.startswith(PREFIX):
+        print(f"{directory}: not a lab's directory", file=sys.stderr)
+        return 2
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # what ends the owner must not end its reaper
+    sys.stdin.buffer.read()
+    try:
+        remove(directory)
+    except OSError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
