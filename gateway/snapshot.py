@@ -63,8 +63,12 @@ class CollectorReport:
 
     @property
     def failing(self) -> tuple[CommandReport, ...]:
-        """The commands because of which the collector has failed."""
-        return tuple(command for command in self.commands if command.failed)
+        """The commands because of which the collector has failed, those that were not permitted first.
+
+        To a user who may not ask, some tools say that nothing runs: the one that says why is the better reason.
+        """
+        failed = (command for command in self.commands if command.failed)
+        return tuple(sorted(failed, key=lambda command: command.status is not Status.NOT_PERMITTED))
 
     @property
     def status(self) -> Status:

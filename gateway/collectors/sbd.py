@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway import catalog
-from gateway.collectors.probe import Plan, Probe, Reading, output, read_file
+from gateway.collectors.probe import NoAnswerError, Plan, Probe, Reading, output, read_file
 from gateway.command import CommandResult, Host
 from gateway.parsers import sbd_config, sbd_dump, sbd_list
 from gateway.samples import SampleSet
@@ -25,7 +25,10 @@ def _read_dump(result: CommandResult) -> sbd_dump.SbdHeader:
 
 
 def _read_list(result: CommandResult) -> tuple[sbd_list.SbdSlot, ...]:
-    return sbd_list.parse(output(result, not_running=_NEVER))
+    answer = output(result, not_running=_NEVER)
+    if answer.startswith(b"==Dumping header"):
+        raise NoAnswerError(Status.FAILED, "was asked for the slots and printed the header")
+    return sbd_list.parse(answer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

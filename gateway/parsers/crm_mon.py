@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 
 from gateway.parsers.cluster_status import (
@@ -104,10 +105,14 @@ class _Reader(ElementReader):
 
     def result(self, output: bytes) -> ClusterStatus:
         """Returns all that was gathered from the document."""
-        status = _tool_status(self.others.get("status"), output)
+        status = _tool_status(self.others.get("status"))
+        said_nothing = self._seen.isdisjoint({"summary", "nodes", "resources"})
+        if status is not None and said_nothing:  # rare, and short: worth a second look for the texts
+            errors = [(error.text or "").strip() for error in parse_root(output, tags=ROOTS).iter("error")]
+            status = replace(status, message=": ".join(filter(None, [status.message, *errors])))
         disconnected = "crm-mon-disconnected" in self.others or (status is not None and status.code != 0)
         return ClusterStatus(
-            connected=not disconnected and not self._seen.isdisjoint({"summary", "nodes", "resources"}),
+            connected=not disconnected and not said_nothing,
             daemon_state=_daemon_state(self.others),
             status=status,
             summary=_summary(self.others),
@@ -226,15 +231,12 @@ def _seconds(milliseconds: str) -> float:
     return number(milliseconds.removesuffix("ms")) / 1000
 
 
-def _tool_status(attributes: Attributes | None, output: bytes) -> ToolStatus | None:
+def _tool_status(attributes: Attributes | None) -> ToolStatus | None:
     if attributes is None:
         return None
     code = optional_number(attributes.get("code"))
-    messages = [attributes.get("message", "")]
-    if code:  # rare, and short: worth a second look for the texts
-        messages += [(error.text or "").strip() for error in parse_root(output, tags=ROOTS).iter("error")]
     return ToolStatus(
-        code=int(code) if code is not None and 0 <= code <= 255 else 1, message=": ".join(filter(None, messages))
+        code=int(code) if code is not None and 0 <= code <= 255 else 1, message=attributes.get("message", "")
     )
 
 
