@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from lxml import etree
@@ -117,13 +118,12 @@ def _parse(output: bytes, **options: Any) -> Any:
         raise ParseError(f"not well-formed XML: {reason}", line=line or None) from None
 
 
+@lru_cache(maxsize=4096)
 def number(text: str) -> float:
-    """Returns an integer attribute.
+    """Returns an integer attribute. Remembers: a cluster has few different numbers, and each many times.
 
     Pacemaker's INFINITY in words is infinite. What is no number at all becomes NaN, which costs that one sample.
     """
-    if text.isdigit() and text.isascii():
-        return float(text[:400])
     sign, word = (-1.0, text[1:]) if text[:1] == "-" else (1.0, text.removeprefix("+"))
     if word.isascii() and word.isdigit():
         return sign * float(word[:400])
