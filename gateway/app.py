@@ -28,7 +28,7 @@ _SHUTDOWN_TIMEOUT = 4.0
 """Seconds for requests under way; systemd and people expect an end within five."""
 
 
-_GC_THRESHOLD = (50_000, 20, 50)
+_GC_THRESHOLD = (200_000, 20, 50)
 """Allocations until a collection of the young, and collections until one of the older and the oldest."""
 
 

@@ -151,7 +151,7 @@ PACEMAKER_NODE_RESOURCES_RUNNING = _gauge(
 PACEMAKER_NODE_INFO = _gauge("pacemaker_node_info", "A node's id and feature set.", "node", "id", "feature_set")
 PACEMAKER_RESOURCE_INFO = _gauge(
     "pacemaker_resource_info",
-    "What is asked of an instance of a resource, and what it is waiting for.",
+    "What is asked of an instance of a resource, and what it is waiting for; only where there is anything to say.",
     "resource",
     "node",
     "group",
@@ -234,7 +234,7 @@ PACEMAKER_OPERATION_DURATION = _gauge(
     "resource",
     "operation",
     "interval",
-    merge=Merge.MAX,
+    merge=Merge.LAST,
 )
 
 # --- Corosync: the drop-in contract ----------------------------------------------------------------------------------

@@ -35,6 +35,8 @@ class Merge(Enum):
 
     FIRST = "first"
     """The first is kept, the second dropped and counted."""
+    LAST = "last"
+    """The last is kept: the tool lists them in the order in which they happened."""
     MAX = "max"
     """The larger is kept: the copies of a clone on one node share their labels, and the worst of them matters."""
 
@@ -122,6 +124,8 @@ class SampleSet:
             self.dropped += 1
             if math.isnan(known):
                 del family[labels]
+        elif metric.merge is Merge.LAST:
+            family[labels] = value
         elif metric.merge is Merge.MAX:
             family[labels] = max(known, value)
         elif known != value:

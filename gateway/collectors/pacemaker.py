@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from gateway.collectors.probe import NoAnswerError, Plan, Probe, Reading, output
 from gateway.command import CommandResult, Host
 from gateway.errors import ParseError
 from gateway.parsers import cib, corosync_conf, crm_mon
-from gateway.parsers.cluster_status import ClusterStatus
+from gateway.parsers.cluster_status import ClusterStatus, Resource
 from gateway.parsers.xml import INFINITY_SCORE
 from gateway.samples import SampleSet
 from gateway.status import Status
@@ -150,49 +151,34 @@ def _nodes(samples: SampleSet, status: ClusterStatus) -> None:
 
 
 def _resources(samples: SampleSet, status: ClusterStatus) -> None:
+    add = samples.add
     for resource in status.resources:
         flags = (resource.active, resource.orphaned, resource.blocked, resource.failed, resource.failure_ignored)
-        role, managed = resource.role.lower(), "true" if resource.managed else "false"
-        maintenance = "true" if resource.maintenance else "false"
+        managed = "true" if resource.managed else "false"
+        labels = (resource.id, resource.role.lower(), managed, resource.agent, resource.group, resource.clone)
         for node in resource.nodes or ("",):
-            samples.add(
-                catalog.PACEMAKER_RESOURCES,
-                flags,
-                node,
-                resource.id,
-                role,
-                managed,
-                resource.agent,
-                resource.group,
-                resource.clone,
-            )
-            samples.add(
-                catalog.PACEMAKER_RESOURCE_INFO,
-                1,
-                resource.id,
-                node,
-                resource.group,
-                resource.clone,
-                resource.target_role.lower(),
-                resource.pending,
-                resource.locked_to,
-                maintenance,
-            )
+            add(catalog.PACEMAKER_RESOURCES, flags, node, *labels)
+        if resource.target_role or resource.pending or resource.locked_to or resource.maintenance:
+            _resource_info(samples, resource)
     for bundle in status.bundles:
-        samples.add(catalog.PACEMAKER_BUNDLE_REPLICAS, bundle.replicas, bundle.id, "total")
-        samples.add(catalog.PACEMAKER_BUNDLE_REPLICAS, bundle.running, bundle.id, "running")
+        add(catalog.PACEMAKER_BUNDLE_REPLICAS, bundle.replicas, bundle.id, "total")
+        add(catalog.PACEMAKER_BUNDLE_REPLICAS, bundle.running, bundle.id, "running")
+
+
+def _resource_info(samples: SampleSet, resource: Resource) -> None:
+    maintenance = "true" if resource.maintenance else "false"
+    wanted = (resource.target_role.lower(), resource.pending, resource.locked_to, maintenance)
+    for node in resource.nodes or ("",):
+        samples.add(catalog.PACEMAKER_RESOURCE_INFO, 1, resource.id, node, resource.group, resource.clone, *wanted)
 
 
 def _history(samples: SampleSet, status: ClusterStatus) -> None:
-    for history in status.history:
-        node, resource = history.node, history.resource
-        fail_count = float("inf") if history.fail_count >= INFINITY_SCORE else history.fail_count
-        samples.add(catalog.PACEMAKER_FAIL_COUNT, fail_count, node, resource)
-        samples.add(catalog.PACEMAKER_MIGRATION_THRESHOLD, history.migration_threshold, node, resource)
-        # the list is in the order of the calls: the last of a kind is the last run
-        last = {(operation.task, operation.interval): operation.duration for operation in history.operations}
-        for (task, interval), duration in last.items():
-            samples.add(catalog.PACEMAKER_OPERATION_DURATION, duration, node, resource, task, interval)
+    add = samples.add
+    for node, resource, count, threshold, operations in status.history:
+        add(catalog.PACEMAKER_FAIL_COUNT, math.inf if count >= INFINITY_SCORE else count, node, resource)
+        add(catalog.PACEMAKER_MIGRATION_THRESHOLD, threshold, node, resource)
+        for task, interval, duration in operations:
+            add(catalog.PACEMAKER_OPERATION_DURATION, duration, node, resource, task, interval)
 
 
 def _events(samples: SampleSet, status: ClusterStatus) -> None:
