@@ -1,8 +1,8 @@
 """Recorded outputs on a time line, behind the same interface as ``command.py``: the demo cluster.
 
 A recording is a directory with ``recording.toml``, which names the commands, the files and the steps of the time line,
-and a folder for each situation: ``SITUATION/COMMAND.stdout``, ``.stderr`` and ``.rc``. What a situation lacks is taken
-from the folder ``always``.
+and folders of outputs: ``FOLDER/COMMAND.stdout``, ``.stderr`` and ``.rc``. A step names the folders that make up its
+situation; the first that has a file gives it.
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ from gateway.status import Status
 DEMO = Path(__file__).with_name("demo")
 """The recording that comes with the gateway."""
 
-ALWAYS = "always"
-
 _RUN_TIME = 0.02
 """Seconds that a recorded command takes: about what the real ones do."""
 
@@ -32,12 +30,14 @@ class Step:
     """A stretch of the time line.
 
     Attributes:
-        situation: the folder whose outputs are played.
+        situation: what it is called.
+        folders: whose outputs are played, the first that has a file first.
         seconds: for how long.
         description: what has happened, in one line.
     """
 
     situation: str
+    folders: tuple[str, ...]
     seconds: float
     description: str
 
@@ -73,25 +73,22 @@ class Recording:
             commands={tuple(command.split()): name for name, command in document["commands"].items()},
             files={path: name for name, path in document.get("files", {}).items()},
             directories={path: tuple(names) for path, names in document.get("directories", {}).items()},
-            steps=tuple(Step(**step) for step in document["step"]),
+            steps=tuple(Step(**{**step, "folders": tuple(step["folders"])}) for step in document["step"]),
         )
 
-    def situation(self, seconds: float) -> str:
-        """Returns the situation so many seconds after the start."""
+    def step(self, seconds: float) -> Step:
+        """Returns the step that is on so many seconds after the start."""
         rest = seconds % sum(step.seconds for step in self.steps)
         for step in self.steps:
             if rest < step.seconds:
-                return step.situation
+                return step
             rest -= step.seconds
-        return self.steps[-1].situation
+        return self.steps[-1]
 
-    def read(self, situation: str, name: str) -> bytes | None:
-        """Returns a recorded file of a situation, or None."""
-        for folder in (situation, ALWAYS):
-            path = self.directory / folder / name
-            if path.is_file():
-                return path.read_bytes()
-        return None
+    def read(self, step: Step, name: str) -> bytes | None:
+        """Returns a recorded file of a step, or None."""
+        paths = (self.directory / folder / name for folder in step.folders)
+        return next((path.read_bytes() for path in paths if path.is_file()), None)
 
 
 class ReplayHost:
@@ -110,15 +107,15 @@ class ReplayHost:
         self._started = self._clock.monotonic()
 
     @property
-    def situation(self) -> str:
-        """The situation that is played now."""
-        return self._recording.situation((self._clock.monotonic() - self._started) / self._scale)
+    def step(self) -> Step:
+        """The step of the time line that is on now."""
+        return self._recording.step((self._clock.monotonic() - self._started) / self._scale)
 
     async def run(self, tool: str, *arguments: str) -> CommandResult:
         """Returns what the command printed in the situation of this moment."""
         name = self._recording.commands.get((tool, *arguments))
-        situation = self.situation
-        code = name and self._recording.read(situation, f"{name}.rc")
+        step = self.step
+        code = name and self._recording.read(step, f"{name}.rc")
         if not code:
             return CommandResult(status=Status.NOT_INSTALLED, detail=f"{tool} was not recorded")
         await asyncio.sleep(_RUN_TIME)
@@ -126,8 +123,8 @@ class ReplayHost:
         return CommandResult(
             status=Status.FAILED if exit_status else Status.OK,
             exit_status=exit_status,
-            stdout=self._recording.read(situation, f"{name}.stdout") or b"",
-            stderr=self._recording.read(situation, f"{name}.stderr") or b"",
+            stdout=self._recording.read(step, f"{name}.stdout") or b"",
+            stderr=self._recording.read(step, f"{name}.stderr") or b"",
             duration=_RUN_TIME,
         )
 
@@ -142,7 +139,7 @@ class ReplayHost:
     def read_file(self, path: str) -> bytes | None:
         """Returns what the file held in the situation of this moment."""
         name = self._recording.files.get(path)
-        return None if name is None else self._recording.read(self.situation, name)
+        return None if name is None else self._recording.read(self.step, name)
 
     def list_directory(self, path: str) -> tuple[str, ...]:
         """Returns the recorded names."""
