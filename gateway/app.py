@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -20,9 +20,12 @@ from gateway.collectors.pacemaker import PacemakerCollector
 from gateway.collectors.probe import Collector
 from gateway.collectors.sbd import SbdCollector
 from gateway.command import Host, LocalHost
-from gateway.config import Config, parse_address
+from gateway.config import Config
 from gateway.engine import Engine
 from gateway.frontends.prometheus.server import MetricsServer
+from gateway.options import parse_address
+
+_T = TypeVar("_T")
 
 _SHUTDOWN_TIMEOUT = 4.0
 """Seconds for requests under way; systemd and people expect an end within five."""
@@ -77,7 +80,12 @@ async def serve(config: Config, host: Host, *, announce: Callable[[tuple[str, ..
     )
     try:
         await server.start([parse_address(address) for address in config["web.listen"]])
-        log.info("started", version=gateway.__version__, listen=server.addresses, config=str(config.source or "none"))
+        log.info(
+            "started",
+            version=gateway.__version__,
+            listen=", ".join(server.addresses),
+            config=str(config.source or "none"),
+        )
         if announce is not None:
             announce(server.addresses)
         await stop.wait()
@@ -89,13 +97,22 @@ async def serve(config: Config, host: Host, *, announce: Callable[[tuple[str, ..
         await source.close()
 
 
-def run(main: Coroutine[Any, Any, None]) -> None:
-    """Runs a coroutine to its end on an event loop of its own."""
+def run(main: Coroutine[Any, Any, _T]) -> _T:
+    """Runs a coroutine to its end on an event loop of its own, and returns what it returns."""
     # A snapshot is tens of thousands of small tuples without a cycle among them. With Python's defaults the collector
     # of cycles goes over all of them again and again, for a fifth of the processor time of a scrape.
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLD)
-    if sys.version_info < (3, 12) and hasattr(os, "pidfd_open"):
-        # without threads, as newer versions do by default
+    if sys.version_info < (3, 12) and _has_pidfd():
+        # without a thread for each process, as newer versions do by default
         asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
-    asyncio.run(main)
+    return asyncio.run(main)
+
+
+def _has_pidfd() -> bool:
+    """Returns whether the kernel has pidfd_open, and lets us call it: RHEL 8's and some containers' do not."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True

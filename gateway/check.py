@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gateway import once
+from gateway import app, once
 from gateway.command import Host
-from gateway.config import Config, parse_address
+from gateway.config import Config
 from gateway.errors import StartError
-from gateway.frontends.prometheus.server import bind
+from gateway.frontends.prometheus.listen import bind
+from gateway.options import parse_address
 from gateway.snapshot import CollectorReport
 from gateway.status import Status
 
@@ -51,14 +52,23 @@ def _findings(config: Config, host: Host) -> Iterator[Finding]:
     source = f"read from {config.source}" if config.source else "none found, every option has its default"
     yield Finding(good=True, subject="configuration", text=source)
     yield from _ports(config)
-    for name, report in once.take(config, host).collectors.items():
+    reports = once.take(config, host).collectors
+    for name, report in reports.items():
         yield from _collector(name, report)
+    if not any(report.present for report in reports.values()):
+        yield Finding(
+            good=False,
+            subject="cluster",
+            text="no tool of any subsystem was found on this host",
+            advice="Run the gateway on a cluster's node, or set the tools' paths ([tools.NAME] path). "
+            "To see what it would show: ha-cluster-gateway demo",
+        )
 
 
 def _ports(config: Config) -> Iterator[Finding]:
     for address in config["web.listen"]:
         try:
-            for sock in asyncio.run(bind(*parse_address(address))):
+            for sock in app.run(bind(*parse_address(address))):
                 sock.close()
             yield Finding(good=True, subject=f"listen {address}", text="free")
         except StartError as error:
@@ -99,5 +109,12 @@ def _collector(name: str, report: CollectorReport) -> Iterator[Finding]:
         )
         if command.status is not Status.OK and good:
             text += "; optional"
-        advice = "" if good else _ADVICE[command.status].format(user=getpass.getuser())
+        advice = "" if good else _ADVICE[command.status].format(user=_user())
         yield Finding(good=good, subject=f"{name}: {command.name}", text=text, advice=advice)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # containers often run as a user without a name
+        return str(os.getuid())

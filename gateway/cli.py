@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import platform
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import gateway
 from gateway import log
-from gateway.config import OPTIONS, Config, load
+from gateway.config import Config, load
 from gateway.errors import ConfigError, GatewayError
+from gateway.options import OPTIONS
 
 EXIT_PROBLEM = 1
 EXIT_USAGE = 2
@@ -37,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = vars(_parser().parse_args(arguments))
     command = _COMMANDS[given.pop("command", None) or "serve"]
     try:
-        return command.run(given)
+        status = command.run(given)
+        sys.stdout.flush()  # a reader that has gone is noticed here, not at the interpreter's end
     except ConfigError as error:
         for problem in error.problems:
             print(f"{PROGRAM}: {problem}", file=sys.stderr)
@@ -48,8 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read the output has seen enough
+        # whoever read the output has seen enough; what is still in the buffer goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_PROBLEM
+    return status
 
 
 def _config(given: Mapping[str, Any], defaults: Mapping[str, Any] | None = None, *, search: bool = True) -> Config:
@@ -64,20 +70,14 @@ def _config(given: Mapping[str, Any], defaults: Mapping[str, Any] | None = None,
         ConfigError: either has mistakes.
     """
     flags = {key.removeprefix("option "): value for key, value in given.items() if key.startswith("option ")}
-    _apply_deprecated(given, flags)
+    deprecated = {
+        key.removeprefix("deprecated "): value for key, value in given.items() if key.startswith("deprecated ")
+    }
     if given.get("web_config_file"):
         raise ConfigError([_NO_WEB_CONFIG])
-    config = load(given.get("config"), {**(defaults or {}), **flags}, search=search)
+    config = load(given.get("config"), {**(defaults or {}), **flags}, deprecated=deprecated, search=search)
     log.configure(level=config["log.level"], output=config["log.format"])
     return config
-
-
-def _apply_deprecated(given: Mapping[str, Any], flags: dict[str, Any]) -> None:
-    """``--address`` and ``--port`` are the old way to say where to listen, and yield to the new one."""
-    address, port = given.get("address"), given.get("port")
-    if (address or port) and "web.listen" not in flags:
-        host = f"[{address}]" if address and ":" in address else address or ""
-        flags["web.listen"] = [f"{host}:{port or 9664}"]
 
 
 def _serve(given: Mapping[str, Any]) -> int:
@@ -128,6 +128,13 @@ def _migrate(given: Mapping[str, Any]) -> int:
     return 0
 
 
+def _factor(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError("expected a number above 0")
+    return number
+
+
 class _Command:
     """A subcommand: what it is for, what runs it, and the arguments of its own."""
 
@@ -144,7 +151,7 @@ _COMMANDS = {
     "demo": _Command(
         _demo,
         "Serve the metrics of a recorded cluster that goes through a failover and back.",
-        ("--speed", {"type": float, "default": 1.0, "metavar": "FACTOR", "help": "Stretch its time line by this."}),
+        ("--speed", {"type": _factor, "default": 1.0, "metavar": "FACTOR", "help": "Stretch its time line by this."}),
     ),
     "collect": _Command(
         _collect,
@@ -160,8 +167,15 @@ _COMMANDS = {
 }
 
 
+class _Parser(argparse.ArgumentParser):
+    """Reports a mistake in one line: the usage, with some thirty flags, would bury it."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USAGE, f"{PROGRAM}: {message}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
+    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
     common.add_argument("--config", type=Path, metavar="FILE", help="Configuration file.")
     for option in OPTIONS:
         if option.flags:
@@ -173,12 +187,21 @@ def _parser() -> argparse.ArgumentParser:
                 help=_help(option.help),
             )
     common.add_argument("--web.config.file", dest="web_config_file", metavar="FILE", help="Refused until it is built.")
-    common.add_argument("--address", metavar="HOST", help="Deprecated: use --web.listen-address.")
-    common.add_argument("--port", metavar="PORT", help="Deprecated: use --web.listen-address.")
+    for name, successor in (
+        ("address", "--web.listen-address"),
+        ("port", "--web.listen-address"),
+        ("log-level", "--log.level"),
+    ):
+        common.add_argument(
+            f"--{name}",
+            dest=f"deprecated {name}",
+            metavar="VALUE",
+            help=f"Deprecated: use {successor}, which yields to this.",
+        )
     common.add_argument(
         "--enable-timestamps", action="store_true", help="Deprecated and without effect: samples carry no time."
     )
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=PROGRAM,
         description="Prometheus gateway for Pacemaker, Corosync, SBD and DRBD clusters.",
         parents=[common],

@@ -13,8 +13,9 @@ from typing import Any
 
 import yaml
 
-from gateway.config import OPTIONS, validate
+from gateway.config import read_deprecated, validate
 from gateway.errors import ConfigError
+from gateway.options import OPTIONS
 
 _LOADERS: Mapping[str, Callable[[str], Any]] = {
     ".yaml": yaml.safe_load,
@@ -37,13 +38,10 @@ def migrate(path: Path) -> tuple[str, list[str]]:
     Raises:
         ConfigError: the file cannot be read, or a value of it means nothing.
     """
-    given = {name.lower(): value for name, value in _flatten(_read(path))}
+    given = {name.lower(): value for name, value in _flatten(_read(path)) if value is not None}
     values: dict[str, Any] = {}
     remarks = []
-    address, port = given.pop("address", None), given.pop("port", None)
-    if (address or port) and "web.listen-address" not in given:
-        host = f"[{address}]" if address and ":" in str(address) else address or ""
-        given["web.listen-address"] = f"{host}:{port or 9664}"
+    deprecated: dict[str, Any] = {name: given.pop(name) for name in ("address", "port", "log-level") if name in given}
     for name, value in given.items():
         if name in _WITHOUT_SUCCESSOR:
             if value:
@@ -52,7 +50,10 @@ def migrate(path: Path) -> tuple[str, list[str]]:
             values[option.key] = [value] if isinstance(option.default, tuple) and isinstance(value, str) else value
         else:
             remarks.append(f"{path}: {name} was left out: ha_cluster_exporter has no such option")
-    validate(values, path)
+    problems = validate(values, path)
+    read_deprecated(values, deprecated, f"{path}: ", problems)
+    if problems:
+        raise ConfigError(problems)
     return _toml(path, values), remarks
 
 
@@ -64,8 +65,9 @@ def _read(path: Path) -> dict[str, Any]:
         document = loader(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigError([f"{path}: {error.strerror or error}"]) from None
-    except (ValueError, yaml.YAMLError) as error:
-        raise ConfigError([f"{path}: not {path.suffix.removeprefix('.').upper()}: {error}"]) from None
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError([f"{path}: not {path.suffix.removeprefix('.').upper()}: {reason}"]) from None
     if document is not None and not isinstance(document, dict):
         raise ConfigError([f"{path}: expected keys and values"])
     return document or {}
@@ -73,7 +75,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _flatten(document: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in document.items():
-        if isinstance(value, dict):
+        # no key has more than three parts; in YAML a table may hold itself
+        if isinstance(value, dict) and prefix.count(".") < 3:
             yield from _flatten(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
@@ -83,7 +86,11 @@ def _toml(path: Path, values: Mapping[str, Any]) -> str:
     tables: dict[str, list[str]] = {}
     for key, value in values.items():
         table, _, name = key.rpartition(".")
-        # strings, numbers and lists of strings look the same in JSON and TOML
-        tables.setdefault(table, []).append(f"{name} = {json.dumps(value, ensure_ascii=False)}\n")
+        tables.setdefault(table, []).append(f"{name} = {_literal(value)}\n")
     sections = [f"\n[{table}]\n{''.join(lines)}" for table, lines in sorted(tables.items())]
-    return f"# Migrated from {path}, a configuration of ha_cluster_exporter.\n{''.join(sections)}"
+    return f"# Migrated from {str(path)!r}, a configuration of ha_cluster_exporter.\n{''.join(sections)}"
+
+
+def _literal(value: Any) -> str:
+    """Strings, numbers and lists of strings look the same in JSON and TOML, except for one control character."""
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 import sys
@@ -12,7 +11,7 @@ from gateway import app
 from gateway.command import Host
 from gateway.config import Config
 from gateway.frontends.prometheus import exposition
-from gateway.samples import Families
+from gateway.samples import Families, as_float
 from gateway.snapshot import Snapshot
 from gateway.status import Status
 
@@ -27,7 +26,7 @@ def take(config: Config, host: Host) -> Snapshot:
         finally:
             await engine.close()
 
-    return asyncio.run(collect())
+    return app.run(collect())
 
 
 def collect(config: Config, host: Host, *, output: str) -> bool:
@@ -43,9 +42,10 @@ def collect(config: Config, host: Host, *, output: str) -> bool:
     """
     snapshot = take(config, host)
     if output == "json":
-        sys.stdout.write(json.dumps(as_json(snapshot), indent=2, ensure_ascii=False) + "\n")
+        page = json.dumps(as_json(snapshot), indent=2, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
     else:
-        sys.stdout.write(exposition.text(snapshot.families).decode())
+        page = exposition.text(snapshot.families)
+    sys.stdout.buffer.write(page)  # UTF-8, whatever the terminal's encoding
     return any(report.present and report.status is not Status.OK for report in snapshot.collectors.values())
 
 
@@ -83,5 +83,6 @@ def _samples(families: Families) -> Any:
                 states = {state: int(flag) for state, flag in zip(metric.states, value, strict=True)}
                 yield {"name": metric.name, "labels": named, metric.state_label: states}
             else:
-                number = value if math.isfinite(value) else ("+Inf" if value > 0 else "-Inf")
+                infinite = math.isinf(as_float(value))
+                number = ("+Inf" if value > 0 else "-Inf") if infinite else value
                 yield {"name": metric.name, "labels": named, "value": number}

@@ -68,6 +68,14 @@ class Metric:
         return tuple(known == state for known in self.states)
 
 
+def as_float(value: float) -> float:
+    """Returns a number as a float; an integer beyond all floats is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
 class Sample(NamedTuple):
     """One metric at one combination of label values."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from operator import itemgetter
 
-from gateway.samples import Families, Flags, Kind, Labels, Metric, Value
+from gateway.samples import Families, Flags, Kind, Labels, Metric, Value, as_float
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -142,8 +142,9 @@ def _escaped(samples: Mapping[Labels, Value]) -> Iterable[tuple[Labels, Value]]:
 def _number(value: Value) -> str:
     """Returns a number as the end of a line. Remembers: most are 0, 1, or one of few."""
     assert not isinstance(value, tuple)
-    if math.isinf(value):
-        return "+Inf\n" if value > 0 else "-Inf\n"
-    if value == int(value) and -_MAX_EXACT < value < _MAX_EXACT:
-        return f"{int(value)}\n"
-    return f"{float(value)!r}\n"
+    number = as_float(value)
+    if math.isinf(number):
+        return "+Inf\n" if number > 0 else "-Inf\n"
+    if number.is_integer() and -_MAX_EXACT < number < _MAX_EXACT:
+        return f"{int(number)}\n"
+    return f"{number!r}\n"

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import socket
+import logging
 import sys
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import hdrs, web
+from aiohttp.http import HttpProcessingError
 from prometheus_client import ProcessCollector
 
 import gateway
 from gateway import catalog
 from gateway.engine import Engine
-from gateway.errors import StartError
 from gateway.frontends.prometheus import exposition
+from gateway.frontends.prometheus.listen import bind, shown
 from gateway.samples import Families, Kind, SampleSet
 from gateway.snapshot import Snapshot
 
@@ -31,6 +32,11 @@ _MARGIN = 0.1
 _LARGE_PAGE = 2000
 """Samples from which on a page is written in a thread."""
 _MAX_HEADER = 8190
+_IDLE_TIMEOUT = 90.0
+"""Seconds that a connection is kept for the next scrape: usual intervals are 15 to 60."""
+_GRACE = 1.5
+"""Seconds for requests under way at the end; aiohttp may take them twice."""
+_BACKLOG = 128
 _GZIP_LEVEL = 1  # metrics are repetitive: higher levels cost much and save little
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -62,7 +68,7 @@ class MetricsServer:
         self._scrapes = 0
         self._ready = False
         self._pages = _Pages()
-        self._silent: set[RequestHandler] = set()
+        self._silent: dict[RequestHandler, float] = {}
         self._listeners: list[asyncio.Server] = []
         application = web.Application(middlewares=[self._bounded])
         application.router.add_get(telemetry_path, self._metrics)
@@ -74,14 +80,16 @@ class MetricsServer:
             access_log=None,
             max_line_size=_MAX_HEADER,
             max_field_size=_MAX_HEADER,
-            shutdown_timeout=3.0,
+            keepalive_timeout=_IDLE_TIMEOUT,
+            shutdown_timeout=_GRACE,
+            logger=_aiohttp_log(),
         )
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """The addresses that are listened on, as ``HOST:PORT``."""
         sockets = [sock for listener in self._listeners for sock in listener.sockets]
-        return tuple(_shown(sock.getsockname()) for sock in sockets)
+        return tuple(shown(sock.getsockname()) for sock in sockets)
 
     async def start(self, addresses: Sequence[tuple[str, int]]) -> None:
         """Listens.
@@ -93,7 +101,7 @@ class MetricsServer:
         loop = asyncio.get_running_loop()
         for host, port in addresses:
             for sock in await bind(host, port):
-                self._listeners.append(await loop.create_server(self._connection, sock=sock, backlog=1024))
+                self._listeners.append(await loop.create_server(self._connection, sock=sock, backlog=_BACKLOG))
         self._ready = True
 
     async def close(self) -> None:
@@ -109,23 +117,31 @@ class MetricsServer:
         """Returns the protocol of a new connection; one too many is told so, a silent one is dropped in time."""
         server = self._runner.server
         assert server is not None
-        if len(server.connections) >= self._max_connections:
+        if len(server.connections) + self._accepted() >= self._max_connections:
             return _Busy()
         protocol = server()
-        self._silent.add(protocol)
-        asyncio.get_running_loop().call_later(self._client_timeout, self._drop_if_silent, protocol)
+        loop = asyncio.get_running_loop()
+        self._silent[protocol] = loop.time()
+        loop.call_later(self._client_timeout, self._drop_if_silent, protocol)
         return protocol
 
+    def _accepted(self) -> int:
+        """Returns how many connections are not yet among the server's: many can be accepted before it hears of one."""
+        just_now = asyncio.get_running_loop().time() - 1
+        unconnected = [protocol for protocol in self._silent if protocol.transport is None]
+        for protocol in unconnected:
+            if self._silent[protocol] < just_now:
+                del self._silent[protocol]  # it came and went
+        return sum(protocol in self._silent for protocol in unconnected)
+
     def _drop_if_silent(self, protocol: RequestHandler) -> None:
-        if protocol in self._silent:
-            self._silent.discard(protocol)
-            if protocol.transport is not None:
-                protocol.transport.abort()
+        if self._silent.pop(protocol, None) is not None and protocol.transport is not None:
+            protocol.transport.abort()
 
     @web.middleware
     async def _bounded(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Sends the answer within the client's time: one that does not read must not keep it in memory."""
-        self._silent.discard(request.protocol)
+        self._silent.pop(request.protocol, None)
         response = await handler(request)
         try:
             async with asyncio.timeout(self._client_timeout):
@@ -145,7 +161,7 @@ class MetricsServer:
         snapshot = await self._engine.collect(names, timeout=_time_left(request.headers.get(SCRAPE_TIMEOUT)))
         self._scrapes += 1
         content_type = negotiate(request.headers.get(hdrs.ACCEPT, ""))
-        zipped = "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "").lower()
+        zipped = accepts_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
         body = await self._pages.get(snapshot, content_type, self._families, zipped=zipped)
         self._log.debug(
             "scrape",
@@ -232,8 +248,28 @@ class _Busy(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
         transport.write(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        transport.close()
+        asyncio.get_running_loop().call_later(1, transport.abort)
+
+    def data_received(self, data: bytes) -> None:
+        del data
+        # not before: closed with a request unread, the connection would be reset, and the answer lost
+        self._transport.close()
+
+
+class _Expected(logging.Filter):
+    """Leaves out what clients do wrong: port scanners send anything, and must not fill the log."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+def _aiohttp_log() -> logging.Logger:
+    log = logging.getLogger("gateway.aiohttp")
+    if not log.filters:
+        log.addFilter(_Expected())
+    return log
 
 
 def negotiate(accept: str) -> str:
@@ -247,10 +283,16 @@ def negotiate(accept: str) -> str:
     return exposition.OPENMETRICS if 0 < openmetrics >= quality["text/plain"] else exposition.TEXT
 
 
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Returns whether ``Accept-Encoding`` asks for gzip: named, and not refused by a quality of 0."""
+    codings = (coding.strip().lower().split(";") for coding in accept_encoding.split(","))
+    return any(name.strip() in {"gzip", "x-gzip"} and _quality(parameters) > 0 for name, *parameters in codings)
+
+
 def _quality(parameters: Sequence[str]) -> float:
     for parameter in parameters:
         name, _, value = parameter.partition("=")
-        if name == "q":
+        if name.strip() == "q":
             try:
                 return float(value)
             except ValueError:
@@ -265,37 +307,6 @@ def _time_left(header: str | None) -> float | None:
     except ValueError:
         return None
     return seconds * (1 - _MARGIN) if 0 < seconds < float("inf") else None
-
-
-async def bind(host: str, port: int) -> list[socket.socket]:
-    """Returns bound sockets: one for IPv6 and IPv4 together where no host is given, as Go's servers do.
-
-    Raises:
-        StartError: the address is in use, not this host's, or not permitted.
-    """
-    try:
-        if not host:
-            return [_any_interface(port)]
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        return [_bound(family, address) for family, _, _, _, address in dict.fromkeys(found)]
-    except OSError as error:
-        raise StartError(f"cannot listen on {_shown((host, port))}: {error.strerror or error}") from None
-
-
-def _any_interface(port: int) -> socket.socket:
-    if socket.has_dualstack_ipv6():
-        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
-    return socket.create_server(("", port))
-
-
-def _bound(family: int, address: tuple[Any, ...]) -> socket.socket:
-    return socket.create_server(address, family=family)
-
-
-def _shown(address: Sequence[object]) -> str:
-    host, port = address[0], address[1]
-    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
 
 
 _INDEX = """<!DOCTYPE html>
