@@ -357,7 +357,7 @@ def _add_gateway_samples(samples: SampleSet, reports: Mapping[str, CollectorRepo
             continue
         samples.add(catalog.SCRAPE_SUCCESS, int(report.status is Status.OK), name)
         samples.add(catalog.SCRAPE_DURATION, report.duration, name)
-        for command in report.commands:
+        for command in (command for command in report.commands if command.tool):
             samples.add(catalog.GATEWAY_COMMAND_DURATION, command.duration, name, command.name)
             timeouts = totals.failures[name, command.name, Status.TIMED_OUT.value]
             samples.add(catalog.GATEWAY_COMMAND_TIMEOUTS, timeouts, name, command.name)

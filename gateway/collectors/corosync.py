@@ -90,7 +90,7 @@ class CorosyncCollector:
         if links is not None:
             _links(samples, links, quorum)
         if (statistics := readings["corosync-cmapctl"].answer) is not None:
-            _statistics(samples, statistics)
+            _statistics(samples, statistics, links.node_id if links is not None else None)
         if up:
             configuration = readings["corosync.conf"].answer
             samples.add(
@@ -148,8 +148,10 @@ def _links(
     samples.add(catalog.COROSYNC_RING_ERRORS, sum(link.faulty for link in status.links))
 
 
-def _statistics(samples: SampleSet, statistics: corosync_cmapctl.CorosyncStatistics) -> None:
+def _statistics(samples: SampleSet, statistics: corosync_cmapctl.CorosyncStatistics, local: int | None) -> None:
     for link in statistics.links:
+        if link.node_id == local:
+            continue  # what a node sends to itself is no link
         labels = (str(link.link), str(link.node_id))
         for statistic, field in _LATENCIES:
             microseconds = getattr(link, field)

@@ -1,0 +1,108 @@
+"""Every situation that was recorded in the lab, as a whole page each, and the demo's time line."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway import replay
+from gateway.catalog import METRICS
+from gateway.collectors.corosync import CorosyncCollector
+from gateway.collectors.drbd import DrbdCollector
+from gateway.collectors.pacemaker import PacemakerCollector
+from gateway.collectors.sbd import SbdCollector
+from gateway.engine import Engine
+from gateway.frontends.prometheus import exposition
+from gateway.replay import Recording, ReplayHost, Step
+from gateway.snapshot import Snapshot
+from tests import goldens
+
+LAB = Path(__file__).parents[1] / "data" / "lab"
+COMMANDS = {
+    ("crm_mon", "-1", "--output-as=xml", "--inactive"): "crm_mon--output-as=xml",
+    ("crm_mon", "-1", "-X", "--inactive"): "crm_mon-X",
+    ("cibadmin", "--query", "--local", "--scope", "constraints"): "cibadmin-constraints",
+    ("corosync-quorumtool", "-p"): "corosync-quorumtool-p",
+    ("corosync-cfgtool", "-s"): "corosync-cfgtool-s",
+    ("corosync-cmapctl", "-m", "stats"): "corosync-cmapctl-m-stats",
+    ("corosync", "-v"): "corosync-v",
+}
+SITUATIONS = sorted(path.parent.name for path in LAB.glob("*/corosync-quorumtool-p.rc"))
+
+# what is another at each run, or no business of the cluster
+VOLATILE = ("ha_cluster_scrape_duration_seconds", "ha_cluster_gateway_command_duration_seconds")
+
+
+class StoppedClock:
+    """A clock that stands still until it is set."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture(autouse=True)
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The lab's times are UTC, without saying so."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def page(snapshot: Snapshot) -> str:
+    families = {metric: found for metric, found in snapshot.families.items() if metric.name not in VOLATILE}
+    return exposition.text(families).decode()
+
+
+def recorded(situation: str) -> Recording:
+    step = Step(situation=situation, folders=(situation,), seconds=1, description="")
+    return Recording(directory=LAB, commands=COMMANDS, files={}, directories={}, steps=(step,))
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+async def test_situation(situation: str) -> None:
+    engine = Engine(ReplayHost(recorded(situation)), (PacemakerCollector(), CorosyncCollector()))
+    snapshot = await engine.collect()
+    await engine.close()
+    goldens.check(f"lab/{situation}.prom", page(snapshot))
+
+
+async def test_the_demo_shows_every_family_and_nothing_but_what_was_recorded() -> None:
+    recording = replay.Recording.load(replay.DEMO)
+    clock = StoppedClock()
+    host = ReplayHost(recording, clock=clock)
+    collectors = (PacemakerCollector(), CorosyncCollector(), SbdCollector(), DrbdCollector())
+    engine = Engine(host, collectors)
+    seen: set[str] = set()
+    for step in recording.steps:
+        assert host.step is step
+        snapshot = await engine.collect()
+        seen |= {metric.name for metric, found in snapshot.families.items() if found}
+        goldens.check(f"demo/{step.situation}.prom", page(snapshot))
+        clock.now += step.seconds
+    assert host.step is recording.steps[0]
+    await engine.close()
+    served = {
+        "ha_cluster_gateway_build_info",
+        "ha_cluster_gateway_scrapes_total",
+        "ha_cluster_gateway_snapshot_age_seconds",
+    }
+    assert {metric.name for metric in METRICS} - seen == served
+
+
+async def test_a_command_that_was_not_recorded_is_not_installed() -> None:
+    host = ReplayHost(recorded("healthy"))
+    result = await host.run("crm_mon", "--version")
+    assert result.status == "not_installed"
+    assert host.find("sbd") is None
+    assert host.find("crm_mon") == "/usr/sbin/crm_mon"
