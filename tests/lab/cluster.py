@@ -23,7 +23,6 @@ import secrets
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -50,7 +49,7 @@ PACEMAKER_DAEMONS = (
     "pacemaker-controld",
 )
 _START_COROSYNC = "corosync && until corosync-cfgtool -s >/dev/null 2>&1; do sleep 0.1; done"
-_START_PACEMAKER = "setsid pacemakerd </dev/null >/var/log/pacemaker/pacemakerd.out 2>&1 &"
+_START_PACEMAKER = "{ setsid pacemakerd </dev/null >/var/log/pacemaker/pacemakerd.out 2>&1 & }"
 
 
 class Cluster:
@@ -70,7 +69,7 @@ class Cluster:
         self.options = options or Options()
         self.nodes = tuple(f"node{number + 1}" for number in range(self.options.nodes))
         self.id = secrets.token_hex(3)
-        self.directory = Path(tempfile.gettempdir()) / f"{record.PREFIX}{self.id}"
+        self.directory = record.directory_of(self.id)
         self._reaper: subprocess.Popen[bytes] | None = None
         self._processes: list[subprocess.Popen[bytes]] = []
 
@@ -377,12 +376,15 @@ class Cluster:
     def _make_directory(self) -> None:
         self.directory.mkdir(mode=0o755)
         (self.directory / "owner").write_text(record.identity(os.getpid()), encoding="ascii")
-        self._reaper = subprocess.Popen(
-            [sys.executable, "-I", record.__file__, str(self.directory)],
-            stdin=subprocess.PIPE,
-            start_new_session=True,
-            cwd="/",
-        )
+        with self._log("reaper").open("wb") as log:  # it stays only if the lab cannot be removed
+            self._reaper = subprocess.Popen(
+                [sys.executable, "-I", record.__file__, str(self.directory)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd="/",
+            )
         for name in ("pids", "disks"):
             (self.directory / name).mkdir()
         for node in self.nodes:
@@ -395,7 +397,7 @@ class Cluster:
             self._processes.append(namespaces.hold(self.directory, node, namespaces.node_command(node)))
         for node in nodes:
             booted = self.directory / node / "booted"
-            self.wait_for(booted.exists, timeout=10, what=f"{node}; see {self.directory / node}.log")
+            self.wait_for(booted.exists, timeout=10, what=f"{node}; see {self._log(node)}")
             addresses = [f"{self.address(node, ring)}/24" for ring in range(self.options.rings)]
             namespaces.plug_in(
                 self._pid_file("switch"), self.init_pid(node), f"n{self.nodes.index(node) + 1}", addresses
@@ -403,10 +405,19 @@ class Cluster:
         if not daemons:
             return
         script = f"{_START_COROSYNC} && {_START_PACEMAKER}"
-        for process in [self.popen(node, ["sh", "-c", script], stdin=subprocess.DEVNULL) for node in nodes]:
+        processes = []
+        for node in nodes:
+            with self._log(node).open("ab") as log:  # not a pipe: the daemons may keep it open
+                process = self.popen(node, ["sh", "-c", script], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            processes.append(process)
+        for node, process in zip(nodes, processes, strict=True):
             if process.wait(timeout=30) != 0:
-                raise LabError(f"Corosync did not start, see the nodes' /var/log below {self.directory}")
+                said = self._log(node).read_text(encoding="utf-8", errors="replace").strip().replace("\n", " | ")
+                raise LabError(f"{node}: Corosync did not start: {said}")
             self._processes.remove(process)
+
+    def _log(self, name: str) -> Path:
+        return self.directory / f"{name}.log"
 
     def _pids(self, node: str, *names: str) -> list[int]:
         return namespaces.processes(self.init_pid(node), names)

@@ -34,6 +34,11 @@ from pathlib import Path
 PREFIX = "ha-cluster-gateway-lab-"
 
 
+def directory_of(lab: str) -> Path:
+    """The directory of a lab, by its id."""
+    return Path(tempfile.gettempdir()) / f"{PREFIX}{lab}"
+
+
 def labs() -> list[Path]:
     """The directories of all labs on this machine, whoever owns them."""
     return sorted(path for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if path.is_dir())

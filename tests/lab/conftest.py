@@ -1,0 +1,57 @@
+"""Clusters for tests. Where none can be had, the tests are skipped; if the variable CI is set, they fail instead."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from tests.lab.cluster import Cluster, Options, missing_prerequisites
+from tests.lab.resources import DEMO_RESOURCES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class MakeCluster(Protocol):
+    """Starts a cluster that is removed after the test; with `ready`, does not return before `Cluster.wait_ready`."""
+
+    def __call__(self, options: Options | None = None, *, daemons: bool = True, ready: bool = True) -> Cluster: ...
+
+
+@pytest.fixture(scope="session")
+def lab() -> None:
+    """Says that a lab can be had here."""
+    reason = missing_prerequisites()
+    if reason is not None and os.environ.get("CI"):
+        pytest.fail(reason, pytrace=False)
+    if reason is not None:
+        pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def cluster(lab: None) -> Iterator[Cluster]:
+    """Three nodes, two rings, DEMO_RESOURCES running. Tests share it and leave it as they found it."""
+    with Cluster(Options(nodes=3, rings=2)) as cluster:
+        cluster.wait_ready()
+        cluster.load(DEMO_RESOURCES)
+        cluster.wait_idle()
+        yield cluster
+
+
+@pytest.fixture
+def make_cluster(lab: None) -> Iterator[MakeCluster]:
+    """Makes clusters for one test, to be damaged at will."""
+    with ExitStack() as stack:
+
+        def make(options: Options | None = None, *, daemons: bool = True, ready: bool = True) -> Cluster:
+            cluster = Cluster(options)
+            stack.callback(cluster.stop)
+            cluster.start(daemons=daemons)
+            if daemons and ready:
+                cluster.wait_ready()
+            return cluster
+
+        yield make
