@@ -1,0 +1,28 @@
+"""HTTP to a server inside a node of the lab."""
+
+from __future__ import annotations
+
+import http.client
+from contextlib import closing
+
+from tests.lab.cluster import Cluster
+
+
+def get(cluster: Cluster, node: str, port: int, path: str = "/metrics") -> str:
+    """Returns a page that a server on a node's loopback interface serves."""
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.sock = cluster.connect(node, port)
+        connection.request("GET", path)
+        response = connection.getresponse()
+        body = response.read().decode()
+    assert response.status == 200, body
+    return body
+
+
+def is_listening(cluster: Cluster, node: str, port: int) -> bool:
+    """Whether something accepts connections there."""
+    try:
+        cluster.connect(node, port).close()
+    except OSError:
+        return False
+    return True
