@@ -1,0 +1,116 @@
+"""A real Prometheus scrapes the demo cluster, and its linter reads the page."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# the names are a contract: of ha_cluster_exporter the first two, of this project's users the third
+FORCED = {
+    'ha_cluster_pacemaker_config_last_change counter metrics should have "_total" suffix',
+    'ha_cluster_pacemaker_fail_count non-histogram and non-summary metrics should not have "_count" suffix',
+    'ha_cluster_sbd_device_count non-histogram and non-summary metrics should not have "_count" suffix',
+}
+
+CONFIGURATION = """
+global: {{scrape_interval: 500ms, scrape_timeout: 400ms}}
+scrape_configs:
+  - job_name: cluster
+    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
+"""
+
+
+def program(name: str) -> str:
+    path = shutil.which(name)
+    if path is None and os.environ.get("CI"):
+        pytest.fail(f"{name} is not installed")
+    if path is None:
+        pytest.skip(f"{name} is not installed")
+    return path
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as response:
+        return str(response.read().decode())
+
+
+def wait_for(url: str) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            get(url)
+        except OSError:
+            assert time.monotonic() < deadline, f"{url} does not answer"
+            time.sleep(0.05)
+        else:
+            return
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[int]:
+    """The port of the demo cluster, which stays healthy for as long as the tests take."""
+    port = free_port()
+    argv = [sys.executable, "-m", "gateway", "demo", f"--web.listen-address=127.0.0.1:{port}", "--speed=100"]
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_for(f"http://127.0.0.1:{port}/-/ready")
+            yield port
+        finally:
+            process.terminate()
+
+
+def test_promtool_finds_nothing_but_what_the_contract_forces(demo: int) -> None:
+    page = get(f"http://127.0.0.1:{demo}/metrics")
+    found = subprocess.run(
+        [program("promtool"), "check", "metrics"], input=page, capture_output=True, text=True, check=False
+    )
+    assert set((found.stdout + found.stderr).splitlines()) == FORCED
+
+
+def test_prometheus_scrapes_every_series(demo: int, tmp_path: Path) -> None:
+    port = free_port()
+    (tmp_path / "prometheus.yml").write_text(CONFIGURATION.format(port=demo))
+    argv = [
+        program("prometheus"),
+        f"--config.file={tmp_path / 'prometheus.yml'}",
+        f"--storage.tsdb.path={tmp_path / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--log.level=error",
+    ]
+    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            wait_for(f"http://127.0.0.1:{port}/-/ready")
+            samples = eventually(port, "scrape_samples_scraped")
+            page = get(f"http://127.0.0.1:{demo}/metrics")
+            assert samples == sum(1 for line in page.splitlines() if not line.startswith("#"))
+            assert eventually(port, "up") == 1
+            assert eventually(port, "ha_cluster_corosync_quorate") == 1
+            assert eventually(port, 'sum(ha_cluster_pacemaker_nodes{status="online"})') == 3
+        finally:
+            process.terminate()
+
+
+def eventually(port: int, expression: str) -> float:
+    """Returns the value of an expression once it has one."""
+    url = f"http://127.0.0.1:{port}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
+    deadline = time.monotonic() + 30
+    while not (result := json.loads(get(url))["data"]["result"]):
+        assert time.monotonic() < deadline, f"{expression} never has a value"
+        time.sleep(0.1)
+    return float(result[0]["value"][1])
