@@ -294,7 +294,7 @@ class Cluster:
                 reason = f": {error}"
             if time.monotonic() > deadline:
                 raise TimeoutError(f"waited {timeout:g} s for {what}{reason}")
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def quorate(self, node: str | None = None) -> bool:
         """Whether a node is in a partition with quorum, as its Corosync sees it."""

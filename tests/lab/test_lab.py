@@ -48,6 +48,12 @@ class Traces:
         for path in (directory / "pids").iterdir():
             self.namespaces |= _namespaces(Path("/proc", str(record.recorded(path))))
         self.namespaces -= _namespaces(Path("/proc/self"))
+        # By number and start time: the kernel uses the numbers of namespaces again, too.
+        self.inside = {
+            (int(path.name), record.start_time(int(path.name)))
+            for path in Path("/proc").glob("[0-9]*")
+            if _namespaces(path) & self.namespaces
+        }
 
     def found(self) -> list[str]:
         mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
@@ -55,15 +61,16 @@ class Traces:
             *([f"directory {self.directory}"] if self.directory.exists() else []),
             *record.loop_devices(self.directory),
             *(line for line in mounts if self.directory.name in line),
-            *self._processes(),
+            *(f"process {pid}" for pid, start in self.inside if start and record.start_time(pid) == start),
+            *self._processes_naming_it(),
         ]
 
-    def _processes(self) -> Iterator[str]:
+    def _processes_naming_it(self) -> Iterator[str]:
         for path in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                command = (path / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                if self.directory.name in command or _namespaces(path) & self.namespaces:
-                    yield f"process {path.name} {command}"
+                said = (path / "cmdline").read_bytes() + (path / "environ").read_bytes()
+                if os.fsencode(self.directory) in said:
+                    yield f"process {path.name} {said[:100]!r}"
 
 
 def _namespaces(process: Path) -> set[str]:
@@ -229,6 +236,7 @@ def test_nothing_is_left_after_stop(make_cluster: MakeCluster) -> None:
     cluster.popen("node1", ["sleep", "infinity"])
     traces = Traces(cluster.directory)
     assert len(traces.namespaces) == 11  # five of each node, and the switch's network
+    assert len(traces.inside) > 7
     assert subprocess.run(["ip", "-br", "address"], check=True, capture_output=True).stdout == network
     cluster.stop()
     assert traces.found() == []
