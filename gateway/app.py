@@ -44,7 +44,7 @@ def collectors(config: Config) -> tuple[Collector, ...]:
     """Returns all collectors; which of them run is the engine's to know."""
     return (
         PacemakerCollector(configuration=config["corosync.config"]),
-        CorosyncCollector(configuration=config["corosync.config"]),
+        CorosyncCollector(configuration=config["corosync.config"], statistics=config["corosync.statistics"]),
         SbdCollector(configuration=config["sbd.config"] or None),
         DrbdCollector(split_brain_directory=config["drbd.split_brain_directory"]),
     )

@@ -91,7 +91,7 @@ def _serve(given: Mapping[str, Any]) -> int:
 def _demo(given: Mapping[str, Any]) -> int:
     from gateway import app, replay  # noqa: PLC0415 - as above
 
-    config = _config(given, {"web.listen": ["127.0.0.1:9664"]}, search=False)
+    config = _config(given, {"web.listen": ["127.0.0.1:9664"], "corosync.statistics": True}, search=False)
     recording = replay.Recording.load(replay.DEMO)
 
     def announce(addresses: tuple[str, ...]) -> None:

@@ -71,7 +71,7 @@ def recorded(situation: str) -> Recording:
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 async def test_situation(situation: str) -> None:
-    engine = Engine(ReplayHost(recorded(situation)), (PacemakerCollector(), CorosyncCollector()))
+    engine = Engine(ReplayHost(recorded(situation)), (PacemakerCollector(), CorosyncCollector(statistics=True)))
     snapshot = await engine.collect()
     await engine.close()
     goldens.check(f"lab/{situation}.prom", page(snapshot))
@@ -81,7 +81,7 @@ async def test_the_demo_shows_every_family_and_nothing_but_what_was_recorded() -
     recording = replay.Recording.load(replay.DEMO)
     clock = StoppedClock()
     host = ReplayHost(recording, clock=clock)
-    collectors = (PacemakerCollector(), CorosyncCollector(), SbdCollector(), DrbdCollector())
+    collectors = (PacemakerCollector(), CorosyncCollector(statistics=True), SbdCollector(), DrbdCollector())
     engine = Engine(host, collectors)
     seen: set[str] = set()
     for step in recording.steps:

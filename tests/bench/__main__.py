@@ -1,0 +1,231 @@
+"""``make bench``: the gateway against ha_cluster_exporter, side by side in one run, as ratios.
+
+Needs root and the packages of tests/packages.txt. Exits with 1 where a target is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from tests.bench import large_cib
+from tests.bench.peers import (
+    ENVIRONMENT,
+    GATEWAY,
+    NOWHERE,
+    PEER,
+    Program,
+    measure,
+    only_child,
+    running,
+    tool,
+    wait_until_listening,
+)
+from tests.lab.cluster import Cluster, Options, missing_prerequisites
+from tests.lab.resources import DEMO_RESOURCES
+
+NODE = "node1"
+BARE_TOOLS = (
+    "crm_mon -1 -X --inactive",
+    "cibadmin --query --local --scope constraints",
+    "corosync-quorumtool -p",
+    "corosync-cfgtool -s",
+)
+ONLY_SBD = (f"--crm-mon-path={NOWHERE}", f"--corosync-cfgtoolpath-path={NOWHERE}", f"--drbdsetup-path={NOWHERE}")
+SIZES = (240, 2_400, 24_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line of the report."""
+
+    name: str
+    value: float
+    target: float
+    detail: str
+
+    @property
+    def met(self) -> bool:
+        return self.value <= self.target
+
+    def __str__(self) -> str:
+        verdict = "ok  " if self.met else "MISS"
+        return f"{verdict}  {self.name:58} {self.value:6.2f}  (at most {self.target:.2f})  {self.detail}"
+
+
+def compared(name: str, ours: float, peer: float, target: float) -> Result:
+    """Returns the ratio of two times in seconds."""
+    return Result(name, ours / peer, target, f"{ours * 1000:.1f} : {peer * 1000:.1f} ms")
+
+
+def small_cluster(scrapes: int) -> list[Result]:
+    """(a) and (e): three nodes, two links, the usual resources."""
+    with Cluster(Options(nodes=3, rings=2)) as cluster:
+        cluster.wait_ready()
+        cluster.load(DEMO_RESOURCES)
+        cluster.wait_idle()
+        with in_node(cluster, PEER, 9664) as peer, in_node(cluster, GATEWAY, 9665) as ours:
+            with BareTools(cluster) as bare:
+                measure([peer, ours, bare], scrapes)
+            return [
+                compared("(a) three-node cluster, scrape, to the exporter", ours.wall, peer.wall, 0.65),
+                compared("(a) three-node cluster, scrape, to the four bare tools", ours.wall, bare.wall, 1.15),
+                Result("(e) three-node cluster, resident megabytes", ours.resident, 64, f": {peer.resident:.0f} MB"),
+            ]
+
+
+@contextmanager
+def in_node(cluster: Cluster, argv: tuple[str, ...], port: int) -> Iterator[Program]:
+    """Runs an exporter inside a node of the lab."""
+    quiet = subprocess.DEVNULL
+    command = [*argv, f"--web.listen-address=127.0.0.1:{port}"]
+    connect = partial(cluster.connect, NODE)
+    with cluster.popen(NODE, command, env=ENVIRONMENT, stdout=quiet, stderr=quiet) as process:
+        try:
+            wait_until_listening(connect, port)
+            yield Program(pid=only_child(process.pid), port=port, connect=connect)
+        finally:
+            process.terminate()
+
+
+class BareTools:
+    """The four tools alone, started together by a shell in the node: what cannot be undercut."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        together = " ".join(f"{command} >/dev/null &" for command in BARE_TOOLS)
+        self._shell = cluster.popen(
+            NODE,
+            ["sh", "-c", f"while read -r line; do {together} wait; echo; done"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self.seconds: list[float] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._shell.stdin is not None
+        self._shell.stdin.close()
+        self._shell.wait()
+
+    def scrape(self) -> None:
+        assert self._shell.stdin is not None
+        assert self._shell.stdout is not None
+        started = time.perf_counter()
+        self._shell.stdin.write(b"\n")
+        self._shell.stdin.flush()
+        self._shell.stdout.readline()
+        self.seconds.append(time.perf_counter() - started)
+
+    def reset(self) -> None:
+        self.seconds.clear()
+
+    @property
+    def wall(self) -> float:
+        return statistics.median(self.seconds)
+
+
+def large_cluster(scrapes: int, directory: Path) -> list[Result]:
+    """(b): 2,400 instances on 32 nodes, the tools' outputs replayed by cat."""
+    paths = replayed(directory, 2_400)
+    ours_argv = (*GATEWAY, *paths, "--collector.sbd=off", "--collector.drbd=off")
+    peer_argv = (*PEER, *paths, f"--sbd-path={NOWHERE}", f"--drbdsetup-path={NOWHERE}")
+    with running(peer_argv) as peer, running(ours_argv) as ours:
+        measure([peer, ours], scrapes)
+        return [
+            compared("(b) 2,400 instances, own processor time", ours.processor, peer.processor, 0.40),
+            compared("(b) 2,400 instances, scrape", ours.wall, peer.wall, 0.60),
+        ]
+
+
+def replayed(directory: Path, instances: int) -> list[str]:
+    """Returns the flags for tools that print what the real ones say of a large cluster."""
+    cib = directory / f"cib-{instances}.xml"
+    cib.write_text("".join(large_cib.cib(32, instances)))
+    environment = {**ENVIRONMENT, "CIB_file": str(cib)}
+    outputs = {
+        "crm-mon-path": "crm_mon -1 -X --inactive",
+        "cibadmin-path": "cibadmin --query --local --scope constraints",
+    }
+    flags = []
+    for flag, command in outputs.items():
+        output = directory / f"{flag}-{instances}.xml"
+        with output.open("wb") as file:
+            subprocess.run(command.split(), env=environment, stdout=file, check=True)
+        flags.append(f"--{flag}={tool(directory / f'{flag}-{instances}', output)}")
+    captures = Path(__file__).parents[1] / "data" / "lab" / "healthy"
+    for flag, name in (
+        ("corosync-quorumtool-path", "corosync-quorumtool-p"),
+        ("corosync-cfgtoolpath-path", "corosync-cfgtool-s"),
+    ):
+        flags.append(f"--{flag}={tool(directory / flag, captures / f'{name}.stdout')}")
+    return flags
+
+
+def sbd_devices(scrapes: int, directory: Path) -> list[Result]:
+    """(c): three SBD devices, and nothing else."""
+    with Cluster(Options(nodes=1)) as cluster:
+        configuration = directory / "sbd"
+        configuration.write_text(f'SBD_DEVICE="{";".join(cluster.sbd_devices(3))}"\n')
+        flags = (*ONLY_SBD, f"--sbd-config-path={configuration}")
+        off = ("--collector.pacemaker=off", "--collector.corosync=off", "--collector.drbd=off")
+        with running((*PEER, *flags)) as peer, running((*GATEWAY, *flags, *off)) as ours:
+            measure([peer, ours], scrapes)
+            return [compared("(c) three SBD devices, scrape", ours.wall, peer.wall, 0.40)]
+
+
+def growth(scrapes: int, directory: Path) -> list[Result]:
+    """(d): own processor time per instance, from small to large; what a scrape of nothing costs is taken off."""
+    off = ("--collector.sbd=off", "--collector.drbd=off")
+    with running((*GATEWAY, "--collector.pacemaker=off", "--collector.corosync=off", *off)) as idle:
+        measure([idle], scrapes * 10)
+        base = idle.processor
+    costs = {}
+    for instances in SIZES:
+        with running((*GATEWAY, *replayed(directory, instances), *off)) as ours:
+            measure([ours], max(2, scrapes * 2_400 // instances // 10))
+            costs[instances] = (ours.processor - base) / instances
+    detail = ", ".join(f"{instances}: {cost * 1e6:.1f} us" for instances, cost in costs.items())
+    return [Result("(d) growth of the time per instance", max(costs.values()) / min(costs.values()) - 1, 0.25, detail)]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--scrapes", type=int, default=50, help="How many scrapes each number is from.")
+    parser.add_argument("--only", choices="abcd", help="Only this part.")
+    arguments = parser.parse_args()
+    if reason := missing_prerequisites():
+        print(f"bench: {reason}", file=sys.stderr)
+        return 2
+    scrapes = arguments.scrapes
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        parts: dict[str, Callable[[], list[Result]]] = {
+            "a": lambda: small_cluster(scrapes * 2),
+            "b": lambda: large_cluster(scrapes, directory),
+            "c": lambda: sbd_devices(scrapes, directory),
+            "d": lambda: growth(scrapes, directory),
+        }
+        print(f"gateway : ha_cluster_exporter, {scrapes} scrapes, {os.cpu_count()} processors", flush=True)
+        results = []
+        for part in [arguments.only] if arguments.only else parts:
+            found = parts[part]()
+            print(*found, sep="\n", flush=True)
+            results += found
+    return 0 if all(result.met for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

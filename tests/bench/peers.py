@@ -1,0 +1,161 @@
+"""The two programs that are measured, and how: wall time of a scrape, own processor time, resident memory."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(ROOT)}
+GATEWAY = (sys.executable, "-m", "gateway")
+PEER = ("ha_cluster_exporter",)
+NOWHERE = "/nonexistent"
+
+Connect = Callable[[int], socket.socket]
+
+
+def local(port: int) -> socket.socket:
+    """Connects on this machine's loopback interface."""
+    return socket.create_connection(("127.0.0.1", port), timeout=60)
+
+
+@dataclass(slots=True, kw_only=True)
+class Program:
+    """A running exporter.
+
+    Attributes:
+        pid: its process.
+        port: where it listens.
+        connect: how to get there.
+        seconds: the wall time of each scrape so far.
+    """
+
+    pid: int
+    port: int
+    connect: Connect = local
+    seconds: list[float] = field(default_factory=list)
+    _processor_time: float = 0.0
+
+    def scrape(self) -> bytes:
+        """Gets the page once, on a connection that is there already, and notes how long it took."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port)
+        connection.sock = self.connect(self.port)
+        try:
+            started = time.perf_counter()
+            connection.request("GET", "/metrics")
+            response = connection.getresponse()
+            page = response.read()
+            self.seconds.append(time.perf_counter() - started)
+        finally:
+            connection.close()
+        if response.status != 200:
+            raise RuntimeError(f"port {self.port} answered {response.status}: {page[:200]!r}")
+        return page
+
+    def reset(self) -> None:
+        """Forgets what was measured."""
+        self.seconds.clear()
+        self._processor_time = self._processor_seconds()
+
+    @property
+    def wall(self) -> float:
+        """Median seconds of a scrape."""
+        return statistics.median(self.seconds)
+
+    @property
+    def processor(self) -> float:
+        """Mean seconds of processor time of its own, without its tools', per scrape."""
+        return (self._processor_seconds() - self._processor_time) / len(self.seconds)
+
+    @property
+    def resident(self) -> float:
+        """Megabytes of resident memory."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    def _processor_seconds(self) -> float:
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def only_child(pid: int) -> int:
+    """Returns the process that a wrapper such as nsenter has started."""
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+def wait_until_listening(connect: Connect, port: int) -> None:
+    """Returns once something accepts connections.
+
+    Raises:
+        TimeoutError: nothing does for half a minute.
+    """
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            connect(port).close()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"nothing listens on port {port}") from None
+            time.sleep(0.05)
+        else:
+            return
+
+
+def free_port() -> int:
+    """Returns a port that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@contextmanager
+def running(argv: Sequence[str]) -> Iterator[Program]:
+    """Runs an exporter on this machine."""
+    port = free_port()
+    command = [*argv, f"--web.listen-address=127.0.0.1:{port}"]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, env=ENVIRONMENT, stdout=quiet, stderr=quiet) as process:
+        try:
+            wait_until_listening(local, port)
+            yield Program(pid=process.pid, port=port)
+        finally:
+            process.terminate()
+
+
+class Measured(Protocol):
+    """What is run many times, and notes how long it takes."""
+
+    def scrape(self) -> object:
+        """Runs it once."""
+        ...
+
+    def reset(self) -> None:
+        """Forgets what was measured."""
+        ...
+
+
+def measure(programs: Sequence[Measured], scrapes: int, *, warm_up: int = 3) -> None:
+    """Scrapes all in turn, so that what disturbs one disturbs the others."""
+    for program in programs:
+        for _ in range(warm_up):
+            program.scrape()
+        program.reset()
+    for _ in range(scrapes):
+        for program in programs:
+            program.scrape()
+
+
+def tool(path: Path, output: Path) -> Path:
+    """Writes a program that prints a file, whatever it is asked."""
+    path.write_text(f"#!/bin/sh\nexec cat {output}\n")
+    path.chmod(0o755)
+    return path
