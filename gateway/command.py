@@ -111,18 +111,31 @@ class Host(Protocol):
 
 
 class LocalHost:
-    """This machine."""
+    """This machine.
 
-    def __init__(self, tools: Mapping[str, Tool] | None = None, *, max_output: int = DEFAULT_MAX_OUTPUT) -> None:
+    Args:
+        tools: how tools are to be run, by name.
+        max_output: bytes that a command may print.
+        directories: where tools without a path are looked for.
+    """
+
+    def __init__(
+        self,
+        tools: Mapping[str, Tool] | None = None,
+        *,
+        max_output: int = DEFAULT_MAX_OUTPUT,
+        directories: Sequence[str] = STANDARD_DIRECTORIES,
+    ) -> None:
         self._tools = dict(tools or {})
         self._max_output = max_output
+        self._directories = directories
         self._environment = clean_environment(os.environ)
 
     def find(self, tool: str) -> str | None:
         """Returns the path of a tool, or None: a tool installed later is found without a restart."""
         configured = self._tool(tool).path
         if configured is None:
-            return search(tool)
+            return search(tool, self._directories)
         try:
             Path(configured).stat()
         except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -139,7 +152,7 @@ class LocalHost:
             return CommandResult(status=Status.NOT_INSTALLED, detail=f"{settings.path or tool} not found")
         argv = [path, *arguments]
         if settings.prefix:
-            argv = [search(settings.prefix[0]) or settings.prefix[0], *settings.prefix[1:], *argv]
+            argv = [search(settings.prefix[0], self._directories) or settings.prefix[0], *settings.prefix[1:], *argv]
         return await execute(argv, timeout=settings.timeout, max_output=self._max_output, env=self._environment)
 
     def identity(self, tool: str) -> object:
@@ -179,13 +192,13 @@ class LocalHost:
         return self._tools.get(name) or Tool()
 
 
-def search(name: str) -> str | None:
-    """Returns the first executable of this name in the standard directories, or None.
+def search(name: str, directories: Sequence[str]) -> str | None:
+    """Returns the first executable of this name in the directories, or None.
 
     Where there is only a file that this user may not run, that is the answer: not permitted is not the same as not
     installed, and running it tells.
     """
-    candidates = [name] if "/" in name else [f"{directory}/{name}" for directory in STANDARD_DIRECTORIES]
+    candidates = [name] if "/" in name else [f"{directory}/{name}" for directory in directories]
     files = [path for path in candidates if _is_file(path)]
     return next((path for path in files if os.access(path, os.X_OK)), files[0] if files else None)
 
@@ -296,9 +309,18 @@ async def _start(
         return await asyncio.shield(start)
     except asyncio.CancelledError:
         # cancelled at this point, asyncio would kill the process alone, and what it has started would live on
+        start.add_done_callback(_abandon)
         with contextlib.suppress(OSError, ValueError):
-            await _end(*await start)
+            await _end(*await asyncio.shield(start))
         raise
+
+
+def _abandon(start: asyncio.Future[tuple[asyncio.SubprocessTransport, _Capture]]) -> None:
+    """Ends a command whose start nobody awaits any longer, even if its caller was cancelled twice."""
+    if not start.cancelled() and start.exception() is None:
+        transport, capture = start.result()
+        _kill_group(transport)
+        capture.exited.add_done_callback(lambda _: transport.close())
 
 
 def _not_started(argv: Sequence[str], error: OSError | ValueError) -> CommandResult:
@@ -316,9 +338,7 @@ def _not_started(argv: Sequence[str], error: OSError | ValueError) -> CommandRes
 
 async def _end(transport: asyncio.SubprocessTransport, capture: _Capture) -> None:
     """Leaves neither a process of the group nor a descriptor behind, also when the caller is cancelled."""
-    # A command run through sudo belongs to root and cannot be killed by us: closing its pipes has to do.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(transport.get_pid(), signal.SIGKILL)
+    _kill_group(transport)
     try:
         if not capture.exited.done():
             async with asyncio.timeout(_REAP_TIMEOUT):
@@ -328,6 +348,12 @@ async def _end(transport: asyncio.SubprocessTransport, capture: _Capture) -> Non
     finally:
         with contextlib.suppress(PermissionError):  # it tries to kill once more
             transport.close()
+
+
+def _kill_group(transport: asyncio.SubprocessTransport) -> None:
+    # A command run through sudo belongs to root and cannot be killed by us: closing its pipes has to do.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(transport.get_pid(), signal.SIGKILL)
 
 
 def _ended(

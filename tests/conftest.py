@@ -1,0 +1,45 @@
+"""What tests of several modules share."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+Script = Callable[..., Path]
+"""Writes an executable: ``script(body, name="tool", mode=0o755)``."""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Script:
+    def write(body: str, *, name: str = "tool", mode: int = 0o755) -> Path:
+        path = tmp_path / name
+        path.write_text(body if body.startswith("#!") else f"#!/bin/sh\n{body}\n")
+        path.chmod(mode)
+        return path
+
+    return write
+
+
+@contextlib.contextmanager
+def closed(path: Path) -> Iterator[None]:
+    """Closes a file or directory to this process, root or not, for a while."""
+    mode = path.stat().st_mode
+    path.chmod(0o000)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+        path.chmod(mode)
+
+
+def open_descriptors() -> int:
+    """Returns how many file descriptors this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))

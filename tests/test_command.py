@@ -1,0 +1,397 @@
+"""Commands are real processes here: small scripts that misbehave in every way that is known."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway import command
+from gateway.command import CommandResult, LocalHost, Tool, clean_environment
+from gateway.status import Status
+from tests.conftest import Script, closed, open_descriptors
+
+pytestmark = pytest.mark.usefixtures("_child_watcher")
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to run a command as another user")
+
+
+@pytest.fixture(params=["ThreadedChildWatcher", "PidfdChildWatcher"] if sys.version_info < (3, 12) else [None])
+def _child_watcher(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Up to Python 3.11 there are two ways to learn of a process's end, and the gateway meets both."""
+    if request.param is None:
+        yield
+        return
+    known = asyncio.get_event_loop_policy()
+    before = known.get_child_watcher()  # type: ignore[attr-defined,unused-ignore]
+    asyncio.set_child_watcher(getattr(asyncio, request.param)())  # type: ignore[attr-defined,unused-ignore]
+    yield
+    asyncio.set_child_watcher(before)  # type: ignore[attr-defined,unused-ignore]
+
+
+async def run(path: Path | str, *arguments: str, timeout: float = 5.0, max_output: int = 1 << 20) -> CommandResult:
+    host = LocalHost({"tool": Tool(path=str(path), timeout=timeout)}, max_output=max_output)
+    return await host.run("tool", *arguments)
+
+
+def has_children() -> bool:
+    """Returns whether there is a child, be it a zombie."""
+    try:
+        os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return False
+    return True
+
+
+class Watched:
+    """A process whose end can be awaited, though it is no child of ours. Its script writes its number to a FIFO."""
+
+    def __init__(self, directory: Path) -> None:
+        self.fifo = directory / "pid"
+        os.mkfifo(self.fifo)
+        self._descriptor = -1
+
+    async def started(self) -> None:
+        """Returns when the script has told its number."""
+        loop, told = asyncio.get_running_loop(), asyncio.Event()
+        descriptor = os.open(self.fifo, os.O_RDWR | os.O_NONBLOCK)
+        loop.add_reader(descriptor, told.set)
+        try:
+            async with asyncio.timeout(5):
+                await told.wait()
+            self._descriptor = os.pidfd_open(int(os.read(descriptor, 100)))
+        finally:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+
+    async def gone(self) -> bool:
+        """Returns whether it ends within five seconds."""
+        try:
+            readable, _, _ = await asyncio.to_thread(select.select, [self._descriptor], [], [], 5)
+        finally:
+            os.close(self._descriptor)
+        return bool(readable)
+
+
+# --- How commands end ------------------------------------------------------------------------------------------------
+
+
+async def test_a_command_that_succeeds(script: Script) -> None:
+    result = await run(script('echo "answer $1"; echo trouble >&2'), "a b")
+    assert result.status is Status.OK
+    assert (result.exit_status, result.signal, result.detail) == (0, None, "")
+    assert (result.stdout, result.stderr) == (b"answer a b\n", b"trouble\n")
+    assert 0 < result.duration < 5
+
+
+@pytest.mark.parametrize("exit_status", [1, 2, 127, 255])
+async def test_an_exit_status_is_told_with_all_output(script: Script, exit_status: int) -> None:
+    result = await run(script(f"echo no; echo why >&2; exit {exit_status}"))
+    assert (result.status, result.exit_status, result.signal) == (Status.FAILED, exit_status, None)
+    assert (result.stdout, result.stderr) == (b"no\n", b"why\n")
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGTERM, signal.SIGKILL])
+async def test_a_signal_is_told_and_half_an_answer_is_none(script: Script, number: signal.Signals) -> None:
+    result = await run(script(f"echo half; echo why >&2; kill -{number.value} $$"))
+    assert (result.status, result.exit_status, result.signal) == (Status.KILLED, None, number.value)
+    assert (result.stdout, result.stderr) == (b"", b"why\n")
+
+
+async def test_large_output_is_complete(script: Script) -> None:
+    result = await run(script("head -c 900000 /dev/zero; head -c 100000 /dev/zero >&2"))
+    assert (len(result.stdout), len(result.stderr)) == (900_000, 100_000)
+
+
+@pytest.mark.parametrize("path", ["/nonexistent/tool", "/etc/passwd/tool"])
+async def test_a_missing_tool_is_not_installed(path: str) -> None:
+    result = await run(path)
+    assert (result.status, result.exit_status) == (Status.NOT_INSTALLED, None)
+    assert path in result.detail
+
+
+async def test_a_tool_in_no_directory_is_not_installed(tmp_path: Path) -> None:
+    result = await LocalHost(directories=[str(tmp_path)]).run("crm_mon")
+    assert (result.status, result.detail) == (Status.NOT_INSTALLED, "crm_mon not found")
+
+
+async def test_what_is_not_executable_is_not_permitted_to_root_either(script: Script) -> None:
+    path = script("echo no", mode=0o644)
+    result = await run(path)
+    assert (result.status, result.detail) == (Status.NOT_PERMITTED, f"{path}: Permission denied")
+
+
+async def test_a_directory_is_not_permitted(tmp_path: Path) -> None:
+    assert (await run(tmp_path)).status is Status.NOT_PERMITTED
+
+
+async def test_a_tool_of_others_is_not_permitted_and_not_missing(script: Script) -> None:
+    path = script("echo no")
+    with closed(path):
+        result = await run(path)
+    assert result.status is Status.NOT_PERMITTED
+
+
+async def test_a_tool_in_a_closed_directory_is_not_permitted(tmp_path: Path, script: Script) -> None:
+    path = script("echo no")
+    with closed(tmp_path):
+        result = await run(path)
+        found = LocalHost({"tool": Tool(path=str(path))}).find("tool")
+        identity = LocalHost({"tool": Tool(path=str(path))}).identity("tool")
+    assert result.status is Status.NOT_PERMITTED
+    assert found == str(path)
+    assert identity is None
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("#!/nonexistent/interpreter\n", "the interpreter that its first line names was not found"),
+        ("#!\n", "Exec format error"),
+    ],
+)
+async def test_a_script_that_cannot_be_started_has_failed(script: Script, body: str, reason: str) -> None:
+    path = script(body)
+    result = await run(path)
+    assert (result.status, result.detail) == (Status.FAILED, f"{path}: {reason}")
+
+
+@pytest.mark.parametrize("argument", ["a\0b", "\ud800", "x" * 3_000_000])
+async def test_impossible_arguments_are_a_result_too(argument: str) -> None:
+    result = await run("/bin/true", argument)
+    assert (result.status, result.exit_status) == (Status.FAILED, None)
+    assert result.detail.startswith("/bin/true: ")
+
+
+async def test_a_path_with_a_nul_byte_is_of_no_tool() -> None:
+    assert (await run("/bin/tr\0ue")).status is Status.NOT_INSTALLED
+
+
+async def test_arguments_that_are_no_text_reach_the_tool_as_they_are() -> None:
+    result = await run("/bin/echo", os.fsdecode(b"\xff\xfe"))
+    assert result.stdout == b"\xff\xfe\n"
+
+
+# --- Deadline and limit ----------------------------------------------------------------------------------------------
+
+
+async def test_the_deadline_kills_the_whole_process_group(script: Script, tmp_path: Path) -> None:
+    grandchild = Watched(tmp_path)
+    path = script(f"trap '' TERM\nsh -c 'trap \"\" TERM; echo $$ > {grandchild.fifo}; sleep 1000' &\necho half\nwait")
+    running = asyncio.ensure_future(run(path, timeout=0.5))
+    await grandchild.started()
+    result = await running
+    assert (result.status, result.exit_status, result.signal) == (Status.TIMED_OUT, None, None)
+    assert result.stdout == b""
+    assert 0.5 <= result.duration < 2
+    assert await grandchild.gone()
+
+
+async def test_a_deadline_in_the_past_is_a_timeout() -> None:
+    assert (await run("/bin/sleep", "1000", timeout=0.0)).status is Status.TIMED_OUT
+
+
+@pytest.mark.parametrize("redirection", ["", ">&2"])
+async def test_too_much_output_ends_it_at_once(script: Script, redirection: str) -> None:
+    result = await run(script(f"yes {redirection}"), max_output=100_000)
+    assert (result.status, result.exit_status, result.stdout) == (Status.TOO_MUCH_OUTPUT, None, b"")
+    assert len(result.stderr) <= 100_000
+    assert result.duration < 4
+
+
+@pytest.mark.parametrize(
+    ("out", "error", "status"),
+    [
+        (5000, 0, Status.OK),
+        (5001, 0, Status.TOO_MUCH_OUTPUT),
+        (0, 5001, Status.TOO_MUCH_OUTPUT),
+        (2500, 2500, Status.OK),
+        (2500, 2501, Status.TOO_MUCH_OUTPUT),
+    ],
+)
+async def test_the_limit_holds_for_both_streams_together(script: Script, out: int, error: int, status: Status) -> None:
+    path = script(f"head -c {out} /dev/zero; head -c {error} /dev/zero >&2")
+    assert (await run(path, max_output=5000)).status is status
+
+
+async def test_closing_its_output_does_not_end_a_command(script: Script) -> None:
+    result = await run(script("echo all; exec >&- 2>&-; sleep 0.3; exit 3"))
+    assert (result.status, result.exit_status, result.stdout) == (Status.FAILED, 3, b"all\n")
+    assert result.duration >= 0.3
+
+
+async def test_closing_its_output_does_not_escape_the_deadline(script: Script) -> None:
+    result = await run(script("exec >&- 2>&-; sleep 1000"), timeout=0.2)
+    assert result.status is Status.TIMED_OUT
+
+
+async def test_a_child_that_holds_the_pipe_is_killed_at_the_deadline(script: Script, tmp_path: Path) -> None:
+    child = Watched(tmp_path)
+    running = asyncio.ensure_future(run(script(f"sleep 1000 & echo $! > {child.fifo}; exit 0"), timeout=0.5))
+    await child.started()
+    assert (await running).status is Status.TIMED_OUT
+    assert await child.gone()
+
+
+async def test_a_child_that_holds_nothing_does_not_survive_its_parent(script: Script, tmp_path: Path) -> None:
+    child = Watched(tmp_path)
+    running = asyncio.ensure_future(
+        run(script(f"sleep 1000 > /dev/null 2>&1 & echo $! > {child.fifo}; echo done; exit 0"))
+    )
+    await child.started()
+    result = await running
+    assert (result.status, result.stdout) == (Status.OK, b"done\n")
+    assert result.duration < 4
+    assert await child.gone()
+
+
+@needs_root
+def test_a_command_that_may_not_be_killed_is_given_up() -> None:
+    """As with sudo: here root without the right to kill others runs a command as somebody else."""
+    code = """
+import asyncio, os
+from gateway import app, command
+from gateway.command import LocalHost, Tool
+command._REAP_TIMEOUT = 0.2
+async def main():
+    host = LocalHost({"tool": Tool(path="/bin/sleep", timeout=0.2,
+        prefix=("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"))})
+    await host.run("tool", "0")
+    before = len(os.listdir("/proc/self/fd"))
+    result = await host.run("tool", "1")
+    await asyncio.sleep(0.05)  # pipes are closed in the loop's next turn
+    print(result.status, result.exit_status, len(os.listdir("/proc/self/fd")) - before)
+app.run(main())
+"""
+    argv = ["setpriv", "--bounding-set=-kill", "--inh-caps=-kill", sys.executable, "-c", code]
+    done = subprocess.run(
+        argv, capture_output=True, text=True, timeout=30, check=False, cwd=Path(command.__file__).parents[1]
+    )
+    # 3.11 waits for the process on a descriptor of its own, until it ends
+    assert done.stdout.split()[:2] == ["timed_out", "None"], done.stderr
+    assert int(done.stdout.split()[2]) <= 1
+    assert done.returncode == 0
+
+
+# --- What a command finds --------------------------------------------------------------------------------------------
+
+
+async def test_the_environment_is_the_c_locale_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CIB_file", "/tmp/elsewhere")
+    monkeypatch.setenv("LD_PRELOAD", "")
+    monkeypatch.setenv("LANG", "de_DE.UTF-8")
+    monkeypatch.delenv("TZ", raising=False)
+    result = await run("/usr/bin/env")
+    path = "PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin"
+    assert sorted(result.stdout.decode().splitlines()) == ["LC_ALL=C", path]
+
+
+async def test_the_time_zone_is_the_gateways_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    lines = (await run("/usr/bin/env")).stdout.decode().splitlines()
+    assert {line.partition("=")[0] for line in lines} == {"LC_ALL", "PATH", "TZ"}
+    assert "TZ=Europe/Berlin" in lines
+    assert "TZ" not in clean_environment({"TZ": ""})
+
+
+async def test_standard_input_is_at_its_end() -> None:
+    result = await run("/bin/cat")
+    assert (result.status, result.stdout) == (Status.OK, b"")
+
+
+async def test_it_leads_its_own_group_in_the_root_directory_without_our_descriptors() -> None:
+    inheritable = os.open("/", os.O_RDONLY)
+    os.set_inheritable(inheritable, True)  # noqa: FBT003 - a positional-only argument
+    code = (
+        "import os, signal; print(os.getpid() == os.getpgrp() == os.getsid(0), os.getcwd(), "
+        "sorted(map(int, os.listdir('/proc/self/fd')))[:3], len(os.listdir('/proc/self/fd')), "
+        "signal.pthread_sigmask(signal.SIG_BLOCK, []))"
+    )
+    result = await run(sys.executable, "-I", "-c", code)
+    os.close(inheritable)
+    # the fourth is the directory that is being listed
+    assert result.stdout == b"True / [0, 1, 2] 4 set()\n"
+
+
+async def test_a_prefix_comes_before_the_tool() -> None:
+    tool = Tool(path="/usr/bin/printf", prefix=("env", "-i", "A=1"))
+    result = await LocalHost({"printf": tool}).run("printf", "%s|", "x", "y")
+    assert result.stdout == b"x|y|"
+    result = await LocalHost({"env": Tool(prefix=("env", "-i", "A=1"))}).run("env")
+    assert result.stdout == b"A=1\n"
+
+
+async def test_a_missing_prefix_is_said(tmp_path: Path) -> None:
+    result = await LocalHost({"true": Tool(path="/bin/true", prefix=("no-such-sudo", "-n"))}).run("true")
+    assert (result.status, result.detail) == (Status.NOT_INSTALLED, "no-such-sudo: No such file or directory")
+
+
+# --- Nothing is left behind ------------------------------------------------------------------------------------------
+
+
+async def test_a_hundred_runs_leave_neither_zombies_nor_descriptors(script: Script) -> None:
+    good, slow, loud = script("echo a"), script("sleep 1000", name="slow"), script("yes", name="loud")
+    await run(good)
+    before = open_descriptors()
+    statuses = []
+    for _ in range(4):
+        results = await asyncio.gather(
+            *(run(good) for _ in range(15)),
+            *(run(slow, timeout=0.05) for _ in range(4)),
+            *(run(loud, max_output=1000) for _ in range(3)),
+            *(run("/nonexistent") for _ in range(2)),
+            run(script("", name="plain", mode=0o600)),
+        )
+        statuses += [result.status for result in results]
+    assert len(statuses) == 100
+    assert {status: statuses.count(status) for status in set(statuses)} == {
+        Status.OK: 60,
+        Status.TIMED_OUT: 16,
+        Status.TOO_MUCH_OUTPUT: 12,
+        Status.NOT_INSTALLED: 8,
+        Status.NOT_PERMITTED: 4,
+    }
+    assert open_descriptors() == before
+    assert not has_children()
+
+
+def _processes_of(marker: str) -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if marker.encode() in path.read_bytes():
+                found.append(path.parent.name)
+    return found
+
+
+async def test_cancelled_runs_leave_neither_processes_nor_descriptors(script: Script, tmp_path: Path) -> None:
+    marker = f"{tmp_path}/marker"
+    path = script(f"sh -c 'sleep 1000; : {marker}' &\nwait")
+    await run("/bin/true")
+    before = open_descriptors()
+    for turns in range(40):
+        task = asyncio.ensure_future(run(path))
+        for _ in range(turns // 2):
+            await asyncio.sleep(0)
+        if turns >= 30:  # late enough for the grandchild to exist
+            await asyncio.sleep(0.02)
+        task.cancel()
+        if turns % 2:
+            await asyncio.sleep(0)
+            task.cancel()  # impatience must not leave anything behind either
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    deadline = time.monotonic() + 5
+    while (left := _processes_of(str(tmp_path))) or open_descriptors() != before:
+        assert time.monotonic() < deadline, (left, open_descriptors(), before)
+        await asyncio.sleep(0.01)  # a killed process takes its time to be gone, and tells nobody but its parent
+    assert not has_children()

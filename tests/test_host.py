@@ -1,0 +1,113 @@
+"""What ``LocalHost`` finds on this machine: tools, files, directories."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gateway import command
+from gateway.command import LocalHost, Tool
+from tests.conftest import Script, closed, open_descriptors
+
+# --- Finding tools ---------------------------------------------------------------------------------------------------
+
+
+def test_a_tool_that_can_be_run_is_preferred(tmp_path: Path, script: Script) -> None:
+    for name in ("first", "second", "third"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "first" / "sbd").mkdir()
+    plain = script("", name="second/sbd", mode=0o644)
+    host = LocalHost(directories=[str(tmp_path / name) for name in ("first", "second", "third")])
+    assert host.find("sbd") == str(plain)
+    better = script("", name="third/sbd")
+    assert host.find("sbd") == str(better)
+    assert host.find("crm_mon") is None
+
+
+async def test_a_tool_installed_later_is_found(tmp_path: Path, script: Script) -> None:
+    host = LocalHost({"set": Tool(path=str(tmp_path / "set"))}, directories=[str(tmp_path)])
+    assert (host.find("set"), host.find("sought")) == (None, None)
+    script("echo here", name="set")
+    script("echo there", name="sought")
+    assert (await host.run("set")).stdout == b"here\n"
+    assert (await host.run("sought")).stdout == b"there\n"
+
+
+def test_identity_changes_with_the_file(tmp_path: Path, script: Script) -> None:
+    host = LocalHost(directories=[str(tmp_path)])
+    assert host.identity("tool") is None
+    path = script("echo 1")
+    first = host.identity("tool")
+    assert first is not None
+    assert host.identity("tool") == first
+    script("echo 2", name="new")
+    (tmp_path / "new").rename(path)
+    assert host.identity("tool") not in {None, first}
+
+
+# --- Files -----------------------------------------------------------------------------------------------------------
+
+
+def test_files_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"\xff" * command.MAX_FILE_SIZE)
+    (tmp_path / "link").symlink_to(path)
+    host = LocalHost()
+    assert host.read_file(str(path)) == path.read_bytes()
+    assert host.read_file(str(tmp_path / "link")) == path.read_bytes()
+
+
+def test_files_that_are_not_there(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("nowhere")
+    (tmp_path / "file").write_bytes(b"")
+    for name in ("missing", "link", "file/below"):
+        assert LocalHost().read_file(str(tmp_path / name)) is None
+
+
+def test_files_that_are_none_are_refused_at_once_and_closed(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "large").write_bytes(b" " * (command.MAX_FILE_SIZE + 1))
+    before = open_descriptors()
+    for path, reason in (
+        (tmp_path / "fifo", "not a regular file"),
+        (tmp_path, "not a regular file"),
+        ("/dev/zero", "not a regular file"),
+        (tmp_path / "large", "larger than 1048576 bytes"),
+    ):
+        with pytest.raises(OSError, match=reason):
+            LocalHost().read_file(str(path))
+    assert open_descriptors() == before
+
+
+def test_a_fifo_that_was_put_in_a_files_place_does_not_wait(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with open(tmp_path / "fifo", "rb", opener=command._open_at_once) as file:
+        assert file.read() == b""
+
+
+def test_unreadable_files_and_directories_are_not_missing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"secret")
+    with closed(tmp_path):
+        with pytest.raises(PermissionError):
+            LocalHost().read_file(str(tmp_path / "file"))
+        with pytest.raises(PermissionError):
+            LocalHost().list_directory(str(tmp_path))
+
+
+def test_directories_are_listed(tmp_path: Path) -> None:
+    host = LocalHost()
+    assert host.list_directory(str(tmp_path / "missing")) == ()
+    for name in (b"b", b"a", b"\xff"):
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).touch()
+    assert host.list_directory(str(tmp_path)) == ("a", "b", "\udcff")
+    with pytest.raises(NotADirectoryError):
+        host.list_directory(str(tmp_path / "a"))
+
+
+def test_a_directory_with_too_many_names_is_refused(tmp_path: Path) -> None:
+    for number in range(command.MAX_DIRECTORY_ENTRIES + 1):
+        (tmp_path / str(number)).symlink_to("x")
+    with pytest.raises(OSError, match="more than 10000 entries"):
+        LocalHost().list_directory(str(tmp_path))
