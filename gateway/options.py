@@ -100,6 +100,13 @@ def numeric(value: Any) -> Any:
         return value
 
 
+def _switch(value: Any) -> bool:
+    switch = {"true": True, "false": False}.get(value) if isinstance(value, str) else value
+    if not isinstance(switch, bool):
+        raise MistakeError("true or false")
+    return switch
+
+
 def _words(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(word, str) and word and word.isprintable() for word in value):
         raise MistakeError('a list of words, such as ["sudo", "-n"]')
@@ -195,6 +202,13 @@ OPTIONS: tuple[Option, ...] = (
         default="/etc/corosync/corosync.conf",
         read=_absolute_path,
         help="Corosync's configuration, for the name of the cluster.",
+    ),
+    Option(
+        key="corosync.statistics",
+        default=False,
+        read=_switch,
+        help="Whether to collect statistics of knet and Totem; it doubles the time of a scrape.",
+        flags=("--corosync.statistics",),
     ),
     Option(
         key="sbd.config",
