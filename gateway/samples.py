@@ -128,9 +128,9 @@ class SampleSet:
             family[labels] = tuple(a or b for a, b in zip(known, value, strict=True))
         elif isinstance(known, tuple) or isinstance(value, tuple):
             raise TypeError(f"{metric.name} has both flags and numbers")
-        elif math.isnan(value):
+        elif math.isnan(as_float(value)):
             self.dropped += 1
-            if math.isnan(known):
+            if math.isnan(as_float(known)):
                 del family[labels]
         elif metric.merge is Merge.LAST:
             family[labels] = value

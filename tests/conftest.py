@@ -43,3 +43,8 @@ def closed(path: Path) -> Iterator[None]:
 def open_descriptors() -> int:
     """Returns how many file descriptors this process has open."""
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def is_process(pid: str) -> bool:
+    """Returns whether there is a process of this number, be it a zombie."""
+    return Path("/proc", pid.strip()).exists()

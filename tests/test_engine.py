@@ -1,0 +1,605 @@
+"""The engine over a host made of events: who waits for whom is decided by the test, not by time."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+
+from gateway import catalog, engine
+from gateway.clock import Clock, SystemClock
+from gateway.collectors.probe import NoAnswerError, Plan, Probe, Reading
+from gateway.command import CommandResult, LocalHost, Tool
+from gateway.engine import Engine, Mode
+from gateway.errors import ParseError
+from gateway.samples import Metric, SampleSet
+from gateway.snapshot import Snapshot
+from gateway.status import Status
+from tests.conftest import Script, is_process, open_descriptors
+
+VALUE = Metric(name="value", help="What a command said.", labels=("collector", "command"))
+
+Answer = CommandResult | Callable[[], CommandResult]
+
+
+def says(text: str, **settings: Any) -> CommandResult:
+    return CommandResult(status=Status.OK, exit_status=0, stdout=text.encode(), duration=0.01, **settings)
+
+
+BAD = CommandResult(status=Status.FAILED, exit_status=1, stderr=b"bad")
+HUNG = CommandResult(status=Status.TIMED_OUT)
+MISSING = CommandResult(status=Status.NOT_INSTALLED, detail="not found")
+
+
+@dataclass
+class FakeHost:
+    """Answers at once, unless the tool is held."""
+
+    answers: dict[str, Answer] = field(default_factory=dict)
+    held: dict[str, asyncio.Event] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    identities: dict[str, object] = field(default_factory=dict)
+
+    async def run(self, tool: str, *arguments: str) -> CommandResult:
+        self.calls.append(" ".join((tool, *arguments)))
+        if tool in self.held:
+            await self.held[tool].wait()
+        answer = self.answers.get(" ".join((tool, *arguments))) or self.answers.get(tool, says("1"))
+        return answer if isinstance(answer, CommandResult) else answer()
+
+    def find(self, tool: str) -> str | None:
+        return None if self.answers.get(tool) is MISSING else f"/bin/{tool}"
+
+    def identity(self, tool: str) -> object:
+        return self.identities.get(tool)
+
+    def read_file(self, path: str) -> bytes | None:
+        return None
+
+    def list_directory(self, path: str) -> tuple[str, ...]:
+        return ()
+
+
+def read(result: CommandResult) -> int:
+    """Reads a number; what is none is answered in all the ways that parsers have."""
+    if result.status is not Status.OK:
+        raise NoAnswerError(result.status, result.detail or "no answer")
+    try:
+        return int(result.stdout)
+    except ValueError:
+        raise ParseError(f"expected a number, found {result.stdout[:20]!r}", line=3) from None
+
+
+def probe(name: str, **settings: Any) -> Probe:
+    return Probe(**{"name": name, "tool": name, "variants": ((),), "read": read, **settings})
+
+
+@dataclass
+class FakeCollector:
+    """Adds the numbers that its probes read."""
+
+    name: str
+    probes: Sequence[Probe]
+    present: bool = True
+    files: Mapping[str, Reading] = field(default_factory=dict)
+    fails: Exception | None = None
+    duplicates: int = 0
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        return tuple(probe.tool for probe in self.probes)
+
+    def plan(self, host: object) -> Plan | None:
+        return Plan(probes=tuple(self.probes), files=self.files) if self.present else None
+
+    def samples(self, readings: Mapping[str, Reading]) -> SampleSet:
+        if self.fails is not None:
+            raise self.fails
+        samples = SampleSet()
+        for name, reading in readings.items():
+            for number in range(self.duplicates + 1):
+                samples.add(VALUE, None if reading.answer is None else reading.answer + number, self.name, name)
+        return samples
+
+
+def collector(name: str, *tools: str, **settings: Any) -> FakeCollector:
+    return FakeCollector(name, [probe(tool) for tool in tools], **settings)
+
+
+def values(snapshot: Snapshot, metric: Metric = VALUE) -> dict[tuple[str, ...], Any]:
+    return dict(snapshot.families.get(metric, {}))
+
+
+def latest(tested: Engine) -> Snapshot | None:
+    return tested.latest
+
+
+def statuses(snapshot: Snapshot) -> dict[str, str]:
+    return {name: report.status.value for name, report in snapshot.collectors.items()}
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Lets other tasks go on until something is so."""
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - the condition is a fake's, which has no event for it
+            await asyncio.sleep(0)
+
+
+# --- One run for all -------------------------------------------------------------------------------------------------
+
+
+async def test_all_commands_of_all_collectors_start_at_once() -> None:
+    tools = [f"tool{number}" for number in range(12)]
+    barrier = asyncio.Barrier(len(tools))
+
+    class Meeting(FakeHost):
+        async def run(self, tool: str, *arguments: str) -> CommandResult:
+            await barrier.wait()
+            return await super().run(tool, *arguments)
+
+    tested = Engine(Meeting(), [collector(name, *tools[at : at + 4]) for name, at in (("a", 0), ("b", 4), ("c", 8))])
+    async with asyncio.timeout(5):
+        snapshot = await tested.collect()
+    assert len(values(snapshot)) == 12
+    assert set(statuses(snapshot).values()) == {"ok"}
+
+
+async def test_two_hundred_at_once_share_one_run_and_later_ones_do_not() -> None:
+    host = FakeHost(held={"x": asyncio.Event()})
+    tested = Engine(host, [collector("a", "x")])
+    waiting = [asyncio.ensure_future(tested.collect()) for _ in range(200)]
+    await until(lambda: bool(host.calls))
+    late = asyncio.ensure_future(tested.collect())
+    await asyncio.sleep(0)
+    host.held["x"].set()
+    snapshots = await asyncio.gather(*waiting, late)
+    assert host.calls == ["x"]
+    assert len({id(snapshot) for snapshot in snapshots}) == 1
+    assert values(snapshots[0], catalog.GATEWAY_RUNS) == {(): 1}
+
+    again = await tested.collect()
+    assert host.calls == ["x", "x"]
+    assert again is not snapshots[0]
+    assert values(again, catalog.GATEWAY_RUNS) == {(): 2}
+
+
+async def test_a_selection_is_a_run_of_its_own() -> None:
+    host = FakeHost(held={"x": asyncio.Event()})
+    tested = Engine(host, [collector("a", "x"), collector("b", "y")])
+    everything = asyncio.ensure_future(tested.collect())
+    await until(lambda: len(host.calls) == 2)
+    only = await tested.collect({"b"})
+    assert host.calls == ["x", "y", "y"]
+    assert statuses(only) == {"b": "ok"}
+    assert values(only) == {("b", "y"): 1}
+    assert latest(tested) is None
+    host.held["x"].set()
+    snapshot = await everything
+    assert latest(tested) is snapshot
+
+
+async def test_who_goes_away_takes_nothing_from_the_others() -> None:
+    host = FakeHost(held={"x": asyncio.Event()})
+    tested = Engine(host, [collector("a", "x")])
+    first, second = asyncio.ensure_future(tested.collect()), asyncio.ensure_future(tested.collect())
+    await until(lambda: bool(host.calls))
+    first.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    host.held["x"].set()
+    assert values(await second) == {("a", "x"): 1}
+
+
+async def test_nothing_to_collect_is_a_snapshot_too() -> None:
+    tested = Engine(FakeHost(), [])
+    snapshot = await tested.collect()
+    assert snapshot.collectors == {}
+    assert values(snapshot, catalog.GATEWAY_RUNS) == {(): 1}
+
+
+async def test_large_output_is_read_and_translated_in_a_thread() -> None:
+    threads: dict[str, str] = {}
+
+    def noting(result: CommandResult) -> int:
+        threads[f"read {len(result.stdout)}"] = threading.current_thread().name
+        return read(result)
+
+    class Noting(FakeCollector):
+        def samples(self, readings: Mapping[str, Reading]) -> SampleSet:
+            threads[f"samples {self.name}"] = threading.current_thread().name
+            return super().samples(readings)
+
+    limit = engine.LARGE_OUTPUT
+    host = FakeHost(answers={"x": says("1".rjust(limit)), "y": says("1".rjust(limit + 1))})
+    small, large = Noting("small", [probe("x", read=noting)]), Noting("large", [probe("y", read=noting)])
+    tested = Engine(host, [small, large])
+    await tested.collect()
+    await tested.close()
+    assert threads.pop(f"read {limit}") == threads.pop("samples small") == "MainThread"
+    assert len(threads) == 2
+    assert all(name.startswith("parser") for name in threads.values())
+
+
+# --- What is not known in time ---------------------------------------------------------------------------------------
+
+
+async def test_what_is_known_is_served_and_the_rest_counted_once() -> None:
+    host = FakeHost(held={"x": asyncio.Event()})
+    tested = Engine(host, [collector("a", "x", "y"), collector("b", "z")])
+    partial = await tested.collect(timeout=0.05)
+    assert values(partial) == {("a", "y"): 1, ("b", "z"): 1}
+    assert statuses(partial) == {"a": "timed_out", "b": "ok"}
+    assert values(partial, catalog.SCRAPE_SUCCESS) == {("a",): 0, ("b",): 1}
+    assert values(partial, catalog.GATEWAY_COMMAND_TIMEOUTS)["a", "x"] == 1
+    assert latest(tested) is None
+
+    # the run goes on, and whoever comes meanwhile gets its result; that it ends badly is no second failure
+    late = asyncio.ensure_future(tested.collect())
+    await asyncio.sleep(0)
+    host.answers["x"] = HUNG
+    host.held.pop("x").set()
+    complete = await late
+    assert host.calls == ["x", "y", "z"]
+    assert latest(tested) is complete
+    assert values(complete, catalog.GATEWAY_COMMAND_TIMEOUTS) == {("a", "x"): 1, ("a", "y"): 0, ("b", "z"): 0}
+    assert values(complete, catalog.GATEWAY_COMMAND_FAILURES) == {("a", "x", "timed_out"): 1}
+
+    again = await tested.collect()
+    assert values(again, catalog.GATEWAY_COMMAND_TIMEOUTS)["a", "x"] == 2
+
+
+async def test_all_who_give_up_together_share_what_is_known() -> None:
+    host = FakeHost(held={"x": asyncio.Event(), "y": asyncio.Event()})
+    tested = Engine(host, [collector("a", "x", "y", "z", duplicates=1)])
+    snapshots = await asyncio.gather(*(tested.collect(timeout=0.05) for _ in range(200)))
+    assert len({id(snapshot) for snapshot in snapshots}) == 1
+    assert values(snapshots[0], catalog.GATEWAY_SAMPLES_DROPPED) == {("a",): 1}
+    host.held.pop("y").set()
+    more = await tested.collect(timeout=0.05)
+    assert values(more) == {("a", "y"): 1, ("a", "z"): 1}
+    assert values(more, catalog.GATEWAY_SAMPLES_DROPPED) == {("a",): 2}
+    host.held.pop("x").set()
+    await until(lambda: tested.latest is not None)
+    assert tested.latest is not None
+    assert values(tested.latest, catalog.GATEWAY_SAMPLES_DROPPED) == {("a",): 3}
+
+
+async def test_a_timeout_that_suffices_changes_nothing() -> None:
+    tested = Engine(FakeHost(), [collector("a", "x")])
+    assert values(await tested.collect(timeout=5)) == {("a", "x"): 1}
+
+
+# --- Variants and static answers -------------------------------------------------------------------------------------
+
+TWO_SPELLINGS = (("--new",), ("--old",))
+
+
+async def test_the_spelling_that_works_is_remembered() -> None:
+    host = FakeHost(answers={"x --new": BAD, "x --old": says("7")})
+    tested = Engine(host, [FakeCollector("a", [probe("x", variants=TWO_SPELLINGS)])])
+    assert values(await tested.collect()) == {("a", "x"): 7}
+    assert values(await tested.collect()) == {("a", "x"): 7}
+    assert host.calls == ["x --new", "x --old", "x --old"]
+    # an update may take the old spelling away
+    host.answers.update({"x --new": says("8"), "x --old": says("usage:")})
+    assert values(await tested.collect()) == {("a", "x"): 8}
+    assert values(await tested.collect()) == {("a", "x"): 8}
+    assert host.calls[3:] == ["x --old", "x --new", "x --new"]
+
+
+@pytest.mark.parametrize("status", [Status.TIMED_OUT, Status.NOT_INSTALLED, Status.NOT_PERMITTED, Status.KILLED])
+async def test_another_spelling_is_not_tried_where_it_would_not_help(status: Status) -> None:
+    host = FakeHost(answers={"x --new": CommandResult(status=status)})
+    tested = Engine(host, [FakeCollector("a", [probe("x", variants=TWO_SPELLINGS)])])
+    assert statuses(await tested.collect()) == {"a": status.value}
+    assert host.calls == ["x --new"]
+
+
+async def test_where_no_spelling_works_the_newest_tells_why() -> None:
+    host = FakeHost(answers={"x --new": says("garbage"), "x --old": BAD})
+    tested = Engine(host, [FakeCollector("a", [probe("x", variants=TWO_SPELLINGS)])])
+    (report,) = (await tested.collect()).collectors["a"].commands
+    assert (report.status, report.detail, report.line) == (
+        Status.UNPARSABLE,
+        "expected a number, found b'garbage'",
+        3,
+    )
+
+
+async def test_a_static_answer_holds_as_long_as_the_file() -> None:
+    host = FakeHost(identities={"x": "first"})
+    tested = Engine(host, [FakeCollector("a", [probe("x", static=True)])])
+    for _ in range(3):
+        assert values(await tested.collect()) == {("a", "x"): 1}
+    assert host.calls == ["x"]
+    host.identities["x"] = "second"
+    host.answers["x"] = BAD
+    for _ in range(2):
+        assert values(await tested.collect()) == {}
+    assert host.calls == ["x"] * 3
+    host.answers["x"] = says("2")
+    for _ in range(2):
+        assert values(await tested.collect()) == {("a", "x"): 2}
+    assert host.calls == ["x"] * 4
+
+
+async def test_without_an_identity_nothing_is_static() -> None:
+    host = FakeHost()
+    tested = Engine(host, [FakeCollector("a", [probe("x", static=True)])])
+    await tested.collect()
+    await tested.collect()
+    assert host.calls == ["x", "x"]
+
+
+# --- Modes -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_subsystem_that_is_not_here_costs_nothing_until_it_is() -> None:
+    host = FakeHost(answers={"x": MISSING, "y": MISSING})
+    tested = Engine(host, [collector("a", "x", "y")], modes={"a": Mode.AUTO})
+    snapshot = await tested.collect()
+    assert (host.calls, statuses(snapshot)) == ([], {"a": "not_installed"})
+    assert not snapshot.collectors["a"].present
+    assert catalog.SCRAPE_SUCCESS not in snapshot.families
+    flags = values(snapshot, catalog.GATEWAY_COLLECTOR_STATE)["a",]
+    assert flags == catalog.GATEWAY_COLLECTOR_STATE.only("not_installed")
+
+    host.answers["y"] = says("5")  # installed later, without a restart; the other is a failure from here on
+    snapshot = await tested.collect()
+    assert values(snapshot) == {("a", "y"): 5}
+    assert values(snapshot, catalog.SCRAPE_SUCCESS) == {("a",): 0}
+
+
+async def test_a_collector_that_is_on_fails_without_its_tool() -> None:
+    tested = Engine(FakeHost(answers={"x": MISSING}), [collector("a", "x")], modes={"a": Mode.ON})
+    snapshot = await tested.collect()
+    assert snapshot.collectors["a"].present
+    assert values(snapshot, catalog.SCRAPE_SUCCESS) == {("a",): 0}
+    assert values(snapshot, catalog.GATEWAY_COMMAND_FAILURES) == {("a", "x", "not_installed"): 1}
+
+
+@pytest.mark.parametrize(("mode", "present"), [(Mode.AUTO, False), (Mode.ON, True)])
+async def test_a_subsystem_without_configuration(mode: Mode, present: bool) -> None:  # noqa: FBT001
+    tested = Engine(FakeHost(), [collector("a", "x", present=False)], modes={"a": mode})
+    report = (await tested.collect()).collectors["a"]
+    assert (report.present, report.status) == (present, Status.NOT_INSTALLED)
+    assert [command.detail for command in report.commands] == ["its configuration was not found"] * present
+
+
+async def test_a_collector_that_is_off_does_not_exist() -> None:
+    host = FakeHost()
+    tested = Engine(host, [collector("a", "x"), collector("b", "y")], modes={"a": Mode.OFF})
+    assert tested.collectors == ("b",)
+    assert statuses(await tested.collect()) == {"b": "ok"}
+    assert statuses(await tested.collect({"a", "b"})) == {"b": "ok"}
+    assert host.calls == ["y", "y"]
+
+
+async def test_a_tool_that_is_not_needed_may_be_missing_but_not_misbehave() -> None:
+    expected = {
+        MISSING.status: Status.OK,
+        Status.NOT_RUNNING: Status.OK,
+        Status.NOT_PERMITTED: Status.OK,
+        Status.FAILED: Status.OK,
+        Status.TIMED_OUT: Status.TIMED_OUT,
+        Status.TOO_MUCH_OUTPUT: Status.TOO_MUCH_OUTPUT,
+        Status.KILLED: Status.KILLED,
+    }
+    for status, outcome in expected.items():
+        host = FakeHost(answers={"extra": CommandResult(status=status)})
+        tested = Engine(host, [FakeCollector("a", [probe("x"), probe("extra", required=False)])])
+        assert (await tested.collect()).collectors["a"].status is outcome, status
+    files = {"conf": Reading(status=Status.UNPARSABLE, detail="odd")}
+    tested = Engine(FakeHost(), [collector("a", "x", files=files)])
+    assert (await tested.collect()).collectors["a"].status is Status.OK
+
+
+# --- Bugs ------------------------------------------------------------------------------------------------------------
+
+
+def broken(error: Exception) -> Callable[..., Any]:
+    def fail(*_: object) -> Any:
+        raise error
+
+    return fail
+
+
+class BrokenPlan(FakeCollector):
+    def plan(self, host: object) -> Plan | None:
+        raise LookupError("of the plan")
+
+
+class BrokenHost(FakeHost):
+    async def run(self, tool: str, *arguments: str) -> CommandResult:
+        if tool == "x":
+            raise RuntimeError("of the host")
+        return await super().run(tool, *arguments)
+
+
+class BrokenIdentity(FakeHost):
+    def identity(self, tool: str) -> object:
+        raise ValueError("of the identity")
+
+
+class BrokenFind(FakeHost):
+    def find(self, tool: str) -> str | None:
+        if tool == "x":
+            raise OSError(5, "of the search")
+        return super().find(tool)
+
+
+@pytest.mark.parametrize(
+    ("host", "bad", "command", "detail"),
+    [
+        (FakeHost(), collector("a", "x", fails=KeyError("odd")), "samples", "KeyError: 'odd'"),
+        (FakeHost(), collector("a", "x", fails=TypeError("two\n  lines")), "samples", "TypeError: two lines"),
+        (FakeHost(), BrokenPlan("a", [probe("x")]), "plan", "LookupError: of the plan"),
+        (
+            FakeHost(),
+            FakeCollector("a", [probe("x", read=broken(AttributeError("parser")))]),
+            "x",
+            "AttributeError: parser",
+        ),
+        (BrokenHost(), collector("a", "x"), "x", "RuntimeError: of the host"),
+        (BrokenIdentity(), FakeCollector("a", [probe("x", static=True)]), "x", "ValueError: of the identity"),
+        (BrokenFind(), collector("a", "x"), "plan", "OSError: [Errno 5] of the search"),
+    ],
+)
+async def test_a_bug_costs_its_collector_and_is_logged_once_with_its_trace(
+    host: FakeHost, bad: FakeCollector, command: str, detail: str
+) -> None:
+    tested = Engine(host, [bad, collector("b", "y")])
+    with capture_logs() as logs:
+        first = await tested.collect()
+        second = await tested.collect()
+    for snapshot in (first, second):
+        assert statuses(snapshot) == {"a": "failed", "b": "ok"}
+        assert values(snapshot) == {("b", "y"): 1}
+        assert values(snapshot, catalog.SCRAPE_SUCCESS) == {("a",): 0, ("b",): 1}
+        (failing,) = snapshot.collectors["a"].failing
+        assert (failing.name, failing.detail) == (command, f"internal error: {detail}")
+    assert values(second, catalog.GATEWAY_COMMAND_FAILURES) == {("a", command, "failed"): 2}
+    (event,) = [event for event in logs if event["collector"] == "a"]
+    assert event["log_level"] == "warning"
+    assert (event["command"], event["reason"]) == (command, f"internal error: {detail}")
+    assert event["exception"].startswith("Traceback (most recent call last):\n")
+    assert detail.partition(":")[0] in event["exception"]
+
+
+async def test_a_bug_in_a_thread_is_a_bug_too() -> None:
+    host = FakeHost(answers={"x": says("1".rjust(engine.LARGE_OUTPUT + 1))})
+    tested = Engine(host, [collector("a", "x", fails=KeyError("odd")), collector("b", "y")])
+    assert statuses(await tested.collect()) == {"a": "failed", "b": "ok"}
+    await tested.close()
+
+
+# --- The log ---------------------------------------------------------------------------------------------------------
+
+
+def told(logs: Sequence[EventDict]) -> list[tuple[str, ...]]:
+    keys = ("log_level", "event", "collector", "state", "command", "reason", "line", "others")
+    return [tuple(str(event[key]) for key in keys if key in event) for event in logs]
+
+
+async def test_a_change_of_state_is_logged_once_and_not_at_each_scrape() -> None:
+    host = FakeHost(answers={"z": MISSING})
+    tested = Engine(host, [collector("a", "x", "y"), collector("b", "z")])
+
+    async def changes(**answers: Answer) -> list[tuple[str, ...]]:
+        host.answers.update(answers)
+        with capture_logs() as logs:
+            for _ in range(3):
+                await tested.collect()
+        return told(logs)
+
+    assert await changes() == [
+        ("info", "collector ready", "a", "ok"),
+        ("info", "subsystem not on this host", "b", "not_installed"),
+    ]
+    assert await changes() == []
+    failing = ("warning", "collector failing", "a")
+    number = "expected a number, found b'?'"
+    assert await changes(x=says("?")) == [(*failing, "unparsable", "x", number, "3")]
+    assert await changes(y=HUNG) == [(*failing, "unparsable", "y", "no answer", "x: unparsable")]
+    assert await changes(x=BAD) == [(*failing, "failed", "x", "no answer", "y: timed_out")]
+    assert await changes(x=says("1")) == [(*failing, "timed_out", "y", "no answer")]
+    assert await changes(y=says("1")) == [("warning", "collector state changed", "a", "ok")]
+    assert await changes(z=says("1")) == [("warning", "collector state changed", "b", "ok")]
+
+
+async def test_the_tool_is_named_where_the_commands_name_does_not() -> None:
+    host = FakeHost(answers={"sbd": HUNG})
+    tested = Engine(host, [FakeCollector("a", [probe("dump /dev/x", tool="sbd")])])
+    with capture_logs() as logs:
+        await tested.collect()
+    assert [(event["command"], event["tool"]) for event in logs] == [("dump /dev/x", "sbd")]
+
+
+async def test_a_command_that_is_always_too_slow_does_not_recover_at_each_scrape() -> None:
+    host = FakeHost(held={"x": asyncio.Event()})
+    tested = Engine(host, [collector("a", "x")])
+    with capture_logs() as logs:
+        for _ in range(3):
+            host.held["x"].clear()
+            assert statuses(await tested.collect(timeout=0.02)) == {"a": "timed_out"}
+            run = asyncio.ensure_future(tested.collect())
+            await asyncio.sleep(0)
+            host.held["x"].set()
+            assert statuses(await run) == {"a": "ok"}
+    late = "not finished when the answer was due"
+    assert told(logs) == [("warning", "collector failing", "a", "timed_out", "x", late)]
+    with capture_logs() as logs:
+        await tested.collect(timeout=5)
+    assert told(logs) == [("warning", "collector state changed", "a", "ok")]
+
+
+# --- Time ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Hands(SystemClock):
+    """A clock whose hands the test moves."""
+
+    now: float = 100.0
+
+    def time(self) -> float:
+        return self.now + 1_000_000
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+async def test_durations_are_told_by_collector() -> None:
+    hands = Hands()
+    clock: Clock = hands
+    host = FakeHost(held={"x": asyncio.Event(), "y": asyncio.Event()})
+    tested = Engine(host, [collector("a", "x"), collector("b", "y"), collector("c")], clock=clock)
+    running = asyncio.ensure_future(tested.collect())
+    await until(lambda: len(host.calls) == 2)
+    for tool, seconds in (("x", 2), ("y", 3)):
+        hands.now += seconds
+        host.held[tool].set()
+        for _ in range(5):
+            await asyncio.sleep(0)
+    snapshot = await running
+    assert (snapshot.time, snapshot.started) == (1_000_100, 100)
+    # a collector without tools is never here
+    assert values(snapshot, catalog.SCRAPE_DURATION) == {("a",): 2, ("b",): 5}
+    assert values(snapshot, catalog.GATEWAY_COMMAND_DURATION) == {("a", "x"): 0.01, ("b", "y"): 0.01}
+
+
+# --- The end ---------------------------------------------------------------------------------------------------------
+
+
+async def test_closing_ends_what_is_under_way_with_its_processes(script: Script, tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    path = script(f"echo $$ > {pid}.new; mv {pid}.new {pid}; sleep 1000")
+    tested = Engine(LocalHost({"slow": Tool(path=str(path), timeout=600)}), [collector("a", "slow")])
+    before = open_descriptors()
+    waiting = [asyncio.ensure_future(tested.collect()) for _ in range(3)]
+    async with asyncio.timeout(5):
+        while not pid.exists():  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(0.01)
+    partial = await tested.collect(timeout=0.01)
+    assert statuses(partial) == {"a": "timed_out"}
+    await tested.close()
+    assert all(
+        isinstance(end, asyncio.CancelledError) for end in await asyncio.gather(*waiting, return_exceptions=True)
+    )
+    assert not is_process(pid.read_text())
+    assert open_descriptors() == before
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_closing_an_idle_engine_is_nothing() -> None:
+    tested = Engine(FakeHost(), [collector("a", "x")])
+    await tested.collect()
+    await tested.close()
+    assert asyncio.all_tasks() == {asyncio.current_task()}

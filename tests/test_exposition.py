@@ -1,0 +1,236 @@
+"""Our text means what ``prometheus_client``'s would, and keeps the names of the contract."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import exposition as client_text
+from prometheus_client import parser as text_parser
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import Metric as ClientFamily
+from prometheus_client.openmetrics import exposition as client_openmetrics
+from prometheus_client.openmetrics import parser as openmetrics_parser
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from gateway import catalog
+from gateway.frontends.prometheus import exposition
+from gateway.samples import Families, Kind, Labels, Metric, Value
+
+PLAIN = Metric(name="t_plain", help="No labels.")
+GAUGE = Metric(name="t_gauge", help='A "gauge" of C:\\temp\nin two lines.', labels=("zone", "a", "le"))
+COUNTER = Metric(name="t_counter_total", help="A counter.", kind=Kind.COUNTER, labels=("a",))
+FIRST = Metric(name="t_first", help="State first.", labels=("x", "y"), states=("on", "off"), state_label="state")
+LAST = Metric(name="t_last", help="State last.", labels=("b", "a"), states=("on", "off", "ill"), state_label="status")
+MIDDLE = Metric(name="t_middle", help="State between.", labels=("z", "a"), states=("on",), state_label="m")
+BARE = Metric(name="t_bare", help="Only a state.", states=("on", "off"), state_label="state")
+ALL = (PLAIN, GAUGE, COUNTER, FIRST, LAST, MIDDLE, BARE)
+
+# --- The same as prometheus_client's, as families and as bytes that are read back ------------------------------------
+
+
+def lines(metric: Metric, labels: Labels, value: Value) -> Iterator[tuple[dict[str, str], float]]:
+    """Yields the label sets and numbers that a sample stands for."""
+    named = dict(zip(metric.labels, labels, strict=True))
+    if isinstance(value, tuple):
+        for state, flag in zip(metric.states, value, strict=True):
+            yield {**named, metric.state_label: state}, float(flag)
+    else:
+        yield named, float(value)
+
+
+class Reference(Collector):
+    def __init__(self, families: Families) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[ClientFamily]:
+        for metric, samples in self._families.items():
+            if not samples:
+                continue
+            family: ClientFamily
+            if metric.kind is Kind.COUNTER:
+                family = CounterMetricFamily(metric.name, metric.help)
+            else:
+                family = GaugeMetricFamily(metric.name, metric.help)
+            for labels, value in samples.items():
+                for named, number in lines(metric, labels, value):
+                    family.add_sample(metric.name, named, number)
+            yield family
+
+
+def registry(families: Families) -> CollectorRegistry:
+    made = CollectorRegistry()
+    made.register(Reference(families))
+    return made
+
+
+def meaning(families: Iterable[ClientFamily]) -> dict[str, Any]:
+    return {
+        family.name: (
+            family.type,
+            family.documentation,
+            {
+                (sample.name, tuple(sorted(sample.labels.items()))): (sample.value, sample.timestamp, sample.exemplar)
+                for sample in family.samples
+            },
+            len(family.samples),
+        )
+        for family in families
+    }
+
+
+def read_text(page: bytes) -> dict[str, Any]:
+    return meaning(text_parser.text_string_to_metric_families(page.decode()))
+
+
+def read_openmetrics(page: bytes) -> dict[str, Any]:
+    return meaning(openmetrics_parser.text_string_to_metric_families(page.decode()))  # type: ignore[no-untyped-call]
+
+
+text = st.text(
+    st.one_of(st.sampled_from('"\\\n\r\t {}=,#n0é€😀\x00\x7f\u2028%'), st.characters(exclude_categories=["Cs"])),
+    max_size=8,
+)
+number = st.one_of(
+    st.integers(),
+    st.integers(min_value=-(2**70), max_value=2**70),
+    st.sampled_from([2**53 - 1, 2**53, 2**53 + 1, -(2**53), 10**23, 18446744073709551608, 1e16, 1e22, 5e-324, -0.0]),
+    st.sampled_from([math.inf, -math.inf, 0, 1, 0.0, 1.0, True, False]),
+    st.floats(allow_nan=False),
+)
+
+
+@st.composite
+def page(draw: st.DrawFn) -> dict[Metric, dict[Labels, Value]]:
+    families: dict[Metric, dict[Labels, Value]] = {}
+    for metric in draw(st.lists(st.sampled_from(ALL), unique=True)):
+        labels = st.tuples(*[text] * len(metric.labels))
+        value = st.tuples(*[st.booleans()] * len(metric.states)) if metric.states else number
+        if metric.kind is Kind.COUNTER:
+            value = number.map(abs)
+        families[metric] = draw(st.dictionaries(labels, value, max_size=4))
+    return families
+
+
+@given(page())
+def test_text_means_the_same_as_the_clients(families: dict[Metric, dict[Labels, Value]]) -> None:
+    ours = read_text(exposition.text(families))
+    assert ours == read_text(client_text.generate_latest(registry(families)))
+    assert ours == meaning(Reference(families).collect())
+
+
+@given(page())
+def test_openmetrics_means_the_same_as_the_clients(families: dict[Metric, dict[Labels, Value]]) -> None:
+    theirs = client_openmetrics.generate_latest(registry(families))  # type: ignore[no-untyped-call]
+    ours = exposition.openmetrics(families)
+    assert read_openmetrics(ours) == read_openmetrics(theirs)
+    assert ours.endswith(b"# EOF\n")
+
+
+LINE = re.compile(r'[a-z_:]+(?:\{[a-z_]+="(?:[^"\\\n]|\\["\\n])*"(?:,[a-z_]+="(?:[^"\\\n]|\\["\\n])*")*\})? (\S+)')
+NUMBER = re.compile(r"[+-]Inf|-?\d+(?:\.\d+)?(?:e[+-]\d+)?")
+
+
+@given(page())
+def test_every_line_is_a_name_labels_and_one_number(families: dict[Metric, dict[Labels, Value]]) -> None:
+    for write, end in ((exposition.text, ""), (exposition.openmetrics, "# EOF\n")):
+        written = write(families).decode()
+        assert written.endswith(end)
+        for line in written.removesuffix(end).split("\n")[:-1]:
+            if not line.startswith(("# HELP ", "# TYPE ")):
+                match = LINE.fullmatch(line)
+                assert match, line
+                assert NUMBER.fullmatch(match[1]), line
+    assert exposition.text(families).count(b"\n# TYPE ") == sum(map(bool, families.values()))
+
+
+@given(st.dictionaries(st.tuples(st.text(), st.text(), st.text()), number))
+def test_no_label_value_costs_the_page(samples: Mapping[Labels, Value]) -> None:
+    for write in (exposition.text, exposition.openmetrics):
+        assert write({GAUGE: samples}).decode().count("\nt_gauge{") == len(samples)
+
+
+# --- Whole outputs ---------------------------------------------------------------------------------------------------
+
+FAMILIES: Families = {
+    LAST: {("b1", "a1"): (True, False, True)},
+    GAUGE: {("z", "", 'C:\\ "n"\n'): 2.5},
+    PLAIN: {(): 10**400},
+    COUNTER: {("é",): 3.0},
+    BARE: {},
+}
+
+
+def test_a_page_as_text() -> None:
+    assert exposition.text(FAMILIES).decode() == (
+        "# HELP t_counter_total A counter.\n"
+        "# TYPE t_counter_total counter\n"
+        't_counter_total{a="é"} 3\n'
+        '# HELP t_gauge A "gauge" of C:\\\\temp\\nin two lines.\n'
+        "# TYPE t_gauge gauge\n"
+        't_gauge{a="",le="C:\\\\ \\"n\\"\\n",zone="z"} 2.5\n'
+        "# HELP t_last State last.\n"
+        "# TYPE t_last gauge\n"
+        't_last{a="a1",b="b1",status="on"} 1\n'
+        't_last{a="a1",b="b1",status="off"} 0\n'
+        't_last{a="a1",b="b1",status="ill"} 1\n'
+        "# HELP t_plain No labels.\n"
+        "# TYPE t_plain gauge\n"
+        "t_plain +Inf\n"
+    )
+
+
+def test_a_page_as_openmetrics() -> None:
+    assert exposition.openmetrics({COUNTER: {("x",): 3}, GAUGE: {("z", "a", "l"): -math.inf}}).decode() == (
+        "# HELP t_counter A counter.\n"
+        "# TYPE t_counter counter\n"
+        't_counter_total{a="x"} 3\n'
+        '# HELP t_gauge A \\"gauge\\" of C:\\\\temp\\nin two lines.\n'
+        "# TYPE t_gauge gauge\n"
+        't_gauge{a="a",le="l",zone="z"} -Inf\n'
+        "# EOF\n"
+    )
+
+
+def test_an_empty_page() -> None:
+    assert (exposition.text({}), exposition.openmetrics({})) == (b"", b"# EOF\n")
+
+
+def test_the_one_counter_of_the_contract_keeps_its_name() -> None:
+    families: Families = {catalog.PACEMAKER_CONFIG_LAST_CHANGE: {(): 1790000000}}
+    name = "ha_cluster_pacemaker_config_last_change"
+    sample = f"{name} 1790000000\n"
+    written = exposition.text(families).decode()
+    assert f"# TYPE {name} counter\n" in written
+    assert written.endswith(f"\n{sample}")
+    # OpenMetrics knows no counter without _total
+    written = exposition.openmetrics(families).decode()
+    assert f"# TYPE {name} unknown\n{sample}# EOF\n" in written
+    assert list(read_openmetrics(written.encode())[name][2].values()) == [(1790000000, None, None)]
+
+
+def test_every_metric_of_the_catalogue_is_understood_in_both_formats() -> None:
+    families = {
+        metric: {tuple(metric.labels): tuple(True for _ in metric.states) if metric.states else 1}
+        for metric in catalog.METRICS
+        if metric is not catalog.PACEMAKER_CONFIG_LAST_CHANGE  # the client's parser of text invents its _total
+    }
+    in_text, in_openmetrics = read_text(exposition.text(families)), read_openmetrics(exposition.openmetrics(families))
+    assert in_text.keys() == in_openmetrics.keys()
+    for name, (_, _, samples, count) in in_text.items():
+        assert in_openmetrics[name][2:] == (samples, count)
+        assert {sample for sample, _ in samples} <= {name, f"{name}_total"}
+    sample_names = {sample for _, _, samples, _ in in_text.values() for sample, _ in samples}
+    assert sample_names == {metric.name for metric in families}
+
+
+@pytest.mark.parametrize("write", [exposition.text, exposition.openmetrics])
+@pytest.mark.parametrize("label", ["\ud800", "a\udcffb", '\ude00"\\\n'])
+def test_what_is_no_text_is_replaced(write: Callable[[Families], bytes], label: str) -> None:
+    expected = label.encode("utf-8", "replace").decode().replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    assert f'{{a="{expected}"}} 1\n' in write({COUNTER: {(label,): 1}}).decode()
