@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
+from itertools import zip_longest
 from typing import Any, TypeVar
 
 import structlog
@@ -42,6 +43,9 @@ _PLAN, _SAMPLES = "plan", "samples"
 """How reports call the two steps of a collector that are no commands, where they go wrong."""
 
 
+_Collected = tuple[dict[str, Reading], SampleSet]
+
+
 @dataclass(slots=True, kw_only=True)
 class _Run:
     """One run of some collectors, while it is under way.
@@ -50,6 +54,7 @@ class _Run:
         plans: what each collector wanted; None where its subsystem is absent.
         readings: the commands, by collector and name.
         ended: when the last command of a collector has ended.
+        collected: the readings and samples of each collector, once all its commands have ended.
         result: makes the snapshot once all have ended.
         partial: makes the snapshot of what is known before that, and for how many commands it was started.
         counted: the failures that are in the totals.
@@ -63,6 +68,7 @@ class _Run:
     plans: dict[str, Plan | None] = field(default_factory=dict)
     readings: dict[tuple[str, str], asyncio.Task[Reading]] = field(default_factory=dict)
     ended: dict[str, float] = field(default_factory=dict)
+    collected: dict[str, asyncio.Task[_Collected]] = field(default_factory=dict)
     result: asyncio.Task[Snapshot] | None = None
     partial: tuple[int, asyncio.Task[Snapshot]] | None = None
     counted: set[tuple[str, str]] = field(default_factory=set)
@@ -139,7 +145,7 @@ class Engine:
         """Ends what is under way, with its processes."""
         tasks: list[asyncio.Task[Any]] = []
         for run in self._runs:
-            tasks += run.readings.values()
+            tasks += (*run.readings.values(), *run.collected.values())
             tasks += filter(None, (run.result, run.partial and run.partial[1]))
         for task in tasks:
             task.cancel()
@@ -153,11 +159,16 @@ class Engine:
         self._totals.runs += 1
         run = _Run(time=self._clock.time(), started=self._clock.monotonic())
         for name, collector in self._collectors.items():
-            if name not in names:
-                continue
-            plan = run.plans[name] = self._plan(run, collector)
-            for probe in plan.probes if plan else ():
-                run.readings[name, probe.name] = asyncio.create_task(self._probe(run, name, probe))
+            if name in names:
+                run.plans[name] = self._plan(run, collector)
+        present = {name: plan for name, plan in run.plans.items() if plan is not None}
+        # the first command of each collector before the second of any: the first are those that take longest
+        for probes in zip_longest(*(plan.probes for plan in present.values())):
+            for name, probe in zip(present, probes, strict=True):
+                if probe is not None:
+                    run.readings[name, probe.name] = asyncio.create_task(self._probe(run, name, probe))
+        for name, plan in present.items():
+            run.collected[name] = asyncio.create_task(self._collect(run, name, plan))
         run.result = asyncio.create_task(self._finish(run))
         self._runs.append(run)
         return run
@@ -216,8 +227,8 @@ class Engine:
 
     async def _finish(self, run: _Run) -> Snapshot:
         try:
-            if run.readings:
-                await asyncio.wait(run.readings.values())
+            if run.collected:
+                await asyncio.wait(run.collected.values())
             snapshot = await self._snapshot(run)
             if run.plans.keys() == self._collectors.keys():
                 self.latest = snapshot
@@ -230,9 +241,10 @@ class Engine:
         families = SampleSet()
         reports = {}
         for name, plan in run.plans.items():
-            readings = self._readings(run, name, plan)
+            readings: dict[str, Reading] = {}
             if plan is not None:
-                samples = await self._samples(run, name, readings)
+                task = run.collected[name]
+                readings, samples = task.result() if task.done() else await self._samples(run, name, plan)
                 self._totals.dropped[name] += max(0, samples.dropped - run.dropped[name])
                 run.dropped[name] = max(samples.dropped, run.dropped[name])
                 families.update(samples)
@@ -242,23 +254,24 @@ class Engine:
         _add_gateway_samples(families, reports, self._totals)
         return Snapshot(families=families.families, collectors=reports, time=run.time, started=run.started)
 
-    async def _samples(self, run: _Run, name: str, readings: dict[str, Reading]) -> SampleSet:
-        """Returns a collector's samples; where it fails to make them, that is added to the readings."""
-        if _PLAN in readings:
-            return SampleSet()
-        size = sum(reading.size for reading in readings.values())
-        try:
-            return await self._off_loop(size, partial(self._collectors[name].samples, dict(readings)))
-        except Exception as error:  # noqa: BLE001 - a bug in one collector costs that collector
-            readings[_SAMPLES] = run.internal_error(name, _SAMPLES, error)
-            return SampleSet()
+    async def _collect(self, run: _Run, name: str, plan: Plan) -> _Collected:
+        """Makes a collector's samples as soon as its own commands have ended, while others still run."""
+        if plan.probes:
+            await asyncio.wait([run.readings[name, probe.name] for probe in plan.probes])
+        return await self._samples(run, name, plan)
 
-    def _readings(self, run: _Run, name: str, plan: Plan | None) -> dict[str, Reading]:
-        if plan is None:
-            return {}
+    async def _samples(self, run: _Run, name: str, plan: Plan) -> _Collected:
+        """Returns what is known by now: readings, and their samples. Failing to make these is a reading, too."""
         late = Reading(status=Status.TIMED_OUT, detail="not finished when the answer was due")
         tasks = {probe.name: run.readings[name, probe.name] for probe in plan.probes}
-        return {**plan.files, **{probe: task.result() if task.done() else late for probe, task in tasks.items()}}
+        readings = {**plan.files, **{probe: task.result() if task.done() else late for probe, task in tasks.items()}}
+        if _PLAN in readings:
+            return readings, SampleSet()
+        size = sum(reading.size for reading in readings.values())
+        try:
+            return readings, await self._off_loop(size, partial(self._collectors[name].samples, readings))
+        except Exception as error:  # noqa: BLE001 - a bug in one collector costs that collector
+            return {**readings, _SAMPLES: run.internal_error(name, _SAMPLES, error)}, SampleSet()
 
     def _count(self, run: _Run, report: CollectorReport) -> None:
         """Counts each failure of a run once, whether the scrape or the command gives up first."""
