@@ -42,6 +42,9 @@ MEATWARE_FENCING = """
 primitive fencing-meatware stonith:meatware params hostlist="node1 node2 node3" op monitor interval=60s
 property stonith-enabled=true stonith-timeout=300s
 """
+BUNDLE = """
+bundle web docker image=web:1 replicas=2 network ip-range-start=10.61.0.100 meta target-role=Stopped
+"""
 SLOW = "primitive slow ocf:heartbeat:Delay params startdelay=8 stopdelay=8 mondelay=0 op monitor interval=10s"
 STUCK = """
 primitive stuck ocf:heartbeat:Delay params startdelay=0 stopdelay=4 mondelay=0 \\
@@ -344,6 +347,16 @@ def qdevice(recorder: Recorder) -> None:
         cluster.stop()
 
 
+def bundle(recorder: Recorder) -> None:
+    """A container bundle on hosts whose container runtime does not run."""
+    with Cluster(Options(nodes=2, cluster_name="pair")) as cluster:
+        cluster.wait_ready()
+        cluster.load(BUNDLE)
+        cluster.wait_idle()
+        text = "a cluster of its own: two nodes, no container runtime, and a bundle that is blocked on both"
+        recorder.record(cluster, "bundle", text)
+
+
 def sbd(recorder: Recorder, cluster: Cluster) -> None:
     """SBD devices with messages, with timeouts of their own, and without metadata."""
     (device,) = cluster.sbd_devices(1)
@@ -385,6 +398,7 @@ def capture(directory: Path) -> None:
     no_dc(recorder)
     two_nodes(recorder)
     qdevice(recorder)
+    bundle(recorder)
     recorder.write_readme()
 
 
