@@ -83,6 +83,8 @@ class CorosyncCollector:
                 name="corosync", tool="corosync", variants=(("-v",),), read=_read_version, required=False, static=True
             ),
         )
+        if self.statistics:
+            probes += (_STATISTICS,)
         return Plan(probes=probes, files={"corosync.conf": read_file(host, self.configuration, corosync_conf.parse)})
 
     def samples(self, readings: Mapping[str, Reading]) -> SampleSet:
