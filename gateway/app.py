@@ -46,7 +46,11 @@ def collectors(config: Config) -> tuple[Collector, ...]:
         PacemakerCollector(configuration=config["corosync.config"]),
         CorosyncCollector(configuration=config["corosync.config"], statistics=config["corosync.statistics"]),
         SbdCollector(configuration=config["sbd.config"] or None),
-        DrbdCollector(split_brain_directory=config["drbd.split_brain_directory"]),
+        DrbdCollector(
+            split_brain_directory=config["drbd.split_brain_directory"],
+            # who names a drbdsetup means it
+            always=bool(config["tools.drbdsetup.path"]),
+        ),
     )
 
 

@@ -14,7 +14,8 @@ from gateway.samples import Metric, SampleSet
 from gateway.status import Status
 
 SPLIT_BRAIN_DIRECTORY = "/var/run/drbd/splitbrain"
-_MODULE_VERSION = "/sys/module/drbd/version"
+_MODULE = "/sys/module/drbd"
+_MODULE_VERSION = f"{_MODULE}/version"
 
 _NOT_RUNNING = re.compile(rb"modprobe|generic netlink family|need to load the module|no such device", re.IGNORECASE)
 _NO_JSON = re.compile(rb"unrecognized option|unknown option|invalid option|usage:", re.IGNORECASE)
@@ -29,29 +30,33 @@ def _read_status(result: CommandResult) -> tuple[drbdsetup.DrbdResource, ...]:
     return drbdsetup.parse(output(result, not_running=_NOT_RUNNING))
 
 
+_STATUS = Probe(name="drbdsetup", tool="drbdsetup", variants=(("status", "--json"),), read=_read_status)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrbdCollector:
     """The replicated block devices of this node.
 
     Attributes:
         split_brain_directory: where the split-brain handler records what it was told of.
+        always: whether to run drbdsetup even where DRBD's kernel module is not loaded: it would try to load it.
     """
 
     name: str = "drbd"
     tools: tuple[str, ...] = ("drbdsetup",)
     split_brain_directory: str = SPLIT_BRAIN_DIRECTORY
+    always: bool = False
 
     def plan(self, host: Host) -> Plan:
-        """Returns the same probe at each run."""
-        status = Probe(name="drbdsetup", tool="drbdsetup", variants=(("status", "--json"),), read=_read_status)
-        return Plan(
-            probes=(status,),
-            files={
-                "split brain": list_directory(host, self.split_brain_directory),
-                "version": read_file(host, _MODULE_VERSION, lambda content: content.decode("ascii", "replace").strip()),
-            },
-            needed=("split brain",),
-        )
+        """Returns the one probe, or why it is not worth the while."""
+        files = {
+            "split brain": list_directory(host, self.split_brain_directory),
+            "version": read_file(host, _MODULE_VERSION, lambda content: content.decode("ascii", "replace").strip()),
+        }
+        if self.always or list_directory(host, _MODULE).answer:
+            return Plan(probes=(_STATUS,), files=files, needed=("split brain",))
+        absent = Reading(status=Status.NOT_RUNNING, detail="DRBD's kernel module is not loaded")
+        return Plan(files={**files, "drbdsetup": absent}, needed=("split brain", "drbdsetup"))
 
     def samples(self, readings: Mapping[str, Reading]) -> SampleSet:
         """Returns everything under ``ha_cluster_drbd_``."""
