@@ -95,6 +95,9 @@ _ADVICE = {
 }
 
 
+_BUG = "This is a bug of the gateway: please report it, with what it logs."
+
+
 def _collector(name: str, report: CollectorReport) -> Iterator[Finding]:
     if not report.present:
         yield Finding(good=True, subject=name, text="not set up on this host, nothing to collect")
@@ -110,6 +113,8 @@ def _collector(name: str, report: CollectorReport) -> Iterator[Finding]:
         if command.status is not Status.OK and good:
             text += "; optional"
         advice = "" if good else _ADVICE[command.status].format(user=_user())
+        if command.detail.startswith("internal error: "):
+            advice = _BUG
         yield Finding(good=good, subject=f"{name}: {command.name}", text=text, advice=advice)
 
 

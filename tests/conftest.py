@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import FakeCluster
+
 Script = Callable[..., Path]
 """Writes an executable: ``script(body, name="tool", mode=0o755)``."""
 
@@ -48,3 +50,10 @@ def open_descriptors() -> int:
 def is_process(pid: str) -> bool:
     """Returns whether there is a process of this number, be it a zombie."""
     return Path("/proc", pid.strip()).exists()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> FakeCluster:
+    directory = tmp_path / "cluster"
+    directory.mkdir()
+    return FakeCluster(directory)

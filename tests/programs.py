@@ -1,0 +1,166 @@
+"""Programs for tests: the tools of a cluster that does not exist, and the gateway as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from shlex import quote
+from typing import Self
+
+from gateway.options import TOOLS
+from gateway.replay import DEMO, Recording
+
+ROOT = Path(__file__).resolve().parents[1]
+
+CRM_MON = "crm_mon -1 --output-as=xml --inactive"
+CIBADMIN = "cibadmin --query --local --scope constraints"
+QUORUMTOOL = "corosync-quorumtool -p"
+CFGTOOL = "corosync-cfgtool -s"
+CMAPCTL = "corosync-cmapctl -m stats"
+COROSYNC = "corosync -v"
+SBD_DUMP = "sbd -d /dev/loop0 dump"
+SBD_LIST = "sbd -d /dev/loop0 list"
+DRBDSETUP = "drbdsetup status --json"
+
+
+class FakeCluster:
+    """A directory with scripts that print what the demo's healthy cluster printed, each doing as it is told.
+
+    Attributes:
+        config: a configuration that makes the gateway run them, and nothing of this machine.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._bodies: dict[str, dict[str, str]] = {tool: {} for tool in TOOLS}
+        recording = Recording.load(DEMO)
+        step = recording.steps[0]
+        for (tool, *arguments), name in recording.commands.items():
+            if (printed := recording.read(step, f"{name}.stdout")) is not None:
+                (directory / name).write_bytes(printed)
+                self._bodies[tool][" ".join(arguments)] = f"cat {quote(str(directory / name))}"
+        for name, path in (("corosync.conf", "corosync.conf"), ("sbd.conf", "sbd.conf")):
+            (directory / path).write_bytes(recording.read(step, name) or b"")
+        (directory / "splitbrain").mkdir()
+        for tool in TOOLS:
+            self._write(tool)
+        self.config = directory / "cluster.conf"
+        self.config.write_text(self._config())
+
+    def path(self, tool: str) -> Path:
+        """Returns the path of a tool's script."""
+        return self.directory / "bin" / tool
+
+    def does(self, command: str, body: str) -> None:
+        """Makes a command do something else: ``body`` is a shell's."""
+        tool, _, arguments = command.partition(" ")
+        self._bodies[tool][arguments] = body
+        self._write(tool)
+
+    def prints(self, command: str, output: bytes) -> None:
+        """Makes a command print something else."""
+        path = self.directory / f"output of {command.replace('/', '_')}"
+        path.write_bytes(output)
+        self.does(command, f"cat {quote(str(path))}")
+
+    def printed(self, command: str) -> bytes:
+        """Returns what a command prints in a healthy cluster."""
+        recording = Recording.load(DEMO)
+        tool, *arguments = command.split()
+        printed = recording.read(recording.steps[0], f"{recording.commands[tool, *arguments]}.stdout")
+        assert printed
+        return printed
+
+    def _write(self, tool: str) -> None:
+        path = self.path(tool)
+        path.parent.mkdir(exist_ok=True)
+        cases = "".join(f"{quote(arguments)}) {body};;\n" for arguments, body in self._bodies[tool].items())
+        path.write_text(f'#!/bin/sh\ncase "$*" in\n{cases}*) echo "unrecognized option: $*" >&2; exit 64;;\nesac\n')
+        path.chmod(0o755)
+
+    def _config(self) -> str:
+        tools = "".join(f"[tools.{tool}]\npath = {json.dumps(str(self.path(tool)))}\n" for tool in TOOLS)
+        return (
+            f"[corosync]\nconfig = {json.dumps(str(self.directory / 'corosync.conf'))}\nstatistics = true\n"
+            f"[sbd]\nconfig = {json.dumps(str(self.directory / 'sbd.conf'))}\n"
+            f"[drbd]\nsplit_brain_directory = {json.dumps(str(self.directory / 'splitbrain'))}\n{tools}"
+        )
+
+
+def environment() -> Mapping[str, str]:
+    """Returns the environment in which this tree's gateway is found, whatever is installed."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": "1"}
+
+
+def gateway(*arguments: str | Path, cwd: Path, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+    """Runs the program to its end."""
+    argv = [sys.executable, "-m", "gateway", *map(str, arguments)]
+    return subprocess.run(
+        argv, capture_output=True, text=True, timeout=timeout, check=False, cwd=cwd, env=environment()
+    )
+
+
+class Gateway:
+    """The program, serving; a context manager that ends it.
+
+    Attributes:
+        lines: what it has logged until now.
+        address: where it listens.
+    """
+
+    def __init__(self, *arguments: str | Path, cwd: Path) -> None:
+        argv = [sys.executable, "-m", "gateway", *map(str, arguments)]
+        self.process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, cwd=cwd, env=environment())
+        self.lines: list[str] = []
+        self._queue: queue.Queue[str] = queue.Queue()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        found = re.search(r'listen"?[=:] ?"?([^\s",]+)', self.wait_for("started"))
+        assert found
+        self.address = found[1]
+
+    def wait_for(self, text: str, timeout: float = 20) -> str:
+        """Returns the next line of the log that holds the text."""
+        while True:
+            line = self._queue.get(timeout=timeout)
+            assert line, f"ended without saying {text!r}: {''.join(self.lines)}"
+            if text in line:
+                return line
+
+    def get(self, path: str = "/metrics") -> str:
+        """Returns a page."""
+        with urllib.request.urlopen(f"http://{self.address}{path}", timeout=20) as answer:
+            assert answer.status == 200
+            return str(answer.read().decode())
+
+    def stop(self, number: signal.Signals = signal.SIGTERM, timeout: float = 20) -> int:
+        """Sends a signal and returns the exit status."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        assert self.process.stderr is not None
+        self.process.stderr.close()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line)
+            self._queue.put(line)
+        self._queue.put("")

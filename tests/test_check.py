@@ -1,0 +1,157 @@
+"""``check`` says what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from gateway import app
+from gateway.check import check
+from gateway.config import Config, load
+from tests.programs import CFGTOOL, CIBADMIN, COROSYNC, CRM_MON, FakeCluster
+
+OLD_CRM_MON = "crm_mon -1 -X --inactive"
+
+
+def checked(cluster: FakeCluster, capsys: pytest.CaptureFixture[str], **flags: object) -> tuple[bool, str]:
+    config = load(cluster.config, {"web.listen": ["127.0.0.1:0"], **flags})
+    wrong = check(config, app.local_host(config))
+    return wrong, capsys.readouterr().out
+
+
+def finding(output: str, subject: str) -> tuple[str, str]:
+    """Returns what was found about something, and the advice."""
+    lines = output.splitlines()
+    (at,) = [number for number, line in enumerate(lines) if line[6:].startswith(f"{subject}: ")]
+    after = lines[at + 1] if at + 1 < len(lines) else ""
+    return lines[at], after.strip() if after.startswith("      ") else ""
+
+
+def test_a_healthy_cluster(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong, output = checked(cluster, capsys)
+    assert not wrong
+    assert finding(output, "listen 127.0.0.1:0") == ("ok    listen 127.0.0.1:0: free", "")
+    assert finding(output, "pacemaker: crm_mon") == ("ok    pacemaker: crm_mon: ok", "")
+    assert "FAIL" not in output
+
+
+def hang(cluster: FakeCluster) -> None:
+    cluster.does(CIBADMIN, "sleep 1000")
+
+
+def garbage(cluster: FakeCluster) -> None:
+    cluster.prints(CFGTOOL, b"fine\n")
+
+
+def stopped(cluster: FakeCluster) -> None:
+    for command in (CRM_MON, OLD_CRM_MON):
+        cluster.does(command, "echo 'crm_mon: Connection to cluster failed: Connection refused' >&2; exit 102")
+
+
+def refused(cluster: FakeCluster) -> None:
+    cluster.does(CIBADMIN, "echo 'Could not connect: Permission denied' >&2; exit 1")
+
+
+def killed(cluster: FakeCluster) -> None:
+    cluster.does(CIBADMIN, "kill -SEGV $$")
+
+
+def loud(cluster: FakeCluster) -> None:
+    cluster.does(CIBADMIN, "yes")
+
+
+def missing(cluster: FakeCluster) -> None:
+    cluster.path("cibadmin").unlink()
+
+
+def forbidden(cluster: FakeCluster) -> None:
+    cluster.path("cibadmin").chmod(0o644)
+
+
+@pytest.mark.parametrize(
+    ("breaks", "subject", "found", "advice"),
+    [
+        (hang, "pacemaker: cibadmin", "timed_out: killed at its deadline", "raise timeout ([tools.NAME])"),
+        (garbage, "corosync: corosync-cfgtool", "unparsable: ", "please report it, with the output"),
+        (stopped, "pacemaker: crm_mon", "not_running: ", "systemctl start pacemaker"),
+        (refused, "pacemaker: cibadmin", "not_permitted: exit status 1: Could", "Add it to group haclient"),
+        (killed, "pacemaker: cibadmin", "killed: ended by signal 11", "the system's log"),
+        (loud, "pacemaker: cibadmin", "too_much_output: ", "raise max_output ([tools])"),
+        (missing, "pacemaker: cibadmin", "not_installed: ", "Install it, set its path"),
+        (forbidden, "pacemaker: cibadmin", "not_permitted: ", "Add it to group haclient"),
+    ],
+)
+def test_what_is_wrong_comes_with_advice(  # noqa: PLR0917
+    breaks: object,
+    subject: str,
+    found: str,
+    advice: str,
+    cluster: FakeCluster,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert callable(breaks)
+    breaks(cluster)
+    wrong, output = checked(cluster, capsys, **{"tools.cibadmin.timeout": 0.3, "tools.max_output": 1_000_000})
+    assert wrong
+    line, told = finding(output, subject)
+    assert line.startswith(f"FAIL  {subject}: {found}")
+    assert advice in told
+    assert output.count("FAIL") == 1
+
+
+def test_what_is_optional_is_no_fault(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster.does(COROSYNC, "exit 1")
+    wrong, output = checked(cluster, capsys)
+    assert not wrong
+    assert finding(output, "corosync: corosync")[0] == "ok    corosync: corosync: failed: exit status 1; optional"
+
+
+def test_a_collector_that_is_off_is_not_looked_at(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    missing(cluster)
+    wrong, output = checked(cluster, capsys, **{"collectors.pacemaker": "off"})
+    assert not wrong
+    assert "pacemaker" not in output
+
+
+def test_a_user_without_a_name(
+    cluster: FakeCluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    forbidden(cluster)
+    root = os.geteuid() == 0
+    if root:
+        os.setresuid(54321, 0, 0)  # the real user is who is asked for
+    try:
+        wrong, output = checked(cluster, capsys)
+    finally:
+        if root:
+            os.setresuid(0, 0, 0)
+    assert wrong
+    assert f"User {'54321' if root else os.environ.get('USER', '')}" in finding(output, "pacemaker: cibadmin")[1]
+
+
+def test_an_address_in_use(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        wrong, output = checked(cluster, capsys, **{"web.listen": [address, "127.0.0.1:0"]})
+    assert wrong
+    line, advice = finding(output, f"listen {address}")
+    assert line == f"FAIL  listen {address}: cannot listen on {address}: Address already in use"
+    assert "If the gateway is running already, this is it." in advice
+    assert finding(output, "listen 127.0.0.1:0")[0].startswith("ok")
+
+
+def test_a_host_without_any_cluster_is_told_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = {option: f"{tmp_path}/none" for option in load(None, {}, search=False).values if option.endswith(".path")}
+    config: Config = load(None, {"web.listen": ["127.0.0.1:0"], **flags}, search=False)
+    assert check(config, app.local_host(config))
+    output = capsys.readouterr().out
+    assert finding(output, "configuration")[0].endswith("none found, every option has its default")
+    assert finding(output, "sbd")[0] == "ok    sbd: not set up on this host, nothing to collect"
+    line, advice = finding(output, "cluster")
+    assert line == "FAIL  cluster: no tool of any subsystem was found on this host"
+    assert "ha-cluster-gateway demo" in advice

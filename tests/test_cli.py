@@ -1,0 +1,291 @@
+"""The command line, as a person and as an init script meet it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+import gateway as package
+from gateway import cli
+from gateway.config import Config
+from gateway.options import OPTIONS
+from tests.programs import CRM_MON, ROOT, FakeCluster, Gateway, environment, gateway
+
+FLAGS = [
+    (["--web.listen-address", "127.0.0.1:1"], "web.listen", ("127.0.0.1:1",)),
+    (["--web.listen-address=:1", "--web.listen-address=[::1]:2"], "web.listen", (":1", "[::1]:2")),
+    (["--web.telemetry-path", "/m"], "web.telemetry_path", "/m"),
+    (["--log.level", "error"], "log.level", "error"),
+    (["--log.format=json"], "log.format", "json"),
+    (["--crm-mon-path", "/x"], "tools.crm_mon.path", "/x"),
+    (["--cibadmin-path", "/x"], "tools.cibadmin.path", "/x"),
+    (["--corosync-cfgtoolpath-path", "/x"], "tools.corosync-cfgtool.path", "/x"),
+    (["--corosync-quorumtool-path", "/x"], "tools.corosync-quorumtool.path", "/x"),
+    (["--sbd-path", "/x"], "tools.sbd.path", "/x"),
+    (["--sbd-config-path", "/x"], "sbd.config", "/x"),
+    (["--drbdsetup-path", "/x"], "tools.drbdsetup.path", "/x"),
+    (["--drbdsplitbrain-path", "/x"], "drbd.split_brain_directory", "/x"),
+    (["--address", "10.1.2.3"], "web.listen", ("10.1.2.3:9664",)),
+    (["--port", "1234"], "web.listen", ("0.0.0.0:1234",)),
+    (["--address=::1", "--port=1234"], "web.listen", ("[::1]:1234",)),
+    (["--port", "1234", "--web.listen-address", ":1"], "web.listen", ("0.0.0.0:1234",)),
+    (["--port", "9664", "--web.listen-address", ":1"], "web.listen", (":1",)),
+    (["--log-level", "debug"], "log.level", "debug"),
+    (["--log-level", "debug", "--log.level", "error"], "log.level", "debug"),
+    (["--log-level", "info", "--log.level", "error"], "log.level", "error"),
+    (["--enable-timestamps"], "log.level", "info"),
+    (["--collector.sbd", "off"], "collectors.sbd", "off"),
+]
+
+
+@pytest.fixture
+def _logging() -> Iterator[None]:
+    """In-process runs set up the log of the whole process."""
+    handlers = list(logging.getLogger().handlers)
+    yield
+    structlog.reset_defaults()
+    logging.getLogger().handlers[:] = handlers
+
+
+def configured(*arguments: str) -> Config:
+    return cli._config(vars(cli._parser().parse_args(arguments)), search=False)
+
+
+# --- Flags -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_logging")
+@pytest.mark.parametrize("command", [[], ["serve"], ["check"], ["collect"]])
+@pytest.mark.parametrize(("flags", "key", "value"), FLAGS)
+def test_a_flag_means_what_it_means_there(command: list[str], flags: list[str], key: str, value: object) -> None:
+    assert configured(*command, *flags)[key] == value
+    assert configured(*flags, *command)[key] == value
+
+
+@pytest.mark.usefixtures("_logging")
+def test_every_flag_is_tested_here_or_like_its_siblings() -> None:
+    tested = {flag.partition("=")[0] for flags, _, _ in FLAGS for flag in flags if flag.startswith("--")}
+    others = {flag for option in OPTIONS for flag in option.flags} - tested
+    assert {flag for flag in others if not flag.startswith(("--collector.", "--corosync"))} == set()
+    for option in OPTIONS:
+        for flag in others & set(option.flags):
+            value = {"auto": "off", "": "/x", False: "true"}[option.default]
+            assert configured(flag, value)[option.key] != option.default
+
+
+def test_the_version_is_told(tmp_path: Path) -> None:
+    done = gateway("--version", cwd=tmp_path)
+    assert done.returncode == 0
+    assert done.stdout.startswith(f"ha-cluster-gateway {package.__version__} (Python {sys.version_info.major}.")
+    assert done.stderr == ""
+
+
+def test_the_help_names_every_command_and_flag(tmp_path: Path) -> None:
+    done = gateway("--help", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    words = set(re.findall(r"[\w.-]+", done.stdout))
+    assert {"serve", "demo", "collect", "check", "migrate"} <= words
+    assert {flag for option in OPTIONS for flag in option.flags} <= words
+    for command in ("serve", "demo", "collect", "check", "migrate"):
+        assert gateway(command, "--help", cwd=tmp_path).returncode == 0
+
+
+# --- Mistakes --------------------------------------------------------------------------------------------------------
+
+MISTAKES: list[tuple[list[str], str]] = [
+    (["srve"], "argument COMMAND: invalid choice: 'srve'"),
+    (["--nonsense"], "unrecognized arguments: --nonsense"),
+    (["--web.listen"], "unrecognized arguments: --web.listen"),
+    (["--crm-mon=/x"], "unrecognized arguments: --crm-mon=/x"),
+    (["--port"], "argument --port: expected one argument"),
+    (["serve", "extra"], "unrecognized arguments: extra"),
+    (["--port", "http"], '--port: expected a port, 0 to 65535, found "http"'),
+    (["--web.listen-address", "nowhere"], '--web.listen-address: expected "HOST:PORT"'),
+    (["--log.level", "loud"], '--log.level: expected one of "debug", "info", "warn", "error", found "loud"'),
+    (["--log-level", "loud"], '--log-level: expected one of "debug", "info", "warn", "error", found "loud"'),
+    (["--crm-mon-path", "crm_mon"], "--crm-mon-path: expected an absolute path"),
+    (["--web.config.file", "web.yaml"], "--web.config.file: TLS and authentication are not built in yet"),
+    (["check", "--web.config.file=x"], "--web.config.file: TLS and authentication are not built in yet"),
+    (["--config", "missing.conf"], "missing.conf: No such file or directory"),
+    (["collect", "--config", "/"], "/: Is a directory"),
+    (["collect", "--format", "xml"], "argument --format: invalid choice: 'xml'"),
+    (["demo", "--speed", "0"], "argument --speed: expected a number above 0"),
+    (["demo", "--speed", "nan"], "argument --speed: expected a number above 0"),
+    (["demo", "--speed", "fast"], "argument --speed: invalid"),
+    (["migrate"], "the following arguments are required: FILE"),
+    (["migrate", "missing.yaml"], "missing.yaml: No such file or directory"),
+    (
+        ["--web.listen-address", "203.0.113.1:9664"],
+        "cannot listen on 203.0.113.1:9664: Cannot assign requested address",
+    ),
+    (["--web.listen-address", "no.such.host.invalid:1"], "cannot listen on no.such.host.invalid:1: "),
+    (["--web.listen-address", f"{'x' * 70}.example:1"], "cannot listen on xxx"),
+]
+
+
+@pytest.mark.usefixtures("_logging")
+@pytest.mark.parametrize(("arguments", "cause"), MISTAKES)
+def test_a_mistake_is_one_line_and_status_two(
+    arguments: list[str],
+    cause: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    try:
+        status: Any = cli.main(arguments)
+    except SystemExit as end:
+        status = end.code
+    told = capsys.readouterr()
+    assert status == 2
+    assert told.out == ""
+    (line,) = told.err.splitlines()
+    assert line.startswith(f"ha-cluster-gateway: {cause}")
+
+
+def test_a_mistake_in_the_real_program_shows_no_trace(tmp_path: Path) -> None:
+    (tmp_path / "gateway.conf").write_text('[web]\nlisten = 1\n[log]\nlevl = "info"\n')
+    done = gateway(cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        'ha-cluster-gateway: gateway.conf: web.listen: expected "HOST:PORT", "[IPv6]:PORT" or ":PORT", '
+        "or a list of these, found 1",
+        "ha-cluster-gateway: gateway.conf: log.levl: unknown key, did you mean log.level?",
+    ]
+
+
+def test_an_address_in_use_is_one_line(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = gateway("--web.listen-address", "127.0.0.1:0", "--web.listen-address", address, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"ha-cluster-gateway: cannot listen on {address}: Address already in use\n"
+
+
+# --- Serving ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("command", [[], ["serve"]])
+def test_flags_alone_serve_until_a_signal(
+    command: list[str], number: signal.Signals, cluster: FakeCluster, tmp_path: Path
+) -> None:
+    with Gateway("--config", cluster.config, *command, "--web.listen-address", "127.0.0.1:0", cwd=tmp_path) as running:
+        assert running.get("/-/healthy") == "healthy\n"
+        assert "ha_cluster_pacemaker_up 1\n" in running.get()
+        assert running.stop(number) == 0
+    assert "event=stopping" in running.lines[-1]
+
+
+def test_a_configuration_in_the_working_directory_is_used_and_the_log_is_json(tmp_path: Path) -> None:
+    (tmp_path / "gateway.conf").write_text(
+        '[web]\nlisten = "127.0.0.1:0"\ntelemetry_path = "/m"\n[log]\nformat = "json"'
+    )
+    with Gateway(cwd=tmp_path) as running:
+        assert "ha_cluster_gateway_build_info" in running.get("/m")
+        assert running.stop() == 0
+    events = [json.loads(line) for line in running.lines]
+    assert events[0]["event"] == "started"
+    assert events[0]["config"] == "gateway.conf"
+    assert all({"ts", "level", "event"} <= event.keys() for event in events)
+
+
+def test_debug_tells_of_each_scrape_and_info_does_not(cluster: FakeCluster, tmp_path: Path) -> None:
+    for level, times in (("debug", 2), ("info", 0)):
+        flags = ("--web.listen-address", "127.0.0.1:0", "--log.level", level)
+        with Gateway("--config", cluster.config, *flags, cwd=tmp_path) as running:
+            running.get()
+            running.get()
+            running.get("/")
+            running.stop()
+        assert sum("event=scrape" in line for line in running.lines) == times
+
+
+# --- collect and check -----------------------------------------------------------------------------------------------
+
+
+def test_collect_prints_the_page(cluster: FakeCluster, tmp_path: Path) -> None:
+    done = gateway("--config", cluster.config, "collect", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "# TYPE ha_cluster_pacemaker_nodes gauge\n" in done.stdout
+    for name in ("pacemaker", "corosync", "sbd", "drbd"):
+        assert f'ha_cluster_scrape_success{{collector="{name}"}} 1\n' in done.stdout
+
+
+def test_collect_prints_json(cluster: FakeCluster, tmp_path: Path) -> None:
+    document = cluster.printed(CRM_MON).decode()
+    history = (
+        '<node_history><node name="n1"><resource_history id="r" migration-threshold="1000000" fail-count="1000000"/>'
+        "</node></node_history>"
+    )
+    cluster.prints(CRM_MON, re.sub("<node_history.*</node_history>", history, document, flags=re.DOTALL).encode())
+    done = gateway("collect", "--format=json", "--config", cluster.config, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    snapshot = json.loads(done.stdout)
+    assert snapshot["collectors"]["pacemaker"]["state"] == "ok"
+    assert {command["name"] for command in snapshot["collectors"]["drbd"]["commands"]} >= {"drbdsetup"}
+    fail_counts = [s for s in snapshot["samples"] if s["name"] == "ha_cluster_pacemaker_fail_count"]
+    assert fail_counts == [
+        {"name": "ha_cluster_pacemaker_fail_count", "labels": {"node": "n1", "resource": "r"}, "value": "+Inf"}
+    ]
+    nodes = [s for s in snapshot["samples"] if s["name"] == "ha_cluster_pacemaker_nodes"]
+    assert all(set(node) == {"name", "labels", "status"} and len(node["status"]) == 9 for node in nodes)
+
+
+def test_collect_tells_of_failure_by_its_status(cluster: FakeCluster, tmp_path: Path) -> None:
+    cluster.does(CRM_MON, "echo garbage")
+    cluster.does("crm_mon -1 -X --inactive", "echo garbage")
+    done = gateway("--config", cluster.config, "collect", cwd=tmp_path)
+    assert done.returncode == 1
+    assert 'ha_cluster_scrape_success{collector="pacemaker"} 0\n' in done.stdout
+    assert 'ha_cluster_scrape_success{collector="corosync"} 1\n' in done.stdout
+
+
+@pytest.mark.parametrize("output", ["prometheus", "json"])
+def test_collect_writes_utf8_whatever_the_locale(output: str, cluster: FakeCluster, tmp_path: Path) -> None:
+    name = os.fsdecode("drbd-split-brain-detected-é".encode() + b"\xff-0")
+    (cluster.directory / "splitbrain" / name).touch()
+    argv = [sys.executable, "-m", "gateway", "collect", "--format", output, "--config", str(cluster.config)]
+    env = {**environment(), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(argv, capture_output=True, timeout=30, check=False, cwd=tmp_path, env=env)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "é?".encode() in done.stdout
+
+
+def test_a_reader_that_has_seen_enough_is_no_trouble(cluster: FakeCluster, tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "gateway", "collect", "--config", str(cluster.config)]
+    with subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env=environment()
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 1
+
+
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_check_finds_everything_in_order(order: str, cluster: FakeCluster, tmp_path: Path) -> None:
+    config: list[str | Path] = ["--config", cluster.config, "--web.listen-address=127.0.0.1:0"]
+    done = gateway(*([*config, "check"] if order == "before" else ["check", *config]), cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(line.startswith("ok  ") for line in done.stdout.splitlines())
+    assert f"ok    configuration: read from {cluster.config}" in done.stdout
+
+
+def test_the_program_needs_nothing_of_the_working_directory() -> None:
+    assert gateway("--version", cwd=Path("/")).returncode == 0
+    assert (ROOT / "gateway" / "__main__.py").is_file()

@@ -1,0 +1,382 @@
+"""The configuration: every option's mistakes, all at once, and the example that comes with the program."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway import config
+from gateway.command import DEFAULT_MAX_OUTPUT, Tool
+from gateway.config import load
+from gateway.engine import Mode
+from gateway.errors import ConfigError
+from gateway.options import BY_KEY, OPTIONS, TOOLS, parse_address
+from tests.conftest import closed
+
+EXAMPLE = Path(__file__).parents[1] / "gateway.conf.example"
+
+
+def problems(text: str, path: Path, flags: Mapping[str, Any] | None = None) -> list[str]:
+    """Returns the mistakes of a file, without the file's name that stands before each."""
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(path, flags or {})
+    assert all(problem.startswith((f"{path}: ", "--")) for problem in caught.value.problems)
+    return [problem.removeprefix(f"{path}: ") for problem in caught.value.problems]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "gateway.conf"
+
+
+# --- Values ----------------------------------------------------------------------------------------------------------
+
+ADDRESS = 'expected "HOST:PORT", "[IPv6]:PORT" or ":PORT", or a list of these'
+URL_PATH = 'expected a path such as "/metrics", of letters, digits and ._~+:@,=-, other than /-/healthy, /-/ready'
+COUNT = "expected a whole number of at least 1"
+SECONDS = "expected seconds, more than 0 and at most 3600"
+LEVEL = 'expected one of "debug", "info", "warn", "error"'
+FORMAT = 'expected one of "logfmt", "json"'
+MODE = 'expected one of "auto", "on", "off"'
+PATH = 'expected an absolute path, or "" to search for it'
+WORDS = 'expected a list of words, such as ["sudo", "-n"]'
+
+BAD: dict[str, tuple[str, list[str]]] = {
+    "web.listen": (
+        ADDRESS,
+        [
+            "9664",
+            "true",
+            "[]",
+            '""',
+            '"localhost"',
+            '"localhost:"',
+            '"localhost:http"',
+            '"localhost:65536"',
+            '"localhost:-1"',
+            '"localhost:٣"',
+            '"::1:9664"',
+            '"[::1]"',
+            '"[::1"',
+            '"[]:9664"',
+            '"http://localhost:9664"',
+            '"a\\nb:9664"',
+            '[":9664", 9665]',
+            '[":9664", [":9665"]]',
+            "{a = 1}",
+        ],
+    ),
+    "web.telemetry_path": (
+        URL_PATH,
+        ['""', '"/"', '"metrics"', "1", '"/-/healthy"', '"/-/ready"', '"/a b"', '"/{a}"', '"/a?b"', '"/é"', '"//a"'],
+    ),
+    "web.max_connections": (COUNT, ["0", "-1", "1.5", "true", '"many"', "[1]"]),
+    "web.client_timeout": (SECONDS, ["0", "-1", "nan", "inf", "3600.1", "false", '"soon"', "[1]"]),
+    "log.level": (LEVEL, ['"warning"', '"INFO"', "20", "[]", "{a = 1}"]),
+    "log.format": (FORMAT, ['"xml"', "true"]),
+    "corosync.statistics": ("expected true or false", ['"yes"', "1"]),
+    "corosync.config": (PATH, ['"corosync.conf"', "1", '"/a\\u0000b"', '"/a\\nb"']),
+    "sbd.config": (PATH, ['"./sbd"', '["/etc/sbd"]']),
+    "drbd.split_brain_directory": (PATH, ['"splitbrain"', "true"]),
+    "tools.max_output": (COUNT, ["0", "1e6", '"64 MiB"']),
+    **{f"collectors.{name}": (MODE, ['"yes"', "true", '"On"']) for name in ("pacemaker", "corosync", "sbd", "drbd")},
+    **{f"tools.{tool}.path": (PATH, ['"crm_mon"', "0", '"~/tool"']) for tool in TOOLS},
+    **{f"tools.{tool}.timeout": (SECONDS, ["0", "-5.0", '"5s"', "1979-05-27"]) for tool in TOOLS},
+    **{f"tools.{tool}.prefix": (WORDS, ['"sudo -n"', "[1]", '[""]', '["a\\nb"]', "{}"]) for tool in TOOLS},
+}
+
+
+def test_every_option_has_mistakes_to_be_tested() -> None:
+    assert BAD.keys() == BY_KEY.keys()
+
+
+@pytest.mark.parametrize("key", BAD)
+def test_a_wrong_value_is_told_with_what_was_expected(key: str, file: Path) -> None:
+    expected, values = BAD[key]
+    table, _, name = key.rpartition(".")
+    for value in values:
+        found = tomllib.loads(f"x = {value}")["x"]
+        shown = json.dumps(found, default=str, ensure_ascii=False)
+        assert problems(f"[{table}]\n{name} = {value}\n", file) == [f"{key}: {expected}, found {shown}"]
+
+
+def test_a_long_value_does_not_fill_the_terminal(file: Path) -> None:
+    (problem,) = problems(f'[log]\nlevel = "{"x" * 1000}"\n', file)
+    assert len(problem) < 200
+    assert problem.endswith("xxx...")
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ('[web]\nlisten = "[::1]:0"', "web.listen", ("[::1]:0",)),
+        ('[web]\nlisten = [":1", "h.example:65535"]', "web.listen", (":1", "h.example:65535")),
+        ('[web]\ntelemetry_path = "/a/b_c.d/"', "web.telemetry_path", "/a/b_c.d/"),
+        ("[web]\nclient_timeout = 3", "web.client_timeout", 3.0),
+        ("[tools]\nmax_output = 1", "tools.max_output", 1),
+        ('[tools.crm_mon]\npath = "/opt/é/crm_mon"', "tools.crm_mon.path", "/opt/é/crm_mon"),
+        ("tools.sbd.timeout = 3600", "tools.sbd.timeout", 3600.0),
+        ('tools = {corosync = {prefix = ["sudo", "-n"]}}', "tools.corosync.prefix", ("sudo", "-n")),
+        ('[collectors]\ndrbd = "on"', "collectors.drbd", "on"),
+    ],
+)
+def test_good_values(text: str, key: str, value: object, file: Path) -> None:
+    file.write_text(text)
+    assert load(file, {})[key] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        (":9664", ("", 9664)),
+        ("0.0.0.0:0", ("0.0.0.0", 0)),
+        ("node1.example:1", ("node1.example", 1)),
+        ("[::]:65535", ("::", 65535)),
+        ("[fe80::1%eth0]:1", ("fe80::1%eth0", 1)),
+    ],
+)
+def test_addresses(text: str, address: tuple[str, int]) -> None:
+    assert parse_address(text) == address
+
+
+# --- Keys and files --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[web]\nlisten_address = 1", ["web.listen_address: unknown key"]),
+        ("[web]\ntelemetry-path = 1", ["web.telemetry-path: unknown key, did you mean web.telemetry_path?"]),
+        ("[wbe]\nlisten = 1", ["wbe: unknown key, did you mean web?"]),
+        ("[wbe]", ["wbe: unknown key, did you mean web?"]),
+        ("[tools.crm-mon]\npath = 1", ["tools.crm-mon: unknown key, did you mean tools.crm_mon?"]),
+        ("[tools.crm_mon]\ntimeot = 1", ["tools.crm_mon.timeot: unknown key, did you mean tools.crm_mon.timeout?"]),
+        ("x = 1", ["x: unknown key"]),
+        ('"" = 1', [": unknown key"]),
+        ("web = 3", ["web: expected a table, found 3"]),
+        ("[[web]]\nlisten = 1", ['web: expected a table, found [{"listen": 1}]']),
+        ("tools.sbd = true", ["tools.sbd: expected a table, found true"]),
+        ("[log.level]\na = 1", [f'log.level: {LEVEL}, found {{"a": 1}}']),
+        ("[web.config]\nfile = 1", ["web.config: unknown key"]),
+    ],
+)
+def test_wrong_keys_and_tables(text: str, expected: list[str], file: Path) -> None:
+    found = problems(text, file)
+    assert [problem.partition(", did you mean")[0] for problem in found] == [
+        problem.partition(", did you mean")[0] for problem in expected
+    ]
+    if "did you mean" in expected[0]:
+        assert found == expected
+
+
+def test_all_mistakes_are_told_at_once(file: Path) -> None:
+    text = '[web]\nlisten = 1\nfoo = 2\n[log]\nlevel = "loud"\n[tools.sbd]\npath = "sbd"\ntimeout = -1\n[nothing]\n'
+    found = problems(text, file, {"log.format": "xml", "collectors.sbd": "maybe"})
+    keys = [problem.partition(": ")[0] for problem in found]
+    assert keys == [
+        "web.listen",
+        "web.foo",
+        "log.level",
+        "tools.sbd.path",
+        "tools.sbd.timeout",
+        "nothing",
+        "--log.format",
+        "--collector.sbd",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        (b"[web]\nlisten = \n", "(at line 2, column 10)"),
+        (b"[web\n", "line 1"),
+        (b"a = 1\na = 2\n", "line 2"),
+        (b'a = "\xff"', "can't decode byte 0xff in position 5"),
+        (b"a = " + b"[" * 100_000, ""),
+    ],
+)
+def test_what_is_not_toml_is_told_with_its_line(text: bytes, where: str, file: Path) -> None:
+    file.write_bytes(text)
+    with pytest.raises(ConfigError) as caught:
+        load(file, {})
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"{file}: not TOML: ")
+    assert where in problem
+    assert "\n" not in problem
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    for path, reason in (
+        (tmp_path / "missing", "No such file or directory"),
+        (tmp_path, "Is a directory"),
+        (Path("/etc/passwd/x"), "Not a directory"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            load(path, {})
+        assert caught.value.problems == (f"{path}: {reason}",)
+    file = tmp_path / "file"
+    file.touch()
+    with closed(file), pytest.raises(ConfigError) as caught:
+        load(file, {})
+    assert caught.value.problems == (f"{file}: Permission denied",)
+
+
+def test_flags_win_over_the_file(file: Path) -> None:
+    file.write_text('[log]\nlevel = "debug"\nformat = "json"\n[web]\nlisten = ["a:1", "b:2"]\n')
+    loaded = load(file, {"log.level": "error", "web.listen": [":3"]})
+    assert (loaded["log.level"], loaded["log.format"], loaded["web.listen"]) == ("error", "json", (":3",))
+    assert loaded.source == file
+
+
+# --- Where it is looked for ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """The working directory, and what stands for /etc."""
+    here, etc = tmp_path / "here", tmp_path / "etc"
+    here.mkdir()
+    etc.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(config, "SEARCH_PATH", (config.SEARCH_PATH[0], etc / "gateway.conf"))
+    return here, etc
+
+
+def test_the_real_search_path() -> None:
+    assert list(map(str, config.SEARCH_PATH)) == ["gateway.conf", "/etc/ha-cluster-gateway/gateway.conf"]
+
+
+def test_none_at_all_is_the_defaults(places: tuple[Path, Path]) -> None:
+    loaded = load(None, {})
+    assert loaded.source is None
+    assert loaded.values == {option.key: option.default for option in OPTIONS}
+
+
+def test_the_working_directory_comes_first(places: tuple[Path, Path]) -> None:
+    here, etc = places
+    (etc / "gateway.conf").write_text('[log]\nlevel = "error"')
+    assert load(None, {})["log.level"] == "error"
+    (here / "gateway.conf").mkdir()  # no file, and so not meant
+    assert load(None, {}).source == etc / "gateway.conf"
+    (here / "gateway.conf").rmdir()
+    (here / "gateway.conf").write_text('[log]\nlevel = "debug"')
+    assert load(None, {})["log.level"] == "debug"
+    assert load(None, {}, search=False).source is None
+    assert load(etc / "gateway.conf", {})["log.level"] == "error"
+
+
+def test_mistakes_of_a_found_file_are_told(places: tuple[Path, Path]) -> None:
+    (places[0] / "gateway.conf").write_text("x = 1")
+    with pytest.raises(ConfigError, match=r"^gateway\.conf: x: unknown key$"):
+        load(None, {})
+
+
+def test_a_working_directory_of_others_is_none_of_ours(
+    places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(config, "SEARCH_PATH", (config.SEARCH_PATH[0], Path("/nonexistent/gateway.conf")))
+    with closed(places[0]):
+        assert load(None, {}).source is None
+
+
+def test_a_configuration_that_may_not_be_read_is_not_ignored(places: tuple[Path, Path]) -> None:
+    (places[1] / "gateway.conf").touch()
+    with closed(places[1]), pytest.raises(ConfigError, match="Permission denied"):
+        load(None, {})
+
+
+# --- What it becomes -------------------------------------------------------------------------------------------------
+
+
+def test_tools_and_modes(file: Path) -> None:
+    file.write_text(
+        '[collectors]\nsbd = "off"\n[tools.cibadmin]\npath = "/opt/cibadmin"\ntimeout = 2\nprefix = ["sudo", "-n"]\n'
+    )
+    loaded = load(file, {})
+    assert loaded.tools.keys() == set(TOOLS)
+    assert loaded.tools["cibadmin"] == Tool(path="/opt/cibadmin", timeout=2.0, prefix=("sudo", "-n"))
+    assert loaded.tools["crm_mon"] == Tool()
+    modes = {"pacemaker": Mode.AUTO, "corosync": Mode.AUTO, "sbd": Mode.OFF, "drbd": Mode.AUTO}
+    assert loaded.modes == modes
+
+
+@pytest.mark.parametrize(
+    ("given", "values"),
+    [
+        ({}, {}),
+        ({"address": "0.0.0.0", "port": "9664", "log-level": "info"}, {}),
+        ({"port": "9665"}, {"web.listen": ("0.0.0.0:9665",)}),
+        ({"port": 9665}, {"web.listen": ("0.0.0.0:9665",)}),
+        ({"address": "10.0.0.1"}, {"web.listen": ("10.0.0.1:9664",)}),
+        ({"address": ""}, {"web.listen": (":9664",)}),
+        ({"address": "::1", "port": 1}, {"web.listen": ("[::1]:1",)}),
+        ({"address": "[::1]", "port": 0}, {"web.listen": ("[::1]:0",)}),
+        ({"log-level": "warn"}, {"log.level": "warn"}),
+    ],
+)
+def test_deprecated_options_win_unless_they_say_their_defaults(
+    given: dict[str, Any], values: dict[str, Any], file: Path
+) -> None:
+    file.write_text('[log]\nlevel = "debug"\n')
+    before = load(file, {"web.listen": "h:1"})
+    loaded = load(file, {"web.listen": "h:1"}, deprecated=given)
+    assert {key: value for key, value in loaded.values.items() if before[key] != value} == values
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"port": "http"}, '--port: expected a port, 0 to 65535, found "http"'),
+        ({"port": 65536}, "--port: expected a port, 0 to 65535, found 65536"),
+        ({"port": True}, "--port: expected a port, 0 to 65535, found true"),
+        ({"address": 1}, "--address: expected a host's name or address, found 1"),
+        ({"address": "[::1"}, f'--address: {ADDRESS}, found ["[::1:9664"]'),
+        ({"log-level": "loud"}, f'--log-level: {LEVEL}, found "loud"'),
+    ],
+)
+def test_mistakes_of_deprecated_options(given: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(None, {}, deprecated=given, search=False)
+    assert caught.value.problems == (expected,)
+
+
+# --- The example -----------------------------------------------------------------------------------------------------
+
+
+def test_the_example_says_the_defaults() -> None:
+    loaded = load(EXAMPLE, {})
+    assert loaded.values == {option.key: option.default for option in OPTIONS}
+
+
+def test_the_example_has_every_option_with_a_comment() -> None:
+    lines = EXAMPLE.read_text().splitlines()
+    table, found = "", {}
+    for before, line in itertools.pairwise(lines):
+        if line.startswith("["):
+            table = line.strip("[]")
+        elif " = " in line and not line.startswith("#"):
+            found[f"{table}.{line.partition(' = ')[0]}"] = before
+    assert found.keys() == BY_KEY.keys()
+    assert all(found[key] == f"# {option.help}" for key, option in BY_KEY.items())
+
+
+def test_the_table_of_options_is_sound() -> None:
+    assert len(BY_KEY) == len(OPTIONS)
+    flags = [flag for option in OPTIONS for flag in option.flags]
+    assert len(set(flags)) == len(flags)
+    for option in OPTIONS:
+        plain = list(option.default) if isinstance(option.default, tuple) else option.default
+        assert option.read(plain) == option.default
+        assert option.help.endswith(".")
+        assert not isinstance(option.default, datetime.date)
+    assert DEFAULT_MAX_OUTPUT == 64 * 1024 * 1024
+    assert os.sep not in "".join(TOOLS)

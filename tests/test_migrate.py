@@ -1,0 +1,195 @@
+"""The exporter's configuration becomes one of ours that loads, and means the same."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.config import load
+from gateway.errors import ConfigError
+from gateway.migrate import migrate
+from gateway.options import OPTIONS
+from tests.programs import gateway
+
+SAMPLE = """\
+# as Debian ships it, with other values
+web:
+  listen-address: "0.0.0.0:9665"
+  telemetry-path: "/m"
+  config:
+    file: "/etc/ha_cluster_exporter.web.yaml"
+log:
+  level: "debug"
+  format: "json"
+crm-mon-path: "/usr/sbin/crm_mon"
+cibadmin-path: "/usr/sbin/cibadmin"
+corosync-cfgtoolpath-path: "/usr/sbin/corosync-cfgtool"
+corosync-quorumtool-path: "/usr/sbin/corosync-quorumtool"
+sbd-path: "/usr/sbin/sbd"
+sbd-config-path: "/etc/default/sbd"
+drbdsetup-path: "/sbin/drbdsetup"
+drbdsplitbrain-path: "/var/run/drbd/splitbrain2"
+"""
+
+MEANING = {
+    "web.listen": ("0.0.0.0:9665",),
+    "web.telemetry_path": "/m",
+    "log.level": "debug",
+    "log.format": "json",
+    "tools.crm_mon.path": "/usr/sbin/crm_mon",
+    "tools.cibadmin.path": "/usr/sbin/cibadmin",
+    "tools.corosync-cfgtool.path": "/usr/sbin/corosync-cfgtool",
+    "tools.corosync-quorumtool.path": "/usr/sbin/corosync-quorumtool",
+    "tools.sbd.path": "/usr/sbin/sbd",
+    "sbd.config": "/etc/default/sbd",
+    "tools.drbdsetup.path": "/sbin/drbdsetup",
+    "drbd.split_brain_directory": "/var/run/drbd/splitbrain2",
+}
+
+DEFAULTS = {option.key: option.default for option in OPTIONS}
+
+
+def migrated(path: Path, text: str) -> tuple[dict[str, Any], list[str]]:
+    """Returns what differs from the defaults once the result is loaded, and the remarks."""
+    path.write_text(text)
+    written, remarks = migrate(path)
+    result = path.with_name("gateway.conf")
+    result.write_text(written)
+    loaded = load(result, {})
+    assert all(remark.startswith(f"{path}: ") for remark in remarks)
+    changed = {key: value for key, value in loaded.values.items() if value != DEFAULTS[key]}
+    return changed, [remark.removeprefix(f"{path}: ") for remark in remarks]
+
+
+def test_the_sample_means_the_same_in_every_format(tmp_path: Path) -> None:
+    nested = {
+        "web": {"listen-address": "0.0.0.0:9665", "telemetry-path": "/m", "config": {"file": "x"}},
+        "log": {"level": "debug", "format": "json"},
+        **{line.split(": ")[0]: json.loads(line.split(": ")[1]) for line in SAMPLE.splitlines() if "path: " in line},
+    }
+    del nested["  telemetry-path"]
+    toml = "".join(f"{name} = {json.dumps(value)}\n" for name, value in nested.items() if isinstance(value, str))
+    toml += '[web]\nlisten-address = "0.0.0.0:9665"\ntelemetry-path = "/m"\nconfig.file = "x"\n'
+    toml += '[log]\nlevel = "debug"\nformat = "json"\n'
+    remark = "web.config.file was left out: TLS and authentication are not built in yet"
+    assert migrated(tmp_path / "a.yaml", SAMPLE) == (MEANING, [remark])
+    assert migrated(tmp_path / "a.YML", SAMPLE) == (MEANING, [remark])
+    assert migrated(tmp_path / "a.json", json.dumps(nested)) == (MEANING, [remark])
+    assert migrated(tmp_path / "a.toml", toml) == (MEANING, [remark])
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("", {}),
+        ("# nothing\n", {}),
+        ("{}", {}),
+        ("web.listen-address: 127.0.0.1:1", {"web.listen": ("127.0.0.1:1",)}),
+        ("WEB:\n  Listen-Address: ':1'", {"web.listen": (":1",)}),
+        ("web: {telemetry-path: ~}\nlog: ~", {}),
+        ("port: 9700", {"web.listen": ("0.0.0.0:9700",)}),
+        ("port: '9700'", {"web.listen": ("0.0.0.0:9700",)}),
+        ("address: 10.0.0.1", {"web.listen": ("10.0.0.1:9664",)}),
+        ("address: '::1'\nport: 0", {"web.listen": ("[::1]:0",)}),
+        ("address: 0.0.0.0\nport: 9664\nweb.listen-address: ':1'", {"web.listen": (":1",)}),
+        ("port: 9700\nweb.listen-address: ':1'", {"web.listen": ("0.0.0.0:9700",)}),
+        ("log-level: warn\nlog.level: debug", {"log.level": "warn"}),
+        ("log-level: info\nlog.level: debug", {"log.level": "debug"}),
+        ("enable-timestamps: false", {}),
+        ("crm-mon-path: '/opt/é/crm \"mon\"\\😀'", {"tools.crm_mon.path": '/opt/é/crm "mon"\\😀'}),
+    ],
+)
+def test_single_values(text: str, values: dict[str, Any], tmp_path: Path) -> None:
+    assert migrated(tmp_path / "a.yaml", text) == (values, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "remark"),
+    [
+        (
+            "enable-timestamps: true",
+            "enable-timestamps was left out: samples carry no timestamps, as Prometheus recommends",
+        ),
+        ("crm-mon: /x", "crm-mon was left out: ha_cluster_exporter has no such option"),
+        ("1: x", "1 was left out: ha_cluster_exporter has no such option"),
+        ("a: &a {b: *a}", "a.b.b.b was left out: ha_cluster_exporter has no such option"),
+    ],
+)
+def test_what_is_left_out_is_remarked(text: str, remark: str, tmp_path: Path) -> None:
+    assert migrated(tmp_path / "a.yaml", text) == ({}, [remark])
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problems"),
+    [
+        ("a.conf", "", ["expected a name that ends in .yaml, .yml, .json, .toml"]),
+        ("a.yaml", "a: b: c", ["not YAML: mapping values are not allowed here in "]),
+        ("a.yaml", "a: !!python/object/apply:os.system [x]", ["not YAML: could not determine a constructor "]),
+        ("a.yaml", "[" * 100_000, ["not YAML: "]),
+        ("a.yaml", "- a\n- b", ["expected keys and values"]),
+        ("a.json", '{"a": }', ["not JSON: Expecting value: line 1 column 7 (char 6)"]),
+        ("a.json", "[" * 100_000, ["not JSON: "]),
+        ("a.json", "3", ["expected keys and values"]),
+        ("a.toml", "a = ", ["not TOML: Invalid value (at end of document)"]),
+        ("a.yaml", "port: http", ['port: expected a port, 0 to 65535, found "http"']),
+        ("a.yaml", "address: [1]", ["address: expected a host's name or address, found [1]"]),
+        ("a.yaml", "web.listen-address: nowhere", ['web.listen: expected "HOST:PORT"']),
+        ("a.yaml", "log-level: loud", ["log-level: expected one of "]),
+        (
+            "a.yaml",
+            "crm-mon-path: crm_mon\nsbd-path: 3",
+            ["tools.crm_mon.path: expected ", "tools.sbd.path: expected "],
+        ),
+        ("a.json", '{"sbd-path": "/a\\u0000"}', ["tools.sbd.path: expected an absolute path"]),
+        ("a.json", '{"sbd-path": "/\\ud800"}', ["tools.sbd.path: expected an absolute path"]),
+        ("a.json", '{"sbd-path": "/a\\u007f"}', ["tools.sbd.path: expected an absolute path"]),
+    ],
+)
+def test_what_is_broken_is_one_clear_line_each(name: str, text: str, problems: list[str], tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        migrate(path)
+    assert len(caught.value.problems) == len(problems)
+    for found, expected in zip(caught.value.problems, problems, strict=True):
+        assert found.startswith(f"{path}: {expected}")
+        assert "\n" not in found
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "directory.yaml").mkdir()
+    (tmp_path / "latin.yaml").write_bytes(b"a: \xe9")
+    for name, reason in (
+        ("missing.yaml", "No such file or directory"),
+        ("directory.yaml", "Is a directory"),
+        ("latin.yaml", "not YAML: 'utf-8' codec can't decode byte 0xe9 in position 3: unexpected end of data"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            migrate(tmp_path / name)
+        assert caught.value.problems == (f"{tmp_path / name}: {reason}",)
+
+
+def test_a_strange_name_does_not_end_the_comment(tmp_path: Path) -> None:
+    path = tmp_path / "a\nb.yaml"
+    path.write_text("log.level: debug")
+    written, _ = migrate(path)
+    assert tomllib.loads(written) == {"log": {"level": "debug"}}
+
+
+def test_the_program_prints_the_result_and_the_remarks_apart(tmp_path: Path) -> None:
+    path = tmp_path / "ha_cluster_exporter.yaml"
+    path.write_text(SAMPLE)
+    done = gateway("migrate", path, cwd=tmp_path)
+    assert done.returncode == 0
+    (tmp_path / "gateway.conf").write_text(done.stdout)
+    assert load(tmp_path / "gateway.conf", {}).values == {**DEFAULTS, **MEANING}
+    assert done.stderr == (
+        f"ha-cluster-gateway: {path}: web.config.file was left out: TLS and authentication are not built in yet\n"
+    )
+    path.write_text("a: b: c")
+    done = gateway("migrate", path, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
