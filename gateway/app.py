@@ -59,6 +59,15 @@ def engine(config: Config, host: Host) -> Engine:
     return Engine(host, collectors(config), modes=config.modes)
 
 
+def _server(config: Config, source: Engine) -> MetricsServer:
+    return MetricsServer(
+        source,
+        telemetry_path=config["web.telemetry_path"],
+        max_connections=config["web.max_connections"],
+        client_timeout=config["web.client_timeout"],
+    )
+
+
 async def serve(config: Config, host: Host, *, announce: Callable[[tuple[str, ...]], None] | None = None) -> None:
     """Serves until SIGTERM or SIGINT.
 
@@ -76,12 +85,7 @@ async def serve(config: Config, host: Host, *, announce: Callable[[tuple[str, ..
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     source = engine(config, host)
-    server = MetricsServer(
-        source,
-        telemetry_path=config["web.telemetry_path"],
-        max_connections=config["web.max_connections"],
-        client_timeout=config["web.client_timeout"],
-    )
+    server = _server(config, source)
     try:
         await server.start([parse_address(address) for address in config["web.listen"]])
         log.info(

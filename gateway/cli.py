@@ -174,7 +174,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(EXIT_USAGE, f"{PROGRAM}: {message}; see {self.prog} --help\n")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _flags() -> argparse.ArgumentParser:
+    """Returns the flags that stand before or after any command."""
     common = _Parser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
     common.add_argument("--config", type=Path, metavar="FILE", help="Configuration file.")
     for option in OPTIONS:
@@ -201,6 +202,11 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument(
         "--enable-timestamps", action="store_true", help="Deprecated and without effect: samples carry no time."
     )
+    return common
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = _flags()
     parser = _Parser(
         prog=PROGRAM,
         description="Prometheus gateway for Pacemaker, Corosync, SBD and DRBD clusters.",

@@ -1,0 +1,75 @@
+"""The rules of who may import whom: import-linter's contracts, and what they cannot say."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.programs import ROOT
+
+PACKAGE = ROOT / "gateway"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+STARTS_PROCESSES = {
+    "create_subprocess_exec",
+    "create_subprocess_shell",
+    "subprocess_exec",
+    "subprocess_shell",
+    "Popen",
+    "system",
+    "popen",
+    "fork",
+    "forkpty",
+    "posix_spawn",
+    "posix_spawnp",
+}
+
+
+def contracts() -> dict[str, dict[str, list[str]]]:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return {contract["id"]: contract for contract in settings["tool"]["importlinter"]["contracts"]}
+
+
+def names(path: Path) -> Iterator[str]:
+    """Yields the attributes that a module uses, and what it imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute):
+            yield node.attr
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            yield str(node.module)
+            yield from (alias.name for alias in node.names)
+
+
+def test_the_contracts_are_kept(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    cli = pytest.importorskip("importlinter.cli", reason="import-linter is not installed")
+    monkeypatch.chdir(ROOT)
+    status = cli.lint_imports(no_cache=True)
+    output = capsys.readouterr().out
+    assert status == 0, output
+    assert f"Contracts: {len(contracts())} kept, 0 broken." in output
+
+
+def test_no_module_escapes_the_contract_about_processes() -> None:
+    parts = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in MODULES}
+    listed = {module.removeprefix("gateway.") for module in contracts()["processes"]["source_modules"]}
+    assert listed == parts - {"__init__", "__main__", "command"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=[str(path.relative_to(PACKAGE)) for path in MODULES])
+def test_only_one_module_starts_processes(path: Path) -> None:
+    used = set(names(path)) & STARTS_PROCESSES
+    assert used == ({"subprocess_exec"} if path == PACKAGE / "command.py" else set())
+
+
+def test_only_the_frontend_knows_prometheus_and_http() -> None:
+    found = {str(path.relative_to(PACKAGE)) for path in MODULES for name in names(path) if name == "prometheus_client"}
+    assert found == {"frontends/prometheus/server.py"}
+    found = {str(path.relative_to(PACKAGE)) for path in MODULES for name in names(path) if name == "aiohttp"}
+    assert all(module.startswith(("frontends/prometheus/", "alarms/")) for module in found)
