@@ -25,7 +25,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.errors import ParseError
-from gateway.parsers.text import decode, uint32
+from gateway.parsers.text import complete_lines, uint32
 
 _HEALTHY = re.compile(r"OK|ring \d+ active with no faults")
 _KEYWORD = re.compile(r"(?:local node|ring id|link id|id|addr|status|node|nodeid)\b", re.IGNORECASE)
@@ -90,11 +90,8 @@ def parse(output: bytes) -> LinkStatus:
         ParseError: there is no node id, a line is malformed, the tool reports an error of its own, or the output is
             cut off: a link lacks its address or status, or lists fewer nodes than another one.
     """
-    text = decode(output)
-    if text[-1:] not in ("", "\n"):
-        raise ParseError("the last line is cut off", line=text.count("\n") + 1)
     reader = _Reader()
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(complete_lines(output), 1):
         reader.read(line.strip(), number)
     return reader.finish()
 

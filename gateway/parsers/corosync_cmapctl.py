@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from gateway.errors import ParseError
-from gateway.parsers.text import decode, uint32
+from gateway.parsers.text import complete_lines, uint32
 
 _LINE = re.compile(r"(?P<key>\S+) \((?P<type>[a-z]+\d*)\)(?: = (?P<value>.*))?")
 _LINK_KEY = re.compile(r"stats\.knet\.node(?P<node>\d+)\.link(?P<link>\d+)\.(?P<name>\w+)")
@@ -184,12 +184,9 @@ def parse(output: bytes) -> CorosyncStatistics:
     Raises:
         ParseError: a line is malformed, a value is no number, or the output is cut off before ``stats.srp``, the last.
     """
-    text = decode(output)
-    if text[-1:] not in ("", "\n"):
-        raise ParseError("the last line is cut off", line=text.count("\n") + 1)
     links: dict[tuple[int, int], dict[str, Any]] = {}
     totem: dict[str, Any] = {}
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(complete_lines(output), 1):
         if line.strip():
             _read(line.removesuffix("\r"), number, links, totem)
     if not totem:

@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.errors import ParseError
-from gateway.parsers.text import decode, uint32
+from gateway.parsers.text import complete_lines, uint32
 
 _FIELD = re.compile(r"\s*(?P<name>[A-Z][A-Za-z ]*):(?P<value>.*)")
 _HEADER = re.compile(r"\s*Nodeid\s+Votes(?P<device>\s+Qdevice)?\s+Name\s*")
@@ -112,7 +112,7 @@ def parse(output: bytes) -> QuorumStatus:
         ParseError: a value is missing or malformed, or the output is cut off: the table has fewer members than
             ``Nodes`` says, or lacks the device that ``Flags`` names.
     """
-    lines = _lines(output)
+    lines = complete_lines(output)
     start, has_device = _table(lines)
     fields = _fields(lines[:start])
     unknown = frozenset(int(match["id"]) for line in lines[:start] if (match := _UNKNOWN_NODE.fullmatch(line)))
@@ -136,13 +136,6 @@ def parse(output: bytes) -> QuorumStatus:
     )
     _check_complete(status, nodes=_number(fields, "Nodes") if "Nodes" in fields else 0, line=len(lines))
     return status
-
-
-def _lines(output: bytes) -> list[str]:
-    text = decode(output)
-    if text[-1:] not in ("", "\n"):
-        raise ParseError("the last line is cut off", line=text.count("\n") + 1)
-    return text.split("\n")[:-1]
 
 
 def _table(lines: Sequence[str]) -> tuple[int, bool]:

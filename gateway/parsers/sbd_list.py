@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 
 from gateway.errors import ParseError
-from gateway.parsers.text import decode, uint32
+from gateway.parsers.text import complete_lines, uint32
 
 MESSAGES = ("clear", "test", "reset", "off", "exit", "crashdump", "undefined")
 """The words for what a slot holds: nothing, a request, or, last, something that this version of sbd does not know."""
@@ -47,10 +47,7 @@ def parse(output: bytes) -> tuple[SbdSlot, ...]:
     Raises:
         ParseError: a line is no slot, or cut off.
     """
-    text = decode(output)
-    if text[-1:] not in ("", "\n"):
-        raise ParseError("the last line is cut off", line=text.count("\n") + 1)
-    return tuple(_slot(line, number) for number, line in enumerate(text.split("\n"), 1) if line.strip())
+    return tuple(_slot(line, number) for number, line in enumerate(complete_lines(output), 1) if line.strip())
 
 
 def _slot(line: str, number: int) -> SbdSlot:

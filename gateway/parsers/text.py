@@ -24,6 +24,18 @@ def decode(output: bytes) -> str:
     return text
 
 
+def complete_lines(output: bytes) -> list[str]:
+    """Returns the lines of an output, without their ends.
+
+    Raises:
+        ParseError: it is no text, or does not end with the end of a line: the tools always do.
+    """
+    text = decode(output)
+    if text[-1:] not in ("", "\n"):
+        raise ParseError("the last line is cut off", line=text.count("\n") + 1)
+    return text.split("\n")[:-1]
+
+
 def uint32(text: str, *, what: str, line: int) -> int:
     """Returns a 32-bit unsigned number written in decimal digits, or in hexadecimal after ``0x``.
 

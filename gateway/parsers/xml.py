@@ -114,8 +114,8 @@ def _parse(output: bytes, **options: Any) -> Any:
         return etree.fromstring(output, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
-        reason = (str(error) or "no XML document").partition(", line ")[0]
-        raise ParseError(f"not well-formed XML: {reason}", line=line or None) from None
+        reason = " ".join(str(error).partition(", line ")[0].split()) or "no XML document"
+        raise ParseError(f"not well-formed XML: {reason[:200]}", line=line or None) from None
 
 
 @lru_cache(maxsize=4096)
