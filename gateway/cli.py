@@ -174,7 +174,7 @@ class _Parser(argparse.ArgumentParser):
         self.exit(EXIT_USAGE, f"{PROGRAM}: {message}; see {self.prog} --help\n")
 
 
-def _flags() -> argparse.ArgumentParser:
+def _flags() -> _Parser:
     """Returns the flags that stand before or after any command."""
     common = _Parser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
     common.add_argument("--config", type=Path, metavar="FILE", help="Configuration file.")

@@ -352,7 +352,7 @@ def _report(run: _Run, name: str, plan: Plan | None, readings: Mapping[str, Read
                 name=command,
                 tool=tools.get(command, ""),
                 status=reading.status,
-                detail=reading.detail,
+                detail=" ".join(reading.detail.split()),  # one line, whatever a library says
                 line=reading.line,
                 duration=reading.duration,
                 required=command in required,

@@ -1,0 +1,262 @@
+"""What each tool may print or do, through the whole program: the page stays, and only what is broken is missing."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+
+from gateway import app
+from gateway.config import load
+from gateway.frontends.prometheus.server import MetricsServer
+from tests.conftest import open_descriptors
+from tests.programs import (
+    CFGTOOL,
+    CIBADMIN,
+    CMAPCTL,
+    CRM_MON,
+    DRBDSETUP,
+    QUORUMTOOL,
+    SBD_DUMP,
+    SBD_LIST,
+    FakeCluster,
+)
+
+COLLECTORS = ("pacemaker", "corosync", "sbd", "drbd")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command, and a series that only it brings."""
+
+    line: str
+    collector: str
+    name: str
+    family: str
+    labels: tuple[tuple[str, str], ...] = ()
+    spellings: tuple[str, ...] = ()
+    needed: bool = True
+
+    @property
+    def tool(self) -> str:
+        return self.line.partition(" ")[0]
+
+
+COMMANDS = (
+    Command(CRM_MON, "pacemaker", "crm_mon", "ha_cluster_pacemaker_nodes", spellings=("crm_mon -1 -X --inactive",)),
+    Command(
+        CIBADMIN,
+        "pacemaker",
+        "cibadmin",
+        "ha_cluster_pacemaker_location_constraints",
+        spellings=("cibadmin --query --local",),
+    ),
+    Command(QUORUMTOOL, "corosync", "corosync-quorumtool", "ha_cluster_corosync_quorum_votes"),
+    Command(CFGTOOL, "corosync", "corosync-cfgtool", "ha_cluster_corosync_rings"),
+    Command(CMAPCTL, "corosync", "corosync-cmapctl", "ha_cluster_corosync_totem_retransmits_total", needed=False),
+    Command(SBD_DUMP, "sbd", "dump /dev/loop0", "ha_cluster_sbd_timeouts", (("device", "/dev/loop0"),)),
+    Command(SBD_LIST, "sbd", "list /dev/loop0", "ha_cluster_sbd_slots", (("device", "/dev/loop0"),), needed=False),
+    Command(DRBDSETUP, "drbd", "drbdsetup", "ha_cluster_drbd_resources"),
+)
+XML = (CRM_MON, CIBADMIN)
+
+Page = dict[str, list[tuple[dict[str, str], float]]]
+
+
+@pytest.fixture
+async def scrape(cluster: FakeCluster) -> AsyncIterator[Any]:
+    """Returns a function that scrapes, and returns the page and the warnings of the log."""
+    flags: dict[str, Any] = {"tools.max_output": 300_000}
+    flags |= {f"tools.{command.tool}.timeout": 0.3 for command in COMMANDS}
+    config = load(cluster.config, flags)
+    engine = app.engine(config, app.local_host(config))
+    server = MetricsServer(engine)
+    await server.start([("127.0.0.1", 0)])
+
+    async def get() -> tuple[Page, list[EventDict]]:
+        with capture_logs() as logs:
+            async with session.get(f"http://{server.addresses[0]}/metrics") as response:
+                assert response.status == 200
+                text = await response.text()
+        page: Page = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                page.setdefault(sample.name, []).append((sample.labels, sample.value))
+        return page, [event for event in logs if event["log_level"] in {"warning", "error", "critical"}]
+
+    async with aiohttp.ClientSession() as session:
+        yield get
+    await server.close()
+    await engine.close()
+
+
+def success(page: Page) -> dict[str, float]:
+    return {labels["collector"]: value for labels, value in page["ha_cluster_scrape_success"]}
+
+
+def has(page: Page, command: Command) -> bool:
+    return any(set(command.labels) <= set(labels.items()) for labels, _ in page.get(command.family, ()))
+
+
+def failures(page: Page) -> dict[tuple[str, str], float]:
+    counted = page.get("ha_cluster_gateway_command_failures_total", ())
+    return {(labels["command"], labels["reason"]): value for labels, value in counted}
+
+
+BOMB = b"""<?xml version="1.0"?>
+<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">
+<!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;&c;&c;"><!ENTITY e "&d;&d;&d;&d;&d;&d;&d;&d;&d;&d;&d;">]>
+<%(root)s><summary>&e;</summary></%(root)s>
+"""
+EXTERNAL = b"""<!DOCTYPE x [<!ENTITY secret SYSTEM "file:///etc/passwd">]>
+<%(root)s><nodes><node name="&secret;" id="1"/></nodes></%(root)s>
+"""
+
+
+def kinds(command: Command, cluster: FakeCluster) -> dict[str, bytes]:
+    """Returns outputs that are none."""
+    good = cluster.printed(command.line)
+    outputs = {
+        "garbage": b"\x00\x01\xfe\xffgarbage\x7f" * 50,
+        "words": b"Lorem ipsum dolor sit amet.\nconsectetur: 1\n",
+        "not UTF-8": good[: len(good) // 2] + b"\xff\xfe" + good[len(good) // 2 :],
+        "NUL": good[: len(good) // 2] + b"\0" + good[len(good) // 2 :],
+        "truncated": good[: len(good) // 2],
+        "empty": b"",
+        "oversized": good + b"\n" * 400_000,
+    }
+    if command.line in XML:
+        root = b"cib" if command.line == CIBADMIN else b"pacemaker-result"
+        outputs["billion laughs"] = BOMB % {b"root": root}
+        outputs["external entity"] = EXTERNAL % {b"root": root}
+        outputs["deep"] = b"<%s>" % root + b"<a>" * 50_000
+    return outputs
+
+
+# what is no mistake: a device without slots, and DRBD without resources
+FINE = {(SBD_LIST, "empty"), (DRBDSETUP, "empty")}
+# half of a list of lines is a list of lines
+UNNOTICED = {(SBD_LIST, "truncated")}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=[command.name for command in COMMANDS])
+async def test_bad_output_costs_that_command_only(command: Command, cluster: FakeCluster, scrape: Any) -> None:
+    page, events = await scrape()
+    assert success(page) == dict.fromkeys(COLLECTORS, 1)
+    assert all(has(page, other) for other in COMMANDS)
+    assert events == []
+    for kind, output in kinds(command, cluster).items():
+        for line in (command.line, *command.spellings):
+            cluster.prints(line, output)
+        page, events = await scrape()
+        if (command.line, kind) in UNNOTICED:
+            continue
+        assert not has(page, command), kind
+        assert all(has(page, other) for other in COMMANDS if other is not command), kind
+        good = (command.line, kind) in FINE
+        assert success(page) == {**dict.fromkeys(COLLECTORS, 1), command.collector: int(good)}, kind
+        assert b"root:" not in repr(page).encode()
+        if not good:
+            _one_event(events, command, "too_much_output" if kind == "oversized" else "unparsable", kind)
+        for line in (command.line, *command.spellings):
+            cluster.prints(line, cluster.printed(command.line))
+        page, events = await scrape()  # and back, so that each kind is a change of state
+        assert success(page) == dict.fromkeys(COLLECTORS, 1)
+        assert [event["event"] for event in events] == ["collector state changed"] * (not good)
+
+
+def _one_event(events: list[EventDict], command: Command, state: str, kind: str) -> None:
+    (event,) = events
+    assert (event["log_level"], event["event"]) == ("warning", "collector failing"), kind
+    assert (event["collector"], event["command"], event["state"]) == (command.collector, command.name, state), kind
+    assert event.get("tool", event["command"]) == command.tool, kind
+    assert event["reason"], kind
+    assert "internal error" not in event["reason"], (kind, event["reason"])
+    assert "\n" not in event["reason"], kind
+    assert event.get("line", 1) >= 1, kind
+
+
+DEEDS = {
+    "hangs": ("sleep 1000", "timed_out"),
+    "hangs after its answer": ("{good}; sleep 1000", "timed_out"),
+    "is killed": ("{good}; kill -SEGV $$", "killed"),
+    "prints without end": ("yes", "too_much_output"),
+    "fails": ("echo oh no >&2; exit 1", "failed"),
+    "is refused": ("echo 'Permission denied' >&2; exit 1", "not_permitted"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=[command.name for command in COMMANDS])
+async def test_bad_deeds_cost_that_command_only(command: Command, cluster: FakeCluster, scrape: Any) -> None:
+    await scrape()
+    before = open_descriptors()
+    good = cluster.directory / "good"
+    good.write_bytes(cluster.printed(command.line))
+    expected: dict[tuple[str, str], int] = {}
+    for kind, (deed, state) in DEEDS.items():
+        for line in (command.line, *command.spellings):
+            cluster.does(line, deed.format(good=f"cat '{good}'"))
+        page, events = await scrape()
+        counts = command.needed or state not in {"failed", "not_permitted"}
+        assert not has(page, command), kind
+        assert all(has(page, other) for other in COMMANDS if other is not command), kind
+        assert success(page) == {**dict.fromkeys(COLLECTORS, 1), command.collector: 1 - counts}, kind
+        expected[command.name, state] = expected.get((command.name, state), 0) + 1
+        assert failures(page) == expected, kind
+        if counts and kind != "hangs after its answer":  # as before
+            _one_event(events, command, state, kind)
+        else:
+            assert [event for event in events if event["event"] == "collector failing"] == [], kind
+    assert open_descriptors() == before
+
+
+@contextlib.contextmanager
+def _without(cluster: FakeCluster, tool: str, mode: int | None) -> Any:
+    path = cluster.path(tool)
+    aside = path.with_name("aside")
+    if mode is None:
+        path.rename(aside)
+        yield
+        aside.rename(path)
+    else:
+        path.chmod(mode)
+        yield
+        path.chmod(0o755)
+
+
+@pytest.mark.parametrize("tool", ["crm_mon", "cibadmin", "corosync-quorumtool", "corosync-cfgtool"])
+async def test_a_tool_that_is_missing_or_forbidden_costs_what_it_brings(
+    tool: str, cluster: FakeCluster, scrape: Any
+) -> None:
+    (command,) = (command for command in COMMANDS if command.tool == tool)
+    await scrape()
+    for mode, state in ((None, "not_installed"), (0o644, "not_permitted")):
+        with _without(cluster, tool, mode):
+            page, events = await scrape()
+        assert not has(page, command)
+        assert all(has(page, other) for other in COMMANDS if other is not command)
+        assert success(page) == {**dict.fromkeys(COLLECTORS, 1), command.collector: 0}
+        _one_event(events, command, state, state)
+    page, _ = await scrape()
+    assert success(page) == dict.fromkeys(COLLECTORS, 1)
+
+
+@pytest.mark.parametrize(("tool", "collector"), [("sbd", "sbd"), ("drbdsetup", "drbd")])
+async def test_the_only_tool_of_a_subsystem(tool: str, collector: str, cluster: FakeCluster, scrape: Any) -> None:
+    await scrape()
+    others = {name: 1 for name in COLLECTORS if name != collector}
+    with _without(cluster, tool, None):
+        page, events = await scrape()
+    assert success(page) == others
+    assert [event["state"] for event in events] == ["not_installed"]
+    with _without(cluster, tool, 0o644):
+        page, events = await scrape()
+    assert success(page) == {**others, collector: 0}
+    assert [event["state"] for event in events] == ["not_permitted"]
