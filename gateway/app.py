@@ -34,6 +34,9 @@ _SHUTDOWN_TIMEOUT = 4.0
 _GC_THRESHOLD = (200_000, 20, 50)
 """Allocations until a collection of the young, and collections until one of the older and the oldest."""
 
+_GC_INTERVAL = 60.0
+"""Seconds between collections where the threshold is not reached: a scrape leaves some hundred objects in cycles."""
+
 
 def local_host(config: Config) -> LocalHost:
     """Returns this machine, with the tools as configured."""
@@ -96,7 +99,11 @@ async def serve(config: Config, host: Host, *, announce: Callable[[tuple[str, ..
         )
         if announce is not None:
             announce(server.addresses)
-        await stop.wait()
+        while not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_GC_INTERVAL):
+                    await stop.wait()
+            gc.collect()
         log.info("stopping")
     finally:
         with contextlib.suppress(TimeoutError):

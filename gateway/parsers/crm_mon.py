@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 
 from gateway.parsers.cluster_status import (
     NODE_STATES,
@@ -226,6 +226,7 @@ class _Reader(ElementReader):
         )
 
 
+@lru_cache(maxsize=4096)
 def _seconds(milliseconds: str) -> float:
     """``2044ms`` is 2.044 seconds; what is no number is NaN."""
     return number(milliseconds.removesuffix("ms")) / 1000
