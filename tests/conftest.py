@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,16 @@ def closed(path: Path) -> Iterator[None]:
         if root:
             os.seteuid(0)
         path.chmod(mode)
+
+
+async def until(condition: Callable[[], Awaitable[bool] | bool], *, seconds: float = 5) -> None:
+    """Waits for what no event tells of: a file that another process makes, a socket that the loop closes."""
+    async with asyncio.timeout(seconds):
+        while True:
+            true = condition()
+            if true if isinstance(true, bool) else await true:
+                return
+            await asyncio.sleep(0.005)
 
 
 def open_descriptors() -> int:

@@ -47,7 +47,7 @@ class FakeCluster:
         for (tool, *arguments), name in recording.commands.items():
             if (printed := recording.read(step, f"{name}.stdout")) is not None:
                 (directory / name).write_bytes(printed)
-                self._bodies[tool][" ".join(arguments)] = f"cat {quote(str(directory / name))}"
+                self._bodies[tool][" ".join(arguments)] = f"exec cat {quote(str(directory / name))}"
         for name, path in (("corosync.conf", "corosync.conf"), ("sbd.conf", "sbd.conf")):
             (directory / path).write_bytes(recording.read(step, name) or b"")
         (directory / "splitbrain").mkdir()
@@ -70,7 +70,7 @@ class FakeCluster:
         """Makes a command print something else."""
         path = self.directory / f"output of {command.replace('/', '_')}"
         path.write_bytes(output)
-        self.does(command, f"cat {quote(str(path))}")
+        self.does(command, f"exec cat {quote(str(path))}")
 
     def printed(self, command: str) -> bytes:
         """Returns what a command prints in a healthy cluster."""

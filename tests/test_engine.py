@@ -22,7 +22,7 @@ from gateway.errors import ParseError
 from gateway.samples import Metric, SampleSet
 from gateway.snapshot import Snapshot
 from gateway.status import Status
-from tests.conftest import Script, is_process, open_descriptors
+from tests.conftest import Script, is_process, open_descriptors, until
 
 VALUE = Metric(name="value", help="What a command said.", labels=("collector", "command"))
 
@@ -123,13 +123,6 @@ def latest(tested: Engine) -> Snapshot | None:
 
 def statuses(snapshot: Snapshot) -> dict[str, str]:
     return {name: report.status.value for name, report in snapshot.collectors.items()}
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Lets other tasks go on until something is so."""
-    async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - the condition is a fake's, which has no event for it
-            await asyncio.sleep(0)
 
 
 # --- One run for all -------------------------------------------------------------------------------------------------
@@ -584,9 +577,7 @@ async def test_closing_ends_what_is_under_way_with_its_processes(script: Script,
     tested = Engine(LocalHost({"slow": Tool(path=str(path), timeout=600)}), [collector("a", "slow")])
     before = open_descriptors()
     waiting = [asyncio.ensure_future(tested.collect()) for _ in range(3)]
-    async with asyncio.timeout(5):
-        while not pid.exists():  # noqa: ASYNC110 - another process makes it
-            await asyncio.sleep(0.01)
+    await until(pid.exists)
     partial = await tested.collect(timeout=0.01)
     assert statuses(partial) == {"a": "timed_out"}
     await tested.close()

@@ -34,7 +34,7 @@ _LARGE_PAGE = 2000
 _MAX_HEADER = 8190
 _IDLE_TIMEOUT = 90.0
 """Seconds that a connection is kept for the next scrape: usual intervals are 15 to 60."""
-_GRACE = 1.5
+_SHUTDOWN_TIMEOUT = 2.0
 """Seconds for requests under way at the end; aiohttp may take them twice."""
 _BACKLOG = 128
 _GZIP_LEVEL = 1  # metrics are repetitive: higher levels cost much and save little
@@ -81,7 +81,7 @@ class MetricsServer:
             max_line_size=_MAX_HEADER,
             max_field_size=_MAX_HEADER,
             keepalive_timeout=_IDLE_TIMEOUT,
-            shutdown_timeout=_GRACE,
+            shutdown_timeout=_SHUTDOWN_TIMEOUT,
             logger=_aiohttp_log(),
         )
 
