@@ -95,6 +95,15 @@ _ADVICE = {
 }
 
 
+_ADVICE_FOR = {
+    (
+        "drbd",
+        Status.NOT_RUNNING,
+    ): "Load the module (modprobe drbd) if this node has DRBD; else switch the collector off "
+    '(collectors.drbd = "off").',
+}
+"""Where a collector needs other advice than the rest."""
+
 _BUG = "This is a bug of the gateway: please report it, with what it logs."
 
 
@@ -112,7 +121,7 @@ def _collector(name: str, report: CollectorReport) -> Iterator[Finding]:
         )
         if command.status is not Status.OK and good:
             text += "; optional"
-        advice = "" if good else _ADVICE[command.status].format(user=_user())
+        advice = "" if good else _ADVICE_FOR.get((name, command.status), _ADVICE[command.status]).format(user=_user())
         if command.detail.startswith("internal error: "):
             advice = _BUG
         yield Finding(good=good, subject=f"{name}: {command.name}", text=text, advice=advice)
