@@ -99,17 +99,20 @@ async def serve(config: Config, host: Host, *, announce: Callable[[tuple[str, ..
         )
         if announce is not None:
             announce(server.addresses)
-        while not stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_GC_INTERVAL):
-                    await stop.wait()
-            gc.collect()
+        await _tidy_until(stop)
         log.info("stopping")
     finally:
         closing = asyncio.ensure_future(server.close())
         await asyncio.wait([closing], timeout=_GRACE)
         await source.close()
         await asyncio.wait([closing], timeout=_SHUTDOWN_TIMEOUT)
+
+
+async def _tidy_until(stop: asyncio.Event) -> None:
+    """Waits for an event, and meanwhile frees what is left over in cycles."""
+    waiting = asyncio.ensure_future(stop.wait())
+    while not (await asyncio.wait([waiting], timeout=_GC_INTERVAL))[0]:
+        gc.collect()
 
 
 def run(main: Coroutine[Any, Any, _T]) -> _T:
