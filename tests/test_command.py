@@ -357,7 +357,7 @@ async def test_a_hundred_runs_leave_neither_zombies_nor_descriptors(script: Scri
         Status.NOT_PERMITTED: 4,
     }
     assert open_descriptors() == before
-    assert children() == family
+    assert children() <= family
 
 
 def _processes_of(marker: str) -> list[str]:
@@ -390,4 +390,4 @@ async def test_cancelled_runs_leave_neither_processes_nor_descriptors(script: Sc
     while (left := _processes_of(str(tmp_path))) or open_descriptors() != before:
         assert time.monotonic() < deadline, (left, open_descriptors(), before)
         await asyncio.sleep(0.01)  # a killed process takes its time to be gone, and tells nobody but its parent
-    assert children() == family
+    assert children() <= family
