@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -73,26 +75,25 @@ LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 Page = dict[str, list[tuple[dict[str, str], float]]]
 
 
-Scrape = Callable[[], Awaitable[tuple[Page, list[EventDict]]]]
+Scrape = Callable[[], Awaitable[Page]]
 
 
 @contextlib.asynccontextmanager
 async def serving(cluster: FakeCluster, **flags: Any) -> AsyncIterator[Scrape]:
-    """Gives a function that scrapes, and returns the page and the warnings of the log."""
+    """Gives a function that scrapes."""
     config = load(cluster.config, {"tools.max_output": 300_000, **flags})
     engine = app.engine(config, app.local_host(config))
     server = MetricsServer(engine)
     await server.start([("127.0.0.1", 0)])
 
-    async def get() -> tuple[Page, list[EventDict]]:
-        with capture_logs() as logs:
-            async with session.get(f"http://{server.addresses[0]}/metrics") as response:
-                assert response.status == 200
-                text = await response.text()
+    async def get() -> Page:
+        async with session.get(f"http://{server.addresses[0]}/metrics") as response:
+            assert response.status == 200
+            text = await response.text()
         page: Page = {}
         for name, labels, value in SAMPLE.findall(text):
             page.setdefault(name, []).append((dict(LABEL.findall(labels)), float(value)))
-        return page, [event for event in logs if event["log_level"] in {"warning", "error", "critical"}]
+        return page
 
     async with aiohttp.ClientSession() as session:
         yield get
@@ -104,6 +105,13 @@ async def serving(cluster: FakeCluster, **flags: Any) -> AsyncIterator[Scrape]:
 async def scrape(cluster: FakeCluster) -> AsyncIterator[Scrape]:
     async with serving(cluster) as get:
         yield get
+
+
+async def logged(scrape: Scrape) -> tuple[Page, list[EventDict]]:
+    """Returns the page, and the warnings that the scrape has caused."""
+    with capture_logs() as logs:
+        page = await scrape()
+    return page, [event for event in logs if event["log_level"] in {"warning", "error", "critical"}]
 
 
 def success(page: Page) -> dict[str, float]:
@@ -156,15 +164,12 @@ UNNOTICED = {(SBD_LIST, "truncated")}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=[command.name for command in COMMANDS])
-async def test_bad_output_costs_that_command_only(command: Command, cluster: FakeCluster, scrape: Scrape) -> None:
-    page, events = await scrape()
-    assert success(page) == dict.fromkeys(COLLECTORS, 1)
-    assert all(has(page, other) for other in COMMANDS)
-    assert events == []
+async def test_bad_output_costs_that_command_only(command: Command, cluster: FakeCluster) -> None:
     for kind, output in kinds(command, cluster).items():
         for line in (command.line, *command.spellings):
             cluster.prints(line, output)
-        page, events = await scrape()
+        async with serving(cluster) as scrape:
+            page, events = await logged(scrape)
         if (command.line, kind) in UNNOTICED:
             continue
         assert not has(page, command), kind
@@ -172,13 +177,27 @@ async def test_bad_output_costs_that_command_only(command: Command, cluster: Fak
         good = (command.line, kind) in FINE
         assert success(page) == {**dict.fromkeys(COLLECTORS, 1), command.collector: int(good)}, kind
         assert b"root:" not in repr(page).encode()
-        if not good:
+        if good:
+            assert events == []
+        else:
             _one_event(events, command, "too_much_output" if kind == "oversized" else "unparsable", kind)
-        for line in (command.line, *command.spellings):
-            cluster.prints(line, cluster.printed(command.line))
-        page, events = await scrape()  # and back, so that each kind is a change of state
+
+
+async def test_a_tool_that_is_right_again_is_told_once(cluster: FakeCluster, scrape: Scrape) -> None:
+    page, events = await logged(scrape)
+    assert success(page) == dict.fromkeys(COLLECTORS, 1)
+    assert all(has(page, command) for command in COMMANDS)
+    assert events == []
+    cluster.prints(CFGTOOL, b"?")
+    page = await scrape()
+    assert success(page)["corosync"] == 0
+    cluster.prints(CFGTOOL, cluster.printed(CFGTOOL))
+    for count in (1, 0):
+        page, events = await logged(scrape)
         assert success(page) == dict.fromkeys(COLLECTORS, 1)
-        assert [event["event"] for event in events] == ["collector state changed"] * (not good)
+        assert [(event["event"], event["collector"]) for event in events] == [
+            ("collector state changed", "corosync")
+        ] * count
 
 
 def _one_event(events: list[EventDict], command: Command, state: str, kind: str) -> None:
@@ -210,7 +229,7 @@ async def test_bad_deeds_cost_that_command_only(command: Command, cluster: FakeC
     for kind, (deed, state) in DEEDS.items():
         for line in (command.line, *command.spellings):
             cluster.does(line, deed.format(good=f"cat '{good}'"))
-        page, events = await scrape()
+        page, events = await logged(scrape)
         counts = command.needed or state not in {"failed", "not_permitted"}
         assert not has(page, command), kind
         assert all(has(page, other) for other in COMMANDS if other is not command), kind
@@ -224,19 +243,28 @@ async def test_bad_deeds_cost_that_command_only(command: Command, cluster: FakeC
     assert open_descriptors() == before
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=[command.name for command in COMMANDS])
-async def test_a_tool_that_hangs_costs_that_command_only(command: Command, cluster: FakeCluster) -> None:
-    good = cluster.directory / "good"
-    good.write_bytes(cluster.printed(command.line))
-    answer = f"cat '{good}'; " if command.needed else ""
-    cluster.does(command.line, f"{answer}sleep 1000")
-    async with serving(cluster, **{f"tools.{command.tool}.timeout": 0.5}) as scrape:
-        page, events = await scrape()
-    assert not has(page, command)
-    assert all(has(page, other) for other in COMMANDS if other is not command)
-    assert success(page) == {**dict.fromkeys(COLLECTORS, 1), command.collector: 0}
-    assert failures(page) == {(command.name, "timed_out"): 1}
-    _one_event(events, command, "timed_out", "hangs")
+async def test_a_tool_that_hangs_costs_that_command_only(tmp_path: Path) -> None:
+    async def page_without(command: Command) -> Page:
+        directory = tmp_path / command.name.replace("/", "_")
+        directory.mkdir()
+        cluster = FakeCluster(directory)
+        good = directory / "good"
+        good.write_bytes(cluster.printed(command.line))
+        answer = f"cat '{good}'; " if command.needed else ""  # an answer without an end is none
+        cluster.does(command.line, f"{answer}sleep 1000")
+        async with serving(cluster, **{f"tools.{command.tool}.timeout": 1.5}) as scrape:
+            return await scrape()
+
+    with capture_logs() as logs:
+        pages = await asyncio.gather(*map(page_without, COMMANDS))
+    events = [event for event in logs if event["log_level"] == "warning"]
+    assert len(events) == len(COMMANDS)
+    for command, page in zip(COMMANDS, pages, strict=True):
+        assert not has(page, command)
+        assert all(has(page, other) for other in COMMANDS if other is not command)
+        assert success(page) == {**dict.fromkeys(COLLECTORS, 1), command.collector: 0}
+        assert failures(page) == {(command.name, "timed_out"): 1}
+        _one_event([event for event in events if event["command"] == command.name], command, "timed_out", "hangs")
 
 
 @contextlib.contextmanager
@@ -261,12 +289,12 @@ async def test_a_tool_that_is_missing_or_forbidden_costs_what_it_brings(
     await scrape()
     for mode, state in ((None, "not_installed"), (0o644, "not_permitted")):
         with _without(cluster, tool, mode):
-            page, events = await scrape()
+            page, events = await logged(scrape)
         assert not has(page, command)
         assert all(has(page, other) for other in COMMANDS if other is not command)
         assert success(page) == {**dict.fromkeys(COLLECTORS, 1), command.collector: 0}
         _one_event(events, command, state, state)
-    page, _ = await scrape()
+    page = await scrape()
     assert success(page) == dict.fromkeys(COLLECTORS, 1)
 
 
@@ -275,10 +303,10 @@ async def test_the_only_tool_of_a_subsystem(tool: str, collector: str, cluster: 
     await scrape()
     others = {name: 1 for name in COLLECTORS if name != collector}
     with _without(cluster, tool, None):
-        page, events = await scrape()
+        page, events = await logged(scrape)
     assert success(page) == others
     assert [event["state"] for event in events] == ["not_installed"]
     with _without(cluster, tool, 0o644):
-        page, events = await scrape()
+        page, events = await logged(scrape)
     assert success(page) == {**others, collector: 0}
     assert [event["state"] for event in events] == ["not_permitted"]

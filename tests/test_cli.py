@@ -178,8 +178,7 @@ def test_an_address_in_use_is_one_line(tmp_path: Path) -> None:
 # --- Serving ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-@pytest.mark.parametrize("command", [[], ["serve"]])
+@pytest.mark.parametrize(("command", "number"), [([], signal.SIGTERM), (["serve"], signal.SIGINT)])
 def test_flags_alone_serve_until_a_signal(
     command: list[str], number: signal.Signals, cluster: FakeCluster, tmp_path: Path
 ) -> None:

@@ -325,15 +325,23 @@ def test_the_scrapers_time(header: str | None, seconds: float | None) -> None:
 
 
 async def test_two_hundred_scrapes_at_once_are_one_run(script: Script, tmp_path: Path) -> None:
-    runs = tmp_path / "runs"
-    path = script(f"echo run >> {runs}; sleep 1; echo 5")
+    runs, gate = tmp_path / "runs", tmp_path / "gate"
+    os.mkfifo(gate)
+    path = script(f"echo run >> '{runs}'; read _ < '{gate}'; echo 5")
     async with serving(Simple({"x": path}, many=3000)) as served:
 
         async def scrape() -> tuple[int, bytes]:
             async with served.get(headers={"Accept-Encoding": "gzip"}) as response:
                 return response.status, await response.read()
 
-        answers = await asyncio.gather(*(scrape() for _ in range(200)))
+        scrapes = [asyncio.ensure_future(scrape()) for _ in range(200)]
+        manager = served.server._runner.server
+        assert manager is not None
+        await until(lambda: manager.requests_count == 200, seconds=20)
+        await asyncio.sleep(0.05)  # each has been taken up, and is on its way to the engine
+        with open(gate, "r+b", buffering=0) as opened:  # noqa: ASYNC230, PTH123 - it does not wait, and is no file
+            opened.write(b"go\n")
+            answers = await asyncio.gather(*scrapes)
     assert runs.read_text() == "run\n"
     assert len(set(answers)) == 1
     status, body = answers[0]
@@ -343,7 +351,7 @@ async def test_two_hundred_scrapes_at_once_are_one_run(script: Script, tmp_path:
 
 async def test_a_client_that_hangs_up_leaves_nothing_behind(script: Script, tmp_path: Path) -> None:
     started = tmp_path / "started"
-    path = script(f"echo $$ > {started}; sleep 0.3; echo 5")
+    path = script(f"echo $$ > {started}; sleep 0.2; echo 5")
     async with serving(Simple({"x": path})) as served:
         async with served.get("/-/healthy"):
             pass
@@ -351,7 +359,7 @@ async def test_a_client_that_hangs_up_leaves_nothing_behind(script: Script, tmp_
         await asyncio.sleep(0)
         before = open_descriptors()
         host, _, port = served.server.addresses[0].rpartition(":")
-        for _ in range(5):
+        for _ in range(3):
             _, writer = await asyncio.open_connection(host, int(port))
             writer.write(request())
             await until(started.exists)
