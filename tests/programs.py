@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import queue
@@ -10,7 +12,6 @@ import signal
 import subprocess
 import sys
 import threading
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
@@ -109,6 +110,21 @@ def gateway(*arguments: str | Path, cwd: Path, timeout: float = 30) -> subproces
     )
 
 
+def get(address: str, path: str = "/metrics") -> str:
+    """Returns a page.
+
+    Raises:
+        ConnectionError: nobody listens there.
+    """
+    host, _, port = address.rpartition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=20)
+    with contextlib.closing(connection):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        assert answer.status == 200
+        return answer.read().decode()
+
+
 class Gateway:
     """The program, serving; a context manager that ends it.
 
@@ -138,9 +154,7 @@ class Gateway:
 
     def get(self, path: str = "/metrics") -> str:
         """Returns a page."""
-        with urllib.request.urlopen(f"http://{self.address}{path}", timeout=20) as answer:
-            assert answer.status == 200
-            return str(answer.read().decode())
+        return get(self.address, path)
 
     def stop(self, number: signal.Signals = signal.SIGTERM, timeout: float = 20) -> int:
         """Sends a signal and returns the exit status."""

@@ -1,0 +1,120 @@
+"""The log: one event a line, in one form, and never the reason for a failure."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from gateway import log
+from tests.programs import FakeCluster, environment, get
+
+
+@pytest.fixture(autouse=True)
+def _own_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Gives the test the root logger for itself, and restores the defaults after it."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.reset_defaults()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def written(monkeypatch: pytest.MonkeyPatch, *, level: str = "info", output: str = "logfmt") -> list[str]:
+    """Logs in all the ways there are, and returns the lines."""
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    logging.getLogger().handlers.clear()  # pytest's
+    log.configure(level=level, output=output)
+    logger = structlog.get_logger("test")
+    logger.debug("scrape", seconds=0.5)
+    logger.info("started", listen=":9664", pair=None, flag=True)
+    logger.warning("collector failing", reason='two\nlines, "quoted" = \\ é \udcff', line=3)
+    logger.error("odd", exception="Traceback:\n  File\nKeyError: 'x'")
+    logging.getLogger("aiohttp.server").warning("not told")
+    try:
+        int("of a library")
+    except ValueError:
+        logging.getLogger("asyncio").exception("Task %s failed", "x")
+    return stream.getvalue().splitlines()
+
+
+def test_logfmt_is_one_event_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = written(monkeypatch)
+    assert len(lines) == 4
+    for line, level in zip(lines, ("info", "warning", "error", "error"), strict=True):
+        assert re.match(rf"ts=\d{{4}}-\d\d-\d\dT[\d:.]+Z level={level} event=", line)
+    assert lines[0].endswith("event=started listen=:9664 pair= flag=true")
+    assert r"reason=" in lines[1]
+    assert r"two\nlines, \"quoted\" = " in lines[1]
+    assert lines[1].endswith(" line=3")
+    assert r"Traceback:\n  File\nKeyError: 'x'" in lines[2]
+    assert 'event="Task x failed"' in lines[3]
+    assert "ValueError: invalid literal" in lines[3]
+
+
+def test_json_is_one_object_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = written(monkeypatch, level="debug", output="json")
+    events = [json.loads(line) for line in lines]
+    assert [event["level"] for event in events] == ["debug", "info", "warning", "error", "error"]
+    assert events[0]["seconds"] == 0.5
+    assert events[1]["flag"] is True
+    assert events[2]["reason"].startswith('two\nlines, "quoted" = \\ é')
+    assert events[4]["event"] == "Task x failed"
+    assert events[4]["exception"].endswith("with base 10: 'of a library'")
+    assert all(event["ts"].endswith("Z") for event in events)
+
+
+@pytest.mark.parametrize(("level", "count"), [("debug", 5), ("info", 4), ("warn", 3), ("error", 2)])
+def test_levels(level: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert len(written(monkeypatch, level=level)) == count
+
+
+def test_a_stream_that_takes_nothing_costs_the_line_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)  # as when the journal was restarted
+    broken = open(writing, "w", buffering=1)  # noqa: SIM115, PTH123 - it has no path, and cannot be closed well
+    closed = io.StringIO()
+    closed.close()
+    for stream in (broken, closed):
+        monkeypatch.setattr(sys, "stderr", stream)
+        logging.getLogger().handlers.clear()
+        log.configure(level="info", output="logfmt")
+        structlog.get_logger("test").info("started")
+        logging.getLogger("x").error("odd")
+    with pytest.raises(BrokenPipeError):
+        broken.close()
+
+
+def test_a_full_disk_does_not_cost_a_scrape(cluster: FakeCluster) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    argv = [sys.executable, "-m", "gateway", f"--web.listen-address={address}", f"--config={cluster.config}"]
+    with (
+        Path("/dev/full").open("w") as full,
+        subprocess.Popen(argv, stderr=full, cwd=cluster.directory, env=environment()) as process,
+    ):
+        deadline = time.monotonic() + 20
+        page = ""
+        while not page:
+            with contextlib.suppress(ConnectionRefusedError):  # not yet: it cannot say when
+                page = get(address)
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        assert "ha_cluster_pacemaker_up 1\n" in page
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
