@@ -83,8 +83,8 @@ def _ports(config: Config) -> Iterator[Finding]:
 
 _ADVICE = {
     Status.NOT_INSTALLED: "Install it, set its path ([tools.NAME] path), or switch the collector off ([collectors]).",
-    Status.NOT_PERMITTED: "User {user} may not do this. Add it to group haclient, run the gateway as root, or set "
-    'prefix = ["sudo", "-n"] for the tool ([tools.NAME]).',
+    Status.NOT_PERMITTED: "User {user} may not do this. Run the gateway as root, or with haclient as its primary "
+    'group, or set prefix = ["sudo", "-n"] for the tool ([tools.NAME]).',
     Status.NOT_RUNNING: "Start the cluster on this node (systemctl start pacemaker), if it should run.",
     Status.TIMED_OUT: "Run it by hand to see why it hangs; raise timeout ([tools.NAME]) if it is only slow.",
     Status.TOO_MUCH_OUTPUT: "Run it by hand; raise max_output ([tools]) if that much is right.",

@@ -93,6 +93,10 @@ class Host(Protocol):
         """Returns what changes when the tool is replaced by another version; None if it is not here."""
         ...
 
+    def may_read(self, path: str) -> bool:
+        """Returns whether this user may read a file or device, as far as its permissions tell."""
+        ...
+
     def read_file(self, path: str) -> bytes | None:
         """Returns a file's content, or None if there is no such file.
 
@@ -163,6 +167,10 @@ class LocalHost:
         except OSError:
             return None
         return status and (path, status.st_ino, status.st_size, status.st_mtime_ns)
+
+    def may_read(self, path: str) -> bool:
+        """Returns False only where the file is there and its permissions forbid to read it."""
+        return os.access(path, os.R_OK) or not os.access(path, os.F_OK)
 
     def read_file(self, path: str) -> bytes | None:
         """Returns a small regular file's content, or None if there is none."""

@@ -207,7 +207,7 @@ OPTIONS: tuple[Option, ...] = (
         key="corosync.statistics",
         default=False,
         read=_switch,
-        help="Whether to collect statistics of knet and Totem; it doubles the time of a scrape.",
+        help="Whether to collect statistics of knet and Totem; Corosync is asked for each number, which takes time.",
         flags=("--corosync.statistics",),
     ),
     Option(

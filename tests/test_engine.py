@@ -60,6 +60,9 @@ class FakeHost:
     def identity(self, tool: str) -> object:
         return self.identities.get(tool)
 
+    def may_read(self, path: str) -> bool:
+        return True
+
     def read_file(self, path: str) -> bytes | None:
         return None
 

@@ -98,12 +98,12 @@ class CorosyncCollector:
             _quorum(samples, quorum)
         elif up == 0:
             samples.add(catalog.COROSYNC_QUORATE, 0)
+        configuration: corosync_conf.CorosyncConfig | None = readings["corosync.conf"].answer
         if links is not None:
-            _links(samples, links, quorum)
+            _links(samples, links, quorum, configuration.node_names if configuration else {})
         if self.statistics and (statistics := readings["corosync-cmapctl"].answer) is not None:
             _statistics(samples, statistics, links.node_id if links is not None else None)
         if up:
-            configuration = readings["corosync.conf"].answer
             samples.add(
                 catalog.COROSYNC_INFO,
                 1,
@@ -143,16 +143,21 @@ def _quorum(samples: SampleSet, quorum: corosync_quorumtool.QuorumStatus) -> Non
 
 
 def _links(
-    samples: SampleSet, status: corosync_cfgtool.LinkStatus, quorum: corosync_quorumtool.QuorumStatus | None
+    samples: SampleSet,
+    status: corosync_cfgtool.LinkStatus,
+    quorum: corosync_quorumtool.QuorumStatus | None,
+    configured: Mapping[str, str],
 ) -> None:
     ring_id, node_id = (quorum.ring_id, quorum.node_id) if quorum else ("", status.node_id)
-    names = {member.node_id: member.name for member in quorum.members} if quorum else {}
+    # a peer that is gone is no member any longer: its name is still in the configuration
+    members = {str(member.node_id): member.name for member in quorum.members if member.name} if quorum else {}
+    names = {**configured, **members}
     for link in status.links:
         number = str(link.number)
         samples.add(catalog.COROSYNC_RINGS, int(not link.faulty), ring_id, str(node_id), number, link.address)
         for peer in link.peers:
             if not peer.local:
-                name = "" if peer.by_index else names.get(peer.node_id, "")
+                name = "" if peer.by_index else names.get(str(peer.node_id), "")
                 samples.add(
                     catalog.COROSYNC_LINK_CONNECTED, int(peer.connected), number, link.address, str(peer.node_id), name
                 )

@@ -46,7 +46,9 @@ def _read_crm_mon(result: CommandResult) -> ClusterStatus:
     if status.status is not None and status.status.code == _EXIT_INSUFFICIENT_PRIVILEGES:
         raise NoAnswerError(Status.NOT_PERMITTED, status.status.message, value=status)
     if not status.connected and (result.exit_status or status.daemon_state or status.status):
-        said = status.status.message if status.status else "not connected to the cluster"
+        said = "says nothing of the cluster"
+        if status.status is not None and status.status.message != "OK":
+            said = status.status.message
         raise NoAnswerError(Status.NOT_RUNNING, said, value=status)
     output(result, not_running=_NOT_RUNNING)
     return status
@@ -78,7 +80,8 @@ class PacemakerCollector:
         """Returns everything under ``ha_cluster_pacemaker_``."""
         samples = SampleSet()
         reading = readings["crm_mon"]
-        _daemon(samples, reading)
+        refused = any(reading.status is Status.NOT_PERMITTED for reading in readings.values())
+        _daemon(samples, reading, refused=refused)
         if (status := reading.answer) is not None:
             configuration = readings["corosync.conf"].answer
             _summary(samples, status, (configuration and configuration.cluster_name) or "")
@@ -99,14 +102,15 @@ class PacemakerCollector:
         return samples
 
 
-def _daemon(samples: SampleSet, reading: Reading) -> None:
+def _daemon(samples: SampleSet, reading: Reading, *, refused: bool) -> None:
+    """Says whether Pacemaker is up; nothing of that where a tool was refused: the other then finds nobody, too."""
     status: ClusterStatus | None = reading.value
     if reading.status is Status.OK and status is not None:
         samples.add(catalog.PACEMAKER_UP, int(status.connected))
-    elif reading.status is Status.NOT_RUNNING:
+    elif reading.status is Status.NOT_RUNNING and not refused:
         samples.add(catalog.PACEMAKER_UP, 0)
     state = status.daemon_state if status is not None else ""
-    if not state and reading.status is Status.NOT_RUNNING:
+    if not state and reading.status is Status.NOT_RUNNING and not refused:
         state = "not_connected"
     if state:
         samples.add(catalog.PACEMAKER_DAEMON_STATE, catalog.PACEMAKER_DAEMON_STATE.only(state))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from gateway import catalog
 from gateway.collectors.probe import NoAnswerError, Plan, Probe, Reading, output, read_file
@@ -20,7 +21,10 @@ _NEVER = re.compile(rb"(?!)")
 """``sbd`` asks a disk, not a daemon: there is nothing that could not be running."""
 
 
-def _read_dump(result: CommandResult) -> sbd_dump.SbdHeader:
+def _read_dump(result: CommandResult, *, permitted: bool) -> sbd_dump.SbdHeader:
+    """To a user who may not read a device, sbd says of it what it says of a broken one."""
+    if result.exit_status and not permitted:
+        raise NoAnswerError(Status.NOT_PERMITTED, "the permissions of the device forbid to read it")
     return sbd_dump.parse(output(result, not_running=_NEVER))
 
 
@@ -50,7 +54,7 @@ class SbdCollector:
             return None
         devices = reading.answer.devices if reading.answer else ()
         return Plan(
-            probes=tuple(probe for device in devices for probe in _probes(device)),
+            probes=tuple(probe for device in devices for probe in _probes(device, permitted=host.may_read(device))),
             files={"configuration": reading},
             needed=("configuration",),
         )
@@ -82,9 +86,10 @@ class SbdCollector:
         return next((reading for reading in readings if reading.status is not Status.NOT_INSTALLED), readings[0])
 
 
-def _probes(device: str) -> tuple[Probe, Probe]:
+def _probes(device: str, *, permitted: bool) -> tuple[Probe, Probe]:
+    read_dump = partial(_read_dump, permitted=permitted)
     return (
-        Probe(name=f"dump {device}", tool="sbd", variants=(("-d", device, "dump"),), read=_read_dump),
+        Probe(name=f"dump {device}", tool="sbd", variants=(("-d", device, "dump"),), read=read_dump),
         Probe(name=f"list {device}", tool="sbd", variants=(("-d", device, "list"),), read=_read_list, required=False),
     )
 

@@ -16,10 +16,13 @@ the first ``:`` ends a key, ``}`` stands on a line of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from gateway.errors import ParseError
 from gateway.parsers.text import decode
+
+_NODE = ["nodelist", "node"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +33,12 @@ class CorosyncConfig:
         cluster_name: ``totem.cluster_name``, or None if it is not set or empty.
         transport: ``totem.transport``: ``knet``, ``udpu`` or ``udp``; None if it is not set: knet for Corosync 3, udp
             before.
+        node_names: the ``name`` of each node of the ``nodelist`` that has one, by its ``nodeid`` as written.
     """
 
     cluster_name: str | None
     transport: str | None
+    node_names: Mapping[str, str] = field(default_factory=dict)
 
 
 def parse(output: bytes) -> CorosyncConfig:
@@ -44,6 +49,7 @@ def parse(output: bytes) -> CorosyncConfig:
     """
     path: list[str] = []
     totem: dict[str, str] = {}
+    nodes: list[dict[str, str]] = []
     lines = decode(output).split("\n")
     for number, line in enumerate(map(str.strip, lines), 1):
         if not line or line.startswith("#"):
@@ -52,12 +58,20 @@ def parse(output: bytes) -> CorosyncConfig:
         key, colon, value = line.partition(":")
         if brace:
             path.append(name.strip())
+            if path == _NODE:
+                nodes.append({})
         elif colon and path == ["totem"]:
             totem[key.strip()] = value.strip()
+        elif colon and path == _NODE:
+            nodes[-1][key.strip()] = value.strip()
         elif "}" in line and not colon:
             if not path:
                 raise ParseError("a section is closed that was never opened", line=number)
             path.pop()
     if path:
         raise ParseError(f"section {path[-1][:40]!r} is not closed", line=len(lines))
-    return CorosyncConfig(cluster_name=totem.get("cluster_name") or None, transport=totem.get("transport") or None)
+    return CorosyncConfig(
+        cluster_name=totem.get("cluster_name") or None,
+        transport=totem.get("transport") or None,
+        node_names={node["nodeid"]: node["name"] for node in nodes if node.get("nodeid") and node.get("name")},
+    )

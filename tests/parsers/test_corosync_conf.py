@@ -23,7 +23,16 @@ totem {
 nodelist {
   node {
     name: alpha
+    nodeid: 1
     cluster_name: nor this
+  }
+  node {
+    nodeid: 2
+  }
+  node {
+    nodeid: 3
+    name: gamma
+    ring0_addr: 192.0.2.3
   }
 }
 cluster_name: nor this either
@@ -31,7 +40,9 @@ cluster_name: nor this either
 
 
 def test_everything() -> None:
-    assert parse(CONFIG.encode()) == CorosyncConfig(cluster_name="prod:hana 1", transport="knet")
+    assert parse(CONFIG.encode()) == CorosyncConfig(
+        cluster_name="prod:hana 1", transport="knet", node_names={"1": "alpha", "3": "gamma"}
+    )
 
 
 def test_line_ends_of_other_systems() -> None:

@@ -1,7 +1,7 @@
 """Samples as text: Prometheus 0.0.4, and OpenMetrics 1.0. Pure.
 
 ``prometheus_client`` has writers of its own, but they want an object for each line; for the samples of a large cluster
-this module takes a tenth of the time (``docs/adr``). A property test holds both to the same meaning.
+this module takes less than a tenth of the time (``docs/adr``). A property test holds both to the same meaning.
 """
 
 from __future__ import annotations

@@ -1,0 +1,56 @@
+"""Not permitted is not down, and not broken either."""
+
+from __future__ import annotations
+
+from gateway.collectors.pacemaker import PacemakerCollector
+from gateway.collectors.sbd import SbdCollector
+from gateway.status import Status
+from tests import series
+from tests.series import ended
+
+CONFIGURATION = b'SBD_DEVICE="/dev/sdb"\n'
+UNREADABLE = ended(b"==Dumping header on disk /dev/sdb\n", 1, b"== disk /dev/sdb unreadable!\n")
+# what crm_mon says, with exit status 0, to a user whose ACLs let nothing through
+NOTHING = ended(b'<pacemaker-result><pacemakerd state="running"/><status code="0" message="OK"/></pacemaker-result>')
+DENIED = ended(b"", 4, b"cibadmin: Permission denied\n")
+
+
+class SbdHost:
+    """A host with one SBD device."""
+
+    def __init__(self, *, readable: bool) -> None:
+        self._readable = readable
+
+    def read_file(self, path: str) -> bytes | None:
+        return CONFIGURATION
+
+    def may_read(self, path: str) -> bool:
+        return self._readable
+
+
+class NoFiles:
+    """A host without files."""
+
+    def read_file(self, path: str) -> bytes | None:
+        return None
+
+
+def test_a_device_that_may_not_be_read_is_not_unhealthy() -> None:
+    results = {"dump /dev/sdb": UNREADABLE}
+    broken = series.collected(SbdCollector(), results, SbdHost(readable=True))
+    refused = series.collected(SbdCollector(), results, SbdHost(readable=False))
+    assert series.named(broken, "ha_cluster_sbd_devices") == {
+        frozenset({("device", "/dev/sdb"), ("status", "unhealthy")}): 1
+    }
+    assert not series.named(refused, "ha_cluster_sbd_devices")
+    plan = SbdCollector().plan(SbdHost(readable=False))  # type: ignore[arg-type] # all of a host that it uses
+    assert plan is not None
+    assert series.readings(plan.probes, results)["dump /dev/sdb"].status is Status.NOT_PERMITTED
+
+
+def test_an_empty_answer_to_a_user_without_rights_is_not_a_cluster_that_is_down() -> None:
+    refused = series.collected(PacemakerCollector(), {"crm_mon": NOTHING, "cibadmin": DENIED}, NoFiles())
+    down = series.collected(PacemakerCollector(), {"crm_mon": NOTHING, "cibadmin": ended(b"", 102)}, NoFiles())
+    assert series.key("pacemaker_up") not in refused
+    assert down[series.key("pacemaker_up")] == 0
+    assert refused[series.key("pacemaker_daemon_state", state="running")] == 1
