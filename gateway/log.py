@@ -61,4 +61,4 @@ def configure(*, level: str, output: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
-    logging.basicConfig(level=logging.ERROR, handlers=[handler])
+    logging.basicConfig(level=logging.ERROR, handlers=[handler], force=True)

@@ -77,11 +77,11 @@ def forbidden(cluster: FakeCluster) -> None:
         (hang, "pacemaker: cibadmin", "timed_out: killed at its deadline", "raise timeout ([tools.NAME])"),
         (garbage, "corosync: corosync-cfgtool", "unparsable: ", "please report it, with the output"),
         (stopped, "pacemaker: crm_mon", "not_running: ", "systemctl start pacemaker"),
-        (refused, "pacemaker: cibadmin", "not_permitted: exit status 1: Could", "Add it to group haclient"),
+        (refused, "pacemaker: cibadmin", "not_permitted: exit status 1: Could", "with haclient as its primary group"),
         (killed, "pacemaker: cibadmin", "killed: ended by signal 11", "the system's log"),
         (loud, "pacemaker: cibadmin", "too_much_output: ", "raise max_output ([tools])"),
         (missing, "pacemaker: cibadmin", "not_installed: ", "Install it, set its path"),
-        (forbidden, "pacemaker: cibadmin", "not_permitted: ", "Add it to group haclient"),
+        (forbidden, "pacemaker: cibadmin", "not_permitted: ", "with haclient as its primary group"),
     ],
 )
 def test_what_is_wrong_comes_with_advice(  # noqa: PLR0917
