@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
+import inspect
 import os
 import select
 import shutil
@@ -20,11 +21,10 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp.web_protocol import RequestHandler
 
-from gateway import app
 from gateway.collectors.probe import Plan, Probe, Reading
 from gateway.command import CommandResult, LocalHost, Tool
-from gateway.config import load
 from gateway.engine import Engine
 from gateway.errors import StartError
 from gateway.frontends.prometheus import exposition, server
@@ -32,7 +32,7 @@ from gateway.frontends.prometheus.listen import bind
 from gateway.frontends.prometheus.server import MetricsServer, accepts_gzip, negotiate
 from gateway.samples import Metric, SampleSet
 from tests.conftest import Script, open_descriptors, until
-from tests.programs import CIBADMIN, CRM_MON, ROOT, FakeCluster, Gateway
+from tests.programs import CIBADMIN, CRM_MON, ROOT, FakeCluster, Gateway, environment
 
 VALUE = Metric(name="value", help="What the tool said.", labels=("tool",))
 LARGE = Metric(name="large", help="Many samples.", labels=("number",))
@@ -376,12 +376,20 @@ async def test_a_client_that_hangs_up_leaves_nothing_behind(script: Script, tmp_
 # --- Bad clients -----------------------------------------------------------------------------------------------------
 
 
+COUNTS_HEADERS = inspect.signature(RequestHandler).parameters["max_headers"].default < 1000
+"""Whether this aiohttp limits the number of headers: before 3.14 it limits their sizes only."""
+
+
 async def test_oversized_headers_are_refused() -> None:
     async with serving() as served:
         for data in (
             request("/" + "x" * 9000, "Connection: close"),
             request("/", f"X-Long: {'x' * 9000}", "Connection: close"),
-            request("/", *(f"X-{number}: x" for number in range(1000)), "Connection: close"),
+            *(
+                [request("/", *(f"X-{number}: x" for number in range(1000)), "Connection: close")]
+                if COUNTS_HEADERS
+                else []
+            ),
         ):
             answer = await served.raw(data)
             assert answer.split()[1] in {b"400", b"431", b"414"}, answer[:100]
@@ -596,37 +604,56 @@ def _large_cluster(cluster: FakeCluster, directory: Path) -> None:
         cluster.prints(line, done.stdout)
 
 
-@pytest.mark.skipif(shutil.which("crm_mon") is None, reason="needs crm_mon to show a large cluster")
-async def test_a_large_cluster_does_not_hold_up_the_event_loop(cluster: FakeCluster, tmp_path: Path) -> None:
-    _large_cluster(cluster, tmp_path)
-    config = load(cluster.config, {})
+TICKING = """
+import asyncio, subprocess, sys, time
+from pathlib import Path
+from gateway import app
+from gateway.config import load
+from gateway.frontends.prometheus.server import MetricsServer
+
+CLIENT = '''
+import sys, urllib.request
+request = urllib.request.Request(sys.argv[1], headers={"Accept-Encoding": "gzip"})
+for _ in range(3):
+    with urllib.request.urlopen(request, timeout=30) as response:
+        assert len(response.read()) > 100_000
+'''
+
+async def tick(gaps):
+    # in time of the processor: what other processes of the machine take is not the gateway's fault
+    last = time.process_time()
+    while True:
+        await asyncio.sleep(0.005)
+        now = time.process_time()
+        gaps.append(now - last)
+        last = now
+
+async def main():
+    config = load(Path(sys.argv[1]), {})
     engine = app.engine(config, app.local_host(config))
-    tested = MetricsServer(engine)
-    await tested.start([("127.0.0.1", 0)])
-    gaps: list[float] = []
-
-    async def tick() -> None:
-        last = time.perf_counter()
-        while True:
-            await asyncio.sleep(0.005)
-            now = time.perf_counter()
-            gaps.append(now - last - 0.005)
-            last = now
-
-    longest = []
-    async with aiohttp.ClientSession() as session:
-        for _ in range(3):
-            gaps.clear()
-            ticking = asyncio.ensure_future(tick())
-            for _ in range(3):
-                async with session.get(f"http://{tested.addresses[0]}/metrics") as response:
-                    text = await response.text()
-            ticking.cancel()
-            assert text.count("\nha_cluster_pacemaker_resources{") == 5 * 2384  # 37 clones on 32 nodes, not 37.5
-            longest.append(max(gaps))
-            if longest[-1] < 0.05:
-                break
-    await tested.close()
+    server = MetricsServer(engine)
+    await server.start([("127.0.0.1", 0)])
+    for _ in range(3):
+        gaps = []
+        ticking = asyncio.ensure_future(tick(gaps))
+        argv = [sys.executable, "-c", CLIENT, f"http://{server.addresses[0]}/metrics"]
+        client = await asyncio.create_subprocess_exec(*argv)
+        assert await client.wait() == 0
+        ticking.cancel()
+        print("longest", max(gaps))
+    await server.close()
     await engine.close()
-    # other processes on the machine can make one of three rounds slow, but not each
-    assert min(longest) < 0.05, longest
+
+app.run(main())
+"""
+
+
+@pytest.mark.skipif(shutil.which("crm_mon") is None, reason="needs crm_mon to show a large cluster")
+def test_a_large_cluster_does_not_hold_up_the_event_loop(cluster: FakeCluster, tmp_path: Path) -> None:
+    """In a process of its own: in this one, collecting the garbage of the tests takes longer than a scrape."""
+    _large_cluster(cluster, tmp_path)
+    argv = [sys.executable, "-c", TICKING, str(cluster.config)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True, env=environment())
+    longest = [float(line.split()[1]) for line in done.stdout.splitlines() if line.startswith("longest ")]
+    assert len(longest) == 3
+    assert sorted(longest)[1] < 0.05, longest
