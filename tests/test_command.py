@@ -299,9 +299,16 @@ async def test_the_time_zone_is_the_gateways_own(monkeypatch: pytest.MonkeyPatch
     assert "TZ" not in clean_environment({"TZ": ""})
 
 
-async def test_standard_input_is_at_its_end() -> None:
-    result = await run("/bin/cat")
-    assert (result.status, result.stdout) == (Status.OK, b"")
+def test_standard_input_is_at_its_end_whatever_ours_is() -> None:
+    code = "from gateway.command import *; print(asyncio.run(LocalHost({'x': Tool(path='/bin/cat')}).run('x')).status)"
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        cwd=Path(command.__file__).parents[1],
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.read() == b"ok\n"
 
 
 async def test_it_leads_its_own_group_in_the_root_directory_without_our_descriptors() -> None:

@@ -28,7 +28,7 @@ from gateway.command import CommandResult, LocalHost, Tool
 from gateway.engine import Engine
 from gateway.errors import StartError
 from gateway.frontends.prometheus import exposition, server
-from gateway.frontends.prometheus.listen import bind
+from gateway.frontends.prometheus.listen import _bound, bind
 from gateway.frontends.prometheus.server import MetricsServer, accepts_gzip, negotiate
 from gateway.samples import Metric, SampleSet
 from tests.conftest import Script, open_descriptors, until
@@ -122,7 +122,7 @@ async def serving(
 
 def request(path: str = "/metrics", *headers: str, method: str = "GET") -> bytes:
     lines = [f"{method} {path} HTTP/1.1", "Host: x", *headers]
-    return "".join(f"{line}\r\n" for line in (*lines, "")).encode()
+    return "".join(f"{line}\r\n" for line in (*lines, "")).encode(errors="surrogateescape")
 
 
 # --- Pages -----------------------------------------------------------------------------------------------------------
@@ -396,12 +396,19 @@ async def test_oversized_headers_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"\x16\x03\x01\x02\x00\x01\x00", b"GET\r\n\r\n", b"\0\0\0\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"]
+    "data",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"GET\r\n\r\n",
+        b"\0\0\0\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        request("/", "Expect: \udcff", "Connection: close"),
+    ],
 )
 async def test_what_is_not_http_is_refused_quietly(data: bytes, caplog: pytest.LogCaptureFixture) -> None:
     async with serving(client_timeout=0.5) as served:
         answer = await served.raw(data)
-        assert not answer or answer.startswith((b"HTTP/1.0 400 ", b"HTTP/1.1 400 "))
+        assert not answer or answer.startswith((b"HTTP/1.0 400 ", b"HTTP/1.1 400 ", b"HTTP/1.1 500 "))
         async with served.get("/-/healthy") as response:
             assert response.status == 200
     assert caplog.records == []
@@ -537,6 +544,17 @@ async def test_addresses_that_are_not_ours(host: str, reason: str) -> None:
         await bind(host, 0)
     assert str(caught.value).startswith(reason)
     assert "\n" not in str(caught.value)
+
+
+async def test_what_a_name_means_beyond_this_host_is_left_out() -> None:
+    """As with localhost, where the host has no IPv6."""
+    ours, others = (socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_INET, ("203.0.113.7", 0))
+    (bound,) = _bound([others, ours, others])
+    before = open_descriptors()
+    with pytest.raises(OSError, match="Address already in use"):
+        _bound([ours, (socket.AF_INET, bound.getsockname())])
+    assert open_descriptors() == before
+    bound.close()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", ""])

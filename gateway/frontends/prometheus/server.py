@@ -262,7 +262,8 @@ class _Expected(logging.Filter):
     """Leaves out what clients do wrong: port scanners send anything, and must not fill the log."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+        # aiohttp itself fails to repeat an Expect header that is no text
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError | UnicodeEncodeError))
 
 
 def _aiohttp_log() -> logging.Logger:
