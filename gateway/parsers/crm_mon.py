@@ -50,8 +50,11 @@ def parse(output: bytes) -> ClusterStatus:
         ParseError: it is no XML, or not crm_mon's.
     """
     reader = _Reader()
-    reader.read(output)
-    return reader.result(output)
+    try:
+        reader.read(output)
+        return reader.result(output)
+    finally:
+        reader.forget()
 
 
 class _Reader(ElementReader):

@@ -52,6 +52,14 @@ class ElementReader:
         """
         _parse(output, target=self)
 
+    def forget(self) -> None:
+        """Lets go of all that was read; the reader is of no use after that.
+
+        lxml keeps a parser and its target in a circle of references: what a large cluster's reader holds would wait
+        for the collector of cycles.
+        """
+        vars(self).clear()
+
     def start(self, tag: str, attributes: Attributes) -> None:
         """Is called by lxml."""
         if start := self._expected.get(tag):

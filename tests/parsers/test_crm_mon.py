@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import math
 import time
 from collections.abc import Iterator
@@ -202,6 +204,21 @@ def test_what_is_not_crm_mons_is_refused(document: bytes, reason: str) -> None:
     with pytest.raises(ParseError, match=reason) as caught:
         crm_mon.parse(document)
     assert "\n" not in caught.value.reason
+
+
+@pytest.mark.parametrize("end", ["</crm_mon>", ""])
+def test_what_was_read_is_freed_at_once(end: str) -> None:
+    """A large cluster's must not wait for the collector of cycles."""
+    document = f"<crm_mon><resources>{resource('a', 'n1')}</resources>{end}".encode()
+    gc.collect()
+    gc.disable()
+    try:
+        with contextlib.suppress(ParseError):
+            crm_mon.parse(document)
+        left = [found for found in gc.get_objects() if isinstance(found, cluster_status.Resource)]
+    finally:
+        gc.enable()
+    assert left == []
 
 
 def test_entities_are_not_expanded() -> None:
