@@ -8,6 +8,7 @@ import json
 import os
 import queue
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 from typing import Self
+
+import pytest
 
 from gateway.options import TOOLS
 from gateway.replay import DEMO, Recording
@@ -31,6 +34,16 @@ COROSYNC = "corosync -v"
 SBD_DUMP = "sbd -d /dev/loop0 dump"
 SBD_LIST = "sbd -d /dev/loop0 list"
 DRBDSETUP = "drbdsetup status --json"
+
+
+def installed(name: str) -> str:
+    """Returns the path of a program; where it is missing the test is skipped, or fails if the variable CI is set."""
+    path = shutil.which(name)
+    if path is None and os.environ.get("CI"):
+        pytest.fail(f"{name} is not installed")
+    if path is None:
+        pytest.skip(f"{name} is not installed")
+    return path
 
 
 class FakeCluster:

@@ -6,7 +6,6 @@ import argparse
 import importlib.util
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -22,6 +21,7 @@ from gateway.parsers import crm_mon
 from gateway.samples import Metric
 from tests import series
 from tests.goldens import GOLDENS
+from tests.programs import installed
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -29,15 +29,6 @@ PAGES = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts
 TEXTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")] + PAGES
 
 every_text = pytest.mark.parametrize("path", TEXTS, ids=[str(path.relative_to(ROOT)) for path in TEXTS])
-
-
-def program(name: str) -> str:
-    path = shutil.which(name)
-    if path is None and os.environ.get("CI"):
-        pytest.fail(f"{name} is not installed")
-    if path is None:
-        pytest.skip(f"{name} is not installed")
-    return path
 
 
 def script(path: Path) -> ModuleType:
@@ -216,7 +207,7 @@ def test_a_rule_uses_labels_that_its_metrics_have(rule: Mapping[str, Any]) -> No
 
 
 def promtool(*arguments: str | Path) -> None:
-    done = subprocess.run([program("promtool"), *map(str, arguments)], capture_output=True, text=True, check=False)
+    done = subprocess.run([installed("promtool"), *map(str, arguments)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.programs import installed
 
 # the names are a contract: of ha_cluster_exporter the first two, of this project's users the third
 FORCED = {
@@ -29,15 +29,6 @@ scrape_configs:
   - job_name: cluster
     static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
 """
-
-
-def program(name: str) -> str:
-    path = shutil.which(name)
-    if path is None and os.environ.get("CI"):
-        pytest.fail(f"{name} is not installed")
-    if path is None:
-        pytest.skip(f"{name} is not installed")
-    return path
 
 
 def free_port() -> int:
@@ -78,7 +69,7 @@ def demo() -> Iterator[int]:
 def test_promtool_finds_nothing_but_what_the_contract_forces(demo: int) -> None:
     page = get(f"http://127.0.0.1:{demo}/metrics")
     found = subprocess.run(
-        [program("promtool"), "check", "metrics"], input=page, capture_output=True, text=True, check=False
+        [installed("promtool"), "check", "metrics"], input=page, capture_output=True, text=True, check=False
     )
     assert set((found.stdout + found.stderr).splitlines()) == FORCED
 
@@ -87,7 +78,7 @@ def test_prometheus_scrapes_every_series(demo: int, tmp_path: Path) -> None:
     port = free_port()
     (tmp_path / "prometheus.yml").write_text(CONFIGURATION.format(port=demo))
     argv = [
-        program("prometheus"),
+        installed("prometheus"),
         f"--config.file={tmp_path / 'prometheus.yml'}",
         f"--storage.tsdb.path={tmp_path / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
