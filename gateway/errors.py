@@ -2,6 +2,7 @@
 
 ``GatewayError``
  +-- ``ConfigError``   the user's: files, keys and what was expected, all mistakes at once
+ +-- ``DecodeError``   a message of another program does not keep to its protocol
  +-- ``ParseError``    a tool printed something that is not in the known format
  +-- ``StartError``    the service cannot start: an address in use, a file that cannot be read
 """
@@ -27,6 +28,10 @@ class ParseError(GatewayError):
         super().__init__(reason if line is None else f"line {line}: {reason}")
         self.reason = reason
         self.line = line
+
+
+class DecodeError(GatewayError):
+    """A message that came over a connection is cut off, garbled, or not what its protocol allows."""
 
 
 class ConfigError(GatewayError):
