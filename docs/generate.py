@@ -108,18 +108,19 @@ def subsystem(metric: Metric) -> str:
 def _metrics(name: str) -> Callable[[], Iterator[str]]:
     def lines() -> Iterator[str]:
         chosen = [metric for metric in METRICS if subsystem(metric) == name]
-        yield from _table(("metric", "type", "labels", "meaning", "drop-in"), map(_metric, chosen))
+        yield from _table(("metric", "type", "labels", "meaning", "drop-in", "in HA-CLUSTER-MIB"), map(_metric, chosen))
 
     return lines
 
 
-def _metric(metric: Metric) -> tuple[str, str, str, str, str]:
+def _metric(metric: Metric) -> tuple[str, ...]:
     labels = [_code(label) for label in metric.labels]
     if metric.states:
         states = " ".join(_code(state) for state in metric.states)
         labels.append(f"{_code(metric.state_label)}: {states}")
     drop_in = "yes" if metric.name.removeprefix(PREFIX) in DROP_IN else ""
-    return _code(metric.name), metric.kind.value, ", ".join(labels), metric.help, drop_in
+    objects = " ".join(map(_code, metric.mib))
+    return _code(metric.name), metric.kind.value, ", ".join(labels), metric.help, drop_in, objects
 
 
 # --- Pages -----------------------------------------------------------------------------------------------------------

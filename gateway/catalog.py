@@ -21,12 +21,21 @@ def _gauge(
     states: tuple[str, ...] = (),
     state_label: str = "",
     merge: Merge = Merge.FIRST,
+    mib: str,
 ) -> Metric:
-    return Metric(name=PREFIX + name, help=text, labels=labels, states=states, state_label=state_label, merge=merge)
+    return Metric(
+        name=PREFIX + name,
+        help=text,
+        labels=labels,
+        states=states,
+        state_label=state_label,
+        merge=merge,
+        mib=tuple(mib.split()),
+    )
 
 
-def _counter(name: str, text: str, *labels: str) -> Metric:
-    return Metric(name=PREFIX + name, help=text, labels=labels, kind=Kind.COUNTER)
+def _counter(name: str, text: str, *labels: str, mib: str) -> Metric:
+    return Metric(name=PREFIX + name, help=text, labels=labels, kind=Kind.COUNTER, mib=tuple(mib.split()))
 
 
 # --- Pacemaker: the drop-in contract ---------------------------------------------------------------------------------
@@ -48,6 +57,9 @@ PACEMAKER_NODES = _gauge(
         "dc",
     ),
     state_label="status",
+    mib="haClusterNodeOnline haClusterNodeStandby haClusterNodeStandbyOnFail "
+    "haClusterNodeMaintenance haClusterNodePending haClusterNodeUnclean "
+    "haClusterNodeShutdown haClusterNodeExpectedUp haClusterNodeIsDc",
 )
 PACEMAKER_NODE_ATTRIBUTES = _gauge(
     "pacemaker_node_attributes",
@@ -55,6 +67,7 @@ PACEMAKER_NODE_ATTRIBUTES = _gauge(
     "node",
     "name",
     "value",
+    mib="haClusterNodeAttrEntry",
 )
 PACEMAKER_RESOURCES = _gauge(
     "pacemaker_resources",
@@ -69,10 +82,18 @@ PACEMAKER_RESOURCES = _gauge(
     "clone",
     states=("active", "orphaned", "blocked", "failed", "failure_ignored"),
     state_label="status",
+    mib="haClusterResourceActive haClusterResourceOrphaned haClusterResourceBlocked "
+    "haClusterResourceFailed haClusterResourceFailureIgnored",
 )
-PACEMAKER_STONITH_ENABLED = _gauge("pacemaker_stonith_enabled", "Whether fencing is enabled in the cluster.")
+PACEMAKER_STONITH_ENABLED = _gauge(
+    "pacemaker_stonith_enabled",
+    "Whether fencing is enabled in the cluster.",
+    mib="haClusterStonithEnabled",
+)
 PACEMAKER_MAINTENANCE_MODE_ENABLED = _gauge(
-    "pacemaker_maintenance_mode_enabled", "Whether the whole cluster is in maintenance mode."
+    "pacemaker_maintenance_mode_enabled",
+    "Whether the whole cluster is in maintenance mode.",
+    mib="haClusterMaintenanceMode",
 )
 PACEMAKER_FAIL_COUNT = _gauge(
     "pacemaker_fail_count",
@@ -80,15 +101,19 @@ PACEMAKER_FAIL_COUNT = _gauge(
     "node",
     "resource",
     merge=Merge.MAX,
+    mib="haClusterHistoryFailCount",
 )
 PACEMAKER_MIGRATION_THRESHOLD = _gauge(
     "pacemaker_migration_threshold",
     "Fail count at which a resource is moved away from a node.",
     "node",
     "resource",
+    mib="haClusterHistoryThreshold",
 )
 PACEMAKER_CONFIG_LAST_CHANGE = _counter(
-    "pacemaker_config_last_change", "Time of the last change of the cluster's configuration, in Unix seconds."
+    "pacemaker_config_last_change",
+    "Time of the last change of the cluster's configuration, in Unix seconds.",
+    mib="haClusterConfigLastChange",
 )
 PACEMAKER_LOCATION_CONSTRAINTS = _gauge(
     "pacemaker_location_constraints",
@@ -97,11 +122,16 @@ PACEMAKER_LOCATION_CONSTRAINTS = _gauge(
     "node",
     "resource",
     "role",
+    mib="haClusterLocationScore",
 )
 
 # --- Pacemaker: beyond it --------------------------------------------------------------------------------------------
 
-PACEMAKER_UP = _gauge("pacemaker_up", "Whether Pacemaker runs on this node and answers.")
+PACEMAKER_UP = _gauge(
+    "pacemaker_up",
+    "Whether Pacemaker runs on this node and answers.",
+    mib="haClusterPacemakerUp",
+)
 PACEMAKER_DAEMON_STATE = _gauge(
     "pacemaker_daemon_state",
     "What pacemakerd on this node says of itself.",
@@ -117,6 +147,7 @@ PACEMAKER_DAEMON_STATE = _gauge(
         "not_connected",
     ),
     state_label="state",
+    mib="haClusterPacemakerState",
 )
 PACEMAKER_INFO = _gauge(
     "pacemaker_info",
@@ -125,18 +156,33 @@ PACEMAKER_INFO = _gauge(
     "dc",
     "stack",
     "cluster_name",
+    mib="haClusterPacemakerVersion haClusterDc haClusterStack haClusterName",
 )
-PACEMAKER_QUORATE = _gauge("pacemaker_quorate", "Whether the partition of the designated controller has quorum.")
+PACEMAKER_QUORATE = _gauge(
+    "pacemaker_quorate",
+    "Whether the partition of the designated controller has quorum.",
+    mib="haClusterDcQuorate",
+)
 PACEMAKER_MIXED_VERSION = _gauge(
-    "pacemaker_mixed_version", "Whether nodes run different versions of Pacemaker, as during a rolling upgrade."
+    "pacemaker_mixed_version",
+    "Whether nodes run different versions of Pacemaker, as during a rolling upgrade.",
+    mib="haClusterMixedVersion",
 )
-PACEMAKER_NODES_CONFIGURED = _gauge("pacemaker_nodes_configured", "How many nodes the configuration has.")
+PACEMAKER_NODES_CONFIGURED = _gauge(
+    "pacemaker_nodes_configured",
+    "How many nodes the configuration has.",
+    mib="haClusterNodesConfigured",
+)
 PACEMAKER_RESOURCES_CONFIGURED = _gauge(
-    "pacemaker_resources_configured", "How many instances of resources the configuration makes.", "state"
+    "pacemaker_resources_configured",
+    "How many instances of resources the configuration makes.",
+    "state",
+    mib="haClusterResourcesConfigured haClusterResourcesDisabled haClusterResourcesBlocked",
 )
 PACEMAKER_RESOURCES_UNLISTED = _gauge(
     "pacemaker_resources_unlisted",
     "How many configured instances crm_mon left out of its list, and the resource metrics therefore lack.",
+    mib="haClusterResourcesUnlisted",
 )
 PACEMAKER_NODE_HEALTH = _gauge(
     "pacemaker_node_health",
@@ -144,11 +190,22 @@ PACEMAKER_NODE_HEALTH = _gauge(
     "node",
     states=("green", "yellow", "red"),
     state_label="health",
+    mib="haClusterNodeHealth",
 )
 PACEMAKER_NODE_RESOURCES_RUNNING = _gauge(
-    "pacemaker_node_resources_running", "How many instances of resources are active on a node.", "node"
+    "pacemaker_node_resources_running",
+    "How many instances of resources are active on a node.",
+    "node",
+    mib="haClusterNodeResourcesRunning",
 )
-PACEMAKER_NODE_INFO = _gauge("pacemaker_node_info", "A node's id and feature set.", "node", "id", "feature_set")
+PACEMAKER_NODE_INFO = _gauge(
+    "pacemaker_node_info",
+    "A node's id and feature set.",
+    "node",
+    "id",
+    "feature_set",
+    mib="haClusterNodeId haClusterNodeFeatureSet",
+)
 PACEMAKER_RESOURCE_INFO = _gauge(
     "pacemaker_resource_info",
     "What is asked of an instance of a resource, and what it is waiting for; only where there is anything to say.",
@@ -160,9 +217,14 @@ PACEMAKER_RESOURCE_INFO = _gauge(
     "pending",
     "locked_to",
     "maintenance",
+    mib="haClusterResourceInfoEntry",
 )
 PACEMAKER_BUNDLE_REPLICAS = _gauge(
-    "pacemaker_bundle_replicas", "How many replicas a bundle has, and how many of them are active.", "bundle", "state"
+    "pacemaker_bundle_replicas",
+    "How many replicas a bundle has, and how many of them are active.",
+    "bundle",
+    "state",
+    mib="haClusterBundleReplicas haClusterBundleReplicasRunning",
 )
 PACEMAKER_FAILED_ACTIONS = _gauge(
     "pacemaker_failed_actions",
@@ -172,6 +234,7 @@ PACEMAKER_FAILED_ACTIONS = _gauge(
     "operation",
     "interval",
     "status",
+    mib="haClusterFailedActionEntry",
 )
 PACEMAKER_FAILED_ACTIONS_TIMESTAMP = _gauge(
     "pacemaker_failed_actions_timestamp_seconds",
@@ -182,6 +245,7 @@ PACEMAKER_FAILED_ACTIONS_TIMESTAMP = _gauge(
     "interval",
     "status",
     merge=Merge.MAX,
+    mib="haClusterFailedActionTime",
 )
 PACEMAKER_FENCE_EVENTS = _gauge(
     "pacemaker_fence_events",
@@ -191,6 +255,7 @@ PACEMAKER_FENCE_EVENTS = _gauge(
     "status",
     "delegate",
     "origin",
+    mib="haClusterFenceEventCount",
 )
 PACEMAKER_FENCE_EVENTS_TIMESTAMP = _gauge(
     "pacemaker_fence_events_timestamp_seconds",
@@ -201,6 +266,7 @@ PACEMAKER_FENCE_EVENTS_TIMESTAMP = _gauge(
     "delegate",
     "origin",
     merge=Merge.MAX,
+    mib="haClusterFenceEventTime",
 )
 PACEMAKER_BANS = _gauge(
     "pacemaker_bans",
@@ -209,6 +275,7 @@ PACEMAKER_BANS = _gauge(
     "resource",
     "node",
     "promoted_only",
+    mib="haClusterBanScore",
 )
 PACEMAKER_TICKETS = _gauge(
     "pacemaker_tickets",
@@ -216,16 +283,26 @@ PACEMAKER_TICKETS = _gauge(
     "ticket",
     states=("granted", "revoked", "standby"),
     state_label="state",
+    mib="haClusterTicketGranted haClusterTicketRevoked haClusterTicketStandby",
 )
 PACEMAKER_TICKETS_LAST_GRANTED = _gauge(
-    "pacemaker_tickets_last_granted_timestamp_seconds", "When a ticket was last granted.", "ticket"
+    "pacemaker_tickets_last_granted_timestamp_seconds",
+    "When a ticket was last granted.",
+    "ticket",
+    mib="haClusterTicketLastGranted",
 )
-PACEMAKER_CLUSTER_OPTION = _gauge("pacemaker_cluster_option", "Whether a cluster option is on.", "option")
+PACEMAKER_CLUSTER_OPTION = _gauge(
+    "pacemaker_cluster_option",
+    "Whether a cluster option is on.",
+    "option",
+    mib="haClusterStonithEnabled haClusterSymmetricCluster haClusterMaintenanceMode haClusterStopAllResources",
+)
 PACEMAKER_NO_QUORUM_POLICY = _gauge(
     "pacemaker_no_quorum_policy",
     "What the cluster does on loss of quorum.",
     states=("stop", "freeze", "ignore", "demote", "suicide", "fence"),
     state_label="policy",
+    mib="haClusterNoQuorumPolicy",
 )
 PACEMAKER_OPERATION_DURATION = _gauge(
     "pacemaker_operation_duration_seconds",
@@ -235,13 +312,21 @@ PACEMAKER_OPERATION_DURATION = _gauge(
     "operation",
     "interval",
     merge=Merge.LAST,
+    mib="haClusterOperationDuration",
 )
 
 # --- Corosync: the drop-in contract ----------------------------------------------------------------------------------
 
-COROSYNC_QUORATE = _gauge("corosync_quorate", "Whether this node's partition has quorum.")
+COROSYNC_QUORATE = _gauge(
+    "corosync_quorate",
+    "Whether this node's partition has quorum.",
+    mib="haClusterQuorate",
+)
 COROSYNC_QUORUM_VOTES = _gauge(
-    "corosync_quorum_votes", "Votes: expected, highest expected, present, and needed for quorum.", "type"
+    "corosync_quorum_votes",
+    "Votes: expected, highest expected, present, and needed for quorum.",
+    "type",
+    mib="haClusterVotesExpected haClusterVotesHighestExpected haClusterVotesTotal haClusterVotesQuorum",
 )
 COROSYNC_MEMBER_VOTES = _gauge(
     "corosync_member_votes",
@@ -249,6 +334,7 @@ COROSYNC_MEMBER_VOTES = _gauge(
     "node_id",
     "node",
     "local",
+    mib="haClusterMemberVotes",
 )
 COROSYNC_RINGS = _gauge(
     "corosync_rings",
@@ -257,14 +343,28 @@ COROSYNC_RINGS = _gauge(
     "node_id",
     "number",
     "address",
+    mib="haClusterLinkHealthy",
 )
-COROSYNC_RING_ERRORS = _gauge("corosync_ring_errors", "How many links of this node are faulty.")
+COROSYNC_RING_ERRORS = _gauge(
+    "corosync_ring_errors",
+    "How many links of this node are faulty.",
+    mib="haClusterLinksFaulty",
+)
 
 # --- Corosync: beyond it ---------------------------------------------------------------------------------------------
 
-COROSYNC_UP = _gauge("corosync_up", "Whether Corosync runs on this node and answers.")
+COROSYNC_UP = _gauge(
+    "corosync_up",
+    "Whether Corosync runs on this node and answers.",
+    mib="haClusterCorosyncUp",
+)
 COROSYNC_INFO = _gauge(
-    "corosync_info", "Corosync's version and how it is configured.", "cluster_name", "transport", "version"
+    "corosync_info",
+    "Corosync's version and how it is configured.",
+    "cluster_name",
+    "transport",
+    "version",
+    mib="haClusterName haClusterCorosyncTransport haClusterCorosyncVersion",
 )
 COROSYNC_LINK_CONNECTED = _gauge(
     "corosync_link_connected",
@@ -273,8 +373,14 @@ COROSYNC_LINK_CONNECTED = _gauge(
     "address",
     "peer_node_id",
     "peer",
+    mib="haClusterLinkPeerConnected",
 )
-COROSYNC_QUORUM_FLAGS = _gauge("corosync_quorum_flags", "A flag that votequorum shows.", "flag")
+COROSYNC_QUORUM_FLAGS = _gauge(
+    "corosync_quorum_flags",
+    "A flag that votequorum shows.",
+    "flag",
+    mib="haClusterQuorumFlagSet",
+)
 COROSYNC_MEMBER_QDEVICE = _gauge(
     "corosync_member_qdevice",
     "How a member stands with its quorum device.",
@@ -282,6 +388,8 @@ COROSYNC_MEMBER_QDEVICE = _gauge(
     "node",
     states=("registered", "alive", "vote", "master_wins"),
     state_label="flag",
+    mib="haClusterMemberQdeviceRegistered haClusterMemberQdeviceAlive "
+    "haClusterMemberQdeviceVote haClusterMemberQdeviceMasterWins",
 )
 COROSYNC_KNET_LATENCY = _gauge(
     "corosync_knet_link_latency_seconds",
@@ -289,44 +397,112 @@ COROSYNC_KNET_LATENCY = _gauge(
     "number",
     "peer_node_id",
     "statistic",
+    mib="haClusterLinkPeerLatencyAverage haClusterLinkPeerLatencyMaximum haClusterLinkPeerLatencyMinimum",
 )
 COROSYNC_KNET_MTU = _gauge(
-    "corosync_knet_link_mtu_bytes", "Usable size of a packet on a link.", "number", "peer_node_id"
+    "corosync_knet_link_mtu_bytes",
+    "Usable size of a packet on a link.",
+    "number",
+    "peer_node_id",
+    mib="haClusterLinkPeerMtu",
 )
 COROSYNC_KNET_DOWN = _counter(
-    "corosync_knet_link_down_total", "How often a link to a peer went down.", "number", "peer_node_id"
+    "corosync_knet_link_down_total",
+    "How often a link to a peer went down.",
+    "number",
+    "peer_node_id",
+    mib="haClusterLinkPeerDowns",
 )
 COROSYNC_KNET_UP = _counter(
-    "corosync_knet_link_up_total", "How often a link to a peer came up.", "number", "peer_node_id"
+    "corosync_knet_link_up_total",
+    "How often a link to a peer came up.",
+    "number",
+    "peer_node_id",
+    mib="haClusterLinkPeerUps",
 )
 COROSYNC_KNET_ERRORS = _counter(
-    "corosync_knet_link_transmit_errors_total", "Packets that could not be sent on a link.", "number", "peer_node_id"
+    "corosync_knet_link_transmit_errors_total",
+    "Packets that could not be sent on a link.",
+    "number",
+    "peer_node_id",
+    mib="haClusterLinkPeerTransmitErrors",
 )
 COROSYNC_KNET_RECEIVED_BYTES = _counter(
-    "corosync_knet_link_received_bytes_total", "Bytes received from a peer over a link.", "number", "peer_node_id"
+    "corosync_knet_link_received_bytes_total",
+    "Bytes received from a peer over a link.",
+    "number",
+    "peer_node_id",
+    mib="haClusterLinkPeerReceived",
 )
 COROSYNC_KNET_SENT_BYTES = _counter(
-    "corosync_knet_link_sent_bytes_total", "Bytes sent to a peer over a link.", "number", "peer_node_id"
+    "corosync_knet_link_sent_bytes_total",
+    "Bytes sent to a peer over a link.",
+    "number",
+    "peer_node_id",
+    mib="haClusterLinkPeerSent",
 )
-COROSYNC_TOTEM_RETRANSMITS = _counter("corosync_totem_retransmits_total", "Messages that Totem had to send again.")
-COROSYNC_TOTEM_TOKEN_LOST = _counter("corosync_totem_token_losses_total", "How often the token was lost.")
+COROSYNC_TOTEM_RETRANSMITS = _counter(
+    "corosync_totem_retransmits_total",
+    "Messages that Totem had to send again.",
+    mib="haClusterTotemRetransmits",
+)
+COROSYNC_TOTEM_TOKEN_LOST = _counter(
+    "corosync_totem_token_losses_total",
+    "How often the token was lost.",
+    mib="haClusterTotemTokenLosses",
+)
 COROSYNC_TOTEM_TOKEN_INTERVAL = _gauge(
-    "corosync_totem_token_interval_seconds", "Mean time between two arrivals of the token."
+    "corosync_totem_token_interval_seconds",
+    "Mean time between two arrivals of the token.",
+    mib="haClusterTotemTokenInterval",
 )
 
 # --- SBD: the drop-in contract ---------------------------------------------------------------------------------------
 
-SBD_DEVICES = _gauge("sbd_devices", "An SBD device, and whether its header can be read.", "device", "status")
-SBD_TIMEOUTS = _gauge("sbd_timeouts", "Timeouts in the header of an SBD device, in seconds.", "device", "type")
+SBD_DEVICES = _gauge(
+    "sbd_devices",
+    "An SBD device, and whether its header can be read.",
+    "device",
+    "status",
+    mib="haClusterSbdDeviceStatus",
+)
+SBD_TIMEOUTS = _gauge(
+    "sbd_timeouts",
+    "Timeouts in the header of an SBD device, in seconds.",
+    "device",
+    "type",
+    mib="haClusterSbdDeviceWatchdog haClusterSbdDeviceAllocate haClusterSbdDeviceLoop haClusterSbdDeviceMsgwait",
+)
 
 # --- SBD: beyond it --------------------------------------------------------------------------------------------------
 
-SBD_DEVICE_COUNT = _gauge("sbd_device_count", "How many devices SBD is configured with; 0 is diskless SBD.")
-SBD_SLOTS = _gauge("sbd_slots", "A node's slot on an SBD device, and the message in it.", "device", "node", "message")
-SBD_WATCHDOG_TIMEOUT = _gauge(
-    "sbd_watchdog_timeout_seconds", "Watchdog timeout in SBD's configuration, which counts where there is no device."
+SBD_DEVICE_COUNT = _gauge(
+    "sbd_device_count",
+    "How many devices SBD is configured with; 0 is diskless SBD.",
+    mib="haClusterSbdDeviceCount",
 )
-SBD_INFO = _gauge("sbd_info", "How SBD is configured.", "watchdog_device", "pacemaker", "startmode", "delay_start")
+SBD_SLOTS = _gauge(
+    "sbd_slots",
+    "A node's slot on an SBD device, and the message in it.",
+    "device",
+    "node",
+    "message",
+    mib="haClusterSbdSlotMessage",
+)
+SBD_WATCHDOG_TIMEOUT = _gauge(
+    "sbd_watchdog_timeout_seconds",
+    "Watchdog timeout in SBD's configuration, which counts where there is no device.",
+    mib="haClusterSbdWatchdogTimeout",
+)
+SBD_INFO = _gauge(
+    "sbd_info",
+    "How SBD is configured.",
+    "watchdog_device",
+    "pacemaker",
+    "startmode",
+    "delay_start",
+    mib="haClusterSbdWatchdogDevice haClusterSbdPacemaker haClusterSbdStartMode haClusterSbdDelayStart",
+)
 
 # --- DRBD: the drop-in contract --------------------------------------------------------------------------------------
 
@@ -334,15 +510,56 @@ _VOLUME = ("resource", "volume")
 _PEER = ("resource", "peer_node_id", "volume")
 
 DRBD_RESOURCES = _gauge(
-    "drbd_resources", "A volume of a DRBD resource on this node.", "resource", "role", "volume", "disk_state"
+    "drbd_resources",
+    "A volume of a DRBD resource on this node.",
+    "resource",
+    "role",
+    "volume",
+    "disk_state",
+    mib="haClusterDrbdVolumeRole haClusterDrbdVolumeDiskState",
 )
-DRBD_WRITTEN = _gauge("drbd_written", "KiB written to a volume's backing device.", *_VOLUME)
-DRBD_READ = _gauge("drbd_read", "KiB read from a volume's backing device.", *_VOLUME)
-DRBD_AL_WRITES = _gauge("drbd_al_writes", "Updates of a volume's activity log.", *_VOLUME)
-DRBD_BM_WRITES = _gauge("drbd_bm_writes", "Updates of a volume's bitmap.", *_VOLUME)
-DRBD_UPPER_PENDING = _gauge("drbd_upper_pending", "Requests to a volume that are not yet answered.", *_VOLUME)
-DRBD_LOWER_PENDING = _gauge("drbd_lower_pending", "Requests to a backing device that are not yet answered.", *_VOLUME)
-DRBD_QUORUM = _gauge("drbd_quorum", "Whether a volume has DRBD's own quorum.", *_VOLUME)
+DRBD_WRITTEN = _gauge(
+    "drbd_written",
+    "KiB written to a volume's backing device.",
+    *_VOLUME,
+    mib="haClusterDrbdVolumeWritten",
+)
+DRBD_READ = _gauge(
+    "drbd_read",
+    "KiB read from a volume's backing device.",
+    *_VOLUME,
+    mib="haClusterDrbdVolumeRead",
+)
+DRBD_AL_WRITES = _gauge(
+    "drbd_al_writes",
+    "Updates of a volume's activity log.",
+    *_VOLUME,
+    mib="haClusterDrbdVolumeAlWrites",
+)
+DRBD_BM_WRITES = _gauge(
+    "drbd_bm_writes",
+    "Updates of a volume's bitmap.",
+    *_VOLUME,
+    mib="haClusterDrbdVolumeBmWrites",
+)
+DRBD_UPPER_PENDING = _gauge(
+    "drbd_upper_pending",
+    "Requests to a volume that are not yet answered.",
+    *_VOLUME,
+    mib="haClusterDrbdVolumeUpperPending",
+)
+DRBD_LOWER_PENDING = _gauge(
+    "drbd_lower_pending",
+    "Requests to a backing device that are not yet answered.",
+    *_VOLUME,
+    mib="haClusterDrbdVolumeLowerPending",
+)
+DRBD_QUORUM = _gauge(
+    "drbd_quorum",
+    "Whether a volume has DRBD's own quorum.",
+    *_VOLUME,
+    mib="haClusterDrbdVolumeQuorum",
+)
 DRBD_CONNECTIONS = _gauge(
     "drbd_connections",
     "A volume on a peer, as this node sees it.",
@@ -351,18 +568,43 @@ DRBD_CONNECTIONS = _gauge(
     "peer_role",
     "volume",
     "peer_disk_state",
+    mib="haClusterDrbdPeerVolumeRole haClusterDrbdPeerVolumeDiskState",
 )
 DRBD_CONNECTIONS_SYNC = _gauge(
-    "drbd_connections_sync", "How much of a volume is in sync with a peer, in percent.", *_PEER
+    "drbd_connections_sync",
+    "How much of a volume is in sync with a peer, in percent.",
+    *_PEER,
+    mib="haClusterDrbdPeerVolumeInSync",
 )
-DRBD_CONNECTIONS_RECEIVED = _gauge("drbd_connections_received", "KiB received from a peer.", *_PEER)
-DRBD_CONNECTIONS_SENT = _gauge("drbd_connections_sent", "KiB sent to a peer.", *_PEER)
-DRBD_CONNECTIONS_PENDING = _gauge("drbd_connections_pending", "Requests that a peer has not yet acknowledged.", *_PEER)
+DRBD_CONNECTIONS_RECEIVED = _gauge(
+    "drbd_connections_received",
+    "KiB received from a peer.",
+    *_PEER,
+    mib="haClusterDrbdPeerVolumeReceived",
+)
+DRBD_CONNECTIONS_SENT = _gauge(
+    "drbd_connections_sent",
+    "KiB sent to a peer.",
+    *_PEER,
+    mib="haClusterDrbdPeerVolumeSent",
+)
+DRBD_CONNECTIONS_PENDING = _gauge(
+    "drbd_connections_pending",
+    "Requests that a peer has not yet acknowledged.",
+    *_PEER,
+    mib="haClusterDrbdPeerVolumePending",
+)
 DRBD_CONNECTIONS_UNACKED = _gauge(
-    "drbd_connections_unacked", "Requests of a peer that this node has not yet acknowledged.", *_PEER
+    "drbd_connections_unacked",
+    "Requests of a peer that this node has not yet acknowledged.",
+    *_PEER,
+    mib="haClusterDrbdPeerVolumeUnacked",
 )
 DRBD_SPLIT_BRAIN = _gauge(
-    "drbd_split_brain", "A split brain that DRBD's handler has recorded and nobody has cleared.", *_VOLUME
+    "drbd_split_brain",
+    "A split brain that DRBD's handler has recorded and nobody has cleared.",
+    *_VOLUME,
+    mib="haClusterDrbdSplitBrainEntry",
 )
 
 # --- DRBD: beyond it -------------------------------------------------------------------------------------------------
@@ -386,6 +628,7 @@ DRBD_CONNECTION_STATE = _gauge(
         "Connected",
     ),
     state_label="state",
+    mib="haClusterDrbdPeerConnectionState",
 )
 DRBD_REPLICATION_STATE = _gauge(
     "drbd_replication_state",
@@ -409,43 +652,107 @@ DRBD_REPLICATION_STATE = _gauge(
         "Behind",
     ),
     state_label="state",
+    mib="haClusterDrbdPeerVolumeReplState",
 )
-DRBD_OUT_OF_SYNC = _gauge("drbd_out_of_sync_bytes", "How much of a volume differs from a peer's.", *_PEER)
-DRBD_SUSPENDED = _gauge("drbd_suspended", "Whether I/O of a resource is suspended.", "resource")
-DRBD_CONGESTED = _gauge("drbd_congested", "Whether the connection to a peer is congested.", *_CONNECTION)
+DRBD_OUT_OF_SYNC = _gauge(
+    "drbd_out_of_sync_bytes",
+    "How much of a volume differs from a peer's.",
+    *_PEER,
+    mib="haClusterDrbdPeerVolumeOutOfSync",
+)
+DRBD_SUSPENDED = _gauge(
+    "drbd_suspended",
+    "Whether I/O of a resource is suspended.",
+    "resource",
+    mib="haClusterDrbdResourceSuspended",
+)
+DRBD_CONGESTED = _gauge(
+    "drbd_congested",
+    "Whether the connection to a peer is congested.",
+    *_CONNECTION,
+    mib="haClusterDrbdPeerCongested",
+)
 DRBD_AP_IN_FLIGHT = _gauge(
-    "drbd_ap_in_flight", "Application data on its way to a peer, in sectors as DRBD counts it.", *_CONNECTION
+    "drbd_ap_in_flight",
+    "Application data on its way to a peer, in sectors as DRBD counts it.",
+    *_CONNECTION,
+    mib="haClusterDrbdPeerApInFlight",
 )
 DRBD_RS_IN_FLIGHT = _gauge(
-    "drbd_rs_in_flight", "Resynchronisation data on its way to a peer, in sectors as DRBD counts it.", *_CONNECTION
+    "drbd_rs_in_flight",
+    "Resynchronisation data on its way to a peer, in sectors as DRBD counts it.",
+    *_CONNECTION,
+    mib="haClusterDrbdPeerRsInFlight",
 )
-DRBD_DEVICE_SIZE = _gauge("drbd_device_size_bytes", "Size of a volume.", *_VOLUME)
+DRBD_DEVICE_SIZE = _gauge(
+    "drbd_device_size_bytes",
+    "Size of a volume.",
+    *_VOLUME,
+    mib="haClusterDrbdVolumeSize",
+)
 DRBD_DISKLESS_UNINTENTIONAL = _gauge(
     "drbd_diskless_unintentional",
     "Whether a volume has lost its disk: it is diskless, and not configured as a client.",
     *_VOLUME,
+    mib="haClusterDrbdVolumeDiskLost",
 )
-DRBD_READ_BYTES = _counter("drbd_read_bytes_total", "Bytes read from a volume's backing device.", *_VOLUME)
-DRBD_WRITTEN_BYTES = _counter("drbd_written_bytes_total", "Bytes written to a volume's backing device.", *_VOLUME)
-DRBD_VERSION_INFO = _gauge("drbd_version_info", "The version of the loaded DRBD kernel module.", "kernel")
+DRBD_READ_BYTES = _counter(
+    "drbd_read_bytes_total",
+    "Bytes read from a volume's backing device.",
+    *_VOLUME,
+    mib="haClusterDrbdVolumeRead",
+)
+DRBD_WRITTEN_BYTES = _counter(
+    "drbd_written_bytes_total",
+    "Bytes written to a volume's backing device.",
+    *_VOLUME,
+    mib="haClusterDrbdVolumeWritten",
+)
+DRBD_VERSION_INFO = _gauge(
+    "drbd_version_info",
+    "The version of the loaded DRBD kernel module.",
+    "kernel",
+    mib="haClusterDrbdVersion",
+)
 
 # --- Collectors: the drop-in contract --------------------------------------------------------------------------------
 
-SCRAPE_SUCCESS = _gauge("scrape_success", "Whether a collector learned all that it should.", "collector")
-SCRAPE_DURATION = _gauge("scrape_duration_seconds", "How long a collector took.", "collector")
+SCRAPE_SUCCESS = _gauge(
+    "scrape_success",
+    "Whether a collector learned all that it should.",
+    "collector",
+    mib="haClusterCollectorSuccess",
+)
+SCRAPE_DURATION = _gauge(
+    "scrape_duration_seconds",
+    "How long a collector took.",
+    "collector",
+    mib="haClusterCollectorDuration",
+)
 
 # --- The gateway itself ----------------------------------------------------------------------------------------------
 
-GATEWAY_BUILD_INFO = _gauge("gateway_build_info", "The version of the gateway and of Python.", "version", "python")
+GATEWAY_BUILD_INFO = _gauge(
+    "gateway_build_info",
+    "The version of the gateway and of Python.",
+    "version",
+    "python",
+    mib="haClusterGatewayVersion haClusterGatewayPython",
+)
 GATEWAY_COLLECTOR_STATE = _gauge(
     "gateway_collector_state",
     "How a collector's last run ended.",
     "collector",
     states=tuple(STATUSES),
     state_label="state",
+    mib="haClusterCollectorState",
 )
 GATEWAY_COMMAND_DURATION = _gauge(
-    "gateway_command_duration_seconds", "How long the last run of a command took.", "collector", "command"
+    "gateway_command_duration_seconds",
+    "How long the last run of a command took.",
+    "collector",
+    "command",
+    mib="haClusterCommandDuration",
 )
 GATEWAY_COMMAND_FAILURES = _counter(
     "gateway_command_failures_total",
@@ -453,21 +760,135 @@ GATEWAY_COMMAND_FAILURES = _counter(
     "collector",
     "command",
     "reason",
+    mib="haClusterCommandFailureCount",
 )
 GATEWAY_COMMAND_TIMEOUTS = _counter(
     "gateway_command_timeouts_total",
     "Runs of a command that were killed at their deadline or not awaited any longer.",
     "collector",
     "command",
+    mib="haClusterCommandTimeouts",
 )
 GATEWAY_SAMPLES_DROPPED = _counter(
     "gateway_samples_dropped_total",
     "Samples that were dropped: no number, or a second one for the same labels.",
     "collector",
+    mib="haClusterCollectorSamplesDropped",
 )
-GATEWAY_SNAPSHOT_AGE = _gauge("gateway_snapshot_age_seconds", "Age of the oldest thing on this page.")
-GATEWAY_SCRAPES = _counter("gateway_scrapes_total", "Scrapes answered.")
-GATEWAY_RUNS = _counter("gateway_runs_total", "Runs of the collectors; scrapes that arrive together share one.")
+GATEWAY_SNAPSHOT_AGE = _gauge(
+    "gateway_snapshot_age_seconds",
+    "Age of the oldest thing on this page.",
+    mib="haClusterSnapshotAge",
+)
+GATEWAY_SCRAPES = _counter(
+    "gateway_scrapes_total",
+    "Scrapes answered.",
+    mib="haClusterHttpScrapes",
+)
+GATEWAY_RUNS = _counter(
+    "gateway_runs_total",
+    "Runs of the collectors; scrapes that arrive together share one.",
+    mib="haClusterCollectorRuns",
+)
+
+GATEWAY_AGENTX_STATE = _gauge(
+    "gateway_agentx_state",
+    "The state of the session with the SNMP master agent.",
+    states=("off", "waiting", "connecting", "opening", "registering", "registered"),
+    state_label="state",
+    mib="haClusterAgentxState",
+)
+GATEWAY_AGENTX_SESSIONS = _counter(
+    "gateway_agentx_sessions_total",
+    "Sessions that were registered with the SNMP master agent.",
+    mib="haClusterAgentxSessions",
+)
+GATEWAY_AGENTX_REQUESTS = _counter(
+    "gateway_agentx_requests_total",
+    "Requests of the SNMP master agent that were answered.",
+    mib="haClusterAgentxRequests",
+)
+GATEWAY_AGENTX_REJECTED = _counter(
+    "gateway_agentx_rejected_total",
+    "Messages of the SNMP master agent that did not keep to the protocol.",
+    mib="haClusterAgentxRejected",
+)
+
+# --- Alarms and notifications ----------------------------------------------------------------------------------------
+
+SEVERITIES = ("critical", "major", "minor", "warning")
+
+GATEWAY_ALARMS = _gauge(
+    "gateway_alarms",
+    "An alarm condition that is raised; what it is about is empty where it is the cluster or this node.",
+    "condition",
+    "object",
+    "severity",
+    mib="haClusterAlarmEntry",
+)
+GATEWAY_ALARMS_SINCE = _gauge(
+    "gateway_alarms_since_timestamp_seconds",
+    "When an alarm condition was raised.",
+    "condition",
+    "object",
+    mib="haClusterAlarmSince",
+)
+GATEWAY_ALARMS_ACTIVE = _gauge(
+    "gateway_alarms_active",
+    "How many alarm conditions of a severity are raised.",
+    "severity",
+    mib="haClusterAlarmsCritical haClusterAlarmsMajor haClusterAlarmsMinor haClusterAlarmsWarning",
+)
+GATEWAY_NOTIFICATION_SEQUENCE = _gauge(
+    "gateway_notification_sequence",
+    "The sequence number of the last notification since the start of the gateway.",
+    mib="haClusterNoticeSequence",
+)
+GATEWAY_TARGET_STATE = _gauge(
+    "gateway_notification_target_state",
+    "How the last delivery of a notification to a target went.",
+    "target",
+    "kind",
+    states=("idle", "ok", "failing"),
+    state_label="state",
+    mib="haClusterTargetState",
+)
+GATEWAY_NOTIFICATIONS_SENT = _counter(
+    "gateway_notifications_sent_total",
+    "Notifications sent to a target; those through the master agent that it has accepted.",
+    "target",
+    mib="haClusterTargetSent",
+)
+GATEWAY_NOTIFICATIONS_ACKNOWLEDGED = _counter(
+    "gateway_notifications_acknowledged_total",
+    "Notifications that a target has acknowledged; a trap is never acknowledged.",
+    "target",
+    mib="haClusterTargetAcknowledged",
+)
+GATEWAY_NOTIFICATION_RETRIES = _counter(
+    "gateway_notification_retries_total",
+    "How often a notification was sent to a target again.",
+    "target",
+    mib="haClusterTargetRetries",
+)
+GATEWAY_NOTIFICATIONS_FAILED = _counter(
+    "gateway_notifications_failed_total",
+    "Deliveries to a target that were given up for the time being.",
+    "target",
+    mib="haClusterTargetFailed",
+)
+GATEWAY_NOTIFICATIONS_DROPPED = _counter(
+    "gateway_notifications_dropped_total",
+    "Notifications to a target that were dropped: too many were waiting, or the gateway ended.",
+    "target",
+    mib="haClusterTargetDropped",
+)
+GATEWAY_NOTIFICATIONS_QUEUED = _gauge(
+    "gateway_notifications_queued",
+    "Notifications that wait to be sent to a target, or to be acknowledged by it.",
+    "target",
+    mib="haClusterTargetQueued",
+)
 
 # --- The process, as every Prometheus client shows it ----------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+import gateway
 from gateway import catalog
 from gateway.clock import Clock, SystemClock
 from gateway.collectors.probe import Collector, Plan, Probe, Reading, take
@@ -119,6 +121,7 @@ class Engine:
         self._static: dict[tuple[str, str], tuple[object, Reading]] = {}
         self._states: dict[str, _State] = {}
         self._totals = _Totals()
+        self._own: list[Callable[[SampleSet], None]] = []
 
     @property
     def collectors(self) -> tuple[str, ...]:
@@ -140,6 +143,18 @@ class Engine:
                 return await asyncio.shield(run.result)
         except TimeoutError:
             return await asyncio.shield(run.partial_snapshot(partial(self._snapshot, run)))
+
+    def add_own(self, source: Callable[[SampleSet], None]) -> None:
+        """Adds a part of the gateway that has something to say of itself: it is asked for samples at each answer."""
+        self._own.append(source)
+
+    def own_samples(self) -> SampleSet:
+        """Returns what the parts of the gateway say of themselves now; it is in no snapshot."""
+        samples = SampleSet()
+        samples.add(catalog.GATEWAY_BUILD_INFO, 1, gateway.__version__, sys.version.partition(" ")[0])
+        for source in self._own:
+            source(samples)
+        return samples
 
     async def close(self) -> None:
         """Ends what is under way, with its processes."""

@@ -53,6 +53,8 @@ class Metric:
         states: the values of ``state_label``, one flag each; empty for a plain number.
         state_label: the label that tells the states apart.
         merge: what becomes of samples whose labels coincide.
+        mib: the objects of HA-CLUSTER-MIB that show it: one for its number, or one for each state, or, where the
+            number is always 1, the row or the objects that show its labels.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Metric:
     states: tuple[str, ...] = ()
     state_label: str = ""
     merge: Merge = Merge.FIRST
+    mib: tuple[str, ...] = ()
 
     def only(self, state: str) -> Flags:
         """Returns flags with only this state set; none set if the metric does not know it."""

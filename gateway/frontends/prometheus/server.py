@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import logging
-import sys
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -20,7 +19,7 @@ from gateway import catalog
 from gateway.engine import Engine
 from gateway.frontends.prometheus import exposition
 from gateway.frontends.prometheus.listen import bind, shown
-from gateway.samples import Families, Kind, SampleSet
+from gateway.samples import Families, Kind
 from gateway.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -61,6 +60,7 @@ class MetricsServer:
         client_timeout: float = 15.0,
     ) -> None:
         self._engine = engine
+        engine.add_own(lambda samples: samples.add(catalog.GATEWAY_SCRAPES, self._scrapes))
         self._telemetry_path = telemetry_path
         self._max_connections = max_connections
         self._client_timeout = client_timeout
@@ -188,9 +188,7 @@ class MetricsServer:
         return {*known} - {*exclude} if exclude else None
 
     def _families(self, snapshot: Snapshot) -> Families:
-        own = SampleSet()
-        own.add(catalog.GATEWAY_BUILD_INFO, 1, gateway.__version__, sys.version.partition(" ")[0])
-        own.add(catalog.GATEWAY_SCRAPES, self._scrapes)
+        own = self._engine.own_samples()
         own.add(catalog.GATEWAY_SNAPSHOT_AGE, max(0.0, asyncio.get_running_loop().time() - snapshot.started))
         for family in ProcessCollector(registry=None).collect():
             kind = Kind.COUNTER if family.type == "counter" else Kind.GAUGE

@@ -1,0 +1,185 @@
+"""The tables that requests are answered from, and when they are made anew.
+
+SNMP never waits for a tool: snmpd gives a subagent one second, and blocks the whole agent meanwhile. A request is
+answered from the tables that there are; one that finds them older than ``max_age`` starts a refresh. A walk sees one
+moment: it goes on in the tables in which it began, for a minute at most, whatever has been collected meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import structlog
+
+from gateway.agentx.encoding import SearchRange
+from gateway.agentx.oid import Oid
+from gateway.clock import Clock, SystemClock
+from gateway.engine import Engine
+from gateway.frontends.snmp import tables
+from gateway.frontends.snmp.tables import Tables
+from gateway.mib.module import Mib
+from gateway.samples import Families
+from gateway.snapshot import Snapshot
+
+WALK_TIME = 60.0
+"""Seconds for which a walk sees the moment in which it began."""
+
+MAX_WALKS = 64
+"""Walks that are under way at once; the one that has waited longest is forgotten when there is one more."""
+
+MAX_BULK_VARIABLES = 4096
+"""Variables in the answer to one GETBULK, whatever is asked for: more than any message has room for."""
+
+_Walk = tuple[Tables, float]
+"""The tables that a walk goes through, and when it has begun."""
+
+
+class TableCache:
+    """Answers requests from the last snapshot. Implements ``Answers``.
+
+    Args:
+        engine: where snapshots come from.
+        mib: what they become.
+        max_age: seconds after which a request starts a refresh.
+        clock: tells the time.
+    """
+
+    def __init__(self, engine: Engine, mib: Mib, *, max_age: float, clock: Clock | None = None) -> None:
+        self.root = mib.root
+        self._engine = engine
+        self._mib = mib
+        self._max_age = max_age
+        self._clock = clock or SystemClock()
+        self._log = structlog.get_logger("snmp")
+        self._tables = Tables(mib)
+        self._walks: OrderedDict[Oid, _Walk] = OrderedDict()
+        self._refreshing: asyncio.Task[None] | None = None
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The snapshot that requests are answered from; None before the first."""
+        return self._tables.snapshot
+
+    # --- requests ----------------------------------------------------------------------------------------------------
+
+    def get(self, names: Sequence[Oid]) -> list[bytes]:
+        """Returns one variable for each name."""
+        self._freshen()
+        return list(map(self._tables.get, names))
+
+    def get_next(self, ranges: Sequence[SearchRange]) -> list[bytes]:
+        """Returns one variable for each range."""
+        self._freshen()
+        chosen, began = self._walk(ranges)
+        variables, last = [], b""
+        for searched in ranges:
+            found = chosen.get_next(searched)
+            if found is None:
+                variables.append(tables.end_of_view(searched))
+            else:
+                variables.append(found[1])
+                last = last or found[0]
+        self._remember(last, chosen, began)
+        return variables
+
+    def get_bulk(self, ranges: Sequence[SearchRange], *, non_repeaters: int, max_repetitions: int) -> list[bytes]:
+        """Returns the variables of a GETBULK (RFC 3416, section 4.2.3), at most ``MAX_BULK_VARIABLES`` or so."""
+        self._freshen()
+        chosen, began = self._walk(ranges[non_repeaters:] or ranges)
+        variables = [
+            tables.end_of_view(searched) if (found := chosen.get_next(searched)) is None else found[1]
+            for searched in ranges[:non_repeaters]
+        ]
+        repeaters = list(ranges[non_repeaters:])
+        last = b""
+        while repeaters and max_repetitions > 0 and len(variables) < MAX_BULK_VARIABLES:
+            max_repetitions -= 1
+            last, ended = b"", True
+            for place, searched in enumerate(repeaters):
+                found = chosen.get_next(searched)
+                if found is None:
+                    variables.append(tables.end_of_view(searched))
+                    continue
+                ended = False
+                last = last or found[0]
+                variables.append(found[1])
+                repeaters[place] = SearchRange(found[0], searched.end)
+            if ended:
+                break
+        self._remember(last, chosen, began)
+        return variables
+
+    # --- walks -------------------------------------------------------------------------------------------------------
+
+    def _walk(self, ranges: Sequence[SearchRange]) -> _Walk:
+        """Returns the tables for a request: those of the walk that it continues, or the newest.
+
+        What continues a walk begins where the last answer has ended.
+        """
+        now = self._clock.monotonic()
+        walk = self._walks.pop(ranges[0].start, None) if ranges else None
+        if walk is None or now - walk[1] > WALK_TIME:
+            return self._tables, now
+        return walk
+
+    def _remember(self, last: Oid, chosen: Tables, began: float) -> None:
+        if not last:
+            return
+        self._walks[last] = chosen, began
+        if len(self._walks) > MAX_WALKS:
+            self._walks.popitem(last=False)
+
+    def _forget_old_walks(self) -> None:
+        """Frees the tables of walks that nobody goes on with."""
+        oldest = self._clock.monotonic() - WALK_TIME
+        for name, (_, began) in list(self._walks.items()):
+            if began < oldest:
+                del self._walks[name]
+
+    # --- refreshing --------------------------------------------------------------------------------------------------
+
+    def _freshen(self) -> None:
+        """Starts a refresh where the tables are too old and none is under way."""
+        if self._refreshing is None and self._is_old(self._tables.snapshot):
+            self.refresh()
+
+    def _is_old(self, snapshot: Snapshot | None) -> bool:
+        return snapshot is None or self._age(snapshot) > self._max_age
+
+    def _age(self, snapshot: Snapshot) -> float:
+        return max(0.0, self._clock.monotonic() - snapshot.started)
+
+    def refresh(self) -> asyncio.Task[None]:
+        """Starts a refresh, or returns the one that is under way."""
+        if self._refreshing is None:
+            self._refreshing = asyncio.create_task(self._refresh())
+            self._refreshing.add_done_callback(self._refreshed)
+        return self._refreshing
+
+    def _refreshed(self, task: asyncio.Task[None]) -> None:
+        self._refreshing = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._log.error("tables not made", exc_info=error)
+
+    async def _refresh(self) -> None:
+        """Makes tables of the engine's last snapshot if that is new enough, or else of a new one."""
+        snapshot = self._engine.latest
+        if snapshot is None or self._is_old(snapshot):
+            snapshot = await self._engine.collect()
+        await self.show(snapshot)
+
+    async def show(self, snapshot: Snapshot) -> None:
+        """Answers from a snapshot from now on; its tables are made in a thread."""
+        own: Families = self._engine.own_samples().families
+        make: Callable[[], Tables] = partial(tables.build, snapshot, own, self._mib, age=partial(self._age, snapshot))
+        self._tables = await asyncio.to_thread(make)
+        self._forget_old_walks()
+
+    async def close(self) -> None:
+        """Ends a refresh that is under way."""
+        if (task := self._refreshing) is not None:
+            task.cancel()
+            await asyncio.wait([task])

@@ -1,0 +1,130 @@
+"""Everything that was ever recorded, as samples: the corpus beside the repository, the lab's captures, the demo."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from gateway.collectors.corosync import CorosyncCollector
+from gateway.collectors.drbd import DrbdCollector
+from gateway.collectors.pacemaker import PacemakerCollector
+from gateway.collectors.probe import Collector
+from gateway.collectors.sbd import SbdCollector
+from gateway.command import CommandResult
+from gateway.replay import DEMO, Recording
+from gateway.samples import SampleSet
+from tests import series
+from tests.corpus import CORPUS
+
+LAB = Path(__file__).with_name("data") / "lab"
+
+
+class Files:
+    """A host with some files, and without anything else."""
+
+    def __init__(self, **files: bytes) -> None:
+        self._files = files
+
+    def read_file(self, path: str) -> bytes | None:
+        return self._files.get(Path(path).name.replace(".", "_"))
+
+    def list_directory(self, path: str) -> tuple[str, ...]:
+        listing = self._files.get(Path(path).name)
+        return tuple(listing.decode().split()) if listing else ()
+
+    def may_read(self, path: str) -> bool:
+        return True
+
+
+def _samples(collector: Collector, results: Mapping[str, CommandResult], host: object) -> SampleSet:
+    plan = collector.plan(host)  # type: ignore[arg-type] # as much of a host as the collectors use
+    assert plan is not None
+    return collector.samples({**plan.files, **series.readings(plan.probes, results)})
+
+
+def _result(path: Path) -> CommandResult:
+    """Returns what was recorded of a command: its output, and beside it the exit status and the standard error."""
+    code, errors = (path.with_name(path.name + ending) for ending in (".rc", ".stderr"))
+    return series.ended(
+        path.read_bytes(),
+        int(code.read_text()) if code.exists() else 0,
+        errors.read_bytes() if errors.exists() else b"",
+    )
+
+
+def _pacemaker(corpus: Path) -> Iterator[tuple[str, SampleSet]]:
+    for case in sorted(path for path in corpus.glob("pacemaker*/*") if path.is_dir()):
+        for spelling in ("crm_mon.xml", "crm_mon.output-as-xml.xml"):
+            if (case / spelling).exists():
+                results = {
+                    "crm_mon": _result(case / spelling),
+                    "cibadmin": _result(case / "cibadmin.xml"),
+                }
+                yield f"{case.parent.name}/{case.name}/{spelling}", _samples(PacemakerCollector(), results, Files())
+
+
+def _corosync(corpus: Path) -> Iterator[tuple[str, SampleSet]]:
+    collector = CorosyncCollector(statistics=True)
+    folder = corpus / "corosync"
+    for path in sorted({*folder.glob("quorumtool*.txt"), *folder.glob("cfgtool-s*.txt"), *folder.glob("cmapctl*")}):
+        tool = {"quo": "corosync-quorumtool", "cfg": "corosync-cfgtool", "cma": "corosync-cmapctl"}[path.name[:3]]
+        yield f"corosync/{path.name}", _samples(collector, {tool: _result(path)}, Files())
+    for path in sorted(folder.glob("live317.*.quorumtool-p.txt")):
+        results = {
+            "corosync-quorumtool": _result(path),
+            "corosync-cfgtool": _result(path.with_name(path.name.replace("quorumtool-p", "cfgtool-s"))),
+        }
+        yield f"corosync/{path.name}", _samples(collector, results, Files())
+
+
+def _others(corpus: Path) -> Iterator[tuple[str, SampleSet]]:
+    for path in sorted((corpus / "drbd").glob("*.json")):
+        collector = DrbdCollector(split_brain_directory="/splitbrain", always=True)
+        host = Files(splitbrain=b"drbd-split-brain-detected-my.res-0 drbd-split-brain-detected-b-x")
+        yield f"drbd/{path.name}", _samples(collector, {"drbdsetup": _result(path)}, host)
+    for path in sorted((corpus / "sbd").glob("*.sysconfig")):
+        yield f"sbd/{path.name}", _samples(SbdCollector(), {}, Files(sbd=path.read_bytes()))
+    for path in sorted({*(corpus / "sbd").glob("*dump*.txt"), *(corpus / "sbd").glob("live.list*.txt")}):
+        device = "/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK:lun.0+1=2" + "x" * 30
+        probe = f"{'list' if '.list' in path.name else 'dump'} {device}"
+        host = Files(sbd=f'SBD_DEVICE="{device}"\n'.encode())
+        yield f"sbd/{path.name}", _samples(SbdCollector(), {probe: _result(path)}, host)
+
+
+def _replayed(recording: Recording, situation: str, folders: tuple[str, ...]) -> Iterator[tuple[str, SampleSet]]:
+    step = next(step for step in recording.steps if step.folders == folders)
+    collectors = (PacemakerCollector(), CorosyncCollector(statistics=True), SbdCollector(), DrbdCollector(always=True))
+    found = {name: recording.read(step, name) or b"" for name in recording.files.values()}
+    host = Files(
+        corosync_conf=found["corosync.conf"],
+        sbd=found["sbd.conf"],
+        version=found["drbd-version"],
+        splitbrain=recording.read(step, "split-brain") or b"",
+    )
+    together = SampleSet()
+    for collector in collectors:
+        plan = collector.plan(host)  # type: ignore[arg-type] # as much of a host as the collectors use
+        assert plan is not None
+        results = {}
+        for probe in plan.probes:
+            name = recording.commands.get((probe.tool, *probe.variants[0]))
+            if name and (output := recording.read(step, f"{name}.stdout")) is not None:
+                code = int(recording.read(step, f"{name}.rc") or b"0")
+                results[probe.name] = series.ended(output, code, recording.read(step, f"{name}.stderr") or b"")
+        together.update(collector.samples({**plan.files, **series.readings(plan.probes, results)}))
+    yield f"demo/{situation}", together
+
+
+def _demo() -> Iterator[tuple[str, SampleSet]]:
+    recording = Recording.load(DEMO)
+    for step in recording.steps:
+        yield from _replayed(recording, step.situation, step.folders)
+
+
+def situations() -> Iterator[tuple[str, SampleSet]]:
+    """Yields a name and the samples of everything there is; of the corpus only where it is there."""
+    yield from _demo()
+    if CORPUS is not None:
+        yield from _pacemaker(CORPUS)
+        yield from _corosync(CORPUS)
+        yield from _others(CORPUS)

@@ -1,0 +1,47 @@
+"""Tables as a manager sees them: each object's values by their indexes, taken apart again with a second reading."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable
+
+from gateway.agentx import oid as oids
+from gateway.agentx.encoding import Reader, Type, VarBind
+from gateway.mib.module import Mib
+
+Index = tuple[int, ...]
+Walked = dict[str, dict[Index, int | bytes]]
+"""Values by the name of their object and their index, as numbers."""
+
+
+def read(variable: bytes) -> VarBind:
+    """Returns a variable; nothing may follow it."""
+    reader = Reader(variable)
+    varbind = reader.varbind()
+    assert reader.rest == 0
+    return varbind
+
+
+def walked(variables: Iterable[bytes], mib: Mib) -> Walked:
+    """Returns what a walk has brought, having looked at what every manager relies on: order, types, lengths."""
+    found: Walked = defaultdict(dict)
+    objects = [target.oid for target in mib.readable]
+    before = b""
+    for variable in variables:
+        varbind = read(variable)
+        assert varbind.oid > before, f"{oids.dotted(varbind.oid)} does not follow {oids.dotted(before)}"
+        before = varbind.oid
+        assert len(varbind.oid) <= 4 * 128
+        target = mib.readable[bisect_right(objects, varbind.oid) - 1]
+        assert varbind.oid.startswith(target.oid)
+        assert target.syntax is not None
+        assert varbind.type is target.syntax.type
+        if varbind.type is Type.OCTET_STRING:
+            assert isinstance(varbind.value, bytes)
+            assert len(varbind.value) <= 255
+        if target.syntax.names:
+            assert varbind.value in target.syntax.names
+        assert varbind.value is not None
+        found[target.name][oids.decode(varbind.oid[len(target.oid) :])] = varbind.value
+    return dict(found)
