@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.catalog import METRICS, PREFIX
-from gateway.options import OPTIONS, Option
+from gateway.options import OPTIONS, Field, Option, Records
 from gateway.samples import Metric
 
 DOCS = Path(__file__).parent
@@ -91,6 +91,22 @@ def _option(option: Option) -> tuple[str, str, str, str]:
     return _code(option.key), _code(_literal(option.default)), flags, option.help
 
 
+def records() -> Iterator[str]:
+    """Yields the lines of the table of what arrays of tables hold."""
+    rows = (
+        _field(option.key, field)
+        for option in OPTIONS
+        if isinstance(option.read, Records)
+        for field in option.read.fields
+    )
+    yield from _table(("key", "default", "meaning"), rows)
+
+
+def _field(key: str, field: Field) -> tuple[str, str, str]:
+    default = "" if field.default is None else _code(_literal(field.default))
+    return f"`[[{key}]]` {_code(field.name)}", default, field.help
+
+
 def _literal(value: Any) -> str:
     """Returns a default as it would stand in the file: TOML, which for these is JSON."""
     return json.dumps(list(value) if isinstance(value, tuple) else value)
@@ -126,7 +142,7 @@ def _metric(metric: Metric) -> tuple[str, ...]:
 # --- Pages -----------------------------------------------------------------------------------------------------------
 
 PAGES: Mapping[str, Mapping[str, Callable[[], Iterable[str]]]] = {
-    "configuration.md": {"options": options},
+    "configuration.md": {"options": options, "records": records},
     "metrics.md": {name: _metrics(name) for name in (*_SUBSYSTEMS, "gateway")},
 }
 """The generated parts, by page and name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
@@ -61,6 +62,16 @@ def open_descriptors() -> int:
 def is_process(pid: str) -> bool:
     """Returns whether there is a process of this number, be it a zombie."""
     return Path("/proc", pid.strip()).exists()
+
+
+@pytest.fixture
+def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The lab's times are UTC, without saying so."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 @pytest.fixture

@@ -115,7 +115,8 @@ def _replayed(recording: Recording, situation: str, folders: tuple[str, ...]) ->
     yield f"demo/{situation}", together
 
 
-def _demo() -> Iterator[tuple[str, SampleSet]]:
+def demo() -> Iterator[tuple[str, SampleSet]]:
+    """Yields a name and the samples of each step of the demo's time line."""
     recording = Recording.load(DEMO)
     for step in recording.steps:
         yield from _replayed(recording, step.situation, step.folders)
@@ -123,7 +124,7 @@ def _demo() -> Iterator[tuple[str, SampleSet]]:
 
 def situations() -> Iterator[tuple[str, SampleSet]]:
     """Yields a name and the samples of everything there is; of the corpus only where it is there."""
-    yield from _demo()
+    yield from demo()
     if CORPUS is not None:
         yield from _pacemaker(CORPUS)
         yield from _corosync(CORPUS)

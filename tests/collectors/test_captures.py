@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,6 +31,8 @@ COMMANDS = {
 }
 SITUATIONS = sorted(path.parent.name for path in LAB.glob("*/corosync-quorumtool-p.rc"))
 
+pytestmark = pytest.mark.usefixtures("utc")
+
 # what is another at each run, or no business of the cluster
 VOLATILE = ("ha_cluster_scrape_duration_seconds", "ha_cluster_gateway_command_duration_seconds")
 
@@ -40,9 +40,7 @@ VOLATILE = ("ha_cluster_scrape_duration_seconds", "ha_cluster_gateway_command_du
 OF_THE_SERVICE = {
     metric
     for metric in METRICS
-    if re.match(
-        r"ha_cluster_gateway_(?:build_info|scrapes|snapshot_age|agentx|alarms|notification)_?", metric.name
-    )
+    if re.match(r"ha_cluster_gateway_(?:build_info|scrapes|snapshot_age|agentx|alarms|notification)_?", metric.name)
 }
 """What a collection alone does not have: it is of what serves and sends."""
 
@@ -58,16 +56,6 @@ class StoppedClock:
 
     def monotonic(self) -> float:
         return self.now
-
-
-@pytest.fixture(autouse=True)
-def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The lab's times are UTC, without saying so."""
-    monkeypatch.setenv("TZ", "UTC")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 def page(snapshot: Snapshot) -> str:
