@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,10 +17,14 @@ from gateway.options import (
     DEFAULT_LEVEL,
     DEFAULT_PORT,
     OPTIONS,
+    RULES,
     TABLES,
     TOOLS,
     MistakeError,
+    MistakesError,
     numeric,
+    shown,
+    unknown_key,
 )
 
 SEARCH_PATH = (Path("gateway.conf"), Path("/etc/ha-cluster-gateway/gateway.conf"))
@@ -84,13 +86,20 @@ def load(
     if source is None and search:
         source = next(filter(_exists, SEARCH_PATH), None)
     problems: list[str] = []
-    values = {option.key: option.default for option in OPTIONS}
+    given: dict[str, Any] = {}
+    places: dict[str, str] = {}
     if source is not None:
         for key, value in _flatten(_read(source)):
-            _set(values, key, value, f"{source}: {key}", problems)
+            places[key] = f"{source}: {key}"
+            _set(given, key, value, places[key], problems)
     for key, value in flags.items():
-        _set(values, key, value, next(iter(BY_KEY[key].flags), key), problems)
-    read_deprecated(values, deprecated or {}, "--", problems)
+        places[key] = next(iter(BY_KEY[key].flags), key)
+        _set(given, key, value, places[key], problems)
+    read_deprecated(given, deprecated or {}, "--", problems)
+    values = {option.key: option.default for option in OPTIONS} | given
+    for rule in RULES:
+        if all(key in given or key not in places for key in rule.keys):
+            problems += [f"{places.get(key, key)}: {text}" for key, text in rule.check(values)]
     if problems:
         raise ConfigError(problems)
     return Config(values, source)
@@ -126,9 +135,9 @@ def read_deprecated(values: dict[str, Any], given: Mapping[str, Any], where: str
     """
     address, port = given.get("address", ANY_ADDRESS), numeric(given.get("port", DEFAULT_PORT))
     if not isinstance(address, str):
-        problems.append(f"{where}address: expected a host's name or address, found {_shown(address)}")
+        problems.append(f"{where}address: expected a host's name or address, found {shown(address)}")
     elif isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
-        problems.append(f"{where}port: expected a port, 0 to 65535, found {_shown(port)}")
+        problems.append(f"{where}port: expected a port, 0 to 65535, found {shown(port)}")
     elif (address, port) != (ANY_ADDRESS, DEFAULT_PORT):
         host = f"[{address}]" if ":" in address and not address.startswith("[") else address
         _set(values, "web.listen", [f"{host}:{port}"], f"{where}address", problems)
@@ -158,20 +167,14 @@ def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 def _set(values: dict[str, Any], key: str, value: Any, where: str, problems: list[str]) -> None:
     option = BY_KEY.get(key)
     if option is None and key in TABLES:
-        problems.append(f"{where}: expected a table, found {_shown(value)}")
+        problems.append(f"{where}: expected a table, found {shown(value)}")
         return
     if option is None:
-        near = difflib.get_close_matches(key, [*BY_KEY, *TABLES], n=1)
-        hint = f", did you mean {near[0]}?" if near else ""
-        problems.append(f"{where}: unknown key{hint}")
+        problems.append(f"{where}: {unknown_key(key, [*BY_KEY, *TABLES])}")
         return
     try:
         values[key] = option.read(value)
     except MistakeError as mistake:
-        problems.append(f"{where}: expected {mistake}, found {_shown(value)}")
-
-
-def _shown(value: Any) -> str:
-    """Returns a value as it stands in the file, near enough, and not longer than a line."""
-    text = json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= 80 else f"{text[:80]}..."
+        problems.append(f"{where}: expected {mistake}, found {shown(value)}")
+    except MistakesError as mistakes:
+        problems += [f"{where}{place}: {text}" for place, text in mistakes.problems]

@@ -6,6 +6,7 @@ import datetime
 import itertools
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +19,8 @@ from gateway.command import DEFAULT_MAX_OUTPUT, Tool
 from gateway.config import load
 from gateway.engine import Mode
 from gateway.errors import ConfigError
-from gateway.options import BY_KEY, OPTIONS, TOOLS, parse_address
+from gateway.frontends.snmp.credentials import Community, SecurityLevel, UsmUser
+from gateway.options import BY_KEY, OPTIONS, RULES, TOOLS, MistakesError, Records, parse_address
 from tests.conftest import closed
 
 EXAMPLE = Path(__file__).parents[1] / "gateway.conf.example"
@@ -49,6 +51,10 @@ FORMAT = 'expected one of "logfmt", "json"'
 MODE = 'expected one of "auto", "on", "off"'
 PATH = 'expected an absolute path, or "" to search for it'
 WORDS = 'expected a list of words, such as ["sudo", "-n"]'
+GIVEN_PATH = "expected an absolute path"
+AGENTX = 'expected "unix:PATH", "tcp:HOST:PORT" or "off"'
+ROOT = "expected an OID below 1.3.6.1.4.1 of at most 12 numbers (more leave no room for indexes)"
+SWITCH = "expected true or false"
 
 BAD: dict[str, tuple[str, list[str]]] = {
     "web.listen": (
@@ -72,7 +78,7 @@ BAD: dict[str, tuple[str, list[str]]] = {
             '"a\\nb:9664"',
             '[":9664", 9665]',
             '[":9664", [":9665"]]',
-            "{a = 1}",
+            '{a = "secret"}',
         ],
     ),
     "web.telemetry_path": (
@@ -83,20 +89,59 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "web.client_timeout": (SECONDS, ["0", "-1", "nan", "inf", "3600.1", "false", '"soon"', "[1]"]),
     "log.level": (LEVEL, ['"warning"', '"INFO"', "20", "[]", "{a = 1}"]),
     "log.format": (FORMAT, ['"xml"', "true"]),
-    "corosync.statistics": ("expected true or false", ['"yes"', "1"]),
+    "corosync.statistics": (SWITCH, ['"yes"', "1"]),
     "corosync.config": (PATH, ['"corosync.conf"', "1", '"/a\\u0000b"', '"/a\\nb"']),
     "sbd.config": (PATH, ['"./sbd"', '["/etc/sbd"]']),
     "drbd.split_brain_directory": (PATH, ['"splitbrain"', "true"]),
+    "snmp.agentx": (
+        AGENTX,
+        [
+            '""',
+            "true",
+            '"on"',
+            '"unix:"',
+            '"unix:agentx"',
+            '"/var/agentx/master"',
+            '"tcp:705"',
+            '"tcp:h:x"',
+            '"off:"',
+            '"tcp::705"',
+            '"tcp:h:0"',
+            '"udp:h:705"',
+            '"unix:/a\\u0000b"',
+        ],
+    ),
+    "snmp.root": (
+        ROOT,
+        [
+            '""',
+            "1",
+            "1.3",
+            '"1.3.6.1"',
+            '"1.3.6.1.4.1"',
+            '"1.3.6.1.2.1.1"',
+            '"1.3.6.1.4.1.x"',
+            '"enterprises.1"',
+            '"1.3.6.1.4.1.1.2.3.4.5.6.7"',
+            '"1.3.6.1.4.1.4294967296"',
+            '"1.3.6.1.4.1..1"',
+            '["1.3.6.1.4.1.1"]',
+        ],
+    ),
+    "snmp.max_age": (SECONDS, ["0", "true", '"15s"']),
+    "snmp.state_directory": (GIVEN_PATH, ['""', '"state"', "1", '"/a\\nb"']),
+    "snmp.agent.listen": (ADDRESS, ["161", '"localhost"', '[""]', '["::1:161"]', "{a = 1}"]),
+    "snmp.agent.allow_insecure_off_loopback": (SWITCH, ['"yes"', "0"]),
     "tools.max_output": (COUNT, ["0", "1e6", '"64 MiB"']),
     **{f"collectors.{name}": (MODE, ['"yes"', "true", '"On"']) for name in ("pacemaker", "corosync", "sbd", "drbd")},
     **{f"tools.{tool}.path": (PATH, ['"crm_mon"', "0", '"~/tool"']) for tool in TOOLS},
     **{f"tools.{tool}.timeout": (SECONDS, ["0", "-5.0", '"5s"', "1979-05-27"]) for tool in TOOLS},
-    **{f"tools.{tool}.prefix": (WORDS, ['"sudo -n"', "[1]", '[""]', '["a\\nb"]', "{}"]) for tool in TOOLS},
+    **{f"tools.{tool}.prefix": (WORDS, ['"sudo -n"', "[1]", '[""]', '["a\\nb"]', "{a = 1}"]) for tool in TOOLS},
 }
 
 
 def test_every_option_has_mistakes_to_be_tested() -> None:
-    assert BAD.keys() == BY_KEY.keys()
+    assert BAD.keys() == BY_KEY.keys() - {option.key for option in OPTIONS if isinstance(option.read, Records)}
 
 
 @pytest.mark.parametrize("key", BAD)
@@ -105,7 +150,7 @@ def test_a_wrong_value_is_told_with_what_was_expected(key: str, file: Path) -> N
     table, _, name = key.rpartition(".")
     for value in values:
         found = tomllib.loads(f"x = {value}")["x"]
-        shown = json.dumps(found, default=str, ensure_ascii=False)
+        shown = "{...}" if isinstance(found, dict) else json.dumps(found, default=str, ensure_ascii=False)
         assert problems(f"[{table}]\n{name} = {value}\n", file) == [f"{key}: {expected}, found {shown}"]
 
 
@@ -127,6 +172,12 @@ def test_a_long_value_does_not_fill_the_terminal(file: Path) -> None:
         ("tools.sbd.timeout = 3600", "tools.sbd.timeout", 3600.0),
         ('tools = {corosync = {prefix = ["sudo", "-n"]}}', "tools.corosync.prefix", ("sudo", "-n")),
         ('[collectors]\ndrbd = "on"', "collectors.drbd", "on"),
+        ('[snmp]\nagentx = "unix:/run/agentx"', "snmp.agentx", "unix:/run/agentx"),
+        ('[snmp]\nagentx = "tcp:[::1]:705"', "snmp.agentx", "tcp:[::1]:705"),
+        ('[snmp]\nagentx = "off"', "snmp.agentx", "off"),
+        ('[snmp]\nroot = ".1.3.6.1.4.1.99999"', "snmp.root", "1.3.6.1.4.1.99999"),
+        ("[snmp]\nmax_age = 0.5", "snmp.max_age", 0.5),
+        ("[snmp.agent]\nlisten = []", "snmp.agent.listen", ()),
     ],
 )
 def test_good_values(text: str, key: str, value: object, file: Path) -> None:
@@ -163,9 +214,9 @@ def test_addresses(text: str, address: tuple[str, int]) -> None:
         ("x = 1", ["x: unknown key"]),
         ('"" = 1', [": unknown key"]),
         ("web = 3", ["web: expected a table, found 3"]),
-        ("[[web]]\nlisten = 1", ['web: expected a table, found [{"listen": 1}]']),
+        ("[[web]]\nlisten = 1", ["web: expected a table, found [{...}]"]),
         ("tools.sbd = true", ["tools.sbd: expected a table, found true"]),
-        ("[log.level]\na = 1", [f'log.level: {LEVEL}, found {{"a": 1}}']),
+        ("[log.level]\na = 1", [f"log.level: {LEVEL}, found {{...}}"]),
         ("[web.config]\nfile = 1", ["web.config: unknown key"]),
     ],
 )
@@ -235,6 +286,251 @@ def test_flags_win_over_the_file(file: Path) -> None:
     loaded = load(file, {"log.level": "error", "web.listen": [":3"]})
     assert (loaded["log.level"], loaded["log.format"], loaded["web.listen"]) == ("error", "json", (":3",))
     assert loaded.source == file
+
+
+# --- Arrays of tables: who may ask over SNMP --------------------------------------------------------------------------
+
+SECRET = "correct horse"
+OTHER = "battery staple"
+
+
+def users(*tables: str) -> str:
+    return "".join(f"[[snmp.agent.user]]\n{table}\n" for table in tables)
+
+
+def test_communities_and_users(file: Path) -> None:
+    file.write_text(
+        f'[[snmp.agent.community]]\nname = "{SECRET}"\n[[snmp.agent.community]]\nname = "b"\n'
+        + users(
+            f'name = "both"\nauth = "SHA-512"\nauth_password = "{SECRET}"\npriv = "AES-256"\npriv_password = "{OTHER}"',
+            f'name = "auth"\nauth = "SHA"\nauth_password = "{SECRET}"',
+            'name = "none"\nauth = "none"',
+        )
+    )
+    loaded = load(file, {})
+    assert loaded["snmp.agent.community"] == (Community(name=SECRET), Community(name="b"))
+    assert loaded["snmp.agent.user"] == (
+        UsmUser(name="both", auth="SHA-512", auth_password=SECRET, priv="AES-256", priv_password=OTHER),
+        UsmUser(name="auth", auth="SHA", auth_password=SECRET),
+        UsmUser(name="none"),
+    )
+    assert [user.level for user in loaded["snmp.agent.user"]] == [
+        SecurityLevel.AUTH_PRIV,
+        SecurityLevel.AUTH_NO_PRIV,
+        SecurityLevel.NO_AUTH_NO_PRIV,
+    ]
+    assert SECRET not in repr(loaded)
+    assert OTHER not in repr(loaded)
+
+
+AUTH = 'one of "none", "SHA", "SHA-224", "SHA-256", "SHA-384", "SHA-512"'
+PRIV = 'one of "none", "AES", "AES-192", "AES-256"'
+PASSWORD = "expected a text of at least 8 characters, found something else"
+GOOD_AUTH = f'auth = "SHA-256"\nauth_password = "{SECRET}"'
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("", ["name: missing"]),
+        ('name = ""\nauth = "none"', ['name: expected a text of 1 to 32 octets, found ""']),
+        (f'name = "{"ü" * 17}"\nauth = "none"', [f'name: expected a text of 1 to 32 octets, found "{"ü" * 17}"']),
+        ("name = 1", ["name: expected a text of 1 to 32 octets, found 1"]),
+        ('name = "u"', ["auth: missing: one of none, SHA, SHA-224, SHA-256, SHA-384, SHA-512"]),
+        ('name = "u"\nauth = "SHA1"', [f'auth: expected {AUTH}, found "SHA1"']),
+        ('name = "u"\nauth = 256', [f"auth: expected {AUTH}, found 256"]),
+        (
+            'name = "u"\nauth = "MD5"\npriv = "DES"',
+            [
+                'auth: MD5 is not supported, for it can be broken: take "SHA-256", or "SHA" for what has no SHA-2',
+                'priv: DES is not supported, for it can be broken: take "AES"',
+            ],
+        ),
+        (f'name = "u"\n{GOOD_AUTH}\npriv = "aes"', [f'priv: expected {PRIV}, found "aes"']),
+        (
+            'name = "u"\nauth = "SHA"',
+            ["auth_password: missing: auth takes it, or auth_password_file"],
+        ),
+        ('name = "u"\nauth = "SHA"\nauth_password = "1234567"', [f"auth_password: {PASSWORD}"]),
+        ('name = "u"\nauth = "SHA"\nauth_password = 12345678', [f"auth_password: {PASSWORD}"]),
+        (
+            f'name = "u"\nauth = "none"\nauth_password = "{SECRET}"',
+            ['auth_password: there is no use for it with auth = "none"'],
+        ),
+        (
+            f'name = "u"\n{GOOD_AUTH}\npriv_password = "{OTHER}"',
+            ['priv_password: there is no use for it with priv = "none"'],
+        ),
+        (
+            f'name = "u"\nauth = "none"\npriv = "AES"\npriv_password = "{SECRET}"',
+            ['priv: there is no privacy without authentication: set auth, or priv = "none"'],
+        ),
+        (f'name = "u"\n{GOOD_AUTH}\nauth_pasword = "x"', ["auth_pasword: unknown key, did you mean auth_password?"]),
+        (
+            'name = 1\nauth = "x"\npriv = 2\npriv_password = "short"',
+            [
+                "name: expected a text of 1 to 32 octets, found 1",
+                f'auth: expected {AUTH}, found "x"',
+                f"priv: expected {PRIV}, found 2",
+                f"priv_password: {PASSWORD}",
+            ],
+        ),
+    ],
+)
+def test_mistakes_of_a_user(table: str, expected: list[str], file: Path) -> None:
+    good = 'name = "good"\nauth = "none"'
+    assert problems(users(good, table), file) == [f"snmp.agent.user[2].{problem}" for problem in expected]
+
+
+def test_mistakes_of_all_tables_are_told_at_once(file: Path) -> None:
+    text = "[[snmp.agent.community]]\n" + users("auth = 1", 'name = "b"') + "[log]\nlevel = 1\n"
+    assert [problem.partition(": ")[0] for problem in problems(text, file)] == [
+        "snmp.agent.community[1].name",
+        "snmp.agent.user[1].name",
+        "snmp.agent.user[1].auth",
+        "snmp.agent.user[2].auth",
+        "log.level",
+    ]
+
+
+def test_names_are_there_once(file: Path) -> None:
+    text = users(*['name = "u"\nauth = "none"'] * 3) + f'[[snmp.agent.community]]\nname = "{SECRET}"\n' * 2
+    assert problems(text, file) == [
+        "snmp.agent.user[2].name: the same as that of [1]",
+        "snmp.agent.user[3].name: the same as that of [1]",
+        "snmp.agent.community[2].name: the same as that of [1]",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'[snmp.agent]\ncommunity = "{SECRET}"',
+        f'[snmp.agent]\ncommunity = ["{SECRET}"]',
+        f'[snmp.agent.community]\nname = "{SECRET}"',
+        f'[snmp]\nagent = "{{}}"\ncommunity = "{SECRET}"',
+        f'[[snmp.agent.community]]\nnam = "{SECRET}"',
+        f'[[snmp.agent.community]]\nname = ["{SECRET}"]',
+        f'[[snmp.agent.community]]\nname = "{SECRET}\\n"',
+        f'[snmp.agent.user]\nname = "u"\nauth_password = "{SECRET}"',
+        f'[[snmp.agent.users]]\nname = "u"\nauth_password = "{SECRET}"',
+        f'[[snmp.agent]]\nlisten = [":1"]\nuser = [{{name = "u", auth_password = "{SECRET}"}}]',
+        f'[[snmp]]\ncommunity = "{SECRET}"',
+        users(f'name = "u"\nauth = "none"\nauth_password = ["{SECRET}"]'),
+        users(f'name = "u"\nauth = "none"\nauth_pass = "{SECRET}"'),
+        users(f'name = {{x = "{SECRET}"}}\nauth = "none"'),
+        f'[snmp]\nroot = {{x = "{SECRET}"}}',
+        f'[log]\nlevel = [{{auth_password = "{SECRET}"}}]',
+    ],
+)
+def test_no_mistake_tells_a_secret(text: str, file: Path) -> None:
+    found = problems(text, file)
+    assert found
+    assert SECRET not in "".join(found)
+
+
+# --- Password files --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def password_file(tmp_path: Path) -> Path:
+    path = tmp_path / "password"
+    path.write_text(f"  {SECRET} \nand a comment\n")
+    path.chmod(0o600)
+    return path
+
+
+def test_a_password_from_a_file(file: Path, password_file: Path) -> None:
+    file.write_text(users(f'name = "u"\nauth = "SHA"\nauth_password_file = "{password_file}"'))
+    assert load(file, {})["snmp.agent.user"] == (UsmUser(name="u", auth="SHA", auth_password=SECRET),)
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "expected"),
+    [
+        (b"", 0o600, "expected a first line of at least 8 characters"),
+        (b"\nsecond line\n", 0o600, "expected a first line of at least 8 characters"),
+        (b"1234567\n", 0o600, "expected a first line of at least 8 characters"),
+        (b"\xff" * 10, 0o600, "not text in UTF-8"),
+        (SECRET.encode(), 0o644, "everyone can read or write it; chmod 600 {}"),
+        (SECRET.encode(), 0o602, "everyone can read or write it; chmod 600 {}"),
+    ],
+)
+def test_a_password_file_that_is_not_right(
+    content: bytes, mode: int, expected: str, file: Path, password_file: Path
+) -> None:
+    password_file.write_bytes(content)
+    password_file.chmod(mode)
+    found = problems(users(f'name = "u"\n{GOOD_AUTH}\npriv = "AES"\npriv_password_file = "{password_file}"'), file)
+    place = f"snmp.agent.user[1].priv_password_file: {password_file}: "
+    assert found == [place + expected.format(password_file)]
+
+
+def test_a_password_file_that_cannot_be_read(file: Path, password_file: Path, tmp_path: Path) -> None:
+    def found(path: str | Path) -> list[str]:
+        return problems(users(f'name = "u"\nauth = "SHA"\nauth_password_file = "{path}"'), file)
+
+    place = "snmp.agent.user[1].auth_password_file: "
+    assert found(tmp_path / "missing") == [f"{place}{tmp_path}/missing: No such file or directory"]
+    assert found(tmp_path) == [f"{place}{tmp_path}: Is a directory"]
+    assert found("password") == [f'{place}expected an absolute path, found "password"']
+    user = {"name": "u", "auth": "SHA", "auth_password_file": str(password_file)}
+    with closed(password_file), pytest.raises(MistakesError) as caught:
+        BY_KEY["snmp.agent.user"].read([user])
+    assert caught.value.problems == (("[1].auth_password_file", f"{password_file}: Permission denied"),)
+
+
+def test_a_password_is_given_once(file: Path, password_file: Path) -> None:
+    assert problems(users(f'name = "u"\n{GOOD_AUTH}\nauth_password_file = "{password_file}"'), file) == [
+        "snmp.agent.user[1].auth_password_file: there is auth_password, too: leave one of them out"
+    ]
+
+
+# --- Rules between options -------------------------------------------------------------------------------------------
+
+NOBODY = "nobody may ask there: add a [[snmp.agent.user]] or a [[snmp.agent.community]]"
+INSECURE = (
+    "{} is not on loopback: whoever listens on the network can learn a community, or pose as a user without auth; "
+    "have users with auth only, or set snmp.agent.allow_insecure_off_loopback = true"
+)
+COMMUNITY = '[[snmp.agent.community]]\nname = "public"\n'
+
+
+def test_somebody_has_to_be_able_to_ask(file: Path) -> None:
+    assert problems('[snmp.agent]\nlisten = ["localhost:161"]', file) == [f"snmp.agent.listen: {NOBODY}"]
+    with pytest.raises(ConfigError) as caught:
+        load(None, {"snmp.agent.listen": ["127.0.0.1:161"]}, search=False)
+    assert caught.value.problems == (f"--snmp.agent.listen: {NOBODY}",)
+
+
+def test_a_rule_is_not_asked_while_what_it_looks_at_is_wrong(file: Path) -> None:
+    assert problems('[snmp.agent]\nlisten = "127.0.0.1:161"\n[[snmp.agent.community]]', file) == [
+        "snmp.agent.community[1].name: missing"
+    ]
+
+
+@pytest.mark.parametrize("who", [COMMUNITY, users('name = "u"\nauth = "none"')])
+@pytest.mark.parametrize("address", [":161", "0.0.0.0:161", "10.1.2.3:161", "[::]:161", "node1:161"])
+def test_what_is_insecure_off_loopback_has_to_be_meant(who: str, address: str, file: Path) -> None:
+    listen = f'[snmp.agent]\nlisten = ["127.0.0.1:161", "{address}"]\n'
+    assert problems(listen + who, file) == [f"snmp.agent.listen: {INSECURE.format(address)}"]
+    file.write_text(f"{listen}allow_insecure_off_loopback = true\n{who}")
+    assert load(file, {})["snmp.agent.listen"] == ("127.0.0.1:161", address)
+
+
+@pytest.mark.parametrize(
+    ("address", "who"),
+    [
+        ("127.0.0.1:161", COMMUNITY),
+        ("127.1.2.3:161", COMMUNITY),
+        ("[::1]:161", COMMUNITY),
+        ("localhost:161", COMMUNITY),
+        (":161", users(f'name = "u"\n{GOOD_AUTH}')),
+    ],
+)
+def test_what_is_secure_enough(address: str, who: str, file: Path) -> None:
+    file.write_text(f'[snmp.agent]\nlisten = "{address}"\n{who}')
+    assert load(file, {})["snmp.agent.listen"] == (address,)
 
 
 # --- Where it is looked for ------------------------------------------------------------------------------------------
@@ -365,12 +661,28 @@ def test_the_example_has_every_option_with_a_comment() -> None:
             table = line.strip("[]")
         elif " = " in line and not line.startswith("#"):
             found[f"{table}.{line.partition(' = ')[0]}"] = before
-    assert found.keys() == BY_KEY.keys()
-    assert all(found[key] == f"# {option.help}" for key, option in BY_KEY.items())
+    arrays = {option.key for option in OPTIONS if isinstance(option.read, Records)}
+    assert found.keys() == BY_KEY.keys() - arrays
+    assert all(found[key] == f"# {BY_KEY[key].help}" for key in found)
+
+
+def test_the_example_has_every_array_of_tables_as_a_comment(file: Path) -> None:
+    text = EXAMPLE.read_text()
+    for option in OPTIONS:
+        if isinstance(option.read, Records):
+            lines = [f"# {option.help}", f"# [[{option.key}]]"]
+            for field in option.read.fields:
+                off = "# " if field.name.endswith("_file") else ""
+                lines += [f"# # {field.help}", f"# {off}{field.name} = {json.dumps(field.example)}"]
+            assert "\n".join(["", *lines, ""]) in text
+    file.write_text(re.sub(r"^# (?=\[\[|\w+ = )", "", text, flags=re.MULTILINE))
+    loaded = load(file, {})
+    assert (len(loaded["snmp.agent.community"]), len(loaded["snmp.agent.user"])) == (1, 1)
 
 
 def test_the_table_of_options_is_sound() -> None:
     assert len(BY_KEY) == len(OPTIONS)
+    assert {option.key for option in OPTIONS} >= {key for rule in RULES for key in rule.keys}
     flags = [flag for option in OPTIONS for flag in option.flags]
     assert len(set(flags)) == len(flags)
     for option in OPTIONS:
