@@ -1,0 +1,96 @@
+"""What may follow what in a subagent's session with a master agent (RFC 2741, section 7.1), as a table.
+
+Drawn without the triggers that change nothing::
+
+    UNOPENED --OPEN--> OPENING --OPENED--> OPEN --REGISTER--> REGISTERING --REGISTERED--> REGISTERED
+                          |                 ^                     |
+                          |                 '----NOT_REGISTERED---'
+                          '--NOT_OPENED--> CLOSED
+
+    any but CLOSED --CLOSE, LOST, BROKEN--> CLOSED
+
+* What is asked of the master agent, or by it, names the session by the id that it has given to it in its answer to
+  Open (section 6.1): before that nothing but Open can be said.
+* A refused registration leaves the session as it was, so that it can be tried again: what was in the way, often the
+  own former session of which the master agent has not seen the end, may be gone by then (section 7.1.4).
+* Requests are answered from OPEN on: a subagent looks among all variables that it has, "without regard to registration
+  of regions" (section 7.2.3.2).
+* CLOSE is said by either side (section 7.1.8). LOST is the master agent's saying that it does not know the session.
+  BROKEN is a message whose end cannot be told. A closed session stays closed: a new one needs a new connection.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class State(Enum):
+    """Where a session is."""
+
+    UNOPENED = "unopened"
+    OPENING = "opening"
+    OPEN = "open"
+    REGISTERING = "registering"
+    REGISTERED = "registered"
+    CLOSED = "closed"
+
+
+class Trigger(Enum):
+    """What can happen to a session."""
+
+    OPEN = "asked to open"
+    OPENED = "the master agent has opened it"
+    NOT_OPENED = "the master agent does not open it"
+    REGISTER = "asked to register"
+    REGISTERED = "the master agent has registered"
+    NOT_REGISTERED = "the master agent does not register"
+    ASK = "asked for a notification, capabilities or an echo"
+    REQUEST = "the master agent asks"
+    CLOSE = "one side closes it"
+    LOST = "the master agent does not know it"
+    BROKEN = "what comes is not AgentX"
+
+
+_ENDS = {Trigger.CLOSE: State.CLOSED, Trigger.LOST: State.CLOSED, Trigger.BROKEN: State.CLOSED}
+
+TRANSITIONS: dict[State, dict[Trigger, State]] = {
+    State.UNOPENED: {Trigger.OPEN: State.OPENING, **_ENDS},
+    State.OPENING: {Trigger.OPENED: State.OPEN, Trigger.NOT_OPENED: State.CLOSED, **_ENDS},
+    State.OPEN: {
+        Trigger.REGISTER: State.REGISTERING,
+        Trigger.ASK: State.OPEN,
+        Trigger.REQUEST: State.OPEN,
+        **_ENDS,
+    },
+    State.REGISTERING: {
+        Trigger.REGISTERED: State.REGISTERED,
+        Trigger.NOT_REGISTERED: State.OPEN,
+        Trigger.ASK: State.REGISTERING,
+        Trigger.REQUEST: State.REGISTERING,
+        **_ENDS,
+    },
+    State.REGISTERED: {Trigger.ASK: State.REGISTERED, Trigger.REQUEST: State.REGISTERED, **_ENDS},
+    State.CLOSED: {},
+}
+"""What follows what; a trigger that a state lacks is not allowed in it."""
+
+
+class StateError(RuntimeError):
+    """The session was asked for what cannot be done in its state: a mistake of the caller's."""
+
+
+def following(state: State, trigger: Trigger) -> State:
+    """Returns the state in which a trigger leaves the session.
+
+    Raises:
+        StateError: it cannot happen in this state.
+    """
+    try:
+        return TRANSITIONS[state][trigger]
+    except KeyError:
+        raise StateError(f"{trigger.value}, while the session is {state.value}") from None
+
+
+def allowed(state: State, trigger: Trigger) -> bool:
+    """Returns whether a trigger can happen in this state."""
+    return trigger in TRANSITIONS[state]
