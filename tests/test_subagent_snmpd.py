@@ -1,0 +1,351 @@
+"""The subagent with a real snmpd: what managers see, and how it comes back, whatever happens to snmpd."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from gateway.agentx import oid as oids
+from gateway.agentx.encoding import Type, VarBind
+from gateway.agentx.oid import Oid
+from gateway.frontends.snmp.agentx_address import Reason, parse_agentx
+from gateway.frontends.snmp.subagent import NotifyError, State, Subagent, Timing
+from tests.agentx.answers import TableAnswers, table
+from tests.conftest import open_descriptors, until
+from tests.snmpd import ARC, ENGINE, SYSORTABLE, Snmpd, free_port
+
+ROOT = oids.parse(ARC)
+BACK = 6
+"""Seconds within which the subagent has to be back."""
+
+
+@pytest.fixture
+def snmpd(tmp_path: Path) -> Iterator[Snmpd]:
+    with Snmpd(tmp_path) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def answers() -> TableAnswers:
+    return table(ROOT)
+
+
+class Running(Subagent):
+    """A subagent that runs."""
+
+    def start(self) -> None:
+        self.task = asyncio.ensure_future(self.run())
+
+    async def stop(self) -> None:
+        """Ends it, and what it was asked to do until now has not failed."""
+        assert self.task.cancelled() or not self.task.done()
+        self.task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.task
+        assert self.state is State.OFF
+
+
+@contextlib.asynccontextmanager
+async def running(
+    daemon: Snmpd, answers: TableAnswers, *, address: str = "", registered: bool = True, timing: Timing | None = None
+) -> AsyncIterator[Running]:
+    place = parse_agentx(address or f"unix:{daemon.agentx}")
+    assert place
+    before = open_descriptors()
+    subagent = Running(answers=answers, address=place, description="tested", timing=timing)
+    subagent.start()
+    if registered:
+        await until(lambda: subagent.state is State.REGISTERED, seconds=BACK)
+    try:
+        yield subagent
+    finally:
+        await subagent.stop()
+        await until(lambda: open_descriptors() <= before)
+
+
+def line(column: int, row: int) -> str:
+    return f".{ARC}.1.2.1.{column}.{row} = INTEGER: {column * 1000 + row}"
+
+
+def lines(columns: range, rows: range) -> list[str]:
+    return [line(column, row) for column in columns for row in rows]
+
+
+# --- What managers see -----------------------------------------------------------------------------------------------
+
+
+async def test_get(snmpd: Snmpd, answers: TableAnswers) -> None:
+    async with running(snmpd, answers) as subagent:
+        found = await snmpd.ask("snmpget", f"{ARC}.1.2.1.3.4", f"{ARC}.1.2.1.5.6", f"{ARC}.1.2.1.9.1")
+        assert found.lines == [
+            line(3, 4),
+            line(5, 6),
+            f".{ARC}.1.2.1.9.1 = No Such Instance currently exists at this OID",
+        ]
+        assert subagent.requests == {"get": 1}
+
+
+async def test_walks_show_everything_once_and_in_order(snmpd: Snmpd, answers: TableAnswers) -> None:
+    everything = lines(range(1, 9), range(1, 21))
+    async with running(snmpd, answers) as subagent:
+        assert (await snmpd.ask("snmpwalk", ARC)).lines == everything
+        assert (await snmpd.ask("snmpbulkwalk", "-Cr40", ARC)).lines == everything
+        assert (await snmpd.ask("snmpbulkwalk", ARC + ".1.2.1.4")).lines == lines(range(4, 5), range(1, 21))
+        assert set(subagent.requests) <= {"get", "get_next"}  # snmpd never sends GetBulk
+        assert (subagent.rejected, subagent.repeated) == (0, 0)
+
+
+async def test_columns_side_by_side(snmpd: Snmpd, answers: TableAnswers) -> None:
+    columns = [f"{ARC}.1.2.1.{column}" for column in range(1, 9)]
+    async with running(snmpd, answers):
+        found = await snmpd.ask("snmpbulkget", "-Cr10", *columns)
+        assert found.lines == [line(column, row) for row in range(1, 11) for column in range(1, 9)]
+        following = await snmpd.ask("snmpgetnext", f"{ARC}.1.2.1.1.20", f"{ARC}.1.2.1.2", ARC)
+        assert following.lines == [line(2, 1), line(2, 1), line(1, 1)]
+
+
+async def test_what_comes_after_the_last_variable_is_snmpds_own(snmpd: Snmpd, answers: TableAnswers) -> None:
+    async with running(snmpd, answers):
+        found = (await snmpd.ask("snmpgetnext", f"{ARC}.1.2.1.8.20")).lines
+        assert found[0].startswith(f".{ENGINE}.")
+
+
+async def test_nothing_can_be_set(snmpd: Snmpd, answers: TableAnswers) -> None:
+    async with running(snmpd, answers) as subagent:
+        for name in ("1.2.1.1.1", "1.2.1.99.1"):
+            refused = await snmpd.ask("snmpset", f"{ARC}.{name}", "i", "5", community="private")
+            assert refused.status == 2
+            assert "notWritable" in refused.error
+        assert (await snmpd.ask("snmpget", f"{ARC}.1.2.1.1.1")).lines == [line(1, 1)]
+        assert (subagent.rejected, subagent.state) == (0, State.REGISTERED)
+
+
+async def test_all_types_arrive(snmpd: Snmpd) -> None:
+    values: dict[int, tuple[Type, int | bytes, str]] = {
+        1: (Type.INTEGER, -5, "INTEGER: -5"),
+        2: (Type.OCTET_STRING, b"text", 'STRING: "text"'),
+        3: (Type.OBJECT_IDENTIFIER, oids.parse("1.3.6.1.2.1.1"), "OID: .1.3.6.1.2.1.1"),
+        4: (Type.IP_ADDRESS, bytes([192, 0, 2, 1]), "IpAddress: 192.0.2.1"),
+        5: (Type.COUNTER32, 2**32 - 1, "Counter32: 4294967295"),
+        6: (Type.GAUGE32, 2**32 - 1, "Gauge32: 4294967295"),
+        7: (Type.TIME_TICKS, 100, "Timeticks: (100) 0:00:01.00"),
+        8: (Type.COUNTER64, 2**64 - 1, "Counter64: 18446744073709551615"),
+        9: (Type.OCTET_STRING, b"", '""'),
+        10: (Type.OCTET_STRING, b"x" * 255, f'STRING: "{"x" * 255}"'),
+    }
+    name = ROOT + oids.encode((1, 1))
+    answers = TableAnswers(
+        ROOT, {name + oids.encode((key,)): (kind, value) for key, (kind, value, _) in values.items()}
+    )
+    async with running(snmpd, answers):
+        found = await snmpd.ask("snmpwalk", ARC)
+        assert [text.partition(" = ")[2] for text in found.lines] == [text for _, _, text in values.values()]
+
+
+async def test_capabilities_are_in_sysortable_as_long_as_the_session(snmpd: Snmpd, answers: TableAnswers) -> None:
+    async def rows() -> list[str]:
+        return [text.partition(" = ")[2] for text in (await snmpd.ask("snmpwalk", SYSORTABLE)).lines]
+
+    async def are_gone() -> bool:
+        return f"OID: .{ARC}" not in await rows()
+
+    async with running(snmpd, answers):
+        await until(lambda: _holds(rows, f"OID: .{ARC}", 'STRING: "tested"'))
+    await until(are_gone)
+
+
+async def _holds(rows: Callable[[], Awaitable[list[str]]], *wanted: str) -> bool:
+    return set(wanted) <= set(await rows())
+
+
+# --- What happens to snmpd -------------------------------------------------------------------------------------------
+
+
+async def is_answered(snmpd: Snmpd) -> bool:
+    return (await snmpd.ask("snmpget", f"{ARC}.1.2.1.1.1", timeout=1)).lines == [line(1, 1)]
+
+
+async def back(subagent: Subagent, sessions: int) -> None:
+    await until(lambda: subagent.sessions == sessions, seconds=BACK)
+    assert subagent.state is State.REGISTERED
+
+
+async def test_snmpd_may_be_started_later(tmp_path: Path, answers: TableAnswers) -> None:
+    daemon = Snmpd(tmp_path)
+    with capture_logs() as logs:
+        async with running(daemon, answers, registered=False) as subagent:
+            await until(lambda: subagent.reason is Reason.NOT_THERE)
+            with pytest.raises(NotifyError, match="is snmpd running"):
+                await subagent.notify([])
+            with daemon:
+                await until(lambda: subagent.state is State.REGISTERED, seconds=BACK)
+                assert await is_answered(daemon)
+    assert [log["event"] for log in logs] == ["agentx waiting", "agentx registered"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+async def test_snmpd_may_be_restarted(snmpd: Snmpd, answers: TableAnswers, how: signal.Signals) -> None:
+    async with running(snmpd, answers) as subagent:
+        for sessions in (2, 3):
+            snmpd.stop(how)
+            await until(lambda: subagent.state is State.WAITING)
+            snmpd.start()
+            await back(subagent, sessions)
+            assert await is_answered(snmpd)
+
+
+async def test_a_new_configuration_keeps_the_session(snmpd: Snmpd, answers: TableAnswers) -> None:
+    async with running(snmpd, answers) as subagent:
+        snmpd.kill(signal.SIGHUP)
+        await until(lambda: "Reconfiguring" in snmpd.log.read_text() or "restarted" in snmpd.log.read_text())
+        assert await is_answered(snmpd)
+        assert subagent.sessions == 1
+
+
+async def test_a_hang_keeps_the_session(snmpd: Snmpd, answers: TableAnswers) -> None:
+    async with running(snmpd, answers) as subagent:
+        with snmpd.held():
+            assert not await is_answered(snmpd)
+        await until(lambda: is_answered(snmpd))
+        assert subagent.sessions == 1
+
+
+class Stalling(TableAnswers):
+    """Answers the first request only after a while in which the whole program does nothing."""
+
+    stall = 2.2
+
+    def get(self, names: Sequence[Oid]) -> list[bytes]:
+        time.sleep(self.stall)
+        self.stall = 0
+        return super().get(names)
+
+
+async def test_a_request_that_is_sent_again_is_answered_once(snmpd: Snmpd) -> None:
+    """In that time snmpd sends the same twice more."""
+    answers = Stalling(ROOT, {ROOT + oids.encode((1, 2, 1, 1, 1)): (Type.INTEGER, 1001)})
+    async with running(snmpd, answers) as subagent:
+        assert (await snmpd.ask("snmpget", f"{ARC}.1.2.1.1.1", timeout=5)).lines == [line(1, 1)]
+        await until(lambda: subagent.repeated > 0)
+        assert await is_answered(snmpd)
+        assert (subagent.requests["get"], subagent.sessions, subagent.rejected) == (2, 1, 0)
+
+
+IMPATIENT = Timing(ping_interval=0.1, ping=0.3, answer=0.3, longest_pause=0.2)
+
+
+async def test_a_hang_that_lasts_costs_the_session(snmpd: Snmpd, answers: TableAnswers) -> None:
+    async with running(snmpd, answers, timing=IMPATIENT) as subagent:
+        with snmpd.held():
+            await until(lambda: subagent.state is State.WAITING)
+            assert subagent.reason is Reason.HUNG
+            # its queue of connections fills up: there is no connecting any longer
+            await until(lambda: "does not accept" in subagent.detail, seconds=20)
+        continued = time.monotonic()
+        await until(lambda: subagent.state is State.REGISTERED, seconds=BACK)
+        await until(lambda: is_answered(snmpd))
+        assert time.monotonic() - continued < BACK
+
+
+async def test_the_second_of_two_waits(snmpd: Snmpd, answers: TableAnswers) -> None:
+    with capture_logs() as logs:
+        async with running(snmpd, answers, registered=False) as second:
+            await until(lambda: second.state is State.REGISTERED)
+            logs.clear()
+            async with running(snmpd, table(ROOT, rows=3), registered=False) as first:
+                await until(lambda: first.reason is Reason.DUPLICATE)
+                assert first.state is State.REGISTERING
+                await asyncio.sleep(0.5)  # some more attempts, of which the log says nothing
+                assert [(log["event"], log["reason"]) for log in logs] == [("agentx waiting", "duplicate")]
+                assert await is_answered(snmpd)
+                await second.stop()
+                await until(lambda: first.state is State.REGISTERED, seconds=BACK)
+                await until(lambda: is_answered(snmpd))
+
+
+class Walker:
+    """Walks all the time, and counts the walks that showed everything."""
+
+    def __init__(self, snmpd: Snmpd, expected: list[str]) -> None:
+        self._snmpd = snmpd
+        self._expected = expected
+        self.walks = 0
+
+    async def run(self) -> None:
+        while True:
+            found = await self._snmpd.ask("snmpbulkwalk", ARC, timeout=1)
+            self.walks += found.lines == self._expected
+
+    async def two_more(self) -> float:
+        """Returns the seconds until a walk was begun and has shown everything."""
+        began, enough = time.monotonic(), self.walks + 2
+        await until(lambda: self.walks >= enough, seconds=BACK)
+        return time.monotonic() - began
+
+
+@pytest.mark.timeout(180)
+async def test_killed_restarted_and_held_25_times_while_walked(snmpd: Snmpd, answers: TableAnswers) -> None:
+    walker = Walker(snmpd, lines(range(1, 9), range(1, 21)))
+    async with running(snmpd, answers) as subagent:
+        walking = asyncio.ensure_future(walker.run())
+        for number in range(25):
+            assert snmpd.is_running, "snmpd crashed"
+            if number % 2 == 0:
+                with snmpd.held():
+                    await asyncio.sleep(random.uniform(0.1, 0.6))
+            else:
+                assert snmpd.stop(signal.SIGKILL if number % 4 == 1 else signal.SIGTERM) in {0, -signal.SIGKILL}
+                snmpd.start()
+            await walker.two_more()
+        walking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await walking
+        assert (subagent.sessions, subagent.rejected) == (1 + 12, 0)
+
+
+# --- Notifications ---------------------------------------------------------------------------------------------------
+
+SNMP_TRAP_OID = oids.parse("1.3.6.1.6.3.1.1.4.1.0")
+
+
+async def test_a_notification_leaves_snmpd_as_a_trap(tmp_path: Path, answers: TableAnswers) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
+        sink.bind(("127.0.0.1", 0))
+        sink.settimeout(5)
+        port = sink.getsockname()[1]
+        with Snmpd(tmp_path, extra=[f"trap2sink 127.0.0.1:{port} traps"]) as daemon:
+            async with running(daemon, answers) as subagent:
+                sink.recv(65536)  # snmpd's own: coldStart
+                trap = VarBind(SNMP_TRAP_OID, Type.OBJECT_IDENTIFIER, ROOT + oids.encode((0, 1)))
+                name = VarBind(ROOT + oids.encode((1, 1, 0)), Type.OCTET_STRING, b"node lost")
+                await subagent.notify([trap, name])
+                datagram = await asyncio.to_thread(sink.recv, 65536)
+                assert b"traps" in datagram
+                assert b"node lost" in datagram
+                with pytest.raises(NotifyError, match="refused by the master agent: processingError"):
+                    await subagent.notify([name])
+                assert subagent.state is State.REGISTERED
+            with pytest.raises(NotifyError):
+                await subagent.notify([trap, name])
+
+
+# --- TCP -------------------------------------------------------------------------------------------------------------
+
+
+async def test_over_tcp(tmp_path: Path, answers: TableAnswers) -> None:
+    port = free_port(socket.SOCK_STREAM)
+    with Snmpd(tmp_path, tcp=port) as daemon:
+        async with running(daemon, answers, address=f"tcp:localhost:{port}") as subagent:
+            assert await is_answered(daemon)
+            daemon.restart(signal.SIGKILL)
+            await back(subagent, 2)
+            assert await is_answered(daemon)
