@@ -1,0 +1,164 @@
+"""Who the gateway is to SNMPv3: snmpEngineID and snmpEngineBoots, which outlive a process (RFC 3414, section 2.2).
+
+Keys are made for one engine id, and a message is good for 150 seconds of one boot. So both are kept in a directory of
+the gateway's own, and the boots are one more at each start. It is the only state that the gateway has on disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from gateway.errors import StartError
+
+FILE = "snmp-engine.json"
+_NEW_FILE = f"{FILE}.new"
+
+MAX_BOOTS = 2**31 - 1
+"""Where snmpEngineBoots stays, and nothing is authentic any more (RFC 3414, section 2.2.2)."""
+
+_ENTERPRISE = 8072
+"""Net-SNMP's, whose playpen the MIB is in."""
+_OCTETS = 5
+"""The format of an engine id: administratively assigned octets (RFC 3411, section 5: SnmpEngineID)."""
+_RANDOM = 12
+_MIN_ID, _MAX_ID = 5, 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineIdentity:
+    """Who an SNMP engine is, for as long as the process lives.
+
+    Attributes:
+        engine_id: snmpEngineID, 5 to 32 octets.
+        boots: snmpEngineBoots.
+        started: the monotonic clock's seconds when the boots were counted.
+    """
+
+    engine_id: bytes
+    boots: int
+    started: float = field(default_factory=time.monotonic, compare=False)
+
+    @property
+    def time(self) -> int:
+        """snmpEngineTime: seconds since the boots were counted. Steps of the wall clock do not touch it."""
+        return int(time.monotonic() - self.started)
+
+
+def ephemeral() -> EngineIdentity:
+    """Returns an identity for this process only: enough where nobody asks by SNMPv3, and for a demo."""
+    return EngineIdentity(engine_id=new_engine_id(), boots=1)
+
+
+def begin(directory: Path) -> EngineIdentity:
+    """Returns the identity that is kept in a directory, one boot further, and keeps that.
+
+    The directory is made where it is missing, open to nobody else. Where the file is damaged, or the boots have come to
+    their end, the engine gets a new id, which the log tells.
+
+    Raises:
+        StartError: the directory cannot be used.
+    """
+    path = directory / FILE
+    try:
+        _make_private(directory)
+        known, reason = _read(path)
+        identity = successor(known)
+        if known is not None and known.engine_id != identity.engine_id:
+            reason = "snmpEngineBoots has come to its end"
+        if reason:
+            log = structlog.get_logger("snmp")
+            log.warning("SNMP engine id made anew", path=str(path), reason=reason, engine_id=identity.engine_id.hex())
+        _write(path, serialize(identity))
+    except OSError as error:
+        raise StartError(
+            f"cannot keep the state of SNMPv3 in {directory}: {error.strerror or error}; "
+            "make it a directory of the gateway's own, or set snmp.state_directory"
+        ) from None
+    return identity
+
+
+# --- Pure parts ------------------------------------------------------------------------------------------------------
+
+
+def new_engine_id(random: Callable[[int], bytes] = os.urandom) -> bytes:
+    """Returns an engine id that no other engine has (RFC 3411, section 5): 8072, and random octets."""
+    return (0x8000_0000 | _ENTERPRISE).to_bytes(4, "big") + bytes([_OCTETS]) + random(_RANDOM)
+
+
+def successor(known: EngineIdentity | None) -> EngineIdentity:
+    """Returns the identity of the next start: one more boot, or a new id where there is no next boot."""
+    if known is None or known.boots >= MAX_BOOTS - 1:
+        return ephemeral()
+    return EngineIdentity(engine_id=known.engine_id, boots=known.boots + 1)
+
+
+def serialize(identity: EngineIdentity) -> bytes:
+    """Returns the content of the file."""
+    return json.dumps({"engine_id": identity.engine_id.hex(), "boots": identity.boots}).encode() + b"\n"
+
+
+def parse(content: bytes) -> EngineIdentity:
+    """Returns what a file says.
+
+    Raises:
+        ValueError: it is damaged; the message says how.
+    """
+    try:
+        document = json.loads(content)
+        engine_id, boots = bytes.fromhex(document["engine_id"]), document["boots"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise ValueError('expected {"engine_id": "...", "boots": ...}') from None
+    if not _MIN_ID <= len(engine_id) <= _MAX_ID:
+        raise ValueError(f"expected an engine id of {_MIN_ID} to {_MAX_ID} octets, found {len(engine_id)}")
+    if isinstance(boots, bool) or not isinstance(boots, int) or not 1 <= boots <= MAX_BOOTS:
+        raise ValueError(f"expected boots from 1 to {MAX_BOOTS}")
+    return EngineIdentity(engine_id=engine_id, boots=boots)
+
+
+# --- Files -----------------------------------------------------------------------------------------------------------
+
+
+def _make_private(directory: Path) -> None:
+    """Makes the directory, or closes it to others; one that holds other files is somebody else's, and stays."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mode = stat.S_IMODE(directory.stat().st_mode)
+    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+        if not {entry.name for entry in directory.iterdir()} <= {FILE, _NEW_FILE}:
+            raise OSError(f"others may enter it, and it holds other files (mode {mode:o})")
+        directory.chmod(0o700)
+
+
+def _read(path: Path) -> tuple[EngineIdentity | None, str]:
+    """Returns what the file says, if there is one, and why it is of no use, if so."""
+    try:
+        return parse(path.read_bytes()), ""
+    except FileNotFoundError:
+        return None, ""
+    except ValueError as error:
+        return None, str(error)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Replaces the file at once: after a crash it is the old one, or the new."""
+    new = path.with_name(_NEW_FILE)
+    with contextlib.suppress(FileNotFoundError):
+        new.unlink()
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123 - with a mode
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
