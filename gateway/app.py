@@ -22,6 +22,9 @@ from gateway.command import Host, LocalHost
 from gateway.config import Config
 from gateway.engine import Engine
 from gateway.frontends.prometheus.server import MetricsServer
+from gateway.frontends.snmp.agentx_address import parse_agentx
+from gateway.frontends.snmp.service import SnmpService
+from gateway.mib.module import mib
 from gateway.options import parse_address
 
 _T = TypeVar("_T")
@@ -74,6 +77,15 @@ def _server(config: Config, source: Engine) -> MetricsServer:
     )
 
 
+def _snmp(config: Config, source: Engine) -> SnmpService:
+    return SnmpService(
+        source,
+        mib(config["snmp.root"]),
+        max_age=config["snmp.max_age"],
+        agentx=parse_agentx(config["snmp.agentx"]),
+    )
+
+
 async def serve(config: Config, host: Host, *, announce: Callable[[tuple[str, ...]], None] | None = None) -> None:
     """Serves until SIGTERM or SIGINT.
 
@@ -91,9 +103,10 @@ async def serve(config: Config, host: Host, *, announce: Callable[[tuple[str, ..
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     source = engine(config, host)
-    server = _server(config, source)
+    server, snmp = _server(config, source), _snmp(config, source)
     try:
         await server.start([parse_address(address) for address in config["web.listen"]])
+        await snmp.start()
         log.info(
             "started",
             version=gateway.__version__,
@@ -105,7 +118,7 @@ async def serve(config: Config, host: Host, *, announce: Callable[[tuple[str, ..
         await _tidy_until(stop)
         log.info("stopping")
     finally:
-        closing = asyncio.ensure_future(server.close())
+        closing = asyncio.gather(server.close(), snmp.close())
         await asyncio.wait([closing], timeout=_GRACE)
         await source.close()
         await asyncio.wait([closing], timeout=_SHUTDOWN_TIMEOUT)

@@ -88,10 +88,18 @@ def _serve(given: Mapping[str, Any]) -> int:
     return 0
 
 
+_DEMO = {
+    "web.listen": ["127.0.0.1:9664"],
+    "corosync.statistics": True,
+    # an invented cluster has no business in the host's own agent
+    "snmp.agentx": "off",
+}
+
+
 def _demo(given: Mapping[str, Any]) -> int:
     from gateway import app, replay  # noqa: PLC0415 - as above
 
-    config = _config(given, {"web.listen": ["127.0.0.1:9664"], "corosync.statistics": True}, search=False)
+    config = _config(given, _DEMO, search=False)
     recording = replay.Recording.load(replay.DEMO)
 
     def announce(addresses: tuple[str, ...]) -> None:
@@ -116,6 +124,14 @@ def _check(given: Mapping[str, Any]) -> int:
 
     config = _config(given, {"log.level": "error"})
     return EXIT_PROBLEM if check.check(config, app.local_host(config)) else 0
+
+
+def _mib(given: Mapping[str, Any]) -> int:
+    from gateway.mib import module  # noqa: PLC0415 - as above
+
+    config = _config({**given, **({"option snmp.root": given["root"]} if given["root"] else {})})
+    print(module.text(config["snmp.root"]), end="")
+    return 0
 
 
 def _migrate(given: Mapping[str, Any]) -> int:
@@ -156,9 +172,17 @@ _COMMANDS = {
     "collect": _Command(
         _collect,
         "Collect once, and print the samples.",
-        ("--format", {"choices": ("prometheus", "json"), "default": "prometheus", "help": "Form of the output."}),
+        (
+            "--format",
+            {"choices": ("prometheus", "json", "snmp"), "default": "prometheus", "help": "Form of the output."},
+        ),
     ),
     "check": _Command(_check, "Find out what is missing for this node's metrics, and say what to do."),
+    "mib": _Command(
+        _mib,
+        "Print HA-CLUSTER-MIB, for managers and for snmpwalk.",
+        ("--root", {"metavar": "OID", "help": "Where it stands in the tree of OIDs, as --snmp.root."}),
+    ),
     "migrate": _Command(
         _migrate,
         "Turn the configuration of ha_cluster_exporter (YAML, JSON or TOML) into a gateway.conf.",
@@ -209,7 +233,7 @@ def _parser() -> argparse.ArgumentParser:
     common = _flags()
     parser = _Parser(
         prog=PROGRAM,
-        description="Prometheus gateway for Pacemaker, Corosync, SBD and DRBD clusters.",
+        description="Prometheus and SNMP gateway for Pacemaker, Corosync, SBD and DRBD clusters.",
         parents=[common],
         allow_abbrev=False,
     )

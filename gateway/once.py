@@ -11,6 +11,8 @@ from gateway import app
 from gateway.command import Host
 from gateway.config import Config
 from gateway.frontends.prometheus import exposition
+from gateway.frontends.snmp import listing, tables
+from gateway.mib.module import Mib, mib
 from gateway.samples import Families, as_float
 from gateway.snapshot import Snapshot
 from gateway.status import Status
@@ -35,7 +37,7 @@ def collect(config: Config, host: Host, *, output: str) -> bool:
     Args:
         config: the configuration.
         host: the machine to ask.
-        output: ``prometheus`` or ``json``.
+        output: ``prometheus``, ``json`` or ``snmp``.
 
     Returns:
         Whether a collector has failed.
@@ -43,10 +45,18 @@ def collect(config: Config, host: Host, *, output: str) -> bool:
     snapshot = take(config, host)
     if output == "json":
         page = json.dumps(as_json(snapshot), indent=2, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+    elif output == "snmp":
+        page = as_snmp(snapshot, mib(config["snmp.root"])).encode("utf-8", "replace")
     else:
         page = exposition.text(snapshot.families)
     sys.stdout.buffer.write(page)  # UTF-8, whatever the terminal's encoding
     return any(report.present and report.status is not Status.OK for report in snapshot.collectors.values())
+
+
+def as_snmp(snapshot: Snapshot, module: Mib) -> str:
+    """Returns a snapshot as a walk would show it, a line for each variable."""
+    found = tables.build(snapshot, {}, module, age=lambda: 0.0)
+    return "".join(f"{line}\n" for line in listing.lines(found, module))
 
 
 def as_json(snapshot: Snapshot) -> dict[str, Any]:

@@ -1,0 +1,72 @@
+"""The SNMP frontend as a whole: the tables, the subagent, the built-in agent, and what they say of themselves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import gateway
+from gateway import catalog
+from gateway.agentx.encoding import VarBind
+from gateway.engine import Engine
+from gateway.frontends.snmp.agentx_address import Address
+from gateway.frontends.snmp.cache import TableCache
+from gateway.frontends.snmp.subagent import NotifyError, State, Subagent
+from gateway.mib.module import Mib
+from gateway.samples import SampleSet
+
+_DESCRIPTION = f"ha-cluster-gateway {gateway.__version__}: HA-CLUSTER-MIB"
+
+
+class SnmpService:
+    """Serves one engine over SNMP.
+
+    Args:
+        engine: whom to ask for snapshots.
+        mib: the MIB that is served.
+        max_age: seconds from which on a request starts a new collection.
+        agentx: where the host's snmpd listens; None for not at all.
+    """
+
+    def __init__(self, engine: Engine, mib: Mib, *, max_age: float, agentx: Address | None) -> None:
+        self.cache = TableCache(engine, mib, max_age=max_age)
+        self._subagent: Subagent | None = None
+        if agentx is not None:
+            self._subagent = Subagent(answers=self.cache, address=agentx, description=_DESCRIPTION)
+        self._running: asyncio.Task[None] | None = None
+        engine.add_own(self._samples)
+
+    async def start(self) -> None:
+        """Collects once, so that the first request finds something, and begins to serve.
+
+        Raises:
+            StartError: an address cannot be listened on.
+        """
+        if self._subagent is not None:
+            self.cache.refresh()
+            self._running = asyncio.create_task(self._subagent.run())
+
+    async def close(self) -> None:
+        """Ends the session and what is under way."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait([self._running])
+        await self.cache.close()
+
+    async def notify(self, varbinds: Sequence[VarBind]) -> None:
+        """Hands a notification to the master agent.
+
+        Raises:
+            NotifyError: there is no session, or it was refused.
+        """
+        if self._subagent is None:
+            raise NotifyError("AgentX is off")
+        await self._subagent.notify(varbinds)
+
+    def _samples(self, samples: SampleSet) -> None:
+        state = self._subagent.state if self._subagent is not None else State.OFF
+        samples.add(catalog.GATEWAY_AGENTX_STATE, catalog.GATEWAY_AGENTX_STATE.only(state))
+        if self._subagent is not None:
+            samples.add(catalog.GATEWAY_AGENTX_SESSIONS, self._subagent.sessions)
+            samples.add(catalog.GATEWAY_AGENTX_REQUESTS, self._subagent.requests.total())
+            samples.add(catalog.GATEWAY_AGENTX_REJECTED, self._subagent.rejected)
