@@ -1,8 +1,8 @@
 """Runs the cluster's own tools and reads the cluster's own files: the only module that starts processes.
 
-Every command has a deadline and a limit on what it may print. It runs in the C locale with an otherwise empty
-environment, with its standard input closed, as the leader of a process group of its own, and the whole group is
-killed when the command has to end. How it ended is a value, not an exception: ``CommandResult``.
+Every command has a limit on what it may print, and those that are to give one answer a deadline. It runs in the C
+locale with an otherwise empty environment, with its standard input closed, as the leader of a process group of its own,
+and the whole group is killed when the command has to end. How it ended is a value, not an exception: ``CommandResult``.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import signal
 import stat
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from gateway.output import Lines, Output, Whole
 from gateway.status import Status
 
 STANDARD_DIRECTORIES = ("/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin")
@@ -63,8 +64,9 @@ class CommandResult:
         status: ``OK`` for exit status 0, ``FAILED`` for any other, or why there is no exit status.
         exit_status: 0 to 255, or None where the command did not start or did not exit by itself.
         signal: the number of the signal that killed it, or None.
-        stdout: what it printed, complete; empty where ``exit_status`` is None: half an answer is none.
-        stderr: what it printed there until it ended.
+        stdout: what it printed, complete; empty where ``exit_status`` is None: half an answer is none. Empty too where
+            the command was followed.
+        stderr: what it printed there until it ended; where it was followed, the last of it.
         duration: seconds from start to end.
         detail: what to tell a person about a command that could not be started; else empty.
     """
@@ -114,6 +116,24 @@ class Host(Protocol):
         ...
 
 
+class Follower(Protocol):
+    """What sources of events may ask of the machine: commands that go on and on."""
+
+    async def follow(self, tool: str, *arguments: str, tell: Callable[[bytes], None]) -> CommandResult:
+        """Runs a tool that goes on and on, tells each line at once, and returns how it ended.
+
+        The tool has to send each line as it comes: many keep some kilobytes back when they do not print to a terminal.
+        It also has to notice by itself that nobody reads any more, should the gateway be killed.
+
+        Args:
+            tool: its name.
+            arguments: its arguments.
+            tell: called with each line, without its end; it is shorter than ``output.MAX_LINE``. What it raises ends
+                the tool, and is raised here.
+        """
+        ...
+
+
 class LocalHost:
     """This machine.
 
@@ -150,14 +170,17 @@ class LocalHost:
 
     async def run(self, tool: str, *arguments: str) -> CommandResult:
         """Runs a tool to its end, its deadline or its output limit, whichever comes first."""
-        settings = self._tool(tool)
-        path = self.find(tool)
-        if path is None:
-            return CommandResult(status=Status.NOT_INSTALLED, detail=f"{settings.path or tool} not found")
-        argv = [path, *arguments]
-        if settings.prefix:
-            argv = [search(settings.prefix[0], self._directories) or settings.prefix[0], *settings.prefix[1:], *argv]
-        return await execute(argv, timeout=settings.timeout, max_output=self._max_output, env=self._environment)
+        argv = self._argv(tool, arguments)
+        if isinstance(argv, CommandResult):
+            return argv
+        return await execute(argv, timeout=self._tool(tool).timeout, max_output=self._max_output, env=self._environment)
+
+    async def follow(self, tool: str, *arguments: str, tell: Callable[[bytes], None]) -> CommandResult:
+        """Runs a tool without a deadline, and tells each line at once."""
+        argv = self._argv(tool, arguments)
+        if isinstance(argv, CommandResult):
+            return argv
+        return await _conduct(argv, lambda: Lines(tell), timeout=None, env=self._environment)
 
     def identity(self, tool: str) -> object:
         """Returns the path, inode, size and time of change of a tool's file."""
@@ -195,6 +218,17 @@ class LocalHost:
                 if len(names) > MAX_DIRECTORY_ENTRIES:
                     raise OSError(errno.EFBIG, f"more than {MAX_DIRECTORY_ENTRIES} entries")
         return tuple(sorted(names))
+
+    def _argv(self, tool: str, arguments: Sequence[str]) -> list[str] | CommandResult:
+        """Returns what to execute, or the result of a tool that is not here."""
+        settings = self._tool(tool)
+        path = self.find(tool)
+        if path is None:
+            return CommandResult(status=Status.NOT_INSTALLED, detail=f"{settings.path or tool} not found")
+        if not settings.prefix:
+            return [path, *arguments]
+        first, *others = settings.prefix
+        return [search(first, self._directories) or first, *others, path, *arguments]
 
     def _tool(self, name: str) -> Tool:
         return self._tools.get(name) or Tool()
@@ -239,40 +273,6 @@ def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     return clean
 
 
-class _Capture(asyncio.SubprocessProtocol):
-    """Gathers what a process prints until it has ended and closed its pipes, or has printed too much."""
-
-    def __init__(self, max_output: int) -> None:
-        self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.exited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.overflow = False
-        self._left = max_output
-        self._chunks: dict[int, list[bytes]] = {1: [], 2: []}
-
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
-        self._left -= len(data)
-        if self._left >= 0:
-            self._chunks[fd].append(data)
-        else:
-            self.overflow = True
-            self._finish()
-
-    def process_exited(self) -> None:
-        if not self.exited.done():
-            self.exited.set_result(None)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        del exc  # a pipe that breaks is a process that ends: its status says the rest
-        self._finish()
-
-    def output(self, fd: int) -> bytes:
-        return b"".join(self._chunks[fd])
-
-    def _finish(self) -> None:
-        if not self.finished.done():
-            self.finished.set_result(None)
-
-
 async def execute(argv: Sequence[str], *, timeout: float, max_output: int, env: Mapping[str, str]) -> CommandResult:
     """Runs one command and returns how it ended.
 
@@ -282,28 +282,35 @@ async def execute(argv: Sequence[str], *, timeout: float, max_output: int, env: 
         max_output: bytes of output after which its process group is killed.
         env: its whole environment.
     """
+    return await _conduct(argv, lambda: Whole(max_output), timeout=timeout, env=env)
+
+
+async def _conduct(
+    argv: Sequence[str], make: Callable[[], Output], *, timeout: float | None, env: Mapping[str, str]
+) -> CommandResult:
+    """Starts a process, lets what ``make`` makes deal with its output, and leaves nothing of it behind."""
     started = time.monotonic()
     try:
-        transport, capture = await _start(argv, max_output=max_output, env=env)
+        transport, output = await _start(argv, make, env=env)
     except (OSError, ValueError) as error:
         return _not_started(argv, error)
     timed_out = False
     try:
-        async with asyncio.timeout(timeout - (time.monotonic() - started)):
-            await capture.finished
+        async with asyncio.timeout(None if timeout is None else timeout - (time.monotonic() - started)):
+            await output.finished
     except TimeoutError:
         timed_out = True
     finally:
-        await _end(transport, capture)
-    return _ended(transport, capture, timed_out=timed_out, duration=time.monotonic() - started)
+        await _end(transport, output)
+    return _ended(transport, output, timed_out=timed_out, duration=time.monotonic() - started)
 
 
 async def _start(
-    argv: Sequence[str], *, max_output: int, env: Mapping[str, str]
-) -> tuple[asyncio.SubprocessTransport, _Capture]:
+    argv: Sequence[str], make: Callable[[], Output], *, env: Mapping[str, str]
+) -> tuple[asyncio.SubprocessTransport, Output]:
     start = asyncio.ensure_future(
         asyncio.get_running_loop().subprocess_exec(
-            lambda: _Capture(max_output),
+            make,
             *argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -323,12 +330,12 @@ async def _start(
         raise
 
 
-def _abandon(start: asyncio.Future[tuple[asyncio.SubprocessTransport, _Capture]]) -> None:
+def _abandon(start: asyncio.Future[tuple[asyncio.SubprocessTransport, Output]]) -> None:
     """Ends a command whose start nobody awaits any longer, even if its caller was cancelled twice."""
     if not start.cancelled() and start.exception() is None:
-        transport, capture = start.result()
+        transport, output = start.result()
         _kill_group(transport)
-        capture.exited.add_done_callback(lambda _: transport.close())
+        output.exited.add_done_callback(lambda _: transport.close())
 
 
 def _not_started(argv: Sequence[str], error: OSError | ValueError) -> CommandResult:
@@ -344,13 +351,13 @@ def _not_started(argv: Sequence[str], error: OSError | ValueError) -> CommandRes
     return CommandResult(status=status, detail=f"{argv[0]}: {reason}")
 
 
-async def _end(transport: asyncio.SubprocessTransport, capture: _Capture) -> None:
+async def _end(transport: asyncio.SubprocessTransport, output: Output) -> None:
     """Leaves neither a process of the group nor a descriptor behind, also when the caller is cancelled."""
     _kill_group(transport)
     try:
-        if not capture.exited.done():
+        if not output.exited.done():
             async with asyncio.timeout(_REAP_TIMEOUT):
-                await asyncio.shield(capture.exited)
+                await asyncio.shield(output.exited)
     except TimeoutError:
         pass  # a process in uninterruptible sleep: the child watcher reaps it whenever it ends
     finally:
@@ -365,11 +372,11 @@ def _kill_group(transport: asyncio.SubprocessTransport) -> None:
 
 
 def _ended(
-    transport: asyncio.SubprocessTransport, capture: _Capture, *, timed_out: bool, duration: float
+    transport: asyncio.SubprocessTransport, output: Output, *, timed_out: bool, duration: float
 ) -> CommandResult:
     code = transport.get_returncode()
     status, exit_status, killed_by = Status.OK, code, None
-    if capture.overflow:
+    if output.overflow:
         status, exit_status = Status.TOO_MUCH_OUTPUT, None
     elif timed_out or code is None:
         status, exit_status = Status.TIMED_OUT, None
@@ -381,7 +388,7 @@ def _ended(
         status=status,
         exit_status=exit_status,
         signal=killed_by,
-        stdout=b"" if exit_status is None else capture.output(1),
-        stderr=capture.output(2),
+        stdout=b"" if exit_status is None else output.kept(1),
+        stderr=output.kept(2),
         duration=duration,
     )

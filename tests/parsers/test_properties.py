@@ -17,6 +17,7 @@ from gateway.parsers import (
     corosync_cfgtool,
     corosync_cmapctl,
     corosync_conf,
+    corosync_monitor,
     corosync_quorumtool,
     crm_mon,
     drbdsetup,
@@ -117,6 +118,7 @@ stats.srp.firewall_enabled_or_nic_failure (u8) = 0
 stats.srp.mtt_rx_token (u32) = 105
 """,
     ),
+    "quorum monitor": (corosync_monitor.parse, "time=1795575626.297612 quorate=0 ring=13 members=1,4294967295"),
     "corosync.conf": (
         corosync_conf.parse,
         """\
