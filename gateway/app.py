@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
@@ -22,8 +23,9 @@ from gateway.command import Host, LocalHost
 from gateway.config import Config
 from gateway.engine import Engine
 from gateway.frontends.prometheus.server import MetricsServer
+from gateway.frontends.snmp import usm_state
 from gateway.frontends.snmp.agentx_address import parse_agentx
-from gateway.frontends.snmp.service import SnmpService
+from gateway.frontends.snmp.service import AgentSettings, SnmpService
 from gateway.mib.module import mib
 from gateway.options import parse_address
 
@@ -83,10 +85,29 @@ def _snmp(config: Config, source: Engine) -> SnmpService:
         mib(config["snmp.root"]),
         max_age=config["snmp.max_age"],
         agentx=parse_agentx(config["snmp.agentx"]),
+        agent=_agent(config) if config["snmp.agent.listen"] else None,
     )
 
 
-async def serve(config: Config, host: Host, *, announce: Callable[[tuple[str, ...]], None] | None = None) -> None:
+def _agent(config: Config) -> AgentSettings:
+    users = config["snmp.agent.user"]
+    return AgentSettings(
+        addresses=[parse_address(address) for address in config["snmp.agent.listen"]],
+        communities=config["snmp.agent.community"],
+        users=users,
+        # only SNMPv3 has to remember who it is
+        identity=usm_state.begin(Path(config["snmp.state_directory"])) if users else usm_state.ephemeral(),
+    )
+
+
+class Listening(NamedTuple):
+    """The addresses that are listened on, as ``HOST:PORT``."""
+
+    http: tuple[str, ...]
+    snmp: tuple[str, ...]
+
+
+async def serve(config: Config, host: Host, *, announce: Callable[[Listening], None] | None = None) -> None:
     """Serves until SIGTERM or SIGINT.
 
     Args:
@@ -111,10 +132,11 @@ async def serve(config: Config, host: Host, *, announce: Callable[[tuple[str, ..
             "started",
             version=gateway.__version__,
             listen=", ".join(server.addresses),
+            **({"snmp": ", ".join(snmp.addresses)} if snmp.addresses else {}),
             config=str(config.source or "none"),
         )
         if announce is not None:
-            announce(server.addresses)
+            announce(Listening(http=server.addresses, snmp=snmp.addresses))
         await _tidy_until(stop)
         log.info("stopping")
     finally:

@@ -814,6 +814,22 @@ GATEWAY_AGENTX_REJECTED = _counter(
     mib="haClusterAgentxRejected",
 )
 
+GATEWAY_AGENT_REQUESTS = _counter(
+    "gateway_snmp_agent_requests_total",
+    "Requests to the built-in SNMP agent that were answered.",
+    mib="haClusterAgentRequests",
+)
+GATEWAY_AGENT_MALFORMED = _counter(
+    "gateway_snmp_agent_malformed_total",
+    "Datagrams to the built-in SNMP agent that were dropped: they were no messages for an agent.",
+    mib="haClusterAgentMalformed",
+)
+GATEWAY_AGENT_REFUSED = _counter(
+    "gateway_snmp_agent_refused_total",
+    "Messages to the built-in SNMP agent whose sender may not ask: unknown, with a wrong password, or by SNMPv1.",
+    mib="haClusterAgentRefused",
+)
+
 # --- Alarms and notifications ----------------------------------------------------------------------------------------
 
 SEVERITIES = ("critical", "major", "minor", "warning")

@@ -93,6 +93,8 @@ _DEMO = {
     "corosync.statistics": True,
     # an invented cluster has no business in the host's own agent
     "snmp.agentx": "off",
+    "snmp.agent.listen": ["127.0.0.1:1161"],
+    "snmp.agent.community": [{"name": "public"}],
 }
 
 
@@ -102,9 +104,11 @@ def _demo(given: Mapping[str, Any]) -> int:
     config = _config(given, _DEMO, search=False)
     recording = replay.Recording.load(replay.DEMO)
 
-    def announce(addresses: tuple[str, ...]) -> None:
-        path = config["web.telemetry_path"]
-        print(f"The demo cluster's metrics are at http://{addresses[0]}{path}", flush=True)
+    def announce(listening: app.Listening) -> None:
+        path, root = config["web.telemetry_path"], config["snmp.root"]
+        print(f"The demo cluster's metrics are at http://{listening.http[0]}{path}")
+        if listening.snmp:
+            print(f"Over SNMP: snmpbulkwalk -v2c -c public {listening.snmp[0]} {root}", flush=True)
         for step in recording.steps:
             print(f"  {step.seconds * given['speed']:4.0f} s  {step.situation}: {step.description}", flush=True)
 

@@ -346,6 +346,9 @@ GATEWAY = (
     Binding(metric=catalog.GATEWAY_AGENTX_SESSIONS),
     Binding(metric=catalog.GATEWAY_AGENTX_REQUESTS),
     Binding(metric=catalog.GATEWAY_AGENTX_REJECTED),
+    Binding(metric=catalog.GATEWAY_AGENT_REQUESTS),
+    Binding(metric=catalog.GATEWAY_AGENT_MALFORMED),
+    Binding(metric=catalog.GATEWAY_AGENT_REFUSED),
     Binding(metric=catalog.GATEWAY_SCRAPES),
     Binding(metric=catalog.GATEWAY_RUNS),
 )

@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import gateway
 from gateway import catalog
 from gateway.agentx.encoding import VarBind
 from gateway.engine import Engine
+from gateway.frontends.snmp.agent import BuiltInAgent
 from gateway.frontends.snmp.agentx_address import Address
 from gateway.frontends.snmp.cache import TableCache
+from gateway.frontends.snmp.credentials import Community, UsmUser
 from gateway.frontends.snmp.subagent import NotifyError, State, Subagent
+from gateway.frontends.snmp.usm_state import EngineIdentity
 from gateway.mib.module import Mib
 from gateway.samples import SampleSet
 
 _DESCRIPTION = f"ha-cluster-gateway {gateway.__version__}: HA-CLUSTER-MIB"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """What the built-in agent is to be.
+
+    Attributes:
+        addresses: hosts and ports to listen on.
+        communities: who may read by SNMPv2c.
+        users: who may read by SNMPv3.
+        identity: of its SNMP engine.
+    """
+
+    addresses: Sequence[tuple[str, int]]
+    communities: Sequence[Community]
+    users: Sequence[UsmUser]
+    identity: EngineIdentity
 
 
 class SnmpService:
@@ -26,15 +48,40 @@ class SnmpService:
         mib: the MIB that is served.
         max_age: seconds from which on a request starts a new collection.
         agentx: where the host's snmpd listens; None for not at all.
+        agent: whom the built-in agent answers, and where; None for no such agent.
     """
 
-    def __init__(self, engine: Engine, mib: Mib, *, max_age: float, agentx: Address | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        mib: Mib,
+        *,
+        max_age: float,
+        agentx: Address | None = None,
+        agent: AgentSettings | None = None,
+    ) -> None:
         self.cache = TableCache(engine, mib, max_age=max_age)
         self._subagent: Subagent | None = None
         if agentx is not None:
             self._subagent = Subagent(answers=self.cache, address=agentx, description=_DESCRIPTION)
+        self._agent: BuiltInAgent | None = None
+        if agent is not None:
+            self._agent = BuiltInAgent(
+                answers=self.cache,
+                identity=agent.identity,
+                addresses=agent.addresses,
+                communities=agent.communities,
+                users=agent.users,
+                description=_DESCRIPTION,
+                name=socket.gethostname(),
+            )
         self._running: asyncio.Task[None] | None = None
         engine.add_own(self._samples)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses that the built-in agent listens on, as ``HOST:PORT``."""
+        return self._agent.addresses if self._agent is not None else ()
 
     async def start(self) -> None:
         """Collects once, so that the first request finds something, and begins to serve.
@@ -42,8 +89,11 @@ class SnmpService:
         Raises:
             StartError: an address cannot be listened on.
         """
-        if self._subagent is not None:
+        if self._agent is not None:
+            await self._agent.start()
+        if self._agent is not None or self._subagent is not None:
             self.cache.refresh()
+        if self._subagent is not None:
             self._running = asyncio.create_task(self._subagent.run())
 
     async def close(self) -> None:
@@ -51,6 +101,8 @@ class SnmpService:
         if self._running is not None:
             self._running.cancel()
             await asyncio.wait([self._running])
+        if self._agent is not None:
+            await self._agent.close()
         await self.cache.close()
 
     async def notify(self, varbinds: Sequence[VarBind]) -> None:
@@ -70,3 +122,7 @@ class SnmpService:
             samples.add(catalog.GATEWAY_AGENTX_SESSIONS, self._subagent.sessions)
             samples.add(catalog.GATEWAY_AGENTX_REQUESTS, self._subagent.requests.total())
             samples.add(catalog.GATEWAY_AGENTX_REJECTED, self._subagent.rejected)
+        if self._agent is not None:
+            samples.add(catalog.GATEWAY_AGENT_REQUESTS, sum(self._agent.requests.values()))
+            samples.add(catalog.GATEWAY_AGENT_MALFORMED, self._agent.malformed)
+            samples.add(catalog.GATEWAY_AGENT_REFUSED, self._agent.refused)

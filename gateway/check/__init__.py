@@ -5,9 +5,10 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from gateway import app, once
+from gateway.check.finding import Finding
+from gateway.check.snmp import snmp
 from gateway.command import Host
 from gateway.config import Config
 from gateway.errors import StartError
@@ -15,23 +16,6 @@ from gateway.frontends.prometheus.listen import bind
 from gateway.options import parse_address
 from gateway.snapshot import CollectorReport
 from gateway.status import Status
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        good: whether it is as it should be, or may well be so.
-        subject: what was looked at.
-        text: what was found.
-        advice: what to do; empty where nothing is to be done.
-    """
-
-    good: bool
-    subject: str
-    text: str
-    advice: str = ""
 
 
 def check(config: Config, host: Host) -> bool:
@@ -63,6 +47,7 @@ def _findings(config: Config, host: Host) -> Iterator[Finding]:
             advice="Run the gateway on a cluster's node, or set the tools' paths ([tools.NAME] path). "
             "To see what it would show: ha-cluster-gateway demo",
         )
+    yield from snmp(config)
 
 
 def _ports(config: Config) -> Iterator[Finding]:

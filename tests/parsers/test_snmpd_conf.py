@@ -1,0 +1,92 @@
+"""snmpd.conf: what subagents and managers may do by it."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.agentx import oid as oids
+from gateway.parsers.snmpd_conf import Reader, View, includes, parse
+
+ROOT = oids.parse("1.3.6.1.4.1.8072.9999.9999.9664")
+
+DEBIAN = b"""\
+# as Debian 12 ships it
+sysLocation    Sitting on the Dock of the Bay
+master  agentx
+agentaddress  127.0.0.1,[::1]
+view   systemonly  included   .1.3.6.1.2.1.1
+view   systemonly  included   .1.3.6.1.2.1.25.1
+rocommunity  public default -V systemonly
+rocommunity6 public default -V systemonly
+rouser authPrivUser authpriv -V systemonly
+includeDir /etc/snmp/snmpd.conf.d
+"""
+
+RED_HAT = b"""\
+com2sec notConfigUser  default       public
+group   notConfigGroup v1           notConfigUser
+view    systemview    included   .1.3.6.1.2.1.1
+access  notConfigGroup ""      any       noauth    exact  systemview none none
+"""
+
+
+def test_debians_file() -> None:
+    found = parse([DEBIAN])
+    assert found.master
+    assert found.addresses == ("127.0.0.1", "[::1]")
+    assert found.sockets == ()
+    assert found.readers == (
+        Reader(name="public", community=True, view="systemonly"),
+        Reader(name="public", community=True, view="systemonly"),
+        Reader(name="authPrivUser", community=False, view="systemonly"),
+    )
+    assert not any(found.sees(reader, ROOT) for reader in found.readers)
+    assert includes(DEBIAN) == ("/etc/snmp/snmpd.conf.d",)
+
+
+def test_red_hats_file() -> None:
+    found = parse([RED_HAT])
+    assert not found.master
+    assert found.readers == (Reader(name="notConfigGroup", community=False, view="systemview"),)
+    assert found.views == (View(name="systemview", included=True, subtree=oids.parse("1.3.6.1.2.1.1")),)
+
+
+def test_a_drop_in_adds_to_the_main_file() -> None:
+    found = parse(
+        [DEBIAN, b"view systemonly included .1.3.6.1.4.1.8072.9999.9999.9664\nagentXPerms 0660 0755 root haclient"]
+    )
+    assert all(found.sees(reader, ROOT) for reader in found.readers)
+    assert found.permissions == ("0660", "0755", "root", "haclient")
+
+
+def test_the_longest_view_decides() -> None:
+    (reader,) = parse([b"rocommunity c default -V v"]).readers
+    views = b"view v included .1\nview v excluded .1.3.6.1.4.1\nview other included .1.3.6.1.4.1.8072\n"
+    assert not parse([views]).sees(reader, ROOT)
+    assert parse([views + b"view v included 1.3.6.1.4.1.8072\n"]).sees(reader, ROOT)
+
+
+def test_what_is_seen_without_a_view() -> None:
+    found = parse(
+        [b"rocommunity a\nrocommunity b 10.0.0.0/8 .1.3.6.1.2\nrocommunity c default .1\nrwuser -s usm d priv\n"]
+    )
+    assert [found.sees(reader, ROOT) for reader in found.readers] == [True, False, True, True]
+
+
+def test_sockets_and_other_names_for_things() -> None:
+    found = parse(
+        [b"MASTER yes\nagentXSocket unix:/run/x,tcp:localhost:705\nagentaddress udp:161\nview v included iso\n"]
+    )
+    assert found.master
+    assert found.sockets == ("unix:/run/x", "tcp:localhost:705")
+    assert found.views == (View(name="v", included=True, subtree=oids.parse("1")),)
+
+
+@given(st.lists(st.sampled_from(DEBIAN.split() + RED_HAT.split() + [b"\n", b'"', b"-V", b"\xff"]), max_size=40))
+def test_nothing_in_the_file_is_an_error(words: list[bytes]) -> None:
+    content = b" ".join(words)
+    found = parse([content])
+    for reader in found.readers:
+        found.sees(reader, ROOT)
+    includes(content)

@@ -1,0 +1,136 @@
+"""``check`` on snmpd: the socket, the registration, the view, and the lines that are missing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gateway import app
+from gateway.agentx import oid as oids
+from gateway.check import check
+from gateway.check.snmp import missing, snmp
+from gateway.config import load
+from gateway.frontends.snmp.agentx_address import TcpAddress, UnixAddress
+from gateway.parsers import snmpd_conf
+from tests.conftest import closed
+from tests.programs import FakeCluster, Gateway
+from tests.snmpd import ARC, Snmpd
+from tests.test_check import finding
+
+ROOT = oids.parse(ARC)
+SOCKET = UnixAddress("/var/agentx/master")
+
+
+def checked(cluster: FakeCluster, capsys: pytest.CaptureFixture[str], agentx: str) -> tuple[bool, str]:
+    config = load(cluster.config, {"web.listen": ["127.0.0.1:0"], "snmp.agentx": agentx})
+    wrong = check(config, app.local_host(config))
+    return wrong, capsys.readouterr().out
+
+
+@pytest.fixture(autouse=True)
+def _no_snmpd_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SNMPCONFPATH", str(tmp_path))
+
+
+def test_a_host_without_snmpd(cluster: FakeCluster, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    wrong, output = checked(cluster, capsys, f"unix:{tmp_path}/none")
+    assert not wrong
+    assert "ok    agentx: there is no snmpd on this host" in output
+
+
+def test_switched_off(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong, output = checked(cluster, capsys, "off")
+    assert not wrong
+    assert finding(output, "agentx")[0] == "ok    agentx: off"
+
+
+def test_everything_in_order(
+    cluster: FakeCluster,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Snmpd(tmp_path_factory.mktemp("d")) as snmpd:
+        monkeypatch.setenv("SNMPCONFPATH", str(snmpd.directory))
+        wrong, output = checked(cluster, capsys, f"unix:{snmpd.agentx}")
+        assert not wrong, output
+        address = f"agentx unix:{snmpd.agentx}"
+        assert finding(output, address)[0].endswith("a session was opened, and the subtree registered")
+        assert finding(output, "snmpd.conf")[0] == "ok    snmpd.conf: has all that is needed"
+        assert finding(output, "snmpd's view")[0] == "ok    snmpd's view: 2 of 2 communities see the MIB"
+
+
+def test_beside_a_gateway_that_runs(
+    cluster: FakeCluster,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Snmpd(tmp_path_factory.mktemp("d")) as snmpd:
+        arguments = (f"--snmp.agentx=unix:{snmpd.agentx}", "--web.listen-address=127.0.0.1:0")
+        with Gateway("--config", cluster.config, *arguments, cwd=tmp_path) as running:
+            running.wait_for("agentx registered")
+            monkeypatch.setenv("SNMPCONFPATH", str(snmpd.directory))
+            _, output = checked(cluster, capsys, f"unix:{snmpd.agentx}")
+        assert "the subtree is registered already: by the gateway" in output
+        assert "ok    snmpd's view: 2 of 2 communities see the MIB" in output
+
+
+def test_a_view_that_leaves_it_out(
+    cluster: FakeCluster,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Snmpd(tmp_path_factory.mktemp("d"), view=("1.3.6.1.2.1.1",)) as snmpd:
+        monkeypatch.setenv("SNMPCONFPATH", str(snmpd.directory))
+        wrong, output = checked(cluster, capsys, f"unix:{snmpd.agentx}")
+        assert wrong
+        assert finding(output, "snmpd's view")[0] == "FAIL  snmpd's view: no community sees the MIB"
+        assert f"          view tested included .{ARC}\n" in output
+
+
+def test_snmpd_that_does_not_run(cluster: FakeCluster, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "snmpd.conf").write_text("rocommunity public default -V systemonly\n")
+    wrong, output = checked(cluster, capsys, f"unix:{tmp_path}/none")
+    assert wrong
+    subject = f"agentx unix:{tmp_path}/none"
+    assert 'is snmpd running, with "master agentx" in its configuration?' in finding(output, subject)[0]
+    assert "          master agentx\n" in output
+    assert f"          agentXSocket {tmp_path}/none\n" in output
+    assert f"          view systemonly included .{ARC}\n" in output
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
+def test_a_socket_and_files_that_may_not_be_looked_at(cluster: FakeCluster, tmp_path: Path) -> None:
+    (tmp_path / "snmpd.conf").write_text("master agentx\n")
+    config = load(cluster.config, {"snmp.agentx": f"unix:{tmp_path}/master"})
+    with closed(tmp_path):
+        findings = list(snmp(config))
+    texts = [finding.text for finding in findings]
+    assert any('snmpd.conf needs "agentXPerms 0660 0755 root haclient"' in text for text in texts)
+    assert any("Permission denied; run check as root" in text for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("content", "address", "user", "lines"),
+    [
+        (b"master agentx\nrocommunity c default .1\n", SOCKET, 0, []),
+        (b"master agentx\nrocommunity c default .1\n", SOCKET, 1, ["agentXPerms 0660 0755 root haclient"]),
+        (b"rocommunity c default .1\n", TcpAddress("::1", 705), 1, ["master agentx", "agentXSocket tcp:[::1]:705"]),
+        (b"master agentx\n", SOCKET, 0, [f"rocommunity public 127.0.0.1 .{ARC}"]),
+        (
+            b"master agentx\nrouser u priv -V a\nrocommunity c default -V b\n",
+            SOCKET,
+            0,
+            [f"view a included .{ARC}", f"view b included .{ARC}"],
+        ),
+    ],
+)
+def test_the_lines_that_are_missing(
+    content: bytes, address: TcpAddress | UnixAddress, user: int, lines: list[str]
+) -> None:
+    assert missing(snmpd_conf.parse([content]), address, ROOT, user=user) == lines
