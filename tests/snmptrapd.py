@@ -1,0 +1,165 @@
+"""A real snmptrapd for tests: a process of its own, on a free port, with a configuration and a directory of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from tests.programs import installed
+
+COMMUNITY = "public"
+HOST = "127.0.0.1"
+
+_FIELD, _VARIABLE, _END = "\x1d", "\x1e", "\x1f\n"
+_FORMAT = _FIELD.join(("%b", "%P", "%V" + _VARIABLE + "%v")) + _END
+"""Where from, as whom, what; the separators occur in nothing that is printed, for texts are printed as octets."""
+_START_TIMEOUT = 20
+_SNMP_TRAP_OID = "1.3.6.1.6.3.1.1.4.1.0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """A notification that has arrived.
+
+    Attributes:
+        kind: ``TRAP`` (SNMPv1), ``TRAP2`` or ``INFORM``.
+        security: version, and user or community, as snmptrapd names them.
+        varbinds: type and value of each variable, by its identifier; octets as bytes, numbers as int.
+    """
+
+    kind: str
+    security: str
+    varbinds: Mapping[str, tuple[str, bytes | int | str]]
+
+    @property
+    def notification(self) -> str:
+        """The identifier of the notification."""
+        return str(self.varbinds[_SNMP_TRAP_OID][1])
+
+
+class Snmptrapd:
+    """The daemon; a context manager that ends it.
+
+    Args:
+        directory: where its files go.
+        users: lines of its configuration that make users, without ``createUser``: ``-e ENGINEID NAME SHA-256 ...``.
+        levels: the level of each user that has to be at least, by name; ``priv`` where it is not given.
+        port: where it listens; by default a free one.
+
+    Attributes:
+        port: where it listens, on the loopback address.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        users: Sequence[str] = (),
+        levels: Mapping[str, str] | None = None,
+        port: int = 0,
+    ) -> None:
+        self._program = installed("snmptrapd")
+        directory.mkdir(parents=True, exist_ok=True)
+        self.port = port or free_port()
+        self._config = directory / "snmptrapd.conf"
+        self._printed = directory / "printed"
+        self._persistent = directory / "persistent"
+        names = [next(word for word in _words(user)) for user in users]
+        lines = [
+            f"authCommunity log {COMMUNITY}",
+            *(f"createUser {user}" for user in users),
+            *(f"authUser log {name} {(levels or {}).get(name, 'priv')}" for name in names),
+        ]
+        self._config.write_text("".join(f"{line}\n" for line in lines))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def name(self) -> str:
+        """``HOST:PORT``."""
+        return f"{HOST}:{self.port}"
+
+    def start(self) -> None:
+        """Starts it, or starts it again; what it has received before is kept."""
+        log = self._printed.with_suffix(".log")
+        argv = [self._program, "-f", "-C", "-c", str(self._config), "-Lf", str(log), "-m", "", "-M", "/nowhere"]
+        argv += ["-On", "-Ox", "-Ot", "-F", _FORMAT, f"udp:{HOST}:{self.port}"]
+        environment = {**os.environ, "SNMP_PERSISTENT_DIR": str(self._persistent), "SNMPCONFPATH": "/nowhere"}
+        self._process = subprocess.Popen(argv, env=environment, stdin=subprocess.DEVNULL)
+        deadline = time.monotonic() + _START_TIMEOUT
+        while not _is_taken(self.port):
+            assert self._process.poll() is None, log.read_text(errors="replace")
+            assert time.monotonic() < deadline, "snmptrapd does not listen"
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Ends it: nobody listens on its port afterwards."""
+        if self._process is not None:
+            self._process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(5)
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    @property
+    def received(self) -> list[Received]:
+        """What has arrived until now, in its order."""
+        log = self._printed.with_suffix(".log")
+        text = log.read_bytes().decode("latin-1") if log.exists() else ""
+        return [_parsed(part) for part in text.split(_END) if _FIELD in part]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def free_port() -> int:
+    """Returns a UDP port of the loopback address that nobody has."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((HOST, 0))
+        port = sock.getsockname()[1]
+    assert isinstance(port, int)
+    return port
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.bind((HOST, port))
+        except OSError:
+            return True
+        return False
+
+
+def _words(user: str) -> list[str]:
+    words = user.split()
+    return words[2:] if words[0] == "-e" else words
+
+
+def _parsed(text: str) -> Received:
+    _, security, varbinds = text.rpartition("\n" + "UDP")[2].split(_FIELD)
+    kind, _, rest = security.partition(",")
+    parts = [part.partition(" = ") for part in varbinds.split(_VARIABLE)]
+    return Received(
+        kind=kind.strip(), security=rest.strip(), varbinds={name.lstrip("."): _value(value) for name, _, value in parts}
+    )
+
+
+def _value(text: str) -> tuple[str, bytes | int | str]:
+    """Returns type and value of ``TYPE: VALUE``; an empty text is printed as two quotes, and times as numbers."""
+    kind, colon, value = text.strip().partition(": ")
+    if not colon:
+        kind, value = ("Hex-STRING", "") if text.strip() == '""' else ("Timeticks", text)
+    if kind == "Hex-STRING":
+        return kind, bytes.fromhex(value)
+    return kind, value.lstrip(".") if kind == "OID" else int(value)
