@@ -52,7 +52,7 @@ MODE = 'expected one of "auto", "on", "off"'
 PATH = 'expected an absolute path, or "" to search for it'
 WORDS = 'expected a list of words, such as ["sudo", "-n"]'
 GIVEN_PATH = "expected an absolute path"
-AGENTX = 'expected "unix:PATH", "tcp:HOST:PORT" or "off"'
+AGENTX = 'expected "unix:PATH" with an absolute path of at most 107 bytes, "tcp:HOST:PORT" or "off"'
 ROOT = "expected an OID below 1.3.6.1.4.1 of at most 12 numbers (more leave no room for indexes)"
 SWITCH = "expected true or false"
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from gateway.frontends.snmp.agentx_address import MAX_PATH, parse_agentx
 from gateway.frontends.snmp.credentials import (
     AUTH,
     MAX_NAME,
@@ -26,7 +27,6 @@ from gateway.options.values import (
     MistakesError,
     addresses_if_any,
     given_path,
-    is_address,
     octets,
     one_of,
     parse_address,
@@ -48,19 +48,13 @@ def _root(value: Any) -> str:
 
 
 def _agentx(value: Any) -> str:
-    kind, _, place = value.partition(":") if isinstance(value, str) else ("", "", "")
-    good = {
-        "off": value == "off",
-        "unix": place.startswith("/") and place.isprintable(),
-        "tcp": _is_host_and_port(place),
-    }
-    if not good.get(kind):
-        raise MistakeError('"unix:PATH", "tcp:HOST:PORT" or "off"')
+    try:
+        parse_agentx(value if isinstance(value, str) else "")
+    except ValueError:
+        raise MistakeError(
+            f'"unix:PATH" with an absolute path of at most {MAX_PATH} bytes, "tcp:HOST:PORT" or "off"'
+        ) from None
     return str(value)
-
-
-def _is_host_and_port(text: str) -> bool:
-    return is_address(text) and parse_address(text)[0] != "" and parse_address(text)[1] != 0
 
 
 def _protocol(choices: tuple[str, ...], advice: Mapping[str, str]) -> Callable[[Any], str]:

@@ -271,7 +271,7 @@ class Responder:
         return size - _V2C_OVERHEAD - self._longest
 
     def _response(self, call: _Call, request: Request) -> Response:
-        level = self._levels.get((int(call.security_model), call.security_name.asOctets()))
+        level = self._levels.get((int(call.security_model), bytes(call.security_name)))
         if level is None or call.security_level < level:
             self._denied += 1
             return NOT_AUTHORIZED
