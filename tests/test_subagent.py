@@ -1,0 +1,754 @@
+"""The subagent with a master agent that does what snmpd never does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from gateway.agentx import oid as oids
+from gateway.agentx.codes import CloseReason, Error
+from gateway.agentx.encoding import Reader, SearchRange, Type, VarBind
+from gateway.agentx.messages import (
+    AddAgentCaps,
+    CleanupSet,
+    Close,
+    CommitSet,
+    Get,
+    GetBulk,
+    GetNext,
+    IndexAllocate,
+    Notify,
+    Open,
+    Pdu,
+    Ping,
+    Register,
+    Response,
+    TestSet,
+)
+from gateway.agentx.oid import Oid
+from gateway.agentx.pdu import HEADER_SIZE, Header, decode, decode_header, encode
+from gateway.frontends.snmp.agentx_address import MAX_PATH, Reason, TcpAddress, UnixAddress, explain, parse_agentx
+from gateway.frontends.snmp.agentx_connection import MAX_BULK, MAX_UNSENT
+from gateway.frontends.snmp.subagent import NotifyError, State, Subagent, Timing
+from tests.agentx.answers import TableAnswers, table
+from tests.conftest import closed, open_descriptors, until
+
+ROOT = oids.parse("1.3.6.1.4.1.8072.9999.9999.9664")
+CELL = ROOT + oids.encode((1, 2, 1, 1, 1))
+SESSION = 5
+FAST = Timing(answer=10, notify=0.3, first_pause=0.02, longest_pause=0.05, longest_retry=0.05)
+IMPATIENT = replace(FAST, answer=0.3)
+
+
+class Link:
+    """A connection of the simulated master agent, which gives what a test wants."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self.packet_id = 0
+
+    async def read(self) -> tuple[Header, Pdu]:
+        """Returns the next message.
+
+        Raises:
+            IncompleteReadError: there is none.
+        """
+        header = decode_header(await self.reader.readexactly(HEADER_SIZE))
+        return header, decode(header, await self.reader.readexactly(header.payload_length))
+
+    async def expect(self, kind: type[Pdu]) -> tuple[Header, Any]:
+        async with asyncio.timeout(5):
+            header, pdu = await self.read()
+        assert isinstance(pdu, kind)
+        return header, pdu
+
+    def answer(self, header: Header, error: int = Error.NO_ERROR) -> None:
+        response = Response(error=error)
+        self.write(encode(response, session_id=SESSION, transaction_id=1, packet_id=header.packet_id))
+
+    async def accept(self, *kinds: type[Pdu]) -> None:
+        """Says yes to each of these messages."""
+        for kind in kinds:
+            header, _ = await self.expect(kind)
+            self.answer(header)
+
+    async def register(self) -> None:
+        await self.accept(Open, Register, AddAgentCaps)
+
+    def write(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    def say(self, pdu: Pdu, *, session_id: int = SESSION) -> bytes:
+        self.packet_id += 1
+        data = encode(pdu, session_id=session_id, transaction_id=1, packet_id=self.packet_id)
+        self.write(data)
+        return data
+
+    async def ask(self, pdu: Pdu, *, session_id: int = SESSION) -> Response:
+        """Returns the answer to a message."""
+        self.say(pdu, session_id=session_id)
+        header, response = await self.expect(Response)
+        assert header.packet_id == self.packet_id
+        assert isinstance(response, Response)
+        return response
+
+    async def is_over(self) -> list[Pdu]:
+        """Waits until the subagent has closed, and returns what it has said until then."""
+        said = []
+        async with asyncio.timeout(5):
+            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+                while True:
+                    said.append((await self.read())[1])
+        return said
+
+
+class Master:
+    """Accepts connections, for a test to take one after the other."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.links: asyncio.Queue[Link] = asyncio.Queue()
+        self._all: list[Link] = []
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._accept, self.path)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        link = Link(reader, writer)
+        self._all.append(link)
+        self.links.put_nowait(link)
+
+    async def link(self) -> Link:
+        async with asyncio.timeout(5):
+            return await self.links.get()
+
+    async def registered(self) -> Link:
+        link = await self.link()
+        await link.register()
+        return link
+
+    async def close(self) -> None:
+        for link in self._all:
+            link.writer.transport.abort()
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+            self._server = None
+
+
+@pytest.fixture
+async def master(tmp_path: Path) -> AsyncIterator[Master]:
+    before = open_descriptors()
+    simulated = Master(tmp_path / "master")
+    await simulated.start()
+    yield simulated
+    await simulated.close()
+    await until(lambda: open_descriptors() <= before)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    path: Path, *, answers: TableAnswers | None = None, timing: Timing = FAST, **settings: Any
+) -> AsyncIterator[Subagent]:
+    subagent = Subagent(
+        answers=answers or table(ROOT), address=UnixAddress(str(path)), description="tested", timing=timing, **settings
+    )
+    task = asyncio.ensure_future(subagent.run())
+    try:
+        yield subagent
+        assert not task.done()
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    assert subagent.state is State.OFF
+
+
+# --- From nothing to registered, and to the end ----------------------------------------------------------------------
+
+
+async def test_a_session_from_its_beginning_to_its_end(master: Master) -> None:
+    with capture_logs() as logs:
+        async with running(master.path) as subagent:
+            link = await master.link()
+            header, opened = await link.expect(Open)
+            assert opened == Open(timeout=5, id=ROOT, description=b"tested")
+            assert subagent.state is State.OPENING
+            link.answer(header)
+            header, registered = await link.expect(Register)
+            assert registered == Register(subtree=ROOT)
+            assert (subagent.state, header.session_id) == (State.REGISTERING, SESSION)
+            link.answer(header)
+            header, caps = await link.expect(AddAgentCaps)
+            assert caps == AddAgentCaps(id=ROOT, description=b"tested")
+            assert (subagent.state, subagent.sessions, subagent.reason) == (State.REGISTERED, 1, None)
+            link.answer(header)
+            assert Reader((await link.ask(Get(ranges=(SearchRange(CELL),)))).varbinds).varbinds() == (
+                VarBind(CELL, Type.INTEGER, 1001),
+            )
+        assert await link.is_over() == [Close(reason=CloseReason.SHUTDOWN)]
+    assert [log["event"] for log in logs] == ["agentx registered"]
+
+
+async def test_capabilities_of_ones_own(master: Master) -> None:
+    async with running(master.path, capabilities=(CELL, "x" * 300)):
+        link = await master.link()
+        await link.accept(Open, Register)
+        _, caps = await link.expect(AddAgentCaps)
+        assert caps == AddAgentCaps(id=CELL, description=b"x" * 255)
+
+
+async def test_capabilities_refused_are_no_reason_to_end(master: Master) -> None:
+    with capture_logs() as logs:
+        async with running(master.path) as subagent:
+            link = await master.link()
+            await link.accept(Open, Register)
+            header, _ = await link.expect(AddAgentCaps)
+            link.answer(header, Error.REQUEST_DENIED)
+            await link.ask(Get(ranges=()))
+            assert subagent.state is State.REGISTERED
+    assert logs[-1]["event"] == "agentx capabilities refused"
+    assert logs[-1]["error"] == "requestDenied"
+
+
+@pytest.mark.parametrize("steps", [(), (Open,), (Open, Register)])
+async def test_an_end_at_any_time(master: Master, steps: tuple[type[Pdu], ...]) -> None:
+    async with running(master.path):
+        link = await master.link()
+        await link.accept(*steps)
+        await link.expect((Open, Register, AddAgentCaps)[len(steps)])
+    assert await link.is_over() == ([Close(reason=CloseReason.SHUTDOWN)] if steps else [])
+
+
+async def test_an_end_while_there_is_no_master_agent(tmp_path: Path) -> None:
+    async with running(tmp_path / "none") as subagent:
+        await until(lambda: subagent.state is State.WAITING)
+
+
+# --- Refusals --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_duplicate_registration_is_tried_again_and_logged_once(master: Master) -> None:
+    with capture_logs() as logs:
+        async with running(master.path) as subagent:
+            link = await master.link()
+            await link.accept(Open)
+            for _ in range(5):
+                header, _ = await link.expect(Register)
+                link.answer(header, Error.DUPLICATE_REGISTRATION)
+            header, _ = await link.expect(Register)
+            assert (subagent.state, subagent.reason) == (State.REGISTERING, Reason.DUPLICATE)
+            with pytest.raises(NotifyError, match="is registered by another subagent"):
+                await subagent.notify([])
+            link.answer(header)
+            await link.accept(AddAgentCaps)
+            assert (subagent.state, subagent.reason, subagent.detail) == (State.REGISTERED, None, "")
+    assert [(log["event"], log.get("reason")) for log in logs] == [
+        ("agentx waiting", "duplicate"),
+        ("agentx registered", None),
+    ]
+
+
+async def test_a_registration_denied(master: Master) -> None:
+    async with running(master.path) as subagent:
+        link = await master.link()
+        await link.accept(Open)
+        header, _ = await link.expect(Register)
+        link.answer(header, Error.REQUEST_DENIED)
+        await link.accept(Register)
+        assert subagent.reason is Reason.REFUSED
+        assert "is not registered: requestDenied" in subagent.detail
+
+
+async def test_a_session_refused(master: Master) -> None:
+    with capture_logs() as logs:
+        async with running(master.path) as subagent:
+            for _ in range(3):
+                link = await master.link()
+                header, _ = await link.expect(Open)
+                link.answer(header, Error.OPEN_FAILED)
+                assert await link.is_over() == []
+            await master.registered()
+            await until(lambda: subagent.sessions == 1)
+    assert [(log["event"], log.get("reason")) for log in logs] == [
+        ("agentx waiting", "refused"),
+        ("agentx registered", None),
+    ]
+    assert "no session is opened: openFailed" in logs[0]["detail"]
+
+
+# --- A master agent that says nothing, or too much -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", [(), (Open,)])
+async def test_a_master_agent_that_does_not_answer(master: Master, steps: tuple[type[Pdu], ...]) -> None:
+    async with running(master.path, timing=IMPATIENT) as subagent:
+        for _ in range(2):
+            link = await master.link()
+            await link.accept(*steps)
+            said = await link.is_over()
+            assert said[1:] == ([Close(reason=CloseReason.TIMEOUTS)] if steps else [])
+            assert subagent.reason is Reason.HUNG
+        await master.registered()
+        await until(lambda: subagent.state is State.REGISTERED)
+
+
+async def test_a_ping_without_an_answer_ends_the_session(master: Master) -> None:
+    timing = Timing(ping_interval=0.02, ping=0.2, first_pause=0.02)
+    with capture_logs() as logs:
+        async with running(master.path, timing=timing) as subagent:
+            link = await master.registered()
+            await link.accept(Ping, Ping)
+            header, _ = await link.expect(Ping)
+            assert await link.is_over() == [Close(reason=CloseReason.TIMEOUTS)]
+            assert subagent.reason is Reason.HUNG
+            link = await master.registered()
+            header, _ = await link.expect(Ping)
+            link.answer(header, Error.NOT_OPEN)
+            assert await link.is_over() == []
+            link = await master.registered()
+            header, _ = await link.expect(Ping)
+            link.answer(header, Error.PROCESSING_ERROR)
+            assert await link.is_over() == [Close(reason=CloseReason.OTHER)]
+    details = [log["detail"] for log in logs if log["event"] == "agentx lost"]
+    assert details == [
+        "no answer within 0.2 s",
+        "the master agent does not know the session any longer",
+        "ping: processingError",
+    ]
+
+
+async def test_a_master_agent_that_does_not_read(master: Master) -> None:
+    """What it does not read is kept only up to a limit."""
+    values = {CELL + oids.encode((number,)): (Type.OCTET_STRING, bytes(4000)) for number in range(100)}
+    async with running(master.path, answers=TableAnswers(ROOT, values)) as subagent:
+        link = await master.registered()
+        link.reader._transport.pause_reading()  # type: ignore[attr-defined]  # a stream reads ahead by itself
+        for _ in range(1 + 2 * MAX_UNSENT // 400_000):
+            link.say(GetBulk(ranges=(SearchRange(ROOT),), max_repetitions=100))
+        await until(lambda: subagent.reason is Reason.HUNG)
+        assert "are not read" in subagent.detail
+        await master.registered()
+        await until(lambda: subagent.sessions == 2)
+
+
+async def test_a_full_queue_of_connections(tmp_path: Path) -> None:
+    path = tmp_path / "full"
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket(socket.AF_UNIX))
+        listener.bind(str(path))
+        listener.listen(0)
+        for _ in range(2):
+            client = stack.enter_context(socket.socket(socket.AF_UNIX))
+            client.settimeout(0)
+            with contextlib.suppress(BlockingIOError):
+                client.connect(str(path))
+        async with running(path) as subagent:
+            await until(lambda: subagent.reason is Reason.HUNG)
+            assert "does not accept connections" in subagent.detail
+
+
+async def test_a_flood_is_answered(master: Master) -> None:
+    async with running(master.path) as subagent:
+        link = await master.registered()
+        count = 3000
+        data = b"".join(
+            encode(GetNext(ranges=(SearchRange(ROOT),)), session_id=SESSION, transaction_id=1, packet_id=number)
+            for number in range(1, count + 1)
+        )
+        link.write(data)
+        for number in range(1, count + 1):
+            header, _ = await link.expect(Response)
+            assert header.packet_id == number
+        assert subagent.requests["get_next"] == count
+
+
+# --- What is not AgentX ----------------------------------------------------------------------------------------------
+
+RANGE = SearchRange(ROOT)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"220 mail.example.org ESMTP\r\n",
+        bytes(20),
+        b"\2\5\x10\0" + bytes(16),
+        b"\1\5\x10\0" + bytes(12) + b"\xff\xff\xff\xff",
+        b"\1\5\x10\0" + bytes(12) + b"\0\0\0\3",
+    ],
+)
+async def test_garbage_ends_the_session_and_a_new_one_begins(master: Master, garbage: bytes) -> None:
+    async with running(master.path) as subagent:
+        link = await master.registered()
+        link.write(garbage)
+        assert await link.is_over() == [Close(reason=CloseReason.PARSE_ERROR)]
+        assert subagent.rejected == 1
+        await master.registered()
+        await until(lambda: subagent.sessions == 2)
+
+
+async def test_garbage_instead_of_an_answer(master: Master) -> None:
+    async with running(master.path) as subagent:
+        link = await master.link()
+        link.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        await link.is_over()
+        assert subagent.reason is Reason.NOT_AGENTX
+        await master.registered()
+
+
+async def test_half_a_message_and_the_end(master: Master) -> None:
+    with capture_logs() as logs:
+        async with running(master.path) as subagent:
+            for cut in (1, HEADER_SIZE, HEADER_SIZE + 3):
+                link = await master.registered()
+                link.write(encode(Get(ranges=(RANGE,)), session_id=SESSION, transaction_id=1, packet_id=1)[:cut])
+                link.writer.close()
+            await master.registered()
+            await until(lambda: subagent.sessions == 4)
+            assert subagent.rejected == 0
+    assert [log["event"] for log in logs] == ["agentx registered", "agentx lost"] * 3 + ["agentx registered"]
+
+
+async def test_messages_byte_by_byte(master: Master) -> None:
+    async with running(master.path):
+        link = await master.registered()
+        data = encode(Get(ranges=(SearchRange(CELL),)), session_id=SESSION, transaction_id=1, packet_id=1)
+        for byte in data:
+            link.write(bytes([byte]))
+            await link.writer.drain()
+            await asyncio.sleep(0)
+        _, response = await link.expect(Response)
+        assert response.error == Error.NO_ERROR
+
+
+async def test_what_breaks_the_protocol_is_answered_and_the_session_goes_on(master: Master) -> None:
+    async with running(master.path) as subagent:
+        link = await master.registered()
+        assert (await link.ask(Get(ranges=(RANGE,)), session_id=99)).error == Error.NOT_OPEN
+        assert (await link.ask(Ping())).error == Error.PARSE_ERROR
+        assert (await link.ask(IndexAllocate(varbinds=()))).error == Error.PARSE_ERROR
+        link.packet_id += 1
+        link.write(bytes([1, 77, 0x10, 0]) + b"".join(n.to_bytes(4, "big") for n in (SESSION, 1, link.packet_id, 0)))
+        _, response = await link.expect(Response)
+        assert response.error == Error.PARSE_ERROR
+        assert (await link.ask(Get(ranges=(SearchRange(CELL),)))).error == Error.NO_ERROR
+        assert (subagent.rejected, subagent.sessions) == (4, 1)
+
+
+async def test_set(master: Master) -> None:
+    async with running(master.path) as subagent:
+        link = await master.registered()
+        refused = await link.ask(TestSet(varbinds=(VarBind(CELL, Type.INTEGER, 1),)))
+        assert refused == Response(error=Error.NOT_WRITABLE, index=1)
+        link.say(CleanupSet())
+        assert await link.ask(CommitSet()) == Response(error=Error.COMMIT_FAILED)
+        assert subagent.requests == {"set": 3}
+
+
+async def test_a_request_that_is_sent_again(master: Master) -> None:
+    async with running(master.path) as subagent:
+        link = await master.registered()
+        link.write(link.say(Get(ranges=(RANGE,))))
+        await link.expect(Response)
+        await link.ask(Get(ranges=(RANGE,)))
+        assert (subagent.repeated, subagent.requests["get"]) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"), [(CloseReason.SHUTDOWN, "shutdown"), (CloseReason.BY_MANAGER, "byManager"), (77, "77")]
+)
+async def test_the_master_agent_closes_the_session(master: Master, reason: int, said: str) -> None:
+    with capture_logs() as logs:
+        async with running(master.path) as subagent:
+            link = await master.registered()
+            link.say(Close(reason=reason))
+            assert await link.is_over() == []
+            await master.registered()
+            await until(lambda: subagent.sessions == 2)
+    assert logs[1]["event"] == "agentx lost"
+    assert logs[1]["detail"] == f"closed by the master agent: {said}"
+
+
+async def test_sessions_that_are_lost_at_once_do_not_come_back_at_once(master: Master) -> None:
+    """Or a master agent that breaks at what we say would be asked a hundred times a second."""
+    pauses: list[float] = []
+    timing = Timing(first_pause=0.01, longest_pause=0.08)
+    async with running(master.path, timing=timing, jitter=lambda: 1.0):
+        last = None
+        for _ in range(6):
+            link = await master.link()
+            if last is not None:
+                pauses.append(asyncio.get_running_loop().time() - last)
+            await link.register()
+            link.writer.close()
+            last = asyncio.get_running_loop().time()
+    assert pauses[-1] >= 0.07
+
+
+# --- GetBulk ---------------------------------------------------------------------------------------------------------
+
+
+async def test_get_bulk(master: Master) -> None:
+    async with running(master.path):
+        link = await master.registered()
+        entry = ROOT + oids.encode((1, 2, 1))
+        columns = tuple(
+            SearchRange(entry + oids.encode((number,)), ROOT[:-4] + b"\xff\xff\xff\xff") for number in (1, 2, 8)
+        )
+        response = await link.ask(GetBulk(ranges=columns, non_repeaters=1, max_repetitions=3))
+        values = [varbind.value for varbind in Reader(response.varbinds).varbinds()]
+        assert values == [1001, 2001, 8001, 2002, 8002, 2003, 8003]
+
+
+async def test_get_bulk_of_more_than_is_answered_at_once(master: Master) -> None:
+    async with running(master.path, answers=table(ROOT, columns=2, rows=MAX_BULK)):
+        link = await master.registered()
+        for ranges, expected in (((RANGE,), MAX_BULK), ((RANGE,) * 3, MAX_BULK // 3 * 3), ((), 0)):
+            response = await link.ask(GetBulk(ranges=ranges, max_repetitions=65535))
+            assert len(Reader(response.varbinds).varbinds()) == expected
+        response = await link.ask(GetBulk(ranges=(RANGE, RANGE), non_repeaters=9, max_repetitions=9))
+        assert len(Reader(response.varbinds).varbinds()) == 2
+
+
+# --- Bugs ------------------------------------------------------------------------------------------------------------
+
+
+class Broken(TableAnswers):
+    """Answers that have a bug."""
+
+    def get(self, names: Sequence[Oid]) -> list[bytes]:
+        raise ZeroDivisionError
+
+    def get_next(self, ranges: Sequence[SearchRange]) -> list[bytes]:
+        return [None for _ in ranges]  # type: ignore[misc]  # the bug
+
+
+async def test_a_bug_in_the_answers_costs_the_request_only(master: Master) -> None:
+    with capture_logs() as logs:
+        async with running(master.path, answers=Broken(ROOT, {})) as subagent:
+            link = await master.registered()
+            for _ in range(3):
+                assert await link.ask(Get(ranges=(RANGE,))) == Response(error=Error.GEN_ERR)
+            assert await link.ask(GetNext(ranges=(RANGE,))) == Response(error=Error.GEN_ERR)
+            assert subagent.sessions == 1
+    bugs = [log for log in logs if log["log_level"] == "error"]
+    assert [type(log["exc_info"]) for log in bugs] == [ZeroDivisionError, TypeError]
+
+
+# --- Notifications ---------------------------------------------------------------------------------------------------
+
+TRAP = (VarBind(oids.parse("1.3.6.1.6.3.1.1.4.1.0"), Type.OBJECT_IDENTIFIER, ROOT),)
+
+
+async def test_notifications(master: Master) -> None:
+    async with running(master.path) as subagent:
+        link = await master.registered()
+        sent = asyncio.ensure_future(subagent.notify(TRAP))
+        header, said = await link.expect(Notify)
+        assert said == Notify(varbinds=TRAP)
+        assert not sent.done()
+        link.answer(header)
+        await sent
+        refused = asyncio.ensure_future(subagent.notify(TRAP))
+        header, _ = await link.expect(Notify)
+        link.answer(header, Error.PROCESSING_ERROR)
+        with pytest.raises(NotifyError, match="refused by the master agent: processingError"):
+            await refused
+        unanswered = asyncio.ensure_future(subagent.notify(TRAP))
+        header, _ = await link.expect(Notify)
+        with pytest.raises(NotifyError, match=r"no answer within 0\.3 s"):
+            await unanswered
+        link.answer(header)  # too late, and no mistake
+        with pytest.raises(ValueError, match="GAUGE32"):
+            await subagent.notify([VarBind(ROOT, Type.GAUGE32, -1)])
+        lost = asyncio.ensure_future(subagent.notify(TRAP))
+        await link.expect(Notify)
+        link.writer.close()
+        with pytest.raises(NotifyError, match="the connection was closed"):
+            await lost
+        assert subagent.rejected == 0
+
+
+async def test_notifications_side_by_side(master: Master) -> None:
+    async with running(master.path) as subagent:
+        link = await master.registered()
+        sent = [asyncio.ensure_future(subagent.notify(TRAP)) for _ in range(10)]
+        headers = [(await link.expect(Notify))[0] for _ in sent]
+        for header in reversed(headers):
+            link.answer(header)
+        await asyncio.gather(*sent)
+
+
+async def test_notifications_without_a_session(tmp_path: Path) -> None:
+    subagent = Subagent(answers=table(ROOT), address=UnixAddress(str(tmp_path / "none")), description="tested")
+    with pytest.raises(NotifyError, match="not registered with a master agent"):
+        await subagent.notify(TRAP)
+
+
+# --- Addresses -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("off", None),
+        ("unix:/var/agentx/master", UnixAddress("/var/agentx/master")),
+        ("unix:/a:b", UnixAddress("/a:b")),
+        ("tcp:localhost:705", TcpAddress("localhost", 705)),
+        ("tcp:127.0.0.1:65535", TcpAddress("127.0.0.1", 65535)),
+        ("tcp:[::1]:705", TcpAddress("::1", 705)),
+    ],
+)
+def test_addresses(text: str, address: UnixAddress | TcpAddress | None) -> None:
+    assert parse_agentx(text) == address
+    if address is not None:
+        assert str(address) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "unix:",
+        "unix:master",
+        "unix:/a\0b",
+        "/var/agentx/master",
+        "tcp:705",
+        "tcp::705",
+        "tcp:host",
+        "tcp:host:",
+        "tcp:host:0",
+        "tcp:host:65536",
+        "tcp:host:7O5",
+        "tcp:::1:705",
+        "tcp:[host]:705",
+        "udp:host:705",
+        "OFF",
+    ],
+)
+def test_what_is_no_address(text: str) -> None:
+    with pytest.raises(ValueError, match='expected "unix:PATH" with an absolute path, "tcp:HOST:PORT" or "off"'):
+        parse_agentx(text)
+
+
+def test_a_path_that_is_too_long() -> None:
+    longest = "/" + "x" * (MAX_PATH - 1)
+    assert parse_agentx(f"unix:{longest}") == UnixAddress(longest)
+    with pytest.raises(ValueError, match="a socket's path of at most 107 bytes"):
+        parse_agentx(f"unix:{longest}x")
+
+
+async def reason_of(address: UnixAddress | TcpAddress) -> tuple[Reason | None, str]:
+    subagent = Subagent(answers=table(ROOT), address=address, description="tested", timing=FAST)
+    task = asyncio.ensure_future(subagent.run())
+    await until(lambda: subagent.reason is not None)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    return subagent.reason, subagent.detail
+
+
+async def test_why_there_is_no_connection(tmp_path: Path) -> None:
+    path = tmp_path / "master"
+    address = UnixAddress(str(path))
+    assert await reason_of(address) == (
+        Reason.NOT_THERE,
+        f'unix:{path}: No such file or directory; is snmpd running, with "master agentx" in its configuration?',
+    )
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(path))
+    assert await reason_of(address) == (
+        Reason.NOT_LISTENING,
+        f"unix:{path}: Connection refused; is snmpd running?",
+    )
+    assert await reason_of(UnixAddress(f"{path}/below")) == (
+        Reason.NOT_THERE,
+        f'unix:{path}/below: Not a directory; is snmpd running, with "master agentx" in its configuration?',
+    )
+    with closed(tmp_path):
+        assert await reason_of(address) == (
+            Reason.NOT_PERMITTED,
+            f"unix:{path}: Permission denied; "
+            'snmpd.conf needs "agentXPerms 0660 0755 root haclient", and this user the group haclient',
+        )
+    assert (await reason_of(UnixAddress("/" + "x" * 200)))[0] is Reason.FAILED
+
+
+async def test_tcp() -> None:
+    served = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        link = Link(reader, writer)
+        await link.register()
+        served.set()
+        await link.is_over()
+        writer.close()
+
+    before = open_descriptors()
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    address = TcpAddress("localhost", port)  # which may be ::1 as well, where nobody listens
+    subagent = Subagent(answers=table(ROOT), address=address, description="tested", timing=FAST)
+    task = asyncio.ensure_future(subagent.run())
+    await asyncio.wait_for(served.wait(), 5)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    server.close()
+    await server.wait_closed()
+    assert await reason_of(address) == (
+        Reason.NOT_LISTENING,
+        f"tcp:localhost:{port}: Connection refused; is snmpd running?",
+    )
+    await until(lambda: open_descriptors() <= before)
+
+
+async def test_a_name_that_means_nothing() -> None:
+    reason, detail = await reason_of(TcpAddress("name.invalid", 705))
+    assert reason is Reason.FAILED
+    assert detail.startswith("tcp:name.invalid:705: ")
+
+
+def test_errors_without_a_number() -> None:
+    assert explain(UnixAddress("/x"), OSError("AF_UNIX path too long")) == (
+        Reason.FAILED,
+        "unix:/x: AF_UNIX path too long",
+    )
+
+
+# --- Memory ----------------------------------------------------------------------------------------------------------
+
+
+async def test_nothing_is_left_of_a_hundred_sessions(master: Master) -> None:
+    timing = Timing(first_pause=0.001, longest_pause=0.001, answer=1)
+    async with running(master.path, timing=timing) as subagent:
+
+        async def session(number: int) -> None:
+            link = await master.registered()
+            if number % 3 == 0:
+                link.say(Close())
+            elif number % 3 == 1:
+                link.write(b"garbage" * 20)
+            link.writer.close()
+            await link.is_over()
+
+        for number in range(10):
+            await session(number)
+        tasks, descriptors = len(asyncio.all_tasks()), open_descriptors()
+        for number in range(90):
+            await session(number)
+        await until(lambda: len(asyncio.all_tasks()) <= tasks + 1)
+        await until(lambda: open_descriptors() <= descriptors + 2)
+        assert subagent.sessions == 100
