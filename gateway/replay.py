@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gateway.clock import Clock, SystemClock
 from gateway.command import CommandResult
+from gateway.errors import ParseError
+from gateway.parsers import corosync_monitor, corosync_quorumtool
+from gateway.parsers.corosync_monitor import QuorumReport
 from gateway.status import Status
 
 DEMO = Path(__file__).with_name("demo")
@@ -23,6 +26,12 @@ DEMO = Path(__file__).with_name("demo")
 
 _RUN_TIME = 0.02
 """Seconds that a recorded command takes: about what the real ones do."""
+
+_QUORUM = ("corosync-quorumtool", "-p")
+"""The recorded command that knows the quorum."""
+
+_LOOK = 0.1
+"""Seconds between looks at the time line for those who follow a command."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +137,20 @@ class ReplayHost:
             duration=_RUN_TIME,
         )
 
+    async def follow(self, tool: str, *arguments: str, tell: Callable[[bytes], None]) -> CommandResult:
+        """Tells the quorum of each situation as ``alarms/quorum_monitor.py`` would; nothing else can be followed."""
+        if not (arguments and arguments[-1].endswith(corosync_monitor.PROGRAM)):
+            return CommandResult(status=Status.NOT_INSTALLED, detail=f"{tool} was not recorded")
+        told = None
+        while True:
+            if (step := self.step) is not told:
+                try:
+                    tell(corosync_monitor.render(self._quorum(step)))
+                except ParseError as error:
+                    return CommandResult(status=Status.NOT_RUNNING, detail=str(error))
+                told = step
+            await asyncio.sleep(_LOOK * min(self._scale, 1))
+
     def find(self, tool: str) -> str | None:
         """Returns a path for the tools that were recorded."""
         return f"/usr/sbin/{tool}" if any(command[0] == tool for command in self._recording.commands) else None
@@ -151,3 +174,19 @@ class ReplayHost:
         name = self._recording.directories.get(path)
         listing = None if name is None else self._recording.read(self.step, name)
         return tuple(listing.decode().splitlines()) if listing else ()
+
+    def _quorum(self, step: Step) -> QuorumReport:
+        """Returns what Corosync reported when a step began.
+
+        Raises:
+            ParseError: it did not run.
+        """
+        name = self._recording.commands.get(_QUORUM)
+        status = corosync_quorumtool.parse((name and self._recording.read(step, f"{name}.stdout")) or b"")
+        _, _, sequence = status.ring_id.rpartition(".")
+        return QuorumReport(
+            time=self._clock.time(),
+            quorate=status.quorate,
+            ring=int(sequence, 16),
+            members=tuple(member.node_id for member in status.members),
+        )
