@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from gateway import catalog
 from gateway.agentx import oid as oids
 from gateway.agentx.codes import CloseReason, Error
 from gateway.agentx.encoding import Reader, SearchRange, Type, VarBind
@@ -35,8 +36,17 @@ from gateway.agentx.messages import (
 )
 from gateway.agentx.oid import Oid
 from gateway.agentx.pdu import HEADER_SIZE, Header, decode, decode_header, encode
-from gateway.frontends.snmp.agentx_address import MAX_PATH, Reason, TcpAddress, UnixAddress, explain, parse_agentx
-from gateway.frontends.snmp.agentx_connection import MAX_BULK, MAX_UNSENT
+from gateway.agentx.session import Event, Session
+from gateway.frontends.snmp.agentx_address import (
+    MAX_PATH,
+    Reason,
+    TcpAddress,
+    UnixAddress,
+    connect,
+    explain,
+    parse_agentx,
+)
+from gateway.frontends.snmp.agentx_connection import MAX_BULK, MAX_UNSENT, Connection, LostError
 from gateway.frontends.snmp.subagent import NotifyError, State, Subagent, Timing
 from tests.agentx.answers import TableAnswers, table
 from tests.conftest import closed, open_descriptors, until
@@ -173,6 +183,10 @@ async def running(
         with contextlib.suppress(asyncio.CancelledError):
             await task
     assert subagent.state is State.OFF
+
+
+def test_states_are_those_of_the_metric() -> None:
+    assert tuple(State) == catalog.GATEWAY_AGENTX_STATE.states
 
 
 # --- From nothing to registered, and to the end ----------------------------------------------------------------------
@@ -547,6 +561,33 @@ async def test_a_bug_in_the_answers_costs_the_request_only(master: Master) -> No
     assert [type(log["exc_info"]) for log in bugs] == [ZeroDivisionError, TypeError]
 
 
+class BuggySession(Session):
+    """A session that has a bug."""
+
+    def next_event(self) -> Event | None:
+        raise ZeroDivisionError
+
+
+async def test_a_bug_in_the_session_costs_the_session_only() -> None:
+    connection = Connection(BuggySession(), table(ROOT))
+    with capture_logs() as logs:
+        connection.data_received(b"x")
+        with pytest.raises(LostError, match=r"a bug: ZeroDivisionError\(\)"):
+            await connection.wait(5)
+    assert [log["log_level"] for log in logs] == ["error"]
+
+
+async def test_a_bug_in_what_is_to_be_said_is_logged_once_and_does_not_end_the_subagent(master: Master) -> None:
+    with capture_logs() as logs:
+        async with running(master.path, capabilities=(ROOT * 200, "too long an identifier")) as subagent:
+            for _ in range(2):
+                link = await master.link()
+                await link.accept(Open, Register)
+                assert await link.is_over() == [Close(reason=CloseReason.OTHER)]
+            await until(lambda: subagent.reason is Reason.FAILED)
+    assert isinstance(logs[1]["exc_info"], ValueError)
+
+
 # --- Notifications ---------------------------------------------------------------------------------------------------
 
 TRAP = (VarBind(oids.parse("1.3.6.1.6.3.1.1.4.1.0"), Type.OBJECT_IDENTIFIER, ROOT),)
@@ -650,8 +691,8 @@ def test_a_path_that_is_too_long() -> None:
         parse_agentx(f"unix:{longest}x")
 
 
-async def reason_of(address: UnixAddress | TcpAddress) -> tuple[Reason | None, str]:
-    subagent = Subagent(answers=table(ROOT), address=address, description="tested", timing=FAST)
+async def reason_of(address: UnixAddress | TcpAddress, timing: Timing = FAST) -> tuple[Reason | None, str]:
+    subagent = Subagent(answers=table(ROOT), address=address, description="tested", timing=timing)
     task = asyncio.ensure_future(subagent.run())
     await until(lambda: subagent.reason is not None)
     task.cancel()
@@ -712,6 +753,33 @@ async def test_tcp() -> None:
         Reason.NOT_LISTENING,
         f"tcp:localhost:{port}: Connection refused; is snmpd running?",
     )
+    await until(lambda: open_descriptors() <= before)
+
+
+async def test_tcp_that_is_not_accepted() -> None:
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        address = TcpAddress("127.0.0.1", listener.getsockname()[1])
+        for _ in range(2):
+            client = stack.enter_context(socket.socket())
+            client.settimeout(0)
+            with contextlib.suppress(BlockingIOError):
+                client.connect((address.host, address.port))
+        before = open_descriptors()
+        assert await reason_of(address, IMPATIENT) == (Reason.HUNG, f"{address}: not connected within 0.3 s")
+        assert open_descriptors() <= before
+
+
+async def test_connecting_is_given_up(master: Master) -> None:
+    before = open_descriptors()
+    for _ in range(3):
+        connecting = asyncio.ensure_future(connect(UnixAddress(str(master.path)), asyncio.Protocol))
+        await asyncio.sleep(0)
+        connecting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await connecting
+    for _ in range(3):
+        (await master.link()).writer.close()
     await until(lambda: open_descriptors() <= before)
 
 

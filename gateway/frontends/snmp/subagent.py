@@ -165,15 +165,19 @@ class Subagent:
             LostError: it is over, or did not come about.
         """
         self.state = State.CONNECTING
-        reason = CloseReason.SHUTDOWN
+        reason = CloseReason.OTHER
         connection = Connection(Session(self._statistics), self._answers)
         try:
             await self._connect(connection)
             self._connection = connection
             await self._establish(connection)
             await self._keep(connection)
+        except asyncio.CancelledError:
+            reason = CloseReason.SHUTDOWN
+            raise
         except LostError as loss:
-            reason = CloseReason.TIMEOUTS if loss.reason is Reason.HUNG else CloseReason.OTHER
+            if loss.reason is Reason.HUNG:
+                reason = CloseReason.TIMEOUTS
             raise
         finally:
             self.state = State.WAITING
