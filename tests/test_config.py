@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from gateway import config
+from gateway.alarms.conditions import CONDITIONS
 from gateway.command import DEFAULT_MAX_OUTPUT, Tool
 from gateway.config import load
 from gateway.engine import Mode
@@ -132,6 +133,19 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "snmp.state_directory": (GIVEN_PATH, ['""', '"state"', "1", '"/a\\nb"']),
     "snmp.agent.listen": (ADDRESS, ["161", '"localhost"', '[""]', '["::1:161"]', "{a = 1}"]),
     "snmp.agent.allow_insecure_off_loopback": (SWITCH, ['"yes"', "0"]),
+    "alarms.interval": (SECONDS, ["0", "true", '"15s"']),
+    "alarms.send_from": ('expected one of "all", "dc"', ['"DC"', "true", '["dc"]']),
+    "alarms.heartbeat": (
+        "expected 0 for never, or seconds, more than 0 and at most 3600",
+        ["-1", "false", '"off"', "3601", "nan"],
+    ),
+    **{f"alarms.{name}": (SWITCH, ['"yes"', "1"]) for name in ("raise_at_start", "native", "agentx")},
+    "alarms.compat": (
+        'expected a list of "corosync", "pacemaker"',
+        ['"corosync"', "true", '["Corosync"]', '["pacemaker", 1]', '[["corosync"]]'],
+    ),
+    "alarms.socket": (GIVEN_PATH, ['""', '"alert.sock"', "1"]),
+    **{f"alarms.disable.{condition.name}": (SWITCH, ['"yes"', "0"]) for condition in CONDITIONS},
     "tools.max_output": (COUNT, ["0", "1e6", '"64 MiB"']),
     **{f"collectors.{name}": (MODE, ['"yes"', "true", '"On"']) for name in ("pacemaker", "corosync", "sbd", "drbd")},
     **{f"tools.{tool}.path": (PATH, ['"crm_mon"', "0", '"~/tool"']) for tool in TOOLS},
@@ -672,12 +686,13 @@ def test_the_example_has_every_array_of_tables_as_a_comment(file: Path) -> None:
         if isinstance(option.read, Records):
             lines = [f"# {option.help}", f"# [[{option.key}]]"]
             for field in option.read.fields:
-                off = "# " if field.name.endswith("_file") else ""
+                off = "# " if field.name.endswith("_file") or field.name == "community" else ""  # instead of another
                 lines += [f"# # {field.help}", f"# {off}{field.name} = {json.dumps(field.example)}"]
             assert "\n".join(["", *lines, ""]) in text
     file.write_text(re.sub(r"^# (?=\[\[|\w+ = )", "", text, flags=re.MULTILINE))
     loaded = load(file, {})
     assert (len(loaded["snmp.agent.community"]), len(loaded["snmp.agent.user"])) == (1, 1)
+    assert len(loaded["alarms.target"]) == 1
 
 
 def test_the_table_of_options_is_sound() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.command import DEFAULT_MAX_OUTPUT, DEFAULT_TIMEOUT
 from gateway.engine import Mode
 from gateway.log import FORMATS, LEVELS
-from gateway.options import snmp
+from gateway.options import alarms, snmp
 from gateway.options.model import Field, Option, Records, Rule
 from gateway.options.values import (
     MistakeError,
@@ -141,6 +141,7 @@ OPTIONS: tuple[Option, ...] = (
         flags=("--drbdsplitbrain-path",),
     ),
     *snmp.OPTIONS,
+    *alarms.OPTIONS,
     Option(
         key="tools.max_output",
         default=DEFAULT_MAX_OUTPUT,
@@ -185,4 +186,4 @@ BY_KEY = {option.key: option for option in OPTIONS}
 TABLES = {key[:index] for key in BY_KEY for index, char in enumerate(key) if char == "."}
 """The dotted keys of the tables that options stand in."""
 
-RULES: tuple[Rule, ...] = snmp.RULES
+RULES: tuple[Rule, ...] = (*snmp.RULES, *alarms.RULES)

@@ -1,0 +1,200 @@
+"""The options of alarms: receivers and as whom they are spoken to, conditions that are left out, and mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gateway.alarms.conditions import CONDITIONS
+from gateway.alarms.targets import Kind, Target
+from gateway.config import load
+from gateway.errors import ConfigError
+from gateway.frontends.snmp.credentials import UsmUser
+from gateway.options import alarms
+
+SECRET = "a password of mine"
+
+MANAGER = """
+[[alarms.target]]
+address = "manager"
+version = "2c"
+community = "a password of mine"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "gateway.conf"
+
+
+def problems(text: str, file: Path) -> list[str]:
+    file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load(file, {})
+    assert SECRET not in str(caught.value)
+    return [problem.removeprefix(f"{file}: ") for problem in caught.value.problems]
+
+
+# --- Receivers -------------------------------------------------------------------------------------------------------
+
+
+def test_receivers(file: Path) -> None:
+    file.write_text(
+        MANAGER
+        + """
+[[alarms.target]]
+address = "[2001:db8::1]:1162"
+version = "3"
+kind = "trap"
+timeout = 0.5
+retries = 0
+user = "gateway"
+auth = "SHA-512"
+auth_password = "a password of mine"
+priv = "AES-256"
+priv_password = "another one"
+"""
+    )
+    targets = load(file, {})["alarms.target"]
+    assert targets == (
+        Target(host="manager", kind=Kind.INFORM, community=SECRET),
+        Target(
+            host="2001:db8::1",
+            port=1162,
+            kind=Kind.TRAP,
+            user=UsmUser(
+                name="gateway", auth="SHA-512", auth_password=SECRET, priv="AES-256", priv_password="another one"
+            ),
+            timeout=0.5,
+            retries=0,
+        ),
+    )
+    assert [target.name for target in targets] == ["manager:162", "[2001:db8::1]:1162"]
+    assert SECRET not in repr(targets)
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("manager.example", "manager.example:162"),
+        ("192.0.2.1:1162", "192.0.2.1:1162"),
+        ("[::1]", "[::1]:162"),
+        ("[fe80::1%eth0]:163", "[fe80::1%eth0]:163"),
+    ],
+)
+def test_addresses(address: str, name: str, file: Path) -> None:
+    file.write_text(MANAGER.replace("manager", address))
+    (target,) = load(file, {})["alarms.target"]
+    assert target.name == name
+
+
+@pytest.mark.parametrize(
+    "address", ['""', '":162"', '"manager:0"', '"::1"', '"manager:snmp"', "162", '"a\\nb"', '"[::1"']
+)
+def test_what_is_no_address(address: str, file: Path) -> None:
+    expected = 'expected "HOST:PORT", "[IPv6]:PORT", or either without the port for 162'
+    assert problems(MANAGER.replace('"manager"', address), file) == [
+        f"alarms.target[1].address: {expected}, found {address.replace(chr(10), chr(92) + 'n')}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("", ["address: missing", "version: missing"]),
+        ('address = "m"\nversion = "2c"', ['community: missing: version = "2c" takes it']),
+        (
+            'address = "m"\nversion = "2c"\ncommunity = "c"\nuser = "u"\nauth = "SHA"\npriv_password = "12345678"',
+            [f'{name}: there is no use for it with version = "2c"' for name in ("user", "auth", "priv_password")],
+        ),
+        (
+            'address = "m"\nversion = "3"\ncommunity = "a password of mine"',
+            [
+                'user: missing: version = "3" takes it',
+                'community: there is no use for it with version = "3"',
+                "auth: missing: one of none, SHA, SHA-224, SHA-256, SHA-384, SHA-512",
+            ],
+        ),
+        (
+            'address = "m"\nversion = 3\nkind = "set"\ntimeout = 0\nretries = -1\ncommunity = ""\nuser = "u"\nx = 1',
+            [
+                "x: unknown key",
+                'version: expected one of "2c", "3", found 3',
+                'kind: expected one of "trap", "inform", found "set"',
+                "timeout: expected seconds, more than 0 and at most 3600, found 0",
+                "retries: expected a whole number from 0 to 100, found -1",
+                "community: expected a text of 1 to 255 octets, found something else",
+            ],
+        ),
+        (
+            'address = "m"\nversion = "3"\nuser = "u"\nauth = "none"\npriv = "AES"\npriv_password = "12345678"',
+            ['priv: there is no privacy without authentication: set auth, or priv = "none"'],
+        ),
+    ],
+)
+def test_mistakes_of_a_receiver(table: str, expected: list[str], file: Path) -> None:
+    assert problems(f"[[alarms.target]]\n{table}\n", file) == [f"alarms.target[1].{text}" for text in expected]
+
+
+def test_mistakes_of_all_receivers_are_told_at_once(file: Path) -> None:
+    table = '[[alarms.target]]\naddress = "m"\nversion = "2c"\n'
+    found = problems(f"[alarms]\ninterval = 0\n{table}{table}", file)
+    assert [problem.partition(":")[0] for problem in found] == [
+        "alarms.interval",
+        "alarms.target[1].community",
+        "alarms.target[2].community",
+    ]
+
+
+def test_a_receiver_is_there_once(file: Path) -> None:
+    again = MANAGER.replace('"manager"', '"Manager:162"')
+    expected = ["alarms.target: [2] is the same receiver as [1], Manager:162"]
+    assert problems(MANAGER + again, file) == expected
+
+
+# --- The rest --------------------------------------------------------------------------------------------------------
+
+
+def test_conditions_are_left_out(file: Path) -> None:
+    file.write_text("[alarms.disable]\nnode-standby = true\nresource-moved = true\nquorum-lost = false\n")
+    assert alarms.disabled(load(file, {}).values) == {"node-standby", "resource-moved"}
+
+
+def test_every_condition_can_be_left_out(file: Path) -> None:
+    lines = (f"{condition.name} = true\n" for condition in CONDITIONS)
+    file.write_text("[alarms.disable]\n" + "".join(lines))
+    assert alarms.disabled(load(file, {}).values) == {condition.name for condition in CONDITIONS}
+
+
+def test_none_is_left_out_by_default() -> None:
+    assert alarms.disabled(load(None, {}, search=False).values) == set()
+
+
+def test_an_unknown_condition_is_told_with_the_nearest(file: Path) -> None:
+    assert problems("[alarms.disable]\nnode-standbye = true\n", file) == [
+        "alarms.disable.node-standbye: unknown key, did you mean alarms.disable.node-standby?"
+    ]
+
+
+def test_the_conditions_are_a_table(file: Path) -> None:
+    assert problems('[alarms]\ndisable = ["node-standby"]\n', file) == [
+        'alarms.disable: expected a table, found ["node-standby"]'
+    ]
+
+
+@pytest.mark.parametrize(("text", "value"), [("0", 0.0), ("0.0", 0.0), ("60", 60.0)])
+def test_a_heartbeat(text: str, value: float, file: Path) -> None:
+    file.write_text(f"[alarms]\nheartbeat = {text}\n")
+    assert load(file, {})["alarms.heartbeat"] == value
+
+
+def test_forms(file: Path) -> None:
+    file.write_text('[alarms]\nnative = false\ncompat = ["pacemaker", "corosync", "pacemaker"]\n')
+    assert load(file, {})["alarms.compat"] == ("pacemaker", "corosync")
+
+
+def test_something_has_to_be_sent(file: Path) -> None:
+    assert problems("[alarms]\nnative = false\n", file) == [
+        "alarms.native: without them, and with alarms.compat empty, nothing would be sent at all"
+    ]
