@@ -122,6 +122,7 @@ class Engine:
         self._states: dict[str, _State] = {}
         self._totals = _Totals()
         self._own: list[Callable[[SampleSet], None]] = []
+        self._listeners: list[Callable[[Snapshot], None]] = []
 
     @property
     def collectors(self) -> tuple[str, ...]:
@@ -147,6 +148,10 @@ class Engine:
     def add_own(self, source: Callable[[SampleSet], None]) -> None:
         """Adds a part of the gateway that has something to say of itself: it is asked for samples at each answer."""
         self._own.append(source)
+
+    def add_listener(self, listener: Callable[[Snapshot], None]) -> None:
+        """Adds who is told each complete snapshot, as soon as there is one, whoever has asked for it."""
+        self._listeners.append(listener)
 
     def own_samples(self) -> SampleSet:
         """Returns what the parts of the gateway say of themselves now; it is in no snapshot."""
@@ -246,10 +251,18 @@ class Engine:
                 await asyncio.wait(run.collected.values())
             snapshot = await self._snapshot(run)
             if run.plans.keys() == self._collectors.keys():
-                self.latest = snapshot
+                self._publish(snapshot)
         finally:
             self._runs.remove(run)  # from here on whoever asks gets a new run
         return snapshot
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        self.latest = snapshot
+        for listener in self._listeners:
+            try:
+                listener(snapshot)
+            except Exception:  # noqa: BLE001 - a bug of one who listens costs nobody else the snapshot
+                self._log.exception("snapshot not taken in")
 
     async def _snapshot(self, run: _Run) -> Snapshot:
         """Returns what a run has brought until now."""

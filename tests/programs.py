@@ -98,8 +98,10 @@ class FakeCluster:
         path = self.path(tool)
         path.parent.mkdir(exist_ok=True)
         cases = "".join(f"{quote(arguments)}) {body};;\n" for arguments, body in self._bodies[tool].items())
-        path.write_text(f'#!/bin/sh\ncase "$*" in\n{cases}*) echo "unrecognized option: $*" >&2; exit 64;;\nesac\n')
-        path.chmod(0o755)
+        new = path.with_name(f"{tool}.new")  # a program that runs may not be written to
+        new.write_text(f'#!/bin/sh\ncase "$*" in\n{cases}*) echo "unrecognized option: $*" >&2; exit 64;;\nesac\n')
+        new.chmod(0o755)
+        new.replace(path)
 
     def _config(self) -> str:
         tools = "".join(f"[tools.{tool}]\npath = {json.dumps(str(self.path(tool)))}\n" for tool in TOOLS)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -19,10 +20,14 @@ from gateway.agentx.oid import Oid
 from gateway.clock import Clock, SystemClock
 from gateway.engine import Engine
 from gateway.frontends.snmp import tables
+from gateway.frontends.snmp.bindings import Derived
 from gateway.frontends.snmp.tables import Tables
 from gateway.mib.module import Mib
 from gateway.samples import Families
 from gateway.snapshot import Snapshot
+
+ASKED_LATELY = 600.0
+"""Seconds after a request for which the tables follow each snapshot that is made anyhow."""
 
 WALK_TIME = 60.0
 """Seconds for which a walk sees the moment in which it began."""
@@ -57,6 +62,13 @@ class TableCache:
         self._tables = Tables(mib)
         self._walks: OrderedDict[Oid, _Walk] = OrderedDict()
         self._refreshing: asyncio.Task[None] | None = None
+        self._asked = float("-inf")
+        self._extra: list[Callable[[], Iterable[Derived]]] = []
+        engine.add_listener(self._offer)
+
+    def add_extra(self, source: Callable[[], Iterable[Derived]]) -> None:
+        """Adds who has values of the MIB that are no samples."""
+        self._extra.append(source)
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -143,6 +155,7 @@ class TableCache:
 
     def _freshen(self) -> None:
         """Starts a refresh where the tables are too old and none is under way."""
+        self._asked = self._clock.monotonic()
         if self._refreshing is None and self._is_old(self._tables.snapshot):
             self.refresh()
 
@@ -154,9 +167,21 @@ class TableCache:
 
     def refresh(self) -> asyncio.Task[None]:
         """Starts a refresh, or returns the one that is under way."""
-        if self._refreshing is None:
-            self._refreshing = asyncio.create_task(self._refresh())
-            self._refreshing.add_done_callback(self._refreshed)
+        return self._refreshing or self._begin(self._refresh())
+
+    def renew(self) -> None:
+        """Makes the tables anew where somebody looks at them: what the gateway says of itself has changed."""
+        if (latest := self._engine.latest) is not None:
+            self._offer(latest)
+
+    def _offer(self, snapshot: Snapshot) -> None:
+        """Shows a snapshot that was made anyhow, so that a manager that asks seldom does not get an old one."""
+        if self._refreshing is None and self._clock.monotonic() - self._asked < ASKED_LATELY:
+            self._begin(self.show(snapshot))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        self._refreshing = asyncio.create_task(work)
+        self._refreshing.add_done_callback(self._refreshed)
         return self._refreshing
 
     def _refreshed(self, task: asyncio.Task[None]) -> None:
@@ -174,7 +199,9 @@ class TableCache:
     async def show(self, snapshot: Snapshot) -> None:
         """Answers from a snapshot from now on; its tables are made in a thread."""
         own: Families = self._engine.own_samples().families
-        make: Callable[[], Tables] = partial(tables.build, snapshot, own, self._mib, age=partial(self._age, snapshot))
+        extra = [value for source in self._extra for value in source()]
+        age = partial(self._age, snapshot)
+        make: Callable[[], Tables] = partial(tables.build, snapshot, own, self._mib, age=age, extra=extra)
         self._tables = await asyncio.to_thread(make)
         self._forget_old_walks()
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from gateway.agentx.encoding import SearchRange, Type, VarBind, encode_oid, encode_value, encode_varbind
 from gateway.agentx.oid import Oid
-from gateway.frontends.snmp.bindings import BINDINGS, LIVE, Binding, derived
+from gateway.frontends.snmp.bindings import BINDINGS, LIVE, Binding, Derived, derived
 from gateway.mib import syntax
 from gateway.mib.module import Mib, Object
 from gateway.mib.syntax import Raw
@@ -102,7 +102,9 @@ def _object_ids(mib: Mib) -> tuple[Oid, ...]:
 # --- Building --------------------------------------------------------------------------------------------------------
 
 
-def build(snapshot: Snapshot, own: Families, mib: Mib, *, age: Callable[[], float]) -> Tables:
+def build(
+    snapshot: Snapshot, own: Families, mib: Mib, *, age: Callable[[], float], extra: Iterable[Derived] = ()
+) -> Tables:
     """Returns the variables of a snapshot.
 
     Args:
@@ -110,13 +112,14 @@ def build(snapshot: Snapshot, own: Families, mib: Mib, *, age: Callable[[], floa
         own: samples of the gateway itself that are not in the snapshot.
         mib: where everything goes.
         age: tells how old the snapshot is, in seconds.
+        extra: further values, which are no samples.
     """
     builder = _Builder(mib)
     for families in (snapshot.families, own):
         for binding in BINDINGS:
             if family := families.get(binding.metric):
                 builder.add(binding, family)
-    for name, index, raw in derived(snapshot):
+    for name, index, raw in (*derived(snapshot), *extra):
         builder.put(name, builder.index(name, index), raw)
     live: dict[Oid, Callable[[], bytes]] = {}
     for name in LIVE.values():
