@@ -9,25 +9,31 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import structlog
 
 import gateway
+from gateway.alarms.events import AlertSocket
+from gateway.alarms.notifier import Master, Notifier
+from gateway.alarms.service import AlarmService, Settings
+from gateway.alarms.watcher import QuorumWatcher
 from gateway.collectors.corosync import CorosyncCollector
 from gateway.collectors.drbd import DrbdCollector
 from gateway.collectors.pacemaker import PacemakerCollector
 from gateway.collectors.probe import Collector
 from gateway.collectors.sbd import SbdCollector
-from gateway.command import Host, LocalHost
+from gateway.command import Follower, Host, LocalHost
 from gateway.config import Config
-from gateway.engine import Engine
+from gateway.engine import Engine, Mode
 from gateway.frontends.prometheus.server import MetricsServer
 from gateway.frontends.snmp import usm_state
 from gateway.frontends.snmp.agentx_address import parse_agentx
 from gateway.frontends.snmp.service import AgentSettings, SnmpService
+from gateway.frontends.snmp.usm_state import EngineIdentity
 from gateway.mib.module import mib
 from gateway.options import parse_address
+from gateway.options.alarms import disabled
 
 _T = TypeVar("_T")
 
@@ -79,25 +85,75 @@ def _server(config: Config, source: Engine) -> MetricsServer:
     )
 
 
-def _snmp(config: Config, source: Engine) -> SnmpService:
+def _snmp(config: Config, source: Engine, identity: EngineIdentity) -> SnmpService:
     return SnmpService(
         source,
         mib(config["snmp.root"]),
         max_age=config["snmp.max_age"],
         agentx=parse_agentx(config["snmp.agentx"]),
-        agent=_agent(config) if config["snmp.agent.listen"] else None,
+        agent=_agent(config, identity) if config["snmp.agent.listen"] else None,
     )
 
 
-def _agent(config: Config) -> AgentSettings:
-    users = config["snmp.agent.user"]
+def _agent(config: Config, identity: EngineIdentity) -> AgentSettings:
     return AgentSettings(
         addresses=[parse_address(address) for address in config["snmp.agent.listen"]],
         communities=config["snmp.agent.community"],
-        users=users,
-        # only SNMPv3 has to remember who it is
-        identity=usm_state.begin(Path(config["snmp.state_directory"])) if users else usm_state.ephemeral(),
+        users=config["snmp.agent.user"],
+        identity=identity,
     )
+
+
+def _identity(config: Config) -> EngineIdentity:
+    """Returns who the gateway is over SNMP. Only SNMPv3 has to remember that, and writes it down."""
+    asked = config["snmp.agent.listen"] and config["snmp.agent.user"]
+    if asked or any(target.user for target in config["alarms.target"]):
+        return usm_state.begin(Path(config["snmp.state_directory"]))
+    return usm_state.ephemeral()
+
+
+def notifier(config: Config, identity: EngineIdentity, master: Master | None) -> Notifier:
+    """Returns what delivers notifications.
+
+    Args:
+        config: the configuration.
+        identity: who the gateway is to SNMPv3.
+        master: the way through the host's snmpd, where there is one.
+    """
+    return Notifier(
+        mib(config["snmp.root"]),
+        targets=config["alarms.target"],
+        master=master if config["alarms.agentx"] and config["snmp.agentx"] != "off" else None,
+        identity=identity,
+        forms=config["alarms.compat"],
+        native=config["alarms.native"],
+    )
+
+
+def _alarms(config: Config, source: Engine, told: Notifier, snmp: SnmpService) -> AlarmService:
+    settings = Settings(
+        interval=config["alarms.interval"],
+        dc_only=config["alarms.send_from"] == "dc",
+        heartbeat=config["alarms.heartbeat"],
+        raise_at_start=config["alarms.raise_at_start"],
+        disabled=disabled(config.values),
+    )
+    alarms = AlarmService(source, told, settings, changed=snmp.cache.renew)
+    snmp.cache.add_extra(alarms.mib_values)
+    return alarms
+
+
+def _watcher(config: Config, host: Follower, alarms: AlarmService) -> QuorumWatcher | None:
+    """Returns what watches Corosync, where that is to be looked at."""
+    return None if config.modes["corosync"] is Mode.OFF else QuorumWatcher(host, alarms.hear)
+
+
+def _alert_socket(config: Config) -> AlertSocket | None:
+    return AlertSocket(Path(config["alarms.socket"])) if config["alarms.socket"] else None
+
+
+class ServingHost(Host, Follower, Protocol):
+    """What a service wants of a machine: commands that end, and one that does not."""
 
 
 class Listening(NamedTuple):
@@ -107,7 +163,7 @@ class Listening(NamedTuple):
     snmp: tuple[str, ...]
 
 
-async def serve(config: Config, host: Host, *, announce: Callable[[Listening], None] | None = None) -> None:
+async def serve(config: Config, host: ServingHost, *, announce: Callable[[Listening], None] | None = None) -> None:
     """Serves until SIGTERM or SIGINT.
 
     Args:
@@ -124,10 +180,15 @@ async def serve(config: Config, host: Host, *, announce: Callable[[Listening], N
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     source = engine(config, host)
-    server, snmp = _server(config, source), _snmp(config, source)
+    identity = _identity(config)
+    server, snmp = _server(config, source), _snmp(config, source, identity)
+    told = notifier(config, identity, snmp)
+    alarms = _alarms(config, source, told, snmp)
     try:
         await server.start([parse_address(address) for address in config["web.listen"]])
         await snmp.start()
+        await told.start()
+        await alarms.start(watcher=_watcher(config, host, alarms), alert_socket=_alert_socket(config))
         log.info(
             "started",
             version=gateway.__version__,
@@ -140,10 +201,19 @@ async def serve(config: Config, host: Host, *, announce: Callable[[Listening], N
         await _tidy_until(stop)
         log.info("stopping")
     finally:
-        closing = asyncio.gather(server.close(), snmp.close())
+        closing = asyncio.ensure_future(_close(server, snmp, told, alarms))
         await asyncio.wait([closing], timeout=_GRACE)
         await source.close()
         await asyncio.wait([closing], timeout=_SHUTDOWN_TIMEOUT)
+
+
+async def _close(server: MetricsServer, snmp: SnmpService, told: Notifier, alarms: AlarmService) -> None:
+    """Ends all parts; what waits to be told is told first, through snmpd, too."""
+    stopping = asyncio.ensure_future(server.close())
+    await alarms.close()
+    await told.close()
+    await snmp.close()
+    await stopping
 
 
 async def _tidy_until(stop: asyncio.Event) -> None:

@@ -95,6 +95,7 @@ _DEMO = {
     "snmp.agentx": "off",
     "snmp.agent.listen": ["127.0.0.1:1161"],
     "snmp.agent.community": [{"name": "public"}],
+    "alarms.socket": "",
 }
 
 

@@ -108,7 +108,7 @@ class FakeCluster:
         return (
             f"[corosync]\nconfig = {json.dumps(str(self.directory / 'corosync.conf'))}\nstatistics = true\n"
             # whatever snmpd this machine has, it is not the tests'
-            f'[snmp]\nagentx = "off"\n'
+            f'[snmp]\nagentx = "off"\n[alarms]\nsocket = ""\n'
             f"[sbd]\nconfig = {json.dumps(str(self.directory / 'sbd.conf'))}\n"
             f"[drbd]\nsplit_brain_directory = {json.dumps(str(self.directory / 'splitbrain'))}\n{tools}"
         )

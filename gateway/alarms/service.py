@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,7 +48,7 @@ class Notifying(Protocol):
         """Adds what has become of the notifications."""
         ...
 
-    def last_errors(self) -> dict[str, str]:
+    def last_errors(self) -> Mapping[str, str]:
         """Returns why the last delivery to each target failed."""
         ...
 

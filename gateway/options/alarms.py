@@ -14,7 +14,7 @@ from gateway.options.snmp import USM_FIELDS, usm_user
 from gateway.options.values import (
     MistakeError,
     MistakesError,
-    given_path,
+    absolute_path,
     numeric,
     octets,
     one_of,
@@ -222,8 +222,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         key="alarms.socket",
         default="/run/ha-cluster-gateway/alert.sock",
-        read=given_path,
-        help="The socket for Pacemaker's alerts, which ha-cluster-gateway-alert hands over.",
+        read=absolute_path,
+        help="The socket for Pacemaker's alerts, which ha-cluster-gateway-alert hands over; empty for none.",
     ),
     Option(
         key="alarms.target",

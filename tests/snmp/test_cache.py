@@ -14,7 +14,7 @@ from gateway.agentx.oid import Oid
 from gateway.collectors.probe import Plan, Reading
 from gateway.command import Host
 from gateway.engine import Engine
-from gateway.frontends.snmp.cache import MAX_BULK_VARIABLES, MAX_WALKS, WALK_TIME, TableCache
+from gateway.frontends.snmp.cache import ASKED_LATELY, MAX_BULK_VARIABLES, MAX_WALKS, SMALL, WALK_TIME, TableCache
 from gateway.mib.module import mib
 from gateway.replay import DEMO, Recording, ReplayHost
 from gateway.samples import SampleSet
@@ -110,9 +110,38 @@ async def test_what_a_scrape_has_brought_is_used_instead_of_a_run(setting: Setti
     await setting.refreshed()
     setting.clock.now += MAX_AGE + 1
     await setting.engine.collect()
-    setting.running()
+    assert (setting.running(), setting.collector.rounds) == (2, 2)
+
+
+async def test_what_a_scrape_of_a_large_cluster_has_brought_is_there_when_it_has_been_made(setting: Setting) -> None:
+    setting.collector.size = 2 * SMALL
+    await setting.refreshed()
+    setting.clock.now += ASKED_LATELY + 1
+    await setting.engine.collect()
+    assert setting.running() == 1
     await setting.cache.refresh()
     assert (setting.running(), setting.collector.rounds) == (2, 2)
+
+
+async def test_while_somebody_asks_the_tables_follow_each_snapshot(setting: Setting) -> None:
+    await setting.refreshed()
+    setting.running()
+    await setting.engine.collect()
+    await setting.cache.refresh()
+    assert (setting.running(), setting.collector.rounds) == (2, 2)
+
+
+async def test_what_the_gateway_says_of_itself_is_renewed(setting: Setting) -> None:
+    said = ["before"]
+    setting.cache.add_extra(lambda: [("haClusterNoticeText", (), said[0])])
+    name = MIB["haClusterNoticeText"].oid + oids.encode((0,))
+    await setting.refreshed()
+    assert read(setting.cache.get([name])[0]).value == b"before"
+    said[0] = "after"
+    setting.cache.renew()
+    await setting.cache.refresh()
+    assert read(setting.cache.get([name])[0]).value == b"after"
+    assert setting.collector.rounds == 1
 
 
 async def test_a_walk_sees_one_moment_while_others_see_the_newest(setting: Setting) -> None:

@@ -26,8 +26,11 @@ from gateway.mib.module import Mib
 from gateway.samples import Families
 from gateway.snapshot import Snapshot
 
-ASKED_LATELY = 600.0
+ASKED_LATELY = 3600.0
 """Seconds after a request for which the tables follow each snapshot that is made anyhow."""
+
+SMALL = 2000
+"""Samples up to which tables are made within a request: it takes few milliseconds, and who asks seldom gets news."""
 
 WALK_TIME = 60.0
 """Seconds for which a walk sees the moment in which it began."""
@@ -156,7 +159,12 @@ class TableCache:
     def _freshen(self) -> None:
         """Starts a refresh where the tables are too old and none is under way."""
         self._asked = self._clock.monotonic()
-        if self._refreshing is None and self._is_old(self._tables.snapshot):
+        if self._refreshing is not None or not self._is_old(self._tables.snapshot):
+            return
+        latest = self._engine.latest
+        if latest is not None and not self._is_old(latest) and sum(map(len, latest.families.values())) <= SMALL:
+            self._tables = self._make(latest)()
+        else:
             self.refresh()
 
     def _is_old(self, snapshot: Snapshot | None) -> bool:
@@ -198,12 +206,14 @@ class TableCache:
 
     async def show(self, snapshot: Snapshot) -> None:
         """Answers from a snapshot from now on; its tables are made in a thread."""
+        self._tables = await asyncio.to_thread(self._make(snapshot))
+        self._forget_old_walks()
+
+    def _make(self, snapshot: Snapshot) -> Callable[[], Tables]:
+        """Returns what makes tables; what it needs is gathered at once, here in the event loop."""
         own: Families = self._engine.own_samples().families
         extra = [value for source in self._extra for value in source()]
-        age = partial(self._age, snapshot)
-        make: Callable[[], Tables] = partial(tables.build, snapshot, own, self._mib, age=age, extra=extra)
-        self._tables = await asyncio.to_thread(make)
-        self._forget_old_walks()
+        return partial(tables.build, snapshot, own, self._mib, age=partial(self._age, snapshot), extra=extra)
 
     async def close(self) -> None:
         """Ends a refresh that is under way."""

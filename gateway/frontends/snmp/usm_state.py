@@ -86,6 +86,25 @@ def begin(directory: Path) -> EngineIdentity:
     return identity
 
 
+def current(directory: Path) -> EngineIdentity:
+    """Returns the identity of the gateway that runs, for a command beside it; where none has run yet, begins one.
+
+    A second boot would be the end of the first: receivers drop what comes from before the last boot that they know.
+
+    Raises:
+        StartError: the directory cannot be used.
+    """
+    path = directory / FILE
+    try:
+        known, _ = _read(path)
+        since = time.time() - path.stat().st_mtime if known is not None else 0.0
+    except OSError as error:
+        raise StartError(f"cannot read the state of SNMPv3 in {directory}: {error.strerror or error}") from None
+    if known is None:
+        return begin(directory)
+    return EngineIdentity(engine_id=known.engine_id, boots=known.boots, started=time.monotonic() - max(0.0, since))
+
+
 # --- Pure parts ------------------------------------------------------------------------------------------------------
 
 
