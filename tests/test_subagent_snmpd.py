@@ -46,7 +46,7 @@ class Running(Subagent):
         self.task = asyncio.ensure_future(self.run())
 
     async def stop(self) -> None:
-        """Ends it, and what it was asked to do until now has not failed."""
+        """Ends it; until then, or until it was ended already, it has not ended by itself."""
         assert self.task.cancelled() or not self.task.done()
         self.task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -257,18 +257,16 @@ async def test_a_hang_that_lasts_costs_the_session(snmpd: Snmpd, answers: TableA
 
 
 async def test_the_second_of_two_waits(snmpd: Snmpd, answers: TableAnswers) -> None:
-    with capture_logs() as logs:
-        async with running(snmpd, answers, registered=False) as second:
-            await until(lambda: second.state is State.REGISTERED)
-            logs.clear()
-            async with running(snmpd, table(ROOT, rows=3), registered=False) as first:
-                await until(lambda: first.reason is Reason.DUPLICATE)
-                assert first.state is State.REGISTERING
+    async with running(snmpd, answers) as first:
+        with capture_logs() as logs:
+            async with running(snmpd, table(ROOT, rows=3), registered=False) as second:
+                await until(lambda: second.reason is Reason.DUPLICATE)
+                assert second.state is State.REGISTERING
                 await asyncio.sleep(0.5)  # some more attempts, of which the log says nothing
                 assert [(log["event"], log["reason"]) for log in logs] == [("agentx waiting", "duplicate")]
                 assert await is_answered(snmpd)
-                await second.stop()
-                await until(lambda: first.state is State.REGISTERED, seconds=BACK)
+                await first.stop()
+                await until(lambda: second.state is State.REGISTERED, seconds=BACK)
                 await until(lambda: is_answered(snmpd))
 
 

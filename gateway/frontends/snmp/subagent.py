@@ -145,12 +145,7 @@ class Subagent:
         try:
             while True:
                 began, sessions = loop.time(), self.sessions
-                try:
-                    await self._session()
-                except LostError as loss:
-                    self._note(loss, "agentx waiting" if self.sessions == sessions else "agentx lost")
-                except Exception as error:  # noqa: BLE001 - a bug costs this session, not those to come
-                    self._note(LostError(Reason.FAILED, f"a bug: {error!r}"), "agentx failed", error)
+                await self._session()
                 # a session that is lost as soon as it is there is no success
                 settled = self.sessions > sessions and loop.time() - began > self._timing.settled
                 attempts = 0 if settled else attempts + 1
@@ -159,13 +154,9 @@ class Subagent:
             self.state = State.OFF
 
     async def _session(self) -> None:
-        """Goes through one session, to its end.
-
-        Raises:
-            LostError: it is over, or did not come about.
-        """
+        """Goes through one session, or the attempt at one, to its end."""
+        sessions, reason = self.sessions, CloseReason.OTHER
         self.state = State.CONNECTING
-        reason = CloseReason.OTHER
         connection = Connection(Session(self._statistics), self._answers)
         try:
             await self._connect(connection)
@@ -178,7 +169,9 @@ class Subagent:
         except LostError as loss:
             if loss.reason is Reason.HUNG:
                 reason = CloseReason.TIMEOUTS
-            raise
+            self._note(loss, "agentx waiting" if self.sessions == sessions else "agentx lost")
+        except Exception as error:  # noqa: BLE001 - a bug costs this session, not those to come
+            self._note(LostError(Reason.FAILED, f"a bug: {error!r}"), "agentx failed", error)
         finally:
             self.state = State.WAITING
             self._connection = None
