@@ -1,4 +1,4 @@
-"""``make bench``: the gateway against ha_cluster_exporter, side by side in one run, as ratios.
+"""``make bench``: the gateway beside ha_cluster_exporter and beside other SNMP subagents, in one run, as ratios.
 
 Needs root and the packages of tests/packages.txt. Exits with 1 where a target is missed.
 """
@@ -12,14 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Self
 
-from tests.bench import large_cib
+from tests.bench import snmp
 from tests.bench.peers import (
     ENVIRONMENT,
     GATEWAY,
@@ -29,9 +28,10 @@ from tests.bench.peers import (
     measure,
     only_child,
     running,
-    tool,
     wait_until_listening,
 )
+from tests.bench.replay import replayed
+from tests.bench.report import Result, compared
 from tests.lab.cluster import Cluster, Options, missing_prerequisites
 from tests.lab.resources import DEMO_RESOURCES
 
@@ -44,29 +44,6 @@ BARE_TOOLS = (
 )
 ONLY_SBD = (f"--crm-mon-path={NOWHERE}", f"--corosync-cfgtoolpath-path={NOWHERE}", f"--drbdsetup-path={NOWHERE}")
 SIZES = (240, 2_400, 24_000)
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One line of the report."""
-
-    name: str
-    value: float
-    target: float
-    detail: str
-
-    @property
-    def met(self) -> bool:
-        return self.value <= self.target
-
-    def __str__(self) -> str:
-        verdict = "ok  " if self.met else "MISS"
-        return f"{verdict}  {self.name:58} {self.value:6.2f}  (at most {self.target:.2f})  {self.detail}"
-
-
-def compared(name: str, ours: float, peer: float, target: float) -> Result:
-    """Returns the ratio of two times in seconds."""
-    return Result(name, ours / peer, target, f"{ours * 1000:.1f} : {peer * 1000:.1f} ms")
 
 
 def small_cluster(scrapes: int) -> list[Result]:
@@ -150,30 +127,6 @@ def large_cluster(scrapes: int, directory: Path) -> list[Result]:
         ]
 
 
-def replayed(directory: Path, instances: int) -> list[str]:
-    """Returns the flags for tools that print what the real ones say of a large cluster."""
-    cib = directory / f"cib-{instances}.xml"
-    cib.write_text("".join(large_cib.cib(32, instances)))
-    environment = {**ENVIRONMENT, "CIB_file": str(cib)}
-    outputs = {
-        "crm-mon-path": "crm_mon -1 -X --inactive",
-        "cibadmin-path": "cibadmin --query --local --scope constraints",
-    }
-    flags = []
-    for flag, command in outputs.items():
-        output = directory / f"{flag}-{instances}.xml"
-        with output.open("wb") as file:
-            subprocess.run(command.split(), env=environment, stdout=file, check=True)
-        flags.append(f"--{flag}={tool(directory / f'{flag}-{instances}', output)}")
-    captures = Path(__file__).parents[1] / "data" / "lab" / "healthy"
-    for flag, name in (
-        ("corosync-quorumtool-path", "corosync-quorumtool-p"),
-        ("corosync-cfgtoolpath-path", "corosync-cfgtool-s"),
-    ):
-        flags.append(f"--{flag}={tool(directory / flag, captures / f'{name}.stdout')}")
-    return flags
-
-
 def sbd_devices(scrapes: int, directory: Path) -> list[Result]:
     """(c): three SBD devices, and nothing else."""
     with Cluster(Options(nodes=1)) as cluster:
@@ -207,7 +160,7 @@ def processor_time(instances: int, scrapes: int, directory: Path) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--scrapes", type=int, default=50, help="How many scrapes each number is from.")
-    parser.add_argument("--only", choices="abcd", help="Only this part.")
+    parser.add_argument("--only", choices="abcdf", help="Only this part.")
     arguments = parser.parse_args()
     if reason := missing_prerequisites():
         print(f"bench: {reason}", file=sys.stderr)
@@ -215,18 +168,19 @@ def main() -> int:
     scrapes = arguments.scrapes
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        parts: dict[str, Callable[[], list[Result]]] = {
+        parts: dict[str, Callable[[], Iterable[Result]]] = {
             "a": lambda: small_cluster(scrapes * 2),
             "b": lambda: large_cluster(scrapes, directory),
             "c": lambda: sbd_devices(scrapes, directory),
             "d": lambda: growth(scrapes, directory),
+            "f": lambda: snmp.measured(directory, rounds=max(1, scrapes // 10)),
         }
         print(f"gateway : ha_cluster_exporter, {scrapes} scrapes, {os.cpu_count()} processors", flush=True)
         results = []
         for part in [arguments.only] if arguments.only else parts:
-            found = parts[part]()
-            print(*found, sep="\n", flush=True)
-            results += found
+            for result in parts[part]():
+                print(result, flush=True)
+                results.append(result)
     return 0 if all(result.met for result in results) else 1
 
 

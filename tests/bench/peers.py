@@ -65,7 +65,7 @@ class Program:
     def reset(self) -> None:
         """Forgets what was measured."""
         self.seconds.clear()
-        self._processor_time = self._processor_seconds()
+        self._processor_time = self.processor_seconds
 
     @property
     def wall(self) -> float:
@@ -75,7 +75,7 @@ class Program:
     @property
     def processor(self) -> float:
         """Mean seconds of processor time of its own, without its tools', per scrape."""
-        return (self._processor_seconds() - self._processor_time) / len(self.seconds)
+        return (self.processor_seconds - self._processor_time) / len(self.seconds)
 
     @property
     def resident(self) -> float:
@@ -83,7 +83,9 @@ class Program:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
-    def _processor_seconds(self) -> float:
+    @property
+    def processor_seconds(self) -> float:
+        """Seconds of processor time of its own since its start."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

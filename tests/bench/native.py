@@ -1,0 +1,44 @@
+"""Programs in C for the benchmark, built where the compiler and the headers are."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+_SOURCES = Path(__file__).parent
+
+
+class MissingError(Exception):
+    """What is to be measured is not there; the message says what is missing."""
+
+
+def built(name: str, directory: Path, *libraries: str) -> Path:
+    """Builds a program of one file, and returns its path.
+
+    Args:
+        name: of the source beside this module, without ``.c``.
+        directory: where the program goes.
+        libraries: what it is linked with.
+
+    Raises:
+        MissingError: there is no compiler, no C library or no Net-SNMP to build with.
+    """
+    compiler = shutil.which("gcc")
+    if compiler is None:
+        raise MissingError("there is no gcc (Debian: gcc libc6-dev)")
+    if not Path("/usr/include/net-snmp/net-snmp-config.h").exists():
+        raise MissingError("there are no headers of Net-SNMP (Debian: libsnmp-dev)")
+    program = directory / name
+    argv = [
+        compiler,
+        "-O2",
+        "-o",
+        str(program),
+        str(_SOURCES / f"{name}.c"),
+        *(f"-l{library}" for library in libraries),
+    ]
+    result = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise MissingError(f"{name}.c cannot be built: {result.stderr.strip()[:500]}")
+    return program

@@ -1,0 +1,46 @@
+"""Clusters that are not there: the flags for tools that print what the real ones have said."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.bench import large_cib
+from tests.bench.peers import ENVIRONMENT, tool
+
+_CAPTURES = Path(__file__).parents[1] / "data" / "lab" / "healthy"
+_COROSYNC = {
+    "corosync-quorumtool-path": _CAPTURES / "corosync-quorumtool-p.stdout",
+    "corosync-cfgtoolpath-path": _CAPTURES / "corosync-cfgtool-s.stdout",
+}
+_PACEMAKER = {
+    "crm-mon-path": _CAPTURES / "crm_mon-X.stdout",
+    "cibadmin-path": _CAPTURES / "cibadmin-constraints.stdout",
+}
+
+
+def replayed(directory: Path, instances: int) -> list[str]:
+    """Returns the flags for a large cluster."""
+    cib = directory / f"cib-{instances}.xml"
+    cib.write_text("".join(large_cib.cib(32, instances)))
+    environment = {**ENVIRONMENT, "CIB_file": str(cib)}
+    commands = {
+        "crm-mon-path": "crm_mon -1 -X --inactive",
+        "cibadmin-path": "cibadmin --query --local --scope constraints",
+    }
+    outputs = {}
+    for flag, command in commands.items():
+        outputs[flag] = directory / f"{flag}-{instances}.xml"
+        with outputs[flag].open("wb") as file:
+            subprocess.run(command.split(), env=environment, stdout=file, check=True)
+    return _flags(directory, str(instances), outputs | _COROSYNC)
+
+
+def replayed_lab(directory: Path) -> list[str]:
+    """Returns the flags for the three-node cluster that the lab had when its outputs were recorded."""
+    return _flags(directory, "lab", _PACEMAKER | _COROSYNC)
+
+
+def _flags(directory: Path, suffix: str, outputs: Mapping[str, Path]) -> list[str]:
+    return [f"--{flag}={tool(directory / f'{flag}-{suffix}', output)}" for flag, output in outputs.items()]

@@ -1,0 +1,38 @@
+"""What the benchmark prints: one line for each number, with its target and whether it is met."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line of the report.
+
+    Attributes:
+        name: what was measured, beginning with its part.
+        value: the number.
+        target: what it is held to.
+        detail: what the number was made of.
+        at_least: whether larger is better.
+    """
+
+    name: str
+    value: float
+    target: float
+    detail: str
+    at_least: bool = False
+
+    @property
+    def met(self) -> bool:
+        return self.value >= self.target if self.at_least else self.value <= self.target
+
+    def __str__(self) -> str:
+        verdict = "ok  " if self.met else "MISS"
+        bound = "at least" if self.at_least else "at most"
+        return f"{verdict}  {self.name:58} {self.value:6.2f}  ({bound} {self.target:.2f})  {self.detail}"
+
+
+def compared(name: str, ours: float, peer: float, target: float) -> Result:
+    """Returns the ratio of two times in seconds."""
+    return Result(name, ours / peer, target, f"{ours * 1000:.1f} : {peer * 1000:.1f} ms")
