@@ -46,7 +46,7 @@ async def resolve(host: str, port: int) -> Sequence[Address]:
     Raises:
         OSError: it has none.
     """
-    with contextlib.suppress(socket.gaierror):
+    with contextlib.suppress(OSError):
         return _look_up(host, port, socket.AI_NUMERICHOST)
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Sequence[Address]] = loop.create_future()
@@ -65,8 +65,6 @@ async def resolve(host: str, port: int) -> Sequence[Address]:
             found = _look_up(host, port)
         except OSError as error:
             found = error
-        except UnicodeError:  # of a name that IDNA does not allow
-            found = OSError("not a name")
         with contextlib.suppress(RuntimeError):  # the loop is gone
             loop.call_soon_threadsafe(settle, found)
 
@@ -75,7 +73,10 @@ async def resolve(host: str, port: int) -> Sequence[Address]:
 
 
 def _look_up(host: str, port: int, flags: int = 0) -> Sequence[Address]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=flags)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=flags)
+    except UnicodeError:  # of labels that are empty or too long
+        raise OSError("not the name of a host") from None
     return [Address(family, name) for family, _, _, _, name in found]
 
 

@@ -110,11 +110,13 @@ class Parcel:
         varbinds: its variables, ``sysUpTime.0`` and ``snmpTrapOID.0`` first.
         notice: what it tells.
         result: where somebody waits for what becomes of it: a test.
+        left: whether it has been sent, and nothing more is done for it.
     """
 
     varbinds: Sequence[VarBind]
     notice: Notice
     result: asyncio.Future[Result] | None = None
+    left: bool = False
 
     def settle(self, result: Result | DeliveryError) -> None:
         """Tells whoever waits."""
@@ -325,18 +327,19 @@ class Delivery:
 
     def _lose(self) -> None:
         """Drops what is left at the end."""
-        if not self._queue:
+        lost = [parcel for parcel in self._queue if not parcel.left]
+        self._queue.clear()
+        self._empty.set()
+        if not lost:
             return
-        notices = [parcel.notice for parcel in self._queue]
+        for parcel in lost:
+            self._drop(parcel)
         self._log.error(
             "notifications lost",
-            lost=len(notices),
+            lost=len(lost),
             error=self.account.last_error,
             notices=[
                 " ".join(filter(None, (str(notice.sequence), notice.condition, notice.change, notice.object)))
-                for notice in notices[:_MAX_LISTED]
+                for notice in (parcel.notice for parcel in lost[:_MAX_LISTED])
             ],
         )
-        while self._queue:
-            self._drop(self._queue.popleft())
-        self._empty.set()

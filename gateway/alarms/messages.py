@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
@@ -239,7 +238,7 @@ class UserMessages:
         self._own = self._engine(identity.engine_id)
         self._receiver: _Engine | None = None
         self._ids = itertools.count(int.from_bytes(os.urandom(3), "big"))
-        self._sent: deque[int] = deque(maxlen=_REMEMBERED)
+        self._sent: dict[int, bytes] = {}
 
     @property
     def ready(self) -> bool:
@@ -270,7 +269,8 @@ class UserMessages:
         """
         message = _decode(data, SNMPv3Message())
         header = message["msgGlobalData"]
-        if int(header["msgID"]) not in self._sent:
+        message_id = int(header["msgID"])
+        if message_id not in self._sent:
             raise DecodeError("an answer to no message that was sent")
         level = Flag(header["msgFlags"].asOctets()[0] & 3)
         parameters = _decode(message["msgSecurityParameters"].asOctets(), service.UsmSecurityParameters())
@@ -278,7 +278,7 @@ class UserMessages:
             self._authenticate(data, parameters)
         pdu = self._open(message["msgData"], parameters, encrypted=bool(level & Flag.PRIV))
         if pdu.tagSet == rfc1905.ReportPDU.tagSet:
-            return self._report(pdu, parameters, authentic=bool(level & Flag.AUTH))
+            return self._report(message_id, pdu, parameters, authentic=bool(level & Flag.AUTH))
         if level != self._level:
             raise DecodeError("an answer that is not protected like the question")
         return _response(pdu)
@@ -306,7 +306,7 @@ class UserMessages:
         else:
             message["msgData"]["plaintext"] = scoped
         message["msgVersion"] = _V3
-        message["msgGlobalData"]["msgID"] = self._new_id()
+        message["msgGlobalData"]["msgID"] = self._new_id(engine)
         message["msgGlobalData"]["msgMaxSize"] = MAX_MESSAGE
         message["msgGlobalData"]["msgFlags"] = bytes([flags])
         message["msgGlobalData"]["msgSecurityModel"] = _USM
@@ -316,10 +316,12 @@ class UserMessages:
             whole = self._auth.authenticate_outgoing_message(engine.auth_key, whole)
         return bytes(whole)
 
-    def _new_id(self) -> int:
-        """Returns a msgID; a message that is sent again has another (RFC 3412, section 6.2)."""
+    def _new_id(self, engine: _Engine) -> int:
+        """Returns a msgID, and keeps what engine the message is for; what is sent again has another (RFC 3412, 6.2)."""
         number = next(self._ids) % 2**31
-        self._sent.append(number)
+        self._sent[number] = engine.id
+        if len(self._sent) > _REMEMBERED:
+            del self._sent[next(iter(self._sent))]
         return number
 
     def _time(self, engine: _Engine) -> int:
@@ -386,20 +388,28 @@ class UserMessages:
         except Exception as error:  # noqa: BLE001 - pysnmp has errors of its own for most damage, and any other for some
             raise DecodeError(f"not authentic: {error}") from None
 
-    def _report(self, pdu: Any, parameters: Any, *, authentic: bool) -> Answer:
-        """Returns what is to be done about a Report (RFC 3412, section 7.2.11; RFC 3414, section 3.2)."""
+    def _report(self, message_id: int, pdu: Any, parameters: Any, *, authentic: bool) -> Answer:
+        """Returns what is to be done about a Report (RFC 3412, section 7.2.11; RFC 3414, section 3.2).
+
+        Raises:
+            DecodeError: nothing, for it is about an earlier message.
+        """
         names = [oids.encode(tuple(name)) for name, _ in v2c.apiPDU.get_varbinds(pdu)]
         if not names or not names[0].startswith(_USM_STATS):
             listed = ", ".join(map(oids.dotted, names))
             return Rejected(f"the receiver reports {listed or 'nothing'}")
         number = oids.decode(names[0][len(_USM_STATS) :])[0]
         engine_id = parameters["msgAuthoritativeEngineId"].asOctets()
-        if number == _UNKNOWN_ENGINE and engine_id and (self._receiver is None or engine_id != self._receiver.id):
+        if number == _UNKNOWN_ENGINE and engine_id not in {b"", self._sent[message_id]}:
+            if self._receiver is not None and engine_id == self._receiver.id:
+                raise DecodeError("an engine id that is known by now")
             # its boots and time are not authentic; if they are wrong, an authentic report corrects them
             self._receiver = self._engine(engine_id)
             self._receiver.set(*_boots_and_time(parameters), self._clock())
             return Again()
         if number == _NOT_IN_TIME and authentic:
+            if message_id != next(reversed(self._sent)):
+                raise DecodeError("the time of an earlier message")
             return Again()
         return Rejected(_REPORTS.get(number, "the receiver reports an error").format(self._user.name))
 

@@ -82,6 +82,7 @@ class MasterChannel:
         except GatewayError as error:
             raise DeliveryError(str(error)) from None
         account.sent += 1
+        parcel.left = True
         await asyncio.sleep(self._pace)
         return Result.SENT
 

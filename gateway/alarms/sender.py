@@ -168,6 +168,7 @@ class Sender:
         self._trouble = ""
         await self._put(self._messages.trap(self._new_id(), parcel.varbinds))
         account.sent += 1
+        parcel.left = True
         await asyncio.sleep(self._pace)
         if self._trouble:  # it was sent, and that is all that is done for a trap
             raise RefusedError(self._trouble)
