@@ -245,11 +245,10 @@ class Responder:
             return  # a name that is none: too many numbers, or too large ones
         self.requests[request.kind] += 1
         if call.context_name:
-            # there is one context, the default one (RFC 3415, section 3.2); a Report tells (RFC 3413, section 3.2)
-            oid, value = self.counters.count("snmpUnknownContexts")
-            self._send(call, GEN_ERR, {"errorIndication": errind.noSuchContext, "oid": oid, "val": value})
-            return
-        self._send(call, self._response(call, request), {})
+            # there is one context, the default one (RFC 3415, section 3.2)
+            self._report_context(call)
+        else:
+            self._send(call, self._response(call, request))
 
     def _request(self, call: _Call) -> Request:
         """Returns a request, taken out of pysnmp's objects."""
@@ -281,14 +280,7 @@ class Responder:
             self._log.error("request not answered", exc_info=error)
             return GEN_ERR
 
-    def _send(self, call: _Call, response: Response, report: Mapping[str, Any]) -> None:
-        """Hands an answer over to be sent (RFC 3412, section 4.1.2: returnResponsePdu).
-
-        Args:
-            call: what is answered.
-            response: the answer.
-            report: what is reported in its stead; empty for nothing.
-        """
+    def _send(self, call: _Call, response: Response) -> None:
         if response.varbinds is not None:
             varbinds = encode_list(response.varbinds)
         elif len(varbinds := encoder.encode(call.pdu.getComponentByPosition(3))) > self._room(call, MAX_MESSAGE):
@@ -300,9 +292,18 @@ class Responder:
         pdu.setComponentByPosition(
             3, univ.Any(varbinds), verifyConstraints=False, matchTags=False, matchConstraints=False
         )
-        self._engine.message_dispatcher.return_response_pdu(
-            *call[: _Call._fields.index("pdu")], pdu, call.max_size, call.state, report
-        )
+        self._return(call, pdu, {})
+
+    def _report_context(self, call: _Call) -> None:
+        """Answers with a Report that there is no such context (RFC 3413, section 3.2)."""
+        oid, value = self.counters.count("snmpUnknownContexts")
+        status = {"errorIndication": errind.noSuchContext, "oid": oid, "val": value}
+        self._return(call, call.pdu, {**status, "securityLevel": call.security_level})
+
+    def _return(self, call: _Call, pdu: Any, status: Mapping[str, Any]) -> None:
+        """Hands an answer over to be sent (RFC 3412, section 4.1.2: returnResponsePdu)."""
+        addressed = call[: _Call._fields.index("pdu")]
+        self._engine.message_dispatcher.return_response_pdu(*addressed, pdu, call.max_size, call.state, status)
 
 
 def _framework(identity: EngineIdentity) -> Scalars:
