@@ -49,6 +49,7 @@ _REMEMBERED = 64
 class Flag(IntFlag):
     """The bits of msgFlags (RFC 3412, section 6.4)."""
 
+    NONE = 0
     AUTH = 1
     PRIV = 2
     REPORTABLE = 4
@@ -229,7 +230,9 @@ class UserMessages:
         self._auth_id = AUTH[user.auth]
         self._auth = service.SnmpUSMSecurityModel.AUTH_SERVICES[self._auth_id]
         self._priv = service.SnmpUSMSecurityModel.PRIV_SERVICES[PRIV[user.priv]]
-        self._level = (Flag.AUTH if user.auth != "none" else Flag(0)) | (Flag.PRIV if user.priv != "none" else Flag(0))
+        self._level = (Flag.AUTH if user.auth != "none" else Flag.NONE) | (
+            Flag.PRIV if user.priv != "none" else Flag.NONE
+        )
         self._auth_key = self._priv_key = None
         if self._level & Flag.AUTH:
             self._auth_key = self._auth.hash_passphrase(user.auth_password.encode())

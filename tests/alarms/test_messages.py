@@ -1,0 +1,420 @@
+"""The messages of notifications, and what answers to them say, without a network."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyasn1.codec.ber import decoder  # type: ignore[import-untyped]
+from pysnmp.proto import rfc1902, rfc1905  # type: ignore[import-untyped]
+from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
+from pysnmp.proto.mpmod.rfc3412 import SNMPv3Message  # type: ignore[import-untyped]
+from pysnmp.proto.secmod.rfc3414.service import UsmSecurityParameters  # type: ignore[import-untyped]
+
+from gateway.agentx import oid as oids
+from gateway.agentx.encoding import Type, VarBind
+from gateway.alarms import messages as module
+from gateway.alarms import notice as notices
+from gateway.alarms.answers import Acknowledged, Again, Refused, Rejected
+from gateway.alarms.conditions import CONDITIONS
+from gateway.alarms.messages import CommunityMessages, Flag, UserMessages
+from gateway.alarms.notice import Change
+from gateway.alarms.sender import Messages, messages_to
+from gateway.alarms.targets import Kind, Target
+from gateway.errors import DecodeError
+from gateway.frontends.snmp.credentials import AUTH, PRIV, UsmUser
+from gateway.frontends.snmp.usm_state import EngineIdentity
+from gateway.mib.module import mib
+from tests.alarms.receivers import TOO_BIG, acknowledge, community_pdu, notice
+
+OURS = EngineIdentity(engine_id=bytes.fromhex("80001f8805") + b"gateway", boots=3)
+THEIRS = bytes.fromhex("80001f8805") + b"manager"
+USER = UsmUser(name="u", auth="SHA-256", auth_password="auth password", priv="AES", priv_password="priv password")
+STATS = (1, 3, 6, 1, 6, 3, 15, 1, 1)
+
+VALUES = (
+    VarBind(oids.parse("1.3.6.1.2.1.1.3.0"), Type.TIME_TICKS, 2**32 - 1),
+    VarBind(oids.parse("1.3.6.1.6.3.1.1.4.1.0"), Type.OBJECT_IDENTIFIER, oids.parse("1.3.6.1.4.1.1.0.1")),
+    VarBind(oids.parse("1.3.6.1.4.1.1.1"), Type.INTEGER, -5),
+    VarBind(oids.parse("1.3.6.1.4.1.1.2"), Type.OCTET_STRING, b"\x00text\xff"),
+    VarBind(oids.parse("1.3.6.1.4.1.1.3"), Type.IP_ADDRESS, b"\xc0\x00\x02\x01"),
+    VarBind(oids.parse("1.3.6.1.4.1.1.4"), Type.COUNTER32, 7),
+    VarBind(oids.parse("1.3.6.1.4.1.1.5"), Type.GAUGE32, 2**32 - 1),
+    VarBind(oids.parse("1.3.6.1.4.1.1.6"), Type.OPAQUE, b"x"),
+    VarBind(oids.parse("1.3.6.1.4.1.1.7"), Type.COUNTER64, 2**64 - 1),
+)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Manager(UserMessages):
+    """The other side: an engine of its own, for which its messages, and those to it, are good."""
+
+    def __init__(self, user: UsmUser, *, boots: int = 7, engine_id: bytes = THEIRS, clock: Clock | None = None) -> None:
+        super().__init__(user, EngineIdentity(engine_id=engine_id, boots=boots), clock=clock or Clock())
+        self.time = 500
+
+    def answer(self, question: bytes, pdu: Any, flags: Flag | None = None) -> bytes:
+        """Returns a message with the msgID of another."""
+        decoded, _ = decoder.decode(question, asn1Spec=SNMPv3Message())
+        self._id = int(decoded["msgGlobalData"]["msgID"])
+        self._own.set(self._identity.boots, self.time, self._clock())
+        return self._message(self._own, self._level if flags is None else flags, pdu)
+
+    def acknowledge(self, question: bytes, request_id: int, status: int = 0) -> bytes:
+        pdu = module._pdu(rfc1905.ResponsePDU, request_id, VALUES)
+        v2c.apiPDU.set_error_status(pdu, status)
+        return self.answer(question, pdu)
+
+    def report(self, question: bytes, *numbers: int, flags: Flag = Flag.NONE) -> bytes:
+        pdu = module._pdu(rfc1905.ReportPDU, 0, ())
+        name = rfc1902.ObjectIdentifier(numbers if len(numbers) > 1 else (*STATS, *numbers, 0))
+        v2c.apiPDU.set_varbinds(pdu, [(name, rfc1902.Counter32(1))])
+        return self.answer(question, pdu, flags)
+
+    def _new_id(self, engine: Any) -> int:
+        return self._id
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def ours(clock: Clock) -> UserMessages:
+    return UserMessages(USER, OURS, clock=clock)
+
+
+@pytest.fixture
+def manager(clock: Clock) -> Manager:
+    return Manager(USER, clock=clock)
+
+
+def introduce(ours: UserMessages, manager: Manager) -> None:
+    """Makes the manager's engine known."""
+    assert not ours.ready
+    assert ours.read(manager.report(ours.probe(), 4)) == Again()
+    assert ours.ready
+
+
+def read_back(pdu: Any) -> list[tuple[tuple[int, ...], Any]]:
+    return [(tuple(name), value) for name, value in v2c.apiPDU.get_varbinds(pdu)]
+
+
+# --- SNMPv2c ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [Kind.TRAP, Kind.INFORM])
+def test_a_message_with_a_community(kind: Kind) -> None:
+    messages = CommunityMessages("öffentlich")
+    write = messages.trap if kind is Kind.TRAP else messages.inform
+    data = write(12, VALUES)
+    decoded, rest = decoder.decode(data, asn1Spec=v2c.Message())
+    assert (rest, decoded["community"].asOctets()) == (b"", "öffentlich".encode())
+    pdu = community_pdu(data)
+    assert pdu.tagSet == (rfc1905.SNMPv2TrapPDU if kind is Kind.TRAP else rfc1905.InformRequestPDU).tagSet
+    assert int(v2c.apiPDU.get_request_id(pdu)) == 12
+    names = [oids.decode(varbind.oid) for varbind in VALUES]
+    assert [name for name, _ in read_back(pdu)] == names
+    assert [type(value).__name__ for _, value in read_back(pdu)] == [
+        "TimeTicks",
+        "ObjectIdentifier",
+        "Integer",
+        "OctetString",
+        "IpAddress",
+        "Counter32",
+        "Gauge32",
+        "Opaque",
+        "Counter64",
+    ]
+
+
+def test_octets_written_by_hand() -> None:
+    varbind = VarBind(oids.parse("1.3.6.1.4.1"), Type.INTEGER, 5)
+    inform = "301e 020101 0401 63 a616 020201f4 020100 020100 300a 3008 0605 2b06010401 0201 05".replace(" ", "")
+    inform = inform.replace("301e", "3020").replace("a616", "a618").replace("300a3008", "300c300a")
+    assert CommunityMessages("c").inform(500, [varbind]) == bytes.fromhex(inform)
+
+
+def test_answers_to_a_community() -> None:
+    messages = CommunityMessages("public")
+    data = messages.inform(99, VALUES)
+    assert messages.read(*acknowledge(data)) == Acknowledged(99)
+    assert messages.read(*acknowledge(data, TOO_BIG)) == Refused(99, "the receiver answers tooBig")
+    with pytest.raises(DecodeError, match="the community"):
+        CommunityMessages("private").read(*acknowledge(data))
+    with pytest.raises(DecodeError, match="expected a Response, found InformRequestPDU"):
+        messages.read(data)
+    with pytest.raises(DecodeError, match="1 octets behind"):
+        messages.read(acknowledge(data)[0] + b"x")
+    with pytest.raises(NotImplementedError):
+        messages.probe()
+
+
+def test_notifications_fit_into_484_octets() -> None:
+    """Of every condition, about an object and with texts as long as those of a cluster with long names are."""
+    messages = CommunityMessages("public")
+    fields = dict.fromkeys(("count", "expected", "total", "number", "msgwait", "watchdog"), "10")
+    sizes = {}
+    for condition in CONDITIONS:
+        for number, template in enumerate((condition.raised, condition.cleared)):
+            named = {name: fields.get(name, "node-a.example") for name in module_fields(template)}
+            told = notice(
+                4_000_000_000,
+                condition=condition.name,
+                severity=condition.severity,
+                change=Change.RAISED if number == 0 else Change.CLEARED,
+                object="fs-postgres-data on node-a.example",
+                node="node-b.example",
+                cluster="production",
+                text=template.format_map(named),
+                notification=condition.category.value[number],
+            )
+            data = messages.inform(2**31 - 1, notices.varbinds(told, mib(), uptime=4e7))
+            sizes[condition.name, number] = len(data)
+    assert max(sizes.values()) <= 484, {name: size for name, size in sizes.items() if size > 484}
+
+
+def module_fields(template: str) -> list[str]:
+    return [part.partition("}")[0] for part in template.split("{")[1:]]
+
+
+# --- SNMPv3 ----------------------------------------------------------------------------------------------------------
+
+
+def test_every_protocol_that_can_be_configured_is_known() -> None:
+    assert (tuple(module.AUTH), tuple(module.PRIV)) == (AUTH, PRIV)
+
+
+@pytest.mark.parametrize("priv", PRIV)
+@pytest.mark.parametrize("auth", AUTH)
+def test_both_sides_understand_each_other(auth: str, priv: str, clock: Clock) -> None:
+    if auth == "none" and priv != "none":
+        return
+    user = UsmUser(name="u", auth=auth, auth_password="auth password", priv=priv, priv_password="priv password")
+    ours, manager = UserMessages(user, OURS, clock=clock), Manager(user, clock=clock)
+    introduce(ours, manager)
+    question = ours.inform(5, VALUES)
+    assert (b"text" in question) == (priv == "none")
+    assert ours.read(manager.acknowledge(question, 5)) == Acknowledged(5)
+    assert ours.read(manager.acknowledge(question, 5, TOO_BIG)) == Refused(5, "the receiver answers tooBig")
+
+
+def header(message: bytes) -> tuple[int, int, bytes, int, int, bytes]:
+    decoded, _ = decoder.decode(message, asn1Spec=SNMPv3Message())
+    parameters, _ = decoder.decode(decoded["msgSecurityParameters"].asOctets(), asn1Spec=UsmSecurityParameters())
+    return (
+        int(decoded["msgGlobalData"]["msgID"]),
+        decoded["msgGlobalData"]["msgFlags"].asOctets()[0],
+        parameters["msgAuthoritativeEngineId"].asOctets(),
+        int(parameters["msgAuthoritativeEngineBoots"]),
+        int(parameters["msgAuthoritativeEngineTime"]),
+        parameters["msgUserName"].asOctets(),
+    )
+
+
+def test_traps_are_good_for_our_engine_and_informs_for_theirs(
+    ours: UserMessages, manager: Manager, clock: Clock
+) -> None:
+    _, flags, engine_id, boots, time, name = header(ours.trap(1, VALUES))
+    assert (flags, engine_id, boots, name) == (3, OURS.engine_id, 3, b"u")
+    assert time in range(OURS.time - 1, OURS.time + 2)
+    assert header(ours.probe())[1:] == (4, b"", 0, 0, b"")
+    introduce(ours, manager)
+    clock.now += 20.5
+    assert header(ours.inform(1, VALUES))[1:] == (7, THEIRS, 7, 520, b"u")
+
+
+def test_what_is_sent_again_has_another_id(ours: UserMessages, manager: Manager) -> None:
+    introduce(ours, manager)
+    first, second = ours.inform(1, VALUES), ours.inform(1, VALUES)
+    assert header(second)[0] == header(first)[0] + 1
+    assert ours.read(manager.acknowledge(first, 1)) == Acknowledged(1)  # and an answer to either counts
+
+
+def test_an_answer_to_what_was_sent_long_ago_does_not_count(ours: UserMessages, manager: Manager) -> None:
+    introduce(ours, manager)
+    first = ours.inform(1, VALUES)
+    for _ in range(64):
+        ours.inform(1, VALUES)
+    with pytest.raises(DecodeError, match="no message that was sent"):
+        ours.read(manager.acknowledge(first, 1))
+
+
+def test_a_second_report_of_the_same_engine_is_nothing_new(ours: UserMessages, manager: Manager) -> None:
+    first, second = ours.probe(), ours.probe()
+    assert ours.read(manager.report(first, 4)) == Again()
+    with pytest.raises(DecodeError, match="known by now"):
+        ours.read(manager.report(second, 4))
+
+
+def test_another_engine_at_the_same_address(ours: UserMessages, manager: Manager, clock: Clock) -> None:
+    introduce(ours, manager)
+    other = Manager(USER, engine_id=THEIRS + b"2", boots=1, clock=clock)
+    question = ours.inform(1, VALUES)
+    assert ours.read(other.report(question, 4)) == Again()
+    question = ours.inform(1, VALUES)
+    assert header(question)[2] == THEIRS + b"2"
+    assert ours.read(other.acknowledge(question, 1)) == Acknowledged(1)
+
+
+def test_a_receiver_that_was_started_again_tells_its_boots(ours: UserMessages, clock: Clock) -> None:
+    introduce(ours, Manager(USER, clock=clock))
+    restarted = Manager(USER, boots=8, clock=clock)
+    restarted.time = 1
+    question = ours.inform(1, VALUES)
+    assert ours.read(restarted.report(question, 2, flags=Flag.AUTH)) == Again()
+    assert header(ours.inform(1, VALUES))[3:5] == (8, 1)
+
+
+def test_that_of_an_earlier_message_is_no_reason_to_send_again(ours: UserMessages, manager: Manager) -> None:
+    introduce(ours, manager)
+    first, second = ours.inform(1, VALUES), ours.inform(1, VALUES)
+    with pytest.raises(DecodeError, match="the time of an earlier message"):
+        ours.read(manager.report(first, 2, flags=Flag.AUTH))
+    assert ours.read(manager.report(second, 2, flags=Flag.AUTH)) == Again()
+
+
+def test_the_time_has_to_be_authentic(ours: UserMessages, manager: Manager) -> None:
+    introduce(ours, manager)
+    liar = Manager(USER, boots=99)
+    assert ours.read(liar.report(ours.inform(1, VALUES), 2)) == Rejected(
+        "the receiver takes messages of user u to be old (usmStatsNotInTimeWindows)"
+    )
+    assert header(ours.inform(1, VALUES))[3] == 7
+
+
+def test_an_old_answer_does_not_count(ours: UserMessages, manager: Manager, clock: Clock) -> None:
+    introduce(ours, manager)
+    question = ours.inform(1, VALUES)
+    answer = manager.acknowledge(question, 1)
+    assert ours.read(answer) == Acknowledged(1)
+    clock.now += 149
+    assert ours.read(answer) == Acknowledged(1)
+    clock.now += 2
+    with pytest.raises(DecodeError, match="an old answer"):
+        ours.read(answer)
+    with pytest.raises(DecodeError, match="an old answer"):
+        ours.read(Manager(USER, boots=6, clock=clock).acknowledge(question, 1))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "reason"),
+    [
+        ((1,), "the receiver does not take messages of user u that are protected like this"),
+        ((3,), "the receiver does not know user u"),
+        ((4,), "the receiver does not know its own engine id"),
+        ((5,), "the receiver has another auth or auth_password for user u"),
+        ((6,), "the receiver has another priv or priv_password for user u"),
+        ((77,), "the receiver reports an error"),
+        ((1, 3, 6, 1, 6, 3, 12, 1, 4, 0), "the receiver reports 1.3.6.1.6.3.12.1.4.0"),
+    ],
+)
+def test_reports_name_what_is_wrong(
+    numbers: tuple[int, ...], reason: str, ours: UserMessages, manager: Manager
+) -> None:
+    introduce(ours, manager)
+    answer = ours.read(manager.report(ours.inform(1, VALUES), *numbers))
+    assert isinstance(answer, Rejected)
+    assert answer.reason.partition(" (")[0] == reason
+
+
+def test_an_empty_report(ours: UserMessages, manager: Manager) -> None:
+    introduce(ours, manager)
+    report = manager.answer(ours.inform(1, VALUES), module._pdu(rfc1905.ReportPDU, 0, ()), Flag.NONE)
+    assert ours.read(report) == Rejected("the receiver reports nothing")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"auth_password": "another password"}, "not authentic"),
+        ({"priv_password": "another password"}, "expected ScopedPDU"),
+        ({"name": "v"}, "an answer to another user"),
+        ({"auth": "none", "priv": "none"}, "not protected like the question"),
+        ({"priv": "none"}, "not protected like the question"),
+    ],
+)
+def test_answers_of_others_do_not_count(
+    changes: dict[str, str], reason: str, ours: UserMessages, manager: Manager, clock: Clock
+) -> None:
+    introduce(ours, manager)
+    values = {name: getattr(USER, name) for name in ("name", "auth", "auth_password", "priv", "priv_password")}
+    other = Manager(UsmUser(**{**values, **changes}), clock=clock)
+    with pytest.raises(DecodeError, match=reason):
+        ours.read(other.acknowledge(ours.inform(1, VALUES), 1))
+
+
+def test_answers_that_claim_to_be_protected(ours: UserMessages, manager: Manager, clock: Clock) -> None:
+    with pytest.raises(DecodeError, match="of another engine"):
+        ours.read(manager.acknowledge(ours.probe(), 1))
+    introduce(ours, manager)
+    question = ours.inform(1, VALUES)
+    answer = manager.acknowledge(question, 1)
+    clear = answer.replace(b"\x04\x01\x03", b"\x04\x01\x00", 1)  # msgFlags
+    with pytest.raises(DecodeError, match="encrypted answer that does not say so"):
+        ours.read(clear)
+    plain = manager.answer(question, module._pdu(rfc1905.ResponsePDU, 1, ()), Flag.NONE)
+    with pytest.raises(DecodeError, match="in clear that claims to be encrypted"):
+        ours.read(plain.replace(b"\x04\x01\x00", b"\x04\x01\x02", 1))
+    simple = UserMessages(UsmUser(name="u"), OURS, clock=clock)
+    introduce(simple, Manager(UsmUser(name="u"), clock=clock))
+    with pytest.raises(DecodeError, match="to another user"):
+        simple.read(manager.acknowledge(simple.inform(1, VALUES), 1))
+
+
+_COMMUNITY = CommunityMessages("public")
+_OURS = UserMessages(USER, OURS)
+_MANAGER = Manager(USER)
+introduce(_OURS, _MANAGER)
+_QUESTION = _OURS.inform(1, VALUES[:3])
+GOOD: Sequence[tuple[Messages, bytes]] = (
+    (_COMMUNITY, acknowledge(_COMMUNITY.inform(1, VALUES[:3]))[0]),
+    (_OURS, _MANAGER.acknowledge(_QUESTION, 1)),
+    (_OURS, _MANAGER.report(_QUESTION, 5)),
+)
+
+
+@given(st.sampled_from(GOOD), st.data())
+def test_damaged_answers_raise_one_error_only(good: tuple[Messages, bytes], data: st.DataObject) -> None:
+    messages, answer = good
+    damaged = bytearray(answer)
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, len(damaged)))
+    for found in (bytes(damaged), bytes(damaged[:cut]), bytes(damaged[cut:])):
+        with contextlib.suppress(DecodeError):
+            messages.read(found)
+
+
+@given(st.binary(max_size=200))
+def test_whatever_comes_raises_one_error_only(data: bytes) -> None:
+    for messages in (_COMMUNITY, _OURS):
+        with pytest.raises(DecodeError):
+            messages.read(data)
+
+
+@pytest.mark.parametrize("depth", [10, 1000, 30000])
+def test_what_is_nested_deeply(depth: int) -> None:
+    for messages in (_COMMUNITY, _OURS):
+        with pytest.raises(DecodeError):
+            messages.read(b"\x30\x80" * depth)
+
+
+# --- Targets ---------------------------------------------------------------------------------------------------------
+
+
+def test_messages_to_targets() -> None:
+    assert isinstance(messages_to(Target(host="h", kind=Kind.TRAP, community="c"), None), CommunityMessages)
+    assert isinstance(messages_to(Target(host="h", kind=Kind.TRAP, user=USER), OURS), UserMessages)
