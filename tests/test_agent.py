@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import random
 import re
+import shutil
 import socket
 import sys
+import tempfile
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Sequence
@@ -147,6 +150,11 @@ def as_user(user: UsmUser, *, auth: str = "auth password", priv: str = "priv pas
     return ("-v3", "-u", user.name, "-l", level, *with_auth, *with_priv)
 
 
+NET_SNMP = tempfile.mkdtemp(prefix="net-snmp-")
+"""Where Net-SNMP's tools keep what they want to keep; what they do not find they make."""
+atexit.register(shutil.rmtree, NET_SNMP)
+
+
 async def net_snmp(tool: str, agent: BuiltInAgent, *arguments: str, who: Sequence[str] = V2C, at: int = 0) -> Done:
     """Runs one of Net-SNMP's tools, with numeric output, while the agent goes on."""
     process = await asyncio.create_subprocess_exec(
@@ -156,7 +164,7 @@ async def net_snmp(tool: str, agent: BuiltInAgent, *arguments: str, who: Sequenc
         *arguments,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={"PATH": environment()["PATH"], "MIBS": "", "HOME": "/nonexistent", "SNMP_PERSISTENT_DIR": "/nonexistent"},
+        env={"PATH": environment()["PATH"], "MIBS": "", "HOME": NET_SNMP, "SNMP_PERSISTENT_DIR": NET_SNMP},
     )
     output, error = await process.communicate()
     assert process.returncode is not None
@@ -834,6 +842,17 @@ def tables_of_models(tested: Responder) -> list[Any]:
     values += [inner for value in values if type(value).__name__ == "Cache" for inner in vars(value).values()]
     values += [inner for value in values if isinstance(value, dict) for inner in value.values()]
     return [value for value in values if isinstance(value, dict | list)]
+
+
+@pytest.mark.parametrize("name", ["snmpInPkts", "snmpInASNParseErrs", "snmpInBadCommunityNames"])
+def test_a_counter_that_is_full_begins_again(name: str) -> None:
+    tested = responder()
+    symbol = tested.counters._symbols[name]
+    symbol.syntax = symbol.syntax.clone(2**32 - 1)
+    for datagram in (b"", message(pdu(rfc1905.GetRequestPDU, [SYS_DESCR]), "wrong"), get([SYS_DESCR])):
+        tested.answer(datagram)
+    assert tested.counters[name] < 5
+    assert answered(tested.answer(get([SYS_DESCR]))).status == 0
 
 
 def test_pysnmp_keeps_nothing_where_others_find_it(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

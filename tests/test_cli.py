@@ -198,14 +198,15 @@ def test_flags_alone_serve_until_a_signal(
 
 def test_a_configuration_in_the_working_directory_is_used_and_the_log_is_json(tmp_path: Path) -> None:
     (tmp_path / "gateway.conf").write_text(
-        '[web]\nlisten = "127.0.0.1:0"\ntelemetry_path = "/m"\n[log]\nformat = "json"'
+        '[web]\nlisten = "127.0.0.1:0"\ntelemetry_path = "/m"\n[log]\nformat = "json"\n'
+        '[snmp]\nagentx = "off"\n[alarms]\nsocket = ""\n'
     )
     with Gateway(cwd=tmp_path) as running:
         assert "ha_cluster_gateway_build_info" in running.get("/m")
         assert running.stop() == 0
     events = [json.loads(line) for line in running.lines]
-    assert events[0]["event"] == "started"
-    assert events[0]["config"] == "gateway.conf"
+    (started,) = [event for event in events if event["event"] == "started"]
+    assert started["config"] == "gateway.conf"
     assert all({"ts", "level", "event"} <= event.keys() for event in events)
 
 

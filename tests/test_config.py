@@ -144,7 +144,7 @@ BAD: dict[str, tuple[str, list[str]]] = {
         'expected a list of "corosync", "pacemaker"',
         ['"corosync"', "true", '["Corosync"]', '["pacemaker", 1]', '[["corosync"]]'],
     ),
-    "alarms.socket": (GIVEN_PATH, ['""', '"alert.sock"', "1"]),
+    "alarms.socket": (PATH, ['"alert.sock"', "1"]),
     **{f"alarms.disable.{condition.name}": (SWITCH, ['"yes"', "0"]) for condition in CONDITIONS},
     "tools.max_output": (COUNT, ["0", "1e6", '"64 MiB"']),
     **{f"collectors.{name}": (MODE, ['"yes"', "true", '"On"']) for name in ("pacemaker", "corosync", "sbd", "drbd")},

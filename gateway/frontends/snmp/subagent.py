@@ -226,7 +226,9 @@ class Subagent:
         if loss.reason not in self._logged:
             self._logged.add(loss.reason)
             trace = {"exc_info": error} if error else {}
-            self._log.warning(event, address=str(self._address), reason=loss.reason.value, detail=loss.detail, **trace)
+            # many hosts have no snmpd, and are not to be woken up by that
+            log = self._log.info if loss.reason is Reason.NOT_THERE else self._log.warning
+            log(event, address=str(self._address), reason=loss.reason.value, detail=loss.detail, **trace)
 
     # --- Notifications -----------------------------------------------------------------------------------------------
 
