@@ -849,7 +849,12 @@ def test_a_counter_that_is_full_begins_again(name: str) -> None:
     tested = responder()
     symbol = tested.counters._symbols[name]
     symbol.syntax = symbol.syntax.clone(2**32 - 1)
-    for datagram in (b"", message(pdu(rfc1905.GetRequestPDU, [SYS_DESCR]), "wrong"), get([SYS_DESCR])):
+    for datagram in (
+        bytes(MAX_MESSAGE + 1),
+        b"",
+        message(pdu(rfc1905.GetRequestPDU, [SYS_DESCR]), "wrong"),
+        get([SYS_DESCR]),
+    ):
         tested.answer(datagram)
     assert tested.counters[name] < 5
     assert answered(tested.answer(get([SYS_DESCR]))).status == 0

@@ -10,6 +10,8 @@ from gateway.agentx import oid as oids
 from gateway.agentx.encoding import Type
 from gateway.frontends.snmp.agent_view import Scalars
 
+_MAX_COUNTER32 = 2**32 - 1
+
 
 class Fate(Enum):
     """What has become of a message that made a counter grow."""
@@ -106,8 +108,14 @@ class Counters:
     def count(self, name: str) -> tuple[Any, Any]:
         """Makes a counter grow; returns its identifier and its value, as a Report carries them."""
         symbol = self._symbols[name]
-        symbol.syntax += 1
+        symbol.syntax = symbol.syntax.clone((int(symbol.syntax) + 1) & _MAX_COUNTER32)
         return symbol.name, symbol.syntax
+
+    def wrap(self) -> None:
+        """Begins again with those that are full, as a Counter32 does (RFC 2578, section 7.1.6); pysnmp raises then."""
+        for symbol in self._symbols.values():
+            if int(symbol.syntax) >= _MAX_COUNTER32:
+                symbol.syntax = symbol.syntax.clone(0)
 
     def sources(self) -> list[Scalars]:
         """Returns the groups that serve them."""

@@ -172,6 +172,7 @@ class Responder:
                 dispatcher.receive_message(self._engine, udp.SNMP_UDP_DOMAIN, ("", 0), message)
         except Exception:  # noqa: BLE001 - on garbled messages pysnmp and pyasn1 raise anything
             self._outbox.take()
+            counters.wrap()
         fates = {fate for fate in Fate if counters.of(fate) > before[fate]}
         answer = self._outbox.take()
         if Fate.REFUSED in fates or self._denied > denied:
