@@ -267,6 +267,8 @@ class Delivery:
             parcel.settle(error)
             if not isinstance(error, RefusedError):
                 return False
+            if not parcel.left:
+                self.account.dropped += 1
         except Exception as error:  # noqa: BLE001 - a mistake of ours, with this one; it must not keep back the next
             self._log.exception("notification not delivered", sequence=parcel.notice.sequence)
             self.account.dropped += 1

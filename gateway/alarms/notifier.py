@@ -144,7 +144,8 @@ class Notifier:
 
     async def start(self) -> None:
         """Begins to deliver. Keys are made and receivers are looked up now, so that nothing has to wait for that."""
-        await asyncio.gather(*(delivery.start() for delivery in self._deliveries))
+        for delivery in self._deliveries:  # one after the other: many threads that make keys would hold up the loop
+            await delivery.start()
 
     def submit(self, told: Notice) -> None:
         """Tells a notice to all targets. It returns at once, and raises nothing."""

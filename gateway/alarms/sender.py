@@ -185,17 +185,16 @@ class Sender:
                 await self._put(self._next_message(pending))
                 await pending.wait(self._target.timeout)
         answer, pending.answer = pending.answer, None
-        match answer:
-            case Acknowledged():
-                account.acknowledged += 1
-                return Result.ACKNOWLEDGED
-            case Refused(_, reason):
-                account.dropped += 1
-                raise RefusedError(reason)
-            case Rejected(reason):
-                raise DeliveryError(reason)
-        seconds = self._target.timeout * (self._target.retries + 1)
-        raise DeliveryError(self._trouble or f"no answer in {seconds:g} s")
+        if answer is None:
+            seconds = self._target.timeout * (self._target.retries + 1)
+            raise DeliveryError(self._trouble or f"no answer in {seconds:g} s")
+        if isinstance(answer, Rejected):
+            raise DeliveryError(answer.reason)
+        self._pending = None
+        if isinstance(answer, Refused):
+            raise RefusedError(answer.reason)
+        account.acknowledged += 1
+        return Result.ACKNOWLEDGED
 
     def _next_message(self, pending: _Pending) -> bytes:
         """Returns what has to be sent next, and enters it."""

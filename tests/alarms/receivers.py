@@ -8,13 +8,23 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self
 
 from pyasn1.codec.ber import decoder, encoder  # type: ignore[import-untyped]
-from pysnmp.proto import rfc1905  # type: ignore[import-untyped]
+from pysnmp.proto import rfc1902, rfc1905  # type: ignore[import-untyped]
 from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
+from pysnmp.proto.mpmod.rfc3412 import SNMPv3Message  # type: ignore[import-untyped]
 
+from gateway.agentx.encoding import VarBind
+from gateway.alarms import messages
+from gateway.alarms.messages import Flag, UserMessages
 from gateway.alarms.notice import Change, Notice, Severity
+from gateway.frontends.snmp.credentials import UsmUser
+from gateway.frontends.snmp.usm_state import EngineIdentity
 from tests.snmptrapd import HOST
 
 TOO_BIG = 1
+THEIRS = bytes.fromhex("80001f8805") + b"manager"
+"""The engine id of managers."""
+
+_USM_STATS = (1, 3, 6, 1, 6, 3, 15, 1, 1)
 
 Answer = Callable[[bytes], Sequence[bytes]]
 """Returns what a receiver answers to a message."""
@@ -35,6 +45,47 @@ def notice(sequence: int = 1, **changes: Any) -> Notice:
         "notification": "haClusterNodeAlarm",
     }
     return Notice(**{**values, **changes})
+
+
+class Clock:
+    """The monotonic clock of a test."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Manager(UserMessages):
+    """The other side: an engine of its own, for which its messages, and those to it, are good."""
+
+    def __init__(self, user: UsmUser, *, boots: int = 7, engine_id: bytes = THEIRS, clock: Clock | None = None) -> None:
+        super().__init__(user, EngineIdentity(engine_id=engine_id, boots=boots), clock=clock or Clock())
+        self.time = 500
+
+    def answer(self, question: bytes, pdu: Any, flags: Flag | None = None) -> bytes:
+        """Returns a message with the msgID of another."""
+        decoded, _ = decoder.decode(question, asn1Spec=SNMPv3Message())
+        self._id = int(decoded["msgGlobalData"]["msgID"])
+        self._own.set(self._identity.boots, self.time, self._clock())
+        return self._message(self._own, self._level if flags is None else flags, pdu)
+
+    def acknowledge(self, question: bytes, request_id: int, varbinds: Sequence[VarBind] = (), status: int = 0) -> bytes:
+        """Returns the answer to an inform."""
+        pdu = messages._pdu(rfc1905.ResponsePDU, request_id, varbinds)
+        v2c.apiPDU.set_error_status(pdu, status)
+        return self.answer(question, pdu)
+
+    def report(self, question: bytes, *numbers: int, flags: Flag = Flag.NONE) -> bytes:
+        """Returns a Report of a counter: its last number in the statistics of RFC 3414, or the whole identifier."""
+        pdu = messages._pdu(rfc1905.ReportPDU, 0, ())
+        name = rfc1902.ObjectIdentifier(numbers if len(numbers) > 1 else (*_USM_STATS, *numbers, 0))
+        v2c.apiPDU.set_varbinds(pdu, [(name, rfc1902.Counter32(1))])
+        return self.answer(question, pdu, flags)
+
+    def _new_id(self, engine: Any) -> int:
+        return self._id
 
 
 class Receiver:
@@ -95,6 +146,6 @@ def acknowledge(message: bytes, status: int = 0) -> list[bytes]:
     return [bytes(encoder.encode(answer))]
 
 
-def sequences(messages: Sequence[bytes]) -> list[int]:
+def sequences(received: Sequence[bytes]) -> list[int]:
     """Returns the sequence numbers of notices in messages of SNMPv2c."""
-    return [int(v2c.apiPDU.get_varbinds(community_pdu(message))[2][1]) for message in messages]
+    return [int(v2c.apiPDU.get_varbinds(community_pdu(message))[2][1]) for message in received]

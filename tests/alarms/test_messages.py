@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyasn1.codec.ber import decoder  # type: ignore[import-untyped]
-from pysnmp.proto import rfc1902, rfc1905  # type: ignore[import-untyped]
+from pysnmp.proto import rfc1905  # type: ignore[import-untyped]
 from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 from pysnmp.proto.mpmod.rfc3412 import SNMPv3Message  # type: ignore[import-untyped]
 from pysnmp.proto.secmod.rfc3414.service import UsmSecurityParameters  # type: ignore[import-untyped]
@@ -29,12 +29,10 @@ from gateway.errors import DecodeError
 from gateway.frontends.snmp.credentials import AUTH, PRIV, UsmUser
 from gateway.frontends.snmp.usm_state import EngineIdentity
 from gateway.mib.module import mib
-from tests.alarms.receivers import TOO_BIG, acknowledge, community_pdu, notice
+from tests.alarms.receivers import THEIRS, TOO_BIG, Clock, Manager, acknowledge, community_pdu, notice
 
 OURS = EngineIdentity(engine_id=bytes.fromhex("80001f8805") + b"gateway", boots=3)
-THEIRS = bytes.fromhex("80001f8805") + b"manager"
 USER = UsmUser(name="u", auth="SHA-256", auth_password="auth password", priv="AES", priv_password="priv password")
-STATS = (1, 3, 6, 1, 6, 3, 15, 1, 1)
 
 VALUES = (
     VarBind(oids.parse("1.3.6.1.2.1.1.3.0"), Type.TIME_TICKS, 2**32 - 1),
@@ -47,43 +45,6 @@ VALUES = (
     VarBind(oids.parse("1.3.6.1.4.1.1.6"), Type.OPAQUE, b"x"),
     VarBind(oids.parse("1.3.6.1.4.1.1.7"), Type.COUNTER64, 2**64 - 1),
 )
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Manager(UserMessages):
-    """The other side: an engine of its own, for which its messages, and those to it, are good."""
-
-    def __init__(self, user: UsmUser, *, boots: int = 7, engine_id: bytes = THEIRS, clock: Clock | None = None) -> None:
-        super().__init__(user, EngineIdentity(engine_id=engine_id, boots=boots), clock=clock or Clock())
-        self.time = 500
-
-    def answer(self, question: bytes, pdu: Any, flags: Flag | None = None) -> bytes:
-        """Returns a message with the msgID of another."""
-        decoded, _ = decoder.decode(question, asn1Spec=SNMPv3Message())
-        self._id = int(decoded["msgGlobalData"]["msgID"])
-        self._own.set(self._identity.boots, self.time, self._clock())
-        return self._message(self._own, self._level if flags is None else flags, pdu)
-
-    def acknowledge(self, question: bytes, request_id: int, status: int = 0) -> bytes:
-        pdu = module._pdu(rfc1905.ResponsePDU, request_id, VALUES)
-        v2c.apiPDU.set_error_status(pdu, status)
-        return self.answer(question, pdu)
-
-    def report(self, question: bytes, *numbers: int, flags: Flag = Flag.NONE) -> bytes:
-        pdu = module._pdu(rfc1905.ReportPDU, 0, ())
-        name = rfc1902.ObjectIdentifier(numbers if len(numbers) > 1 else (*STATS, *numbers, 0))
-        v2c.apiPDU.set_varbinds(pdu, [(name, rfc1902.Counter32(1))])
-        return self.answer(question, pdu, flags)
-
-    def _new_id(self, engine: Any) -> int:
-        return self._id
 
 
 @pytest.fixture
@@ -207,8 +168,8 @@ def test_both_sides_understand_each_other(auth: str, priv: str, clock: Clock) ->
     introduce(ours, manager)
     question = ours.inform(5, VALUES)
     assert (b"text" in question) == (priv == "none")
-    assert ours.read(manager.acknowledge(question, 5)) == Acknowledged(5)
-    assert ours.read(manager.acknowledge(question, 5, TOO_BIG)) == Refused(5, "the receiver answers tooBig")
+    assert ours.read(manager.acknowledge(question, 5, VALUES)) == Acknowledged(5)
+    assert ours.read(manager.acknowledge(question, 5, VALUES, TOO_BIG)) == Refused(5, "the receiver answers tooBig")
 
 
 def header(message: bytes) -> tuple[int, int, bytes, int, int, bytes]:
@@ -240,7 +201,7 @@ def test_what_is_sent_again_has_another_id(ours: UserMessages, manager: Manager)
     introduce(ours, manager)
     first, second = ours.inform(1, VALUES), ours.inform(1, VALUES)
     assert header(second)[0] == header(first)[0] + 1
-    assert ours.read(manager.acknowledge(first, 1)) == Acknowledged(1)  # and an answer to either counts
+    assert ours.read(manager.acknowledge(first, 1, VALUES)) == Acknowledged(1)  # and an answer to either counts
 
 
 def test_an_answer_to_what_was_sent_long_ago_does_not_count(ours: UserMessages, manager: Manager) -> None:
@@ -249,7 +210,7 @@ def test_an_answer_to_what_was_sent_long_ago_does_not_count(ours: UserMessages, 
     for _ in range(64):
         ours.inform(1, VALUES)
     with pytest.raises(DecodeError, match="no message that was sent"):
-        ours.read(manager.acknowledge(first, 1))
+        ours.read(manager.acknowledge(first, 1, VALUES))
 
 
 def test_a_second_report_of_the_same_engine_is_nothing_new(ours: UserMessages, manager: Manager) -> None:
@@ -266,7 +227,7 @@ def test_another_engine_at_the_same_address(ours: UserMessages, manager: Manager
     assert ours.read(other.report(question, 4)) == Again()
     question = ours.inform(1, VALUES)
     assert header(question)[2] == THEIRS + b"2"
-    assert ours.read(other.acknowledge(question, 1)) == Acknowledged(1)
+    assert ours.read(other.acknowledge(question, 1, VALUES)) == Acknowledged(1)
 
 
 def test_a_receiver_that_was_started_again_tells_its_boots(ours: UserMessages, clock: Clock) -> None:
@@ -298,7 +259,7 @@ def test_the_time_has_to_be_authentic(ours: UserMessages, manager: Manager) -> N
 def test_an_old_answer_does_not_count(ours: UserMessages, manager: Manager, clock: Clock) -> None:
     introduce(ours, manager)
     question = ours.inform(1, VALUES)
-    answer = manager.acknowledge(question, 1)
+    answer = manager.acknowledge(question, 1, VALUES)
     assert ours.read(answer) == Acknowledged(1)
     clock.now += 149
     assert ours.read(answer) == Acknowledged(1)
@@ -306,7 +267,7 @@ def test_an_old_answer_does_not_count(ours: UserMessages, manager: Manager, cloc
     with pytest.raises(DecodeError, match="an old answer"):
         ours.read(answer)
     with pytest.raises(DecodeError, match="an old answer"):
-        ours.read(Manager(USER, boots=6, clock=clock).acknowledge(question, 1))
+        ours.read(Manager(USER, boots=6, clock=clock).acknowledge(question, 1, VALUES))
 
 
 @pytest.mark.parametrize(
@@ -353,15 +314,15 @@ def test_answers_of_others_do_not_count(
     values = {name: getattr(USER, name) for name in ("name", "auth", "auth_password", "priv", "priv_password")}
     other = Manager(UsmUser(**{**values, **changes}), clock=clock)
     with pytest.raises(DecodeError, match=reason):
-        ours.read(other.acknowledge(ours.inform(1, VALUES), 1))
+        ours.read(other.acknowledge(ours.inform(1, VALUES), 1, VALUES))
 
 
 def test_answers_that_claim_to_be_protected(ours: UserMessages, manager: Manager, clock: Clock) -> None:
     with pytest.raises(DecodeError, match="of another engine"):
-        ours.read(manager.acknowledge(ours.probe(), 1))
+        ours.read(manager.acknowledge(ours.probe(), 1, VALUES))
     introduce(ours, manager)
     question = ours.inform(1, VALUES)
-    answer = manager.acknowledge(question, 1)
+    answer = manager.acknowledge(question, 1, VALUES)
     clear = answer.replace(b"\x04\x01\x03", b"\x04\x01\x00", 1)  # msgFlags
     with pytest.raises(DecodeError, match="encrypted answer that does not say so"):
         ours.read(clear)
@@ -381,7 +342,7 @@ introduce(_OURS, _MANAGER)
 _QUESTION = _OURS.inform(1, VALUES[:3])
 GOOD: Sequence[tuple[Messages, bytes]] = (
     (_COMMUNITY, acknowledge(_COMMUNITY.inform(1, VALUES[:3]))[0]),
-    (_OURS, _MANAGER.acknowledge(_QUESTION, 1)),
+    (_OURS, _MANAGER.acknowledge(_QUESTION, 1, VALUES)),
     (_OURS, _MANAGER.report(_QUESTION, 5)),
 )
 

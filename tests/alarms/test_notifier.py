@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import errno
 import socket
 import statistics
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 from structlog.testing import capture_logs
 
 from gateway import catalog
@@ -32,15 +35,17 @@ from gateway.alarms.delivery import (
     Result,
     State,
 )
+from gateway.alarms.messages import CommunityMessages, Flag
 from gateway.alarms.notice import Notice
 from gateway.alarms.notifier import AGENTX, Notifier
+from gateway.alarms.sender import _send
 from gateway.alarms.targets import Kind, Target
 from gateway.errors import GatewayError
 from gateway.frontends.snmp.credentials import UsmUser
 from gateway.frontends.snmp.usm_state import EngineIdentity
 from gateway.mib.module import mib
 from gateway.samples import SampleSet
-from tests.alarms.receivers import TOO_BIG, Receiver, acknowledge, notice, sequences
+from tests.alarms.receivers import TOO_BIG, Manager, Receiver, acknowledge, community_pdu, notice, sequences
 from tests.conftest import open_descriptors, until
 from tests.programs import ROOT, environment
 from tests.snmptrapd import COMMUNITY, HOST, Received, Snmptrapd, free_port
@@ -165,8 +170,8 @@ async def test_many_arrive_in_order_and_once(kind: Kind, tmp_path: Path) -> None
                 tested.submit(notice(number))
             await until(lambda: len(receiver.received) >= 50, seconds=20)
             state = account(tested, receiver.name)
-            await until(lambda: state.sent == 50)
-            assert (state.retries, state.failed, state.dropped, state.state) == (0, 0, 0, State.OK)
+            await until(lambda: tested._deliveries[0].queued == 0)
+            assert (state.sent, state.retries, state.failed, state.dropped, state.state) == (50, 0, 0, 0, State.OK)
             assert state.acknowledged == (50 if kind is Kind.INFORM else 0)
         assert numbers(receiver.received) == list(range(1, 51))
 
@@ -231,6 +236,23 @@ async def test_wrong_keys_are_named_and_disturb_nobody(changes: dict[str, str], 
         assert unwilling.received == []
 
 
+async def test_a_receiver_that_never_likes_the_time_is_not_asked_for_ever() -> None:
+    known = USERS["SHA-256 AES"][0]
+    manager = Manager(known)
+
+    def answer(message: bytes) -> list[bytes]:
+        asked = b"manager" not in message
+        return [manager.report(message, 4 if asked else 2, flags=Flag.NONE if asked else Flag.AUTH)]
+
+    with Receiver(answer) as receiver:
+        async with notifier(target(receiver.port, user=known, timeout=0.2, retries=0)) as tested:
+            tested.submit(notice())
+            state = account(tested, f"{HOST}:{receiver.port}")
+            await until(lambda: state.failed == 1)
+            assert (state.sent, state.acknowledged) == (1, 0)
+            assert state.retries in {2, 3}  # one of four messages asks for the engine id, or two
+
+
 # --- Receivers that do not do their part -----------------------------------------------------------------------------
 
 
@@ -287,9 +309,9 @@ async def test_an_answer_that_comes_late_counts() -> None:
 
 async def test_answers_to_something_else_do_not_count() -> None:
     def answer(message: bytes) -> list[bytes]:
-        (good,) = acknowledge(message)
-        at = good.index(b"\xa2") + 4  # the request id
-        return [b"", b"nonsense", good[:-1], good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :], message]
+        number = v2c.apiPDU.get_request_id(community_pdu(message))
+        other = CommunityMessages(COMMUNITY).inform(int(number) + 1, ())
+        return [b"", b"nonsense", message, *acknowledge(other)]
 
     with Receiver(answer) as confused:
         async with notifier(target(confused.port, timeout=0.05)) as tested:
@@ -336,15 +358,18 @@ async def test_no_way_to_a_receiver_is_no_end() -> None:
         assert account(tested, unreachable.name).sent == 0
 
 
-async def test_what_is_too_large_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_is_too_large_is_given_up() -> None:
     with Receiver() as receiver:
         async with notifier(target(receiver.port, Kind.TRAP)) as tested:
             (delivery,) = tested._deliveries
             varbinds = notices.varbinds(notice(), mib(), uptime=0)
-            huge = varbinds[-1]._replace(value=bytes(70_000))
-            delivery.submit(Parcel(varbinds=[*varbinds, huge], notice=notice(1)))
-            (outcome,) = await tested.test(notice(2))
+            huge = varbinds[-1]._replace(value=bytes(65_500))
+            with capture_logs() as logs:
+                delivery.submit(Parcel(varbinds=[*varbinds, huge], notice=notice(1)))
+                (outcome,) = await tested.test(notice(2))
             assert outcome.result is Result.SENT
+            assert [log["error"].partition(" of ")[0] for log in logs if "error" in log] == ["a message"]
+            assert delivery.account.dropped == 1
             assert sequences(receiver.messages) == [2]
 
 
@@ -355,6 +380,35 @@ async def test_a_socket_that_fails_is_made_anew() -> None:
             channel: Any = tested._deliveries[0]._channel
             channel._socket.shutdown(socket.SHUT_WR)
             (outcome,) = await tested.test(notice(2))
+            assert outcome.result is Result.ACKNOWLEDGED
+
+
+async def test_a_socket_that_fails_again_is_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(sock: socket.socket, data: bytes) -> None:
+        raise OSError(errno.ENOBUFS, "No buffer space available")
+
+    with Receiver(acknowledge) as receiver:
+        async with notifier(target(receiver.port)) as tested:
+            with monkeypatch.context() as patch:
+                patch.setattr("gateway.alarms.sender._send", full)
+                (outcome,) = await tested.test(notice(1))
+                assert outcome.error == "No buffer space available"
+            await until(lambda: sequences(receiver.messages) == [1])
+
+
+async def test_the_refusal_of_one_message_does_not_cost_the_next() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect((HOST, free_port()))
+        sock.send(b"to nobody")
+        _send(sock, b"to nobody")
+        with pytest.raises(ConnectionRefusedError):
+            sock.send(b"to nobody")
+
+
+async def test_many_answers_at_once_leave_others_their_turn() -> None:
+    with Receiver(lambda message: [b"nonsense"] * 50 + acknowledge(message)) as receiver:
+        async with notifier(target(receiver.port, timeout=5.0)) as tested:
+            (outcome,) = await tested.test(notice())
             assert outcome.result is Result.ACKNOWLEDGED
 
 
@@ -390,8 +444,9 @@ async def test_while_name_servers_are_down_the_old_address_is_used() -> None:
     with Receiver() as receiver:
         names = Names(receiver.port)
         async with notifier(target(162, host="manager.example", timeout=0.05, retries=0), resolve=names) as tested:
-            tested.submit(notice())
+            await until(lambda: names.asked == 1)
             names.ports = ()
+            tested.submit(notice())
             await until(lambda: names.asked >= 3)
             receiver.answer = acknowledge
             await until(lambda: account(tested, "manager.example:162").acknowledged == 1)
@@ -426,6 +481,15 @@ async def test_names_are_looked_up_in_time_and_addresses_at_once() -> None:
     for name in ("name.invalid", "a" * 70 + ".example", "a..b"):
         with pytest.raises(OSError, match=r"."):
             await resolve(name, 162)
+
+
+async def test_a_look_up_that_nobody_waits_for_any_more_ends_quietly() -> None:
+    before = threading.active_count()
+    task = asyncio.create_task(resolve("name.invalid", 162))
+    await asyncio.sleep(0)
+    task.cancel()
+    await until(lambda: threading.active_count() == before)
+    assert task.cancelled()
 
 
 async def test_a_name_is_looked_up_again_now_and_then() -> None:
