@@ -107,6 +107,11 @@ _SBD = answered("sbd", "configuration")
 _DRBDSETUP = answered("drbd", "drbdsetup")
 
 
+def _nodes_known(view: View) -> bool:
+    """Without a designated controller crm_mon shows all nodes as offline, whatever they are."""
+    return _CRM_MON(view) and bool(view.dc)
+
+
 # --- How it is found -------------------------------------------------------------------------------------------------
 
 
@@ -186,10 +191,15 @@ def _fenced(view: View) -> Iterator[Finding]:
             yield Finding(target, {**fields, "by": fields["delegate"] or "the cluster"})
 
 
+_RECENT = 3600.0
+"""Seconds for which a failure to fence counts even if the node is online: the next time it has to work."""
+
+
 def _fencing_failed(view: View) -> Iterator[Finding]:
     succeeded = view.fencing("success")
     for target, time in view.fencing("failed").items():
-        if time > succeeded.get(target, -math.inf) and target not in view.online:
+        recent = view.snapshot.time - time < _RECENT
+        if time > succeeded.get(target, -math.inf) and (recent or target not in view.online):
             yield Finding(target, {"target": target})
 
 
@@ -440,7 +450,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="The node is down, cut off, or its cluster stack is stopped.",
         action="Find out whether it was fenced or shut down; look at its console and at the network.",
         find=_node(lambda row: not row["online"] and not row["pending"]),
-        known=_CRM_MON,
+        known=_nodes_known,
     ),
     Condition(
         name="node-unclean",
@@ -452,7 +462,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="Its resources cannot run elsewhere until it is fenced.",
         action="If fencing does not succeed: make sure that it is off, then `stonith_admin --confirm NODE`.",
         find=_node(lambda row: row["unclean"]),
-        known=_CRM_MON,
+        known=_nodes_known,
     ),
     Condition(
         name="node-pending",
@@ -464,7 +474,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="It has joined Corosync's membership, but Pacemaker has not taken it in.",
         action="Look at Pacemaker's log on that node and on the designated controller.",
         find=_node(lambda row: row["pending"]),
-        known=_CRM_MON,
+        known=_nodes_known,
         hold=60.0,
     ),
     Condition(
@@ -477,7 +487,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="It runs no resources: there is one node less to fail over to.",
         action="`crm node online NODE` or `pcs node unstandby NODE` when the work is done.",
         find=_node(lambda row: row["standby"] or row["standby_onfail"]),
-        known=_CRM_MON,
+        known=_nodes_known,
     ),
     Condition(
         name="node-maintenance",
@@ -489,7 +499,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="Its resources are left alone, whatever happens to them.",
         action="`crm node ready NODE` or `pcs node unmaintenance NODE` when the work is done.",
         find=_node(lambda row: row["maintenance"]),
-        known=_CRM_MON,
+        known=_nodes_known,
     ),
     Condition(
         name="fencing-performed",
@@ -510,7 +520,7 @@ CONDITIONS: tuple[Condition, ...] = (
         category=Category.FENCING,
         about="the node",
         raised="{target} could not be fenced",
-        cleared="{target} is fenced, or online again",
+        cleared="{target} is fenced, or has been online for long enough",
         meaning="Its resources cannot run elsewhere.",
         action="Check the fencing device; if the node is surely off: `stonith_admin --confirm NODE`.",
         find=_fencing_failed,

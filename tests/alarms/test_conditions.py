@@ -1,0 +1,248 @@
+"""Every condition is raised when it should be and cleared when it is over: in recorded clusters where there are any."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from gateway import catalog
+from gateway.alarms.conditions import BY_NAME, CONDITIONS, Condition
+from gateway.alarms.monitor import Event, Monitor
+from gateway.alarms.notice import Change
+from gateway.alarms.view import View
+from gateway.collectors.corosync import CorosyncCollector
+from gateway.collectors.drbd import DrbdCollector
+from gateway.collectors.pacemaker import PacemakerCollector
+from gateway.collectors.sbd import SbdCollector
+from gateway.engine import Engine
+from gateway.mib.module import mib
+from gateway.replay import DEMO, Recording, ReplayHost
+from gateway.samples import Metric, SampleSet, Value
+from gateway.snapshot import Snapshot
+from tests.alarms.test_monitor import node, reports
+from tests.collectors.test_captures import StoppedClock, recorded
+
+LONG = 1000.0
+"""Seconds that are longer than whatever conditions wait for."""
+
+Sample = tuple[Metric, Value, tuple[str, ...]]
+DC: Sample = (catalog.PACEMAKER_INFO, 1, ("2.1.5", "n1", "corosync", "demo"))
+
+
+async def of_the_lab(situation: str) -> Snapshot:
+    engine = Engine(ReplayHost(recorded(situation)), (PacemakerCollector(), CorosyncCollector()))
+    try:
+        return await engine.collect()
+    finally:
+        await engine.close()
+
+
+async def of_the_demo(situation: str) -> Snapshot:
+    recording, clock = Recording.load(DEMO), StoppedClock()
+    host = ReplayHost(recording, clock=clock)
+    for step in recording.steps[: [step.situation for step in recording.steps].index(situation)]:
+        clock.now += step.seconds
+    engine = Engine(host, (PacemakerCollector(), CorosyncCollector(), SbdCollector(), DrbdCollector()))
+    try:
+        return await engine.collect()
+    finally:
+        await engine.close()
+
+
+def made(*samples: Sample) -> Snapshot:
+    found = SampleSet()
+    for metric, value, labels in (DC, *samples):
+        found.add(metric, value, *labels)
+    return Snapshot(families=found.families, collectors=reports({}))
+
+
+async def snapshot(of: str | Snapshot) -> Snapshot:
+    if isinstance(of, Snapshot):
+        return of
+    source, _, situation = of.partition("/")
+    return await {"lab": of_the_lab, "demo": of_the_demo}[source](situation)
+
+
+def vip(place: str) -> Sample:
+    return (
+        catalog.PACEMAKER_RESOURCES,
+        (True, False, False, False, False),
+        (place, "vip", "started", "true", "a", "", ""),
+    )
+
+
+def fenced(time: float, status: str = "success") -> Sample:
+    return catalog.PACEMAKER_FENCE_EVENTS_TIMESTAMP, time, ("n3", "reboot", status, "n1", "n2")
+
+
+def timeouts(watchdog: int, msgwait: int) -> Snapshot:
+    device = "/dev/sdb"
+    return made(
+        (catalog.SBD_TIMEOUTS, watchdog, (device, "watchdog")), (catalog.SBD_TIMEOUTS, msgwait, (device, "msgwait"))
+    )
+
+
+def disk(state: str, lost: int) -> Snapshot:
+    labels = ("r0", "0")
+    return made(
+        (catalog.DRBD_RESOURCES, 1, ("r0", "Secondary", "0", state)),
+        (catalog.DRBD_DISKLESS_UNINTENTIONAL, lost, labels),
+    )
+
+
+STUCK = "stuck on node3"
+
+CASES: dict[str, tuple[str | Snapshot, str | Snapshot, Sequence[str]]] = {
+    "quorum-lost": ("lab/healthy", "lab/quorum-lost", [""]),
+    "votes-missing": ("lab/healthy", "lab/node-lost", [""]),
+    "qdevice-lost": ("lab/qdevice", "lab/qdevice-lost", [""]),
+    "corosync-down": ("lab/healthy", "lab/corosync-killed", [""]),
+    "pacemaker-down": ("lab/healthy", "lab/pacemaker-stopped", [""]),
+    "dc-missing": ("lab/healthy", "lab/no-dc", [""]),
+    "maintenance-mode": ("lab/healthy", "lab/maintenance-mode", [""]),
+    "fencing-disabled": ("lab/fenced", "lab/healthy", [""]),
+    "node-lost": ("lab/healthy", "lab/quorum-lost", ["node2", "node3"]),
+    "node-unclean": ("lab/healthy", "lab/fencing-pending", ["node3"]),
+    "node-pending": (made(node("n2", "online")), made(node("n2", "pending")), ["n2"]),
+    "node-standby": ("lab/healthy", "lab/standby", ["node2"]),
+    "node-maintenance": ("lab/healthy", "lab/standby", ["node3"]),
+    "fencing-performed": (made(fenced(100)), made(fenced(200)), ["n3"]),
+    "fencing-failed": (made(node("n3")), made(node("n3"), fenced(5, "failed")), ["n3"]),
+    "resource-failed": ("lab/healthy", "lab/stop-failed", [STUCK]),
+    "resource-blocked": ("lab/healthy", "lab/stop-failed", [STUCK]),
+    "resource-stopped": ("lab/healthy", "lab/start-failed", ["broken"]),
+    "resource-moved": (made(vip("n1")), made(vip("n2")), ["vip"]),
+    "fail-count": ("lab/healthy", "lab/stop-failed", [STUCK]),
+    "failed-action": ("lab/healthy", "lab/resource-failed", ["monitor of vip on node1"]),
+    "move-left-behind": ("lab/healthy", "lab/moved", ["cli-ban-db-clone-on-node1"]),
+    "link-down": ("lab/healthy", "lab/link-lost-seen-there", ["link 1"]),
+    "link-peer-down": ("lab/healthy", "lab/link-lost", ["link 1 to node3"]),
+    "sbd-device": ("demo/healthy", "demo/device-replaced", ["/dev/loop1"]),
+    "sbd-timeouts": (timeouts(5, 10), timeouts(5, 9), ["/dev/sdb"]),
+    "drbd-disk": (disk("uptodate", 0), disk("inconsistent", 0), ["r0/0"]),
+    "drbd-connection": ("demo/healthy", "demo/node-lost", ["r-nfs to node3"]),
+    "drbd-split-brain": ("demo/healthy", "demo/recovery", ["r-backup/0"]),
+    "drbd-quorum": ("demo/healthy", "demo/quorum-lost", ["r-nfs/0"]),
+    "drbd-suspended": ("demo/healthy", "demo/quorum-lost", ["r-nfs"]),
+    "collector-failing": ("demo/healthy", "demo/device-replaced", ["sbd"]),
+}
+"""For each condition a snapshot without it, one with it, and what it is about."""
+
+
+class Watch:
+    """A monitor that is shown one snapshot after the other, with much time between them."""
+
+    def __init__(self) -> None:
+        self.monitor = Monitor()
+        self.now = 0.0
+        self._view: View | None = None
+
+    def shown(self, found: Snapshot) -> list[Event]:
+        self._view = View(found, self._view)
+        events = self.monitor.look(self._view, now=self.now, time=self.now)
+        self.now += LONG
+        return [*events, *self.monitor.tick(now=self.now)]
+
+
+def about(events: list[Event], condition: str, change: Change) -> list[str]:
+    return sorted(
+        event.alarm.object for event in events if event.alarm.condition.name == condition and event.change is change
+    )
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_condition_is_raised_and_cleared(name: str) -> None:
+    without, found, objects = CASES[name]
+    watch = Watch()
+    watch.shown(await snapshot(without))
+    assert name not in {alarm.condition.name for alarm in watch.monitor.raised}
+    events = watch.shown(await snapshot(found))
+    assert about(events, name, Change.RAISED) == objects
+    # what has merely happened is over by itself, and undoing it would be another
+    events += watch.shown(await snapshot(found if BY_NAME[name].lasts else without))
+    assert about(events, name, Change.CLEARED) == objects
+    assert name not in {alarm.condition.name for alarm in watch.monitor.raised}
+    for event in events:
+        assert event.text
+        assert not re.search("[{}]|  |None", event.text), event.text
+
+
+def test_every_condition_is_tested() -> None:
+    assert list(CASES) == [condition.name for condition in CONDITIONS]
+
+
+# --- what is none ----------------------------------------------------------------------------------------------------
+
+
+async def nothing_new(before: str | Snapshot, after: str | Snapshot) -> list[str]:
+    watch = Watch()
+    watch.shown(await snapshot(before))
+    return [event.alarm.condition.name for event in watch.shown(await snapshot(after)) if event.change is Change.RAISED]
+
+
+async def test_a_healthy_cluster_has_but_the_fencing_that_the_lab_lacks() -> None:
+    watch = Watch()
+    watch.shown(await snapshot("lab/healthy"))
+    assert [alarm.condition.name for alarm in watch.monitor.raised] == ["fencing-disabled"]
+
+
+async def test_a_node_that_is_gone_takes_no_links_with_it() -> None:
+    assert "link-peer-down" not in await nothing_new("lab/healthy", "lab/node-lost")
+    assert "link-down" not in await nothing_new("lab/healthy", "lab/node-lost")
+
+
+async def test_without_a_designated_controller_nothing_is_known_of_nodes() -> None:
+    assert await nothing_new("lab/healthy", "lab/no-dc") == ["dc-missing"]
+
+
+async def test_who_may_not_ask_learns_of_nothing_but_that() -> None:
+    assert set(await nothing_new("lab/healthy", "lab/not-permitted")) == {"collector-failing"}
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param(disk("diskless", 0), id="a client of DRBD has no disk"),
+        pytest.param(made(vip("n1")), id="a resource that is there for the first time has not moved"),
+        pytest.param(made(fenced(100)), id="fencing that was there before has not happened now"),
+        pytest.param(made((catalog.PACEMAKER_FAIL_COUNT, 5, ("n", "r"))), id="no threshold, nothing is reached"),
+        pytest.param(
+            made(
+                (catalog.PACEMAKER_LOCATION_CONSTRAINTS, -1e9, ("my-ban", "n", "r", "")),
+                (catalog.PACEMAKER_LOCATION_CONSTRAINTS, 1e9, ("cli-prefer-r", "n", "r", "")),
+            ),
+            id="constraints of the administrator's own",
+        ),
+        pytest.param(
+            made(
+                (
+                    catalog.PACEMAKER_RESOURCES,
+                    (False, False, False, False, False),
+                    ("", "backup", "stopped", "true", "a", "", ""),
+                ),
+                (catalog.PACEMAKER_RESOURCE_INFO, 1, ("backup", "", "", "", "stopped", "", "", "false")),
+            ),
+            id="what is stopped on purpose",
+        ),
+    ],
+)
+async def test_what_is_no_alarm(after: Snapshot) -> None:
+    assert await nothing_new(made(fenced(100)), after) == []
+
+
+# --- the table -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("condition", CONDITIONS, ids=lambda condition: str(condition.name))
+def test_a_condition_is_described(condition: Condition) -> None:
+    assert re.fullmatch("[a-z]+(-[a-z]+)*", condition.name)
+    assert set(condition.category.value) <= mib().notifications.keys()
+    sentence: Callable[[str], object] = re.compile(r"[`A-Z{].*[^.]").fullmatch
+    assert sentence(condition.raised)
+    assert sentence(condition.cleared)
+    for text in (condition.meaning, condition.action):
+        assert text.endswith(".")
+    assert ("{" in condition.raised) >= bool(condition.about)
+    assert not (condition.hold and condition.lasts)
