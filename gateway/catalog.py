@@ -855,6 +855,21 @@ GATEWAY_ALARMS_ACTIVE = _gauge(
     "severity",
     mib="haClusterAlarmsCritical haClusterAlarmsMajor haClusterAlarmsMinor haClusterAlarmsWarning",
 )
+GATEWAY_ALERTS_RECEIVED = _counter(
+    "gateway_alerts_received_total",
+    "Alerts of Pacemaker's that the alert agent has handed over.",
+    mib="haClusterAlertsReceived",
+)
+GATEWAY_ALERTS_DROPPED = _counter(
+    "gateway_alerts_dropped_total",
+    "Alerts that were dropped: malformed, or too many at once.",
+    mib="haClusterAlertsDropped",
+)
+GATEWAY_ALERTS_COALESCED = _counter(
+    "gateway_alerts_coalesced_total",
+    "Alerts that a later one about the same object has replaced.",
+    mib="haClusterAlertsCoalesced",
+)
 GATEWAY_NOTIFICATION_SEQUENCE = _gauge(
     "gateway_notification_sequence",
     "The sequence number of the last notification since the start of the gateway.",

@@ -131,6 +131,13 @@ def _check(given: Mapping[str, Any]) -> int:
     return EXIT_PROBLEM if check.check(config, app.local_host(config)) else 0
 
 
+def _test_notification(given: Mapping[str, Any]) -> int:
+    from gateway import send_test  # noqa: PLC0415 - as above
+
+    config = _config(given, {"log.level": "error"})
+    return EXIT_PROBLEM if send_test.send_test(config, given["condition"]) else 0
+
+
 def _mib(given: Mapping[str, Any]) -> int:
     from gateway.mib import module  # noqa: PLC0415 - as above
 
@@ -183,6 +190,11 @@ _COMMANDS = {
         ),
     ),
     "check": _Command(_check, "Find out what is missing for this node's metrics, and say what to do."),
+    "test-notification": _Command(
+        _test_notification,
+        "Send a notification that says that it is a test, by every way, and tell what became of it.",
+        ("condition", {"nargs": "?", "metavar": "CONDITION", "help": "Send that of a condition, such as quorum-lost."}),
+    ),
     "mib": _Command(
         _mib,
         "Print HA-CLUSTER-MIB, for managers and for snmpwalk.",

@@ -169,6 +169,10 @@ class Gateway:
             if text in line:
                 return line
 
+    def once_said(self, text: str) -> str:
+        """Returns a line of the log that holds the text, whether it has come or will come."""
+        return next((line for line in self.lines if text in line), "") or self.wait_for(text)
+
     def get(self, path: str = "/metrics") -> str:
         """Returns a page."""
         return get(self.address, path)

@@ -17,7 +17,7 @@ OLD_CRM_MON = "crm_mon -1 -X --inactive"
 
 
 def checked(cluster: FakeCluster, capsys: pytest.CaptureFixture[str], **flags: object) -> tuple[bool, str]:
-    config = load(cluster.config, {"web.listen": ["127.0.0.1:0"], **flags})
+    config = load(cluster.config, {"web.listen": ["127.0.0.1:0"], "alarms.socket": "/run/x/alert.sock", **flags})
     wrong = check(config, app.local_host(config))
     return wrong, capsys.readouterr().out
 
@@ -155,3 +155,22 @@ def test_a_host_without_any_cluster_is_told_what_to_do(tmp_path: Path, capsys: p
     line, advice = finding(output, "cluster")
     assert line == "FAIL  cluster: no tool of any subsystem was found on this host"
     assert "ha-cluster-gateway demo" in advice
+
+
+ALERTS = "cibadmin --query --local --scope alerts"
+
+
+def test_the_alert_agent_is_there(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster.prints(ALERTS, b'<alerts><alert id="a" path="/usr/bin/ha-cluster-gateway-alert"/></alerts>')
+    wrong, output = checked(cluster, capsys)
+    assert not wrong
+    assert finding(output, "alert agent") == ("ok    alert agent: Pacemaker is configured to run it", "")
+
+
+def test_how_to_configure_the_alert_agent(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster.prints(ALERTS, b'<alerts><alert id="a" path="/usr/bin/another"/></alerts>')
+    wrong, output = checked(cluster, capsys)
+    assert not wrong
+    assert "pcs alert create path=/" in output
+    assert "ha-cluster-gateway-alert id=ha-cluster-gateway\n" in output
+    assert "crm configure alert ha-cluster-gateway /" in output

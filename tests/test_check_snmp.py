@@ -72,7 +72,7 @@ def test_beside_a_gateway_that_runs(
     with Snmpd(tmp_path_factory.mktemp("d")) as snmpd:
         arguments = (f"--snmp.agentx=unix:{snmpd.agentx}", "--web.listen-address=127.0.0.1:0")
         with Gateway("--config", cluster.config, *arguments, cwd=tmp_path) as running:
-            running.wait_for("agentx registered")
+            running.once_said("agentx registered")
             monkeypatch.setenv("SNMPCONFPATH", str(snmpd.directory))
             _, output = checked(cluster, capsys, f"unix:{snmpd.agentx}")
         assert "the subtree is registered already: by the gateway" in output

@@ -298,6 +298,11 @@ class AlarmService:
             for severity in catalog.SEVERITIES:
                 count = sum(alarm.condition.severity == severity for alarm in raised)
                 samples.add(catalog.GATEWAY_ALARMS_ACTIVE, count, severity)
+        if self._alert_socket is not None:
+            counts = self._alert_socket.counts
+            samples.add(catalog.GATEWAY_ALERTS_RECEIVED, counts.received)
+            samples.add(catalog.GATEWAY_ALERTS_DROPPED, counts.dropped)
+            samples.add(catalog.GATEWAY_ALERTS_COALESCED, counts.coalesced)
         self._notifier.samples(samples)
 
     def mib_values(self) -> Iterator[MibValue]:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 
 from gateway import app, once
+from gateway.check.alarms import alarms
 from gateway.check.finding import Finding
 from gateway.check.snmp import snmp
 from gateway.command import Host
@@ -48,6 +49,7 @@ def _findings(config: Config, host: Host) -> Iterator[Finding]:
             "To see what it would show: ha-cluster-gateway demo",
         )
     yield from snmp(config)
+    yield from alarms(config, host)
 
 
 def _ports(config: Config) -> Iterator[Finding]:

@@ -11,14 +11,13 @@ from pathlib import Path
 
 from gateway import app
 from gateway.agentx import oid as oids
-from gateway.agentx.encoding import SearchRange
 from gateway.agentx.oid import Oid
 from gateway.check.finding import Finding
 from gateway.config import Config
 from gateway.frontends.snmp import query, tables
 from gateway.frontends.snmp.agentx_address import Address, Reason, UnixAddress, parse_agentx
+from gateway.frontends.snmp.fixed import FixedAnswers
 from gateway.frontends.snmp.subagent import State, Subagent
-from gateway.frontends.snmp.tables import Tables
 from gateway.mib.module import Mib, mib
 from gateway.parsers import snmpd_conf
 from gateway.parsers.snmpd_conf import Reader, SnmpdConfig
@@ -26,7 +25,6 @@ from gateway.snapshot import Snapshot
 
 _PATIENCE = 5.0
 """Seconds for a session."""
-_SETTLE = 0.01
 _MAX_FILE = 1024 * 1024
 _DEFAULT_PATH = "/etc/snmp:/usr/share/snmp:/var/lib/snmp"
 _DROP_IN = "/etc/snmp/snmpd.conf.d/ha-cluster-gateway.conf"
@@ -65,35 +63,17 @@ class _Attempt:
     asked: dict[str, bool | None]
 
 
-class _Fixed:
-    """Answers from the same tables, for as long as the attempt lasts."""
-
-    def __init__(self, module: Mib, found: Tables) -> None:
-        self.root = module.root
-        self._tables = found
-
-    def get(self, names: Sequence[Oid]) -> list[bytes]:
-        return [self._tables.get(name) for name in names]
-
-    def get_next(self, ranges: Sequence[SearchRange]) -> list[bytes]:
-        found = [(searched, self._tables.get_next(searched)) for searched in ranges]
-        return [tables.end_of_view(searched) if next_ is None else next_[1] for searched, next_ in found]
-
-    def get_bulk(self, ranges: Sequence[SearchRange], *, non_repeaters: int, max_repetitions: int) -> list[bytes]:
-        del non_repeaters, max_repetitions  # fewer than asked for are allowed
-        return self.get_next(ranges)
-
-
 async def _attempt(address: Address, module: Mib, found: SnmpdConfig) -> _Attempt:
     """Tries a session, and asks snmpd as its communities would; where the gateway has one already, that is as good."""
     shown = tables.build(Snapshot(families={}), {}, module, age=lambda: 0.0)
-    subagent = Subagent(answers=_Fixed(module, shown), address=address, description="ha-cluster-gateway check")
+    subagent = Subagent(
+        answers=FixedAnswers(module.root, shown), address=address, description="ha-cluster-gateway check"
+    )
     running = asyncio.create_task(subagent.run())
     try:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
-                while subagent.state is not State.REGISTERED and subagent.reason is None:  # noqa: ASYNC110 - once
-                    await asyncio.sleep(_SETTLE)
+                await subagent.settled()
         registered = subagent.state is State.REGISTERED
         asked = {}
         if registered or subagent.reason is Reason.DUPLICATE:

@@ -40,7 +40,10 @@ VOLATILE = ("ha_cluster_scrape_duration_seconds", "ha_cluster_gateway_command_du
 OF_THE_SERVICE = {
     metric
     for metric in METRICS
-    if re.match(r"ha_cluster_gateway_(?:build_info|scrapes|snapshot_age|agentx|snmp_agent|alarms|notification)_?", metric.name)
+    if re.match(
+        r"ha_cluster_gateway_(?:build_info|scrapes|snapshot_age|agentx|snmp_agent|alarms|alerts|notification)_?",
+        metric.name,
+    )
 }
 """What a collection alone does not have: it is of what serves and sends."""
 

@@ -364,6 +364,9 @@ ALARMS = (
     ),
     Binding(metric=catalog.GATEWAY_ALARMS_SINCE, index=("condition", "object"), labels=_ALARM),
     Binding(metric=catalog.GATEWAY_ALARMS_ACTIVE, choice=("severity", catalog.SEVERITIES)),
+    Binding(metric=catalog.GATEWAY_ALERTS_RECEIVED),
+    Binding(metric=catalog.GATEWAY_ALERTS_DROPPED),
+    Binding(metric=catalog.GATEWAY_ALERTS_COALESCED),
     Binding(metric=catalog.GATEWAY_NOTIFICATION_SEQUENCE),
     Binding(
         metric=catalog.GATEWAY_TARGET_STATE,

@@ -119,6 +119,7 @@ class Subagent:
         self._statistics = Statistics()
         self._connection: Connection | None = None
         self._logged: set[Reason] = set()
+        self._settled = asyncio.Event()
         self._log = structlog.get_logger("agentx")
 
     @property
@@ -135,6 +136,10 @@ class Subagent:
     def repeated(self) -> int:
         """Requests since the start that were dropped because they had come before."""
         return self._statistics.repeated
+
+    async def settled(self) -> None:
+        """Waits until it is registered for the first time, or knows why it is not."""
+        await self._settled.wait()
 
     # --- Sessions ----------------------------------------------------------------------------------------------------
 
@@ -201,6 +206,7 @@ class Subagent:
         self.state = State.REGISTERED
         self.sessions += 1
         self.reason, self.detail = None, ""
+        self._settled.set()
         self._logged.clear()
         self._log.info("agentx registered", address=str(self._address), root=dotted(root))
 
@@ -223,6 +229,7 @@ class Subagent:
     def _note(self, loss: LostError, event: str, error: Exception | None = None) -> None:
         """Remembers why there is no registration, and logs it: each reason once until the next registration."""
         self.reason, self.detail = loss.reason, loss.detail
+        self._settled.set()
         if loss.reason not in self._logged:
             self._logged.add(loss.reason)
             trace = {"exc_info": error} if error else {}

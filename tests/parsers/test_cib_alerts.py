@@ -1,0 +1,21 @@
+"""``cibadmin --query --scope alerts``."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.errors import ParseError
+from gateway.parsers.cib_alerts import parse
+
+
+def test_paths() -> None:
+    assert parse(b'<alerts><alert id="a" path="/usr/bin/x"><recipient id="r" value="v"/></alert></alerts>\n') == (
+        "/usr/bin/x",
+    )
+    assert parse(b"<alerts/>") == ()
+
+
+@pytest.mark.parametrize("output", [b"", b"<constraints/>", b"<alerts>", b"no"])
+def test_what_is_none(output: bytes) -> None:
+    with pytest.raises(ParseError):
+        parse(output)

@@ -1,0 +1,104 @@
+"""``test-notification``: a marked test by every way, and what became of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.programs import FakeCluster, Gateway, gateway
+from tests.snmpd import ARC, Snmpd
+from tests.snmptrapd import Snmptrapd, free_port
+
+TEST, QUORUM_LOST = f"{ARC}.0.3", f"{ARC}.0.4"
+ENGINE = "0x80001f8805000102030405060708090a0b"
+
+
+def config(tmp_path: Path, *targets: str, agentx: str = "off") -> Path:
+    tables = "".join(f"[[alarms.target]]\n{target}\n" for target in targets)
+    path = tmp_path / "gateway.conf"
+    state = json.dumps(str(tmp_path / "state"))
+    path.write_text(f'[snmp]\nagentx = "{agentx}"\nstate_directory = {state}\n[alarms]\nsocket = ""\n{tables}')
+    return path
+
+
+def community(port: int, kind: str) -> str:
+    whom = f'address = "127.0.0.1:{port}"\nversion = "2c"\ncommunity = "public"\n'
+    return f'{whom}kind = "{kind}"\ntimeout = 0.2\nretries = 1'
+
+
+def test_each_way_is_told_and_tells(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with Snmptrapd(tmp_path / "a") as first, Snmptrapd(tmp_path / "b") as second:
+        sink = f"trap2sink 127.0.0.1:{first.port} public"
+        with Snmpd(tmp_path_factory.mktemp("d"), extra=(sink,)) as snmpd:
+            targets = (community(first.port, "trap"), community(second.port, "inform"))
+            file = config(tmp_path, *targets, agentx=f"unix:{snmpd.agentx}")
+            done = gateway("--config", file, "test-notification", cwd=tmp_path)
+        assert done.stdout.splitlines() == [
+            "ok    agentx (agentx): sent",
+            f"ok    127.0.0.1:{first.port} (trap): sent",
+            f"ok    127.0.0.1:{second.port} (inform): acknowledged",
+        ]
+        assert (done.returncode, done.stderr) == (0, "")
+        received = [each for each in first.received if each.notification == TEST]
+        assert len(received) == 2
+        assert [each.notification for each in second.received] == [TEST]
+        (_, text) = second.received[0].varbinds[f"{ARC}.1.8.12.0"]
+        assert text == b"TEST: a notification was sent by hand; nothing has happened"
+
+
+def test_a_condition_is_told_as_a_test(tmp_path: Path) -> None:
+    with Snmptrapd(tmp_path / "a") as receiver:
+        file = config(tmp_path, community(receiver.port, "inform"))
+        done = gateway("--config", file, "test-notification", "quorum-lost", cwd=tmp_path)
+        assert done.returncode == 0
+        (received,) = receiver.received
+    assert received.notification == QUORUM_LOST
+    text = received.varbinds[f"{ARC}.1.8.12.0"][1]
+    assert isinstance(text, bytes)
+    assert text.startswith(b"TEST: ")
+
+
+def test_who_does_not_answer_is_named(tmp_path: Path) -> None:
+    port = free_port()
+    done = gateway("--config", config(tmp_path, community(port, "inform")), "test-notification", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout.startswith(f"FAIL  127.0.0.1:{port} (inform): failed: ")
+
+
+def test_the_gateway_that_runs_keeps_its_session_and_its_place_in_snmpv3(
+    cluster: FakeCluster, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A second boot of the same engine would be the end of the first: receivers drop what comes from before it."""
+    user = 'version = "3"\nkind = "inform"\nuser = "gw"\nauth = "SHA-256"\nauth_password = "authauth"\n'
+    users = ("gw SHA-256 authauth",)
+    with (
+        Snmptrapd(tmp_path / "a", users=users, levels={"gw": "auth"}) as receiver,
+        Snmpd(tmp_path_factory.mktemp("d")) as snmpd,
+    ):
+        target = f'address = "127.0.0.1:{receiver.port}"\n{user}'
+        file = config(tmp_path, target, agentx=f"unix:{snmpd.agentx}")
+        file.write_text(cluster.config.read_text().partition("[snmp]")[0] + file.read_text())
+        with Gateway("--config", file, "--web.listen-address=127.0.0.1:0", cwd=tmp_path) as running:
+            running.once_said("agentx registered")
+            state = (tmp_path / "state" / "snmp-engine.json").read_text()
+            done = gateway("--config", file, "test-notification", cwd=tmp_path)
+            assert (done.returncode, done.stderr) == (0, ""), done.stdout
+            assert (tmp_path / "state" / "snmp-engine.json").read_text() == state
+            page = running.get()
+        assert 'ha_cluster_gateway_agentx_state{state="registered"} 1' in page
+        assert "ha_cluster_gateway_agentx_sessions_total 1" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("test-notification",), "there is nobody to send to: set snmp.agentx, or add an [[alarms.target]]"),
+        (("test-notification", "nonsense"), "no such condition: nonsense; there are: quorum-lost, "),
+    ],
+)
+def test_mistakes(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = gateway("--config", config(tmp_path), *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
