@@ -28,8 +28,8 @@ from gateway.command import CommandResult, LocalHost, Tool
 from gateway.engine import Engine
 from gateway.errors import StartError
 from gateway.frontends.prometheus import exposition, server
-from gateway.frontends.prometheus.listen import _bound, bind
 from gateway.frontends.prometheus.server import MetricsServer, accepts_gzip, negotiate
+from gateway.listen import _bound, bind
 from gateway.samples import Metric, SampleSet
 from tests.conftest import Script, open_descriptors, until
 from tests.programs import CIBADMIN, CRM_MON, ROOT, FakeCluster, Gateway, environment

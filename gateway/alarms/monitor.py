@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from gateway.alarms.conditions import BY_NAME, CONDITIONS, Condition, Finding
+from gateway.alarms.conditions import BY_NAME, CONDITIONS, Condition
+from gateway.alarms.findings import Finding
 from gateway.alarms.notice import Change
 from gateway.alarms.view import View
 

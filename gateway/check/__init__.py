@@ -13,7 +13,7 @@ from gateway.check.snmp import snmp
 from gateway.command import Host
 from gateway.config import Config
 from gateway.errors import StartError
-from gateway.frontends.prometheus.listen import bind
+from gateway.listen import bind
 from gateway.options import parse_address
 from gateway.snapshot import CollectorReport
 from gateway.status import Status

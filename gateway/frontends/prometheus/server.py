@@ -18,7 +18,7 @@ import gateway
 from gateway import catalog
 from gateway.engine import Engine
 from gateway.frontends.prometheus import exposition
-from gateway.frontends.prometheus.listen import bind, shown
+from gateway.listen import bind, shown
 from gateway.samples import Families, Kind
 from gateway.snapshot import Snapshot
 

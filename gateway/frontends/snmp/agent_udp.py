@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import os
 import socket
 import struct
 from collections.abc import Callable, Sequence
@@ -14,6 +12,7 @@ from typing import Any
 import structlog
 
 from gateway.errors import StartError
+from gateway.listen import bind, shown
 
 Answer = Callable[[bytes], bytes | None]
 """Returns the answer to a datagram, if there is one."""
@@ -46,7 +45,7 @@ class UdpServer:
     @property
     def addresses(self) -> tuple[str, ...]:
         """The addresses that are listened on, as ``HOST:PORT``."""
-        return tuple(_shown(sock.getsockname()) for sock in self._sockets)
+        return tuple(shown(sock.getsockname()) for sock in self._sockets)
 
     async def start(self, addresses: Sequence[tuple[str, int]]) -> None:
         """Listens; on all interfaces where a host is empty.
@@ -57,7 +56,7 @@ class UdpServer:
         loop = asyncio.get_running_loop()
         try:
             for host, port in addresses:
-                self._sockets += await _bind(host, port)
+                self._sockets += await bind(host, port, open_one=_open, kind=socket.SOCK_DGRAM)
         except StartError:
             self.close()
             raise
@@ -96,54 +95,13 @@ def _outgoing(item: tuple[int, int, bytes]) -> tuple[int, int, bytes]:
     return level, kind, struct.pack("=16sI", address, interface if address.startswith(b"\xfe\x80") else 0)
 
 
-# --- Binding ---------------------------------------------------------------------------------------------------------
-
-
-async def _bind(host: str, port: int) -> list[socket.socket]:
-    try:
-        if not host:
-            return [_any_interface(port)]
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
-        return _bound([(family, address) for family, _, _, _, address in dict.fromkeys(found)])
-    except (OSError, UnicodeError) as error:
-        reason = str(error)
-        if isinstance(error, OSError) and error.errno is not None:
-            reason = os.strerror(error.errno) if error.errno > 0 else error.strerror or reason
-        raise StartError(f"cannot listen on UDP {_shown((host, port))}: {reason}") from None
-
-
-def _any_interface(port: int) -> socket.socket:
-    """Returns a socket for IPv6 and IPv4 together, where there is IPv6."""
-    if socket.has_dualstack_ipv6():
-        return _socket(socket.AF_INET6, ("::", port), only_ipv6=False)
-    return _socket(socket.AF_INET, ("", port))
-
-
-def _bound(addresses: Sequence[tuple[int, tuple[Any, ...]]]) -> list[socket.socket]:
-    """Returns sockets for all of a name's addresses, without those that this host lacks, as often IPv6's localhost."""
-    sockets: list[socket.socket] = []
-    lacking: OSError | None = None
-    for family, address in addresses:
-        try:
-            sockets.append(_socket(family, address))
-        except OSError as error:
-            if error.errno not in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
-                for sock in sockets:
-                    sock.close()
-                raise
-            lacking = error
-    if lacking is not None and not sockets:
-        raise lacking
-    return sockets
-
-
-def _socket(family: int, address: tuple[Any, ...], *, only_ipv6: bool = True) -> socket.socket:
+def _open(family: int, address: tuple[Any, ...], *, dual: bool) -> socket.socket:
+    """Returns a socket that says which of this host's addresses each datagram came to."""
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
-        sock.setblocking(False)  # noqa: FBT003 - the standard library's signature
+        sock.settimeout(0)
         if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, only_ipv6)
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dual)
         level, option, _ = _PKTINFO[socket.AddressFamily(family)]
         sock.setsockopt(level, option, 1)
         sock.bind(address)
@@ -151,8 +109,3 @@ def _socket(family: int, address: tuple[Any, ...], *, only_ipv6: bool = True) ->
         sock.close()
         raise
     return sock
-
-
-def _shown(address: Sequence[object]) -> str:
-    host, port = address[0], address[1]
-    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
