@@ -51,7 +51,7 @@ DRBDSETUP = answered("drbd", "drbdsetup")
 
 
 def nodes_known(view: View) -> bool:
-    """Returns whether nodes are known: without a designated controller crm_mon shows all nodes as offline, whatever they are."""
+    """Returns whether nodes are known: without a designated controller crm_mon shows all of them as offline."""
     return CRM_MON(view) and bool(view.dc)
 
 

@@ -114,6 +114,7 @@ class AlarmService:
         self._sequence = 0
         self._node, self._cluster = socket.gethostname(), ""
         self._next_heartbeat = float("inf")
+        self._happened = float("-inf")
         engine.add_own(self.samples)
         engine.add_listener(self.look)
 
@@ -151,14 +152,19 @@ class AlarmService:
         """Takes in what a watcher of Corosync says, and tells a loss of quorum at once."""
         if isinstance(event, QuorumChanged) and self._monitor.view is not None:
             now = self._clock.monotonic()
-            self._tell(self._monitor.quorum(quorate=event.quorate, now=now, time=event.time))
+            with self._bugs_are_logged():
+                self._tell(self._monitor.quorum(quorate=event.quorate, now=now, time=event.time))
+        self._look_soon()
+
+    def _look_soon(self) -> None:
+        self._happened = self._clock.monotonic()
         self._wake.set()
 
     async def _take_hints(self, alert_socket: AlertSocket) -> None:
         while True:
             hint = await alert_socket.get()
             self._log.debug("alert", kind=hint.kind.value, object=hint.object)
-            self._wake.set()
+            self._look_soon()
 
     def look(self, snapshot: Snapshot) -> None:
         """Takes in a snapshot, whoever has asked for it."""
@@ -176,14 +182,25 @@ class AlarmService:
             self._next_heartbeat = self._clock.monotonic() + self._settings.heartbeat
         while True:
             self._wake.clear()
-            await self._engine.collect()
+            snapshot = await self._engine.collect()
             await asyncio.sleep(_CALM)
+            if snapshot.started <= self._happened:
+                continue  # the run was under way already, perhaps for a scrape
             while not await self._woken():
                 now = self._clock.monotonic()
-                self._tell(self._monitor.tick(now=now))
-                self._beat(now)
+                with self._bugs_are_logged():
+                    self._tell(self._monitor.tick(now=now))
+                    self._beat(now)
                 if now >= self._next_collection():
                     break
+
+    @contextlib.contextmanager
+    def _bugs_are_logged(self) -> Iterator[None]:
+        """Whoever watches must not end because of a bug in what is done about it."""
+        try:
+            yield
+        except Exception:  # noqa: BLE001 - see above
+            self._log.exception("alarms failed")
 
     async def _woken(self) -> bool:
         """Waits for an event, or until there is something to do; returns whether there was an event."""
