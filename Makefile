@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
-SOURCES := pyproject.toml $(shell find gateway -type f -not -name '*.pyc')
+SOURCES := pyproject.toml $(shell find gateway mibs -type f -not -name '*.pyc')
 
 .SECONDARY:
 .PHONY: demo test lint bench lab docs requirements packages clean
