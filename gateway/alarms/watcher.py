@@ -32,6 +32,9 @@ FIRST_DELAY = 0.1
 MAX_DELAY = 5.0
 """Seconds that an attempt waits at most."""
 
+ABSENT_DELAY = 60.0
+"""Seconds that it waits where there is no Corosync on this host, which may be installed later."""
+
 SETTLED = 10.0
 """Seconds after which a watcher that ends begins again with ``FIRST_DELAY``."""
 
@@ -141,7 +144,8 @@ class QuorumWatcher:
             if self._clock.monotonic() - started >= SETTLED:
                 attempts = 0
             self._lose(status, detail)
-            await self._sleep(min(MAX_DELAY, FIRST_DELAY * 2**attempts) * (1 + self._chance()) / 2)
+            pause = ABSENT_DELAY if status is Status.NOT_INSTALLED else min(MAX_DELAY, FIRST_DELAY * 2**attempts)
+            await self._sleep(pause * (1 + self._chance()) / 2)
             attempts = min(attempts + 1, 16)
             self.restarts += 1
 

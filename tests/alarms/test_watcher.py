@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from gateway.alarms import quorum_monitor
 from gateway.alarms.quorum_monitor import MonitorError
 from gateway.alarms.watcher import (
+    ABSENT_DELAY,
     FIRST_DELAY,
     MAX_DELAY,
     MONITOR,
@@ -223,6 +224,13 @@ async def test_delays_differ_by_up_to_a_half() -> None:
     await watched.play()
     assert watched.delays[0] == FIRST_DELAY / 2
     assert watched.delays[-1] == MAX_DELAY / 2
+
+
+async def test_where_there_is_no_corosync_it_is_looked_for_seldom() -> None:
+    absent = CommandResult(status=Status.NOT_INSTALLED, detail="not found")
+    watched = Watched(([], 0.0, absent), ([], 0.0, absent), ([FULL], 0.0, ENDED))
+    await watched.play()
+    assert watched.delays[:2] == [ABSENT_DELAY, ABSENT_DELAY]
 
 
 async def test_a_watcher_that_ran_for_a_while_is_started_again_soon() -> None:
