@@ -17,7 +17,7 @@ from typing import Protocol
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(ROOT)}
-GATEWAY = (sys.executable, "-m", "gateway")
+GATEWAY = (sys.executable, "-m", "gateway", f"--config={Path(__file__).with_name('gateway.conf')}")
 PEER = ("ha_cluster_exporter",)
 NOWHERE = "/nonexistent"
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import statistics
 import urllib.request
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 
@@ -46,7 +47,7 @@ _STEADY_SECONDS = 10
 _REQUESTS = re.compile(rb"^ha_cluster_gateway_agentx_requests_total (\S+)$", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Comparison:
     """A walk that several do.
 
@@ -68,15 +69,12 @@ _OTHERS = {PASS_PERSIST: 1.0, C_SUBAGENT: 0.6}
 _COMPARISONS = (
     # pyagentx searches from the beginning of its data: its first column is its best, its last its worst; it does not
     # survive a request for eight columns, which is over 1 kB
-    _Comparison("GETBULK of the first column", Mode.BULK, slice(1), {PYAGENTX: 3.0}),
-    _Comparison("GETBULK of the last column", Mode.BULK, slice(-1, None), {PYAGENTX: 3.0}),
+    _Comparison("GETBULK, first column", Mode.BULK, slice(1), {PYAGENTX: 3.0}),
+    _Comparison("GETBULK, last column", Mode.BULK, slice(-1, None), {PYAGENTX: 3.0}),
     _Comparison("GETBULK, column by column", Mode.BULK, _ALL, _OTHERS),
-    _Comparison("GETBULK of eight columns at once", Mode.COLUMNS, _ALL, _OTHERS),
+    _Comparison("GETBULK, eight columns at once", Mode.COLUMNS, _ALL, _OTHERS),
     _Comparison("GETNEXT, column by column", Mode.NEXT, _ALL, _OTHERS),
 )
-
-_Rates = dict[tuple[str, str], list[float]]
-"""Variables per second in each round, by the names of the comparison and of the peer."""
 
 
 def measured(directory: Path, rounds: int) -> Iterator[Result]:
@@ -109,6 +107,21 @@ def _say(text: str) -> None:
 
 
 @contextmanager
+def _one_processor() -> Iterator[None]:
+    """Keeps this process, and those that it starts meanwhile, on one processor.
+
+    In a walk each waits for the other: that they could run at once gains nothing, and it is left to chance whether
+    waking a process on another processor takes longer than its answer.
+    """
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {max(allowed)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+@contextmanager
 def _snmpd(directory: Path, *extra: str) -> Iterator[Snmpd]:
     """Runs snmpd in a directory of its own below this one."""
     own = directory / "snmpd"
@@ -126,60 +139,96 @@ def _snmpd(directory: Path, *extra: str) -> Iterator[Snmpd]:
 def _throughput(asking: Client, directory: Path, rounds: int) -> Iterator[Result]:
     """Walks through the same variables of all peers in turn."""
     data = directory / "variables"
-    with ExitStack() as stack:
+    with _one_processor(), ExitStack() as stack:
         snmpd = stack.enter_context(_snmpd(directory, pass_persist_line(data)))
         ours = stack.enter_context(gateway(snmpd, replayed(directory, _INSTANCES), max_age=_NEVER))
         rows = dump(snmpd, data)
         if rows < _ROWS:
             raise ValueError(f"the table has {rows} rows, at least {_ROWS} are wanted")
-        present = [GATEWAY]
+        present = {GATEWAY}
         for start in OTHERS:
             try:
-                present.append(stack.enter_context(start(snmpd, data)))
+                present.add(stack.enter_context(start(snmpd, data)))
             except MissingError as missing:
                 _say(f"not compared: {missing}")
-        rates: _Rates = defaultdict(list)
-        for _ in range(rounds):
-            _round(asking, snmpd, rows, present, rates)
-        yield from _compared(rates)
-        for comparison in _COMPARISONS[2:]:
-            if comparison.mode in asking.modes:
-                yield _cost(asking, snmpd, ours, comparison)
+        race = _Race(asking, snmpd, ours, rows)
+        comparisons = [comparison for comparison in _COMPARISONS if comparison.mode in asking.modes]
+        for comparison in comparisons * rounds:
+            race.run(comparison, [peer for peer in (GATEWAY, *comparison.targets) if peer in present])
+        for comparison in comparisons:
+            yield from race.ratios(comparison)
+        for comparison in comparisons:
+            if comparison.columns == _ALL:
+                yield race.cost(comparison)
 
 
-def _round(asking: Client, snmpd: Snmpd, rows: int, present: Collection[Peer], rates: _Rates) -> None:
-    """Does each walk once, and notes how fast it was; the peers take turns after each column."""
-    for comparison in _COMPARISONS:
-        peers = [peer for peer in (GATEWAY, *comparison.targets) if peer in present]
+@dataclass(slots=True)
+class _Walked:
+    """What the walks of one peer have come to.
+
+    Attributes:
+        rates: the variables per second of each.
+        requests: how many AgentX requests they took; like the seconds, the gateway's only.
+        seconds: the processor time that these took.
+    """
+
+    rates: list[float] = field(default_factory=list)
+    requests: int = 0
+    seconds: float = 0.0
+
+
+class _Race:
+    """Lets peers walk in turn.
+
+    Args:
+        asking: who asks.
+        snmpd: whom.
+        ours: the gateway's process.
+        rows: of the table.
+    """
+
+    def __init__(self, asking: Client, snmpd: Snmpd, ours: Program, rows: int) -> None:
+        self._asking = asking
+        self._snmpd = snmpd
+        self._ours = ours
+        self._rows = rows
+        self._walked: dict[tuple[_Comparison, Peer], _Walked] = defaultdict(_Walked)
+
+    def run(self, comparison: _Comparison, peers: Iterable[Peer]) -> None:
+        """Does a walk once; the peers take turns after each column, so that what disturbs one disturbs the others."""
         chosen = range(len(COLUMNS))[comparison.columns]
         groups = [chosen] if comparison.mode is Mode.COLUMNS else [[column] for column in chosen]
-        for group, peer in product(groups, peers) if comparison.mode in asking.modes else ():
-            walk = asking.walk(snmpd, comparison.mode, [peer.columns[column] for column in group])
-            if walk.variables != rows * len(group):
-                raise ValueError(f"{peer.name}, {comparison.name}: {walk.variables} of {rows * len(group)} variables")
-            rates[comparison.name, peer.name].append(walk.rate)
+        for group, peer in product(groups, peers):
+            columns = [peer.columns[column] for column in group]
+            walked = self._walked[comparison, peer]
+            with self._counted(walked) if peer is GATEWAY else nullcontext():
+                walk = self._asking.walk(self._snmpd, comparison.mode, columns)
+            if walk.variables != self._rows * len(columns):
+                raise ValueError(f"{peer.name}, {comparison.name}: {walk.variables} of {self._rows * len(columns)}")
+            walked.rates.append(walk.rate)
 
+    @contextmanager
+    def _counted(self, walked: _Walked) -> Iterator[None]:
+        """Counts the gateway's requests and processor time."""
+        # to read the counter costs more than some hundred requests: the time of that is left out
+        requests, seconds = _requests(self._ours), self._ours.processor_seconds
+        yield
+        walked.seconds += self._ours.processor_seconds - seconds
+        walked.requests += _requests(self._ours) - requests
 
-def _compared(rates: _Rates) -> Iterator[Result]:
-    """Yields the ratios of the medians."""
-    for comparison in _COMPARISONS:
+    def ratios(self, comparison: _Comparison) -> Iterator[Result]:
+        """Yields how many times as fast as the others the gateway was, by the medians."""
         for peer, target in comparison.targets.items():
-            if peer_rates := rates.get((comparison.name, peer.name)):
-                ours, theirs = statistics.median(rates[comparison.name, GATEWAY.name]), statistics.median(peer_rates)
-                name = f"(f) {comparison.name}, to {peer.name}"
+            if (comparison, peer) in self._walked:
+                ours, theirs = (statistics.median(self._walked[comparison, who].rates) for who in (GATEWAY, peer))
                 detail = f"{ours:,.0f} : {theirs:,.0f} variables/s"
-                yield Result(name, ours / theirs, target, detail, at_least=True)
+                yield Result(f"(f) {comparison.name}, to {peer.name}", ours / theirs, target, detail, at_least=True)
 
-
-def _cost(asking: Client, snmpd: Snmpd, ours: Program, comparison: _Comparison) -> Result:
-    """Divides the gateway's processor time during a walk by the AgentX requests that it has answered."""
-    # reading the counter costs more than a thousand requests: it is outside of what is measured
-    requests, seconds = -_requests(ours), -ours.processor_seconds
-    walk = asking.walk(snmpd, comparison.mode, GATEWAY.columns[comparison.columns])
-    seconds += ours.processor_seconds
-    requests += _requests(ours)
-    detail = f"us, {requests:,} requests for {walk.variables:,} variables"
-    return Result(f"(f) {comparison.name}, processor time per request", seconds / requests * 1e6, 40, detail)
+    def cost(self, comparison: _Comparison) -> Result:
+        """Returns the processor time that an AgentX request takes the gateway."""
+        walked = self._walked[comparison, GATEWAY]
+        detail = f"us, {walked.requests:,} requests"
+        return Result(f"(f) {comparison.name}, processor time", walked.seconds / walked.requests * 1e6, 40, detail)
 
 
 def _requests(ours: Program) -> int:
@@ -198,7 +247,7 @@ def _waiting(asking: NativeClient, directory: Path) -> Result:
     with _snmpd(directory) as snmpd, gateway(snmpd, replayed(directory, 2_400), max_age=_ALWAYS):
         steady = asking.steady(snmpd, _STEADY_SECONDS, _RUNS, GATEWAY.columns)
     detail = f"ms, of {steady.requests:,} requests during {steady.changes} collections"
-    return Result("(f) 2,400 instances, slowest answer while collecting", steady.slowest, 100, detail)
+    return Result("(f) 2,400 instances, slowest answer while it collects", steady.slowest, 100, detail)
 
 
 def _memory(asking: Client, directory: Path) -> Result:
@@ -207,4 +256,4 @@ def _memory(asking: Client, directory: Path) -> Result:
         for mode in asking.modes:
             for _ in range(20):
                 asking.walk(snmpd, mode, GATEWAY.columns)
-        return Result("(f) three-node cluster, resident megabytes with AgentX", ours.resident, 80, "after walks")
+        return Result("(f) three-node cluster, resident megabytes, AgentX", ours.resident, 80, "after walks")
