@@ -16,6 +16,7 @@ from gateway.frontends.snmp.agentx_address import TcpAddress, UnixAddress
 from gateway.parsers import snmpd_conf
 from tests.conftest import closed
 from tests.programs import FakeCluster, Gateway
+from tests.snmp.test_service import wait_until_shown
 from tests.snmpd import ARC, Snmpd
 from tests.test_check import finding
 
@@ -73,6 +74,7 @@ def test_beside_a_gateway_that_runs(
         arguments = (f"--snmp.agentx=unix:{snmpd.agentx}", "--web.listen-address=127.0.0.1:0")
         with Gateway("--config", cluster.config, *arguments, cwd=tmp_path) as running:
             running.once_said("agentx registered")
+            wait_until_shown(snmpd)
             monkeypatch.setenv("SNMPCONFPATH", str(snmpd.directory))
             _, output = checked(cluster, capsys, f"unix:{snmpd.agentx}")
         assert "the subtree is registered already: by the gateway" in output
