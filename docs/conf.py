@@ -17,8 +17,8 @@ version = release = _VERSION[1]
 
 extensions = ["myst_parser"]
 myst_enable_extensions = ["colon_fence", "deflist"]
-myst_heading_anchors = 3
+myst_heading_anchors = 4
 exclude_patterns = ["_build"]
 
 html_theme = "alabaster"
-html_theme_options = {"description": "Prometheus metrics of a Pacemaker cluster", "page_width": "75rem"}
+html_theme_options = {"description": "Prometheus and SNMP for Pacemaker clusters", "page_width": "75rem"}

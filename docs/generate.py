@@ -13,7 +13,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gateway.agentx import oid as oids
+from gateway.agentx.oid import Oid
+from gateway.alarms.conditions import CONDITIONS, Category, Condition
 from gateway.catalog import METRICS, PREFIX
+from gateway.frontends.snmp.bindings import BINDINGS
+from gateway.mib.module import Mib, Object, mib
 from gateway.options import OPTIONS, Field, Option, Records
 from gateway.samples import Metric
 
@@ -139,11 +144,188 @@ def _metric(metric: Metric) -> tuple[str, ...]:
     return _code(metric.name), metric.kind.value, ", ".join(labels), metric.help, drop_in, objects
 
 
+# --- The MIB ---------------------------------------------------------------------------------------------------------
+
+GROUPS = ("cluster", "nodes", "resources", "corosync", "sbd", "drbd", "gateway", "alarms")
+"""The branches of haClusterObjects, in the order of their numbers, which begin with 1."""
+
+MIB = mib()
+
+
+def _below(oid: Oid, module: Mib = MIB) -> str:
+    """Returns an identifier as it is below the root."""
+    return oids.dotted(oid.removeprefix(module.root))
+
+
+def _group(number: int) -> Callable[[], Iterator[str]]:
+    """Returns what yields the scalars of a branch, then its tables."""
+
+    def lines() -> Iterator[str]:
+        branch = MIB.root + oids.encode((1, number))
+        found = [entry for entry in MIB.objects.values() if entry.oid.startswith(branch)]
+        scalars = [entry for entry in found if not entry.row and not entry.index]
+        parts = [list(_objects(scalars))] if scalars else []
+        for row, columns in MIB.rows():
+            if row.oid.startswith(branch):
+                parts.append(
+                    [f"### {row.name.removesuffix('Entry')}Table", "", _introduction(row), "", *_objects(columns)]
+                )
+        for place, part in enumerate(parts):
+            yield from ([""] if place else [])
+            yield from part
+
+    return lines
+
+
+def _introduction(row: Object) -> str:
+    indexes = ", ".join(map(_code, row.index))
+    shown = _shown_by(row.name)
+    metrics = f" In Prometheus, rows are those of {shown}." if shown else ""
+    return f"`{_below(row.oid[:-4])}`. {row.description} Index: {indexes}.{metrics}"
+
+
+def _objects(listed: Iterable[Object]) -> Iterator[str]:
+    yield from _table(("object", "OID", "syntax", "meaning", "Prometheus"), map(_object, listed))
+
+
+def _object(entry: Object) -> tuple[str, ...]:
+    meaning = entry.description if entry.readable else f"{entry.description} Not to be read: it is in the index."
+    return _code(entry.name), _code(_below(entry.oid)), _syntax(entry), meaning, _shown_by(entry.name)
+
+
+def _syntax(entry: Object) -> str:
+    """Returns a syntax as people want it: the type, the names of its numbers, where its decimal point is, its units."""
+    syntax = entry.syntax
+    assert syntax is not None
+    name = "INTEGER" if syntax.names and syntax.name == "INTEGER" else syntax.name
+    parts = [_code(name)]
+    if syntax.names and syntax.name != "TruthValue":
+        parts.append(" ".join(_code(f"{word}({number})") for number, word in syntax.names.items()))
+    if syntax.decimals:
+        parts.append(f"{syntax.decimals} decimal places")
+    if entry.units:
+        parts.append(entry.units)
+    return ", ".join(parts)
+
+
+def _shown_by(name: str) -> str:
+    """Returns the metrics that show an object; where it is none's value, the first that has it as a label."""
+    labels = {
+        binding.metric.name: label
+        for binding in reversed(BINDINGS)
+        for label, shown in binding.labels.items()
+        if shown == name
+    }
+    shown = [metric for metric in METRICS if name in metric.mib]
+    if not shown and labels:
+        shown = [metric for metric in METRICS if metric.name == list(labels)[-1]]
+    return ", ".join(
+        f"{_code(metric.name)}, label {_code(labels[metric.name])}"
+        if metric.name in labels
+        else _code(metric.name + _matcher(metric, name))
+        for metric in shown
+    )
+
+
+def _matcher(metric: Metric, name: str) -> str:
+    """Returns what chooses the series that an object shows, where a metric has several objects."""
+    choices = {binding.metric: binding.choice for binding in BINDINGS if binding.choice}
+    label, values = choices.get(metric) or (metric.state_label, metric.states)
+    if len(metric.mib) != len(values):
+        return ""
+    return f'{{{label}="{values[metric.mib.index(name)]}"}}'
+
+
+def notifications() -> Iterator[str]:
+    """Yields the lines of the table of notifications."""
+    rows = ((_code(found.name), _code(_below(found.oid)), found.description) for found in MIB.notifications.values())
+    yield from _table(("notification", "OID", "meaning"), rows)
+
+
+def variables() -> Iterator[str]:
+    """Yields the lines of the table of what a notification carries, which is the same for all.
+
+    Raises:
+        ValueError: it is not.
+    """
+    carried = {found.objects for found in MIB.notifications.values()}
+    if len(carried) != 1:
+        raise ValueError("the notifications carry different objects: the page needs a table for each")
+    rows = [
+        ("1", "`sysUpTime.0`", "`1.3.6.1.2.1.1.3.0`", "`TimeTicks`", "How long the gateway has run."),
+        ("2", "`snmpTrapOID.0`", "`1.3.6.1.6.3.1.1.4.1.0`", "`OBJECT IDENTIFIER`", "Which notification it is."),
+    ]
+    for place, name in enumerate(carried.pop(), 3):
+        entry = MIB[name]
+        rows.append(
+            (str(place), _code(f"{name}.0"), _code(f"{_below(entry.oid)}.0"), _syntax(entry), entry.description)
+        )
+    yield from _table(("", "variable", "OID", "syntax", "meaning"), rows)
+
+
+# --- Alarms ----------------------------------------------------------------------------------------------------------
+
+_CATEGORIES: Mapping[Category, str] = {
+    Category.LOSS: "Quorum",
+    Category.QUORUM: "Quorum",
+    Category.CLUSTER: "The cluster",
+    Category.NODE: "Nodes",
+    Category.FENCING: "Fencing",
+    Category.RESOURCE: "Resources",
+    Category.LINK: "Links",
+    Category.SBD: "SBD",
+    Category.DRBD: "DRBD",
+    Category.COLLECTOR: "The gateway",
+}
+"""What the conditions of a category are put under."""
+
+
+def overview() -> Iterator[str]:
+    """Yields the lines of the table of all conditions."""
+    rows = (
+        (
+            f"[{condition.name}](#{condition.name})",
+            condition.severity.value,
+            condition.about or ("this node" if condition.local else "the cluster"),
+            "each node" if condition.local else "all nodes, or the DC's",
+            f"{condition.hold:g} s" if condition.hold else "",
+        )
+        for condition in CONDITIONS
+    )
+    yield from _table(("condition", "severity", "about", "told by", "raised after"), rows)
+
+
+def conditions() -> Iterator[str]:
+    """Yields a section for each condition."""
+    for place, heading in enumerate(dict.fromkeys(_CATEGORIES.values())):
+        yield from ([""] if place else [])
+        yield f"### {heading}"
+        for condition in CONDITIONS:
+            if _CATEGORIES[condition.category] == heading:
+                yield from _condition(condition)
+
+
+def _condition(condition: Condition) -> Iterator[str]:
+    raised, cleared = (MIB.notifications[name] for name in condition.category.value)
+    when = f" when it has lasted {condition.hold:g} s" if condition.hold else ""
+    over = f" {condition.lasts:g} s later, by itself" if condition.lasts else ""
+    yield from ("", f"#### {condition.name}", "", f"{condition.severity.value.capitalize()}. {condition.meaning}", "")
+    yield f"- Raised{when}: `{raised.name}` (`{_below(raised.oid)}`), “{condition.raised}”"
+    yield f"- Cleared{over}: `{cleared.name}` (`{_below(cleared.oid)}`), “{condition.cleared}”"
+    yield f"- What to do: {condition.action}"
+
+
 # --- Pages -----------------------------------------------------------------------------------------------------------
 
 PAGES: Mapping[str, Mapping[str, Callable[[], Iterable[str]]]] = {
     "configuration.md": {"options": options, "records": records},
     "metrics.md": {name: _metrics(name) for name in (*_SUBSYSTEMS, "gateway")},
+    "mib.md": {
+        **{name: _group(number) for number, name in enumerate(GROUPS, 1)},
+        "notifications": notifications,
+        "variables": variables,
+    },
+    "alarms.md": {"overview": overview, "variables": variables, "conditions": conditions},
 }
 """The generated parts, by page and name."""
 

@@ -17,6 +17,9 @@ import pytest
 import yaml
 
 from gateway import catalog, cli
+from gateway.alarms.conditions import CONDITIONS, Condition
+from gateway.config import load
+from gateway.mib.module import mib
 from gateway.parsers import crm_mon
 from gateway.samples import Metric
 from tests import series
@@ -104,15 +107,23 @@ def parsers() -> Iterator[argparse.ArgumentParser]:
 
 
 FLAGS = {flag for parser in parsers() for action in parser._actions for flag in action.option_strings}
-COMMANDS = {"serve", "demo", "collect", "check", "migrate"}
+COMMANDS = {"serve", *cli._COMMANDS}
 
 OTHERS = {
     "--cleanup": "crm_resource",
+    "--clear": "crm_resource",
+    "--confirm": "stonith_admin",
+    "--discard-my-data": "drbdadm",
     "--gid": "useradd",
+    "--history": "stonith_admin",
+    "--in": "snmpttconvertmib",
     "--json": "drbdsetup",
     "--no-create-home": "useradd",
+    "--node": "crm_resource",
     "--now": "systemctl",
     "--only": "the benchmark",
+    "--out": "snmpttconvertmib",
+    "--resource": "crm_resource",
     "--scrapes": "the benchmark",
     "--shell": "useradd",
     "--system": "useradd",
@@ -138,6 +149,57 @@ def test_subcommands_exist(path: Path) -> None:
 def test_every_flag_is_documented() -> None:
     text = (DOCS / "configuration.md").read_text("utf-8")
     assert {flag for flag in FLAGS if f"`{flag}`" not in text} == {"-h", "--help"}
+
+
+# --- SNMP and alarms -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [*mib().objects, *mib().notifications])
+def test_what_is_in_the_mib_is_on_its_page(name: str) -> None:
+    text = (DOCS / "mib.md").read_text("utf-8")
+    if (row := mib().objects.get(name)) and row.index:
+        assert f"\n### {name.removesuffix('Entry')}Table\n" in text
+    else:
+        assert f"\n| `{name}` | " in text
+
+
+@pytest.mark.parametrize("condition", CONDITIONS, ids=lambda condition: str(condition.name))
+def test_a_condition_is_on_the_page_of_alarms(condition: Condition) -> None:
+    _, _, section = (DOCS / "alarms.md").read_text("utf-8").partition(f"\n#### {condition.name}\n")
+    section, _, _ = section.partition("\n#### ")
+    for said in (condition.meaning, condition.action, condition.raised, condition.cleared, *condition.category.value):
+        assert said in section
+
+
+@every_text
+def test_names_of_the_mib_are_in_the_mib(path: Path) -> None:
+    known = {*mib().objects, *mib().notifications, *NODES_OF_THE_MIB}
+    mentioned = set(re.findall(r"\bhaCluster\w+", path.read_text("utf-8")))
+    tables = {name.removesuffix("Entry") + "Table" for name, found in mib().objects.items() if found.index}
+    assert {name for name in mentioned - known - tables if not name.startswith("haClusterNotice")} == set()
+
+
+NODES_OF_THE_MIB = {"haClusterObjects", "haClusterCompliance"}
+"""What is mentioned of the MIB and is neither an object nor a notification."""
+
+
+EXAMPLES = [
+    (path, number, text)
+    for path in TEXTS
+    for number, text in enumerate(re.findall(r"^```toml\n(.*?)^```", path.read_text("utf-8"), re.M | re.S), 1)
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "number", "text"), EXAMPLES, ids=[f"{path.name}-{number}" for path, number, _ in EXAMPLES]
+)
+def test_an_example_of_a_configuration_has_no_mistakes(path: Path, number: int, text: str, tmp_path: Path) -> None:
+    for name in ("auth", "priv"):
+        (tmp_path / name).write_text("a password\n")
+        (tmp_path / name).chmod(0o600)
+        text = text.replace(f"/etc/ha-cluster-gateway/{name}", str(tmp_path / name))
+    (tmp_path / "gateway.conf").write_text(text, "utf-8")
+    load(tmp_path / "gateway.conf", {})
 
 
 # --- PromQL ----------------------------------------------------------------------------------------------------------
