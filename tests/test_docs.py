@@ -202,6 +202,23 @@ def test_an_example_of_a_configuration_has_no_mistakes(path: Path, number: int, 
     load(tmp_path / "gateway.conf", {})
 
 
+PACKAGED = {
+    "systemd/ha-cluster-gateway.service": "operation.md",
+    "snmp/ha-cluster-gateway.conf": "snmp.md",
+    "snmp/ha-cluster-gateway.tmpfiles": "snmp.md",
+}
+"""Files of packaging, and the page that shows each."""
+
+
+@pytest.mark.parametrize(("name", "page"), PACKAGED.items())
+def test_what_is_packaged_is_what_is_shown(name: str, page: str) -> None:
+    lines = (ROOT / "packaging" / name).read_text("utf-8").splitlines()
+    plain = "\n".join(line for line in lines if line and not line.startswith("#"))
+    shown = re.findall(r"^```(?:ini|text)\n(.*?)^```", (DOCS / page).read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    blocks = ("\n".join(line for line in block.splitlines() if line and not line.startswith("#")) for block in shown)
+    assert plain in blocks
+
+
 # --- PromQL ----------------------------------------------------------------------------------------------------------
 
 METRICS = {metric.name: metric for metric in catalog.METRICS}
@@ -279,6 +296,24 @@ def test_prometheus_takes_the_examples(tmp_path: Path) -> None:
         promtool("check", command, tmp_path / name)
 
 
+GATEWAYS = {
+    "snmpd-gone": (
+        'ha_cluster_gateway_agentx_state{state="registered"} 0\nha_cluster_gateway_agentx_sessions_total 1\n',
+        {"HaClusterAgentxLost"},
+    ),
+    "no-snmpd": (
+        'ha_cluster_gateway_agentx_state{state="registered"} 0\n'
+        "ha_cluster_gateway_agentx_sessions_total 0\n"
+        'ha_cluster_gateway_notification_target_state{target="agentx",kind="agentx",state="failing"} 1\n',
+        set[str](),
+    ),
+    "receiver-down": (
+        'ha_cluster_gateway_notification_target_state{target="manager:162",kind="inform",state="failing"} 1\n',
+        {"HaClusterNotificationsFailing"},
+    ),
+}
+"""Pages of gateways, as far as it matters, and the alerts that fire: recordings have nothing of the gateway itself."""
+
 DEMO = {"HaClusterFencingDisabled"}
 """What the demo cluster shows all the time: its fencing is off."""
 
@@ -324,11 +359,12 @@ def selector(labels: Mapping[str, str]) -> str:
 
 def test_alerts_fire_when_they_should(tmp_path: Path) -> None:
     (tmp_path / "alerts.yml").write_text(example("alerts.yml"), "utf-8")
+    recorded = {name: ((GOLDENS / f"{name}.prom").read_text("utf-8"), firing) for name, firing in FIRING.items()}
     tests = [
         {
             "name": situation,
             "interval": "1m",
-            "input_series": list(input_series((GOLDENS / f"{situation}.prom").read_text("utf-8"))),
+            "input_series": list(input_series(page)),
             "promql_expr_test": [
                 {
                     "expr": 'group by (alertname) (ALERTS{alertstate="firing"})',
@@ -337,7 +373,7 @@ def test_alerts_fire_when_they_should(tmp_path: Path) -> None:
                 }
             ],
         }
-        for situation, firing in FIRING.items()
+        for situation, (page, firing) in {**recorded, **GATEWAYS}.items()
     ]
     document = {"rule_files": ["alerts.yml"], "evaluation_interval": "1m", "tests": tests}
     (tmp_path / "tests.yml").write_text(yaml.safe_dump(document), "utf-8")
@@ -347,6 +383,7 @@ def test_alerts_fire_when_they_should(tmp_path: Path) -> None:
 def test_every_alert_of_the_cluster_fires_in_some_situation() -> None:
     # neither a gateway that is gone nor a lost disk was recorded
     seen = set().union(*FIRING.values()) | {"HaClusterGatewayDown", "HaClusterDrbdDiskLost"}
+    seen = seen.union(*(firing for _, firing in GATEWAYS.values()))
     assert {rule["alert"] for rule in rules()} == seen
 
 
