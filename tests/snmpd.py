@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -47,6 +47,8 @@ class Snmpd:
         tcp: a port on which subagents can connect as well; 0 for none.
         extra: further lines of its configuration.
         view: what the community may see.
+        popen: starts the process: somewhere else, perhaps, where the same files are.
+        net: what ``/proc/net`` is where that is.
     """
 
     def __init__(
@@ -56,8 +58,12 @@ class Snmpd:
         tcp: int = 0,
         extra: Sequence[str] = (),
         view: Sequence[str] = (ARC, SYSORTABLE, ENGINE),
+        popen: Callable[..., subprocess.Popen[bytes]] = subprocess.Popen,
+        net: Path = Path("/proc/net"),
     ) -> None:
         self._program = installed("snmpd")
+        self._popen = popen
+        self._net = net
         self.directory = directory
         self.agentx = directory / "agentx"
         self.log = directory / "snmpd.log"
@@ -88,7 +94,7 @@ class Snmpd:
         """Starts it, and waits until it listens: for subagents, and for requests."""
         assert self.process is None
         argv = [self._program, "-f", "-C", "-c", str(self._config), "-Lf", str(self.log), "-r", "-I", "-smux"]
-        self.process = subprocess.Popen(argv, stdin=subprocess.DEVNULL, env=self._environment)
+        self.process = self._popen(argv, stdin=subprocess.DEVNULL, env=self._environment)
         deadline = time.monotonic() + _START_TIMEOUT
         while not self.is_listening():
             assert self.process.poll() is None, self.log.read_text(errors="replace")
@@ -97,7 +103,7 @@ class Snmpd:
 
     def is_listening(self) -> bool:
         """Returns whether subagents can connect; what it binds last is the UDP port."""
-        if f":{self.port:04X} " not in Path("/proc/net/udp").read_text():
+        if f":{self.port:04X} " not in (self._net / "udp").read_text():
             return False
         with contextlib.closing(socket.socket(socket.AF_UNIX)) as sock:
             return sock.connect_ex(str(self.agentx)) == 0

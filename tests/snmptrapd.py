@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -52,6 +52,8 @@ class Snmptrapd:
         users: lines of its configuration that make users, without ``createUser``: ``-e ENGINEID NAME SHA-256 ...``.
         levels: the level of each user that has to be at least, by name; ``priv`` where it is not given.
         port: where it listens; by default a free one.
+        popen: starts the process: somewhere else, perhaps.
+        net: what ``/proc/net`` is where that is.
 
     Attributes:
         port: where it listens, on the loopback address.
@@ -64,8 +66,12 @@ class Snmptrapd:
         users: Sequence[str] = (),
         levels: Mapping[str, str] | None = None,
         port: int = 0,
+        popen: Callable[..., subprocess.Popen[bytes]] = subprocess.Popen,
+        net: Path = Path("/proc/net"),
     ) -> None:
         self._program = installed("snmptrapd")
+        self._popen = popen
+        self._net = net
         directory.mkdir(parents=True, exist_ok=True)
         self.port = port or free_port()
         self._config = directory / "snmptrapd.conf"
@@ -88,12 +94,12 @@ class Snmptrapd:
     def start(self) -> None:
         """Starts it, or starts it again; what it has received before is kept."""
         log = self._printed.with_suffix(".log")
-        argv = [self._program, "-f", "-C", "-c", str(self._config), "-Lf", str(log), "-m", "", "-M", "/nowhere"]
+        argv = [self._program, "-f", "-C", "-c", str(self._config), "-A", "-Lf", str(log), "-m", "", "-M", "/nowhere"]
         argv += ["-On", "-Ox", "-Ot", "-F", _FORMAT, f"udp:{HOST}:{self.port}"]
         environment = {**os.environ, "SNMP_PERSISTENT_DIR": str(self._persistent), "SNMPCONFPATH": "/nowhere"}
-        self._process = subprocess.Popen(argv, env=environment, stdin=subprocess.DEVNULL)
+        self._process = self._popen(argv, env=environment, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + _START_TIMEOUT
-        while not _is_taken(self.port):
+        while f":{self.port:04X} " not in (self._net / "udp").read_text():
             assert self._process.poll() is None, log.read_text(errors="replace")
             assert time.monotonic() < deadline, "snmptrapd does not listen"
             time.sleep(0.01)
@@ -130,15 +136,6 @@ def free_port() -> int:
         port = sock.getsockname()[1]
     assert isinstance(port, int)
     return port
-
-
-def _is_taken(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        try:
-            sock.bind((HOST, port))
-        except OSError:
-            return True
-        return False
 
 
 def _words(user: str) -> list[str]:

@@ -119,10 +119,11 @@ def signal_all(pids: Sequence[int], number: signal.Signals) -> None:
 
 def connect(init: int, address: tuple[str, int], timeout: float) -> socket.socket:
     """A TCP connection made in the network namespace of `init`; a socket belongs to where it was made."""
-    return _in_network(init, lambda: socket.create_connection(address, timeout))
+    return in_network(init, lambda: socket.create_connection(address, timeout))
 
 
-def _in_network(init: int, action: Callable[[], socket.socket]) -> socket.socket:
+def in_network(init: int, action: Callable[[], socket.socket]) -> socket.socket:
+    """A socket that `action` makes, made in the network namespace of `init`."""
     results: list[socket.socket] = []
     failures: list[OSError] = []
 
