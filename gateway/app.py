@@ -48,6 +48,13 @@ _GC_THRESHOLD = (1_000_000, 20, 50)
 The first is more than a scrape of 24,000 instances makes; it bounds what thousands of scrapes a minute leave behind.
 """
 
+_SWITCH_INTERVAL = 0.0005
+"""Seconds for which a thread may keep the interpreter while the event loop waits for it.
+
+Each system call of the event loop lets a thread in that parses or makes tables, and waits that long to go on: three
+times for an SNMP request, and for each of the fifty that snmpd makes of one GETBULK. Python's default is 5 ms.
+"""
+
 _GC_INTERVAL = 60.0
 """Seconds between collections where the threshold is not reached: a scrape leaves some hundred objects in cycles."""
 
@@ -228,6 +235,7 @@ def run(main: Coroutine[Any, Any, _T]) -> _T:
     # A snapshot is tens of thousands of small tuples without a cycle among them. With Python's defaults the collector
     # of cycles goes over all of them again and again, for a fifth to a third of the processor time of a scrape.
     gc.freeze()
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     gc.set_threshold(*_GC_THRESHOLD)
     if sys.version_info < (3, 12) and _has_pidfd():
         # without a thread for each process, as newer versions do by default

@@ -67,22 +67,21 @@ class Tables:
         """Returns the variable of this name, or one that says that there is none."""
         index = bisect_left(self._names, name)
         if index < len(self._names) and self._names[index] == name:
-            return self._at(index)
+            return self._live[name]() if name in self._live else self._variables[index]
         known = bisect_right(self._objects, name) - 1
         exists = known >= 0 and name.startswith(self._objects[known])
         return _nothing(Type.NO_SUCH_INSTANCE if exists else Type.NO_SUCH_OBJECT, name)
 
     def get_next(self, searched: SearchRange) -> tuple[Oid, bytes] | None:
         """Returns the name and the variable that come first in a range, or None where nothing is in it."""
-        names = self._names
-        index = bisect_left(names, searched.start) if searched.include else bisect_right(names, searched.start)
-        if index == len(names) or (searched.end and names[index] >= searched.end):
+        names, (start, end, include) = self._names, searched
+        index = bisect_left(names, start) if include else bisect_right(names, start)
+        if index == len(names):
             return None
-        return names[index], self._at(index)
-
-    def _at(self, index: int) -> bytes:
-        name = self._names[index]
-        return self._live[name]() if name in self._live else self._variables[index]
+        name = names[index]
+        if end and name >= end:
+            return None
+        return name, self._live[name]() if name in self._live else self._variables[index]
 
 
 def end_of_view(searched: SearchRange) -> bytes:
