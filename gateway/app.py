@@ -15,7 +15,7 @@ import structlog
 
 import gateway
 from gateway.alarms.events import AlertSocket
-from gateway.alarms.notifier import Master, Notifier
+from gateway.alarms.notifier import GRACE, Master, Notifier
 from gateway.alarms.service import AlarmService, Settings
 from gateway.alarms.watcher import QuorumWatcher
 from gateway.collectors.corosync import CorosyncCollector
@@ -40,7 +40,7 @@ _T = TypeVar("_T")
 _GRACE = 1.5
 """Seconds for scrapes under way at the end; what takes longer is cut."""
 _SHUTDOWN_TIMEOUT = 2.0
-"""Seconds for cutting them; systemd and people expect an end within five."""
+"""Seconds for cutting them. Without notifications that wait to be acknowledged all is over within five."""
 
 _GC_THRESHOLD = (1_000_000, 20, 50)
 """Allocations until a collection of the young, and collections until one of the older and the oldest.
@@ -208,19 +208,19 @@ async def serve(config: Config, host: ServingHost, *, announce: Callable[[Listen
         await _tidy_until(stop)
         log.info("stopping")
     finally:
-        closing = asyncio.ensure_future(_close(server, snmp, told, alarms))
-        await asyncio.wait([closing], timeout=_GRACE)
+        telling = asyncio.ensure_future(_tell_the_rest(alarms, told, snmp))
+        serving = asyncio.ensure_future(server.close())
+        await asyncio.wait([serving], timeout=_GRACE)
         await source.close()
-        await asyncio.wait([closing], timeout=_SHUTDOWN_TIMEOUT)
+        await asyncio.wait([serving], timeout=_SHUTDOWN_TIMEOUT)
+        await asyncio.wait([telling], timeout=GRACE + _SHUTDOWN_TIMEOUT)
 
 
-async def _close(server: MetricsServer, snmp: SnmpService, told: Notifier, alarms: AlarmService) -> None:
-    """Ends all parts; what waits to be told is told first, through snmpd, too."""
-    stopping = asyncio.ensure_future(server.close())
+async def _tell_the_rest(alarms: AlarmService, told: Notifier, snmp: SnmpService) -> None:
+    """Ends alarms and SNMP; what waits to be told has some seconds, while snmpd is there to tell it to."""
     await alarms.close()
     await told.close()
     await snmp.close()
-    await stopping
 
 
 async def _tidy_until(stop: asyncio.Event) -> None:

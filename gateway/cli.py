@@ -58,12 +58,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _config(given: Mapping[str, Any], defaults: Mapping[str, Any] | None = None, *, search: bool = True) -> Config:
+def _config(
+    given: Mapping[str, Any],
+    instead: Mapping[str, Any] | None = None,
+    *,
+    defaults: Mapping[str, Any] | None = None,
+    search: bool = True,
+) -> Config:
     """Returns the configuration of the file and of the flags, and sets up the log.
 
     Args:
         given: what stands on the command line.
-        defaults: values by option key, for where there is no flag.
+        instead: values by option key for where there is no flag, whatever the file says.
+        defaults: values by option key for where there is no flag and nothing in the file.
         search: whether to look for a file where none is given.
 
     Raises:
@@ -75,7 +82,9 @@ def _config(given: Mapping[str, Any], defaults: Mapping[str, Any] | None = None,
     }
     if given.get("web_config_file"):
         raise ConfigError([_NO_WEB_CONFIG])
-    config = load(given.get("config"), {**(defaults or {}), **flags}, deprecated=deprecated, search=search)
+    config = load(
+        given.get("config"), {**(instead or {}), **flags}, defaults=defaults, deprecated=deprecated, search=search
+    )
     log.configure(level=config["log.level"], output=config["log.format"])
     return config
 
@@ -102,7 +111,7 @@ _DEMO = {
 def _demo(given: Mapping[str, Any]) -> int:
     from gateway import app, replay  # noqa: PLC0415 - as above
 
-    config = _config(given, _DEMO, search=False)
+    config = _config(given, defaults=_DEMO, search=False)
     recording = replay.Recording.load(replay.DEMO)
 
     def announce(listening: app.Listening) -> None:

@@ -69,13 +69,19 @@ class Config:
 
 
 def load(
-    path: Path | None, flags: Mapping[str, Any], *, deprecated: Mapping[str, Any] | None = None, search: bool = True
+    path: Path | None,
+    flags: Mapping[str, Any],
+    *,
+    defaults: Mapping[str, Any] | None = None,
+    deprecated: Mapping[str, Any] | None = None,
+    search: bool = True,
 ) -> Config:
     """Returns the configuration of a file and of flags, which win.
 
     Args:
         path: the file, or None.
         flags: values by option key, as text.
+        defaults: values by option key that stand for the options' own.
         deprecated: values of the flags that ``read_deprecated`` takes.
         search: whether to look along ``SEARCH_PATH`` where no file is given.
 
@@ -88,6 +94,9 @@ def load(
     problems: list[str] = []
     given: dict[str, Any] = {}
     places: dict[str, str] = {}
+    standing: dict[str, Any] = {option.key: option.default for option in OPTIONS}
+    for key, value in (defaults or {}).items():
+        _set(standing, key, value, key, problems)
     if source is not None:
         for key, value in _flatten(_read(source)):
             places[key] = f"{source}: {key}"
@@ -96,7 +105,7 @@ def load(
         places[key] = next(iter(BY_KEY[key].flags), key)
         _set(given, key, value, places[key], problems)
     read_deprecated(given, deprecated or {}, "--", problems)
-    values = {option.key: option.default for option in OPTIONS} | given
+    values = standing | given
     for rule in RULES:
         if all(key in given or key not in places for key in rule.keys):
             problems += [f"{places.get(key, key)}: {text}" for key, text in rule.check(values)]

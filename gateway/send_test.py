@@ -102,6 +102,7 @@ class _Session:
 
     def __init__(self, subagent: Subagent) -> None:
         self._subagent = subagent
+        self.absent = False  # who asks for a test wants to know
 
     async def notify(self, varbinds: Sequence[VarBind]) -> None:
         try:

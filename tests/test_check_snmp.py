@@ -11,7 +11,7 @@ from gateway import app
 from gateway.agentx import oid as oids
 from gateway.check import check
 from gateway.check.snmp import missing, snmp
-from gateway.config import load
+from gateway.config import Config, load
 from gateway.frontends.snmp.agentx_address import TcpAddress, UnixAddress
 from gateway.parsers import snmpd_conf
 from tests.conftest import closed
@@ -115,6 +115,21 @@ def test_a_socket_and_files_that_may_not_be_looked_at(cluster: FakeCluster, tmp_
     texts = [finding.text for finding in findings]
     assert any('snmpd.conf needs "agentXPerms 0660 0755 root haclient"' in text for text in texts)
     assert any("Permission denied; run check as root" in text for text in texts)
+
+
+def test_lines_go_where_snmpd_looks_for_them(cluster: FakeCluster, tmp_path: Path) -> None:
+    config = load(cluster.config, {"snmp.agentx": f"unix:{tmp_path}/master"})
+    main = tmp_path / "snmpd.conf"
+    main.write_text("rocommunity public\n")
+    assert f"In {main}, for example" in advice_on(config)
+    (tmp_path / "conf.d").mkdir()
+    main.write_text(f"rocommunity public\nincludeDir {tmp_path}/conf.d\n")
+    assert f"In {tmp_path}/conf.d/ha-cluster-gateway.conf, for example" in advice_on(config)
+
+
+def advice_on(config: Config) -> str:
+    (found,) = [finding for finding in snmp(config) if finding.subject == "snmpd.conf"]
+    return found.advice
 
 
 @pytest.mark.parametrize(

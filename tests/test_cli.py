@@ -221,6 +221,20 @@ def test_debug_tells_of_each_scrape_and_info_does_not(cluster: FakeCluster, tmp_
         assert sum("event=scrape" in line for line in running.lines) == times
 
 
+def test_the_demo_takes_what_a_file_says_instead_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "demo.conf").write_text('[web]\nlisten = ["127.0.0.1:0"]\n[snmp.agent]\nlisten = []\n')
+    with Gateway("demo", "--config", "demo.conf", cwd=tmp_path) as running:
+        (started,) = [line for line in running.lines if "event=started" in line]
+        assert "snmp=" not in started
+        assert running.stop() == 0
+    with Gateway(
+        "demo", "--web.listen-address=127.0.0.1:0", "--snmp.agent.listen=127.0.0.1:0", cwd=tmp_path
+    ) as running:
+        (started,) = [line for line in running.lines if "event=started" in line]
+        assert "snmp=127.0.0.1:" in started
+        assert running.stop() == 0
+
+
 # --- collect and check -----------------------------------------------------------------------------------------------
 
 

@@ -45,6 +45,10 @@ class RefusedError(DeliveryError):
     """A notification was not delivered, and it would not help to repeat it."""
 
 
+class NobodyError(DeliveryError):
+    """There is nobody to deliver to, and nobody has been since the start: no failure, and nothing to tell of."""
+
+
 class State(StrEnum):
     """How the last delivery went; the names are those of haClusterTargetState."""
 
@@ -208,6 +212,7 @@ class Delivery:
         self._failures = 0
         self._dropped = 0
         self._closing = False
+        self._nobody = False
         self._new = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -239,6 +244,7 @@ class Delivery:
         self._closing = True
         self._new.set()
         if self._task is not None:
+            grace = 0 if self._nobody else grace
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(grace):
                     await self._empty.wait()
@@ -262,7 +268,14 @@ class Delivery:
         self._under_way = True
         try:
             result = await self._channel.deliver(parcel, self.account)
+        except NobodyError as error:
+            self._nobody = True
+            self._failures += 1
+            self.account.last_error = str(error)
+            parcel.settle(error)
+            return False
         except DeliveryError as error:
+            self._nobody = False
             self._fails(str(error))
             parcel.settle(error)
             if not isinstance(error, RefusedError):
@@ -302,6 +315,7 @@ class Delivery:
             self._log.info("notifications delivered again", queued=self.queued - 1, dropped=self._dropped)
         account.state = State.OK
         account.last_error = ""
+        self._nobody = False
         self._failures = self._dropped = 0
 
     def _fails(self, reason: str) -> None:
@@ -318,7 +332,7 @@ class Delivery:
         place = 1 if self._under_way and self._size > 1 else 0
         parcel = self._queue[place]
         del self._queue[place]
-        if not self._dropped:
+        if not self._dropped and not self._nobody:
             self._log.error("queue full, dropping the oldest", size=self._size, sequence=parcel.notice.sequence)
         self._drop(parcel)
 
@@ -336,6 +350,8 @@ class Delivery:
             return
         for parcel in lost:
             self._drop(parcel)
+        if self._nobody:
+            return
         self._log.error(
             "notifications lost",
             lost=len(lost),

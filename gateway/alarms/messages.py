@@ -169,10 +169,10 @@ AUTH: Mapping[str, Any] = {
 PRIV: Mapping[str, Any] = {
     "none": service.nopriv.NoPriv.SERVICE_ID,
     "AES": service.aes.Aes.SERVICE_ID,
-    "AES-192": service.aes192.Aes192.SERVICE_ID,
-    "AES-256": service.aes256.Aes256.SERVICE_ID,
+    "AES-192": service.aes192.AesBlumenthal192.SERVICE_ID,
+    "AES-256": service.aes256.AesBlumenthal256.SERVICE_ID,
 }
-"""How they are encrypted, by name. With more than 128 bits short keys are made longer as Cisco does it."""
+"""How they are encrypted, by name. With more than 128 bits short keys are made longer as Net-SNMP does it."""
 
 _USM_STATS = oids.parse("1.3.6.1.6.3.15.1.1")
 _NOT_IN_TIME, _UNKNOWN_ENGINE = 2, 4

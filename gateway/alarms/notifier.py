@@ -20,6 +20,7 @@ from gateway.alarms.delivery import (
     Channel,
     Delivery,
     DeliveryError,
+    NobodyError,
     Outcome,
     Parcel,
     Pauses,
@@ -51,6 +52,11 @@ Form = Callable[[Notice, float], Iterable[Sequence[VarBind]]]
 class Master(Protocol):
     """The session with the master agent."""
 
+    @property
+    def absent(self) -> bool:
+        """Whether there is no master agent on this host, and has been none since the start."""
+        ...
+
     async def notify(self, varbinds: Sequence[VarBind]) -> None:
         """Sends a notification through the master agent.
 
@@ -80,7 +86,7 @@ class MasterChannel:
         try:
             await self._master.notify(parcel.varbinds)
         except GatewayError as error:
-            raise DeliveryError(str(error)) from None
+            raise (NobodyError if self._master.absent else DeliveryError)(str(error)) from None
         account.sent += 1
         parcel.left = True
         await asyncio.sleep(self._pace)

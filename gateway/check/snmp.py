@@ -27,7 +27,10 @@ _PATIENCE = 5.0
 """Seconds for a session."""
 _MAX_FILE = 1024 * 1024
 _DEFAULT_PATH = "/etc/snmp:/usr/share/snmp:/var/lib/snmp"
-_DROP_IN = "/etc/snmp/snmpd.conf.d/ha-cluster-gateway.conf"
+_DROP_IN = "ha-cluster-gateway.conf"
+_GROUP = "haclient"
+_AGENTX_PERMS = f"agentXPerms 0660 0755 root {_GROUP}"
+_PERMISSIONS = f"If the gateway is not to run as root, snmpd.conf needs: {_AGENTX_PERMS}"
 _DEFAULT_SOCKET = "/var/agentx/master"
 
 
@@ -46,6 +49,8 @@ def snmp(config: Config) -> Iterator[Finding]:
     attempt = app.run(_attempt(address, module, found))
     yield _session(address, attempt)
     yield from _configuration(files, missing(found, address, module.root, user=os.geteuid()))
+    if os.geteuid() == 0 and isinstance(address, UnixAddress) and found.master and _GROUP not in found.permissions:
+        yield Finding(good=True, subject="agentXPerms", text="only root may connect", advice=_PERMISSIONS)
     if attempt.asked:
         yield _visibility(attempt, module)
 
@@ -133,16 +138,18 @@ def _visibility(attempt: _Attempt, module: Mib) -> Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Files:
-    """The contents of snmpd's files, and the paths of those that may not be read."""
+    """The contents of snmpd's files, the paths of those that may not be read, and where further lines belong."""
 
     contents: tuple[bytes, ...]
     unreadable: tuple[str, ...]
+    place: str
 
 
 def _read_files() -> _Files:
     """Reads what snmpd would: along SNMPCONFPATH, and what is included."""
     contents: list[bytes] = []
     unreadable: list[str] = []
+    place = ""
     folders = os.environ.get("SNMPCONFPATH", _DEFAULT_PATH).split(":")
     paths = [Path(folder, "snmpd.conf") for folder in folders if folder]
     while paths:
@@ -156,8 +163,10 @@ def _read_files() -> _Files:
             unreadable.append(f"{path}: {error.strerror or error}")
             continue
         contents.append(content)
-        paths += (found for folder in snmpd_conf.includes(content) for found in sorted(Path(folder).glob("*.conf")))
-    return _Files(contents=tuple(contents), unreadable=tuple(unreadable))
+        included = snmpd_conf.includes(content)
+        place = next((str(Path(folder, _DROP_IN)) for folder in included), place or str(path))
+        paths += (found for folder in included for found in sorted(Path(folder).glob("*.conf")))
+    return _Files(contents=tuple(contents), unreadable=tuple(unreadable), place=place)
 
 
 def missing(found: SnmpdConfig, address: Address, root: Oid, *, user: int) -> list[str]:
@@ -175,8 +184,8 @@ def missing(found: SnmpdConfig, address: Address, root: Oid, *, user: int) -> li
     socket = address.path if isinstance(address, UnixAddress) else str(address)
     if socket not in {place.removeprefix("unix:") for place in found.sockets or (_DEFAULT_SOCKET,)}:
         lines.append(f"agentXSocket {socket}")
-    if user != 0 and isinstance(address, UnixAddress) and "haclient" not in found.permissions:
-        lines.append("agentXPerms 0660 0755 root haclient")
+    if user != 0 and isinstance(address, UnixAddress) and _GROUP not in found.permissions:
+        lines.append(_AGENTX_PERMS)
     if found.readers and not any(found.sees(reader, root) for reader in found.readers):
         lines += (f"view {name} included .{oids.dotted(root)}" for name in _views(found.readers))
     if not found.readers:
@@ -196,7 +205,9 @@ def _configuration(files: _Files, lines: Sequence[str]) -> Iterator[Finding]:
     if not lines:
         yield Finding(good=True, subject="snmpd.conf", text="has all that is needed")
         return
-    advice = "\n      ".join([f"In {_DROP_IN}, for example; then restart snmpd:", *(f"    {line}" for line in lines)])
+    advice = "\n      ".join(
+        [f"In {files.place}, for example; then restart snmpd:", *(f"    {line}" for line in lines)]
+    )
     yield Finding(good=False, subject="snmpd.conf", text=f"lacks {len(lines)} lines", advice=advice)
 
 

@@ -107,13 +107,13 @@ _PASSWORDS = (f'"{AUTH_PASSWORD}"', f'"{PRIV_PASSWORD}"')
 
 USERS: Mapping[str, tuple[UsmUser, str]] = {
     "SHA-256 AES": (user("u1"), "SHA-256 {} AES {}"),
-    "SHA-512 AES-256": (user("u2", "SHA-512", "AES-256"), "SHA-512 {} AES-256-C {}"),
-    "SHA-384 AES-192": (user("u3", "SHA-384", "AES-192"), "SHA-384 {} AES-192-C {}"),
-    "SHA AES-256": (user("u4", "SHA", "AES-256"), "SHA {} AES-256-C {}"),
+    "SHA-512 AES-256": (user("u2", "SHA-512", "AES-256"), "SHA-512 {} AES-256 {}"),
+    "SHA-384 AES-192": (user("u3", "SHA-384", "AES-192"), "SHA-384 {} AES-192 {}"),
+    "SHA AES-256": (user("u4", "SHA", "AES-256"), "SHA {} AES-256 {}"),
     "SHA-224": (user("u5", "SHA-224", "none"), "SHA-224 {}"),
     "none": (user("u6", "none", "none"), ""),
 }
-"""Users, and what snmptrapd has to be told of them; its name for the longer keys as Cisco makes them ends in -C."""
+"""Users, and what snmptrapd has to be told of them."""
 
 
 def trapd(directory: Path, *extra: str, port: int = 0) -> Snmptrapd:
@@ -518,6 +518,8 @@ class Master:
         self.accepted: list[int] = []
         self.asked = 0
 
+    absent = False
+
     async def notify(self, varbinds: Sequence[VarBind]) -> None:
         self.asked += 1
         if not self.there:
@@ -543,6 +545,23 @@ async def test_what_cannot_be_handed_over_is_handed_over_later_in_order() -> Non
         ("notifications not delivered", AGENTX),
         ("notifications delivered again", AGENTX),
     ]
+
+
+async def test_a_host_without_a_master_agent_is_no_failure_and_takes_no_time_at_the_end() -> None:
+    master = Master(there=False)
+    master.absent = True
+    with capture_logs() as logs:
+        tested = Notifier(mib(), master=master, pauses=QUICK, queue_size=3)
+        await tested.start()
+        tested.submit(notice(1))
+        await until(lambda: master.asked >= 2)
+        for number in range(2, 7):
+            tested.submit(notice(number))
+        assert account(tested, AGENTX).state is State.IDLE
+        begun = asyncio.get_running_loop().time()
+        await tested.close()
+        assert asyncio.get_running_loop().time() - begun < 1
+    assert logs == []
 
 
 async def test_what_is_handed_over_is_not_a_burst() -> None:

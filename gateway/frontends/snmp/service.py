@@ -12,7 +12,7 @@ from gateway import catalog
 from gateway.agentx.encoding import VarBind
 from gateway.engine import Engine
 from gateway.frontends.snmp.agent import BuiltInAgent
-from gateway.frontends.snmp.agentx_address import Address
+from gateway.frontends.snmp.agentx_address import Address, Reason
 from gateway.frontends.snmp.cache import TableCache
 from gateway.frontends.snmp.credentials import Community, UsmUser
 from gateway.frontends.snmp.subagent import NotifyError, State, Subagent
@@ -104,6 +104,12 @@ class SnmpService:
         if self._agent is not None:
             await self._agent.close()
         await self.cache.close()
+
+    @property
+    def absent(self) -> bool:
+        """Whether there is no snmpd on this host, and has been none since the start."""
+        subagent = self._subagent
+        return subagent is None or (subagent.sessions == 0 and subagent.reason in {None, Reason.NOT_THERE})
 
     async def notify(self, varbinds: Sequence[VarBind]) -> None:
         """Hands a notification to the master agent.
