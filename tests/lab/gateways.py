@@ -1,0 +1,138 @@
+"""The gateway as the real program inside a node."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import sysconfig
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from tests import series
+from tests.lab.cluster import NODE_ENV, Cluster
+from tests.lab.scrape import get
+from tests.series import Series
+
+ROOT = Path(__file__).parents[2]
+PORT = 9664
+_RUN = "/run/gateway"
+
+Entry = Mapping[str, Any]
+"""A line of the log: ``event``, ``level``, and what belongs to the event."""
+
+
+def configuration(
+    directory: Path, *, snmp: str = 'agentx = "off"', alarms: str = "", targets: str = "", port: int = PORT
+) -> Path:
+    """Returns the path of a configuration: tables of TOML without their heads, and the tables of targets."""
+    path = directory / f"gateway-{port}.conf"
+    path.write_text(
+        f'[web]\nlisten = ["127.0.0.1:{port}"]\n[log]\nformat = "json"\n[snmp]\n{snmp}\n[alarms]\n{alarms}\n{targets}'
+    )
+    return path
+
+
+class NodeGateway:
+    """The program, serving; a context manager that ends it.
+
+    Args:
+        cluster: where.
+        node: and on which node.
+        config: its configuration.
+        user: as whom it runs.
+
+    Attributes:
+        process: the program.
+        log: what it has logged until now.
+    """
+
+    def __init__(self, cluster: Cluster, node: str, config: Path, *, user: str | None = None, port: int = PORT) -> None:
+        self.cluster, self.node, self.port = cluster, node, port
+        self.log: list[Entry] = []
+        self._news = threading.Condition()
+        self._ended = False
+        python, path = (sys.executable, str(ROOT)) if user is None else _python_for_all(cluster, node)
+        self.process = cluster.popen(
+            node,
+            [python, "-m", "gateway", "--config", str(config)],
+            user=user,
+            env={**NODE_ENV, "PYTHONPATH": path, "PYTHONWARNINGS": "error"},
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+        self.once("started")
+
+    def once(self, event: str, *, timeout: float = 20, after: int = 0, **fields: object) -> Entry:
+        """Waits for an entry of the log, from the ``after``-th on, and returns it."""
+        deadline = time.monotonic() + timeout
+        wanted = {"event": event, **fields}
+        with self._news:
+            while True:
+                for entry in self.log[after:]:
+                    if wanted.items() <= entry.items():
+                        return entry
+                after = len(self.log)
+                assert not self._ended, f"ended without {wanted}: {self.log[-5:]}"
+                assert self._news.wait(deadline - time.monotonic()), f"not logged in {timeout:g} s: {wanted}"
+
+    def page(self) -> Series:
+        """Returns a scrape."""
+        return series.parse(get(self.cluster, self.node, self.port))
+
+    def alarms(self) -> set[tuple[str, str]]:
+        """Returns the alarms that a scrape shows: condition and object."""
+        found = series.named(self.page(), "ha_cluster_gateway_alarms")
+        return {(dict(labels)["condition"], dict(labels)["object"]) for labels in found}
+
+    def stop(self, timeout: float = 20) -> int:
+        """Ends it in order, and returns its exit status."""
+        self.process.terminate()
+        status = self.process.wait(timeout)
+        self._reader.join()
+        return status
+
+    def kill(self) -> None:
+        """Ends it as nobody would in earnest."""
+        self.process.kill()
+        self.process.wait(20)
+        self._reader.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self._news:
+                self.log.append(json.loads(line))
+                self._news.notify_all()
+        with self._news:
+            self._ended = True
+            self._news.notify_all()
+
+
+def _python_for_all(cluster: Cluster, node: str) -> tuple[str, str]:
+    """Makes the interpreter and the packages of the tests readable for every user of a node, wherever they are.
+
+    Returns:
+        The interpreter, and the path for its modules.
+    """
+    binary = Path(sys.executable).resolve().relative_to(Path(sys.base_prefix).resolve())
+    places = {"python": sys.base_prefix, "source": str(ROOT), "packages": sysconfig.get_path("purelib")}
+    for name, source in places.items():
+        _inside(cluster, node, "mkdir", "-p", f"{_RUN}/{name}")
+        _inside(cluster, node, "mount", "--bind", source, f"{_RUN}/{name}")
+    return f"{_RUN}/python/{binary}", f"{_RUN}/source:{_RUN}/packages"
+
+
+def _inside(cluster: Cluster, node: str, *argv: str) -> Sequence[str]:
+    return cluster.run(node, *argv).stdout.splitlines()
