@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 _SOURCES = Path(__file__).parent
+_HEADERS = Path("/usr/include/net-snmp")
 
 
 class MissingError(Exception):
@@ -27,7 +28,7 @@ def built(name: str, directory: Path, *libraries: str) -> Path:
     compiler = shutil.which("gcc")
     if compiler is None:
         raise MissingError("there is no gcc (Debian: gcc libc6-dev)")
-    if not Path("/usr/include/net-snmp/net-snmp-config.h").exists():
+    if not _HEADERS.is_dir():
         raise MissingError("there are no headers of Net-SNMP (Debian: libsnmp-dev)")
     program = directory / name
     argv = [

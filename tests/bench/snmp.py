@@ -146,11 +146,13 @@ def _throughput(asking: Client, directory: Path, rounds: int) -> Iterator[Result
         if rows < _ROWS:
             raise ValueError(f"the table has {rows} rows, at least {_ROWS} are wanted")
         present = {GATEWAY}
-        for start in OTHERS:
+        for peer, start in OTHERS.items():
             try:
-                present.add(stack.enter_context(start(snmpd, data)))
+                stack.enter_context(start(snmpd, data))
             except MissingError as missing:
-                _say(f"not compared: {missing}")
+                _say(f"not compared with {peer.name}: {missing}")
+            else:
+                present.add(peer)
         race = _Race(asking, snmpd, ours, rows)
         comparisons = [comparison for comparison in _COMPARISONS if comparison.mode in asking.modes]
         for comparison in comparisons * rounds:
@@ -246,6 +248,8 @@ def _waiting(asking: NativeClient, directory: Path) -> Result:
     """Asks steadily while 2,400 instances are collected over and over."""
     with _snmpd(directory) as snmpd, gateway(snmpd, replayed(directory, 2_400), max_age=_ALWAYS):
         steady = asking.steady(snmpd, _STEADY_SECONDS, _RUNS, GATEWAY.columns)
+    if not steady.changes:
+        raise ValueError("nothing was collected meanwhile")
     detail = f"ms, of {steady.requests:,} requests during {steady.changes} collections"
     return Result("(f) 2,400 instances, slowest answer while it collects", steady.slowest, 100, detail)
 
@@ -253,7 +257,9 @@ def _waiting(asking: NativeClient, directory: Path) -> Result:
 def _memory(asking: Client, directory: Path) -> Result:
     """Walks through the recorded cluster of the lab."""
     with _snmpd(directory) as snmpd, gateway(snmpd, replayed_lab(directory), max_age=_ALWAYS) as ours:
-        for mode in asking.modes:
-            for _ in range(20):
-                asking.walk(snmpd, mode, GATEWAY.columns)
-        return Result("(f) three-node cluster, resident megabytes, AgentX", ours.resident, 80, "after walks")
+        walks = [asking.walk(snmpd, mode, GATEWAY.columns) for mode in asking.modes for _ in range(20)]
+        variables = sum(walk.variables for walk in walks)
+        if not variables:
+            raise ValueError("the walks have found nothing")
+        detail = f"after walks through {variables:,} variables"
+        return Result("(f) three-node cluster, resident megabytes, AgentX", ours.resident, 80, detail)

@@ -106,6 +106,9 @@ class NativeClient:
         return result.stdout.split()
 
 
+_END = b"No more variables left in this MIB View"
+
+
 class ToolClient:
     """Net-SNMP's tools, which cannot walk several columns at once, and spend their time on printing."""
 
@@ -115,6 +118,7 @@ class ToolClient:
         tool = "snmpwalk" if mode is Mode.NEXT else "snmpbulkwalk"
         variables, started = 0, time.perf_counter()
         for column in columns:
-            argv = snmpd.command(tool, column)
-            variables += subprocess.run(argv, capture_output=True, env=ENVIRONMENT, check=True).stdout.count(b"\n")
+            result = subprocess.run(snmpd.command(tool, column), capture_output=True, env=ENVIRONMENT, check=True)
+            # where nothing comes after a column, a line says so
+            variables += sum(_END not in line for line in result.stdout.splitlines())
         return Walk(variables, time.perf_counter() - started)

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +72,7 @@ def gateway(snmpd: Snmpd, flags: Sequence[str], *, max_age: float) -> Iterator[P
 
 
 @contextmanager
-def pyagentx(snmpd: Snmpd, data: Path) -> Iterator[Peer]:
+def pyagentx(snmpd: Snmpd, data: Path) -> Iterator[None]:
     """Runs a subagent on Debian's pyagentx.
 
     Raises:
@@ -83,11 +83,11 @@ def pyagentx(snmpd: Snmpd, data: Path) -> Iterator[Peer]:
         raise MissingError("there is no pyagentx (Debian: python3-pyagentx, which comes with pcs-snmp)")
     argv = [_DEBIAN_PYTHON, str(_FOLDER / "debian_pyagentx.py")]
     with _subagent(argv, snmpd, PYAGENTX, data):
-        yield PYAGENTX
+        yield
 
 
 @contextmanager
-def c_subagent(snmpd: Snmpd, data: Path) -> Iterator[Peer]:
+def c_subagent(snmpd: Snmpd, data: Path) -> Iterator[None]:
     """Builds and runs a subagent on libnetsnmp.
 
     Raises:
@@ -95,15 +95,15 @@ def c_subagent(snmpd: Snmpd, data: Path) -> Iterator[Peer]:
     """
     program = built("snmp_subagent", snmpd.directory, "netsnmpagent", "netsnmp")
     with _subagent([str(program)], snmpd, C_SUBAGENT, data):
-        yield C_SUBAGENT
+        yield
 
 
 @contextmanager
-def pass_persist(snmpd: Snmpd, data: Path) -> Iterator[Peer]:
+def pass_persist(snmpd: Snmpd, data: Path) -> Iterator[None]:
     """Makes snmpd, which starts the script when it is first asked, start it."""
     del data  # is named in snmpd's configuration
     _wait_until_answering(snmpd, PASS_PERSIST)
-    yield PASS_PERSIST
+    yield
 
 
 def pass_persist_line(data: Path) -> str:
@@ -112,7 +112,12 @@ def pass_persist_line(data: Path) -> str:
     return f"pass_persist .{root} {sys.executable} {_FOLDER / 'pass_persist.py'} {root} {data}"
 
 
-OTHERS: tuple[Callable[[Snmpd, Path], AbstractContextManager[Peer]], ...] = (pyagentx, c_subagent, pass_persist)
+OTHERS: Mapping[Peer, Callable[[Snmpd, Path], AbstractContextManager[None]]] = {
+    PYAGENTX: pyagentx,
+    C_SUBAGENT: c_subagent,
+    PASS_PERSIST: pass_persist,
+}
+"""How to start those whom the gateway is compared with, given snmpd and the file of ``dump``."""
 
 
 @contextmanager
