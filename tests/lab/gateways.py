@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import stat
 import subprocess
 import sys
-import sysconfig
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -55,12 +55,13 @@ class NodeGateway:
         self.log: list[Entry] = []
         self._news = threading.Condition()
         self._ended = False
-        python, path = (sys.executable, str(ROOT)) if user is None else _python_for_all(cluster, node)
+        if user is not None:
+            _open_for_all(cluster, node)
         self.process = cluster.popen(
             node,
-            [python, "-m", "gateway", "--config", str(config)],
+            [sys.executable, "-m", "gateway", "--config", str(config)],
             user=user,
-            env={**NODE_ENV, "PYTHONPATH": path, "PYTHONWARNINGS": "error"},
+            env={**NODE_ENV, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"},
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
@@ -120,18 +121,28 @@ class NodeGateway:
             self._news.notify_all()
 
 
-def _python_for_all(cluster: Cluster, node: str) -> tuple[str, str]:
-    """Makes the interpreter and the packages of the tests readable for every user of a node, wherever they are.
+def _open_for_all(cluster: Cluster, node: str) -> None:
+    """Opens the interpreter, its packages and the gateway to every user of a node, where they are.
 
-    Returns:
-        The interpreter, and the path for its modules.
+    A directory above them that is closed, such as root's home, is covered by one that has nothing but them. Nothing
+    changes outside the node.
     """
-    binary = Path(sys.executable).resolve().relative_to(Path(sys.base_prefix).resolve())
-    places = {"python": sys.base_prefix, "source": str(ROOT), "packages": sysconfig.get_path("purelib")}
-    for name, source in places.items():
-        _inside(cluster, node, "mkdir", "-p", f"{_RUN}/{name}")
-        _inside(cluster, node, "mount", "--bind", source, f"{_RUN}/{name}")
-    return f"{_RUN}/python/{binary}", f"{_RUN}/source:{_RUN}/packages"
+    places = [Path(sys.base_prefix).resolve(), Path(sys.prefix), ROOT]
+    closed = {found for place in places if (found := _closed(place)) is not None}
+    inside = [place for place in places if any(place.is_relative_to(above) for above in closed)]
+    for number, place in enumerate(inside):
+        _inside(cluster, node, "mkdir", "-p", f"{_RUN}/{number}")
+        _inside(cluster, node, "mount", "--bind", str(place), f"{_RUN}/{number}")
+    for above in closed:
+        _inside(cluster, node, "mount", "-t", "tmpfs", "-o", "mode=0755", "tmpfs", str(above))
+    for number, place in enumerate(inside):
+        _inside(cluster, node, "mkdir", "-p", str(place))
+        _inside(cluster, node, "mount", "--bind", f"{_RUN}/{number}", str(place))
+
+
+def _closed(place: Path) -> Path | None:
+    """Returns the topmost directory on the way to a place that others may not pass."""
+    return next((above for above in reversed((place, *place.parents)) if not above.stat().st_mode & stat.S_IXOTH), None)
 
 
 def _inside(cluster: Cluster, node: str, *argv: str) -> Sequence[str]:
