@@ -7,16 +7,19 @@ arrival at each of five receivers, beside that of corosync-notifyd. The tests do
 from __future__ import annotations
 
 import argparse
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from tests import series
 from tests.lab.cluster import Cluster, Options, missing_prerequisites
 from tests.lab.gateways import NodeGateway, configuration
 from tests.lab.receivers import (
@@ -31,6 +34,7 @@ from tests.lab.receivers import (
     Sent,
     Told,
     Wire,
+    await_told,
     receivers,
     told,
     trapd,
@@ -207,6 +211,88 @@ def check_told(scene: Scene, cuts: int) -> None:
 
 _SECURITY = {way: f"{'SNMP v3, user lab, context' if 'v3' in way else 'SNMP v2c, community public'}" for way in WAYS}
 _KINDS = {way: "INFORM" if "inform" in way else "TRAP2" for way in WAYS}
+
+
+# --- Receivers that are down -----------------------------------------------------------------------------------------
+
+_COME_AND_GO = (
+    ("maintenance-mode", "", "crm_attribute --name maintenance-mode", "--update true", "--delete"),
+    ("node-standby", "node3", "crm_standby --node node3", "--update on", "--delete"),
+    ("node-maintenance", "node2", "crm_attribute --node node2 --name maintenance", "--update true", "--delete"),
+)
+"""Alarms: condition, object, and how they are raised and cleared."""
+
+
+def outage(cluster: Cluster, directory: Path, seconds: float = 0.0) -> None:
+    """Asserts that who was down for a while, while alarms came and went, is told of them afterwards: in order, once.
+
+    Args:
+        cluster: a healthy one.
+        directory: an empty one.
+        seconds: how long they are down at least.
+    """
+    with receivers(cluster, NODE, directory, timeout=0.5) as found:
+        config = configuration(
+            directory,
+            snmp=f'agentx = "unix:{found.snmpd.agentx}"\nstate_directory = "{found.state}"\n',
+            alarms="interval = 1",
+            targets=found.targets,
+        )
+        with NodeGateway(cluster, NODE, config) as gateway:
+            for receiver in found.all.values():
+                cluster.wait_for(partial(told, receiver), what="the first notification")
+            down = [found.all["v2c inform"], found.all["v3 inform"]]
+            for receiver in down:
+                receiver.stop()
+            found.snmpd.stop()
+            since = time.monotonic()
+            witness = found.all["v2c trap"]
+            _come_and_go(cluster, witness)
+            missed = len(told(witness)) - 1
+            assert missed == 2 * len(_COME_AND_GO), told(witness)
+            time.sleep(max(0.0, seconds - (time.monotonic() - since)))  # it is to be long
+            page = gateway.page()
+            for name in (*(receiver.name for receiver in down), "agentx"):
+                assert page[series.key("gateway_notifications_queued", target=name)] == missed, name
+
+            for receiver in down:
+                receiver.start()
+            found.snmpd.start()
+            _all_told(cluster, found)
+            found.snmpd.stop(signal.SIGKILL)
+            _come_and_go(cluster, witness)
+            found.snmpd.start()
+            _all_told(cluster, found)
+            page = gateway.page()
+            for name in (
+                *(receiver.name for receiver in found.all.values() if receiver.port != WAYS["snmpd"]),
+                "agentx",
+            ):
+                assert page[series.key("gateway_notifications_queued", target=name)] == 0, name
+                assert page[series.key("gateway_notifications_dropped_total", target=name)] == 0, name
+                sent = page[series.key("gateway_notifications_sent_total", target=name)]
+                assert sent == len(told(witness)), name
+
+
+def _come_and_go(cluster: Cluster, witness: Snmptrapd) -> None:
+    before = len(told(witness))
+    for condition, about, command, begin, end in _COME_AND_GO:
+        for change, options in (("raised", begin), ("cleared", end)):
+            cluster.run("node2", *command.split(), *options.split())
+            await_told(cluster, witness, condition, change, about, after=before)
+
+
+def _all_told(cluster: Cluster, found: Receivers) -> None:
+    """Asserts that all are told everything that has been told: once, and in order."""
+    everything = told(found.all["v2c trap"])
+    assert [one.sequence for one in everything] == list(range(1, len(everything) + 1))
+    for way, receiver in found.all.items():
+        cluster.wait_for(partial(_has, receiver, len(everything)), 60, what=f"the rest by {way}")
+        assert told(receiver) == everything, way
+
+
+def _has(receiver: Snmptrapd, count: int) -> bool:
+    return len(told(receiver)) >= count
 
 
 # --- Numbers ---------------------------------------------------------------------------------------------------------

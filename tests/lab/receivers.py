@@ -158,6 +158,24 @@ def _told(received: Received) -> Told:
     )
 
 
+def await_told(
+    cluster: Cluster, receiver: Snmptrapd, condition: str, change: str, about: str = "", *, after: int = 0
+) -> Told:
+    """Waits until a receiver has been told of a condition, not counting the first ``after``, and returns that."""
+    found: list[Told] = []
+
+    def arrived() -> bool:
+        found.extend(
+            one
+            for one in told(receiver)[after:]
+            if (one.condition, one.change, one.object) == (condition, change, about)
+        )
+        return bool(found)
+
+    cluster.wait_for(arrived, 60, what=f"{condition} {about} {change}")
+    return found[0]
+
+
 # --- What arrives ----------------------------------------------------------------------------------------------------
 
 _SO_TIMESTAMPNS = 35  # socket(7); Python has no name for it

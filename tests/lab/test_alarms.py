@@ -1,0 +1,265 @@
+"""Alarms of a real cluster: told to all, at once, in order and once; whatever dies, and whoever does not listen."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.lab import alarms
+from tests.lab.alarms import LIMIT, check_told, cut_and_heal, scene
+from tests.lab.cluster import Cluster, Options
+from tests.lab.conftest import MakeCluster
+from tests.lab.gateways import NodeGateway, configuration
+from tests.lab.receivers import LOST, REGAINED, STARTED, WAYS, await_told, target, told, trapd
+from tests.lab.test_events import ALERT, install_agent, monitors
+from tests.snmptrapd import Snmptrapd
+
+pytestmark = pytest.mark.lab
+
+NODE = "node1"
+PORT = 11622
+
+
+@contextmanager
+def watched(
+    cluster: Cluster, directory: Path, *, node: str = NODE, alarms: str = "interval = 1"
+) -> Iterator[tuple[NodeGateway, Snmptrapd]]:
+    """Runs the gateway in a node, and a receiver of its informs there; the first of them has arrived."""
+    directory.mkdir(exist_ok=True)
+    with trapd(cluster, node, directory / "trapd", port=PORT) as receiver:
+        config = configuration(directory, alarms=alarms, targets=target(PORT, "inform"))
+        with NodeGateway(cluster, node, config) as gateway:
+            cluster.wait_for(partial(told, receiver), what="the first notification")
+            yield gateway, receiver
+
+
+# --- Everybody -------------------------------------------------------------------------------------------------------
+
+
+def test_a_node_that_is_cut_off_tells_everybody_at_once(make_cluster: MakeCluster, tmp_path: Path) -> None:
+    """The machine may be busy with other things, so it is the quickest of each way that counts here.
+
+    ``python -m tests.lab.alarms`` looks at the slowest of many.
+    """
+    with scene(make_cluster(), tmp_path) as found:
+        decisions = [decision for number in (1, 2, 3) for decision in cut_and_heal(found, number)]
+        check_told(found, cuts=3)
+    print(alarms.table(decisions))
+    for way in WAYS:
+        delays = [decision.delay(way) for decision in decisions]
+        assert min(delays) <= LIMIT, way
+        assert max(delays) < 1, way
+
+
+def test_who_was_down_is_told_everything_afterwards(make_cluster: MakeCluster, tmp_path: Path) -> None:
+    alarms.outage(make_cluster(), tmp_path)
+
+
+# --- Deaths ----------------------------------------------------------------------------------------------------------
+
+
+def test_whatever_is_killed_is_said_and_nothing_is_regained_by_that(make_cluster: MakeCluster, tmp_path: Path) -> None:
+    cluster = make_cluster()
+    with watched(cluster, tmp_path) as (gateway, receiver):
+        gateway.once("quorum watched")
+        cluster.cut(NODE)
+        await_told(cluster, receiver, "quorum-lost", "raised")
+
+        (monitor,) = monitors(cluster, NODE)
+        seen = len(gateway.log)
+        os.kill(monitor, signal.SIGKILL)
+        gateway.once("quorum not watched", after=seen, state="killed")
+        gateway.once("quorum watched", after=seen, quorate=False)
+
+        cluster.stop_corosync(NODE, kill=True)
+        await_told(cluster, receiver, "corosync-down", "raised")
+        cluster.stop_pacemaker(NODE, kill=True)
+        await_told(cluster, receiver, "pacemaker-down", "raised")
+        assert {("quorum-lost", ""), ("corosync-down", ""), ("pacemaker-down", "")} <= gateway.alarms()
+        cluster.start_corosync(NODE)
+        await_told(cluster, receiver, "corosync-down", "cleared")
+        cluster.start_pacemaker(NODE)
+        await_told(cluster, receiver, "pacemaker-down", "cleared")
+        seen = len(told(receiver))
+        cluster.stop_pacemaker(NODE, kill=True)
+        await_told(cluster, receiver, "pacemaker-down", "raised", after=seen)
+        assert ("quorum-lost", "") in gateway.alarms()
+
+        before = told(receiver)
+        assert [one.sequence for one in before] == list(range(1, len(before) + 1))
+        gateway.kill()
+        cluster.wait_for(lambda: not monitors(cluster, NODE), what="the end of the monitor")
+        config = tmp_path / "gateway-9664.conf"
+        with NodeGateway(cluster, NODE, config) as again:
+            cluster.wait_for(lambda: len(told(receiver)) > len(before), what="the second start")
+            started = told(receiver)[len(before)]
+            assert (started.sequence, started.notification) == (1, STARTED)
+            assert "quorum-lost" in started.text
+            assert "pacemaker-down" in started.text
+            cluster.start_pacemaker(NODE)
+            await_told(cluster, receiver, "pacemaker-down", "cleared", after=len(before))
+            again.once("quorum watched")
+            assert ("quorum-lost", "") in again.alarms()
+            assert REGAINED not in [one.notification for one in told(receiver)]
+
+            cluster.heal(NODE)
+            await_told(cluster, receiver, "quorum-lost", "cleared")
+            assert cluster.quorate(NODE)
+            assert ("quorum-lost", "") not in again.alarms()
+            quorum = [one.notification for one in told(receiver) if one.condition == "quorum-lost"]
+            assert quorum == [LOST, REGAINED]
+
+
+# --- Conditions ------------------------------------------------------------------------------------------------------
+
+RESOURCES = """
+primitive blocked ocf:heartbeat:Dummy op monitor interval=1s on-fail=block
+primitive moved ocf:heartbeat:Dummy op monitor interval=1s meta migration-threshold=1
+location blocked-here blocked 100: node1
+location moved-here moved 100: node1
+primitive homeless ocf:heartbeat:Dummy
+location nowhere-1 homeless -inf: node1
+location nowhere-2 homeless -inf: node2
+location nowhere-3 homeless -inf: node3
+"""
+
+
+class Alarm(NamedTuple):
+    condition: str
+    object: str = ""
+
+
+class Eyes:
+    """What a receiver is told, and what a scrape shows, of one alarm after the other."""
+
+    def __init__(self, cluster: Cluster, gateway: NodeGateway, receiver: Snmptrapd) -> None:
+        self._cluster, self._gateway, self._receiver = cluster, gateway, receiver
+        self._after = 0
+
+    def begin(self) -> None:
+        """Forgets what was told until now."""
+        self._after = len(told(self._receiver))
+
+    def raised(self, *expected: Alarm) -> None:
+        for alarm in expected:
+            await_told(self._cluster, self._receiver, alarm.condition, "raised", alarm.object, after=self._after)
+        assert set(expected) <= self._gateway.alarms()
+
+    def cleared(self, *expected: Alarm) -> None:
+        for alarm in expected:
+            await_told(self._cluster, self._receiver, alarm.condition, "cleared", alarm.object, after=self._after)
+        assert not set(expected) & self._gateway.alarms()
+
+
+def fail(cluster: Cluster, resource: str, node: str = NODE) -> None:
+    """Makes the next monitor of a Dummy fail."""
+    cluster.run(node, "rm", f"/run/resource-agents/Dummy-{resource}.state")
+
+
+def test_conditions_of_nodes_and_links(make_cluster: MakeCluster, tmp_path: Path) -> None:
+    """And, meanwhile, a cluster whose first election takes longer than one should."""
+    waiting = make_cluster(Options(nodes=1, properties={"dc-deadtime": "45s", "stonith-enabled": "false"}), ready=False)
+    cluster = make_cluster(Options(rings=2))
+    with (
+        watched(waiting, tmp_path / "waiting") as (other, others),
+        watched(cluster, tmp_path / "watched") as (gateway, receiver),
+    ):
+        eyes = Eyes(cluster, gateway, receiver)
+        run = partial(cluster.run, "node2")
+        run("crm_attribute", "-n", "maintenance-mode", "-v", "true")
+        eyes.raised(alarm := Alarm("maintenance-mode"))
+        run("crm_attribute", "-n", "maintenance-mode", "-D")
+        eyes.cleared(alarm)
+        run("crm_standby", "-N", "node3", "-v", "on")
+        eyes.raised(alarm := Alarm("node-standby", "node3"))
+        run("crm_standby", "-N", "node3", "-D")
+        eyes.cleared(alarm)
+        run("crm_attribute", "-N", "node3", "-n", "maintenance", "-v", "true")
+        eyes.raised(alarm := Alarm("node-maintenance", "node3"))
+        run("crm_attribute", "-N", "node3", "-n", "maintenance", "-D")
+        eyes.cleared(alarm)
+
+        cluster.cut(NODE, 1)
+        eyes.raised(alarm := Alarm("link-down", "link 1"))
+        cluster.heal(NODE, 1)
+        eyes.cleared(alarm)
+        cluster.cut("node3", 1)
+        eyes.raised(alarm := Alarm("link-peer-down", "link 1 to node3"))
+        cluster.heal("node3", 1)
+        eyes.cleared(alarm)
+
+        cluster.kill("node3")
+        eyes.raised(lost := Alarm("node-lost", "node3"), missing := Alarm("votes-missing"))
+        cluster.start_node("node3")
+        eyes.cleared(lost, missing)
+
+        # without a device for it, nothing can be fenced until somebody says that it is off
+        run("crm_attribute", "-n", "stonith-enabled", "-v", "true")
+        eyes.cleared(Alarm("fencing-disabled"))
+        cluster.wait_idle()
+        eyes.begin()
+        cluster.kill("node3")
+        eyes.raised(unclean := Alarm("node-unclean", "node3"), failed := Alarm("fencing-failed", "node3"))
+        run("stonith_admin", "--confirm", "node3")
+        eyes.cleared(unclean, failed)
+        eyes.raised(Alarm("fencing-performed", "node3"))
+        run("crm_attribute", "-n", "stonith-enabled", "-v", "false")
+        eyes.raised(Alarm("fencing-disabled"))
+
+        found = told(receiver)
+        assert [one.sequence for one in found] == list(range(1, len(found) + 1))
+        Eyes(waiting, other, others).cleared(Alarm("dc-missing"))
+        Eyes(waiting, other, others).cleared(Alarm("dc-missing"))
+        assert ("dc-missing", "raised") in [(one.condition, one.change) for one in told(others)]
+
+
+def test_conditions_of_resources(make_cluster: MakeCluster, tmp_path: Path) -> None:
+    """At first the gateway finds out by itself, then Pacemaker's alerts make it look."""
+    cluster = make_cluster()
+    cluster.load(RESOURCES)
+    run = partial(cluster.run, "node2")
+    with watched(cluster, tmp_path) as (gateway, receiver):
+        eyes = Eyes(cluster, gateway, receiver)
+        cluster.wait_idle()
+        fail(cluster, "blocked")
+        failed, blocked = Alarm("resource-failed", "blocked on node1"), Alarm("resource-blocked", "blocked on node1")
+        action = Alarm("failed-action", "monitor of blocked on node1")
+        eyes.raised(failed, blocked, action)
+        run("crm_resource", "--cleanup", "--resource", "blocked")
+        eyes.cleared(failed, blocked, action)
+
+        fail(cluster, "moved")
+        away, count = Alarm("resource-moved", "moved"), Alarm("fail-count", "moved on node1")
+        eyes.raised(away, count)
+        run("crm_resource", "--cleanup", "--resource", "moved")
+        eyes.cleared(count)
+
+        run("crm_resource", "--ban", "--resource", "blocked", "--node", "node2")
+        eyes.raised(left := Alarm("move-left-behind", "cli-ban-blocked-on-node2"))
+        run("crm_resource", "--clear", "--resource", "blocked")
+        eyes.cleared(left)
+
+        eyes.raised(stopped := Alarm("resource-stopped", "homeless"))
+        cluster.run("node2", "crm", "--force", "configure", "delete", "nowhere-2")
+        eyes.cleared(stopped)
+
+        install_agent(cluster, NODE)
+        cluster.load(ALERT)
+        assert gateway.stop() == 0
+    with watched(cluster, tmp_path / "alerts", alarms="interval = 3600") as (gateway, receiver):
+        eyes = Eyes(cluster, gateway, receiver)
+        before = time.monotonic()
+        fail(cluster, "blocked")
+        await_told(cluster, receiver, *failed[:1], "raised", failed.object)
+        await_told(cluster, receiver, *action[:1], "raised", action.object)
+        run("crm_resource", "--cleanup", "--resource", "blocked")
+        await_told(cluster, receiver, *action[:1], "cleared", action.object)
+        assert time.monotonic() - before < 20
