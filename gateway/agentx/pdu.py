@@ -255,7 +255,7 @@ def decode_header(data: bytes | bytearray) -> Header:
     if data[0] != VERSION:
         raise DecodeError(f"AgentX version {data[0]}, expected {VERSION}")
     form = _HEADER if data[2] & _NETWORK_BYTE_ORDER else _HEADER_LITTLE_ENDIAN
-    header = Header(*form.unpack_from(data))
+    header = Header._make(form.unpack_from(data))
     size = header.payload_length
     if size > MAX_PAYLOAD:
         raise DecodeError(f"a payload of {size} bytes, at most {MAX_PAYLOAD} are expected")
