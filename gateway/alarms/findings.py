@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -158,33 +158,26 @@ def instance(state: str) -> Find:
 
     def find(view: View) -> Iterator[Finding]:
         seen: set[str] = set()
-        for row in view.rows(catalog.PACEMAKER_RESOURCES):
-            if row[state]:
-                fields = {name: str(row[name]) for name in ("resource", "node", "role", "agent")}
-                name = _ON.format_map(fields) if fields["node"] else fields["resource"]
-                if name not in seen:
-                    seen.add(name)
-                    yield Finding(name, fields)
+        for row in view.rows(catalog.PACEMAKER_RESOURCES, state=state):
+            fields = {name: str(row[name]) for name in ("resource", "node", "role", "agent")}
+            name = _ON.format_map(fields) if fields["node"] else fields["resource"]
+            if name not in seen:
+                seen.add(name)
+                yield Finding(name, fields)
 
     return find
 
 
 def stopped(view: View) -> Iterator[Finding]:
     """Finds what is stopped and should run. Of a clone that is only true if none of its instances is active."""
-    unwanted = {
-        str(row["resource"])
-        for row in view.rows(catalog.PACEMAKER_RESOURCE_INFO)
-        if row["target_role"] == "stopped" or row["maintenance"] == "true"
-    }
-    active: Counter[str] = Counter()
-    stopped: dict[str, Row] = {}
-    for row in view.rows(catalog.PACEMAKER_RESOURCES):
+    infos = catalog.PACEMAKER_RESOURCE_INFO
+    unwanted = {row["resource"] for row in view.rows(infos, target_role="stopped")}
+    unwanted |= {row["resource"] for row in view.rows(infos, maintenance="true")}
+    seen: set[str] = set()
+    for row in view.rows(catalog.PACEMAKER_RESOURCES, role="stopped", managed="true"):
         name = str(row["clone"] or row["resource"])
-        active[name] += bool(row["active"])
-        if row["role"] == "stopped" and row["managed"] == "true" and row["resource"] not in unwanted:
-            stopped[name] = row
-    for name, row in stopped.items():
-        if not active[name]:
+        if name not in seen and name not in view.active and row["resource"] not in unwanted:
+            seen.add(name)
             yield Finding(name, {"resource": name, "agent": str(row["agent"])})
 
 
@@ -192,7 +185,7 @@ def moved(view: View) -> Iterator[Finding]:
     """Finds resources that are on another node than before."""
     if view.before is None:
         return
-    for resource, nodes in view.places().items():
+    for resource, nodes in view.places.items():
         before = view.before.places.get(resource)
         if before and before != nodes:
             yield Finding(
@@ -203,13 +196,14 @@ def moved(view: View) -> Iterator[Finding]:
 
 def at_threshold(view: View) -> Iterator[Finding]:
     """Finds resources that may not run on a node any more, because they have failed there too often."""
-    thresholds = {
-        (row["resource"], row["node"]): float(row["value"]) for row in view.rows(catalog.PACEMAKER_MIGRATION_THRESHOLD)
-    }
-    for row in view.rows(catalog.PACEMAKER_FAIL_COUNT):
-        threshold, count = thresholds.get((row["resource"], row["node"]), 0.0), float(row["value"])
+    families = view.snapshot.families
+    thresholds = families.get(catalog.PACEMAKER_MIGRATION_THRESHOLD, {})
+    for labels, count in families.get(catalog.PACEMAKER_FAIL_COUNT, {}).items():
+        threshold = thresholds.get(labels, 0)  # both have the same labels
+        assert not isinstance(count, tuple)
+        assert not isinstance(threshold, tuple)
         if 0 < threshold <= count:
-            fields = {"resource": str(row["resource"]), "node": str(row["node"]), "count": f"{count:g}"}
+            fields = {**dict(zip(catalog.PACEMAKER_FAIL_COUNT.labels, labels, strict=True)), "count": f"{count:g}"}
             yield Finding(_ON.format_map(fields), fields)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from gateway.status import Status
 Row = Mapping[str, str | float]
 """A sample: its labels and flags by their names, and its number as ``value``."""
 
-_RUNNING = "running"
+_NOWHERE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +37,19 @@ class View:
     Args:
         snapshot: the state of the cluster.
         before: the view of the snapshot before, or None for the first.
+
+    Attributes:
+        before: what is known from the snapshots before; None for the first.
+        memory: the same with this one.
+        active: the clones that have active instances, and the other resources that are active.
+        places: the nodes on which each resource that is no clone is active.
     """
 
     def __init__(self, snapshot: Snapshot, before: View | None = None) -> None:
         self.snapshot = snapshot
         self.before: Memory | None = before.memory if before is not None else None
+        self.active: set[str] = set()
+        self.places = self._locate()
         self.memory: Memory = self._remember(self.before or Memory(places={}, fenced={}, members={}))
 
     # --- asking ------------------------------------------------------------------------------------------------------
@@ -60,15 +67,27 @@ class View:
         """Returns whether there are samples of a metric."""
         return bool(self.snapshot.families.get(metric))
 
-    def rows(self, metric: Metric) -> Iterator[Row]:
-        """Yields the samples of a metric."""
-        for labels, value in self.snapshot.families.get(metric, {}).items():
-            named: dict[str, str | float] = dict(zip(metric.labels, labels, strict=True))
+    def rows(self, metric: Metric, *, state: str = "", **labels: str) -> Iterator[Row]:
+        """Yields the samples of a metric.
+
+        Args:
+            metric: the metric.
+            state: the state that has to be on. A large cluster has thousands of samples, and hardly any of interest:
+                those that are not are passed over before anything is made of them.
+            labels: the values that labels have to have.
+        """
+        flag = metric.states.index(state) if state else -1
+        wanted = [(metric.labels.index(name), value) for name, value in labels.items()]
+        for found, value in self.snapshot.families.get(metric, {}).items():
+            flags = value if isinstance(value, tuple) else ()
+            if (flag >= 0 and not flags[flag]) or any(found[place] != text for place, text in wanted):
+                continue
+            row: dict[str, str | float] = dict(zip(metric.labels, found, strict=True))
             if isinstance(value, tuple):
-                named.update(zip(metric.states, value, strict=True))
+                row.update(zip(metric.states, value, strict=True))
             else:
-                named["value"] = value
-            yield named
+                row["value"] = value
+            yield row
 
     def number(self, metric: Metric) -> float | None:
         """Returns the number of a metric without labels, or None."""
@@ -99,25 +118,31 @@ class View:
     @property
     def online(self) -> frozenset[str]:
         """The names of the nodes that are online."""
-        return frozenset(str(row["node"]) for row in self.rows(catalog.PACEMAKER_NODES) if row["online"])
+        return frozenset(str(row["node"]) for row in self.rows(catalog.PACEMAKER_NODES, state="online"))
 
     # --- remembering -------------------------------------------------------------------------------------------------
 
     def _remember(self, before: Memory) -> Memory:
         members = {str(row["node"]): str(row["node_id"]) for row in self.rows(catalog.COROSYNC_MEMBER_VOTES)}
         return Memory(
-            places={**before.places, **self.places()},
+            places={**before.places, **self.places},
             fenced={**before.fenced, **self.fenced()},
             members={**before.members, **members},
         )
 
-    def places(self) -> Mapping[str, frozenset[str]]:
+    def _locate(self) -> Mapping[str, frozenset[str]]:
         """Returns the nodes on which each resource that is no clone is active."""
-        found: defaultdict[str, set[str]] = defaultdict(set)
-        for row in self.rows(catalog.PACEMAKER_RESOURCES):
-            if not row["clone"] and row["active"] and row["node"]:
-                found[str(row["resource"])].add(str(row["node"]))
-        return {resource: frozenset(nodes) for resource, nodes in found.items()}
+        node, resource, clone = map(catalog.PACEMAKER_RESOURCES.labels.index, ("node", "resource", "clone"))
+        active = catalog.PACEMAKER_RESOURCES.states.index("active")
+        alone: dict[str, frozenset[str]] = {}
+        for labels, flags in self.snapshot.families.get(catalog.PACEMAKER_RESOURCES, {}).items():
+            assert isinstance(flags, tuple)
+            if flags[active]:
+                self.active.add(labels[clone] or labels[resource])
+                if labels[node] and not labels[clone]:
+                    name = labels[resource]
+                    alone[name] = alone.get(name, _NOWHERE) | {labels[node]}
+        return alone
 
     def fenced(self) -> Mapping[str, float]:
         """Returns when each node was fenced last, successfully."""
