@@ -125,6 +125,8 @@ primitive blocked ocf:heartbeat:Dummy op monitor interval=1s on-fail=block
 primitive moved ocf:heartbeat:Dummy op monitor interval=1s meta migration-threshold=1
 location blocked-here blocked 100: node1
 location moved-here moved 100: node1
+"""
+HOMELESS = """
 primitive homeless ocf:heartbeat:Dummy
 location nowhere-1 homeless -inf: node1
 location nowhere-2 homeless -inf: node2
@@ -201,24 +203,23 @@ def test_conditions_of_nodes_and_links(make_cluster: MakeCluster, tmp_path: Path
         cluster.start_node("node3")
         eyes.cleared(lost, missing)
 
-        # without a device for it, nothing can be fenced until somebody says that it is off
+        # without a device, nothing can be fenced, until somebody says that it is off
         run("crm_attribute", "-n", "stonith-enabled", "-v", "true")
         eyes.cleared(Alarm("fencing-disabled"))
         cluster.wait_idle()
         eyes.begin()
         cluster.kill("node3")
-        eyes.raised(unclean := Alarm("node-unclean", "node3"), failed := Alarm("fencing-failed", "node3"))
+        eyes.raised(unclean := Alarm("node-unclean", "node3"))
         run("stonith_admin", "--confirm", "node3")
-        eyes.cleared(unclean, failed)
+        eyes.cleared(unclean)
         eyes.raised(Alarm("fencing-performed", "node3"))
         run("crm_attribute", "-n", "stonith-enabled", "-v", "false")
         eyes.raised(Alarm("fencing-disabled"))
 
         found = told(receiver)
         assert [one.sequence for one in found] == list(range(1, len(found) + 1))
+        # raised, or standing at the start already: the gateway and Pacemaker started at the same time
         Eyes(waiting, other, others).cleared(Alarm("dc-missing"))
-        Eyes(waiting, other, others).cleared(Alarm("dc-missing"))
-        assert ("dc-missing", "raised") in [(one.condition, one.change) for one in told(others)]
 
 
 def test_conditions_of_resources(make_cluster: MakeCluster, tmp_path: Path) -> None:
@@ -228,6 +229,7 @@ def test_conditions_of_resources(make_cluster: MakeCluster, tmp_path: Path) -> N
     run = partial(cluster.run, "node2")
     with watched(cluster, tmp_path) as (gateway, receiver):
         eyes = Eyes(cluster, gateway, receiver)
+        cluster.load(HOMELESS)
         cluster.wait_idle()
         fail(cluster, "blocked")
         failed, blocked = Alarm("resource-failed", "blocked on node1"), Alarm("resource-blocked", "blocked on node1")
