@@ -23,6 +23,7 @@ lint: $(VENV)/dev
 
 # Needs root and the packages of tests/packages.txt; prints the ratios to ha_cluster_exporter.
 bench: $(VENV)/test packages
+	@sh tests/packages.sh tests/packages-bench.txt
 	$(BIN)/python -m tests.bench
 
 # A real cluster to play with, in namespaces of this machine: see tests/lab/README.md.

@@ -1,8 +1,10 @@
 #!/bin/sh
-# Installs the Debian packages of packages.txt where they are missing, if this is Debian and we are root.
+# Installs the Debian packages of packages.txt, or of the lists that are named, where they are missing, if this is Debian
+# and we are root.
 # None of their services is started: policy-rc.d forbids it while apt runs.
 set -eu
-wanted=$(sed 's/#.*//' "$(dirname "$0")/packages.txt")
+[ $# -gt 0 ] || set -- "$(dirname "$0")/packages.txt"
+wanted=$(sed 's/#.*//' "$@")
 command -v dpkg-query >/dev/null || exit 0
 missing=''
 for package in $wanted; do
@@ -10,7 +12,7 @@ for package in $wanted; do
 done
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ]; then
-    echo "Not installed, and not root: the tests that need these are skipped:$missing" >&2
+    echo "Not installed, and not root: what needs these is skipped:$missing" >&2
     exit 0
 fi
 policy=/usr/sbin/policy-rc.d
