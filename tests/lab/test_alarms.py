@@ -9,23 +9,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 import pytest
 
+from gateway.alarms.notifier import GRACE
+from tests import series
 from tests.lab import alarms
 from tests.lab.alarms import LIMIT, check_told, cut_and_heal, scene
 from tests.lab.cluster import Cluster, Options
 from tests.lab.conftest import MakeCluster
 from tests.lab.gateways import NodeGateway, configuration
-from tests.lab.receivers import LOST, REGAINED, STARTED, WAYS, await_told, target, told, trapd
+from tests.lab.receivers import LOST, REGAINED, STARTED, WAYS, await_told, place, target, told, trapd
+from tests.lab.storm import MALFORMED, storm, weather
 from tests.lab.test_events import ALERT, install_agent, monitors
+from tests.snmpd import Snmpd
 from tests.snmptrapd import Snmptrapd
 
 pytestmark = pytest.mark.lab
 
 NODE = "node1"
 PORT = 11622
+QUICK = 0.2
+"""Seconds for an answer, whatever happens."""
 
 
 @contextmanager
@@ -168,12 +175,15 @@ def fail(cluster: Cluster, resource: str, node: str = NODE) -> None:
 
 def test_conditions_of_nodes_and_links(make_cluster: MakeCluster, tmp_path: Path) -> None:
     """And, meanwhile, a cluster whose first election takes longer than one should."""
-    waiting = make_cluster(Options(nodes=1, properties={"dc-deadtime": "45s", "stonith-enabled": "false"}), ready=False)
+    slow = {"dc-deadtime": "40s", "stonith-enabled": "false"}
+    waiting = make_cluster(Options(nodes=1, properties=slow), daemons=False)
+    waiting.start_corosync(NODE)
     cluster = make_cluster(Options(rings=2))
     with (
         watched(waiting, tmp_path / "waiting") as (other, others),
         watched(cluster, tmp_path / "watched") as (gateway, receiver),
     ):
+        waiting.start_pacemaker(NODE)
         eyes = Eyes(cluster, gateway, receiver)
         run = partial(cluster.run, "node2")
         run("crm_attribute", "-n", "maintenance-mode", "-v", "true")
@@ -210,16 +220,19 @@ def test_conditions_of_nodes_and_links(make_cluster: MakeCluster, tmp_path: Path
         eyes.begin()
         cluster.kill("node3")
         eyes.raised(unclean := Alarm("node-unclean", "node3"))
+        run("stonith_admin", "--fence", "node3", "--timeout", "5", check=False)
+        eyes.raised(failed := Alarm("fencing-failed", "node3"))
         run("stonith_admin", "--confirm", "node3")
-        eyes.cleared(unclean)
+        eyes.cleared(unclean, failed)
         eyes.raised(Alarm("fencing-performed", "node3"))
         run("crm_attribute", "-n", "stonith-enabled", "-v", "false")
         eyes.raised(Alarm("fencing-disabled"))
 
         found = told(receiver)
         assert [one.sequence for one in found] == list(range(1, len(found) + 1))
-        # raised, or standing at the start already: the gateway and Pacemaker started at the same time
-        Eyes(waiting, other, others).cleared(Alarm("dc-missing"))
+        for change in ("raised", "cleared"):
+            await_told(waiting, others, "dc-missing", change)
+        assert ("dc-missing", "") not in other.alarms()
 
 
 def test_conditions_of_resources(make_cluster: MakeCluster, tmp_path: Path) -> None:
@@ -265,3 +278,107 @@ def test_conditions_of_resources(make_cluster: MakeCluster, tmp_path: Path) -> N
         run("crm_resource", "--cleanup", "--resource", "blocked")
         await_told(cluster, receiver, *action[:1], "cleared", action.object)
         assert time.monotonic() - before < 20
+
+
+# --- Who tells -------------------------------------------------------------------------------------------------------
+
+
+def test_only_the_dcs_node_tells_of_the_cluster(make_cluster: MakeCluster, tmp_path: Path) -> None:
+    """Each node tells of itself; and a cluster whose designated controller dies has another, which tells of that."""
+    cluster = make_cluster(Options(rings=2))
+    first = cluster.wait_dc()
+    second, third = (node for node in cluster.nodes if node != first)
+    settings = 'interval = 1\nsend_from = "dc"'
+    with (
+        watched(cluster, tmp_path / first, node=first, alarms=settings) as (_, of_first),
+        watched(cluster, tmp_path / second, node=second, alarms=settings) as (_, of_second),
+    ):
+        cluster.run(third, "crm_standby", "-N", third, "-v", "on")
+        await_told(cluster, of_first, "node-standby", "raised", third)
+        cluster.cut(third, 1)
+        for receiver in (of_first, of_second):
+            await_told(cluster, receiver, "link-peer-down", "raised", f"link 1 to {third}")
+        cluster.run(third, "crm_standby", "-N", third, "-D")
+        await_told(cluster, of_first, "node-standby", "cleared", third)
+        cluster.heal(third, 1)
+        for receiver in (of_first, of_second):
+            await_told(cluster, receiver, "link-peer-down", "cleared", f"link 1 to {third}")
+        assert {one.condition for one in told(of_second)} == {"started", "link-peer-down"}
+
+        # of the two that are left, one is the next
+        cluster.run(third, "crm_attribute", "-n", "maintenance-mode", "-v", "true")
+        await_told(cluster, of_first, "maintenance-mode", "raised")
+        cluster.stop_pacemaker(third)
+        await_told(cluster, of_first, "node-lost", "raised", third)
+        cluster.kill(first)
+        cluster.wait_for(lambda: cluster.dc(second) == second, 60, what="another designated controller")
+        await_told(cluster, of_second, "node-lost", "raised", first)
+        await_told(cluster, of_second, "votes-missing", "raised")
+        assert {one.condition for one in told(of_second)} <= {
+            *("started", "link-peer-down", "link-down", "node-lost", "votes-missing", "quorum-lost"),
+        }
+        assert ("node-lost", third) not in {(one.condition, one.object) for one in told(of_second)}
+
+
+# --- Storms ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_storm_of_alerts_holds_up_nobody_and_changes_nothing(cluster: Cluster, tmp_path: Path) -> None:
+    number = 30_000
+    with (
+        trapd(cluster, NODE, tmp_path / "trapd", port=PORT) as receiver,
+        Snmpd(tmp_path, **place(cluster, NODE)) as snmpd,
+    ):
+        snmp = f'agentx = "unix:{snmpd.agentx}"'
+        config = configuration(tmp_path, snmp=snmp, alarms="interval = 3600", targets=target(PORT, "inform"))
+        with NodeGateway(cluster, NODE, config) as gateway:
+            gateway.once("agentx registered")
+            gateway.once("alarms ready")
+            before = gateway.alarms()
+            http, by_snmp = weather(gateway, snmpd, storm(cluster, NODE, number))
+            for name, seconds in (("HTTP", http), ("SNMP", by_snmp)):
+                print(
+                    f"{name}: {len(seconds)} answers, median {1000 * median(seconds):.0f} ms, "
+                    f"longest {1000 * max(seconds):.0f} ms"
+                )
+                assert median(seconds) < QUICK, name
+                assert max(seconds) < 5 * QUICK, name  # the machine may be busy with other things
+
+            counts = {
+                what: gateway.page()[series.key(f"gateway_alerts_{what}_total")]
+                for what in ("received", "dropped", "coalesced")
+            }
+            assert counts["received"] == number
+            assert counts["dropped"] == number / MALFORMED
+            assert counts["coalesced"] > 0
+            assert gateway.alarms() == before
+            assert [one.condition for one in told(receiver)] == ["started"]
+
+            storm(cluster, NODE, 1000).wait(30)
+            cluster.run(NODE, "crm_standby", "-N", "node3", "-v", "on")
+            storm(cluster, NODE, MALFORMED).wait(30)
+            await_told(cluster, receiver, "node-standby", "raised", "node3")
+            cluster.run(NODE, "crm_standby", "-N", "node3", "-D")
+            storm(cluster, NODE, MALFORMED).wait(30)
+            await_told(cluster, receiver, "node-standby", "cleared", "node3")
+            cluster.wait_idle()
+
+
+def test_who_is_asked_to_end_tells_for_five_seconds_and_logs_the_rest(cluster: Cluster, tmp_path: Path) -> None:
+    with trapd(cluster, NODE, tmp_path / "trapd", port=PORT) as receiver:
+        targets = target(PORT, "inform") + target(PORT + 1, "inform", timeout=1.0)
+        config = configuration(tmp_path, alarms="interval = 1", targets=targets)
+        with NodeGateway(cluster, NODE, config) as gateway:
+            gateway.once("notifications not delivered", target=f"127.0.0.1:{PORT + 1}")
+            cluster.run(NODE, "crm_standby", "-N", "node3", "-v", "on")
+            await_told(cluster, receiver, "node-standby", "raised", "node3")
+            cluster.run(NODE, "crm_standby", "-N", "node3", "-D")
+            await_told(cluster, receiver, "node-standby", "cleared", "node3")
+            before = time.monotonic()
+            assert gateway.stop() == 0
+            assert time.monotonic() - before < GRACE + 1
+            (lost,) = [entry for entry in gateway.log if entry["event"] == "notifications lost"]
+            assert lost["target"] == f"127.0.0.1:{PORT + 1}"
+            assert lost["lost"] == len(told(receiver))
+            assert lost["notices"][:2] == ["1 started info", "2 node-standby raised node3"]
+            cluster.wait_idle()

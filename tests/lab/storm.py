@@ -1,0 +1,107 @@
+"""A storm of alerts inside a node, and how long the gateway takes to answer meanwhile."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+
+from pyasn1.codec.ber import decoder, encoder  # type: ignore[import-untyped]
+from pysnmp.proto import rfc1902, rfc1905  # type: ignore[import-untyped]
+from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
+
+from gateway.mib.module import mib
+from tests.lab import namespaces
+from tests.lab.cluster import NODE_ENV, Cluster, NodeProcess
+from tests.lab.gateways import ROOT, NodeGateway
+from tests.lab.scrape import get
+from tests.snmpd import COMMUNITY, Snmpd
+from tests.snmptrapd import HOST
+
+MALFORMED = 10
+"""One datagram of so many."""
+
+# Of nodes that there are and of some that there are not: what is forged is a hint, as what is not.
+_SENDER = f"""
+import socket, sys
+from gateway.alert import MAGIC, SOCKET, message
+number = int(sys.argv[1])
+bad = [b"", b"\\0", MAGIC, MAGIC + b"kind=node\\0", MAGIC + b"kind=reboot\\0node=node2\\0",
+       MAGIC + b"kind=node\\0node=\\xff\\0", MAGIC + b"kind=node\\0kind=node\\0node=node2\\0",
+       b"ha-cluster-gateway-alert 9\\0kind=node\\0node=node2\\0", MAGIC + b"kind=node\\0node=node2",
+       MAGIC + b"x" * 9000]
+event = {{"CRM_alert_kind": "node", "CRM_alert_desc": "lost"}}
+good = [message({{**event, "CRM_alert_node": f"node{{n}}"}}) for n in range(50)]
+sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+sock.connect(SOCKET)
+for n in range(number):
+    sock.send(bad[n // {MALFORMED} % len(bad)] if n % {MALFORMED} == 0 else good[n % len(good)])
+"""
+
+
+def storm(cluster: Cluster, node: str, number: int) -> NodeProcess:
+    """Starts a program that sends datagrams to the alert socket, as fast as they are taken."""
+    return cluster.popen(
+        node,
+        [sys.executable, "-c", _SENDER, str(number)],
+        env={**NODE_ENV, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.DEVNULL,
+    )
+
+
+class Manager:
+    """Asks a daemon for one value again and again, by SNMPv2c; a program for each would take longer to start."""
+
+    def __init__(self, cluster: Cluster, node: str, snmpd: Snmpd) -> None:
+        self._socket = namespaces.in_network(cluster.init_pid(node), lambda: _connected(snmpd.port))
+        self._ids = itertools.count(1)
+
+    def get(self, name: str) -> int:
+        """Returns the value of a scalar."""
+        pdu = rfc1905.GetRequestPDU()
+        v2c.apiPDU.set_defaults(pdu)
+        v2c.apiPDU.set_request_id(pdu, next(self._ids))
+        oid = rfc1902.ObjectIdentifier([int.from_bytes(part, "big") for part in _parts(mib()[name].oid)] + [0])
+        v2c.apiPDU.set_varbinds(pdu, [(oid, v2c.null)])
+        message = v2c.Message()
+        v2c.apiMessage.set_defaults(message)
+        v2c.apiMessage.set_community(message, COMMUNITY.encode())
+        v2c.apiMessage.set_pdu(message, pdu)
+        self._socket.send(encoder.encode(message))
+        answer, _ = decoder.decode(self._socket.recv(65535), asn1Spec=v2c.Message())
+        ((_, value),) = v2c.apiPDU.get_varbinds(v2c.apiMessage.get_pdu(answer))
+        return int(value)
+
+    def close(self) -> None:
+        """Asks no more."""
+        self._socket.close()
+
+
+def _parts(oid: bytes) -> list[bytes]:
+    return [oid[place : place + 4] for place in range(0, len(oid), 4)]
+
+
+def _connected(port: int) -> socket.socket:
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.settimeout(5)
+    sock.connect((HOST, port))
+    return sock
+
+
+def weather(gateway: NodeGateway, snmpd: Snmpd, sender: NodeProcess) -> tuple[list[float], list[float]]:
+    """Asks by HTTP and by SNMP for as long as a storm lasts; returns the seconds that each answer has taken."""
+    http: list[float] = []
+    snmp: list[float] = []
+    with closing(Manager(gateway.cluster, gateway.node, snmpd)) as manager:
+        while sender.poll() is None or not http:
+            began = time.monotonic()
+            get(gateway.cluster, gateway.node, gateway.port)
+            http.append(time.monotonic() - began)
+            began = time.monotonic()
+            assert manager.get("haClusterNodesConfigured") == len(gateway.cluster.nodes)
+            snmp.append(time.monotonic() - began)
+    assert sender.returncode == 0
+    return http, snmp
