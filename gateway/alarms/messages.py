@@ -1,9 +1,10 @@
 """The messages of traps, informs and their answers, in SNMPv2c and in SNMPv3 with the User-based Security Model.
 
-Nothing is sent or received here. pysnmp has the codecs, the keys, the digests and the ciphers; what goes into a message
-and what an answer says is decided here, for pysnmp's own engine would not do: it forgets an inform after a time-out, so
-that an answer that comes late counts for nothing and the manager gets the alarm twice, wakes up ten times a second,
-takes four megabytes and a tenth of a second for each receiver, and writes into the directory for temporary files.
+Nothing is sent or received here. Messages are written by ``ber``; pysnmp reads the answers, and has the keys, the
+digests and the ciphers. What goes into a message and what an answer says is decided here, for pysnmp's own engine would
+not do: it forgets an inform after a time-out, so that an answer that comes late counts for nothing and the manager gets
+the alarm twice, wakes up ten times a second, takes four megabytes and a tenth of a second for each receiver, and writes
+into the directory for temporary files.
 
 This is for receivers, which are few and configured: their answers are read only if they belong to what was sent.
 Importing it takes ten megabytes; it is for gateways that have such receivers.
@@ -15,19 +16,20 @@ import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntFlag
+from enum import IntEnum, IntFlag
 from functools import partial
 from time import monotonic
 from typing import Any
 
-from pyasn1.codec.ber import decoder, encoder  # type: ignore[import-untyped]
+from pyasn1.codec.ber import decoder  # type: ignore[import-untyped]
 from pysnmp.proto import rfc1902, rfc1905  # type: ignore[import-untyped]
 from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 from pysnmp.proto.mpmod.rfc3412 import ScopedPDU, SNMPv3Message  # type: ignore[import-untyped]
 from pysnmp.proto.secmod.rfc3414 import service  # type: ignore[import-untyped]
 
 from gateway.agentx import oid as oids
-from gateway.agentx.encoding import Type, VarBind
+from gateway.agentx.encoding import VarBind
+from gateway.alarms import ber
 from gateway.alarms.answers import Acknowledged, Again, Answer, Refused, Rejected
 from gateway.alarms.targets import Identity, User
 from gateway.errors import DecodeError
@@ -55,29 +57,12 @@ class Flag(IntFlag):
     REPORTABLE = 4
 
 
-# --- PDUs (RFC 3416, section 3) --------------------------------------------------------------------------------------
+class Tag(IntEnum):
+    """The tags of PDUs (RFC 3416, section 3)."""
 
-_VALUES: Mapping[Type, Callable[[Any], Any]] = {
-    Type.INTEGER: rfc1902.Integer32,
-    Type.OCTET_STRING: rfc1902.OctetString,
-    Type.OBJECT_IDENTIFIER: lambda oid: rfc1902.ObjectIdentifier(oids.decode(oid)),
-    Type.IP_ADDRESS: rfc1902.IpAddress,
-    Type.COUNTER32: rfc1902.Counter32,
-    Type.GAUGE32: rfc1902.Gauge32,
-    Type.TIME_TICKS: rfc1902.TimeTicks,
-    Type.OPAQUE: rfc1902.Opaque,
-    Type.COUNTER64: rfc1902.Counter64,
-}
-
-
-def _pdu(kind: Any, request_id: int, varbinds: Sequence[VarBind]) -> Any:
-    pdu = kind()
-    v2c.apiPDU.set_defaults(pdu)
-    v2c.apiPDU.set_request_id(pdu, request_id)
-    v2c.apiPDU.set_varbinds(
-        pdu, [(rfc1902.ObjectIdentifier(oids.decode(oid)), _VALUES[kind](value)) for oid, kind, value in varbinds]
-    )
-    return pdu
+    GET = 0xA0
+    INFORM = 0xA6
+    TRAP = 0xA7
 
 
 def _decode(data: bytes, syntax: Any) -> Any:
@@ -125,11 +110,11 @@ class CommunityMessages:
 
     def trap(self, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
         """Returns the message of a trap."""
-        return self._message(_pdu(rfc1905.SNMPv2TrapPDU, request_id, varbinds))
+        return self._message(ber.pdu(Tag.TRAP, request_id, varbinds))
 
     def inform(self, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
         """Returns the message of an inform."""
-        return self._message(_pdu(rfc1905.InformRequestPDU, request_id, varbinds))
+        return self._message(ber.pdu(Tag.INFORM, request_id, varbinds))
 
     def probe(self) -> bytes:
         """Has nothing to find out."""
@@ -146,12 +131,8 @@ class CommunityMessages:
             raise DecodeError("expected SNMPv2c, and the community")
         return _response(message["data"].getComponent())
 
-    def _message(self, pdu: Any) -> bytes:
-        message = v2c.Message()
-        v2c.apiMessage.set_defaults(message)
-        v2c.apiMessage.set_community(message, self._community)
-        v2c.apiMessage.set_pdu(message, pdu)
-        return bytes(encoder.encode(message))
+    def _message(self, pdu: bytes) -> bytes:
+        return ber.sequence(ber.integer(_V2C), ber.octets(self._community), pdu)
 
 
 # --- SNMPv3 (RFC 3412, section 6) with users (RFC 3414) --------------------------------------------------------------
@@ -251,18 +232,17 @@ class UserMessages:
     def trap(self, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
         """Returns the message of a trap, for which the own engine is the one that counts."""
         self._own.set(self._identity.boots, self._identity.time, self._clock())
-        return self._message(self._own, self._level, _pdu(rfc1905.SNMPv2TrapPDU, request_id, varbinds))
+        return self._message(self._own, self._level, ber.pdu(Tag.TRAP, request_id, varbinds))
 
     def inform(self, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
         """Returns the message of an inform, for which the receiver's engine is the one that counts."""
         assert self._receiver is not None
-        pdu = _pdu(rfc1905.InformRequestPDU, request_id, varbinds)
-        return self._message(self._receiver, self._level | Flag.REPORTABLE, pdu)
+        return self._message(self._receiver, self._level | Flag.REPORTABLE, ber.pdu(Tag.INFORM, request_id, varbinds))
 
     def probe(self) -> bytes:
         """Returns a message that makes the receiver tell its engine id (RFC 3414, section 4)."""
         nobody = _Engine(id=b"", auth_key=None, priv_key=None)
-        return self._message(nobody, Flag.REPORTABLE, _pdu(rfc1905.GetRequestPDU, 0, ()))
+        return self._message(nobody, Flag.REPORTABLE, ber.pdu(Tag.GET, 0, ()))
 
     def read(self, data: bytes) -> Answer:
         """Returns what an answer says.
@@ -288,33 +268,24 @@ class UserMessages:
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
-    def _message(self, engine: _Engine, flags: Flag, pdu: Any) -> bytes:
-        scoped = ScopedPDU()
-        scoped["contextEngineId"] = self._identity.engine_id
-        scoped["contextName"] = b""
-        scoped["data"] = rfc1905.PDUs()
-        scoped["data"].setComponentByType(pdu.tagSet, pdu, verifyConstraints=False, matchTags=False)
-        parameters = service.UsmSecurityParameters()
-        parameters["msgAuthoritativeEngineId"] = engine.id
-        parameters["msgAuthoritativeEngineBoots"] = boots = engine.boots
-        parameters["msgAuthoritativeEngineTime"] = time = self._time(engine)
-        parameters["msgUserName"] = self._name if engine.id else b""
-        parameters["msgAuthenticationParameters"] = bytes(self._auth.digest_length) if flags & Flag.AUTH else b""
-        parameters["msgPrivacyParameters"] = b""
-        message = SNMPv3Message()
+    def _message(self, engine: _Engine, flags: Flag, pdu: bytes) -> bytes:
+        data = ber.sequence(ber.octets(self._identity.engine_id), ber.octets(b""), pdu)
+        boots, time, salt = engine.boots, self._time(engine), b""
         if flags & Flag.PRIV:
-            cipher, salt = self._priv.encrypt_data(engine.priv_key, (boots, time, None), encoder.encode(scoped))
-            parameters["msgPrivacyParameters"] = salt
-            message["msgData"]["encryptedPDU"] = cipher
-        else:
-            message["msgData"]["plaintext"] = scoped
-        message["msgVersion"] = _V3
-        message["msgGlobalData"]["msgID"] = self._new_id(engine)
-        message["msgGlobalData"]["msgMaxSize"] = MAX_MESSAGE
-        message["msgGlobalData"]["msgFlags"] = bytes([flags])
-        message["msgGlobalData"]["msgSecurityModel"] = _USM
-        message["msgSecurityParameters"] = encoder.encode(parameters)
-        whole = encoder.encode(message)
+            cipher, salt = map(bytes, self._priv.encrypt_data(engine.priv_key, (boots, time, None), data))
+            data = ber.octets(cipher)
+        parameters = ber.sequence(
+            ber.octets(engine.id),
+            ber.integer(boots),
+            ber.integer(time),
+            ber.octets(self._name if engine.id else b""),
+            ber.octets(bytes(self._auth.digest_length) if flags & Flag.AUTH else b""),
+            ber.octets(salt),
+        )
+        header = ber.sequence(
+            ber.integer(self._new_id(engine)), ber.integer(MAX_MESSAGE), ber.octets(bytes([flags])), ber.integer(_USM)
+        )
+        whole = ber.sequence(ber.integer(_V3), header, ber.octets(parameters), data)
         if flags & Flag.AUTH:
             whole = self._auth.authenticate_outgoing_message(engine.auth_key, whole)
         return bytes(whole)

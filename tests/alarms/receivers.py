@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 from pyasn1.codec.ber import decoder, encoder  # type: ignore[import-untyped]
@@ -12,8 +12,8 @@ from pysnmp.proto import rfc1902, rfc1905  # type: ignore[import-untyped]
 from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 from pysnmp.proto.mpmod.rfc3412 import SNMPv3Message  # type: ignore[import-untyped]
 
-from gateway.agentx.encoding import VarBind
-from gateway.alarms import messages
+from gateway.agentx import oid as oids
+from gateway.agentx.encoding import Type, VarBind
 from gateway.alarms.messages import Flag, UserMessages
 from gateway.alarms.notice import Change, Notice, Severity
 from gateway.frontends.snmp.credentials import UsmUser
@@ -47,6 +47,30 @@ def notice(sequence: int = 1, **changes: Any) -> Notice:
     return Notice(**{**values, **changes})
 
 
+_VALUES: Mapping[Type, Callable[[Any], Any]] = {
+    Type.INTEGER: rfc1902.Integer32,
+    Type.OCTET_STRING: rfc1902.OctetString,
+    Type.OBJECT_IDENTIFIER: lambda oid: rfc1902.ObjectIdentifier(oids.decode(oid)),
+    Type.IP_ADDRESS: rfc1902.IpAddress,
+    Type.COUNTER32: rfc1902.Counter32,
+    Type.GAUGE32: rfc1902.Gauge32,
+    Type.TIME_TICKS: rfc1902.TimeTicks,
+    Type.OPAQUE: rfc1902.Opaque,
+    Type.COUNTER64: rfc1902.Counter64,
+}
+
+
+def pdu_of(kind: Any, request_id: int, varbinds: Sequence[VarBind]) -> Any:
+    """Returns a PDU as pysnmp has it."""
+    pdu = kind()
+    v2c.apiPDU.set_defaults(pdu)
+    v2c.apiPDU.set_request_id(pdu, request_id)
+    v2c.apiPDU.set_varbinds(
+        pdu, [(rfc1902.ObjectIdentifier(oids.decode(oid)), _VALUES[kind](value)) for oid, kind, value in varbinds]
+    )
+    return pdu
+
+
 class Clock:
     """The monotonic clock of a test."""
 
@@ -69,17 +93,17 @@ class Manager(UserMessages):
         decoded, _ = decoder.decode(question, asn1Spec=SNMPv3Message())
         self._id = int(decoded["msgGlobalData"]["msgID"])
         self._own.set(self._identity.boots, self.time, self._clock())
-        return self._message(self._own, self._level if flags is None else flags, pdu)
+        return self._message(self._own, self._level if flags is None else flags, bytes(encoder.encode(pdu)))
 
     def acknowledge(self, question: bytes, request_id: int, varbinds: Sequence[VarBind] = (), status: int = 0) -> bytes:
         """Returns the answer to an inform."""
-        pdu = messages._pdu(rfc1905.ResponsePDU, request_id, varbinds)
+        pdu = pdu_of(rfc1905.ResponsePDU, request_id, varbinds)
         v2c.apiPDU.set_error_status(pdu, status)
         return self.answer(question, pdu)
 
     def report(self, question: bytes, *numbers: int, flags: Flag = Flag.NONE) -> bytes:
         """Returns a Report of a counter: its last number in the statistics of RFC 3414, or the whole identifier."""
-        pdu = messages._pdu(rfc1905.ReportPDU, 0, ())
+        pdu = pdu_of(rfc1905.ReportPDU, 0, ())
         name = rfc1902.ObjectIdentifier(numbers if len(numbers) > 1 else (*_USM_STATS, *numbers, 0))
         v2c.apiPDU.set_varbinds(pdu, [(name, rfc1902.Counter32(1))])
         return self.answer(question, pdu, flags)

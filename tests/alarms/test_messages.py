@@ -29,7 +29,7 @@ from gateway.errors import DecodeError
 from gateway.frontends.snmp.credentials import AUTH, PRIV, UsmUser
 from gateway.frontends.snmp.usm_state import EngineIdentity
 from gateway.mib.module import mib
-from tests.alarms.receivers import THEIRS, TOO_BIG, Clock, Manager, acknowledge, community_pdu, notice
+from tests.alarms.receivers import THEIRS, TOO_BIG, Clock, Manager, acknowledge, community_pdu, notice, pdu_of
 
 OURS = EngineIdentity(engine_id=bytes.fromhex("80001f8805") + b"gateway", boots=3)
 USER = UsmUser(name="u", auth="SHA-256", auth_password="auth password", priv="AES", priv_password="priv password")
@@ -293,7 +293,7 @@ def test_reports_name_what_is_wrong(
 
 def test_an_empty_report(ours: UserMessages, manager: Manager) -> None:
     introduce(ours, manager)
-    report = manager.answer(ours.inform(1, VALUES), module._pdu(rfc1905.ReportPDU, 0, ()), Flag.NONE)
+    report = manager.answer(ours.inform(1, VALUES), pdu_of(rfc1905.ReportPDU, 0, ()), Flag.NONE)
     assert ours.read(report) == Rejected("the receiver reports nothing")
 
 
@@ -326,7 +326,7 @@ def test_answers_that_claim_to_be_protected(ours: UserMessages, manager: Manager
     clear = answer.replace(b"\x04\x01\x03", b"\x04\x01\x00", 1)  # msgFlags
     with pytest.raises(DecodeError, match="encrypted answer that does not say so"):
         ours.read(clear)
-    plain = manager.answer(question, module._pdu(rfc1905.ResponsePDU, 1, ()), Flag.NONE)
+    plain = manager.answer(question, pdu_of(rfc1905.ResponsePDU, 1, ()), Flag.NONE)
     with pytest.raises(DecodeError, match="in clear that claims to be encrypted"):
         ours.read(plain.replace(b"\x04\x01\x00", b"\x04\x01\x02", 1))
     simple = UserMessages(UsmUser(name="u"), OURS, clock=clock)
