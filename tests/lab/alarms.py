@@ -1,12 +1,15 @@
 """How fast, and how surely, a real cluster's alarms are told: ``python -m tests.lab.alarms``. Needs root.
 
 A node is cut off and healed again and again, and every notification is timed from Corosync's own decision to its
-arrival at each of five receivers, beside that of corosync-notifyd. The tests do the same with fewer cuts.
+arrival at each of five receivers, beside that of corosync-notifyd. The tests do the same with fewer cuts. With
+``--down SECONDS`` receivers are down for so long while alarms come and go.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import signal
 import statistics
 import subprocess
@@ -113,8 +116,38 @@ def scene(cluster: Cluster, directory: Path) -> Iterator[Scene]:
             for receiver in found.all.values():
                 cluster.wait_for(partial(told, receiver), what="the first notification")
             gateway.once("quorum watched")
-            yield Scene(cluster=cluster, receivers=found, gateway=gateway, notifyd=other, wire=wire)
+            with apart(cluster):
+                yield Scene(cluster=cluster, receivers=found, gateway=gateway, notifyd=other, wire=wire)
     wire.close()
+
+
+@contextmanager
+def apart(cluster: Cluster) -> Iterator[None]:
+    """Gives the node a processor of its own, as real nodes have; the other nodes and this process have the others.
+
+    After a decision everything on all nodes wants a processor at once, and on one machine they would be in each other's
+    way. What is measured begins in here, and ends in here.
+    """
+    mine = os.sched_getaffinity(0)
+    first, *others = sorted(mine)
+    for node in cluster.nodes if others else ():
+        for task in _tasks(cluster.init_pid(node)):
+            with contextlib.suppress(OSError):  # it has ended meanwhile, or the kernel keeps it where it is
+                os.sched_setaffinity(task, {first} if node == NODE else others)
+    os.sched_setaffinity(0, others or mine)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, mine)
+
+
+def _tasks(init: int) -> Iterator[int]:
+    """Yields all threads of a node."""
+    namespace = Path(f"/proc/{init}/ns/pid").readlink()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "ns/pid").readlink() == namespace:
+                yield from (int(task.name) for task in (process / "task").iterdir())
 
 
 @contextmanager
@@ -323,6 +356,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the cuts and prints what came of them; exit status 1 if a limit was missed."""
     parser = argparse.ArgumentParser(prog="python -m tests.lab.alarms", description=__doc__)
     parser.add_argument("--cuts", type=int, default=20, help="how often to cut the node off (default: %(default)s)")
+    parser.add_argument("--down", type=float, help="instead, seconds for which receivers are to be down at least")
     arguments = parser.parse_args(argv)
     if reason := missing_prerequisites():
         print(f"alarms: {reason}", file=sys.stderr)
@@ -333,6 +367,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         Cluster(Options(nodes=3)) as cluster,
     ):
         cluster.wait_ready()
+        if arguments.down is not None:
+            outage(cluster, Path(directory), arguments.down)
+            print(f"receivers were down for {arguments.down:g} s and more, and were told everything, once and in order")
+            return 0
         with scene(cluster, Path(directory)) as found:
             for number in range(1, arguments.cuts + 1):
                 decisions += cut_and_heal(found, number)

@@ -17,7 +17,7 @@ import pytest
 from gateway.alarms.notifier import GRACE
 from tests import series
 from tests.lab import alarms
-from tests.lab.alarms import LIMIT, check_told, cut_and_heal, scene
+from tests.lab.alarms import BEHIND, LIMIT, check_told, cut_and_heal, scene
 from tests.lab.cluster import Cluster, Options
 from tests.lab.conftest import MakeCluster
 from tests.lab.gateways import NodeGateway, configuration
@@ -64,6 +64,7 @@ def test_a_node_that_is_cut_off_tells_everybody_at_once(make_cluster: MakeCluste
         delays = [decision.delay(way) for decision in decisions]
         assert min(delays) <= LIMIT, way
         assert max(delays) < 1, way
+        assert min(decision.behind(way) for decision in decisions) <= BEHIND, way
 
 
 def test_who_was_down_is_told_everything_afterwards(make_cluster: MakeCluster, tmp_path: Path) -> None:
