@@ -35,8 +35,8 @@ GROUP = "haclient"
 MAX_PENDING = 4096
 """Hints that are kept until they are taken; beyond that the oldest is dropped."""
 
-_BATCH = 256
-"""Datagrams that are read in one turn of the event loop."""
+_BATCH = 32
+"""Datagrams that are read in one turn of the event loop: about a millisecond of a storm."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 

@@ -292,3 +292,15 @@ async def test_another_gateways_socket_is_not_removed_at_the_end(tmp_path: Path)
             other.bind(str(alerts.path))
             alerts.close()
             assert alerts.path.is_socket()
+
+
+async def test_in_a_storm_everybody_has_their_turn_each_millisecond_or_so(tmp_path: Path) -> None:
+    """However fast datagrams come: a scrape takes some ten turns of the event loop."""
+
+    class Endless(socket.socket):
+        def recv(self, size: int, flags: int = 0) -> bytes:
+            return of_node("node1")
+
+    with opened(tmp_path / "alert.sock") as alerts, Endless(socket.AF_UNIX, socket.SOCK_DGRAM) as endless:
+        alerts._receive(endless)
+        assert 0 < alerts.counts.received <= 32
