@@ -165,6 +165,7 @@ class AlarmService:
             hint = await alert_socket.get()
             self._log.debug("alert", kind=hint.kind.value, object=hint.object)
             self._look_soon()
+            await asyncio.sleep(0)  # one in each turn of the event loop: in a storm others replace those that wait
 
     def look(self, snapshot: Snapshot) -> None:
         """Takes in a snapshot, whoever has asked for it."""
