@@ -30,7 +30,7 @@ from gateway.agentx import oid as oids
 from gateway.agentx.encoding import SearchRange, Type, VarBind, encode_varbind
 from gateway.agentx.oid import Oid
 from gateway.errors import StartError
-from gateway.frontends.snmp import agent_ber, usm_state
+from gateway.frontends.snmp import usm_state
 from gateway.frontends.snmp.agent import BuiltInAgent
 from gateway.frontends.snmp.agent_commands import ErrorStatus, Kind, Request, execute
 from gateway.frontends.snmp.agent_engine import MAX_MESSAGE, UNFRAGMENTED, Responder
@@ -878,73 +878,6 @@ def test_the_time_of_the_engine_is_not_the_clock_on_the_wall() -> None:
     assert 1000 <= int(symbol.syntax.clone()) <= 1010
     (varbind,) = answered(tested.answer(get(["1.3.6.1.6.3.10.2.1.3.0"]))).varbinds
     assert 1000 <= int(varbind[1]) <= 1010
-
-
-# --- Pure parts: BER -------------------------------------------------------------------------------------------------
-
-SUBIDS = st.integers(0, 2**32 - 1) | st.sampled_from([0, 39, 127, 128, 16383, 16384, 2**32 - 1])
-OIDS = st.tuples(st.integers(0, 2), st.integers(0, 39), st.lists(SUBIDS, max_size=40)).map(
-    lambda parts: oids.encode((*parts[:2], *parts[2]))
-)
-
-
-def integers(kind: Type, low: int, high: int) -> st.SearchStrategy[tuple[Type, Any]]:
-    edges = st.sampled_from([value for value in (low, 0, 127, 128, 255, 256, 32767, 32768, high) if low <= value])
-    return st.tuples(st.just(kind), st.integers(low, high) | edges)
-
-
-VALUES: st.SearchStrategy[tuple[Type, Any]] = st.one_of(
-    integers(Type.INTEGER, -(2**31), 2**31 - 1),
-    integers(Type.COUNTER32, 0, 2**32 - 1),
-    integers(Type.GAUGE32, 0, 2**32 - 1),
-    integers(Type.TIME_TICKS, 0, 2**32 - 1),
-    integers(Type.COUNTER64, 0, 2**64 - 1),
-    st.tuples(st.sampled_from([Type.OCTET_STRING, Type.OPAQUE]), st.binary(max_size=300)),
-    st.tuples(st.just(Type.IP_ADDRESS), st.binary(min_size=4, max_size=4)),
-    st.tuples(st.just(Type.OBJECT_IDENTIFIER), OIDS),
-    st.tuples(st.sampled_from([Type.NO_SUCH_OBJECT, Type.NO_SUCH_INSTANCE, Type.END_OF_MIB_VIEW]), st.none()),
-)
-
-OF_PYSNMP = {
-    Type.INTEGER: rfc1902.Integer32,
-    Type.COUNTER32: rfc1902.Counter32,
-    Type.GAUGE32: rfc1902.Gauge32,
-    Type.TIME_TICKS: rfc1902.TimeTicks,
-    Type.COUNTER64: rfc1902.Counter64,
-    Type.OCTET_STRING: rfc1902.OctetString,
-    Type.OPAQUE: rfc1902.Opaque,
-    Type.IP_ADDRESS: rfc1902.IpAddress,
-    Type.NO_SUCH_OBJECT: rfc1905.NoSuchObject,
-    Type.NO_SUCH_INSTANCE: rfc1905.NoSuchInstance,
-    Type.END_OF_MIB_VIEW: rfc1905.EndOfMibView,
-}
-
-
-@given(OIDS, VALUES)
-def test_pyasn1_understands_encoded_variables(name: Oid, value: tuple[Type, Any]) -> None:
-    kind, content = value
-    if kind is Type.OBJECT_IDENTIFIER:
-        theirs = rfc1902.ObjectIdentifier(oids.decode(content))
-    else:
-        theirs = OF_PYSNMP[kind]("" if content is None else content)
-    varbind = v2c.VarBind()
-    v2c.apiVarBind.set_oid_value(varbind, (rfc1902.ObjectName(oids.decode(name)), theirs))
-    ours = agent_ber.encode_varbind(VarBind(name, kind, content))
-    assert decoder.decode(ours, asn1Spec=v2c.VarBind()) == (varbind, b"")
-    assert len(ours) <= len(encoder.encode(varbind))  # of -128 it makes two octets, which X.690, section 8.3.2 forbids
-
-
-@pytest.mark.parametrize(
-    ("name", "encoded"),
-    [("0.0", "00"), ("1.3", "2b"), ("2.39", "77"), ("2.999", "8837"), ("1.3.127.128.4294967295", "2b7f81008fffffff7f")],
-)
-def test_object_identifiers(name: str, encoded: str) -> None:
-    assert agent_ber.encode_oid(oids.parse(name)).hex() == encoded
-
-
-def test_an_object_identifier_that_is_too_short_is_filled_up() -> None:
-    assert agent_ber.encode_oid(b"") == b"\0"
-    assert agent_ber.encode_oid(oids.parse("1")) == bytes([40])
 
 
 # --- Pure parts: the view --------------------------------------------------------------------------------------------

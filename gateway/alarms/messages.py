@@ -27,9 +27,9 @@ from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 from pysnmp.proto.mpmod.rfc3412 import ScopedPDU, SNMPv3Message  # type: ignore[import-untyped]
 from pysnmp.proto.secmod.rfc3414 import service  # type: ignore[import-untyped]
 
+from gateway import ber
 from gateway.agentx import oid as oids
 from gateway.agentx.encoding import VarBind
-from gateway.alarms import ber
 from gateway.alarms.answers import Acknowledged, Again, Answer, Refused, Rejected
 from gateway.alarms.targets import Identity, User
 from gateway.errors import DecodeError

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
+from gateway import ber
 from gateway.agentx.oid import Oid
-from gateway.frontends.snmp.agent_ber import encode_varbind
 from gateway.frontends.snmp.agent_view import View, fitting
 
 
@@ -88,7 +88,7 @@ def execute(view: View, request: Request) -> Response:
         )
         return Response(varbinds=fitting(varbinds, request.room))
     found = view.get(request.names) if request.kind is Kind.GET else view.get_next(request.names)
-    varbinds = list(map(encode_varbind, found))
+    varbinds = list(map(ber.varbind, found))
     return Response(varbinds=varbinds) if sum(map(len, varbinds)) <= request.room else TOO_BIG
 
 

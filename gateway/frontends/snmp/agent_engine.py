@@ -26,9 +26,9 @@ from pysnmp.proto.rfc1902 import OctetString  # type: ignore[import-untyped]
 from pysnmp.proto.secmod.rfc2576 import SnmpV2cSecurityModel  # type: ignore[import-untyped]
 from pysnmp.proto.secmod.rfc3414 import SnmpUSMSecurityModel  # type: ignore[import-untyped]
 
+from gateway import ber
 from gateway.agentx import oid as oids
 from gateway.agentx.encoding import Type
-from gateway.frontends.snmp.agent_ber import encode_list
 from gateway.frontends.snmp.agent_commands import GEN_ERR, NOT_AUTHORIZED, TOO_BIG, Kind, Request, Response, execute
 from gateway.frontends.snmp.agent_counters import Counters, Fate
 from gateway.frontends.snmp.agent_view import Scalars, Source, Value, View
@@ -283,9 +283,9 @@ class Responder:
 
     def _send(self, call: _Call, response: Response) -> None:
         if response.varbinds is not None:
-            varbinds = encode_list(response.varbinds)
+            varbinds = ber.sequence(*response.varbinds)
         elif len(varbinds := encoder.encode(call.pdu.getComponentByPosition(3))) > self._room(call, MAX_MESSAGE):
-            response, varbinds = TOO_BIG, encode_list(())
+            response, varbinds = TOO_BIG, ber.sequence()
         pdu = v2c.apiPDU.get_response(call.pdu)
         v2c.apiPDU.set_error_status(pdu, int(response.status))
         v2c.apiPDU.set_error_index(pdu, response.index)

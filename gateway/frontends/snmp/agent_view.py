@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Protocol
 
+from gateway import ber
 from gateway.agentx import oid as oids
 from gateway.agentx.encoding import Reader, SearchRange, Type, VarBind, encode_varbind
 from gateway.agentx.oid import Oid
-from gateway.frontends.snmp import agent_ber
 
 Value = tuple[Type, Callable[[], int | bytes]]
 """A scalar's type, and what tells its value."""
@@ -129,13 +129,13 @@ class View:
             max_repetitions: how often the others are.
             enough: octets; there is no further row where one like the largest until then would go beyond them.
         """
-        varbinds = list(map(agent_ber.encode_varbind, self.get_next(names[:non_repeaters])))
+        varbinds = list(map(ber.varbind, self.get_next(names[:non_repeaters])))
         size, largest = sum(map(len, varbinds)), 0
         start = names[non_repeaters:]
         while start and max_repetitions > 0 and size + largest <= enough:
             max_repetitions -= 1
             found = self.get_next(start)
-            row = list(map(agent_ber.encode_varbind, found))
+            row = list(map(ber.varbind, found))
             varbinds += row
             if all(varbind.type is Type.END_OF_MIB_VIEW for varbind in found):
                 break
