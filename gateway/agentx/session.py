@@ -67,6 +67,9 @@ _KINDS: dict[int, str] = {
 }
 """What a master agent may send, Responses aside, and how it is counted."""
 
+_SEARCHES = (Get, GetNext, GetBulk)
+"""What is answered with variables."""
+
 KINDS = tuple(dict.fromkeys(_KINDS.values()))
 
 
@@ -263,7 +266,7 @@ class Session:
             self._reject(header, pdu)
             return None
         self._statistics.requests[_KINDS[header.type]] += 1
-        if not isinstance(pdu, Get | GetNext | GetBulk):
+        if not isinstance(pdu, _SEARCHES):
             return self._other(header, pdu)
         if not pdu.context:
             return Request(header, pdu)

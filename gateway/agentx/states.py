@@ -21,10 +21,10 @@ Drawn without the triggers that change nothing::
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class State(Enum):
+class State(StrEnum):
     """Where a session is."""
 
     UNOPENED = "unopened"
@@ -35,7 +35,7 @@ class State(Enum):
     CLOSED = "closed"
 
 
-class Trigger(Enum):
+class Trigger(StrEnum):
     """What can happen to a session."""
 
     OPEN = "asked to open"

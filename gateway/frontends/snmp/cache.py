@@ -82,13 +82,14 @@ class TableCache:
 
     def get(self, names: Sequence[Oid]) -> list[bytes]:
         """Returns one variable for each name."""
-        self._freshen()
+        self._freshen(self._clock.monotonic())
         return list(map(self._tables.get, names))
 
     def get_next(self, ranges: Sequence[SearchRange]) -> list[bytes]:
         """Returns one variable for each range."""
-        self._freshen()
-        chosen, began = self._walk(ranges)
+        now = self._clock.monotonic()
+        self._freshen(now)
+        chosen, began = self._walk(ranges, now)
         variables, last = [], b""
         for searched in ranges:
             found = chosen.get_next(searched)
@@ -102,8 +103,9 @@ class TableCache:
 
     def get_bulk(self, ranges: Sequence[SearchRange], *, non_repeaters: int, max_repetitions: int) -> list[bytes]:
         """Returns the variables of a GETBULK (RFC 3416, section 4.2.3), at most ``MAX_BULK_VARIABLES`` or so."""
-        self._freshen()
-        chosen, began = self._walk(ranges[non_repeaters:] or ranges)
+        now = self._clock.monotonic()
+        self._freshen(now)
+        chosen, began = self._walk(ranges[non_repeaters:] or ranges, now)
         variables = [
             tables.end_of_view(searched) if (found := chosen.get_next(searched)) is None else found[1]
             for searched in ranges[:non_repeaters]
@@ -129,12 +131,11 @@ class TableCache:
 
     # --- walks -------------------------------------------------------------------------------------------------------
 
-    def _walk(self, ranges: Sequence[SearchRange]) -> _Walk:
+    def _walk(self, ranges: Sequence[SearchRange], now: float) -> _Walk:
         """Returns the tables for a request: those of the walk that it continues, or the newest.
 
         What continues a walk begins where the last answer has ended.
         """
-        now = self._clock.monotonic()
         walk = self._walks.pop(ranges[0].start, None) if ranges else None
         if walk is None or now - walk[1] > WALK_TIME:
             return self._tables, now
@@ -156,19 +157,19 @@ class TableCache:
 
     # --- refreshing --------------------------------------------------------------------------------------------------
 
-    def _freshen(self) -> None:
+    def _freshen(self, now: float) -> None:
         """Starts a refresh where the tables are too old and none is under way."""
-        self._asked = self._clock.monotonic()
-        if self._refreshing is not None or not self._is_old(self._tables.snapshot):
+        self._asked = now
+        if self._refreshing is not None or not self._is_old(self._tables.snapshot, now):
             return
         latest = self._engine.latest
-        if latest is not None and not self._is_old(latest) and sum(map(len, latest.families.values())) <= SMALL:
+        if latest is not None and not self._is_old(latest, now) and sum(map(len, latest.families.values())) <= SMALL:
             self._tables = self._make(latest)()
         else:
             self.refresh()
 
-    def _is_old(self, snapshot: Snapshot | None) -> bool:
-        return snapshot is None or self._age(snapshot) > self._max_age
+    def _is_old(self, snapshot: Snapshot | None, now: float) -> bool:
+        return snapshot is None or now - snapshot.started > self._max_age
 
     def _age(self, snapshot: Snapshot) -> float:
         return max(0.0, self._clock.monotonic() - snapshot.started)
@@ -200,7 +201,7 @@ class TableCache:
     async def _refresh(self) -> None:
         """Makes tables of the engine's last snapshot if that is new enough, or else of a new one."""
         snapshot = self._engine.latest
-        if snapshot is None or self._is_old(snapshot):
+        if snapshot is None or self._is_old(snapshot, self._clock.monotonic()):
             snapshot = await self._engine.collect()
         await self.show(snapshot)
 
