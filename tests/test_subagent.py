@@ -571,7 +571,7 @@ class BuggySession(Session):
 async def test_a_bug_in_the_session_costs_the_session_only() -> None:
     connection = Connection(BuggySession(), table(ROOT))
     with capture_logs() as logs:
-        connection.data_received(b"x")
+        connection.buffer_updated(1)
         with pytest.raises(LostError, match=r"a bug: ZeroDivisionError\(\)"):
             await connection.wait(5)
     assert [log["log_level"] for log in logs] == ["error"]

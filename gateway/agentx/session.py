@@ -216,7 +216,7 @@ class Session:
 
     # --- What the master agent says ----------------------------------------------------------------------------------
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """Takes what was read."""
         if self.state is not State.CLOSED:
             self._received += data

@@ -64,7 +64,7 @@ def parse_agentx(text: str) -> Address | None:
     raise ValueError(f'expected "unix:PATH" with an absolute path, "tcp:HOST:PORT" or "off", found {text!r}')
 
 
-async def connect(address: Address, factory: Callable[[], asyncio.Protocol]) -> None:
+async def connect(address: Address, factory: Callable[[], asyncio.BaseProtocol]) -> None:
     """Connects a protocol.
 
     Raises:

@@ -21,6 +21,10 @@ MAX_UNSENT = 1024 * 1024
 """Bytes that a master agent may leave unread, beyond what the system buffers, until it is given up."""
 
 
+_BUFFER = 64 * 1024
+"""Bytes that are read at once. They are kept: asyncio's own would be 256 kB of new memory for each message."""
+
+
 class LostError(Exception):
     """There is no session any longer, or not yet."""
 
@@ -30,7 +34,7 @@ class LostError(Exception):
         self.detail = detail
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """Takes bytes between a socket and a session, and requests to whom answers them.
 
     Attributes:
@@ -46,6 +50,7 @@ class Connection(asyncio.Protocol):
         self._gone: asyncio.Future[None] = loop.create_future()
         self._awaited: dict[int, asyncio.Future[int]] = {}
         self._failed: set[type[Exception]] = set()
+        self._buffer = memoryview(bytearray(_BUFFER))
         self._log = structlog.get_logger("agentx")
 
     # --- for the subagent --------------------------------------------------------------------------------------------
@@ -111,11 +116,16 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         transport.set_write_buffer_limits(MAX_UNSENT)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Returns where to put what is read."""
+        del sizehint
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Answers requests, and tells those who wait of answers."""
         session = self.session
         try:
-            session.feed(data)
+            session.feed(self._buffer[:nbytes])
             while not self._lost.done() and (event := session.next_event()) is not None:
                 if isinstance(event, Request):
                     self._answer(event)
