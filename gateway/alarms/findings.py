@@ -199,6 +199,8 @@ def at_threshold(view: View) -> Iterator[Finding]:
     families = view.snapshot.families
     thresholds = families.get(catalog.PACEMAKER_MIGRATION_THRESHOLD, {})
     for labels, count in families.get(catalog.PACEMAKER_FAIL_COUNT, {}).items():
+        if not count:
+            continue  # most, where there are thousands
         threshold = thresholds.get(labels, 0)  # both have the same labels
         assert not isinstance(count, tuple)
         assert not isinstance(threshold, tuple)

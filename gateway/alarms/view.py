@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from gateway import catalog
-from gateway.samples import Metric
+from gateway.samples import Labels, Metric
 from gateway.snapshot import Snapshot
 from gateway.status import Status
 
@@ -29,6 +30,13 @@ class Memory:
     places: Mapping[str, frozenset[str]]
     fenced: Mapping[str, float]
     members: Mapping[str, str]
+
+
+def _chooser(places: Sequence[int]) -> Callable[[Labels], tuple[str, ...]]:
+    """Returns what returns the labels in some places, in the time of one step of a loop."""
+    if len(places) > 1:
+        return itemgetter(*places)
+    return itemgetter(slice(places[0], places[0] + 1) if places else slice(0))
 
 
 class View:
@@ -77,10 +85,10 @@ class View:
             labels: the values that labels have to have.
         """
         flag = metric.states.index(state) if state else -1
-        wanted = [(metric.labels.index(name), value) for name, value in labels.items()]
+        wanted, chosen = tuple(labels.values()), _chooser([metric.labels.index(name) for name in labels])
         for found, value in self.snapshot.families.get(metric, {}).items():
             flags = value if isinstance(value, tuple) else ()
-            if (flag >= 0 and not flags[flag]) or any(found[place] != text for place, text in wanted):
+            if (flag >= 0 and not flags[flag]) or chosen(found) != wanted:
                 continue
             row: dict[str, str | float] = dict(zip(metric.labels, found, strict=True))
             if isinstance(value, tuple):
