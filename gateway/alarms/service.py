@@ -222,8 +222,6 @@ class AlarmService:
     def _tell(self, events: Sequence[Event]) -> None:
         for event in events:
             condition = event.alarm.condition
-            log = self._log.warning if event.change is Change.RAISED else self._log.info
-            log(f"alarm {event.change}", condition=condition.name, object=event.alarm.object, text=event.text)
             if condition.local or self._speaks_for_all():
                 notification = condition.category.value[0 if event.change is Change.RAISED else 1]
                 first, *more = details(event, self._monitor.view)
@@ -231,7 +229,19 @@ class AlarmService:
                 for further in more:
                     self._submit(event, "", further)
         if events:
+            # when whoever delivers has had a turn: what is logged may wait, and a processor is hard to get meanwhile
+            asyncio.get_running_loop().call_soon(self._log_all, events)
             self._changed()
+
+    def _log_all(self, events: Sequence[Event]) -> None:
+        for event in events:
+            log = self._log.warning if event.change is Change.RAISED else self._log.info
+            log(
+                f"alarm {event.change}",
+                condition=event.alarm.condition.name,
+                object=event.alarm.object,
+                text=event.text,
+            )
 
     def _submit(self, event: Event, notification: str, extra: Details) -> None:
         condition = event.alarm.condition

@@ -11,6 +11,7 @@ import random
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
@@ -172,7 +173,7 @@ class QuorumWatcher:
             flipped=before is not None and before.quorate is not report.quorate,
         )
         self._tell(event)
-        self._note(event)
+        self._later(self._note, event)
 
     def _lose(self, status: Status, detail: str) -> None:
         self.report = None
@@ -180,7 +181,11 @@ class QuorumWatcher:
         self._lost = status, since
         if status is not known:
             self._tell(WatcherLost(time=self._clock.time(), status=status, detail=detail))
-            self._log.warning("quorum not watched", state=status.value, reason=detail)
+            self._later(partial(self._log.warning, "quorum not watched", state=status.value, reason=detail))
+
+    def _later(self, log: Callable[..., object], *arguments: object) -> None:
+        """Logs when what is told has left: a processor is hard to get meanwhile."""
+        asyncio.get_running_loop().call_soon(log, *arguments)
 
     def _note(self, event: QuorumChanged) -> None:
         known = {"quorate": event.quorate, "members": ", ".join(map(str, event.members))}

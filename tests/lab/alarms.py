@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -97,8 +97,14 @@ class Scene:
 
 
 @contextmanager
-def scene(cluster: Cluster, directory: Path) -> Iterator[Scene]:
-    """Sets it up; everybody has been told of the gateway's start."""
+def scene(cluster: Cluster, directory: Path, *, shared: bool = False) -> Iterator[Scene]:
+    """Sets it up; everybody has been told of the gateway's start.
+
+    Args:
+        cluster: a healthy one.
+        directory: an empty one.
+        shared: whether the node has to share its processor with the others.
+    """
     wire = Wire(cluster, NODE)
     with (
         receivers(cluster, NODE, directory) as found,
@@ -116,7 +122,7 @@ def scene(cluster: Cluster, directory: Path) -> Iterator[Scene]:
             for receiver in found.all.values():
                 cluster.wait_for(partial(told, receiver), what="the first notification")
             gateway.once("quorum watched")
-            with apart(cluster):
+            with nullcontext() if shared else apart(cluster):
                 yield Scene(cluster=cluster, receivers=found, gateway=gateway, notifyd=other, wire=wire)
     wire.close()
 
@@ -356,6 +362,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the cuts and prints what came of them; exit status 1 if a limit was missed."""
     parser = argparse.ArgumentParser(prog="python -m tests.lab.alarms", description=__doc__)
     parser.add_argument("--cuts", type=int, default=20, help="how often to cut the node off (default: %(default)s)")
+    parser.add_argument("--shared", action="store_true", help="let all nodes share all processors")
     parser.add_argument("--down", type=float, help="instead, seconds for which receivers are to be down at least")
     arguments = parser.parse_args(argv)
     if reason := missing_prerequisites():
@@ -371,7 +378,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             outage(cluster, Path(directory), arguments.down)
             print(f"receivers were down for {arguments.down:g} s and more, and were told everything, once and in order")
             return 0
-        with scene(cluster, Path(directory)) as found:
+        with scene(cluster, Path(directory), shared=arguments.shared) as found:
             for number in range(1, arguments.cuts + 1):
                 decisions += cut_and_heal(found, number)
             check_told(found, arguments.cuts)
