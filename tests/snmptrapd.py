@@ -119,7 +119,8 @@ class Snmptrapd:
         """What has arrived until now, in its order."""
         log = self._printed.with_suffix(".log")
         text = log.read_bytes().decode("latin-1") if log.exists() else ""
-        return [_parsed(part) for part in text.split(_END) if _FIELD in part]
+        *whole, _ = text.split(_END)  # what comes last is being written
+        return [_parsed(part) for part in whole]
 
     def __enter__(self) -> Self:
         self.start()
