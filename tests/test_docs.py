@@ -113,6 +113,7 @@ OTHERS = {
     "--cleanup": "crm_resource",
     "--clear": "crm_resource",
     "--confirm": "stonith_admin",
+    "--cuts": "the lab",
     "--discard-my-data": "drbdadm",
     "--gid": "useradd",
     "--history": "stonith_admin",
@@ -125,6 +126,7 @@ OTHERS = {
     "--out": "snmpttconvertmib",
     "--resource": "crm_resource",
     "--scrapes": "the benchmark",
+    "--shared": "the lab",
     "--shell": "useradd",
     "--system": "useradd",
 }
