@@ -144,6 +144,7 @@ def _alarms(config: Config, source: Engine, told: Notifier, snmp: SnmpService) -
         heartbeat=config["alarms.heartbeat"],
         raise_at_start=config["alarms.raise_at_start"],
         disabled=disabled(config.values),
+        changes="pacemaker" in config["alarms.compat"],
     )
     alarms = AlarmService(source, told, settings, changed=snmp.cache.renew)
     snmp.cache.add_extra(alarms.mib_values)

@@ -85,20 +85,6 @@ def _failed_action(event: Event, view: View) -> Iterator[Details]:
         }
 
 
-def _moved(event: Event, view: View) -> Iterator[Details]:
-    del view
-    fields = event.alarm.fields
-    if _raised(event):
-        yield {
-            "kind": "resource",
-            "node": fields["node"],
-            "resource": fields["resource"],
-            "task": "start",
-            "description": "ok",
-            "rc": "0",
-        }
-
-
 _DESCRIBE: Mapping[str, Callable[[Event, View], Iterator[Details]]] = {
     "quorum-lost": _quorum,
     "node-lost": _node,
@@ -107,5 +93,4 @@ _DESCRIBE: Mapping[str, Callable[[Event, View], Iterator[Details]]] = {
     "fencing-performed": _fencing,
     "fencing-failed": _fencing,
     "failed-action": _failed_action,
-    "resource-moved": _moved,
 }

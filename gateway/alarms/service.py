@@ -17,6 +17,7 @@ from typing import Protocol
 import structlog
 
 from gateway import catalog
+from gateway.alarms.changes import Changes
 from gateway.alarms.details import Details, details
 from gateway.alarms.events import AlertSocket
 from gateway.alarms.monitor import Event, Monitor
@@ -71,6 +72,7 @@ class Settings:
         heartbeat: seconds between two heartbeats; 0 for none.
         raise_at_start: whether what stands at the start is told alarm by alarm, and not only in the summary.
         disabled: the names of conditions that are not looked at.
+        changes: whether there is a form for what merely changes, too.
     """
 
     interval: float = 15.0
@@ -78,6 +80,7 @@ class Settings:
     heartbeat: float = 0.0
     raise_at_start: bool = False
     disabled: Collection[str] = ()
+    changes: bool = False
 
 
 class AlarmService:
@@ -106,6 +109,7 @@ class AlarmService:
         self._changed = changed
         self._clock = clock or SystemClock()
         self._monitor = Monitor(disabled=settings.disabled)
+        self._changes = Changes()
         self._log = structlog.get_logger("alarms")
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -176,6 +180,8 @@ class AlarmService:
         if first:
             self._tell_start()
         self._tell(events)
+        if self._settings.changes:
+            self._tell_changes(self._changes.look(view))
 
     async def _run(self) -> None:
         """Collects when it is time, or when something has happened, and lets time raise and clear what it does."""
@@ -242,6 +248,13 @@ class AlarmService:
                 object=event.alarm.object,
                 text=event.text,
             )
+
+    def _tell_changes(self, changes: Sequence[Details]) -> None:
+        """Tells of what is no alarm: only in the forms of other programs, and without a number of ours."""
+        for change in changes:
+            if change["node"] == self._node or self._speaks_for_all():
+                about, text = change["node"], " ".join(change.values())
+                self._send(change["kind"], Severity.INFO, Change.INFO, text, "", about=about, extra=change)
 
     def _submit(self, event: Event, notification: str, extra: Details) -> None:
         condition = event.alarm.condition

@@ -144,6 +144,25 @@ async def test_only_the_designated_controller_tells_of_the_cluster_where_that_is
     await setting.engine.close()
 
 
+async def test_what_merely_changes_is_told_where_there_is_a_form_for_it() -> None:
+    made = Setting(changes=True)
+    await made.engine.collect()
+    await made.situation("quorum-lost")
+    changes = [notice for notice in made.told.notices if notice.details.get("kind") in {"resource", "attribute"}]
+    assert changes
+    assert {notice.notification for notice in changes} == {""}
+    assert (
+        len({notice.sequence for notice in made.told.notices if notice.notification}) == made.told.notices[-1].sequence
+    )
+    silent = Setting()
+    await silent.engine.collect()
+    await silent.situation("quorum-lost")
+    assert silent.told.said == [one for one in made.told.said if one.split()[1] not in {"resource", "attribute"}]
+    for one in (made, silent):
+        await one.alarms.close()
+        await one.engine.close()
+
+
 async def test_quorum_is_told_from_within_the_event(setting: Setting) -> None:
     await setting.engine.collect()
     event = QuorumChanged(time=7.0, quorate=False, members=(1,), ring=9, initial=False, flipped=True)

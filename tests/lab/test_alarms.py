@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -236,6 +237,17 @@ def test_conditions_of_nodes_and_links(make_cluster: MakeCluster, tmp_path: Path
         assert ("dc-missing", "") not in other.alarms()
 
 
+def has_in_pacemakers_form(receiver: Snmptrapd, wanted: str) -> bool:
+    """Returns whether ``alert_snmp.sh`` might have sent it: a node, and an operation or an attribute there."""
+    for received in receiver.received:
+        if received.notification == "1.3.6.1.4.1.32723.2.1":
+            found = [received.varbinds[f"1.3.6.1.4.1.32723.1.{number}"][1] for number in (1, 2, 3, 8, 9)]
+            node, resource, task, name, value = (one.decode() if isinstance(one, bytes) else "" for one in found)
+            if re.fullmatch(wanted, f"{node} {resource} {task}" if name == "n/a" else f"{node} {name}={value}"):
+                return True
+    return False
+
+
 def test_conditions_of_resources(make_cluster: MakeCluster, tmp_path: Path) -> None:
     """At first the gateway finds out by itself, then Pacemaker's alerts make it look."""
     cluster = make_cluster()
@@ -270,7 +282,8 @@ def test_conditions_of_resources(make_cluster: MakeCluster, tmp_path: Path) -> N
         install_agent(cluster, NODE)
         cluster.load(ALERT)
         assert gateway.stop() == 0
-    with watched(cluster, tmp_path / "alerts", alarms="interval = 3600") as (gateway, receiver):
+    settings = 'interval = 3600\ncompat = ["pacemaker"]'
+    with watched(cluster, tmp_path / "alerts", alarms=settings) as (gateway, receiver):
         eyes = Eyes(cluster, gateway, receiver)
         before = time.monotonic()
         fail(cluster, "blocked")
@@ -279,6 +292,15 @@ def test_conditions_of_resources(make_cluster: MakeCluster, tmp_path: Path) -> N
         run("crm_resource", "--cleanup", "--resource", "blocked")
         await_told(cluster, receiver, *action[:1], "cleared", action.object)
         assert time.monotonic() - before < 20
+
+        # the other form has what is no alarm, too
+        old = run("crm_resource", "--resource", "moved", "--locate", "--quiet").stdout.strip()
+        run("attrd_updater", "--name", "lab", "--update", "7", "--node", NODE)
+        run("crm_resource", "--ban", "--resource", "moved", "--node", old)
+        for wanted in ("node1 blocked monitor", "node1 lab=7", f"{old} moved stop", f"(?!{old})node. moved start"):
+            cluster.wait_for(partial(has_in_pacemakers_form, receiver, wanted), what=wanted)
+        found = told(receiver)
+        assert [one.sequence for one in found] == list(range(1, len(found) + 1))
 
 
 # --- Who tells -------------------------------------------------------------------------------------------------------
