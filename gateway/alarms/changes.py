@@ -33,7 +33,7 @@ class Changes:
         if not nodes_known(view):
             return []
         promoted = _instances(view, self._promoted or {})
-        families = view.snapshot.families
+        families = view.snapshot.families  # in a row, the number would stand where the label `value` is
         attributes = {(node, name): value for node, name, value in families.get(catalog.PACEMAKER_NODE_ATTRIBUTES, {})}
         found: list[Details] = []
         if self._promoted is not None:
