@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -228,9 +229,9 @@ class Delivery:
         if self._closing:
             self._drop(parcel)
             return
-        if len(self._queue) >= self._size:
-            self._drop_oldest()
         self._queue.append(parcel)
+        if len(self._queue) > self._size:
+            self._drop_one()
         self._empty.clear()
         self._new.set()
 
@@ -327,9 +328,14 @@ class Delivery:
         account.failed += 1
         self._failures += 1
 
-    def _drop_oldest(self) -> None:
-        """Makes room; what is under way may have arrived already, so it stays."""
-        place = 1 if self._under_way and self._size > 1 else 0
+    def _drop_one(self) -> None:
+        """Drops the oldest: of those that are no alarms of ours, such as operations that went well, or else of all.
+
+        What is under way may have arrived already, so it stays.
+        """
+        first = 1 if self._under_way else 0
+        waiting = enumerate(islice(self._queue, first, None), first)
+        place = next((place for place, parcel in waiting if not parcel.notice.notification), first)
         parcel = self._queue[place]
         del self._queue[place]
         if not self._dropped and not self._nobody:

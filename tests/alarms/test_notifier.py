@@ -639,6 +639,21 @@ async def test_a_full_queue_drops_the_oldest_that_waits() -> None:
     assert [(log["event"], log.get("sequence")) for log in logs] == [("queue full, dropping the oldest", 2)]
 
 
+async def test_a_full_queue_drops_what_is_no_alarm_before_what_is_one() -> None:
+    channel = Stuck()
+    delivery = Delivery("target", Kind.INFORM, channel, pauses=QUICK, size=4)
+    await delivery.start()
+    delivery.submit(parcel(1))
+    await until(lambda: channel.begun == [1])
+    for number in (2, 3, 4, 5, 6, 7):
+        told = notice(number) if number % 2 else notice(number, notification="")
+        delivery.submit(Parcel(varbinds=(), notice=told))
+    assert (delivery.queued, delivery.account.dropped) == (4, 3)
+    channel.let.set()
+    await until(lambda: channel.delivered == [1, 3, 5, 7])
+    await delivery.close(0)
+
+
 async def test_what_comes_before_the_start_waits_and_what_comes_after_the_end_is_dropped() -> None:
     channel = Stuck()
     channel.let.set()
