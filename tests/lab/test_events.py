@@ -186,7 +186,7 @@ def test_the_quorum_is_told_at_once(make_cluster: MakeCluster) -> None:
         assert (regained["initial"], regained["flipped"], regained["members"]) == (False, True, [1, 2, 3])
         assert delay(cluster, node, regained, REGAINED) < 0.1
 
-        cluster.stop_pacemaker("node1")
+        cluster.stop_pacemaker("node1", kill=True)  # in order it may take minutes: it has just met the others again
         cluster.stop_corosync("node1")
         left = watcher.until(event="QuorumChanged")
         assert (left["quorate"], left["flipped"], left["members"]) == (True, False, [2, 3])
