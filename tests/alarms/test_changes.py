@@ -14,11 +14,10 @@ from gateway.samples import SampleSet
 from gateway.snapshot import Snapshot
 from gateway.status import Status
 from tests.alarms.receivers import notice
-from tests.alarms.test_conditions import Sample
+from tests.alarms.test_conditions import DC, Sample
 from tests.alarms.test_monitor import node, reports
 
 NODES = (node("n1", "online"), node("n2", "online"))
-DC: Sample = (catalog.PACEMAKER_INFO, 1, ("2.1.5", "n1", "corosync", "demo"))
 
 
 def instance(resource: str, place: str, role: str = "started") -> Sample:

@@ -326,12 +326,8 @@ def _all_told(cluster: Cluster, found: Receivers) -> None:
     everything = told(found.all["v2c trap"])
     assert [one.sequence for one in everything] == list(range(1, len(everything) + 1))
     for way, receiver in found.all.items():
-        cluster.wait_for(partial(_has, receiver, len(everything)), 60, what=f"the rest by {way}")
+        cluster.wait_for(partial(_has_told, receiver, len(everything)), 60, what=f"the rest by {way}")
         assert told(receiver) == everything, way
-
-
-def _has(receiver: Snmptrapd, count: int) -> bool:
-    return len(told(receiver)) >= count
 
 
 # --- Numbers ---------------------------------------------------------------------------------------------------------
