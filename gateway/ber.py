@@ -39,9 +39,9 @@ def integer(value: int, tag: int = Type.INTEGER) -> bytes:
     return tagged(tag, value.to_bytes(magnitude.bit_length() // 8 + 1, "big", signed=True))
 
 
-def octets(value: bytes, tag: int = Type.OCTET_STRING) -> bytes:
-    """Returns octets."""
-    return tagged(tag, value)
+def octets(value: bytes) -> bytes:
+    """Returns a string of octets."""
+    return tagged(Type.OCTET_STRING, value)
 
 
 @lru_cache(maxsize=1024)
@@ -76,11 +76,11 @@ def varbind(variable: VarBind) -> bytes:
 
 
 def _value(kind: Type, value: int | bytes | None) -> bytes:
-    if value is None:
-        return octets(b"", kind)
     if isinstance(value, int):
         return integer(value, kind)
-    return identifier(value) if kind is Type.OBJECT_IDENTIFIER else octets(value, kind)
+    if value is not None and kind is Type.OBJECT_IDENTIFIER:
+        return identifier(value)
+    return tagged(kind, value or b"")
 
 
 def pdu(tag: int, request_id: int, variables: Sequence[VarBind]) -> bytes:

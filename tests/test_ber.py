@@ -17,7 +17,7 @@ from gateway.agentx import oid as oids
 from gateway.agentx.encoding import Type, VarBind
 from gateway.agentx.oid import Oid
 from gateway.alarms.messages import CommunityMessages, Tag
-from tests.alarms.receivers import pdu_of
+from tests.alarms.receivers import OF_PYSNMP, pdu_of
 from tests.alarms.test_messages import VALUES as VARIABLES
 
 EDGES = [number for bits in (7, 8, 15, 16, 31, 32, 63) for number in (2**bits - 1, 2**bits, -(2**bits), -(2**bits) - 1)]
@@ -45,28 +45,11 @@ VALUES: st.SearchStrategy[tuple[Type, Any]] = st.one_of(
     st.tuples(st.sampled_from([Type.NO_SUCH_OBJECT, Type.NO_SUCH_INSTANCE, Type.END_OF_MIB_VIEW]), st.none()),
 )
 
-OF_PYSNMP = {
-    Type.INTEGER: rfc1902.Integer32,
-    Type.COUNTER32: rfc1902.Counter32,
-    Type.GAUGE32: rfc1902.Gauge32,
-    Type.TIME_TICKS: rfc1902.TimeTicks,
-    Type.COUNTER64: rfc1902.Counter64,
-    Type.OCTET_STRING: rfc1902.OctetString,
-    Type.OPAQUE: rfc1902.Opaque,
-    Type.IP_ADDRESS: rfc1902.IpAddress,
-    Type.NO_SUCH_OBJECT: rfc1905.NoSuchObject,
-    Type.NO_SUCH_INSTANCE: rfc1905.NoSuchInstance,
-    Type.END_OF_MIB_VIEW: rfc1905.EndOfMibView,
-}
-
 
 @given(OIDS, VALUES)
 def test_pyasn1_understands_variables(name: Oid, value: tuple[Type, Any]) -> None:
     kind, content = value
-    if kind is Type.OBJECT_IDENTIFIER:
-        theirs = rfc1902.ObjectIdentifier(oids.decode(content))
-    else:
-        theirs = OF_PYSNMP[kind]("" if content is None else content)
+    theirs = OF_PYSNMP[kind]("" if content is None else content)
     varbind = v2c.VarBind()
     v2c.apiVarBind.set_oid_value(varbind, (rfc1902.ObjectName(oids.decode(name)), theirs))
     ours = ber.varbind(VarBind(name, kind, content))

@@ -47,7 +47,7 @@ def notice(sequence: int = 1, **changes: Any) -> Notice:
     return Notice(**{**values, **changes})
 
 
-_VALUES: Mapping[Type, Callable[[Any], Any]] = {
+OF_PYSNMP: Mapping[Type, Callable[[Any], Any]] = {
     Type.INTEGER: rfc1902.Integer32,
     Type.OCTET_STRING: rfc1902.OctetString,
     Type.OBJECT_IDENTIFIER: lambda oid: rfc1902.ObjectIdentifier(oids.decode(oid)),
@@ -57,7 +57,11 @@ _VALUES: Mapping[Type, Callable[[Any], Any]] = {
     Type.TIME_TICKS: rfc1902.TimeTicks,
     Type.OPAQUE: rfc1902.Opaque,
     Type.COUNTER64: rfc1902.Counter64,
+    Type.NO_SUCH_OBJECT: rfc1905.NoSuchObject,
+    Type.NO_SUCH_INSTANCE: rfc1905.NoSuchInstance,
+    Type.END_OF_MIB_VIEW: rfc1905.EndOfMibView,
 }
+"""What makes a value of each type."""
 
 
 def pdu_of(kind: Any, request_id: int, varbinds: Sequence[VarBind]) -> Any:
@@ -66,7 +70,7 @@ def pdu_of(kind: Any, request_id: int, varbinds: Sequence[VarBind]) -> Any:
     v2c.apiPDU.set_defaults(pdu)
     v2c.apiPDU.set_request_id(pdu, request_id)
     v2c.apiPDU.set_varbinds(
-        pdu, [(rfc1902.ObjectIdentifier(oids.decode(oid)), _VALUES[kind](value)) for oid, kind, value in varbinds]
+        pdu, [(rfc1902.ObjectIdentifier(oids.decode(oid)), OF_PYSNMP[kind](value)) for oid, kind, value in varbinds]
     )
     return pdu
 

@@ -20,7 +20,6 @@ MAX_BULK = 512
 MAX_UNSENT = 1024 * 1024
 """Bytes that a master agent may leave unread, beyond what the system buffers, until it is given up."""
 
-
 _BUFFER = 64 * 1024
 """Bytes that are read at once. They are kept: asyncio's own would be 256 kB of new memory for each message."""
 
