@@ -110,21 +110,28 @@ def scene(cluster: Cluster, directory: Path, *, shared: bool = False) -> Iterato
         receivers(cluster, NODE, directory) as found,
         trapd(cluster, NODE, directory / "notifyd", port=_NOTIFYD_PORT) as other,
         running_notifyd(cluster),
-    ):
         # nothing but events: what is told at once is not told by the next look
-        config = configuration(
-            directory,
-            snmp=f'agentx = "unix:{found.snmpd.agentx}"\nstate_directory = "{found.state}"\n',
-            alarms="interval = 60",
-            targets=found.targets,
-        )
-        with NodeGateway(cluster, NODE, config) as gateway:
-            for receiver in found.all.values():
-                cluster.wait_for(partial(told, receiver), what="the first notification")
-            gateway.once("quorum watched")
-            with nullcontext() if shared else apart(cluster):
-                yield Scene(cluster=cluster, receivers=found, gateway=gateway, notifyd=other, wire=wire)
+        _telling(cluster, directory, found, interval=60) as gateway,
+    ):
+        gateway.once("quorum watched")
+        with nullcontext() if shared else apart(cluster):
+            yield Scene(cluster=cluster, receivers=found, gateway=gateway, notifyd=other, wire=wire)
     wire.close()
+
+
+@contextmanager
+def _telling(cluster: Cluster, directory: Path, found: Receivers, *, interval: int) -> Iterator[NodeGateway]:
+    """Runs a gateway that tells all receivers, and has told them that it has started."""
+    config = configuration(
+        directory,
+        snmp=f'agentx = "unix:{found.snmpd.agentx}"\nstate_directory = "{found.state}"\n',
+        alarms=f"interval = {interval}",
+        targets=found.targets,
+    )
+    with NodeGateway(cluster, NODE, config) as gateway:
+        for receiver in found.all.values():
+            cluster.wait_for(partial(told, receiver), what="the first notification")
+        yield gateway
 
 
 @contextmanager
@@ -270,47 +277,41 @@ def outage(cluster: Cluster, directory: Path, seconds: float = 0.0) -> None:
         directory: an empty one.
         seconds: how long they are down at least.
     """
-    with receivers(cluster, NODE, directory, timeout=0.5) as found:
-        config = configuration(
-            directory,
-            snmp=f'agentx = "unix:{found.snmpd.agentx}"\nstate_directory = "{found.state}"\n',
-            alarms="interval = 1",
-            targets=found.targets,
-        )
-        with NodeGateway(cluster, NODE, config) as gateway:
-            for receiver in found.all.values():
-                cluster.wait_for(partial(told, receiver), what="the first notification")
-            down = [found.all["v2c inform"], found.all["v3 inform"]]
-            for receiver in down:
-                receiver.stop()
-            found.snmpd.stop()
-            since = time.monotonic()
-            witness = found.all["v2c trap"]
-            _come_and_go(cluster, witness)
-            missed = len(told(witness)) - 1
-            assert missed == 2 * len(_COME_AND_GO), told(witness)
-            time.sleep(max(0.0, seconds - (time.monotonic() - since)))  # it is to be long
-            page = gateway.page()
-            for name in (*(receiver.name for receiver in down), "agentx"):
-                assert page[series.key("gateway_notifications_queued", target=name)] == missed, name
+    with (
+        receivers(cluster, NODE, directory, timeout=0.5) as found,
+        _telling(cluster, directory, found, interval=1) as gateway,
+    ):
+        down = [found.all["v2c inform"], found.all["v3 inform"]]
+        for receiver in down:
+            receiver.stop()
+        found.snmpd.stop()
+        since = time.monotonic()
+        witness = found.all["v2c trap"]
+        _come_and_go(cluster, witness)
+        missed = len(told(witness)) - 1
+        assert missed == 2 * len(_COME_AND_GO), told(witness)
+        time.sleep(max(0.0, seconds - (time.monotonic() - since)))  # it is to be long
+        page = gateway.page()
+        for name in (*(receiver.name for receiver in down), "agentx"):
+            assert page[series.key("gateway_notifications_queued", target=name)] == missed, name
 
-            for receiver in down:
-                receiver.start()
-            found.snmpd.start()
-            _all_told(cluster, found)
-            found.snmpd.stop(signal.SIGKILL)
-            _come_and_go(cluster, witness)
-            found.snmpd.start()
-            _all_told(cluster, found)
-            page = gateway.page()
-            for name in (
-                *(receiver.name for receiver in found.all.values() if receiver.port != WAYS["snmpd"]),
-                "agentx",
-            ):
-                assert page[series.key("gateway_notifications_queued", target=name)] == 0, name
-                assert page[series.key("gateway_notifications_dropped_total", target=name)] == 0, name
-                sent = page[series.key("gateway_notifications_sent_total", target=name)]
-                assert sent == len(told(witness)), name
+        for receiver in down:
+            receiver.start()
+        found.snmpd.start()
+        _all_told(cluster, found)
+        found.snmpd.stop(signal.SIGKILL)
+        _come_and_go(cluster, witness)
+        found.snmpd.start()
+        _all_told(cluster, found)
+        page = gateway.page()
+        for name in (
+            *(receiver.name for receiver in found.all.values() if receiver.port != WAYS["snmpd"]),
+            "agentx",
+        ):
+            assert page[series.key("gateway_notifications_queued", target=name)] == 0, name
+            assert page[series.key("gateway_notifications_dropped_total", target=name)] == 0, name
+            sent = page[series.key("gateway_notifications_sent_total", target=name)]
+            assert sent == len(told(witness)), name
 
 
 def _come_and_go(cluster: Cluster, witness: Snmptrapd) -> None:

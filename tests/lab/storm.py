@@ -9,10 +9,13 @@ import sys
 import time
 from contextlib import closing
 
-from pyasn1.codec.ber import decoder, encoder  # type: ignore[import-untyped]
-from pysnmp.proto import rfc1902, rfc1905  # type: ignore[import-untyped]
+from pyasn1.codec.ber import decoder  # type: ignore[import-untyped]
 from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 
+from gateway import ber
+from gateway.agentx import oid as oids
+from gateway.agentx.encoding import Type, VarBind
+from gateway.alarms.messages import Tag
 from gateway.mib.module import mib
 from tests.lab import namespaces
 from tests.lab.cluster import NODE_ENV, Cluster, NodeProcess
@@ -20,6 +23,9 @@ from tests.lab.gateways import ROOT, NodeGateway
 from tests.lab.scrape import get
 from tests.snmpd import COMMUNITY, Snmpd
 from tests.snmptrapd import HOST
+
+_V2C = 1
+"""The number of SNMPv2c in a message."""
 
 MALFORMED = 10
 """One datagram of so many."""
@@ -61,16 +67,8 @@ class Manager:
 
     def get(self, name: str) -> int:
         """Returns the value of a scalar."""
-        pdu = rfc1905.GetRequestPDU()
-        v2c.apiPDU.set_defaults(pdu)
-        v2c.apiPDU.set_request_id(pdu, next(self._ids))
-        oid = rfc1902.ObjectIdentifier([int.from_bytes(part, "big") for part in _parts(mib()[name].oid)] + [0])
-        v2c.apiPDU.set_varbinds(pdu, [(oid, v2c.null)])
-        message = v2c.Message()
-        v2c.apiMessage.set_defaults(message)
-        v2c.apiMessage.set_community(message, COMMUNITY.encode())
-        v2c.apiMessage.set_pdu(message, pdu)
-        self._socket.send(encoder.encode(message))
+        pdu = ber.pdu(Tag.GET, next(self._ids), [VarBind(mib()[name].oid + oids.encode((0,)), Type.NULL)])
+        self._socket.send(ber.sequence(ber.integer(_V2C), ber.octets(COMMUNITY.encode()), pdu))
         answer, _ = decoder.decode(self._socket.recv(65535), asn1Spec=v2c.Message())
         ((_, value),) = v2c.apiPDU.get_varbinds(v2c.apiMessage.get_pdu(answer))
         return int(value)
@@ -78,10 +76,6 @@ class Manager:
     def close(self) -> None:
         """Asks no more."""
         self._socket.close()
-
-
-def _parts(oid: bytes) -> list[bytes]:
-    return [oid[place : place + 4] for place in range(0, len(oid), 4)]
 
 
 def _connected(port: int) -> socket.socket:
