@@ -13,55 +13,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gateway.agentx import oid as oids
-from gateway.agentx.oid import Oid
-from gateway.alarms.conditions import CONDITIONS, Category, Condition
-from gateway.catalog import METRICS, PREFIX
-from gateway.frontends.snmp.bindings import BINDINGS
-from gateway.mib.module import Mib, Object, mib
-from gateway.options import OPTIONS, Field, Option, Records
-from gateway.samples import Metric
+from gateway.alarms.conditions import CONDITIONS
+from gateway.alarms.notification import Change, notification_name
+from gateway.catalog import METRICS
+from gateway.conditions.model import Condition
+from gateway.config.options import OPTIONS, Field, Option, Records
+from gateway.frontends.snmp.rows import BINDINGS
+from gateway.samples import PREFIX, Metric
+from gateway.snmp import oid as oids
+from gateway.snmp.mib.module import Mib, Object, mib
+from gateway.snmp.oid import Oid
 
 DOCS = Path(__file__).parent
-
-DROP_IN = frozenset(
-    {
-        "corosync_member_votes",
-        "corosync_quorate",
-        "corosync_quorum_votes",
-        "corosync_ring_errors",
-        "corosync_rings",
-        "drbd_al_writes",
-        "drbd_bm_writes",
-        "drbd_connections",
-        "drbd_connections_pending",
-        "drbd_connections_received",
-        "drbd_connections_sent",
-        "drbd_connections_sync",
-        "drbd_connections_unacked",
-        "drbd_lower_pending",
-        "drbd_quorum",
-        "drbd_read",
-        "drbd_resources",
-        "drbd_split_brain",
-        "drbd_upper_pending",
-        "drbd_written",
-        "pacemaker_config_last_change",
-        "pacemaker_fail_count",
-        "pacemaker_location_constraints",
-        "pacemaker_maintenance_mode_enabled",
-        "pacemaker_migration_threshold",
-        "pacemaker_node_attributes",
-        "pacemaker_nodes",
-        "pacemaker_resources",
-        "pacemaker_stonith_enabled",
-        "sbd_devices",
-        "sbd_timeouts",
-        "scrape_duration_seconds",
-        "scrape_success",
-    }
-)
-"""The metrics whose names, labels and types are those of ``ha_cluster_exporter``, without the prefix."""
 
 _SUBSYSTEMS = ("pacemaker", "corosync", "sbd", "drbd")
 
@@ -139,7 +102,7 @@ def _metric(metric: Metric) -> tuple[str, ...]:
     if metric.states:
         states = " ".join(_code(state) for state in metric.states)
         labels.append(f"{_code(metric.state_label)}: {states}")
-    drop_in = "yes" if metric.name.removeprefix(PREFIX) in DROP_IN else ""
+    drop_in = "yes" if metric.drop_in else ""
     objects = " ".join(map(_code, metric.mib))
     return _code(metric.name), metric.kind.value, ", ".join(labels), metric.help, drop_in, objects
 
@@ -265,20 +228,6 @@ def variables() -> Iterator[str]:
 
 # --- Alarms ----------------------------------------------------------------------------------------------------------
 
-_CATEGORIES: Mapping[Category, str] = {
-    Category.LOSS: "Quorum",
-    Category.QUORUM: "Quorum",
-    Category.CLUSTER: "The cluster",
-    Category.NODE: "Nodes",
-    Category.FENCING: "Fencing",
-    Category.RESOURCE: "Resources",
-    Category.LINK: "Links",
-    Category.SBD: "SBD",
-    Category.DRBD: "DRBD",
-    Category.COLLECTOR: "The gateway",
-}
-"""What the conditions of a category are put under."""
-
 
 def overview() -> Iterator[str]:
     """Yields the lines of the table of all conditions."""
@@ -297,16 +246,18 @@ def overview() -> Iterator[str]:
 
 def conditions() -> Iterator[str]:
     """Yields a section for each condition."""
-    for place, heading in enumerate(dict.fromkeys(_CATEGORIES.values())):
+    for place, heading in enumerate(dict.fromkeys(condition.category.title for condition in CONDITIONS)):
         yield from ([""] if place else [])
         yield f"### {heading}"
         for condition in CONDITIONS:
-            if _CATEGORIES[condition.category] == heading:
+            if condition.category.title == heading:
                 yield from _condition(condition)
 
 
 def _condition(condition: Condition) -> Iterator[str]:
-    raised, cleared = (MIB.notifications[name] for name in condition.category.value)
+    raised, cleared = (
+        MIB.notifications[notification_name(condition.category, change)] for change in (Change.RAISED, Change.CLEARED)
+    )
     when = f" when it has lasted {condition.hold:g} s" if condition.hold else ""
     over = f" {condition.lasts:g} s later, by itself" if condition.lasts else ""
     yield from ("", f"#### {condition.name}", "", f"{condition.severity.value.capitalize()}. {condition.meaning}", "")

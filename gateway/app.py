@@ -14,26 +14,26 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import structlog
 
 import gateway
-from gateway.alarms.events import AlertSocket
 from gateway.alarms.notifier import GRACE, Master, Notifier
 from gateway.alarms.service import AlarmService, Settings
-from gateway.alarms.watcher import QuorumWatcher
-from gateway.collectors.corosync import CorosyncCollector
-from gateway.collectors.drbd import DrbdCollector
-from gateway.collectors.pacemaker import PacemakerCollector
-from gateway.collectors.probe import Collector
-from gateway.collectors.sbd import SbdCollector
-from gateway.command import Follower, Host, LocalHost
-from gateway.config import Config
-from gateway.engine import Engine, Mode
+from gateway.alarms.sources.alert_socket import AlertSocket
+from gateway.alarms.sources.quorum_watcher import QuorumWatcher
+from gateway.config.alarm_options import disabled
+from gateway.config.loader import Config
+from gateway.config.options import parse_address
+from gateway.engine.engine import Engine, Mode
 from gateway.frontends.prometheus.server import MetricsServer
-from gateway.frontends.snmp import usm_state
-from gateway.frontends.snmp.agentx_address import parse_agentx
+from gateway.frontends.snmp import engine_identity as usm_state
+from gateway.frontends.snmp.engine_identity import EngineIdentity
 from gateway.frontends.snmp.service import AgentSettings, SnmpService
-from gateway.frontends.snmp.usm_state import EngineIdentity
-from gateway.mib.module import mib
-from gateway.options import parse_address
-from gateway.options.alarms import disabled
+from gateway.frontends.snmp.subagent.address import parse_agentx
+from gateway.host.local import Follower, Host, LocalHost
+from gateway.snmp.mib.module import mib
+from gateway.subsystems.corosync.collector import CorosyncCollector
+from gateway.subsystems.drbd.collector import DrbdCollector
+from gateway.subsystems.pacemaker.collector import PacemakerCollector
+from gateway.subsystems.probe import Collector
+from gateway.subsystems.sbd.collector import SbdCollector
 
 _T = TypeVar("_T")
 

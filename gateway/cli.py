@@ -13,9 +13,9 @@ from typing import Any, NoReturn
 
 import gateway
 from gateway import log
-from gateway.config import Config, load
+from gateway.config.loader import Config, load
+from gateway.config.options import OPTIONS
 from gateway.errors import ConfigError, GatewayError
-from gateway.options import OPTIONS
 
 EXIT_PROBLEM = 1
 EXIT_USAGE = 2
@@ -109,7 +109,8 @@ _DEMO = {
 
 
 def _demo(given: Mapping[str, Any]) -> int:
-    from gateway import app, replay  # noqa: PLC0415 - as above
+    from gateway import app  # noqa: PLC0415 - as above
+    from gateway.host import replay  # noqa: PLC0415 - as above
 
     config = _config(given, defaults=_DEMO, search=False)
     recording = replay.Recording.load(replay.DEMO)
@@ -127,28 +128,30 @@ def _demo(given: Mapping[str, Any]) -> int:
 
 
 def _collect(given: Mapping[str, Any]) -> int:
-    from gateway import app, once  # noqa: PLC0415 - as above
+    from gateway import app  # noqa: PLC0415 - as above
+    from gateway.commands import collect as once  # noqa: PLC0415 - as above
 
     config = _config(given, {"log.level": "error"})
     return EXIT_PROBLEM if once.collect(config, app.local_host(config), output=given["format"]) else 0
 
 
 def _check(given: Mapping[str, Any]) -> int:
-    from gateway import app, check  # noqa: PLC0415 - as above
+    from gateway import app  # noqa: PLC0415 - as above
+    from gateway.commands import check  # noqa: PLC0415 - as above
 
     config = _config(given, {"log.level": "error"})
     return EXIT_PROBLEM if check.check(config, app.local_host(config)) else 0
 
 
 def _test_notification(given: Mapping[str, Any]) -> int:
-    from gateway import send_test  # noqa: PLC0415 - as above
+    from gateway.commands import test_notification as send_test  # noqa: PLC0415 - as above
 
     config = _config(given, {"log.level": "error"})
     return EXIT_PROBLEM if send_test.send_test(config, given["condition"]) else 0
 
 
 def _mib(given: Mapping[str, Any]) -> int:
-    from gateway.mib import module  # noqa: PLC0415 - as above
+    from gateway.snmp.mib import module  # noqa: PLC0415 - as above
 
     config = _config({**given, **({"option snmp.root": given["root"]} if given["root"] else {})})
     print(module.text(config["snmp.root"]), end="")
@@ -156,7 +159,7 @@ def _mib(given: Mapping[str, Any]) -> int:
 
 
 def _migrate(given: Mapping[str, Any]) -> int:
-    from gateway import migrate  # noqa: PLC0415 - as above
+    from gateway.commands import migrate  # noqa: PLC0415 - as above
 
     text, remarks = migrate.migrate(given["file"])
     print(text, end="")

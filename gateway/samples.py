@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+PREFIX = "ha_cluster_"
+"""Every metric name begins with it, ``process_*`` aside."""
+
 Labels = tuple[str, ...]
 """Label values, in the order of the metric's label names."""
 
@@ -23,7 +26,7 @@ Value = float | Flags
 """A number (an int is one too), or the flags of a metric with states."""
 
 
-class Kind(Enum):
+class MetricKind(Enum):
     """The Prometheus type of a metric."""
 
     GAUGE = "gauge"
@@ -55,20 +58,68 @@ class Metric:
         merge: what becomes of samples whose labels coincide.
         mib: the objects of HA-CLUSTER-MIB that show it: one for its number, or one for each state, or, where the
             number is always 1, the row or the objects that show its labels.
+        drop_in: whether name, labels and type are those of ``ha_cluster_exporter``, and must never change.
     """
 
     name: str
     help: str
-    kind: Kind = Kind.GAUGE
+    kind: MetricKind = MetricKind.GAUGE
     labels: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
     state_label: str = ""
     merge: Merge = Merge.FIRST
     mib: tuple[str, ...] = ()
+    drop_in: bool = False
 
     def only(self, state: str) -> Flags:
         """Returns flags with only this state set; none set if the metric does not know it."""
         return tuple(known == state for known in self.states)
+
+
+def gauge(
+    name: str,
+    text: str,
+    *labels: str,
+    states: tuple[str, ...] = (),
+    state_label: str = "",
+    merge: Merge = Merge.FIRST,
+    drop_in: bool = False,
+    mib: str,
+) -> Metric:
+    """Declares a gauge.
+
+    Args:
+        name: the name without ``PREFIX``.
+        text: the HELP text.
+        labels: label names, in the order in which samples give their values.
+        states: as ``Metric.states``.
+        state_label: as ``Metric.state_label``.
+        merge: as ``Metric.merge``.
+        drop_in: as ``Metric.drop_in``.
+        mib: the names of its objects in HA-CLUSTER-MIB, separated by blanks.
+    """
+    return Metric(
+        name=PREFIX + name,
+        help=text,
+        labels=labels,
+        states=states,
+        state_label=state_label,
+        merge=merge,
+        mib=tuple(mib.split()),
+        drop_in=drop_in,
+    )
+
+
+def counter(name: str, text: str, *labels: str, drop_in: bool = False, mib: str) -> Metric:
+    """Declares a counter; the arguments are those of ``gauge``."""
+    return Metric(
+        name=PREFIX + name,
+        help=text,
+        labels=labels,
+        kind=MetricKind.COUNTER,
+        mib=tuple(mib.split()),
+        drop_in=drop_in,
+    )
 
 
 def as_float(value: float) -> float:

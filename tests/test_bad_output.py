@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from gateway import app
-from gateway.config import load
+from gateway.config.loader import load
 from gateway.frontends.prometheus.server import MetricsServer
 from tests.conftest import open_descriptors
 from tests.programs import (

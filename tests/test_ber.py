@@ -12,11 +12,11 @@ from pyasn1.type import univ  # type: ignore[import-untyped]
 from pysnmp.proto import rfc1902, rfc1905  # type: ignore[import-untyped]
 from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 
-from gateway import ber
-from gateway.agentx import oid as oids
-from gateway.agentx.encoding import Type, VarBind
-from gateway.agentx.oid import Oid
-from gateway.alarms.messages import CommunityMessages, Tag
+from gateway.snmp import ber
+from gateway.snmp import oid as oids
+from gateway.snmp.messages import CommunityMessages, Tag
+from gateway.snmp.oid import Oid
+from gateway.snmp.values import Type, VarBind
 from tests.alarms.receivers import OF_PYSNMP, pdu_of
 from tests.alarms.test_messages import VALUES as VARIABLES
 

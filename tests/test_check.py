@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from gateway import app
-from gateway.check import check
-from gateway.config import Config, load
+from gateway.commands.check import check
+from gateway.config.loader import Config, load
 from tests.programs import CFGTOOL, CIBADMIN, COROSYNC, CRM_MON, FakeCluster
 
 OLD_CRM_MON = "crm_mon -1 -X --inactive"

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from gateway import app
-from gateway.agentx import oid as oids
-from gateway.check import check
-from gateway.check.snmp import missing, snmp
-from gateway.config import Config, load
-from gateway.frontends.snmp.agentx_address import TcpAddress, UnixAddress
-from gateway.parsers import snmpd_conf
+from gateway.commands.check import check, snmpd_conf
+from gateway.commands.check.snmp import missing, snmp
+from gateway.config.loader import Config, load
+from gateway.frontends.snmp.subagent.address import TcpAddress, UnixAddress
+from gateway.snmp import oid as oids
 from tests.conftest import closed
 from tests.programs import FakeCluster, Gateway
 from tests.snmp.test_service import wait_until_shown

@@ -19,8 +19,8 @@ import structlog
 
 import gateway as package
 from gateway import cli
-from gateway.config import Config
-from gateway.options import OPTIONS
+from gateway.config.loader import Config
+from gateway.config.options import OPTIONS
 from tests.programs import CRM_MON, ROOT, FakeCluster, Gateway, environment, gateway
 
 FLAGS = [

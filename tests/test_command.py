@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import command
-from gateway.command import CommandResult, LocalHost, Tool, clean_environment
+from gateway.host import local as command
+from gateway.host.local import CommandResult, LocalHost, Tool, clean_environment
 from gateway.status import Status
 from tests.conftest import Script, closed, open_descriptors
 
@@ -255,8 +255,9 @@ def test_a_command_that_may_not_be_killed_is_given_up() -> None:
     """As with sudo: here root without the right to kill others runs a command as somebody else."""
     code = """
 import asyncio, os
-from gateway import app, command
-from gateway.command import LocalHost, Tool
+from gateway import app
+from gateway.host import local as command
+from gateway.host.local import LocalHost, Tool
 command._REAP_TIMEOUT = 0.2
 async def main():
     host = LocalHost({"tool": Tool(path="/bin/sleep", timeout=0.2,
@@ -270,7 +271,7 @@ app.run(main())
 """
     argv = ["setpriv", "--bounding-set=-kill", "--inh-caps=-kill", sys.executable, "-c", code]
     done = subprocess.run(
-        argv, capture_output=True, text=True, timeout=30, check=False, cwd=Path(command.__file__).parents[1]
+        argv, capture_output=True, text=True, timeout=30, check=False, cwd=Path(command.__file__).parents[2]
     )
     # 3.11 waits for the process on a descriptor of its own, until it ends
     assert done.stdout.split()[:2] == ["timed_out", "None"], done.stderr
@@ -300,12 +301,14 @@ async def test_the_time_zone_is_the_gateways_own(monkeypatch: pytest.MonkeyPatch
 
 
 def test_standard_input_is_at_its_end_whatever_ours_is() -> None:
-    code = "from gateway.command import *; print(asyncio.run(LocalHost({'x': Tool(path='/bin/cat')}).run('x')).status)"
+    code = (
+        "from gateway.host.local import *; print(asyncio.run(LocalHost({'x': Tool(path='/bin/cat')}).run('x')).status)"
+    )
     with subprocess.Popen(
         [sys.executable, "-c", code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        cwd=Path(command.__file__).parents[1],
+        cwd=Path(command.__file__).parents[2],
     ) as process:
         assert process.stdout is not None
         assert process.stdout.read() == b"ok\n"

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from gateway import config
 from gateway.alarms.conditions import CONDITIONS
-from gateway.command import DEFAULT_MAX_OUTPUT, Tool
-from gateway.config import load
-from gateway.engine import Mode
+from gateway.config import loader as config
+from gateway.config.loader import load
+from gateway.config.options import BY_KEY, OPTIONS, RULES, TOOLS, MistakesError, Records, parse_address
+from gateway.engine.engine import Mode
 from gateway.errors import ConfigError
-from gateway.frontends.snmp.credentials import Community, SecurityLevel, UsmUser
-from gateway.options import BY_KEY, OPTIONS, RULES, TOOLS, MistakesError, Records, parse_address
+from gateway.host.local import DEFAULT_MAX_OUTPUT, Tool
+from gateway.snmp.credentials import Community, SecurityLevel, UsmUser
 from tests.conftest import closed
 
 EXAMPLE = Path(__file__).parents[1] / "gateway.conf.example"

@@ -13,15 +13,16 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from gateway import catalog, engine
+from gateway import self_metrics
 from gateway.clock import Clock, SystemClock
-from gateway.collectors.probe import NoAnswerError, Plan, Probe, Reading
-from gateway.command import CommandResult, LocalHost, Tool
-from gateway.engine import Engine, Mode
+from gateway.engine import engine
+from gateway.engine.engine import Engine, Mode
 from gateway.errors import ParseError
+from gateway.host.local import CommandResult, LocalHost, Tool
 from gateway.samples import Metric, SampleSet
 from gateway.snapshot import Snapshot
 from gateway.status import Status
+from gateway.subsystems.probe import NoAnswerError, Plan, Probe, Reading
 from tests.conftest import Script, is_process, open_descriptors, until
 
 VALUE = Metric(name="value", help="What a command said.", labels=("collector", "command"))
@@ -158,12 +159,12 @@ async def test_two_hundred_at_once_share_one_run_and_later_ones_do_not() -> None
     snapshots = await asyncio.gather(*waiting, late)
     assert host.calls == ["x"]
     assert len({id(snapshot) for snapshot in snapshots}) == 1
-    assert values(snapshots[0], catalog.GATEWAY_RUNS) == {(): 1}
+    assert values(snapshots[0], self_metrics.RUNS) == {(): 1}
 
     again = await tested.collect()
     assert host.calls == ["x", "x"]
     assert again is not snapshots[0]
-    assert values(again, catalog.GATEWAY_RUNS) == {(): 2}
+    assert values(again, self_metrics.RUNS) == {(): 2}
 
 
 async def test_a_selection_is_a_run_of_its_own() -> None:
@@ -197,7 +198,7 @@ async def test_nothing_to_collect_is_a_snapshot_too() -> None:
     tested = Engine(FakeHost(), [])
     snapshot = await tested.collect()
     assert snapshot.collectors == {}
-    assert values(snapshot, catalog.GATEWAY_RUNS) == {(): 1}
+    assert values(snapshot, self_metrics.RUNS) == {(): 1}
 
 
 async def test_large_output_is_read_and_translated_in_a_thread() -> None:
@@ -232,8 +233,8 @@ async def test_what_is_known_is_served_and_the_rest_counted_once() -> None:
     partial = await tested.collect(timeout=0.05)
     assert values(partial) == {("a", "y"): 1, ("b", "z"): 1}
     assert statuses(partial) == {"a": "timed_out", "b": "ok"}
-    assert values(partial, catalog.SCRAPE_SUCCESS) == {("a",): 0, ("b",): 1}
-    assert values(partial, catalog.GATEWAY_COMMAND_TIMEOUTS)["a", "x"] == 1
+    assert values(partial, self_metrics.SCRAPE_SUCCESS) == {("a",): 0, ("b",): 1}
+    assert values(partial, self_metrics.COMMAND_TIMEOUTS)["a", "x"] == 1
     assert latest(tested) is None
 
     # the run goes on, and whoever comes meanwhile gets its result; that it ends badly is no second failure
@@ -244,11 +245,11 @@ async def test_what_is_known_is_served_and_the_rest_counted_once() -> None:
     complete = await late
     assert sorted(host.calls) == ["x", "y", "z"]
     assert latest(tested) is complete
-    assert values(complete, catalog.GATEWAY_COMMAND_TIMEOUTS) == {("a", "x"): 1, ("a", "y"): 0, ("b", "z"): 0}
-    assert values(complete, catalog.GATEWAY_COMMAND_FAILURES) == {("a", "x", "timed_out"): 1}
+    assert values(complete, self_metrics.COMMAND_TIMEOUTS) == {("a", "x"): 1, ("a", "y"): 0, ("b", "z"): 0}
+    assert values(complete, self_metrics.COMMAND_FAILURES) == {("a", "x", "timed_out"): 1}
 
     again = await tested.collect()
-    assert values(again, catalog.GATEWAY_COMMAND_TIMEOUTS)["a", "x"] == 2
+    assert values(again, self_metrics.COMMAND_TIMEOUTS)["a", "x"] == 2
 
 
 async def test_all_who_give_up_together_share_what_is_known() -> None:
@@ -256,15 +257,15 @@ async def test_all_who_give_up_together_share_what_is_known() -> None:
     tested = Engine(host, [collector("a", "x", "y", "z", duplicates=1)])
     snapshots = await asyncio.gather(*(tested.collect(timeout=0.05) for _ in range(200)))
     assert len({id(snapshot) for snapshot in snapshots}) == 1
-    assert values(snapshots[0], catalog.GATEWAY_SAMPLES_DROPPED) == {("a",): 1}
+    assert values(snapshots[0], self_metrics.SAMPLES_DROPPED) == {("a",): 1}
     host.held.pop("y").set()
     more = await tested.collect(timeout=0.05)
     assert values(more) == {("a", "y"): 1, ("a", "z"): 1}
-    assert values(more, catalog.GATEWAY_SAMPLES_DROPPED) == {("a",): 2}
+    assert values(more, self_metrics.SAMPLES_DROPPED) == {("a",): 2}
     host.held.pop("x").set()
     await until(lambda: tested.latest is not None)
     assert tested.latest is not None
-    assert values(tested.latest, catalog.GATEWAY_SAMPLES_DROPPED) == {("a",): 3}
+    assert values(tested.latest, self_metrics.SAMPLES_DROPPED) == {("a",): 3}
 
 
 async def test_a_timeout_that_suffices_changes_nothing() -> None:
@@ -343,22 +344,22 @@ async def test_a_subsystem_that_is_not_here_costs_nothing_until_it_is() -> None:
     snapshot = await tested.collect()
     assert (host.calls, statuses(snapshot)) == ([], {"a": "not_installed"})
     assert not snapshot.collectors["a"].present
-    assert catalog.SCRAPE_SUCCESS not in snapshot.families
-    flags = values(snapshot, catalog.GATEWAY_COLLECTOR_STATE)["a",]
-    assert flags == catalog.GATEWAY_COLLECTOR_STATE.only("not_installed")
+    assert self_metrics.SCRAPE_SUCCESS not in snapshot.families
+    flags = values(snapshot, self_metrics.COLLECTOR_STATE)["a",]
+    assert flags == self_metrics.COLLECTOR_STATE.only("not_installed")
 
     host.answers["y"] = says("5")  # installed later, without a restart; the other is a failure from here on
     snapshot = await tested.collect()
     assert values(snapshot) == {("a", "y"): 5}
-    assert values(snapshot, catalog.SCRAPE_SUCCESS) == {("a",): 0}
+    assert values(snapshot, self_metrics.SCRAPE_SUCCESS) == {("a",): 0}
 
 
 async def test_a_collector_that_is_on_fails_without_its_tool() -> None:
     tested = Engine(FakeHost(answers={"x": MISSING}), [collector("a", "x")], modes={"a": Mode.ON})
     snapshot = await tested.collect()
     assert snapshot.collectors["a"].present
-    assert values(snapshot, catalog.SCRAPE_SUCCESS) == {("a",): 0}
-    assert values(snapshot, catalog.GATEWAY_COMMAND_FAILURES) == {("a", "x", "not_installed"): 1}
+    assert values(snapshot, self_metrics.SCRAPE_SUCCESS) == {("a",): 0}
+    assert values(snapshot, self_metrics.COMMAND_FAILURES) == {("a", "x", "not_installed"): 1}
 
 
 @pytest.mark.parametrize(("mode", "present"), [(Mode.AUTO, False), (Mode.ON, True)])
@@ -458,10 +459,10 @@ async def test_a_bug_costs_its_collector_and_is_logged_once_with_its_trace(
     for snapshot in (first, second):
         assert statuses(snapshot) == {"a": "failed", "b": "ok"}
         assert values(snapshot) == {("b", "y"): 1}
-        assert values(snapshot, catalog.SCRAPE_SUCCESS) == {("a",): 0, ("b",): 1}
+        assert values(snapshot, self_metrics.SCRAPE_SUCCESS) == {("a",): 0, ("b",): 1}
         (failing,) = snapshot.collectors["a"].failing
         assert (failing.name, failing.detail) == (command, f"internal error: {detail}")
-    assert values(second, catalog.GATEWAY_COMMAND_FAILURES) == {("a", command, "failed"): 2}
+    assert values(second, self_metrics.COMMAND_FAILURES) == {("a", command, "failed"): 2}
     (event,) = [event for event in logs if event["collector"] == "a"]
     assert event["log_level"] == "warning"
     assert (event["command"], event["reason"]) == (command, f"internal error: {detail}")
@@ -567,8 +568,8 @@ async def test_durations_are_told_by_collector() -> None:
     snapshot = await running
     assert (snapshot.time, snapshot.started) == (1_000_100, 100)
     # a collector without tools is never here
-    assert values(snapshot, catalog.SCRAPE_DURATION) == {("a",): 2, ("b",): 5}
-    assert values(snapshot, catalog.GATEWAY_COMMAND_DURATION) == {("a", "x"): 0.01, ("b", "y"): 0.01}
+    assert values(snapshot, self_metrics.SCRAPE_DURATION) == {("a",): 2, ("b",): 5}
+    assert values(snapshot, self_metrics.COMMAND_DURATION) == {("a", "x"): 0.01, ("b", "y"): 0.01}
 
 
 # --- The end ---------------------------------------------------------------------------------------------------------

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 
 from gateway.clock import SystemClock
-from gateway.command import CommandResult, LocalHost, Tool
-from gateway.output import MAX_LINE, MAX_RATE
-from gateway.parsers import corosync_monitor
-from gateway.replay import DEMO, Recording, ReplayHost
+from gateway.host.local import CommandResult, LocalHost, Tool
+from gateway.host.output import MAX_LINE, MAX_RATE
+from gateway.host.replay import DEMO, Recording, ReplayHost
 from gateway.status import Status
+from gateway.subsystems.corosync import quorum_report as corosync_monitor
 from tests.conftest import Script, is_process, open_descriptors, until
 
 

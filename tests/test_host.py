@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import command
-from gateway.command import LocalHost, Tool
+from gateway.host import local as command
+from gateway.host.local import LocalHost, Tool
 from tests.conftest import Script, closed, open_descriptors
 
 # --- Finding tools ---------------------------------------------------------------------------------------------------

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from gateway.config import load
+from gateway.commands.migrate import migrate
+from gateway.config.loader import load
+from gateway.config.options import OPTIONS
 from gateway.errors import ConfigError
-from gateway.migrate import migrate
-from gateway.options import OPTIONS
 from tests.programs import gateway
 
 SAMPLE = """\

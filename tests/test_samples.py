@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.samples import Kind, Merge, Metric, Sample, SampleSet, Value, as_float
+from gateway.samples import Merge, Metric, MetricKind, Sample, SampleSet, Value, as_float
 
 NUMBER = Metric(name="number", help="One number.", labels=("a",))
 LARGEST = Metric(name="largest", help="The largest of several.", labels=("a",), merge=Merge.MAX)
@@ -79,7 +79,7 @@ def test_metrics_are_themselves_and_not_what_they_say() -> None:
     twin = Metric(name="number", help="One number.", labels=("a",))
     assert twin != NUMBER
     assert len({twin, NUMBER}) == 2
-    assert NUMBER.kind is Kind.GAUGE
+    assert NUMBER.kind is MetricKind.GAUGE
 
 
 numbers = st.lists(

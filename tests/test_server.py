@@ -23,14 +23,14 @@ import aiohttp
 import pytest
 from aiohttp.web_protocol import RequestHandler
 
-from gateway.collectors.probe import Plan, Probe, Reading
-from gateway.command import CommandResult, LocalHost, Tool
-from gateway.engine import Engine
+from gateway.engine.engine import Engine
 from gateway.errors import StartError
 from gateway.frontends.prometheus import exposition, server
 from gateway.frontends.prometheus.server import MetricsServer, accepts_gzip, negotiate
-from gateway.listen import _bound, bind
+from gateway.host.local import CommandResult, LocalHost, Tool
+from gateway.network import _bound, bind
 from gateway.samples import Metric, SampleSet
+from gateway.subsystems.probe import Plan, Probe, Reading
 from tests.conftest import Script, open_descriptors, until
 from tests.programs import CIBADMIN, CRM_MON, ROOT, FakeCluster, Gateway, environment
 
@@ -626,7 +626,7 @@ TICKING = """
 import asyncio, subprocess, sys, time
 from pathlib import Path
 from gateway import app
-from gateway.config import load
+from gateway.config.loader import load
 from gateway.frontends.prometheus.server import MetricsServer
 
 CLIENT = '''

@@ -13,11 +13,22 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from gateway import catalog
-from gateway.agentx import oid as oids
-from gateway.agentx.codes import CloseReason, Error
-from gateway.agentx.encoding import Reader, SearchRange, Type, VarBind
-from gateway.agentx.messages import (
+from gateway import self_metrics
+from gateway.frontends.snmp.subagent.address import (
+    MAX_PATH,
+    Reason,
+    TcpAddress,
+    UnixAddress,
+    connect,
+    explain,
+    parse_agentx,
+)
+from gateway.frontends.snmp.subagent.connection import MAX_BULK, MAX_UNSENT, Connection, LostError
+from gateway.frontends.snmp.subagent.subagent import NotifyError, State, Subagent, Timing
+from gateway.snmp import oid as oids
+from gateway.snmp.agentx.codes import CloseReason, Error
+from gateway.snmp.agentx.encoding import Reader
+from gateway.snmp.agentx.messages import (
     AddAgentCaps,
     CleanupSet,
     Close,
@@ -34,20 +45,10 @@ from gateway.agentx.messages import (
     Response,
     TestSet,
 )
-from gateway.agentx.oid import Oid
-from gateway.agentx.pdu import HEADER_SIZE, Header, decode, decode_header, encode
-from gateway.agentx.session import Event, Session
-from gateway.frontends.snmp.agentx_address import (
-    MAX_PATH,
-    Reason,
-    TcpAddress,
-    UnixAddress,
-    connect,
-    explain,
-    parse_agentx,
-)
-from gateway.frontends.snmp.agentx_connection import MAX_BULK, MAX_UNSENT, Connection, LostError
-from gateway.frontends.snmp.subagent import NotifyError, State, Subagent, Timing
+from gateway.snmp.agentx.pdu import HEADER_SIZE, Header, decode, decode_header, encode
+from gateway.snmp.agentx.session import Event, Session
+from gateway.snmp.oid import Oid
+from gateway.snmp.values import SearchRange, Type, VarBind
 from tests.agentx.answers import TableAnswers, table
 from tests.conftest import closed, open_descriptors, until
 
@@ -186,7 +187,7 @@ async def running(
 
 
 def test_states_are_those_of_the_metric() -> None:
-    assert tuple(State) == catalog.GATEWAY_AGENTX_STATE.states
+    assert tuple(State) == self_metrics.AGENTX_STATE.states
 
 
 # --- From nothing to registered, and to the end ----------------------------------------------------------------------

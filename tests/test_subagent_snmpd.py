@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.agentx import oid as oids
-from gateway.agentx.encoding import Type, VarBind
-from gateway.agentx.oid import Oid
-from gateway.frontends.snmp.agentx_address import Reason, parse_agentx
-from gateway.frontends.snmp.subagent import NotifyError, State, Subagent, Timing
+from gateway.frontends.snmp.subagent.address import Reason, parse_agentx
+from gateway.frontends.snmp.subagent.subagent import NotifyError, State, Subagent, Timing
+from gateway.snmp import oid as oids
+from gateway.snmp.oid import Oid
+from gateway.snmp.values import Type, VarBind
 from tests.agentx.answers import TableAnswers, table
 from tests.conftest import open_descriptors, until
 from tests.snmpd import ARC, ENGINE, SYSORTABLE, Snmpd, free_port

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from gateway.errors import StartError
-from gateway.frontends.snmp.usm_state import (
+from gateway.frontends.snmp.engine_identity import (
     FILE,
     MAX_BOOTS,
     EngineIdentity,

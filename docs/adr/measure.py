@@ -25,15 +25,15 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.core import Metric as ClientFamily
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from gateway.collectors.pacemaker import PacemakerCollector
-from gateway.collectors.probe import Reading
-from gateway.command import STANDARD_DIRECTORIES as DIRECTORIES
-from gateway.command import CommandResult, clean_environment, execute, search
 from gateway.frontends.prometheus import exposition
-from gateway.parsers import crm_mon
-from gateway.parsers.cluster_status import ClusterStatus
+from gateway.host.local import STANDARD_DIRECTORIES as DIRECTORIES
+from gateway.host.local import CommandResult, clean_environment, execute, search
 from gateway.samples import Families
 from gateway.status import Status
+from gateway.subsystems.pacemaker import crm_mon
+from gateway.subsystems.pacemaker.cluster_status import ClusterStatus
+from gateway.subsystems.pacemaker.collector import PacemakerCollector
+from gateway.subsystems.probe import Reading
 from tests.bench import large_cib
 
 NODES, INSTANCES = 32, 2_400

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from gateway import catalog
 from gateway.alarms.details import Details
-from gateway.alarms.findings import nodes_known
-from gateway.alarms.view import View
+from gateway.conditions.view import View
+from gateway.subsystems.pacemaker import facts as pacemaker_facts
+from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
+from gateway.subsystems.pacemaker.conditions import nodes_known
 
 _PROMOTED = {"promoted": True, "master": True, "started": False, "unpromoted": False, "slave": False}
 """Whether an instance of this role is promoted; in other roles it is on its way from one to another."""
@@ -34,7 +35,7 @@ class Changes:
             return []
         promoted = _instances(view, self._promoted or {})
         families = view.snapshot.families  # in a row, the number would stand where the label `value` is
-        attributes = {(node, name): value for node, name, value in families.get(catalog.PACEMAKER_NODE_ATTRIBUTES, {})}
+        attributes = {(node, name): value for node, name, value in families.get(pacemaker_metrics.NODE_ATTRIBUTES, {})}
         found: list[Details] = []
         if self._promoted is not None:
             found = [*_operations(self._promoted, promoted, view), *_attributes(self._attributes, attributes)]
@@ -45,7 +46,7 @@ class Changes:
 def _instances(view: View, before: Mapping[_Key, bool]) -> Mapping[_Key, bool]:
     """Returns whether each active instance is promoted; one that is on its way is what it was."""
     found: dict[_Key, bool] = {}
-    for row in view.rows(catalog.PACEMAKER_RESOURCES, state="active"):
+    for row in view.rows(pacemaker_metrics.RESOURCES, state="active"):
         key = (str(row["node"]), str(row["resource"]))
         promoted = _PROMOTED.get(str(row["role"]), before.get(key))
         if promoted is not None:
@@ -55,7 +56,7 @@ def _instances(view: View, before: Mapping[_Key, bool]) -> Mapping[_Key, bool]:
 
 def _operations(before: Mapping[_Key, bool], now: Mapping[_Key, bool], view: View) -> Iterator[Details]:
     """Yields the operations that have led from one to the other. On a node that is gone nothing was done."""
-    online = view.online
+    online = pacemaker_facts.online_nodes(view)
     tasks: Mapping[str, Callable[[_Key], bool]] = {
         "demote": lambda key: before.get(key, False) and not now.get(key, False),
         "stop": lambda key: key in before and key not in now,

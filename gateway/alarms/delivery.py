@@ -22,10 +22,10 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from gateway.agentx.encoding import VarBind
-from gateway.alarms.notice import Notice
-from gateway.alarms.targets import Kind
+from gateway.alarms.notification import Notice
 from gateway.errors import GatewayError
+from gateway.frontends.snmp.notifications.target import Kind
+from gateway.snmp.values import VarBind
 
 QUEUE_SIZE = 1000
 """Notifications that wait for one target at most: some two megabytes."""

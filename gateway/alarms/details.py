@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from gateway import catalog
-from gateway.alarms.monitor import Event
-from gateway.alarms.notice import Change
-from gateway.alarms.view import View
+from gateway.alarms.alarm_table import Event
+from gateway.alarms.notification import Change
+from gateway.conditions.view import View
+from gateway.subsystems.corosync import metrics as corosync_metrics
+from gateway.subsystems.corosync.facts import local_node, node_ids
 
 Details = Mapping[str, str]
 
@@ -25,7 +26,7 @@ def _raised(event: Event) -> bool:
 
 
 def _here(view: View) -> Details:
-    return {"node": view.node, "node_id": view.memory.members.get(view.node, "")}
+    return {"node": local_node(view), "node_id": view.accumulated(node_ids).get(local_node(view), "")}
 
 
 def _node(event: Event, view: View) -> Iterator[Details]:
@@ -34,7 +35,7 @@ def _node(event: Event, view: View) -> Iterator[Details]:
     yield {
         "kind": "node",
         "node": name,
-        "node_id": view.memory.members.get(name, ""),
+        "node_id": view.accumulated(node_ids).get(name, ""),
         "status": status,
         "description": description,
     }
@@ -47,7 +48,7 @@ def _quorum(event: Event, view: View) -> Iterator[Details]:
 def _link(event: Event, view: View) -> Iterator[Details]:
     """One for each peer on the link."""
     number, status = event.alarm.fields["number"], "disconnected" if _raised(event) else "operational"
-    for row in view.rows(catalog.COROSYNC_LINK_CONNECTED):
+    for row in view.rows(corosync_metrics.LINK_CONNECTED):
         if row["number"] == number and event.alarm.fields.get("node_id", row["peer_node_id"]) == row["peer_node_id"]:
             yield {
                 "kind": "link",

@@ -9,10 +9,8 @@ from typing import Protocol
 
 import structlog
 
-from gateway import catalog
-from gateway.agentx.encoding import VarBind
-from gateway.alarms import compat, notice
-from gateway.alarms.addresses import Resolve, resolve
+from gateway import self_metrics
+from gateway.alarms import notification as notice
 from gateway.alarms.delivery import (
     PACE,
     QUEUE_SIZE,
@@ -26,13 +24,16 @@ from gateway.alarms.delivery import (
     Pauses,
     Result,
 )
-from gateway.alarms.notice import Notice
-from gateway.alarms.sender import Sender, messages_to
-from gateway.alarms.targets import Identity, Kind, Target
+from gateway.alarms.notification import Notice
 from gateway.clock import Clock, SystemClock
 from gateway.errors import GatewayError
-from gateway.mib.module import Mib
+from gateway.frontends.snmp.notifications import compat
+from gateway.frontends.snmp.notifications.resolver import Resolve, resolve
+from gateway.frontends.snmp.notifications.target import Identity, Kind, Target
+from gateway.frontends.snmp.notifications.udp_channel import Sender, messages_to
 from gateway.samples import SampleSet
+from gateway.snmp.mib.module import Mib
+from gateway.snmp.values import VarBind
 
 AGENTX = "agentx"
 """The name of the target that stands for the sinks of the master agent."""
@@ -173,17 +174,17 @@ class Notifier:
 
     def samples(self, samples: SampleSet) -> None:
         """Adds what has become of the notifications."""
-        samples.add(catalog.GATEWAY_NOTIFICATION_SEQUENCE, self._sequence)
+        samples.add(self_metrics.NOTIFICATION_SEQUENCE, self._sequence)
         for delivery in self._deliveries:
             name, account = delivery.name, delivery.account
-            state = catalog.GATEWAY_TARGET_STATE
+            state = self_metrics.TARGET_STATE
             samples.add(state, state.only(account.state.value), name, delivery.kind.value)
-            samples.add(catalog.GATEWAY_NOTIFICATIONS_SENT, account.sent, name)
-            samples.add(catalog.GATEWAY_NOTIFICATIONS_ACKNOWLEDGED, account.acknowledged, name)
-            samples.add(catalog.GATEWAY_NOTIFICATION_RETRIES, account.retries, name)
-            samples.add(catalog.GATEWAY_NOTIFICATIONS_FAILED, account.failed, name)
-            samples.add(catalog.GATEWAY_NOTIFICATIONS_DROPPED, account.dropped, name)
-            samples.add(catalog.GATEWAY_NOTIFICATIONS_QUEUED, delivery.queued, name)
+            samples.add(self_metrics.NOTIFICATIONS_SENT, account.sent, name)
+            samples.add(self_metrics.NOTIFICATIONS_ACKNOWLEDGED, account.acknowledged, name)
+            samples.add(self_metrics.NOTIFICATION_RETRIES, account.retries, name)
+            samples.add(self_metrics.NOTIFICATIONS_FAILED, account.failed, name)
+            samples.add(self_metrics.NOTIFICATIONS_DROPPED, account.dropped, name)
+            samples.add(self_metrics.NOTIFICATIONS_QUEUED, delivery.queued, name)
 
     def last_errors(self) -> Mapping[str, str]:
         """Returns why the last delivery to each target failed; empty where it did not."""

@@ -16,20 +16,31 @@ from typing import Protocol
 
 import structlog
 
-from gateway import catalog
+from gateway import self_metrics
+from gateway.alarms.alarm_table import Event, Monitor
 from gateway.alarms.changes import Changes
 from gateway.alarms.details import Details, details
-from gateway.alarms.events import AlertSocket
-from gateway.alarms.monitor import Event, Monitor
-from gateway.alarms.notice import Change, Notice, Severity, values
-from gateway.alarms.view import View
-from gateway.alarms.watcher import QuorumChanged, QuorumEvent
+from gateway.alarms.notification import Change, Notice, notification_name, values
+from gateway.alarms.sources.alert_socket import AlertSocket
+from gateway.alarms.sources.quorum_watcher import QuorumChanged, QuorumEvent
 from gateway.clock import Clock, SystemClock
-from gateway.engine import Engine
+from gateway.conditions.model import Severity
+from gateway.conditions.view import View
+from gateway.engine.engine import Engine
 from gateway.errors import StartError
-from gateway.mib.syntax import Raw
 from gateway.samples import SampleSet
 from gateway.snapshot import Snapshot
+from gateway.snmp.mib.syntax import Raw
+from gateway.subsystems import ACCUMULATORS
+from gateway.subsystems.corosync import facts as corosync_facts
+from gateway.subsystems.corosync.facts import local_node
+from gateway.subsystems.pacemaker import facts as pacemaker_facts
+
+
+def cluster_name(view: View) -> str:
+    """Returns the name of the cluster, or "" if it is unknown."""
+    return pacemaker_facts.cluster_name(view) or corosync_facts.cluster_name(view)
+
 
 MibValue = tuple[str, tuple[str, ...], Raw]
 """An object of HA-CLUSTER-MIB, the texts of its indexes, and its value."""
@@ -174,8 +185,8 @@ class AlarmService:
     def look(self, snapshot: Snapshot) -> None:
         """Takes in a snapshot, whoever has asked for it."""
         first = self._monitor.view is None
-        view = View(snapshot, self._monitor.view)
-        self._node, self._cluster = view.node or self._node, view.cluster or self._cluster
+        view = View(snapshot, self._monitor.view, accumulators=ACCUMULATORS)
+        self._node, self._cluster = local_node(view) or self._node, cluster_name(view) or self._cluster
         events = self._monitor.look(view, now=self._clock.monotonic(), time=self._clock.time())
         if first:
             self._tell_start()
@@ -229,7 +240,7 @@ class AlarmService:
         for event in events:
             condition = event.alarm.condition
             if condition.local or self._speaks_for_all():
-                notification = condition.category.value[0 if event.change is Change.RAISED else 1]
+                notification = notification_name(condition.category, event.change)
                 first, *more = details(event, self._monitor.view)
                 self._submit(event, notification, first)
                 for further in more:
@@ -303,7 +314,7 @@ class AlarmService:
     def _speaks_for_all(self) -> bool:
         """Whether this node is to tell what all nodes know; where nobody is in charge, all are."""
         view = self._monitor.view
-        return not self._settings.dc_only or view is None or view.dc in {"", view.node}
+        return not self._settings.dc_only or view is None or pacemaker_facts.dc(view) in {"", local_node(view)}
 
     def _tell_start(self) -> None:
         raised = self._monitor.raised
@@ -333,17 +344,17 @@ class AlarmService:
         raised = self._monitor.raised
         for alarm in raised:
             name, severity = alarm.condition.name, alarm.condition.severity.value
-            samples.add(catalog.GATEWAY_ALARMS, 1, name, alarm.object, severity)
-            samples.add(catalog.GATEWAY_ALARMS_SINCE, alarm.since, name, alarm.object)
+            samples.add(self_metrics.ALARMS, 1, name, alarm.object, severity)
+            samples.add(self_metrics.ALARMS_SINCE, alarm.since, name, alarm.object)
         if self._monitor.view is not None:
-            for severity in catalog.SEVERITIES:
+            for severity in self_metrics.SEVERITIES:
                 count = sum(alarm.condition.severity == severity for alarm in raised)
-                samples.add(catalog.GATEWAY_ALARMS_ACTIVE, count, severity)
+                samples.add(self_metrics.ALARMS_ACTIVE, count, severity)
         if self._alert_socket is not None:
             counts = self._alert_socket.counts
-            samples.add(catalog.GATEWAY_ALERTS_RECEIVED, counts.received)
-            samples.add(catalog.GATEWAY_ALERTS_DROPPED, counts.dropped)
-            samples.add(catalog.GATEWAY_ALERTS_COALESCED, counts.coalesced)
+            samples.add(self_metrics.ALERTS_RECEIVED, counts.received)
+            samples.add(self_metrics.ALERTS_DROPPED, counts.dropped)
+            samples.add(self_metrics.ALERTS_COALESCED, counts.coalesced)
         self._notifier.samples(samples)
 
     def mib_values(self) -> Iterator[MibValue]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.options.values import MistakeError, MistakesError, shown, unknown_key
+from gateway.options.readers import MistakeError, MistakesError, shown, unknown_key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

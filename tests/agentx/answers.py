@@ -5,9 +5,10 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 
-from gateway.agentx import oid as oids
-from gateway.agentx.encoding import SearchRange, Type, VarBind, encode_varbind
-from gateway.agentx.oid import Oid
+from gateway.snmp import oid as oids
+from gateway.snmp.agentx.encoding import encode_varbind
+from gateway.snmp.oid import Oid
+from gateway.snmp.values import SearchRange, Type, VarBind
 
 
 class TableAnswers:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from gateway.agentx import oid as oids
-from gateway.agentx.encoding import EMPTY, OCTETS, UNSIGNED32, SearchRange, Type, VarBind
-from gateway.agentx.oid import Oid
+from gateway.snmp import oid as oids
+from gateway.snmp.oid import Oid
+from gateway.snmp.values import EMPTY, OCTETS, UNSIGNED32, SearchRange, Type, VarBind
 
 INTERNET = (1, 3, 6, 1)
 

@@ -10,19 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.agentx import oid as oids
-from gateway.agentx.encoding import (
-    Reader,
-    SearchRange,
-    Type,
-    VarBind,
-    encode_octets,
-    encode_oid,
-    encode_range,
-    encode_value,
-    encode_varbind,
-)
 from gateway.errors import DecodeError
+from gateway.snmp import oid as oids
+from gateway.snmp.agentx.encoding import Reader, encode_octets, encode_oid, encode_range, encode_value, encode_varbind
+from gateway.snmp.values import SearchRange, Type, VarBind
 from tests.agentx.strategies import OCTET_STRING, OID, RANGE, VARBIND
 
 ENTERPRISES = oids.parse("1.3.6.1.4.1")

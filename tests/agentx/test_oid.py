@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.agentx import oid as oids
+from gateway.snmp import oid as oids
 
 SUBIDS = st.lists(st.integers(0, oids.MAX_SUBID), max_size=oids.MAX_SUBIDS).map(tuple)
 

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.agentx import oid as oids
-from gateway.agentx.codes import CloseReason, Error, Flag, PduType, name_of
-from gateway.agentx.encoding import SearchRange, Type, VarBind, encode_varbind
-from gateway.agentx.messages import (
+from gateway.errors import DecodeError
+from gateway.snmp import oid as oids
+from gateway.snmp.agentx.codes import CloseReason, Error, Flag, PduType, name_of
+from gateway.snmp.agentx.encoding import encode_varbind
+from gateway.snmp.agentx.messages import (
     AddAgentCaps,
     CleanupSet,
     Close,
@@ -33,16 +34,8 @@ from gateway.agentx.messages import (
     UndoSet,
     Unregister,
 )
-from gateway.agentx.pdu import (
-    HEADER_SIZE,
-    MAX_PAYLOAD,
-    Header,
-    decode,
-    decode_header,
-    encode,
-    encode_response,
-)
-from gateway.errors import DecodeError
+from gateway.snmp.agentx.pdu import HEADER_SIZE, MAX_PAYLOAD, Header, decode, decode_header, encode, encode_response
+from gateway.snmp.values import SearchRange, Type, VarBind
 from tests.agentx.strategies import OCTET_STRING, OID, RANGE, VARBIND
 
 ENTERPRISES = oids.parse("1.3.6.1.4.1")

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.agentx import oid as oids
-from gateway.agentx.codes import CloseReason, Error, Flag, PduType
-from gateway.agentx.encoding import Reader, SearchRange, Type, VarBind, encode_varbind
-from gateway.agentx.messages import (
+from gateway.snmp import oid as oids
+from gateway.snmp.agentx.codes import CloseReason, Error, Flag, PduType
+from gateway.snmp.agentx.encoding import Reader, encode_varbind
+from gateway.snmp.agentx.messages import (
     AddAgentCaps,
     CleanupSet,
     Close,
@@ -33,18 +33,10 @@ from gateway.agentx.messages import (
     UndoSet,
     Unregister,
 )
-from gateway.agentx.pdu import HEADER_SIZE, MAX_PAYLOAD, Header, decode, decode_header, encode
-from gateway.agentx.session import (
-    KINDS,
-    MAX_PENDING,
-    MAX_RECENT,
-    Answered,
-    Closed,
-    Request,
-    Session,
-    Statistics,
-)
-from gateway.agentx.states import TRANSITIONS, State, StateError, Trigger, allowed, following
+from gateway.snmp.agentx.pdu import HEADER_SIZE, MAX_PAYLOAD, Header, decode, decode_header, encode
+from gateway.snmp.agentx.session import KINDS, MAX_PENDING, MAX_RECENT, Answered, Closed, Request, Session, Statistics
+from gateway.snmp.agentx.states import TRANSITIONS, State, StateError, Trigger, allowed, following
+from gateway.snmp.values import SearchRange, Type, VarBind
 
 ROOT = oids.parse("1.3.6.1.4.1.8072.9999.9999.9664")
 ID = 41

@@ -12,12 +12,13 @@ from pysnmp.proto import rfc1902, rfc1905  # type: ignore[import-untyped]
 from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 from pysnmp.proto.mpmod.rfc3412 import SNMPv3Message  # type: ignore[import-untyped]
 
-from gateway.agentx import oid as oids
-from gateway.agentx.encoding import Type, VarBind
-from gateway.alarms.messages import Flag, UserMessages
-from gateway.alarms.notice import Change, Notice, Severity
-from gateway.frontends.snmp.credentials import UsmUser
-from gateway.frontends.snmp.usm_state import EngineIdentity
+from gateway.alarms.notification import Change, Notice
+from gateway.conditions.model import Severity
+from gateway.frontends.snmp.engine_identity import EngineIdentity
+from gateway.snmp import oid as oids
+from gateway.snmp.credentials import UsmUser
+from gateway.snmp.messages import Flag, UserMessages
+from gateway.snmp.values import Type, VarBind
 from tests.snmptrapd import HOST
 
 TOO_BIG = 1

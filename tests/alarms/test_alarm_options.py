@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from gateway.alarms.conditions import CONDITIONS
-from gateway.alarms.targets import Kind, Target
-from gateway.config import load
+from gateway.config import alarm_options as alarms
+from gateway.config.loader import load
 from gateway.errors import ConfigError
-from gateway.frontends.snmp.credentials import UsmUser
-from gateway.options import alarms
+from gateway.frontends.snmp.notifications.target import Kind, Target
+from gateway.snmp.credentials import UsmUser
 
 SECRET = "a password of mine"
 

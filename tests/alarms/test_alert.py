@@ -16,15 +16,15 @@ from pathlib import Path
 
 import pytest
 
-from gateway import alert
-from gateway.alarms.events import AlertSocket, HintKind, parse
-from gateway.alert import FIELDS, MAGIC, MAX_DATAGRAM, MAX_VALUE, SOCKET, message
+from gateway import alert_agent as alert
+from gateway.alarms.sources.alert_socket import AlertSocket, HintKind, parse
+from gateway.alert_agent import FIELDS, MAGIC, MAX_DATAGRAM, MAX_VALUE, SOCKET, message
 from tests.conftest import open_descriptors
 from tests.programs import ROOT
 
 NODE = {"CRM_alert_kind": "node", "CRM_alert_node": "node1", "CRM_alert_desc": "lost", "CRM_alert_version": "2.1.5"}
 
-ENTRY_POINT = "import re, sys; from gateway.alert import main; sys.exit(main())"
+ENTRY_POINT = "import re, sys; from gateway.alert_agent import main; sys.exit(main())"
 """What the script that pip makes does."""
 
 
@@ -185,11 +185,13 @@ async def test_as_hacluster_and_as_nobody(tmp_path: Path, capfd: pytest.CaptureF
 
 def test_it_imports_next_to_nothing() -> None:
     """``socket`` alone would take nearly as long as Python's own start."""
-    code = "import sys; before = set(sys.modules); import gateway.alert; print(*sorted(set(sys.modules) - before))"
+    code = (
+        "import sys; before = set(sys.modules); import gateway.alert_agent; print(*sorted(set(sys.modules) - before))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
     )
-    assert set(done.stdout.split()) <= {"__future__", "_socket", "gateway", "gateway.alert"}
+    assert set(done.stdout.split()) <= {"__future__", "_socket", "gateway", "gateway.alert_agent"}
 
 
 def test_it_takes_little_time(tmp_path: Path) -> None:

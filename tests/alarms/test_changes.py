@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import pytest
 
-from gateway import catalog
-from gateway.alarms import compat
 from gateway.alarms.changes import Changes
-from gateway.alarms.view import View
+from gateway.conditions.view import View
+from gateway.frontends.snmp.notifications import compat
 from gateway.samples import SampleSet
 from gateway.snapshot import Snapshot
 from gateway.status import Status
+from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 from tests.alarms.receivers import notice
 from tests.alarms.test_conditions import DC, Sample
 from tests.alarms.test_monitor import node, reports
@@ -22,11 +22,11 @@ NODES = (node("n1", "online"), node("n2", "online"))
 
 def instance(resource: str, place: str, role: str = "started") -> Sample:
     flags = (role != "stopped", False, False, False, False)
-    return catalog.PACEMAKER_RESOURCES, flags, (place, resource, role, "true", "ocf::heartbeat:Dummy", "", "")
+    return pacemaker_metrics.RESOURCES, flags, (place, resource, role, "true", "ocf::heartbeat:Dummy", "", "")
 
 
 def attribute(name: str, value: str, of: str = "n1") -> Sample:
-    return catalog.PACEMAKER_NODE_ATTRIBUTES, 1, (of, name, value)
+    return pacemaker_metrics.NODE_ATTRIBUTES, 1, (of, name, value)
 
 
 def view(*samples: Sample, failing: Mapping[str, Status] | None = None) -> View:

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import pytest
 from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 
-from gateway.agentx import oid as oids
-from gateway.agentx.encoding import Type, VarBind, encode_varbind
-from gateway.alarms import compat
-from gateway.alarms.compat import FORMS, corosync, pacemaker
-from gateway.alarms.messages import CommunityMessages
-from gateway.alarms.notice import SNMP_TRAP_OID, SYS_UP_TIME
+from gateway.alarms.notification import SNMP_TRAP_OID, SYS_UP_TIME
+from gateway.frontends.snmp.notifications import compat
+from gateway.frontends.snmp.notifications.compat import FORMS, corosync, pacemaker
+from gateway.snmp import oid as oids
+from gateway.snmp.agentx.encoding import encode_varbind
+from gateway.snmp.messages import CommunityMessages
+from gateway.snmp.values import Type, VarBind
 from tests.alarms.receivers import community_pdu, notice
 
 Plain = Sequence[tuple[str, str, object]]

@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from gateway.alarms import events
-from gateway.alarms.events import AlertSocket, Hint, HintKind, parse
-from gateway.alert import FIELDS, MAGIC, MAX_DATAGRAM, message
+from gateway.alarms.sources import alert_socket as events
+from gateway.alarms.sources.alert_socket import AlertSocket, Hint, HintKind, parse
+from gateway.alert_agent import FIELDS, MAGIC, MAX_DATAGRAM, message
 from gateway.errors import DecodeError, StartError
 from tests.conftest import open_descriptors, until
 

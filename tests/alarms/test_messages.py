@@ -15,20 +15,20 @@ from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 from pysnmp.proto.mpmod.rfc3412 import SNMPv3Message  # type: ignore[import-untyped]
 from pysnmp.proto.secmod.rfc3414.service import UsmSecurityParameters  # type: ignore[import-untyped]
 
-from gateway.agentx import oid as oids
-from gateway.agentx.encoding import Type, VarBind
-from gateway.alarms import messages as module
-from gateway.alarms import notice as notices
-from gateway.alarms.answers import Acknowledged, Again, Refused, Rejected
+from gateway.alarms import notification as notices
 from gateway.alarms.conditions import CONDITIONS
-from gateway.alarms.messages import CommunityMessages, Flag, UserMessages
-from gateway.alarms.notice import Change
-from gateway.alarms.sender import Messages, messages_to
-from gateway.alarms.targets import Kind, Target
+from gateway.alarms.notification import Change, notification_name
 from gateway.errors import DecodeError
-from gateway.frontends.snmp.credentials import AUTH, PRIV, UsmUser
-from gateway.frontends.snmp.usm_state import EngineIdentity
-from gateway.mib.module import mib
+from gateway.frontends.snmp.engine_identity import EngineIdentity
+from gateway.frontends.snmp.notifications.target import Kind, Target
+from gateway.frontends.snmp.notifications.udp_channel import Messages, messages_to
+from gateway.snmp import messages as module
+from gateway.snmp import oid as oids
+from gateway.snmp.credentials import AUTH, PRIV, UsmUser
+from gateway.snmp.messages import CommunityMessages, Flag, UserMessages
+from gateway.snmp.mib.module import mib
+from gateway.snmp.receiver_replies import Acknowledged, Again, Refused, Rejected
+from gateway.snmp.values import Type, VarBind
 from tests.alarms.receivers import THEIRS, TOO_BIG, Clock, Manager, acknowledge, community_pdu, notice, pdu_of
 
 OURS = EngineIdentity(engine_id=bytes.fromhex("80001f8805") + b"gateway", boots=3)
@@ -135,12 +135,12 @@ def test_notifications_fit_into_484_octets() -> None:
                 4_000_000_000,
                 condition=condition.name,
                 severity=condition.severity,
-                change=Change.RAISED if number == 0 else Change.CLEARED,
+                change=(change := Change.RAISED if number == 0 else Change.CLEARED),
                 object="fs-postgres-data on node-a.example",
                 node="node-b.example",
                 cluster="production",
                 text=template.format_map(named),
-                notification=condition.category.value[number],
+                notification=notification_name(condition.category, change),
             )
             data = messages.inform(2**31 - 1, notices.varbinds(told, mib(), uptime=4e7))
             sizes[condition.name, number] = len(data)

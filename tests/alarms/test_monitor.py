@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway import catalog
-from gateway.alarms.monitor import Event, Monitor
-from gateway.alarms.view import View
+from gateway.alarms.alarm_table import Event, Monitor
+from gateway.conditions.view import View
 from gateway.samples import Metric, SampleSet, Value
 from gateway.snapshot import CollectorReport, CommandReport, Snapshot
 from gateway.status import Status
+from gateway.subsystems import ACCUMULATORS
+from gateway.subsystems.corosync import metrics as corosync_metrics
+from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 
 ALL = {
     "pacemaker": ("crm_mon", "cibadmin"),
@@ -49,7 +51,7 @@ class Cluster:
         """Takes in a snapshot of these samples."""
         found = SampleSet()
         if "crm_mon" not in (failing or {}):
-            found.add(catalog.PACEMAKER_INFO, 1, "2.1.5", "n1", "corosync", "demo")
+            found.add(pacemaker_metrics.INFO, 1, "2.1.5", "n1", "corosync", "demo")
         for metric, value, labels in samples:
             found.add(metric, value, *labels)
         snapshot = Snapshot(
@@ -57,7 +59,7 @@ class Cluster:
             collectors=reports(failing or {}),
             started=self.now if started is None else started,
         )
-        self._view = View(snapshot, self._view)
+        self._view = View(snapshot, self._view, accumulators=ACCUMULATORS)
         return said(self.monitor.look(self._view, now=self.now, time=self.now))
 
     def after(self, seconds: float) -> list[str]:
@@ -77,15 +79,15 @@ def said(events: list[Event]) -> list[str]:
     return [f"{event.change} {event.alarm.condition.name} {event.alarm.object}".strip() for event in events]
 
 
-NODE_STATES = catalog.PACEMAKER_NODES.states
+NODE_STATES = pacemaker_metrics.NODES.states
 
 
 def node(name: str, *states: str) -> tuple[Metric, Value, tuple[str, ...]]:
-    return catalog.PACEMAKER_NODES, tuple(state in states for state in NODE_STATES), (name, "member")
+    return pacemaker_metrics.NODES, tuple(state in states for state in NODE_STATES), (name, "member")
 
 
 def quorate(value: int, up: int = 1) -> tuple[tuple[Metric, Value, tuple[str, ...]], ...]:
-    return (catalog.COROSYNC_QUORATE, value, ()), (catalog.COROSYNC_UP, up, ())
+    return (corosync_metrics.QUORATE, value, ()), (corosync_metrics.UP, up, ())
 
 
 def test_a_condition_is_raised_once_and_cleared_once() -> None:
@@ -136,7 +138,7 @@ def test_what_is_held_down_is_raised_when_it_has_lasted_and_never_if_it_has_not(
 def test_what_has_happened_is_over_after_a_while_and_told_again_when_it_happens_again() -> None:
     def vip(place: str) -> tuple[Metric, Value, tuple[str, ...]]:
         flags = (True, False, False, False, False)
-        return catalog.PACEMAKER_RESOURCES, flags, (place, "vip", "started", "true", "a", "", "")
+        return pacemaker_metrics.RESOURCES, flags, (place, "vip", "started", "true", "a", "", "")
 
     cluster = Cluster()
     cluster.look(vip("n1"))
@@ -151,7 +153,7 @@ def test_what_has_happened_is_over_after_a_while_and_told_again_when_it_happens_
 def test_a_move_is_seen_across_a_stop_and_across_a_failed_tool() -> None:
     def vip(place: str, role: str = "started") -> tuple[Metric, Value, tuple[str, ...]]:
         flags = (role == "started", False, False, False, False)
-        return catalog.PACEMAKER_RESOURCES, flags, (place, "vip", role, "true", "a", "", "")
+        return pacemaker_metrics.RESOURCES, flags, (place, "vip", role, "true", "a", "", "")
 
     cluster = Cluster()
     cluster.look(vip("n1"))
@@ -163,7 +165,7 @@ def test_a_move_is_seen_across_a_stop_and_across_a_failed_tool() -> None:
 def test_fencing_is_told_of_when_it_happens_and_not_at_the_start() -> None:
     def fenced(target: str, time: float) -> tuple[Metric, Value, tuple[str, ...]]:
         labels = (target, "reboot", "success", "n1", "n2")
-        return catalog.PACEMAKER_FENCE_EVENTS_TIMESTAMP, time, labels
+        return pacemaker_metrics.FENCE_EVENTS_TIMESTAMP, time, labels
 
     cluster = Cluster()
     assert cluster.look(fenced("n3", 100)) == []

@@ -20,31 +20,22 @@ import pytest
 from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 from structlog.testing import capture_logs
 
-from gateway import catalog
-from gateway.agentx import oid as oids
-from gateway.agentx.encoding import VarBind
-from gateway.alarms import notice as notices
-from gateway.alarms.addresses import Address, Addresses, resolve
-from gateway.alarms.delivery import (
-    Account,
-    Delivery,
-    DeliveryError,
-    Outcome,
-    Parcel,
-    Pauses,
-    Result,
-    State,
-)
-from gateway.alarms.messages import CommunityMessages, Flag
-from gateway.alarms.notice import Notice
+from gateway import self_metrics
+from gateway.alarms import notification as notices
+from gateway.alarms.delivery import Account, Delivery, DeliveryError, Outcome, Parcel, Pauses, Result, State
+from gateway.alarms.notification import Notice
 from gateway.alarms.notifier import AGENTX, Notifier
-from gateway.alarms.sender import _send
-from gateway.alarms.targets import Kind, Target
 from gateway.errors import GatewayError
-from gateway.frontends.snmp.credentials import UsmUser
-from gateway.frontends.snmp.usm_state import EngineIdentity
-from gateway.mib.module import mib
+from gateway.frontends.snmp.engine_identity import EngineIdentity
+from gateway.frontends.snmp.notifications.resolver import Address, Addresses, resolve
+from gateway.frontends.snmp.notifications.target import Kind, Target
+from gateway.frontends.snmp.notifications.udp_channel import _send
 from gateway.samples import SampleSet
+from gateway.snmp import oid as oids
+from gateway.snmp.credentials import UsmUser
+from gateway.snmp.messages import CommunityMessages, Flag
+from gateway.snmp.mib.module import mib
+from gateway.snmp.values import VarBind
 from tests.alarms.receivers import TOO_BIG, Manager, Receiver, acknowledge, community_pdu, notice, sequences
 from tests.conftest import open_descriptors, until
 from tests.programs import ROOT, environment
@@ -390,7 +381,7 @@ async def test_a_socket_that_fails_again_is_no_end(monkeypatch: pytest.MonkeyPat
     with Receiver(acknowledge) as receiver:
         async with notifier(target(receiver.port)) as tested:
             with monkeypatch.context() as patch:
-                patch.setattr("gateway.alarms.sender._send", full)
+                patch.setattr("gateway.frontends.snmp.notifications.udp_channel._send", full)
                 (outcome,) = await tested.test(notice(1))
                 assert outcome.error == "No buffer space available"
             await until(lambda: sequences(receiver.messages) == [1])
@@ -466,7 +457,7 @@ async def test_a_look_up_that_takes_long_delays_nobody(monkeypatch: pytest.Monke
     async def never(host: str, port: int) -> Sequence[Address]:
         return await resolve(host, port) if host == HOST else await asyncio.Event().wait()  # type: ignore[return-value]
 
-    monkeypatch.setattr("gateway.alarms.addresses._FIRST", 0.05)
+    monkeypatch.setattr("gateway.frontends.snmp.notifications.resolver._FIRST", 0.05)
     with Receiver(acknowledge) as receiver:
         async with notifier(target(162, host="manager.example"), target(receiver.port), resolve=never) as tested:
             slow, good = await tested.test(notice())
@@ -791,12 +782,12 @@ async def test_samples() -> None:
             tested.samples(samples)
             errors = tested.last_errors()
     found = {(sample.metric, sample.labels): sample.value for sample in samples}
-    assert found[catalog.GATEWAY_NOTIFICATION_SEQUENCE, ()] == 7
-    state = catalog.GATEWAY_TARGET_STATE
+    assert found[self_metrics.NOTIFICATION_SEQUENCE, ()] == 7
+    state = self_metrics.TARGET_STATE
     assert found[state, (name, "inform")] == state.only("ok")
     assert found[state, (AGENTX, "agentx")] == state.only("failing")
-    assert found[catalog.GATEWAY_NOTIFICATIONS_ACKNOWLEDGED, (name,)] == 1
-    assert found[catalog.GATEWAY_NOTIFICATIONS_QUEUED, (AGENTX,)] == 1
+    assert found[self_metrics.NOTIFICATIONS_ACKNOWLEDGED, (name,)] == 1
+    assert found[self_metrics.NOTIFICATIONS_QUEUED, (AGENTX,)] == 1
     assert {len(family) for metric, family in samples.families.items() if metric.labels} == {2}
     assert errors == {name: "", AGENTX: "no session"}
 
@@ -816,7 +807,7 @@ def test_targets_differ() -> None:
 
 def test_pysnmp_is_imported_for_targets_only() -> None:
     code = (
-        "import asyncio, sys; from gateway.alarms.notifier import Notifier; from gateway.mib.module import mib\n"
+        "import asyncio, sys; from gateway.alarms.notifier import Notifier; from gateway.snmp.mib.module import mib\n"
         "asyncio.run(Notifier(mib()).start()); assert 'pysnmp' not in sys.modules and 'pyasn1' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=environment(), cwd=ROOT)

@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 
-from gateway import alert
-from gateway.alarms.events import AlertSocket
-from gateway.alarms.notice import Change, Notice
+from gateway import alert_agent as alert
+from gateway.alarms.notification import Change, Notice
 from gateway.alarms.service import AlarmService, Settings
-from gateway.alarms.watcher import QuorumChanged, WatcherLost
-from gateway.collectors.corosync import CorosyncCollector
-from gateway.collectors.drbd import DrbdCollector
-from gateway.collectors.pacemaker import PacemakerCollector
-from gateway.collectors.sbd import SbdCollector
-from gateway.engine import Engine
+from gateway.alarms.sources.alert_socket import AlertSocket
+from gateway.alarms.sources.quorum_watcher import QuorumChanged, WatcherLost
+from gateway.engine.engine import Engine
 from gateway.frontends.snmp.cache import TableCache
-from gateway.mib.module import mib
-from gateway.replay import DEMO, Recording, ReplayHost
+from gateway.host.replay import DEMO, Recording, ReplayHost
 from gateway.samples import SampleSet
+from gateway.snmp.mib.module import mib
 from gateway.status import Status
+from gateway.subsystems.corosync.collector import CorosyncCollector
+from gateway.subsystems.drbd.collector import DrbdCollector
+from gateway.subsystems.pacemaker.collector import PacemakerCollector
+from gateway.subsystems.sbd.collector import SbdCollector
 from tests.collectors.test_captures import StoppedClock
 from tests.conftest import until
 from tests.snmp.walked import walked

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.alarms import quorum_monitor
-from gateway.alarms.quorum_monitor import MonitorError
-from gateway.alarms.watcher import (
+from gateway.alarms.sources import libquorum_helper as quorum_monitor
+from gateway.alarms.sources.libquorum_helper import MonitorError
+from gateway.alarms.sources.quorum_watcher import (
     ABSENT_DELAY,
     FIRST_DELAY,
     MAX_DELAY,
@@ -26,10 +26,10 @@ from gateway.alarms.watcher import (
     WatcherBack,
     WatcherLost,
 )
-from gateway.command import CommandResult, LocalHost, Tool
-from gateway.parsers import corosync_monitor
-from gateway.parsers.corosync_monitor import QuorumReport
+from gateway.host.local import CommandResult, LocalHost, Tool
 from gateway.status import Status
+from gateway.subsystems.corosync import quorum_report as corosync_monitor
+from gateway.subsystems.corosync.quorum_report import QuorumReport
 from tests.conftest import Script, until
 
 FULL = b"time=1000.000000 quorate=1 ring=8 members=1,2,3"

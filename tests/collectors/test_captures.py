@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from gateway import replay
 from gateway.catalog import METRICS
-from gateway.collectors.corosync import CorosyncCollector
-from gateway.collectors.drbd import DrbdCollector
-from gateway.collectors.pacemaker import PacemakerCollector
-from gateway.collectors.sbd import SbdCollector
-from gateway.engine import Engine
+from gateway.engine.engine import Engine
 from gateway.frontends.prometheus import exposition
-from gateway.replay import Recording, ReplayHost, Step
+from gateway.host import replay
+from gateway.host.replay import Recording, ReplayHost, Step
 from gateway.snapshot import Snapshot
+from gateway.subsystems.corosync.collector import CorosyncCollector
+from gateway.subsystems.drbd.collector import DrbdCollector
+from gateway.subsystems.pacemaker.collector import PacemakerCollector
+from gateway.subsystems.sbd.collector import SbdCollector
 from tests import goldens
 
 LAB = Path(__file__).parents[1] / "data" / "lab"

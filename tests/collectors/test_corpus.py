@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway.collectors.corosync import CorosyncCollector
-from gateway.collectors.pacemaker import PacemakerCollector
-from gateway.collectors.probe import Reading
-from gateway.command import CommandResult
+from gateway.host.local import CommandResult
 from gateway.status import Status
+from gateway.subsystems.corosync.collector import CorosyncCollector
+from gateway.subsystems.pacemaker.collector import PacemakerCollector
+from gateway.subsystems.probe import Reading
 from tests import series
 from tests.corpus import CORPUS, needs_corpus
 from tests.series import Series, ended

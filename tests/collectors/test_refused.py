@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.collectors.pacemaker import PacemakerCollector
-from gateway.collectors.sbd import SbdCollector
 from gateway.status import Status
+from gateway.subsystems.pacemaker.collector import PacemakerCollector
+from gateway.subsystems.sbd.collector import SbdCollector
 from tests import series
 from tests.series import ended
 

@@ -17,11 +17,11 @@ from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 from pysnmp.proto.mpmod.rfc3412 import SNMPv3Message  # type: ignore[import-untyped]
 from pysnmp.proto.secmod.rfc3414 import service  # type: ignore[import-untyped]
 
-from gateway.alarms.messages import UserMessages
-from gateway.frontends.snmp import usm_state
-from gateway.frontends.snmp.credentials import UsmUser
-from gateway.frontends.snmp.usm_state import EngineIdentity
-from gateway.mib.module import mib
+from gateway.frontends.snmp import engine_identity as usm_state
+from gateway.frontends.snmp.engine_identity import EngineIdentity
+from gateway.snmp.credentials import UsmUser
+from gateway.snmp.messages import UserMessages
+from gateway.snmp.mib.module import mib
 from tests.alarms.receivers import community_pdu
 from tests.lab import namespaces
 from tests.lab.cluster import Cluster

@@ -12,11 +12,11 @@ from contextlib import closing
 from pyasn1.codec.ber import decoder  # type: ignore[import-untyped]
 from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 
-from gateway import ber
-from gateway.agentx import oid as oids
-from gateway.agentx.encoding import Type, VarBind
-from gateway.alarms.messages import Tag
-from gateway.mib.module import mib
+from gateway.snmp import ber
+from gateway.snmp import oid as oids
+from gateway.snmp.messages import Tag
+from gateway.snmp.mib.module import mib
+from gateway.snmp.values import Type, VarBind
 from tests.lab import namespaces
 from tests.lab.cluster import NODE_ENV, Cluster, NodeProcess
 from tests.lab.gateways import ROOT, NodeGateway
@@ -33,7 +33,7 @@ MALFORMED = 10
 # Of nodes that there are and of some that there are not: what is forged is a hint, as what is not.
 _SENDER = f"""
 import socket, sys
-from gateway.alert import MAGIC, SOCKET, message
+from gateway.alert_agent import MAGIC, SOCKET, message
 number = int(sys.argv[1])
 bad = [b"", b"\\0", MAGIC, MAGIC + b"kind=node\\0", MAGIC + b"kind=reboot\\0node=node2\\0",
        MAGIC + b"kind=node\\0node=\\xff\\0", MAGIC + b"kind=node\\0kind=node\\0node=node2\\0",

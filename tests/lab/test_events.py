@@ -33,8 +33,8 @@ WATCHER = """
 import json, time
 from dataclasses import asdict
 from gateway import app, log
-from gateway.alarms.watcher import QuorumWatcher
-from gateway.command import LocalHost
+from gateway.alarms.sources.quorum_watcher import QuorumWatcher
+from gateway.host.local import LocalHost
 log.configure(level="error", output="json")
 def tell(event):
     print(json.dumps({"event": type(event).__name__, "told": time.time(), **asdict(event)}), flush=True)
@@ -43,7 +43,7 @@ app.run(QuorumWatcher(LocalHost(), tell).run())
 RECEIVER = """
 import json, time
 from gateway import app, log
-from gateway.alarms.events import AlertSocket
+from gateway.alarms.sources.alert_socket import AlertSocket
 log.configure(level="error", output="json")
 async def main():
     alerts = AlertSocket()
@@ -136,14 +136,14 @@ def delay(cluster: Cluster, node: str, event: Event, said: str) -> float:
 def monitors(cluster: Cluster, node: str) -> list[int]:
     """Returns the monitors that run in a node, by their numbers outside."""
     pids = namespaces.processes(cluster.init_pid(node), [Path(sys.executable).name])
-    return [pid for pid in pids if b"quorum_monitor.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in pids if b"libquorum_helper.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 # Run as hacluster, who need not be able to run the interpreter of the tests.
 AGENT = """#!/usr/bin/python3 -IS
 import sys
 sys.path.insert(0, "/var/log/agent")
-from gateway.alert import main
+from gateway.alert_agent import main
 main()
 """
 # Without "select", Pacemaker tells of all but attributes.
@@ -245,10 +245,10 @@ def test_whatever_dies_is_told_and_nothing_is_regained_by_that(make_cluster: Mak
 def test_who_may_not_ask_corosync_is_told_so(make_cluster: MakeCluster) -> None:
     cluster = make_cluster(Options(nodes=1), ready=False)
     python = shutil.which("python3", path=NODE_ENV["PATH"])
-    program = cluster.path("node1", "/var/log") / "quorum_monitor.py"  # where everybody may read it
-    shutil.copy(ROOT / "gateway/alarms/quorum_monitor.py", program)
+    program = cluster.path("node1", "/var/log") / "libquorum_helper.py"  # where everybody may read it
+    shutil.copy(ROOT / "gateway/alarms/sources/libquorum_helper.py", program)
     assert python
-    done = cluster.run("node1", python, "-I", "-S", "/var/log/quorum_monitor.py", user="nobody", check=False)
+    done = cluster.run("node1", python, "-I", "-S", "/var/log/libquorum_helper.py", user="nobody", check=False)
     assert (done.returncode, done.stdout) == (os.EX_NOPERM, "")
     assert done.stderr == "Corosync refuses this user: quorum_initialize: CS_ERR_ACCESS\n"
 

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from gateway.errors import ParseError
-from gateway.parsers import cib
+from gateway.subsystems.pacemaker import cib
 
 Row = tuple[str, str, str, str, float | None]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import ParseError
-from gateway.parsers.cib_alerts import parse
+from gateway.subsystems.pacemaker.cib_alerts import parse
 
 
 def test_paths() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import ParseError
-from gateway.parsers.corosync_cfgtool import Link, LinkPeer, LinkStatus, parse
+from gateway.subsystems.corosync.corosync_cfgtool import Link, LinkPeer, LinkStatus, parse
 from tests.corpus import names, needs_corpus, read
 
 KNET_3_1 = """\

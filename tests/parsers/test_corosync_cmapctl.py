@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ParseError
-from gateway.parsers import corosync_cfgtool
-from gateway.parsers.corosync_cmapctl import CorosyncStatistics, KnetLinkStatistics, TotemStatistics, parse
+from gateway.subsystems.corosync import corosync_cfgtool
+from gateway.subsystems.corosync.corosync_cmapctl import CorosyncStatistics, KnetLinkStatistics, TotemStatistics, parse
 
 LAB = Path(__file__).parents[1] / "data" / "lab"
 

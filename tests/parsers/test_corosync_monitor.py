@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import ParseError
-from gateway.parsers.corosync_monitor import QuorumReport, parse, render
+from gateway.subsystems.corosync.quorum_report import QuorumReport, parse, render
 
 LOST = b"time=1795575626.297612 quorate=0 ring=13 members=1"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import ParseError
-from gateway.parsers.corosync_quorumtool import Member, QuorumDevice, QuorumStatus, parse
+from gateway.subsystems.corosync.corosync_quorumtool import Member, QuorumDevice, QuorumStatus, parse
 from tests.corpus import names, needs_corpus, read
 
 TWO_NODES = """\

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.errors import ParseError
-from gateway.parsers import cluster_status, crm_mon
+from gateway.subsystems.pacemaker import cluster_status, crm_mon
 
 
 def parse(body: str, root: str = "crm_mon") -> cluster_status.ClusterStatus:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import ParseError
-from gateway.parsers.drbdsetup import DrbdConnection, DrbdPeerVolume, DrbdResource, DrbdVolume, parse
+from gateway.subsystems.drbd.drbdsetup import DrbdConnection, DrbdPeerVolume, DrbdResource, DrbdVolume, parse
 from tests.corpus import names, needs_corpus, read
 
 STATUS = """\

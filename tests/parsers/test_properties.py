@@ -12,19 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import ParseError
-from gateway.parsers import (
-    cib,
-    corosync_cfgtool,
-    corosync_cmapctl,
-    corosync_conf,
-    corosync_monitor,
-    corosync_quorumtool,
-    crm_mon,
-    drbdsetup,
-    sbd_config,
-    sbd_dump,
-    sbd_list,
-)
+from gateway.subsystems.corosync import corosync_cfgtool, corosync_cmapctl, corosync_conf, corosync_quorumtool
+from gateway.subsystems.corosync import quorum_report as corosync_monitor
+from gateway.subsystems.drbd import drbdsetup
+from gateway.subsystems.pacemaker import cib, crm_mon
+from gateway.subsystems.sbd import sbd_config, sbd_dump, sbd_list
 
 Parser = Callable[[bytes], object]
 

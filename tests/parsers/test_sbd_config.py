@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import ParseError
-from gateway.parsers.sbd_config import SbdConfig, parse
+from gateway.subsystems.sbd.sbd_config import SbdConfig, parse
 from tests.corpus import names, needs_corpus, read
 
 BY_ID = "/dev/disk/by-id/scsi-36001405a:b.c+d=e"

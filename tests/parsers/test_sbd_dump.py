@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import ParseError
-from gateway.parsers.sbd_dump import SbdHeader, parse
+from gateway.subsystems.sbd.sbd_dump import SbdHeader, parse
 from tests.corpus import names, needs_corpus, read
 
 HEADER = """\

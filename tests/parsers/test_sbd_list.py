@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import ParseError
-from gateway.parsers.sbd_list import MESSAGES, SbdSlot, parse
+from gateway.subsystems.sbd.sbd_list import MESSAGES, SbdSlot, parse
 from tests.corpus import names, needs_corpus, read
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.agentx import oid as oids
-from gateway.parsers.snmpd_conf import Reader, View, includes, parse
+from gateway.commands.check.snmpd_conf import Reader, View, includes, parse
+from gateway.snmp import oid as oids
 
 ROOT = oids.parse("1.3.6.1.4.1.8072.9999.9999.9664")
 

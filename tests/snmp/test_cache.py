@@ -7,18 +7,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway import catalog
-from gateway.agentx import oid as oids
-from gateway.agentx.encoding import SearchRange, Type
-from gateway.agentx.oid import Oid
-from gateway.collectors.probe import Plan, Reading
-from gateway.command import Host
-from gateway.engine import Engine
+from gateway.engine.engine import Engine
 from gateway.frontends.snmp.cache import ASKED_LATELY, MAX_BULK_VARIABLES, MAX_WALKS, SMALL, WALK_TIME, TableCache
-from gateway.mib.module import mib
-from gateway.replay import DEMO, Recording, ReplayHost
+from gateway.host.local import Host
+from gateway.host.replay import DEMO, Recording, ReplayHost
 from gateway.samples import SampleSet
+from gateway.snmp import oid as oids
+from gateway.snmp.mib.module import mib
+from gateway.snmp.oid import Oid
+from gateway.snmp.values import SearchRange, Type
 from gateway.status import Status
+from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
+from gateway.subsystems.probe import Plan, Reading
 from tests.collectors.test_captures import StoppedClock
 from tests.snmp.walked import read
 
@@ -44,7 +44,7 @@ class Nodes:
         self.rounds += 1
         samples = SampleSet()
         for number in range(self.size):
-            samples.add(catalog.PACEMAKER_NODE_RESOURCES_RUNNING, self.rounds, f"node{number}")
+            samples.add(pacemaker_metrics.NODE_RESOURCES_RUNNING, self.rounds, f"node{number}")
         return samples
 
 

@@ -7,9 +7,9 @@ import re
 import pytest
 
 from gateway.frontends.snmp import listing, tables
-from gateway.mib.module import mib
-from gateway.replay import DEMO, Recording
+from gateway.host.replay import DEMO, Recording
 from gateway.snapshot import Snapshot
+from gateway.snmp.mib.module import mib
 from tests import goldens
 from tests.situations import demo
 

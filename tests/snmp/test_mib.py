@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.agentx import oid as oids
-from gateway.agentx.encoding import Type
-from gateway.mib import module as mibs
-from gateway.mib.module import DEFAULT_ROOT, MAX_ROOT, Mib, mib
+from gateway.snmp import oid as oids
+from gateway.snmp.mib import module as mibs
+from gateway.snmp.mib.module import DEFAULT_ROOT, MAX_ROOT, Mib, mib
+from gateway.snmp.values import Type
 from tests.programs import ROOT, installed
 from tests.test_docs import script
 

@@ -12,11 +12,16 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway import catalog
-from gateway.frontends.snmp import bindings, tables
-from gateway.frontends.snmp.bindings import BINDINGS, Binding
-from gateway.mib.module import Object, mib
+from gateway.frontends.snmp import rows as bindings
+from gateway.frontends.snmp import tables
+from gateway.frontends.snmp.rows import BINDINGS, Binding
 from gateway.samples import Metric, SampleSet, Value
 from gateway.snapshot import Snapshot
+from gateway.snmp.mib.module import Object, mib
+from gateway.subsystems.corosync import metrics as corosync_metrics
+from gateway.subsystems.drbd import metrics as drbd_metrics
+from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
+from gateway.subsystems.sbd import metrics as sbd_metrics
 from tests.situations import situations
 from tests.snmp.walked import Index, Walked, walked
 
@@ -148,18 +153,18 @@ def test_there_is_a_row_for_each_sample(situation: str) -> None:
     samples = SITUATIONS[situation]
     found = build(samples)
     for metric, column in (
-        (catalog.PACEMAKER_NODES, "haClusterNodeOnline"),
-        (catalog.PACEMAKER_NODE_ATTRIBUTES, "haClusterNodeAttrValue"),
-        (catalog.PACEMAKER_RESOURCES, "haClusterResourceActive"),
-        (catalog.PACEMAKER_LOCATION_CONSTRAINTS, "haClusterLocationScore"),
-        (catalog.PACEMAKER_BANS, "haClusterBanScore"),
-        (catalog.PACEMAKER_FAIL_COUNT, "haClusterHistoryFailCount"),
-        (catalog.PACEMAKER_OPERATION_DURATION, "haClusterOperationDuration"),
-        (catalog.PACEMAKER_FAILED_ACTIONS, "haClusterFailedActionStatus"),
-        (catalog.COROSYNC_MEMBER_VOTES, "haClusterMemberVotes"),
-        (catalog.COROSYNC_RINGS, "haClusterLinkHealthy"),
-        (catalog.SBD_SLOTS, "haClusterSbdSlotMessage"),
-        (catalog.DRBD_CONNECTIONS, "haClusterDrbdPeerVolumeRole"),
+        (pacemaker_metrics.NODES, "haClusterNodeOnline"),
+        (pacemaker_metrics.NODE_ATTRIBUTES, "haClusterNodeAttrValue"),
+        (pacemaker_metrics.RESOURCES, "haClusterResourceActive"),
+        (pacemaker_metrics.LOCATION_CONSTRAINTS, "haClusterLocationScore"),
+        (pacemaker_metrics.BANS, "haClusterBanScore"),
+        (pacemaker_metrics.FAIL_COUNT, "haClusterHistoryFailCount"),
+        (pacemaker_metrics.OPERATION_DURATION, "haClusterOperationDuration"),
+        (pacemaker_metrics.FAILED_ACTIONS, "haClusterFailedActionStatus"),
+        (corosync_metrics.MEMBER_VOTES, "haClusterMemberVotes"),
+        (corosync_metrics.RINGS, "haClusterLinkHealthy"),
+        (sbd_metrics.SLOTS, "haClusterSbdSlotMessage"),
+        (drbd_metrics.CONNECTIONS, "haClusterDrbdPeerVolumeRole"),
     ):
         assert len(found.get(column, {})) == len(samples.families.get(metric, {}))
 

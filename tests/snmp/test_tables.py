@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import catalog
-from gateway.agentx import oid as oids
-from gateway.agentx.encoding import SearchRange, Type
 from gateway.frontends.snmp import tables
-from gateway.frontends.snmp.bindings import COROSYNC, DRBD, PACEMAKER, SBD
+from gateway.frontends.snmp.rows import COROSYNC, DRBD, PACEMAKER, SBD
 from gateway.frontends.snmp.tables import Tables
-from gateway.mib.module import mib
 from gateway.samples import Families, SampleSet
 from gateway.snapshot import CollectorReport, CommandReport, Snapshot
+from gateway.snmp import oid as oids
+from gateway.snmp.mib.module import mib
+from gateway.snmp.values import SearchRange, Type
 from gateway.status import Status
+from gateway.subsystems.drbd import metrics as drbd_metrics
+from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 from tests.situations import situations
 from tests.snmp.walked import Index, read, walked
 
@@ -120,7 +121,7 @@ def resources(*rows: tuple[str, ...]) -> SampleSet:
     samples = SampleSet()
     for node, resource, role in rows:
         flags = (True, False, False, False, False)
-        samples.add(catalog.PACEMAKER_RESOURCES, flags, node, resource, role, "true", "a", "", "")
+        samples.add(pacemaker_metrics.RESOURCES, flags, node, resource, role, "true", "a", "", "")
     return samples
 
 
@@ -146,8 +147,8 @@ def test_two_metrics_of_one_row_share_its_number() -> None:
     samples = SampleSet()
     for operation, time in (("start", None), ("monitor", 5), ("stop", None), ("demote", 7)):
         labels = ("n", "r", operation, "0", "error")
-        samples.add(catalog.PACEMAKER_FAILED_ACTIONS, 1, *labels)
-        samples.add(catalog.PACEMAKER_FAILED_ACTIONS_TIMESTAMP, time, *labels)
+        samples.add(pacemaker_metrics.FAILED_ACTIONS, 1, *labels)
+        samples.add(pacemaker_metrics.FAILED_ACTIONS_TIMESTAMP, time, *labels)
     found = walked(build(samples), MIB)
     operations = found["haClusterFailedActionOperation"]
     timed = {operations[index] for index in found["haClusterFailedActionTime"]}
@@ -158,7 +159,7 @@ def test_long_names_are_cut_and_told_apart_by_a_hash_and_whole_in_their_column()
     names = ["x" * 64, "x" * 65, "x" * 70 + "1", "x" * 70 + "2", "ä" * 40]
     samples = SampleSet()
     for name in names:
-        samples.add(catalog.PACEMAKER_NODE_RESOURCES_RUNNING, 1, name)
+        samples.add(pacemaker_metrics.NODE_RESOURCES_RUNNING, 1, name)
     found = walked(build(samples), MIB)["haClusterNodeName"]
     assert {value.decode() for value in found.values() if isinstance(value, bytes)} == set(names)
     texts = {bytes(index[1:]) for index in found}
@@ -172,22 +173,22 @@ def test_long_names_are_cut_and_told_apart_by_a_hash_and_whole_in_their_column()
 def test_names_that_would_share_an_index_do_not() -> None:
     samples = SampleSet()
     for name in ("", "-"):
-        samples.add(catalog.PACEMAKER_NODE_RESOURCES_RUNNING, 1, name)
+        samples.add(pacemaker_metrics.NODE_RESOURCES_RUNNING, 1, name)
     assert set(walked(build(samples), MIB)["haClusterNodeName"].values()) == {b"", b"-"}
 
 
 def test_a_name_that_is_no_text_is_shown_as_prometheus_shows_it() -> None:
     samples = SampleSet()
-    samples.add(catalog.DRBD_SPLIT_BRAIN, 1, b"r\xff".decode("utf-8", "surrogateescape"), "0")
+    samples.add(drbd_metrics.SPLIT_BRAIN, 1, b"r\xff".decode("utf-8", "surrogateescape"), "0")
     assert set(walked(build(samples), MIB)["haClusterDrbdSplitBrainResource"].values()) == {b"r?"}
 
 
 def test_numbers_that_do_not_fit_are_the_nearest_that_do() -> None:
     samples = SampleSet()
     for name, count in (("a", math.inf), ("b", -1), ("c", 999_999.4), ("d", 2**70)):
-        samples.add(catalog.PACEMAKER_FAIL_COUNT, count, name, "r")
-        samples.add(catalog.DRBD_WRITTEN, count, name, "0")
-        samples.add(catalog.DRBD_UPPER_PENDING, count, name, "0")
+        samples.add(pacemaker_metrics.FAIL_COUNT, count, name, "r")
+        samples.add(drbd_metrics.WRITTEN, count, name, "0")
+        samples.add(drbd_metrics.UPPER_PENDING, count, name, "0")
     found = walked(build(samples), MIB)
     assert list(found["haClusterHistoryFailCount"].values()) == [1_000_000, -1, 999_999, 1_000_000]
     assert list(found["haClusterDrbdVolumeWritten"].values()) == [2**64 - 1, 0, 1_023_999_386, 2**64 - 1]
@@ -206,7 +207,7 @@ def test_numbers_that_do_not_fit_are_the_nearest_that_do() -> None:
 )
 def test_times_are_dates_in_utc(seconds: float, date: str | None) -> None:
     samples = SampleSet()
-    samples.add(catalog.PACEMAKER_CONFIG_LAST_CHANGE, seconds)
+    samples.add(pacemaker_metrics.CONFIG_LAST_CHANGE, seconds)
     found = walked(build(samples), MIB).get("haClusterConfigLastChange", {}).get((0,))
     assert found == (None if date is None else bytes.fromhex(date))
 

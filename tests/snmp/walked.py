@@ -6,9 +6,10 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 
-from gateway.agentx import oid as oids
-from gateway.agentx.encoding import Reader, Type, VarBind
-from gateway.mib.module import Mib
+from gateway.snmp import oid as oids
+from gateway.snmp.agentx.encoding import Reader
+from gateway.snmp.mib.module import Mib
+from gateway.snmp.values import Type, VarBind
 
 Index = tuple[int, ...]
 Walked = dict[str, dict[Index, int | bytes]]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from operator import itemgetter
 
-from gateway.samples import Families, Flags, Kind, Labels, Metric, Value, as_float
+from gateway.samples import Families, Flags, Labels, Metric, MetricKind, Value, as_float
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -58,7 +58,7 @@ def _text_head(metric: Metric) -> str:
 
 def _openmetrics_head(metric: Metric) -> str:
     name, kind = metric.name, metric.kind.value
-    if metric.kind is Kind.COUNTER:
+    if metric.kind is MetricKind.COUNTER:
         name = metric.name.removesuffix("_total")
         kind = kind if name != metric.name else "unknown"
     return f"# HELP {name} {metric.help.translate(_ESCAPES)}\n# TYPE {name} {kind}\n"

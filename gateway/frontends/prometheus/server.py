@@ -15,11 +15,11 @@ from aiohttp.http import HttpProcessingError
 from prometheus_client import ProcessCollector
 
 import gateway
-from gateway import catalog
-from gateway.engine import Engine
+from gateway import self_metrics
+from gateway.engine.engine import Engine
 from gateway.frontends.prometheus import exposition
-from gateway.listen import bind, shown
-from gateway.samples import Families, Kind
+from gateway.network import bind, shown
+from gateway.samples import Families, MetricKind
 from gateway.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class MetricsServer:
         client_timeout: float = 15.0,
     ) -> None:
         self._engine = engine
-        engine.add_own(lambda samples: samples.add(catalog.GATEWAY_SCRAPES, self._scrapes))
+        engine.add_own(lambda samples: samples.add(self_metrics.SCRAPES, self._scrapes))
         self._telemetry_path = telemetry_path
         self._max_connections = max_connections
         self._client_timeout = client_timeout
@@ -189,11 +189,11 @@ class MetricsServer:
 
     def _families(self, snapshot: Snapshot) -> Families:
         own = self._engine.own_samples()
-        own.add(catalog.GATEWAY_SNAPSHOT_AGE, max(0.0, asyncio.get_running_loop().time() - snapshot.started))
+        own.add(self_metrics.SNAPSHOT_AGE, max(0.0, asyncio.get_running_loop().time() - snapshot.started))
         for family in ProcessCollector(registry=None).collect():
-            kind = Kind.COUNTER if family.type == "counter" else Kind.GAUGE
+            kind = MetricKind.COUNTER if family.type == "counter" else MetricKind.GAUGE
             for sample in family.samples:
-                own.add(catalog.process_metric(sample.name, family.documentation, kind), sample.value)
+                own.add(self_metrics.process_metric(sample.name, family.documentation, kind), sample.value)
         return {**snapshot.families, **own.families}
 
     async def _healthy(self, request: web.Request) -> web.Response:

@@ -15,16 +15,16 @@ from typing import Any
 
 import structlog
 
-from gateway.agentx.encoding import SearchRange
-from gateway.agentx.oid import Oid
 from gateway.clock import Clock, SystemClock
-from gateway.engine import Engine
+from gateway.engine.engine import Engine
 from gateway.frontends.snmp import tables
-from gateway.frontends.snmp.bindings import Derived
+from gateway.frontends.snmp.rows import Derived
 from gateway.frontends.snmp.tables import Tables
-from gateway.mib.module import Mib
 from gateway.samples import Families
 from gateway.snapshot import Snapshot
+from gateway.snmp.mib.module import Mib
+from gateway.snmp.oid import Oid
+from gateway.snmp.values import SearchRange
 
 ASKED_LATELY = 3600.0
 """Seconds after a request for which the tables follow each snapshot that is made anyhow."""

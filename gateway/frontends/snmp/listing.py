@@ -5,10 +5,11 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
-from gateway.agentx import oid as oids
-from gateway.agentx.encoding import Reader, Type, VarBind
-from gateway.agentx.oid import Oid
-from gateway.mib.module import MODULE, Mib, Object
+from gateway.snmp import oid as oids
+from gateway.snmp.agentx.encoding import Reader
+from gateway.snmp.mib.module import MODULE, Mib, Object
+from gateway.snmp.oid import Oid
+from gateway.snmp.values import Type, VarBind
 
 _TYPES = {
     Type.INTEGER: "INTEGER",

@@ -8,17 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import gateway
-from gateway import catalog
-from gateway.agentx.encoding import VarBind
-from gateway.engine import Engine
-from gateway.frontends.snmp.agent import BuiltInAgent
-from gateway.frontends.snmp.agentx_address import Address, Reason
+from gateway import self_metrics
+from gateway.engine.engine import Engine
+from gateway.frontends.snmp.agent.agent import BuiltInAgent
 from gateway.frontends.snmp.cache import TableCache
-from gateway.frontends.snmp.credentials import Community, UsmUser
-from gateway.frontends.snmp.subagent import NotifyError, State, Subagent
-from gateway.frontends.snmp.usm_state import EngineIdentity
-from gateway.mib.module import Mib
+from gateway.frontends.snmp.engine_identity import EngineIdentity
+from gateway.frontends.snmp.subagent.address import Address, Reason
+from gateway.frontends.snmp.subagent.subagent import NotifyError, State, Subagent
 from gateway.samples import SampleSet
+from gateway.snmp.credentials import Community, UsmUser
+from gateway.snmp.mib.module import Mib
+from gateway.snmp.values import VarBind
 
 _DESCRIPTION = f"ha-cluster-gateway {gateway.__version__}: HA-CLUSTER-MIB"
 
@@ -123,12 +123,12 @@ class SnmpService:
 
     def _samples(self, samples: SampleSet) -> None:
         state = self._subagent.state if self._subagent is not None else State.OFF
-        samples.add(catalog.GATEWAY_AGENTX_STATE, catalog.GATEWAY_AGENTX_STATE.only(state))
+        samples.add(self_metrics.AGENTX_STATE, self_metrics.AGENTX_STATE.only(state))
         if self._subagent is not None:
-            samples.add(catalog.GATEWAY_AGENTX_SESSIONS, self._subagent.sessions)
-            samples.add(catalog.GATEWAY_AGENTX_REQUESTS, self._subagent.requests.total())
-            samples.add(catalog.GATEWAY_AGENTX_REJECTED, self._subagent.rejected)
+            samples.add(self_metrics.AGENTX_SESSIONS, self._subagent.sessions)
+            samples.add(self_metrics.AGENTX_REQUESTS, self._subagent.requests.total())
+            samples.add(self_metrics.AGENTX_REJECTED, self._subagent.rejected)
         if self._agent is not None:
-            samples.add(catalog.GATEWAY_AGENT_REQUESTS, sum(self._agent.requests.values()))
-            samples.add(catalog.GATEWAY_AGENT_MALFORMED, self._agent.malformed)
-            samples.add(catalog.GATEWAY_AGENT_REFUSED, self._agent.refused)
+            samples.add(self_metrics.AGENT_REQUESTS, sum(self._agent.requests.values()))
+            samples.add(self_metrics.AGENT_MALFORMED, self._agent.malformed)
+            samples.add(self_metrics.AGENT_REFUSED, self._agent.refused)

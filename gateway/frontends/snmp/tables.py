@@ -12,14 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gateway.agentx.encoding import SearchRange, Type, VarBind, encode_oid, encode_value, encode_varbind
-from gateway.agentx.oid import Oid
-from gateway.frontends.snmp.bindings import BINDINGS, LIVE, Binding, Derived, derived
-from gateway.mib import syntax
-from gateway.mib.module import Mib, Object
-from gateway.mib.syntax import Raw
+from gateway.frontends.snmp.rows import BINDINGS, LIVE, Binding, Derived, derived
 from gateway.samples import Families, Labels, Metric, Value
 from gateway.snapshot import Snapshot
+from gateway.snmp.agentx.encoding import encode_oid, encode_value, encode_varbind
+from gateway.snmp.mib import syntax
+from gateway.snmp.mib.module import Mib, Object
+from gateway.snmp.mib.syntax import Raw
+from gateway.snmp.oid import Oid
+from gateway.snmp.values import SearchRange, Type, VarBind
 
 _SCALAR = b"\0\0\0\0"
 """The index of a scalar: the instance 0."""

@@ -1,0 +1,35 @@
+"""The condition of the gateway itself: a collector that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.conditions.model import COLLECTOR, Condition, Finding, Severity
+from gateway.conditions.view import View
+from gateway.status import Status
+
+
+def collectors(view: View) -> Iterator[Finding]:
+    """Finds collectors that fail; that a daemon does not run is another condition."""
+    for name, report in view.snapshot.collectors.items():
+        if report.present and report.status not in {Status.OK, Status.NOT_RUNNING}:
+            failing = report.failing[0]
+            yield Finding(name, {"state": report.status.value, "why": f"{failing.name}: {failing.detail}"})
+
+
+CONDITIONS: tuple[Condition, ...] = (
+    Condition(
+        name="collector-failing",
+        severity=Severity.MINOR,
+        category=COLLECTOR,
+        about="the collector",
+        raised="The collector {object} fails ({state}): {why}",
+        cleared="The collector {object} works again",
+        meaning="Part of the state is not known, and conditions that depend on it are neither raised nor cleared.",
+        action="`ha-cluster-gateway check` says what is missing, and what to do.",
+        find=collectors,
+        known=lambda view: bool(view.snapshot.collectors),
+        hold=30.0,
+        local=True,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Sources of events: Corosync's quorum service and Pacemaker's alerts."""

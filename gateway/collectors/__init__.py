@@ -1,1 +1,0 @@
-"""What each subsystem is asked, and the samples that its answers make."""

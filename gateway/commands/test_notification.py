@@ -1,0 +1,137 @@
+"""The command ``test-notification``: sends a notification that says that it is a test, and tells what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from gateway import app
+from gateway.alarms.conditions import BY_NAME
+from gateway.alarms.delivery import Outcome
+from gateway.alarms.notification import Change, Notice, notification_name
+from gateway.conditions.model import Severity
+from gateway.config.loader import Config
+from gateway.errors import ConfigError
+from gateway.frontends.snmp import engine_identity as usm_state
+from gateway.frontends.snmp.static_source import FixedAnswers
+from gateway.frontends.snmp.subagent.address import Address, UnixAddress, parse_agentx
+from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent
+from gateway.frontends.snmp.tables import Tables
+from gateway.snmp import oid as oids
+from gateway.snmp.mib.module import Mib, mib
+from gateway.snmp.values import VarBind
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+_PATIENCE = 5.0
+"""Seconds for a session with the master agent."""
+
+_ARC = oids.encode((3,))
+"""A branch of the MIB's root where nothing is: the gateway that runs has registered the root itself."""
+
+_TEXT = "TEST: {}; nothing has happened"
+
+
+def send_test(config: Config, condition: str | None) -> bool:
+    """Sends a test to everybody, and prints a line for each.
+
+    Args:
+        config: the configuration.
+        condition: the condition whose notification is sent; None for one of its own kind.
+
+    Returns:
+        Whether one of them was not reached.
+
+    Raises:
+        ConfigError: there is no such condition, or nobody to send to.
+    """
+    notice = _notice(condition)
+    outcomes = app.run(_send(config, _master_address(config), notice))
+    if not outcomes:
+        raise ConfigError(["there is nobody to send to: set snmp.agentx, or add an [[alarms.target]]"])
+    for line in _lines(outcomes):
+        print(line)  # noqa: T201 - for people
+    return any(outcome.result is None for outcome in outcomes)
+
+
+def _notice(condition: str | None) -> Notice:
+    if condition is not None and condition not in BY_NAME:
+        raise ConfigError([f"no such condition: {condition}; there are: {', '.join(BY_NAME)}"])
+    known = BY_NAME[condition] if condition is not None else None
+    return Notice(
+        sequence=0,  # it is none of those that are counted
+        time=time.time(),
+        condition=condition or "test",
+        severity=known.severity if known else Severity.INFO,
+        change=Change.RAISED if known else Change.INFO,
+        object="",
+        node=socket.gethostname(),
+        cluster="",
+        text=_TEXT.format(known.meaning.rstrip(".") if known else "a notification was sent by hand"),
+        notification=notification_name(known.category, Change.RAISED) if known else "haClusterTest",
+    )
+
+
+def _master_address(config: Config) -> Address | None:
+    """Returns where the master agent is; None where it is not to be used, or where there is none to tell its sinks."""
+    address = parse_agentx(config["snmp.agentx"]) if config["alarms.agentx"] else None
+    return None if isinstance(address, UnixAddress) and not Path(address.path).exists() else address
+
+
+async def _send(config: Config, address: Address | None, notice: Notice) -> tuple[Outcome, ...]:
+    users = any(target.user for target in config["alarms.target"])
+    directory = Path(config["snmp.state_directory"])
+    identity = usm_state.current(directory) if users else usm_state.ephemeral()
+    async with _master(address, mib(config["snmp.root"])) as master:
+        notifier = app.notifier(config, identity, master)
+        await notifier.start()
+        try:
+            return await notifier.test(notice)
+        finally:
+            await notifier.close(0)
+
+
+class _Session:
+    """The way through the master agent, for as long as the command lasts."""
+
+    def __init__(self, subagent: Subagent) -> None:
+        self._subagent = subagent
+        self.absent = False  # who asks for a test wants to know
+
+    async def notify(self, varbinds: Sequence[VarBind]) -> None:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._subagent.settled()
+        except TimeoutError:
+            raise NotifyError("the master agent does not answer") from None
+        await self._subagent.notify(varbinds)
+
+
+@asynccontextmanager
+async def _master(address: Address | None, module: Mib) -> AsyncIterator[_Session | None]:
+    """Keeps a session of its own, beside that of the gateway."""
+    if address is None:
+        yield None
+        return
+    answers = FixedAnswers(module.root + _ARC, Tables(module))
+    subagent = Subagent(answers=answers, address=address, description="ha-cluster-gateway test-notification")
+    running = asyncio.create_task(subagent.run())
+    try:
+        yield _Session(subagent)
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+def _lines(outcomes: Sequence[Outcome]) -> Iterator[str]:
+    for outcome in outcomes:
+        result = outcome.result.value if outcome.result is not None else f"failed: {outcome.error}"
+        yield f"{'ok  ' if outcome.result is not None else 'FAIL'}  {outcome.target} ({outcome.kind.value}): {result}"

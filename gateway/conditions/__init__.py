@@ -1,0 +1,1 @@
+"""What conditions are written in: their model, views of snapshots, and matchers. Pure."""

@@ -1,0 +1,112 @@
+"""A snapshot as conditions see it: its samples by name, which commands succeeded, and what earlier snapshots showed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, TypeVar
+
+from gateway.samples import Labels, Metric
+from gateway.snapshot import Snapshot
+from gateway.status import Status
+
+_T = TypeVar("_T")
+
+Row = Mapping[str, str | float]
+"""A sample: its labels and flags by name, and its number as ``value``."""
+
+Accumulator = Callable[["View", Any], Any]
+"""Combines a view with the accumulated value of the views before it, which is None for the first view."""
+
+
+def _label_selector(positions: Sequence[int]) -> Callable[[Labels], tuple[str, ...]]:
+    """Returns a fast selector for the labels at the given positions."""
+    if len(positions) > 1:
+        return itemgetter(*positions)
+    return itemgetter(slice(positions[0], positions[0] + 1) if positions else slice(0))
+
+
+class View:
+    """One snapshot, and the values accumulated from it and the snapshots before it.
+
+    Args:
+        snapshot: the state of the cluster.
+        previous: the view of the previous snapshot, or None for the first.
+        accumulators: computes the values that outlive a snapshot; ``accumulated`` returns them.
+
+    Attributes:
+        snapshot: the state of the cluster.
+        is_first: whether there was no snapshot before this one.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, previous: View | None = None, *, accumulators: Iterable[Accumulator] = ()
+    ) -> None:
+        self.snapshot = snapshot
+        self.is_first = previous is None
+        self._facts: dict[Callable[[View], Any], Any] = {}
+        self._accumulated_before: Mapping[Accumulator, Any] = {} if previous is None else previous._accumulated  # noqa: SLF001
+        self._accumulated: Mapping[Accumulator, Any] = {
+            accumulate: accumulate(self, self._accumulated_before.get(accumulate)) for accumulate in accumulators
+        }
+
+    # --- values that are computed from samples -----------------------------------------------------------------------
+
+    def fact(self, derive: Callable[[View], _T]) -> _T:
+        """Returns ``derive(self)``, computed once per view."""
+        if derive not in self._facts:
+            self._facts[derive] = derive(self)
+        value: _T = self._facts[derive]
+        return value
+
+    def accumulated(self, accumulate: Callable[[View, _T | None], _T]) -> _T:
+        """Returns the accumulated value up to and including this view."""
+        value: _T = self._accumulated[accumulate]
+        return value
+
+    def accumulated_before(self, accumulate: Callable[[View, _T | None], _T]) -> _T | None:
+        """Returns the accumulated value of the views before this one, or None for the first view."""
+        return self._accumulated_before.get(accumulate)
+
+    # --- samples -----------------------------------------------------------------------------------------------------
+
+    def knows(self, collector: str, command: str) -> bool:
+        """Returns whether a command succeeded. An absent subsystem counts as known: nothing can be wrong with it."""
+        report = self.snapshot.collectors.get(collector)
+        if report is None:
+            return False
+        if not report.present:
+            return True
+        return any(run.status is Status.OK for run in report.commands if run.name == command)
+
+    def has(self, metric: Metric) -> bool:
+        """Returns whether there are samples of a metric."""
+        return bool(self.snapshot.families.get(metric))
+
+    def rows(self, metric: Metric, *, state: str = "", **labels: str) -> Iterator[Row]:
+        """Yields the samples of a metric.
+
+        Args:
+            metric: the metric.
+            state: the state that must be set. A large cluster has thousands of samples and few of interest; the others
+                are skipped before a row is built.
+            labels: the values that labels must have.
+        """
+        flag = metric.states.index(state) if state else -1
+        expected, select = tuple(labels.values()), _label_selector([metric.labels.index(name) for name in labels])
+        for label_values, value in self.snapshot.families.get(metric, {}).items():
+            flags = value if isinstance(value, tuple) else ()
+            if (flag >= 0 and not flags[flag]) or select(label_values) != expected:
+                continue
+            row: dict[str, str | float] = dict(zip(metric.labels, label_values, strict=True))
+            if isinstance(value, tuple):
+                row.update(zip(metric.states, value, strict=True))
+            else:
+                row["value"] = value
+            yield row
+
+    def number(self, metric: Metric) -> float | None:
+        """Returns the number of a metric without labels, or None."""
+        value = self.snapshot.families.get(metric, {}).get(())
+        assert not isinstance(value, tuple)
+        return value

@@ -1,0 +1,1 @@
+"""The configuration: the table of options, the typed sections, and the loader."""

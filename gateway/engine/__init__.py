@@ -1,0 +1,1 @@
+"""The collection engine: runs collectors side by side and publishes snapshots."""

@@ -1,0 +1,1 @@
+"""The built-in agent: HA-CLUSTER-MIB over UDP."""

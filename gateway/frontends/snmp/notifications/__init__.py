@@ -1,0 +1,1 @@
+"""Notifications over SNMP: through the master agent, and directly to receivers."""

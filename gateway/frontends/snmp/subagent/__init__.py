@@ -1,0 +1,1 @@
+"""The AgentX subagent: HA-CLUSTER-MIB through the host's snmpd."""

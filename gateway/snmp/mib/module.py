@@ -1,0 +1,218 @@
+"""HA-CLUSTER-MIB: its objects with their identifiers and syntaxes, read from the compiled module, and its text.
+
+The text, ``mibs/HA-CLUSTER-MIB.txt``, is what is written by hand; ``mibs/compile.py`` makes the compiled module of it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from gateway.snmp import oid as oids
+from gateway.snmp.mib import syntax
+from gateway.snmp.mib.syntax import Syntax
+from gateway.snmp.oid import Oid
+from gateway.snmp.values import Type
+
+MODULE = "HA-CLUSTER-MIB"
+DEFAULT_ROOT = "1.3.6.1.4.1.8072.9999.9999.9664"
+ENTERPRISES = "1.3.6.1.4.1"
+MAX_ROOT = 12
+"""Sub-identifiers of a root; with more of them the longest indexes would have no room among 128."""
+
+_FOLDER = Path(__file__).parent
+_MAX_INT32, _MAX_UINT32, _MAX_UINT64 = 2**31 - 1, 2**32 - 1, 2**64 - 1
+
+_BASE: Mapping[str, Syntax] = {
+    "TruthValue": Syntax(name="TruthValue", type=Type.INTEGER, convert=syntax.truth, names={1: "true", 2: "false"}),
+    "DateAndTime": Syntax(name="DateAndTime", type=Type.OCTET_STRING, convert=syntax.date_and_time),
+    "SnmpAdminString": Syntax(name="SnmpAdminString", type=Type.OCTET_STRING, convert=syntax.text),
+    "Gauge32": Syntax(name="Gauge32", type=Type.GAUGE32, convert=syntax.scaled(0, 0, _MAX_UINT32)),
+    "Unsigned32": Syntax(name="Unsigned32", type=Type.GAUGE32, convert=syntax.scaled(0, 0, _MAX_UINT32)),
+    "Counter64": Syntax(name="Counter64", type=Type.COUNTER64, convert=syntax.scaled(0, 0, _MAX_UINT64)),
+    "CounterBasedGauge64": Syntax(
+        name="CounterBasedGauge64", type=Type.COUNTER64, convert=syntax.scaled(0, 0, _MAX_UINT64)
+    ),
+}
+"""The types that the module imports; its own textual conventions are refinements of INTEGER and Integer32."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """What has a name and a place in the MIB.
+
+    Attributes:
+        name: as in the module.
+        oid: where it is.
+        description: of it, in one paragraph.
+    """
+
+    name: str
+    oid: Oid
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Object(Node):
+    """A scalar, a column or a row.
+
+    Attributes:
+        syntax: of its value; None for rows.
+        readable: whether it has values; indexes have none.
+        units: of its value, if any.
+        index: the names of a row's indexes, in their order.
+        row: the name of the row that a column belongs to; "" for scalars.
+    """
+
+    syntax: Syntax | None
+    readable: bool
+    units: str
+    index: tuple[str, ...] = ()
+    row: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification(Node):
+    """A notification.
+
+    Attributes:
+        objects: the names of the objects that it carries.
+    """
+
+    objects: tuple[str, ...]
+
+
+class Mib:
+    """The module below a root.
+
+    Attributes:
+        root: the root.
+        objects: by name, in the order of their identifiers.
+        notifications: by name, in the order of their identifiers.
+    """
+
+    def __init__(self, root: str = DEFAULT_ROOT) -> None:
+        document = json.loads((_FOLDER / f"{MODULE}.json").read_text("utf-8"))
+        self.root = oids.parse(root)
+        self.objects: dict[str, Object] = {}
+        self.notifications: dict[str, Notification] = {}
+        own = oids.parse(DEFAULT_ROOT)
+        found = (
+            (self.root + oids.parse(entry["oid"]).removeprefix(own), entry)
+            for entry in document.values()
+            if entry.get("class") in {"objecttype", "notificationtype"}
+        )
+        rows: dict[Oid, str] = {}
+        for oid, entry in sorted(found, key=lambda item: item[0]):
+            if entry["class"] == "notificationtype":
+                self._add_notification(oid, entry)
+            elif entry["nodetype"] != "table":
+                if "indices" in entry:
+                    rows[oid] = entry["name"]
+                self._add_object(oid, entry, document, row=rows.get(oid[:-4], ""))
+
+    def _add_notification(self, oid: Oid, entry: Mapping[str, Any]) -> None:
+        names = tuple(item["object"] for item in entry["objects"])
+        description = entry["description"]
+        self.notifications[entry["name"]] = Notification(
+            name=entry["name"], oid=oid, objects=names, description=description
+        )
+
+    def _add_object(self, oid: Oid, entry: Mapping[str, Any], document: Mapping[str, Any], *, row: str) -> None:
+        self.objects[entry["name"]] = Object(
+            name=entry["name"],
+            oid=oid,
+            syntax=_syntax(entry["syntax"], document) if "syntax" in entry else None,
+            readable=entry["maxaccess"] == "read-only",
+            units=entry.get("units", ""),
+            description=entry["description"],
+            index=tuple(item["object"] for item in entry.get("indices", ())),
+            row=row,
+        )
+
+    def __getitem__(self, name: str) -> Object:
+        return self.objects[name]
+
+    @cached_property
+    def readable(self) -> tuple[Object, ...]:
+        """The scalars and columns that have values, in the order of their identifiers."""
+        return tuple(found for found in self.objects.values() if found.readable)
+
+    def index_of(self, row: str) -> tuple[Object, ...]:
+        """Returns the indexes of a row."""
+        return tuple(self.objects[name] for name in self.objects[row].index)
+
+    def rows(self) -> Iterator[tuple[Object, tuple[Object, ...]]]:
+        """Yields each row with its columns, indexes included."""
+        for row in self.objects.values():
+            if row.index:
+                yield row, tuple(column for column in self.objects.values() if column.row == row.name)
+
+
+@cache
+def mib(root: str = DEFAULT_ROOT) -> Mib:
+    """Returns the module below a root; the same each time."""
+    return Mib(root)
+
+
+def _syntax(declared: Mapping[str, Any], document: Mapping[str, Any]) -> Syntax:
+    """Returns the syntax of a declaration, textual conventions resolved."""
+    name = declared["type"]
+    constraints = declared.get("constraints", {})
+    if base := _BASE.get(name):
+        sizes = constraints.get("size", [{"max": 0}])
+        size = sizes[0]["max"] if sizes[0]["max"] < syntax.MAX_TEXT else 0
+        return Syntax(name=name, type=base.type, convert=base.convert, names=base.names, size=size)
+    convention = document.get(name)
+    refined = convention["type"] if convention else declared
+    limits = refined.get("constraints", {})
+    if "enumeration" in limits:
+        names = {number: word for word, number in sorted(limits["enumeration"].items(), key=lambda item: item[1])}
+        return Syntax(name=name, type=Type.INTEGER, convert=syntax.enumeration(names), names=names)
+    decimals = int(((convention or {}).get("displayhint", "d").partition("-")[2]) or 0)
+    (limit,) = limits["range"]
+    convert = syntax.scaled(decimals, limit["min"], min(limit["max"], _MAX_INT32))
+    return Syntax(name=name, type=Type.INTEGER, convert=convert, decimals=decimals)
+
+
+# --- Its text --------------------------------------------------------------------------------------------------------
+
+_ARCS = re.compile(r"(?:haClusterArc\d+ OBJECT IDENTIFIER ::= \{ \w+ \d+ \}\n)+")
+_IDENTITY = re.compile(r"::= \{ haClusterArc\d+ \d+ \}")
+
+
+def text(root: str = DEFAULT_ROOT) -> str:
+    """Returns the module's text, below a root.
+
+    Raises:
+        ValueError: the root cannot be one; the message says why.
+    """
+    arcs = root_arcs(root)
+    parents = ["enterprises", *(f"haClusterArc{number}" for number in range(1, len(arcs)))]
+    lines = [
+        f"{name} OBJECT IDENTIFIER ::= {{ {parent} {arc} }}\n"
+        for name, parent, arc in zip(parents[1:], parents, arcs, strict=False)
+    ]
+    original = (_FOLDER / f"{MODULE}.txt").read_text("utf-8")
+    return _IDENTITY.sub(f"::= {{ {parents[-1]} {arcs[-1]} }}", _ARCS.sub("".join(lines), original, count=1), count=1)
+
+
+def root_arcs(root: str) -> tuple[int, ...]:
+    """Returns what a root has below ``enterprises``.
+
+    Raises:
+        ValueError: it is not below it, or has too many sub-identifiers.
+    """
+    subids, above = oids.decode(oids.parse(root)), oids.decode(oids.parse(ENTERPRISES))
+    if (
+        subids[: len(above)] != above
+        or not len(above) < len(subids) <= MAX_ROOT
+        or max(subids) > _MAX_INT32  # Net-SNMP's parser takes no larger one
+    ):
+        raise ValueError(f"expected an OID below {ENTERPRISES}, of at most {MAX_ROOT} numbers, found {root}")
+    return subids[len(above) :]

@@ -1,0 +1,1 @@
+"""Corosync: its tools, metrics and conditions."""

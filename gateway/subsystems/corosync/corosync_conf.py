@@ -1,0 +1,77 @@
+"""``corosync.conf``: the configuration file of Corosync 1 to 3.1, see corosync.conf(5).
+
+::
+
+    # a comment
+    totem {
+        cluster_name: hana
+        interface {
+            linknumber: 0
+        }
+    }
+
+Corosync itself reads it by lines: a comment is a line that begins with ``#``, ``{`` ends the line that opens a section,
+the first ``:`` ends a key, ``}`` stands on a line of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gateway.errors import ParseError
+from gateway.subsystems.parsing.text import decode
+
+_NODE = ["nodelist", "node"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CorosyncConfig:
+    """What the gateway uses of the file.
+
+    Attributes:
+        cluster_name: ``totem.cluster_name``, or None if it is not set or empty.
+        transport: ``totem.transport``: ``knet``, ``udpu`` or ``udp``; None if it is not set: knet for Corosync 3, udp
+            before.
+        node_names: the ``name`` of each node of the ``nodelist`` that has one, by its ``nodeid`` as written.
+    """
+
+    cluster_name: str | None
+    transport: str | None
+    node_names: Mapping[str, str] = field(default_factory=dict)
+
+
+def parse(output: bytes) -> CorosyncConfig:
+    """Reads the content of the file; of a key that is set twice the last value counts.
+
+    Raises:
+        ParseError: sections are not closed, or closed without having been opened: Corosync would not start either.
+    """
+    path: list[str] = []
+    totem: dict[str, str] = {}
+    nodes: list[dict[str, str]] = []
+    lines = decode(output).split("\n")
+    for number, line in enumerate(map(str.strip, lines), 1):
+        if not line or line.startswith("#"):
+            continue
+        name, brace, _ = line.partition("{")
+        key, colon, value = line.partition(":")
+        if brace:
+            path.append(name.strip())
+            if path == _NODE:
+                nodes.append({})
+        elif colon and path == ["totem"]:
+            totem[key.strip()] = value.strip()
+        elif colon and path == _NODE:
+            nodes[-1][key.strip()] = value.strip()
+        elif "}" in line and not colon:
+            if not path:
+                raise ParseError("a section is closed that was never opened", line=number)
+            path.pop()
+    if path:
+        raise ParseError(f"section {path[-1][:40]!r} is not closed", line=len(lines))
+    return CorosyncConfig(
+        cluster_name=totem.get("cluster_name") or None,
+        transport=totem.get("transport") or None,
+        node_names={node["nodeid"]: node["name"] for node in nodes if node.get("nodeid") and node.get("name")},
+    )

@@ -1,0 +1,1 @@
+"""DRBD: its tools, metrics and conditions."""

@@ -1,0 +1,139 @@
+"""DRBD: ``drbdsetup status --json``, and the files that its split-brain handler leaves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.host.local import CommandResult, Host
+from gateway.samples import Metric, SampleSet
+from gateway.status import Status
+from gateway.subsystems.drbd import drbdsetup, metrics
+from gateway.subsystems.probe import NoAnswerError, Plan, Probe, Reading, list_directory, output, read_file
+
+SPLIT_BRAIN_DIRECTORY = "/var/run/drbd/splitbrain"
+_MODULE = "/sys/module/drbd"
+_MODULE_VERSION = f"{_MODULE}/version"
+
+_NOT_RUNNING = re.compile(rb"modprobe|generic netlink family|need to load the module|no such device", re.IGNORECASE)
+_NO_JSON = re.compile(rb"unrecognized option|unknown option|invalid option|usage:", re.IGNORECASE)
+_SPLIT_BRAIN_FILE = re.compile(r"drbd-split-brain-detected-(?P<resource>.+)-(?P<volume>[^-]+)")
+_DISKLESS = "Diskless"
+KIB = 1024
+
+
+def _read_status(result: CommandResult) -> tuple[drbdsetup.DrbdResource, ...]:
+    if result.exit_status and _NO_JSON.search(result.stderr + result.stdout):
+        raise NoAnswerError(Status.FAILED, "this drbdsetup has no --json: DRBD 8.4 or older; drbd-utils 9 are needed")
+    return drbdsetup.parse(output(result, not_running=_NOT_RUNNING))
+
+
+_STATUS = Probe(name="drbdsetup", tool="drbdsetup", variants=(("status", "--json"),), read=_read_status)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrbdCollector:
+    """The replicated block devices of this node.
+
+    Attributes:
+        split_brain_directory: where the split-brain handler records what it was told of.
+        always: whether to run drbdsetup even where DRBD's kernel module is not loaded: it would try to load it.
+    """
+
+    name: str = "drbd"
+    tools: tuple[str, ...] = ("drbdsetup",)
+    split_brain_directory: str = SPLIT_BRAIN_DIRECTORY
+    always: bool = False
+
+    def plan(self, host: Host) -> Plan:
+        """Returns the one probe, or why it is not worth the while."""
+        files = {
+            "split brain": list_directory(host, self.split_brain_directory),
+            "version": read_file(host, _MODULE_VERSION, lambda content: content.decode("ascii", "replace").strip()),
+        }
+        if self.always or list_directory(host, _MODULE).answer:
+            return Plan(probes=(_STATUS,), files=files, needed=("split brain",))
+        absent = Reading(status=Status.NOT_RUNNING, detail="DRBD's kernel module is not loaded")
+        return Plan(files={**files, "drbdsetup": absent}, needed=("split brain", "drbdsetup"))
+
+    def samples(self, readings: Mapping[str, Reading]) -> SampleSet:
+        """Returns everything under ``ha_cluster_drbd_``."""
+        samples = SampleSet()
+        for resource in readings["drbdsetup"].answer or ():
+            _resource(samples, resource)
+        if version := readings["version"].answer:
+            samples.add(metrics.VERSION_INFO, 1, version)
+        for name in readings["split brain"].answer or ():
+            if match := _SPLIT_BRAIN_FILE.fullmatch(name):
+                samples.add(metrics.SPLIT_BRAIN, 1, match["resource"], match["volume"])
+        return samples
+
+
+def _resource(samples: SampleSet, resource: drbdsetup.DrbdResource) -> None:
+    samples.add(metrics.SUSPENDED, resource.suspended, resource.name)
+    for volume in resource.volumes:
+        _volume(samples, resource, volume)
+    for connection in resource.connections:
+        _connection(samples, resource.name, connection)
+
+
+_VOLUME_NUMBERS: tuple[tuple[Metric, str, int], ...] = (
+    (metrics.WRITTEN, "written_kib", 1),
+    (metrics.READ, "read_kib", 1),
+    (metrics.AL_WRITES, "al_writes", 1),
+    (metrics.BM_WRITES, "bm_writes", 1),
+    (metrics.UPPER_PENDING, "upper_pending", 1),
+    (metrics.LOWER_PENDING, "lower_pending", 1),
+    (metrics.QUORUM, "quorum", 1),
+    (metrics.DEVICE_SIZE, "size_kib", KIB),
+    (metrics.READ_BYTES, "read_kib", KIB),
+    (metrics.WRITTEN_BYTES, "written_kib", KIB),
+)
+"""Metric, field of a volume, and the factor from the field's unit to the metric's."""
+
+
+def _volume(samples: SampleSet, resource: drbdsetup.DrbdResource, volume: drbdsetup.DrbdVolume) -> None:
+    labels = (resource.name, str(volume.number))
+    samples.add(metrics.RESOURCES, 1, resource.name, resource.role, str(volume.number), volume.disk_state.lower())
+    _numbers(samples, _VOLUME_NUMBERS, volume, labels)
+    if volume.client is not None:
+        lost = volume.disk_state == _DISKLESS and not volume.client
+        samples.add(metrics.DISKLESS_UNINTENTIONAL, int(lost), *labels)
+
+
+_PEER_NUMBERS: tuple[tuple[Metric, str, int], ...] = (
+    (metrics.CONNECTIONS_SYNC, "percent_in_sync", 1),
+    (metrics.CONNECTIONS_RECEIVED, "received_kib", 1),
+    (metrics.CONNECTIONS_SENT, "sent_kib", 1),
+    (metrics.CONNECTIONS_PENDING, "pending", 1),
+    (metrics.CONNECTIONS_UNACKED, "unacked", 1),
+    (metrics.OUT_OF_SYNC, "out_of_sync_kib", KIB),
+)
+"""The same for a volume on a peer."""
+
+
+def _connection(samples: SampleSet, resource: str, connection: drbdsetup.DrbdConnection) -> None:
+    peer = str(connection.peer_node_id)
+    labels = (resource, peer, connection.name)
+    state = metrics.CONNECTION_STATE.only(connection.connection_state)
+    samples.add(metrics.CONNECTION_STATE, state, *labels)
+    samples.add(metrics.CONGESTED, connection.congested, *labels)
+    samples.add(metrics.AP_IN_FLIGHT, connection.ap_in_flight, *labels)
+    samples.add(metrics.RS_IN_FLIGHT, connection.rs_in_flight, *labels)
+    for volume in connection.peers:
+        number = str(volume.volume)
+        samples.add(
+            metrics.CONNECTIONS, 1, resource, peer, connection.peer_role, number, volume.peer_disk_state.lower()
+        )
+        _numbers(samples, _PEER_NUMBERS, volume, (resource, peer, number))
+        replication = metrics.REPLICATION_STATE.only(volume.replication_state)
+        samples.add(metrics.REPLICATION_STATE, replication, resource, peer, number)
+
+
+def _numbers(
+    samples: SampleSet, table: tuple[tuple[Metric, str, int], ...], source: object, labels: tuple[str, ...]
+) -> None:
+    for metric, field, factor in table:
+        value = getattr(source, field)
+        samples.add(metric, None if value is None else value * factor, *labels)

@@ -1,0 +1,1 @@
+"""Pacemaker: its tools, metrics and conditions."""

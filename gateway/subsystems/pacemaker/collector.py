@@ -1,0 +1,214 @@
+"""Pacemaker: ``crm_mon`` for the state, ``cibadmin`` for the location constraints."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.errors import ParseError
+from gateway.host.local import CommandResult, Host
+from gateway.samples import SampleSet
+from gateway.status import Status
+from gateway.subsystems.corosync import corosync_conf
+from gateway.subsystems.corosync.collector import CONFIGURATION
+from gateway.subsystems.pacemaker import cib, crm_mon, metrics
+from gateway.subsystems.pacemaker.cluster_status import ClusterStatus, Resource
+from gateway.subsystems.parsing.xml import INFINITY_SCORE
+from gateway.subsystems.probe import NoAnswerError, Plan, Probe, Reading, output, read_file
+
+_EXIT_INSUFFICIENT_PRIVILEGES = 4
+_NOT_RUNNING = re.compile(
+    rb"not connected|cluster is not available|connection to cluster failed|could not connect|connection refused"
+    rb"|transport endpoint is not connected|no such device or address",
+    re.IGNORECASE,
+)
+
+# -1 always: without it crm_mon has been seen to wait for ever
+_CRM_MON = (("-1", "--output-as=xml", "--inactive"), ("-1", "-X", "--inactive"))
+# --local: a node without quorum has no other node to ask
+_CIBADMIN = (("--query", "--local", "--scope", "constraints"), ("--query", "--local"))
+
+_BOOLEAN_OPTIONS = ("stonith-enabled", "symmetric-cluster", "maintenance-mode", "stop-all-resources")
+
+
+def _read_crm_mon(result: CommandResult) -> ClusterStatus:
+    """What it prints tells more than its exit status does, so that is read first."""
+    try:
+        status = crm_mon.parse(result.stdout)
+    except ParseError:
+        output(result, not_running=_NOT_RUNNING)  # a bad exit status is the better reason
+        raise
+    if result.exit_status is None:
+        output(result, not_running=_NOT_RUNNING)
+    if status.status is not None and status.status.code == _EXIT_INSUFFICIENT_PRIVILEGES:
+        raise NoAnswerError(Status.NOT_PERMITTED, status.status.message, value=status)
+    if not status.connected and (result.exit_status or status.daemon_state or status.status):
+        said = "says nothing of the cluster"
+        if status.status is not None and status.status.message != "OK":
+            said = status.status.message
+        raise NoAnswerError(Status.NOT_RUNNING, said, value=status)
+    output(result, not_running=_NOT_RUNNING)
+    return status
+
+
+def _read_cib(result: CommandResult) -> tuple[cib.LocationConstraint, ...]:
+    return cib.parse(output(result, not_running=_NOT_RUNNING))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacemakerCollector:
+    """The state of the cluster as Pacemaker on this node sees it."""
+
+    name: str = "pacemaker"
+    tools: tuple[str, ...] = ("crm_mon", "cibadmin")
+    configuration: str = CONFIGURATION
+
+    def plan(self, host: Host) -> Plan:
+        """Returns the same two probes at each run; the cluster's name comes from Corosync's configuration."""
+        return Plan(
+            probes=(
+                Probe(name="crm_mon", tool="crm_mon", variants=_CRM_MON, read=_read_crm_mon),
+                Probe(name="cibadmin", tool="cibadmin", variants=_CIBADMIN, read=_read_cib),
+            ),
+            files={"corosync.conf": read_file(host, self.configuration, corosync_conf.parse)},
+        )
+
+    def samples(self, readings: Mapping[str, Reading]) -> SampleSet:
+        """Returns everything under ``ha_cluster_pacemaker_``."""
+        samples = SampleSet()
+        reading = readings["crm_mon"]
+        refused = any(reading.status is Status.NOT_PERMITTED for reading in readings.values())
+        _daemon(samples, reading, refused=refused)
+        if (status := reading.answer) is not None:
+            configuration = readings["corosync.conf"].answer
+            _summary(samples, status, (configuration and configuration.cluster_name) or "")
+            _nodes(samples, status)
+            _resources(samples, status)
+            _history(samples, status)
+            _events(samples, status)
+            _tickets_and_bans(samples, status)
+        for constraint in readings["cibadmin"].answer or ():
+            samples.add(
+                metrics.LOCATION_CONSTRAINTS,
+                constraint.score,
+                constraint.id,
+                constraint.node,
+                constraint.resource,
+                constraint.role.lower(),
+            )
+        return samples
+
+
+def _daemon(samples: SampleSet, reading: Reading, *, refused: bool) -> None:
+    """Says whether Pacemaker is up; nothing of that where a tool was refused: the other then finds nobody, too."""
+    status: ClusterStatus | None = reading.value
+    if reading.status is Status.OK and status is not None:
+        samples.add(metrics.UP, int(status.connected))
+    elif reading.status is Status.NOT_RUNNING and not refused:
+        samples.add(metrics.UP, 0)
+    state = status.daemon_state if status is not None else ""
+    if not state and reading.status is Status.NOT_RUNNING and not refused:
+        state = "not_connected"
+    if state:
+        samples.add(metrics.DAEMON_STATE, metrics.DAEMON_STATE.only(state))
+
+
+def _summary(samples: SampleSet, status: ClusterStatus, cluster_name: str) -> None:
+    summary, dc = status.summary, status.summary.dc
+    if summary.stack or summary.version:
+        name = dc.name if dc else ""
+        samples.add(metrics.INFO, 1, summary.version, name, summary.stack, cluster_name)
+    if dc is not None:
+        samples.add(metrics.QUORATE, _flag(dc.with_quorum))
+        samples.add(metrics.MIXED_VERSION, _flag(dc.mixed_version))
+    samples.add(metrics.CONFIG_LAST_CHANGE, summary.last_change)
+    samples.add(metrics.NODES_CONFIGURED, summary.nodes_configured)
+    for state, count in summary.resources.items():
+        samples.add(metrics.RESOURCES_CONFIGURED, count, state)
+    if (total := summary.resources.get("total")) is not None:
+        samples.add(metrics.RESOURCES_UNLISTED, max(0, total - len(status.resources)))
+    _options(samples, summary.options)
+
+
+def _options(samples: SampleSet, options: Mapping[str, str]) -> None:
+    flags = {name: int(options[name] == "true") for name in _BOOLEAN_OPTIONS if name in options}
+    samples.add(metrics.STONITH_ENABLED, flags.get("stonith-enabled"))
+    samples.add(metrics.MAINTENANCE_MODE_ENABLED, flags.get("maintenance-mode"))
+    for name, flag in flags.items():
+        samples.add(metrics.CLUSTER_OPTION, flag, name)
+    if policy := options.get("no-quorum-policy"):
+        samples.add(metrics.NO_QUORUM_POLICY, metrics.NO_QUORUM_POLICY.only(policy))
+
+
+def _nodes(samples: SampleSet, status: ClusterStatus) -> None:
+    for node in status.nodes:
+        samples.add(metrics.NODES, node.states, node.name, node.type)
+        samples.add(metrics.NODE_INFO, 1, node.name, node.id, node.feature_set)
+        samples.add(metrics.NODE_RESOURCES_RUNNING, node.resources_running, node.name)
+        if node.health:
+            samples.add(metrics.NODE_HEALTH, metrics.NODE_HEALTH.only(node.health), node.name)
+    for attribute in status.attributes:
+        samples.add(metrics.NODE_ATTRIBUTES, 1, attribute.node, attribute.name, attribute.value)
+
+
+def _resources(samples: SampleSet, status: ClusterStatus) -> None:
+    add = samples.add
+    for resource in status.resources:
+        flags = (resource.active, resource.orphaned, resource.blocked, resource.failed, resource.failure_ignored)
+        managed = "true" if resource.managed else "false"
+        labels = (resource.id, resource.role.lower(), managed, resource.agent, resource.group, resource.clone)
+        for node in resource.nodes or ("",):
+            add(metrics.RESOURCES, flags, node, *labels)
+        if resource.target_role or resource.pending or resource.locked_to or resource.maintenance:
+            _resource_info(samples, resource)
+    for bundle in status.bundles:
+        add(metrics.BUNDLE_REPLICAS, bundle.replicas, bundle.id, "total")
+        add(metrics.BUNDLE_REPLICAS, bundle.running, bundle.id, "running")
+
+
+def _resource_info(samples: SampleSet, resource: Resource) -> None:
+    maintenance = "true" if resource.maintenance else "false"
+    wanted = (resource.target_role.lower(), resource.pending, resource.locked_to, maintenance)
+    for node in resource.nodes or ("",):
+        samples.add(metrics.RESOURCE_INFO, 1, resource.id, node, resource.group, resource.clone, *wanted)
+
+
+def _history(samples: SampleSet, status: ClusterStatus) -> None:
+    add = samples.add
+    for node, resource, count, threshold, operations in status.history:
+        add(metrics.FAIL_COUNT, math.inf if count >= INFINITY_SCORE else count, node, resource)
+        add(metrics.MIGRATION_THRESHOLD, threshold, node, resource)
+        for task, interval, duration in operations:
+            add(metrics.OPERATION_DURATION, duration, node, resource, task, interval)
+
+
+def _events(samples: SampleSet, status: ClusterStatus) -> None:
+    for failure in status.failures:
+        labels = (failure.node, failure.resource, failure.operation, failure.interval, failure.status)
+        samples.add(metrics.FAILED_ACTIONS, 1, *labels)
+        samples.add(metrics.FAILED_ACTIONS_TIMESTAMP, failure.time, *labels)
+    events = [
+        ((event.target, event.action, event.status, event.delegate, event.origin), event.time)
+        for event in status.fence_events
+    ]
+    for labels, time in events:
+        samples.add(metrics.FENCE_EVENTS_TIMESTAMP, time, *labels)
+    for labels, count in Counter(labels for labels, _ in events).items():
+        samples.add(metrics.FENCE_EVENTS, count, *labels)
+
+
+def _tickets_and_bans(samples: SampleSet, status: ClusterStatus) -> None:
+    for ticket in status.tickets:
+        flags = (ticket.status == "granted", ticket.status == "revoked", ticket.standby)
+        samples.add(metrics.TICKETS, flags, ticket.id)
+        samples.add(metrics.TICKETS_LAST_GRANTED, ticket.last_granted, ticket.id)
+    for ban in status.bans:
+        promoted_only = "true" if ban.promoted_only else "false"
+        samples.add(metrics.BANS, ban.weight, ban.id, ban.resource, ban.node, promoted_only)
+
+
+def _flag(value: bool | None) -> int | None:  # noqa: FBT001 - it is the value that is turned
+    return None if value is None else int(value)

@@ -1,0 +1,1 @@
+"""What the parsers of several tools share: text, XML and times."""

@@ -1,0 +1,1 @@
+"""SBD: its tools, metrics and conditions."""

@@ -1,0 +1,107 @@
+"""SBD: its configuration file, and ``sbd dump`` and ``sbd list`` of each of its devices, all at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from gateway.host.local import CommandResult, Host
+from gateway.samples import SampleSet
+from gateway.status import Status
+from gateway.subsystems.probe import NoAnswerError, Plan, Probe, Reading, output, read_file
+from gateway.subsystems.sbd import metrics, sbd_config, sbd_dump, sbd_list
+
+CONFIGURATIONS = ("/etc/sysconfig/sbd", "/etc/default/sbd")
+"""Where distributions keep SBD's configuration: SUSE and Red Hat, Debian."""
+
+_NEVER = re.compile(rb"(?!)")
+"""``sbd`` asks a disk, not a daemon: there is nothing that could not be running."""
+
+
+def _read_dump(result: CommandResult, *, permitted: bool) -> sbd_dump.SbdHeader:
+    """To a user who may not read a device, sbd says of it what it says of a broken one."""
+    if result.exit_status and not permitted:
+        raise NoAnswerError(Status.NOT_PERMITTED, "the permissions of the device forbid to read it")
+    return sbd_dump.parse(output(result, not_running=_NEVER))
+
+
+def _read_list(result: CommandResult) -> tuple[sbd_list.SbdSlot, ...]:
+    answer = output(result, not_running=_NEVER)
+    if answer.startswith(b"==Dumping header"):
+        raise NoAnswerError(Status.FAILED, "was asked for the slots and printed the header")
+    return sbd_list.parse(answer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SbdCollector:
+    """The devices through which nodes can be fenced.
+
+    Attributes:
+        configuration: the path of SBD's configuration, or None to look where distributions keep it.
+    """
+
+    name: str = "sbd"
+    tools: tuple[str, ...] = ("sbd",)
+    configuration: str | None = None
+
+    def plan(self, host: Host) -> Plan | None:
+        """Returns two probes for each device; none for diskless SBD; None where SBD is not configured."""
+        reading = self._configuration(host)
+        if reading.status is Status.NOT_INSTALLED:
+            return None
+        devices = reading.answer.devices if reading.answer else ()
+        return Plan(
+            probes=tuple(probe for device in devices for probe in _probes(device, permitted=host.may_read(device))),
+            files={"configuration": reading},
+            needed=("configuration",),
+        )
+
+    def samples(self, readings: Mapping[str, Reading]) -> SampleSet:
+        """Returns everything under ``ha_cluster_sbd_``."""
+        samples = SampleSet()
+        configuration: sbd_config.SbdConfig | None = readings["configuration"].answer
+        if configuration is None:
+            return samples
+        samples.add(metrics.DEVICE_COUNT, len(configuration.devices))
+        samples.add(metrics.WATCHDOG_TIMEOUT, configuration.watchdog_timeout)
+        samples.add(
+            metrics.INFO,
+            1,
+            configuration.watchdog_device or "",
+            configuration.pacemaker or "",
+            configuration.startmode or "",
+            configuration.delay_start or "",
+        )
+        for device in configuration.devices:
+            _device(samples, device, readings[f"dump {device}"], readings[f"list {device}"])
+        return samples
+
+    def _configuration(self, host: Host) -> Reading:
+        """Returns the first configuration that there is."""
+        paths = (self.configuration,) if self.configuration else CONFIGURATIONS
+        readings = [read_file(host, path, sbd_config.parse) for path in paths]
+        return next((reading for reading in readings if reading.status is not Status.NOT_INSTALLED), readings[0])
+
+
+def _probes(device: str, *, permitted: bool) -> tuple[Probe, Probe]:
+    read_dump = partial(_read_dump, permitted=permitted)
+    return (
+        Probe(name=f"dump {device}", tool="sbd", variants=(("-d", device, "dump"),), read=read_dump),
+        Probe(name=f"list {device}", tool="sbd", variants=(("-d", device, "list"),), read=_read_list, required=False),
+    )
+
+
+_TELLING = (Status.OK, Status.FAILED, Status.UNPARSABLE, Status.TIMED_OUT, Status.KILLED)
+"""The ends of ``sbd dump`` that say something of the device; the others say something of this host."""
+
+
+def _device(samples: SampleSet, device: str, dump: Reading, slots: Reading) -> None:
+    if dump.status in _TELLING:
+        samples.add(metrics.DEVICES, 1, device, "healthy" if dump.status is Status.OK else "unhealthy")
+    if (header := dump.answer) is not None:
+        for kind, seconds in header.timeouts.items():
+            samples.add(metrics.TIMEOUTS, seconds, device, kind)
+    for slot in slots.answer or ():
+        samples.add(metrics.SLOTS, 1, device, slot.node, slot.message)

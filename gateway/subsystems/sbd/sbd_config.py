@@ -1,0 +1,104 @@
+"""``/etc/sysconfig/sbd`` or ``/etc/default/sbd``: the settings of SBD 1.0 to 1.5, see sbd(8).
+
+::
+
+    SBD_DEVICE="/dev/disk/by-id/scsi-1;/dev/disk/by-id/scsi-2"
+    SBD_WATCHDOG_TIMEOUT=5
+
+Shell assignments in form, but systemd reads them (``EnvironmentFile=`` in systemd.exec(5)): an unquoted value reaches
+to the end of its line, blanks and ``;`` included. Older init scripts source the file, hence ``export`` and comments
+after a value are understood as well. Without any device SBD is diskless: it has the watchdog and the quorum only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.errors import ParseError
+from gateway.subsystems.parsing.text import decode, uint32
+
+_ASSIGNMENT = re.compile(
+    r"""^[ \t]*+ (?:export[ \t]++)? (?P<name>SBD_\w++) = [ \t]*+
+        (?: "(?P<double> (?:[^"\\] | \\.)*+ )"
+          | '(?P<single> [^']*+ )'
+          | (?P<plain> (?:[^\\\n] | \\.)*+ ) )""",
+    re.MULTILINE | re.DOTALL | re.VERBOSE,
+)
+_COMMENT = re.compile(r"(?:^|(?<=[ \t]))#.*", re.DOTALL)
+_SEPARATORS = re.compile(r"[;\s]+")
+
+# A backslash continues a line; what else it quotes depends on the quotes around it.
+_ESCAPES_DOUBLE = re.compile(r'\\(?:\n|(["\\`$]))')
+_ESCAPES_PLAIN = re.compile(r"\\(?:\n|(.))")
+
+_Settings = Mapping[str, tuple[str, int]]
+"""Value and line of each setting."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SbdConfig:
+    """The settings that the gateway uses; None stands for not set, or set to nothing, where SBD has a default.
+
+    Attributes:
+        devices: ``SBD_DEVICE``, in its order, each once; empty for diskless SBD.
+        watchdog_device: ``SBD_WATCHDOG_DEV``.
+        watchdog_timeout: ``SBD_WATCHDOG_TIMEOUT``, seconds. The headers on the devices take precedence.
+        startmode: ``SBD_STARTMODE``, ``always`` or ``clean``.
+        pacemaker: ``SBD_PACEMAKER``, a boolean as Pacemaker spells them.
+        delay_start: ``SBD_DELAY_START``, such a boolean, or seconds from 2 up.
+        timeout_action: ``SBD_TIMEOUT_ACTION``, like ``flush,reboot``.
+    """
+
+    devices: tuple[str, ...]
+    watchdog_device: str | None
+    watchdog_timeout: int | None
+    startmode: str | None
+    pacemaker: str | None
+    delay_start: str | None
+    timeout_action: str | None
+
+
+def parse(output: bytes) -> SbdConfig:
+    """Reads the content of the file; the last assignment to a name counts, other lines are ignored.
+
+    Raises:
+        ParseError: a quote is not closed, or the watchdog's time-out is no number.
+    """
+    settings = _settings(decode(output).replace("\r\n", "\n"))
+    devices = _SEPARATORS.split(_text(settings, "SBD_DEVICE") or "")
+    timeout, line = settings.get("SBD_WATCHDOG_TIMEOUT", ("", 0))
+    return SbdConfig(
+        devices=tuple(dict.fromkeys(filter(None, devices))),
+        watchdog_device=_text(settings, "SBD_WATCHDOG_DEV"),
+        watchdog_timeout=uint32(timeout, what="SBD_WATCHDOG_TIMEOUT", line=line) if timeout else None,
+        startmode=_text(settings, "SBD_STARTMODE"),
+        pacemaker=_text(settings, "SBD_PACEMAKER"),
+        delay_start=_text(settings, "SBD_DELAY_START"),
+        timeout_action=_text(settings, "SBD_TIMEOUT_ACTION"),
+    )
+
+
+def _settings(text: str) -> _Settings:
+    settings: dict[str, tuple[str, int]] = {}
+    for match in _ASSIGNMENT.finditer(text):
+        line = text.count("\n", 0, match.start()) + 1
+        settings[match["name"]] = (_value(match, line), line)
+    return settings
+
+
+def _value(match: re.Match[str], line: int) -> str:
+    if match["single"] is not None:
+        value = match["single"]
+    elif match["double"] is not None:
+        value = _ESCAPES_DOUBLE.sub(r"\1", match["double"])
+    elif match["plain"].startswith(('"', "'")):
+        raise ParseError(f"the quote after {match['name'][:40]}= is not closed", line=line)
+    else:
+        value = _ESCAPES_PLAIN.sub(r"\1", _COMMENT.sub("", match["plain"]))
+    return value.strip()
+
+
+def _text(settings: _Settings, name: str) -> str | None:
+    return settings.get(name, ("", 0))[0] or None

@@ -1,0 +1,114 @@
+"""``sbd -d DEVICE dump``: the header of one SBD device, sbd 1.0 to 1.5.
+
+::
+
+    ==Dumping header on disk /dev/vdc
+    Header version     : 2.1
+    UUID               : 8d941b02-65cc-404b-be61-9280d82b81cf
+    Number of slots    : 255
+    Sector size        : 512
+    Timeout (watchdog) : 5
+    Timeout (allocate) : 2
+    Timeout (loop)     : 1
+    Timeout (msgwait)  : 10
+    ==Header on disk /dev/vdc is dumped
+
+Headers of version 2 (before sbd 1.2) have no UUID. A device that cannot be read leaves only the first line on stdout;
+old versions say ``== disk /dev/vdc unreadable!`` there and exit with 0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from gateway.errors import ParseError
+from gateway.subsystems.parsing.text import decode, uint32
+
+_BEGIN = re.compile(r"==\s*Dumping header on disk (?P<device>\S+)")
+_END = re.compile(r"==\s*Header on disk (?P<device>\S+) is dumped")
+_ITEM = re.compile(r"(?P<name>[^:=]+):(?P<value>.*)")
+_TIMEOUT = re.compile(r"Timeout \((?P<name>[a-z]+)\)")
+
+_REQUIRED = ("watchdog", "msgwait")
+
+_Items = Mapping[str, tuple[str, int]]
+"""Value and line of each item."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SbdHeader:
+    """The header.
+
+    Attributes:
+        device: the device, as it was given to the tool, if printed.
+        version: ``2.1``, or ``2``.
+        uuid: made when the device was initialised.
+        slots: number of slots for nodes.
+        sector_size: bytes.
+        timeouts: seconds, by ``watchdog``, ``allocate``, ``loop`` and ``msgwait``; the first and last always.
+    """
+
+    device: str | None
+    version: str | None
+    uuid: str | None
+    slots: int | None
+    sector_size: int | None
+    timeouts: Mapping[str, int]
+
+
+def parse(output: bytes) -> SbdHeader:
+    """Reads the output of the tool for one device.
+
+    Raises:
+        ParseError: a time-out is missing or malformed, the header could not be read, the output is cut off, or there is
+            more than one header.
+    """
+    device, items = _read(decode(output))
+    timeouts = {
+        timeout["name"]: uint32(value, what=name, line=line)
+        for name, (value, line) in items.items()
+        if (timeout := _TIMEOUT.fullmatch(name))
+    }
+    for name in _REQUIRED:
+        if name not in timeouts:
+            raise ParseError(f"found no 'Timeout ({name})'")
+    return SbdHeader(
+        device=device,
+        version=_text(items, "Header version"),
+        uuid=_text(items, "UUID"),
+        slots=_number(items, "Number of slots"),
+        sector_size=_number(items, "Sector size"),
+        timeouts=MappingProxyType(timeouts),
+    )
+
+
+def _read(text: str) -> tuple[str | None, _Items]:
+    begin = end = None
+    items: dict[str, tuple[str, int]] = {}
+    lines = text.split("\n")
+    for number, line in enumerate(map(str.strip, lines), 1):
+        if (match := _BEGIN.fullmatch(line)) and begin is None:
+            begin = match["device"]
+        elif match := _END.fullmatch(line):
+            end = match["device"]
+        elif (match := _ITEM.fullmatch(line)) and (name := match["name"].strip()) not in items:
+            items[name] = (match["value"].strip(), number)
+        elif line:
+            raise ParseError(f"expected one header, found {line[:100]!r}", line=number)
+    if begin != end:
+        raise ParseError(f"cut off: found no begin and end of one header of {begin or end}", line=len(lines))
+    return begin, items
+
+
+def _text(items: _Items, name: str) -> str | None:
+    return items[name][0] or None if name in items else None
+
+
+def _number(items: _Items, name: str) -> int | None:
+    if name not in items:
+        return None
+    value, line = items[name]
+    return uint32(value, what=name, line=line)
