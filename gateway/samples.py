@@ -138,7 +138,7 @@ class Sample(NamedTuple):
     value: Value
 
 
-Families = Mapping[Metric, Mapping[Labels, Value]]
+SamplesByMetric = Mapping[Metric, Mapping[Labels, Value]]
 """Samples grouped by metric: each combination of labels at most once."""
 
 
@@ -146,23 +146,23 @@ class SampleSet:
     """Samples, gathered so that no combination of labels occurs twice.
 
     Attributes:
-        families: the samples by metric and labels, in the order of their first arrival.
+        samples_by_metric: the samples by metric and labels, in the order of their first arrival.
         dropped: how many samples were refused: not a number, or a second value for labels that have one.
     """
 
-    __slots__ = ("dropped", "families")
+    __slots__ = ("dropped", "samples_by_metric")
 
     def __init__(self) -> None:
-        self.families: dict[Metric, dict[Labels, Value]] = {}
+        self.samples_by_metric: dict[Metric, dict[Labels, Value]] = {}
         self.dropped = 0
 
     def add(self, metric: Metric, value: Value | None, *labels: str) -> None:
         """Adds a sample; None stands for what is not known, and adds nothing."""
         if value is None:
             return
-        family = self.families.get(metric)
+        family = self.samples_by_metric.get(metric)
         if family is None:
-            family = self.families[metric] = {}
+            family = self.samples_by_metric[metric] = {}
         known = family.setdefault(labels, value)
         if known is not value or value != value:  # noqa: PLR0124 - NaN is the one value that differs from itself
             self._settle(metric, family, labels, known, value)
@@ -170,9 +170,9 @@ class SampleSet:
     def update(self, other: SampleSet) -> None:
         """Adds all samples of another set, and its count of dropped ones."""
         self.dropped += other.dropped
-        for metric, family in other.families.items():
-            if metric not in self.families:
-                self.families[metric] = dict(family)
+        for metric, family in other.samples_by_metric.items():
+            if metric not in self.samples_by_metric:
+                self.samples_by_metric[metric] = dict(family)
                 continue
             for labels, value in family.items():
                 self.add(metric, value, *labels)
@@ -194,9 +194,9 @@ class SampleSet:
             self.dropped += 1
 
     def __iter__(self) -> Iterator[Sample]:
-        for metric, family in self.families.items():
+        for metric, family in self.samples_by_metric.items():
             for labels, value in family.items():
                 yield Sample(metric, labels, value)
 
     def __len__(self) -> int:
-        return sum(map(len, self.families.values()))
+        return sum(map(len, self.samples_by_metric.values()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway.samples import Families
+from gateway.samples import SamplesByMetric
 from gateway.status import Status
 
 
@@ -83,13 +83,13 @@ class Snapshot:
     """One moment of the cluster.
 
     Attributes:
-        families: all samples; treat as read-only.
+        samples_by_metric: all samples; treat as read-only.
         collectors: the reports by collector name.
         time: when the run began, in Unix seconds.
         started: the same on the monotonic clock: the age of the oldest thing in it.
     """
 
-    families: Families
+    samples_by_metric: SamplesByMetric
     collectors: Mapping[str, CollectorReport] = field(default_factory=dict)
     time: float = 0.0
     started: float = 0.0

@@ -29,9 +29,9 @@ from structlog.testing import capture_logs
 from gateway.errors import StartError
 from gateway.frontends.snmp import engine_identity as usm_state
 from gateway.frontends.snmp.agent.agent import BuiltInAgent
-from gateway.frontends.snmp.agent.commands import ErrorStatus, Kind, Request, execute
+from gateway.frontends.snmp.agent.commands import ErrorStatus, Request, RequestKind, execute
 from gateway.frontends.snmp.agent.engine import MAX_MESSAGE, UNFRAGMENTED, Responder
-from gateway.frontends.snmp.agent.view import Scalars, View, fitting
+from gateway.frontends.snmp.agent.view import MibView, Scalars, fitting
 from gateway.frontends.snmp.engine_identity import EngineIdentity
 from gateway.snmp import oid as oids
 from gateway.snmp.agentx.encoding import encode_varbind
@@ -889,7 +889,7 @@ def scalars(root: str, *numbers: int) -> Scalars:
     return Scalars(name, {name + oids.encode((number,)): (Type.INTEGER, lambda: 1) for number in numbers})
 
 
-VIEW = View([scalars("1.3.5", 1, 2), scalars("1.3.1", 7), scalars("1.3.9"), scalars("1.3.7", 1)])
+VIEW = MibView([scalars("1.3.5", 1, 2), scalars("1.3.1", 7), scalars("1.3.9"), scalars("1.3.7", 1)])
 
 
 def names_behind(name: str, count: int = 10) -> list[str]:
@@ -940,7 +940,7 @@ def test_what_fits_is_as_much_as_has_room(varbinds: list[bytes], room: int) -> N
 def test_negative_numbers_of_a_bulk_count_as_none(non_repeaters: int, max_repetitions: int, count: int) -> None:
     names = [oids.parse("1.3"), oids.parse("1.3.5")]
     request = Request(
-        kind=Kind.GET_BULK,
+        kind=RequestKind.GET_BULK,
         names=names,
         room=1000,
         enough=1000,
@@ -959,9 +959,9 @@ def test_rows_that_would_not_be_sent_are_not_asked_for() -> None:
             return super().get_next(ranges)
 
     request = Request(
-        kind=Kind.GET_BULK, names=[oids.parse(f"{COLUMN}.6")], room=8000, enough=1000, max_repetitions=5000
+        kind=RequestKind.GET_BULK, names=[oids.parse(f"{COLUMN}.6")], room=8000, enough=1000, max_repetitions=5000
     )
-    response = execute(View([Counting()]), request)
+    response = execute(MibView([Counting()]), request)
     assert response.varbinds is not None
     assert len(response.varbinds) == len(asked)
     assert 900 < sum(map(len, response.varbinds)) <= 1000

@@ -118,7 +118,7 @@ def collector(name: str, *tools: str, **settings: Any) -> FakeCollector:
 
 
 def values(snapshot: Snapshot, metric: Metric = VALUE) -> dict[tuple[str, ...], Any]:
-    return dict(snapshot.families.get(metric, {}))
+    return dict(snapshot.samples_by_metric.get(metric, {}))
 
 
 def latest(tested: Engine) -> Snapshot | None:
@@ -344,7 +344,7 @@ async def test_a_subsystem_that_is_not_here_costs_nothing_until_it_is() -> None:
     snapshot = await tested.collect()
     assert (host.calls, statuses(snapshot)) == ([], {"a": "not_installed"})
     assert not snapshot.collectors["a"].present
-    assert self_metrics.SCRAPE_SUCCESS not in snapshot.families
+    assert self_metrics.SCRAPE_SUCCESS not in snapshot.samples_by_metric
     flags = values(snapshot, self_metrics.COLLECTOR_STATE)["a",]
     assert flags == self_metrics.COLLECTOR_STATE.only("not_installed")
 

@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from gateway import catalog
 from gateway.frontends.prometheus import exposition
-from gateway.samples import Families, Labels, Metric, MetricKind, Value
+from gateway.samples import Labels, Metric, MetricKind, SamplesByMetric, Value
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 
 PLAIN = Metric(name="t_plain", help="No labels.")
@@ -32,7 +32,7 @@ MIDDLE = Metric(name="t_middle", help="State between.", labels=("z", "a"), state
 BARE = Metric(name="t_bare", help="Only a state.", states=("on", "off"), state_label="state")
 ALL = (PLAIN, GAUGE, COUNTER, FIRST, LAST, MIDDLE, BARE)
 
-# --- The same as prometheus_client's, as families and as bytes that are read back ------------------------------------
+# --- Compared with prometheus_client's writer -------------------------------------------------------------------------
 
 
 def lines(metric: Metric, labels: Labels, value: Value) -> Iterator[tuple[dict[str, str], float]]:
@@ -46,8 +46,8 @@ def lines(metric: Metric, labels: Labels, value: Value) -> Iterator[tuple[dict[s
 
 
 class Reference(Collector):
-    def __init__(self, families: Families) -> None:
-        self._families = families
+    def __init__(self, samples_by_metric: SamplesByMetric) -> None:
+        self._families = samples_by_metric
 
     def collect(self) -> Iterable[ClientFamily]:
         for metric, samples in self._families.items():
@@ -64,13 +64,13 @@ class Reference(Collector):
             yield family
 
 
-def registry(families: Families) -> CollectorRegistry:
+def registry(samples_by_metric: SamplesByMetric) -> CollectorRegistry:
     made = CollectorRegistry()
-    made.register(Reference(families))
+    made.register(Reference(samples_by_metric))
     return made
 
 
-def meaning(families: Iterable[ClientFamily]) -> dict[str, Any]:
+def meaning(samples_by_metric: Iterable[ClientFamily]) -> dict[str, Any]:
     return {
         family.name: (
             family.type,
@@ -81,7 +81,7 @@ def meaning(families: Iterable[ClientFamily]) -> dict[str, Any]:
             },
             len(family.samples),
         )
-        for family in families
+        for family in samples_by_metric
     }
 
 
@@ -108,27 +108,27 @@ number = st.one_of(
 
 @st.composite
 def page(draw: st.DrawFn) -> dict[Metric, dict[Labels, Value]]:
-    families: dict[Metric, dict[Labels, Value]] = {}
+    samples_by_metric: dict[Metric, dict[Labels, Value]] = {}
     for metric in draw(st.lists(st.sampled_from(ALL), unique=True)):
         labels = st.tuples(*[text] * len(metric.labels))
         value = st.tuples(*[st.booleans()] * len(metric.states)) if metric.states else number
         if metric.kind is MetricKind.COUNTER:
             value = number.map(abs)
-        families[metric] = draw(st.dictionaries(labels, value, max_size=4))
-    return families
+        samples_by_metric[metric] = draw(st.dictionaries(labels, value, max_size=4))
+    return samples_by_metric
 
 
 @given(page())
-def test_text_means_the_same_as_the_clients(families: dict[Metric, dict[Labels, Value]]) -> None:
-    ours = read_text(exposition.text(families))
-    assert ours == read_text(client_text.generate_latest(registry(families)))
-    assert ours == meaning(Reference(families).collect())
+def test_text_means_the_same_as_the_clients(samples_by_metric: dict[Metric, dict[Labels, Value]]) -> None:
+    ours = read_text(exposition.text(samples_by_metric))
+    assert ours == read_text(client_text.generate_latest(registry(samples_by_metric)))
+    assert ours == meaning(Reference(samples_by_metric).collect())
 
 
 @given(page())
-def test_openmetrics_means_the_same_as_the_clients(families: dict[Metric, dict[Labels, Value]]) -> None:
-    theirs = client_openmetrics.generate_latest(registry(families))  # type: ignore[no-untyped-call]
-    ours = exposition.openmetrics(families)
+def test_openmetrics_means_the_same_as_the_clients(samples_by_metric: dict[Metric, dict[Labels, Value]]) -> None:
+    theirs = client_openmetrics.generate_latest(registry(samples_by_metric))  # type: ignore[no-untyped-call]
+    ours = exposition.openmetrics(samples_by_metric)
     assert read_openmetrics(ours) == read_openmetrics(theirs)
     assert ours.endswith(b"# EOF\n")
 
@@ -138,16 +138,16 @@ NUMBER = re.compile(r"[+-]Inf|-?\d+(?:\.\d+)?(?:e[+-]\d+)?")
 
 
 @given(page())
-def test_every_line_is_a_name_labels_and_one_number(families: dict[Metric, dict[Labels, Value]]) -> None:
+def test_every_line_is_a_name_labels_and_one_number(samples_by_metric: dict[Metric, dict[Labels, Value]]) -> None:
     for write, end in ((exposition.text, ""), (exposition.openmetrics, "# EOF\n")):
-        written = write(families).decode()
+        written = write(samples_by_metric).decode()
         assert written.endswith(end)
         for line in written.removesuffix(end).split("\n")[:-1]:
             if not line.startswith(("# HELP ", "# TYPE ")):
                 match = LINE.fullmatch(line)
                 assert match, line
                 assert NUMBER.fullmatch(match[1]), line
-    assert exposition.text(families).count(b"\n# TYPE ") == sum(map(bool, families.values()))
+    assert exposition.text(samples_by_metric).count(b"\n# TYPE ") == sum(map(bool, samples_by_metric.values()))
 
 
 @given(st.dictionaries(st.tuples(st.text(), st.text(), st.text()), number))
@@ -158,7 +158,7 @@ def test_no_label_value_costs_the_page(samples: Mapping[Labels, Value]) -> None:
 
 # --- Whole outputs ---------------------------------------------------------------------------------------------------
 
-FAMILIES: Families = {
+FAMILIES: SamplesByMetric = {
     LAST: {("b1", "a1"): (True, False, True)},
     GAUGE: {("z", "", 'C:\\ "n"\n'): 2.5},
     PLAIN: {(): 10**400},
@@ -203,35 +203,38 @@ def test_an_empty_page() -> None:
 
 
 def test_the_one_counter_of_the_contract_keeps_its_name() -> None:
-    families: Families = {pacemaker_metrics.CONFIG_LAST_CHANGE: {(): 1790000000}}
+    samples_by_metric: SamplesByMetric = {pacemaker_metrics.CONFIG_LAST_CHANGE: {(): 1790000000}}
     name = "ha_cluster_pacemaker_config_last_change"
     sample = f"{name} 1790000000\n"
-    written = exposition.text(families).decode()
+    written = exposition.text(samples_by_metric).decode()
     assert f"# TYPE {name} counter\n" in written
     assert written.endswith(f"\n{sample}")
     # OpenMetrics knows no counter without _total
-    written = exposition.openmetrics(families).decode()
+    written = exposition.openmetrics(samples_by_metric).decode()
     assert f"# TYPE {name} unknown\n{sample}# EOF\n" in written
     assert list(read_openmetrics(written.encode())[name][2].values()) == [(1790000000, None, None)]
 
 
 def test_every_metric_of_the_catalogue_is_understood_in_both_formats() -> None:
-    families = {
+    samples_by_metric = {
         metric: {tuple(metric.labels): tuple(True for _ in metric.states) if metric.states else 1}
         for metric in catalog.METRICS
         if metric is not pacemaker_metrics.CONFIG_LAST_CHANGE  # the client's parser of text invents its _total
     }
-    in_text, in_openmetrics = read_text(exposition.text(families)), read_openmetrics(exposition.openmetrics(families))
+    in_text, in_openmetrics = (
+        read_text(exposition.text(samples_by_metric)),
+        read_openmetrics(exposition.openmetrics(samples_by_metric)),
+    )
     assert in_text.keys() == in_openmetrics.keys()
     for name, (_, _, samples, count) in in_text.items():
         assert in_openmetrics[name][2:] == (samples, count)
         assert {sample for sample, _ in samples} <= {name, f"{name}_total"}
     sample_names = {sample for _, _, samples, _ in in_text.values() for sample, _ in samples}
-    assert sample_names == {metric.name for metric in families}
+    assert sample_names == {metric.name for metric in samples_by_metric}
 
 
 @pytest.mark.parametrize("write", [exposition.text, exposition.openmetrics])
 @pytest.mark.parametrize("label", ["\ud800", "a\udcffb", '\ude00"\\\n'])
-def test_what_is_no_text_is_replaced(write: Callable[[Families], bytes], label: str) -> None:
+def test_what_is_no_text_is_replaced(write: Callable[[SamplesByMetric], bytes], label: str) -> None:
     expected = label.encode("utf-8", "replace").decode().replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
     assert f'{{a="{expected}"}} 1\n' in write({COUNTER: {(label,): 1}}).decode()

@@ -24,7 +24,7 @@ from gateway.frontends.snmp.subagent.address import (
     parse_agentx,
 )
 from gateway.frontends.snmp.subagent.connection import MAX_BULK, MAX_UNSENT, Connection, LostError
-from gateway.frontends.snmp.subagent.subagent import NotifyError, State, Subagent, Timing
+from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent, SubagentState, Timing
 from gateway.snmp import oid as oids
 from gateway.snmp.agentx.codes import CloseReason, Error
 from gateway.snmp.agentx.encoding import Reader
@@ -183,11 +183,11 @@ async def running(
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-    assert subagent.state is State.OFF
+    assert subagent.state is SubagentState.OFF
 
 
 def test_states_are_those_of_the_metric() -> None:
-    assert tuple(State) == self_metrics.AGENTX_STATE.states
+    assert tuple(SubagentState) == self_metrics.AGENTX_STATE.states
 
 
 # --- From nothing to registered, and to the end ----------------------------------------------------------------------
@@ -199,15 +199,15 @@ async def test_a_session_from_its_beginning_to_its_end(master: Master) -> None:
             link = await master.link()
             header, opened = await link.expect(Open)
             assert opened == Open(timeout=5, id=ROOT, description=b"tested")
-            assert subagent.state is State.OPENING
+            assert subagent.state is SubagentState.OPENING
             link.answer(header)
             header, registered = await link.expect(Register)
             assert registered == Register(subtree=ROOT)
-            assert (subagent.state, header.session_id) == (State.REGISTERING, SESSION)
+            assert (subagent.state, header.session_id) == (SubagentState.REGISTERING, SESSION)
             link.answer(header)
             header, caps = await link.expect(AddAgentCaps)
             assert caps == AddAgentCaps(id=ROOT, description=b"tested")
-            assert (subagent.state, subagent.sessions, subagent.reason) == (State.REGISTERED, 1, None)
+            assert (subagent.state, subagent.sessions, subagent.reason) == (SubagentState.REGISTERED, 1, None)
             link.answer(header)
             assert Reader((await link.ask(Get(ranges=(SearchRange(CELL),)))).varbinds).varbinds() == (
                 VarBind(CELL, Type.INTEGER, 1001),
@@ -232,7 +232,7 @@ async def test_capabilities_refused_are_no_reason_to_end(master: Master) -> None
             header, _ = await link.expect(AddAgentCaps)
             link.answer(header, Error.REQUEST_DENIED)
             await link.ask(Get(ranges=()))
-            assert subagent.state is State.REGISTERED
+            assert subagent.state is SubagentState.REGISTERED
     assert logs[-1]["event"] == "agentx capabilities refused"
     assert logs[-1]["error"] == "requestDenied"
 
@@ -248,7 +248,7 @@ async def test_an_end_at_any_time(master: Master, steps: tuple[type[Pdu], ...]) 
 
 async def test_an_end_while_there_is_no_master_agent(tmp_path: Path) -> None:
     async with running(tmp_path / "none") as subagent:
-        await until(lambda: subagent.state is State.WAITING)
+        await until(lambda: subagent.state is SubagentState.WAITING)
 
 
 # --- Refusals --------------------------------------------------------------------------------------------------------
@@ -263,12 +263,12 @@ async def test_a_duplicate_registration_is_tried_again_and_logged_once(master: M
                 header, _ = await link.expect(Register)
                 link.answer(header, Error.DUPLICATE_REGISTRATION)
             header, _ = await link.expect(Register)
-            assert (subagent.state, subagent.reason) == (State.REGISTERING, Reason.DUPLICATE)
+            assert (subagent.state, subagent.reason) == (SubagentState.REGISTERING, Reason.DUPLICATE)
             with pytest.raises(NotifyError, match="is registered by another subagent"):
                 await subagent.notify([])
             link.answer(header)
             await link.accept(AddAgentCaps)
-            assert (subagent.state, subagent.reason, subagent.detail) == (State.REGISTERED, None, "")
+            assert (subagent.state, subagent.reason, subagent.detail) == (SubagentState.REGISTERED, None, "")
     assert [(log["event"], log.get("reason")) for log in logs] == [
         ("agentx waiting", "duplicate"),
         ("agentx registered", None),
@@ -316,7 +316,7 @@ async def test_a_master_agent_that_does_not_answer(master: Master, steps: tuple[
             assert said[1:] == ([Close(reason=CloseReason.TIMEOUTS)] if steps else [])
             assert subagent.reason is Reason.HUNG
         await master.registered()
-        await until(lambda: subagent.state is State.REGISTERED)
+        await until(lambda: subagent.state is SubagentState.REGISTERED)
 
 
 async def test_a_ping_without_an_answer_ends_the_session(master: Master) -> None:

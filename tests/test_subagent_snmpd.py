@@ -15,7 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.frontends.snmp.subagent.address import Reason, parse_agentx
-from gateway.frontends.snmp.subagent.subagent import NotifyError, State, Subagent, Timing
+from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent, SubagentState, Timing
 from gateway.snmp import oid as oids
 from gateway.snmp.oid import Oid
 from gateway.snmp.values import Type, VarBind
@@ -51,7 +51,7 @@ class Running(Subagent):
         self.task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self.task
-        assert self.state is State.OFF
+        assert self.state is SubagentState.OFF
 
 
 @contextlib.asynccontextmanager
@@ -64,7 +64,7 @@ async def running(
     subagent = Running(answers=answers, address=place, description="tested", timing=timing)
     subagent.start()
     if registered:
-        await until(lambda: subagent.state is State.REGISTERED, seconds=BACK)
+        await until(lambda: subagent.state is SubagentState.REGISTERED, seconds=BACK)
     try:
         yield subagent
     finally:
@@ -126,7 +126,7 @@ async def test_nothing_can_be_set(snmpd: Snmpd, answers: TableAnswers) -> None:
             assert refused.status == 2
             assert "notWritable" in refused.error
         assert (await snmpd.ask("snmpget", f"{ARC}.1.2.1.1.1")).lines == [line(1, 1)]
-        assert (subagent.rejected, subagent.state) == (0, State.REGISTERED)
+        assert (subagent.rejected, subagent.state) == (0, SubagentState.REGISTERED)
 
 
 async def test_all_types_arrive(snmpd: Snmpd) -> None:
@@ -176,7 +176,7 @@ async def is_answered(snmpd: Snmpd) -> bool:
 
 async def back(subagent: Subagent, sessions: int) -> None:
     await until(lambda: subagent.sessions == sessions, seconds=BACK)
-    assert subagent.state is State.REGISTERED
+    assert subagent.state is SubagentState.REGISTERED
 
 
 async def test_snmpd_may_be_started_later(tmp_path: Path, answers: TableAnswers) -> None:
@@ -187,7 +187,7 @@ async def test_snmpd_may_be_started_later(tmp_path: Path, answers: TableAnswers)
             with pytest.raises(NotifyError, match="is snmpd running"):
                 await subagent.notify([])
             with daemon:
-                await until(lambda: subagent.state is State.REGISTERED, seconds=BACK)
+                await until(lambda: subagent.state is SubagentState.REGISTERED, seconds=BACK)
                 assert await is_answered(daemon)
     assert [log["event"] for log in logs] == ["agentx waiting", "agentx registered"]
 
@@ -197,7 +197,7 @@ async def test_snmpd_may_be_restarted(snmpd: Snmpd, answers: TableAnswers, how: 
     async with running(snmpd, answers) as subagent:
         for sessions in (2, 3):
             snmpd.stop(how)
-            await until(lambda: subagent.state is State.WAITING)
+            await until(lambda: subagent.state is SubagentState.WAITING)
             snmpd.start()
             await back(subagent, sessions)
             assert await is_answered(snmpd)
@@ -246,12 +246,12 @@ IMPATIENT = Timing(ping_interval=0.1, ping=0.3, answer=0.3, longest_pause=0.2)
 async def test_a_hang_that_lasts_costs_the_session(snmpd: Snmpd, answers: TableAnswers) -> None:
     async with running(snmpd, answers, timing=IMPATIENT) as subagent:
         with snmpd.held():
-            await until(lambda: subagent.state is State.WAITING)
+            await until(lambda: subagent.state is SubagentState.WAITING)
             assert subagent.reason is Reason.HUNG
             # its queue of connections fills up: there is no connecting any longer
             await until(lambda: "does not accept" in subagent.detail, seconds=20)
         continued = time.monotonic()
-        await until(lambda: subagent.state is State.REGISTERED, seconds=BACK)
+        await until(lambda: subagent.state is SubagentState.REGISTERED, seconds=BACK)
         await until(lambda: is_answered(snmpd))
         assert time.monotonic() - continued < BACK
 
@@ -261,12 +261,12 @@ async def test_the_second_of_two_waits(snmpd: Snmpd, answers: TableAnswers) -> N
         with capture_logs() as logs:
             async with running(snmpd, table(ROOT, rows=3), registered=False) as second:
                 await until(lambda: second.reason is Reason.DUPLICATE)
-                assert second.state is State.REGISTERING
+                assert second.state is SubagentState.REGISTERING
                 await asyncio.sleep(0.5)  # some more attempts, of which the log says nothing
                 assert [(log["event"], log["reason"]) for log in logs] == [("agentx waiting", "duplicate")]
                 assert await is_answered(snmpd)
                 await first.stop()
-                await until(lambda: second.state is State.REGISTERED, seconds=BACK)
+                await until(lambda: second.state is SubagentState.REGISTERED, seconds=BACK)
                 await until(lambda: is_answered(snmpd))
 
 
@@ -331,7 +331,7 @@ async def test_a_notification_leaves_snmpd_as_a_trap(tmp_path: Path, answers: Ta
                 assert b"node lost" in datagram
                 with pytest.raises(NotifyError, match="refused by the master agent: processingError"):
                     await subagent.notify([name])
-                assert subagent.state is State.REGISTERED
+                assert subagent.state is SubagentState.REGISTERED
             with pytest.raises(NotifyError):
                 await subagent.notify([trap, name])
 

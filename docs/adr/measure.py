@@ -28,7 +28,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from gateway.frontends.prometheus import exposition
 from gateway.host.local import STANDARD_DIRECTORIES as DIRECTORIES
 from gateway.host.local import CommandResult, clean_environment, execute, search
-from gateway.samples import Families
+from gateway.samples import SamplesByMetric
 from gateway.status import Status
 from gateway.subsystems.pacemaker import crm_mon
 from gateway.subsystems.pacemaker.cluster_status import ClusterStatus
@@ -84,8 +84,8 @@ def large_cluster() -> bytes:
 class Theirs(Collector):
     """The same samples as the objects that prometheus_client's writer wants."""
 
-    def __init__(self, families: Families) -> None:
-        self._families = families
+    def __init__(self, samples_by_metric: SamplesByMetric) -> None:
+        self._families = samples_by_metric
 
     def collect(self) -> Iterable[ClientFamily]:
         """Yields one family for each metric, with one sample for each line."""
@@ -106,20 +106,20 @@ def writers() -> None:
     status = crm_mon.parse(large_cluster())
     nothing = Reading(status=Status.NOT_INSTALLED)
     readings = {"crm_mon": Reading(status=Status.OK, value=status), "cibadmin": nothing, "corosync.conf": nothing}
-    families = PacemakerCollector().samples(readings).families
+    samples_by_metric = PacemakerCollector().samples(readings).samples_by_metric
     made = CollectorRegistry()
-    made.register(Theirs(families))
+    made.register(Theirs(samples_by_metric))
     ready = CollectorRegistry()
-    ready.register(_Ready(list(Theirs(families).collect())))
+    ready.register(_Ready(list(Theirs(samples_by_metric).collect())))
 
     ours, theirs, only_theirs = median_seconds(
         [
-            lambda: exposition.text(families),
+            lambda: exposition.text(samples_by_metric),
             lambda: client.generate_latest(made),
             lambda: client.generate_latest(ready),
         ]
     )
-    lines = sum(not line.startswith(b"#") for line in exposition.text(families).splitlines())
+    lines = sum(not line.startswith(b"#") for line in exposition.text(samples_by_metric).splitlines())
     print(f"{lines} lines, processor time, ours : prometheus_client's")
     print(f"  from the neutral samples to the page     {ours / theirs:.2f}")
     print(f"  from its own objects, made beforehand    {ours / only_theirs:.2f}")
@@ -128,8 +128,8 @@ def writers() -> None:
 class _Ready(Collector):
     """Families that are there already."""
 
-    def __init__(self, families: list[ClientFamily]) -> None:
-        self._families = families
+    def __init__(self, samples_by_metric: list[ClientFamily]) -> None:
+        self._families = samples_by_metric
 
     def collect(self) -> Iterator[ClientFamily]:
         """Yields them."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from gateway.alarms.conditions import BY_NAME, CONDITIONS
 from gateway.alarms.notification import Change
 from gateway.conditions.model import Condition, Finding
-from gateway.conditions.view import View
+from gateway.conditions.view import ClusterView
 
 QUORUM = BY_NAME["quorum-lost"]
 
@@ -53,7 +53,7 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class AlarmEvent:
     """An alarm that was raised or cleared, and what there is to say of it."""
 
     alarm: Alarm
@@ -65,7 +65,7 @@ def _text(template: str, alarm: Alarm) -> str:
     return template.format_map({**alarm.fields, "object": alarm.object})
 
 
-class Monitor:
+class AlarmTable:
     """Keeps the alarms.
 
     Args:
@@ -76,7 +76,7 @@ class Monitor:
     """
 
     def __init__(self, *, disabled: Collection[str] = ()) -> None:
-        self.view: View | None = None
+        self.view: ClusterView | None = None
         self._conditions = [condition for condition in CONDITIONS if condition.name not in disabled]
         self._alarms: dict[_Key, Alarm] = {}
         self._quorum_time = float("-inf")
@@ -92,7 +92,7 @@ class Monitor:
             key=lambda alarm: (severities.index(alarm.condition.severity), order[alarm.condition.name], alarm.object),
         )
 
-    def look(self, view: View, *, now: float, time: float) -> list[Event]:
+    def look(self, view: ClusterView, *, now: float, time: float) -> list[AlarmEvent]:
         """Takes a view in.
 
         Args:
@@ -105,7 +105,7 @@ class Monitor:
         """
         first = self.view is None
         self.view = view
-        events: list[Event] = []
+        events: list[AlarmEvent] = []
         for condition in self._conditions:
             if condition is QUORUM and view.snapshot.started <= self._quorum_time:
                 continue
@@ -117,14 +117,14 @@ class Monitor:
             return []
         return events
 
-    def quorum(self, *, quorate: bool, now: float, time: float) -> list[Event]:
+    def quorum(self, *, quorate: bool, now: float, time: float) -> list[AlarmEvent]:
         """Takes in what Corosync has just decided; returns what was raised or cleared by it."""
         self._quorum_time = now
         if QUORUM not in self._conditions:
             return []
         return list(self._compare(QUORUM, [] if quorate else [Finding("", {})], now=now, time=time))
 
-    def tick(self, *, now: float) -> list[Event]:
+    def tick(self, *, now: float) -> list[AlarmEvent]:
         """Returns what time alone has raised or cleared."""
         alarms = list(self._alarms.values())
         raised = [event for alarm in alarms if (event := self._raise_if_due(alarm, now))]
@@ -145,7 +145,7 @@ class Monitor:
 
     def _compare(
         self, condition: Condition, findings: Iterable[Finding], *, now: float, time: float
-    ) -> Iterator[Event]:
+    ) -> Iterator[AlarmEvent]:
         found = {finding.object: finding for finding in findings}
         for finding in found.values():
             yield from self._found(condition, finding, now=now, time=time)
@@ -156,7 +156,7 @@ class Monitor:
                 else:
                     del self._alarms[name, about]
 
-    def _found(self, condition: Condition, finding: Finding, *, now: float, time: float) -> Iterator[Event]:
+    def _found(self, condition: Condition, finding: Finding, *, now: float, time: float) -> Iterator[AlarmEvent]:
         key = (condition.name, finding.object)
         alarm = self._alarms.get(key)
         if alarm is None or condition.lasts:  # what happens again is told again
@@ -168,15 +168,15 @@ class Monitor:
         if event := self._raise_if_due(alarm, now):
             yield event
 
-    def _raise_if_due(self, alarm: Alarm, now: float) -> Event | None:
+    def _raise_if_due(self, alarm: Alarm, now: float) -> AlarmEvent | None:
         if alarm.raised or now < alarm.found + alarm.condition.hold:
             return None
         alarm.raised = True
-        return Event(alarm=alarm, change=Change.RAISED, text=alarm.text)
+        return AlarmEvent(alarm=alarm, change=Change.RAISED, text=alarm.text)
 
     def _is_over(self, alarm: Alarm, now: float) -> bool:
         return alarm.raised and alarm.condition.lasts > 0 and now >= alarm.found + alarm.condition.lasts
 
-    def _clear(self, alarm: Alarm) -> Event:
+    def _clear(self, alarm: Alarm) -> AlarmEvent:
         del self._alarms[alarm.condition.name, alarm.object]
-        return Event(alarm=alarm, change=Change.CLEARED, text=_text(alarm.condition.cleared, alarm))
+        return AlarmEvent(alarm=alarm, change=Change.CLEARED, text=_text(alarm.condition.cleared, alarm))

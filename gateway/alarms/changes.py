@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from gateway.alarms.details import Details
-from gateway.conditions.view import View
+from gateway.conditions.view import ClusterView
 from gateway.subsystems.pacemaker import facts as pacemaker_facts
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 from gateway.subsystems.pacemaker.conditions import nodes_known
@@ -29,13 +29,17 @@ class Changes:
         self._promoted: Mapping[_Key, bool] | None = None
         self._attributes: Mapping[_Key, str] = {}
 
-    def look(self, view: View) -> list[Details]:
+    def look(self, view: ClusterView) -> list[Details]:
         """Takes a view in, and returns what has changed, in the order in which Pacemaker does it."""
         if not nodes_known(view):
             return []
         promoted = _instances(view, self._promoted or {})
-        families = view.snapshot.families  # in a row, the number would stand where the label `value` is
-        attributes = {(node, name): value for node, name, value in families.get(pacemaker_metrics.NODE_ATTRIBUTES, {})}
+        samples_by_metric = (
+            view.snapshot.samples_by_metric
+        )  # in a row, the number would stand where the label `value` is
+        attributes = {
+            (node, name): value for node, name, value in samples_by_metric.get(pacemaker_metrics.NODE_ATTRIBUTES, {})
+        }
         found: list[Details] = []
         if self._promoted is not None:
             found = [*_operations(self._promoted, promoted, view), *_attributes(self._attributes, attributes)]
@@ -43,7 +47,7 @@ class Changes:
         return found
 
 
-def _instances(view: View, before: Mapping[_Key, bool]) -> Mapping[_Key, bool]:
+def _instances(view: ClusterView, before: Mapping[_Key, bool]) -> Mapping[_Key, bool]:
     """Returns whether each active instance is promoted; one that is on its way is what it was."""
     found: dict[_Key, bool] = {}
     for row in view.rows(pacemaker_metrics.RESOURCES, state="active"):
@@ -54,7 +58,7 @@ def _instances(view: View, before: Mapping[_Key, bool]) -> Mapping[_Key, bool]:
     return found
 
 
-def _operations(before: Mapping[_Key, bool], now: Mapping[_Key, bool], view: View) -> Iterator[Details]:
+def _operations(before: Mapping[_Key, bool], now: Mapping[_Key, bool], view: ClusterView) -> Iterator[Details]:
     """Yields the operations that have led from one to the other. On a node that is gone nothing was done."""
     online = pacemaker_facts.online_nodes(view)
     tasks: Mapping[str, Callable[[_Key], bool]] = {

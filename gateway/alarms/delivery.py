@@ -22,9 +22,9 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from gateway.alarms.notification import Notice
+from gateway.alarms.notification import Notification
 from gateway.errors import GatewayError
-from gateway.frontends.snmp.notifications.target import Kind
+from gateway.frontends.snmp.notifications.target import TargetKind
 from gateway.snmp.values import VarBind
 
 QUEUE_SIZE = 1000
@@ -50,7 +50,7 @@ class NobodyError(DeliveryError):
     """There is nobody to deliver to, and nobody has been since the start: no failure, and nothing to tell of."""
 
 
-class State(StrEnum):
+class DeliveryState(StrEnum):
     """How the last delivery went; the names are those of haClusterTargetState."""
 
     IDLE = "idle"
@@ -79,13 +79,13 @@ class Outcome(NamedTuple):
     """
 
     target: str
-    kind: Kind
+    kind: TargetKind
     result: Result | None
     error: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
-class Account:
+class DeliveryStats:
     """What has become of the notifications to a target.
 
     Attributes:
@@ -103,12 +103,12 @@ class Account:
     retries: int = 0
     failed: int = 0
     dropped: int = 0
-    state: State = State.IDLE
+    state: DeliveryState = DeliveryState.IDLE
     last_error: str = ""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Parcel:
+class QueuedNotification:
     """A notification on its way to one target.
 
     Attributes:
@@ -119,7 +119,7 @@ class Parcel:
     """
 
     varbinds: Sequence[VarBind]
-    notice: Notice
+    notice: Notification
     result: asyncio.Future[Result] | None = None
     left: bool = False
 
@@ -140,7 +140,7 @@ class Channel(Protocol):
         """Gets ready."""
         ...
 
-    async def deliver(self, parcel: Parcel, account: Account) -> Result:
+    async def deliver(self, parcel: QueuedNotification, account: DeliveryStats) -> Result:
         """Delivers a notification, and enters what was sent, acknowledged and sent again.
 
         Raises:
@@ -193,7 +193,7 @@ class Delivery:
     def __init__(
         self,
         name: str,
-        kind: Kind,
+        kind: TargetKind,
         channel: Channel,
         *,
         pauses: Pauses | None = None,
@@ -202,13 +202,13 @@ class Delivery:
     ) -> None:
         self.name = name
         self.kind = kind
-        self.account = Account()
+        self.account = DeliveryStats()
         self._channel = channel
         self._pauses = pauses or Pauses()
         self._size = size
         self._jitter = jitter
         self._log = structlog.get_logger("alarms").bind(target=name, kind=kind.value)
-        self._queue: deque[Parcel] = deque()
+        self._queue: deque[QueuedNotification] = deque()
         self._under_way = False
         self._failures = 0
         self._dropped = 0
@@ -224,7 +224,7 @@ class Delivery:
         """Notifications that wait to be sent or acknowledged."""
         return len(self._queue)
 
-    def submit(self, parcel: Parcel) -> None:
+    def submit(self, parcel: QueuedNotification) -> None:
         """Takes a notification in; at once, whatever the target does."""
         if self._closing:
             self._drop(parcel)
@@ -264,7 +264,7 @@ class Delivery:
             if not await self._deliver(self._queue[0]):
                 await self._pause()
 
-    async def _deliver(self, parcel: Parcel) -> bool:
+    async def _deliver(self, parcel: QueuedNotification) -> bool:
         """Makes one attempt, and returns whether the next notification may follow at once."""
         self._under_way = True
         try:
@@ -312,18 +312,18 @@ class Delivery:
 
     def _succeeds(self) -> None:
         account = self.account
-        if account.state is State.FAILING:
+        if account.state is DeliveryState.FAILING:
             self._log.info("notifications delivered again", queued=self.queued - 1, dropped=self._dropped)
-        account.state = State.OK
+        account.state = DeliveryState.OK
         account.last_error = ""
         self._nobody = False
         self._failures = self._dropped = 0
 
     def _fails(self, reason: str) -> None:
         account = self.account
-        if account.state is not State.FAILING:
+        if account.state is not DeliveryState.FAILING:
             self._log.warning("notifications not delivered", error=reason, queued=self.queued)
-        account.state = State.FAILING
+        account.state = DeliveryState.FAILING
         account.last_error = reason
         account.failed += 1
         self._failures += 1
@@ -342,7 +342,7 @@ class Delivery:
             self._log.error("queue full, dropping the oldest", size=self._size, sequence=parcel.notice.sequence)
         self._drop(parcel)
 
-    def _drop(self, parcel: Parcel) -> None:
+    def _drop(self, parcel: QueuedNotification) -> None:
         self._dropped += 1
         self.account.dropped += 1
         parcel.settle(RefusedError(self.account.last_error or "dropped"))

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from gateway.alarms.alarm_table import Event
+from gateway.alarms.alarm_table import AlarmEvent
 from gateway.alarms.notification import Change
-from gateway.conditions.view import View
+from gateway.conditions.view import ClusterView
 from gateway.subsystems.corosync import metrics as corosync_metrics
 from gateway.subsystems.corosync.facts import local_node, node_ids
 
 Details = Mapping[str, str]
 
 
-def details(event: Event, view: View | None) -> list[Details]:
+def details(event: AlarmEvent, view: ClusterView | None) -> list[Details]:
     """Returns what is known of an event, once for each notification that it is in the forms of other programs."""
     describe = _DESCRIBE.get(event.alarm.condition.name)
     if describe is None or view is None:
@@ -21,15 +21,15 @@ def details(event: Event, view: View | None) -> list[Details]:
     return list(describe(event, view)) or [{}]
 
 
-def _raised(event: Event) -> bool:
+def _raised(event: AlarmEvent) -> bool:
     return event.change is Change.RAISED
 
 
-def _here(view: View) -> Details:
+def _here(view: ClusterView) -> Details:
     return {"node": local_node(view), "node_id": view.accumulated(node_ids).get(local_node(view), "")}
 
 
-def _node(event: Event, view: View) -> Iterator[Details]:
+def _node(event: AlarmEvent, view: ClusterView) -> Iterator[Details]:
     name = event.alarm.object
     status, description = ("left", "lost") if _raised(event) else ("joined", "member")
     yield {
@@ -41,11 +41,11 @@ def _node(event: Event, view: View) -> Iterator[Details]:
     }
 
 
-def _quorum(event: Event, view: View) -> Iterator[Details]:
+def _quorum(event: AlarmEvent, view: ClusterView) -> Iterator[Details]:
     yield {"kind": "quorum", **_here(view), "status": "not quorate" if _raised(event) else "quorate"}
 
 
-def _link(event: Event, view: View) -> Iterator[Details]:
+def _link(event: AlarmEvent, view: ClusterView) -> Iterator[Details]:
     """One for each peer on the link."""
     number, status = event.alarm.fields["number"], "disconnected" if _raised(event) else "operational"
     for row in view.rows(corosync_metrics.LINK_CONNECTED):
@@ -59,7 +59,7 @@ def _link(event: Event, view: View) -> Iterator[Details]:
             }
 
 
-def _fencing(event: Event, view: View) -> Iterator[Details]:
+def _fencing(event: AlarmEvent, view: ClusterView) -> Iterator[Details]:
     del view
     if _raised(event):
         failed = event.alarm.condition.name == "fencing-failed"
@@ -72,7 +72,7 @@ def _fencing(event: Event, view: View) -> Iterator[Details]:
         }
 
 
-def _failed_action(event: Event, view: View) -> Iterator[Details]:
+def _failed_action(event: AlarmEvent, view: ClusterView) -> Iterator[Details]:
     del view
     fields = event.alarm.fields
     if _raised(event):
@@ -86,7 +86,7 @@ def _failed_action(event: Event, view: View) -> Iterator[Details]:
         }
 
 
-_DESCRIBE: Mapping[str, Callable[[Event, View], Iterator[Details]]] = {
+_DESCRIBE: Mapping[str, Callable[[AlarmEvent, ClusterView], Iterator[Details]]] = {
     "quorum-lost": _quorum,
     "node-lost": _node,
     "link-down": _link,

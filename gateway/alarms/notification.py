@@ -9,7 +9,7 @@ from enum import StrEnum
 from gateway.conditions.model import QUORUM_LOSS, Category, Severity
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import Mib
-from gateway.snmp.mib.syntax import Raw
+from gateway.snmp.mib.syntax import SampleValue
 from gateway.snmp.oid import Oid
 from gateway.snmp.values import Type, VarBind
 
@@ -37,7 +37,7 @@ def notification_name(category: Category, change: Change) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notification:
     """One thing to tell.
 
     Attributes:
@@ -67,7 +67,7 @@ class Notice:
     details: Mapping[str, str] = field(default_factory=dict)
 
 
-def values(notice: Notice) -> Mapping[str, Raw]:
+def values(notice: Notification) -> Mapping[str, SampleValue]:
     """Returns the values of the MIB's objects that are about the last notice."""
     return {
         "haClusterNoticeSequence": notice.sequence,
@@ -82,7 +82,7 @@ def values(notice: Notice) -> Mapping[str, Raw]:
     }
 
 
-def varbinds(notice: Notice, mib: Mib, *, uptime: float) -> list[VarBind]:
+def varbinds(notice: Notification, mib: Mib, *, uptime: float) -> list[VarBind]:
     """Returns the variables of a notice's notification, ``sysUpTime.0`` and ``snmpTrapOID.0`` first.
 
     Args:
@@ -108,7 +108,7 @@ def head(notification: Oid, uptime: float) -> list[VarBind]:
     ]
 
 
-def _varbind(mib: Mib, name: str, raw: Raw) -> VarBind:
+def _varbind(mib: Mib, name: str, raw: SampleValue) -> VarBind:
     target = mib[name]
     assert target.syntax is not None
     value = target.syntax.convert(raw)

@@ -14,22 +14,22 @@ from gateway.alarms import notification as notice
 from gateway.alarms.delivery import (
     PACE,
     QUEUE_SIZE,
-    Account,
     Channel,
     Delivery,
     DeliveryError,
+    DeliveryStats,
     NobodyError,
     Outcome,
-    Parcel,
     Pauses,
+    QueuedNotification,
     Result,
 )
-from gateway.alarms.notification import Notice
+from gateway.alarms.notification import Notification
 from gateway.clock import Clock, SystemClock
 from gateway.errors import GatewayError
 from gateway.frontends.snmp.notifications import compat
 from gateway.frontends.snmp.notifications.resolver import Resolve, resolve
-from gateway.frontends.snmp.notifications.target import Identity, Kind, Target
+from gateway.frontends.snmp.notifications.target import Identity, Target, TargetKind
 from gateway.frontends.snmp.notifications.udp_channel import Sender, messages_to
 from gateway.samples import SampleSet
 from gateway.snmp.mib.module import Mib
@@ -46,7 +46,7 @@ _AGENTX_PAUSES = Pauses(least=0.25, first=0.25, longest=1.0)
 _TEST = 10.0
 """Seconds that a test waits at most, where others are before it; a target's own time-outs may be shorter."""
 
-Form = Callable[[Notice, float], Iterable[Sequence[VarBind]]]
+Form = Callable[[Notification, float], Iterable[Sequence[VarBind]]]
 """Returns the notifications that tell a notice, given the seconds since the start."""
 
 
@@ -82,7 +82,7 @@ class MasterChannel:
     async def start(self) -> None:
         """Has nothing to get ready."""
 
-    async def deliver(self, parcel: Parcel, account: Account) -> Result:
+    async def deliver(self, parcel: QueuedNotification, account: DeliveryStats) -> Result:
         """Hands a notification over."""
         try:
             await self._master.notify(parcel.varbinds)
@@ -139,12 +139,12 @@ class Notifier:
         self._deliveries: list[Delivery] = []
         if master is not None:
             channel = MasterChannel(master)
-            self._add(AGENTX, Kind.AGENTX, channel, pauses or _AGENTX_PAUSES, queue_size)
+            self._add(AGENTX, TargetKind.AGENTX, channel, pauses or _AGENTX_PAUSES, queue_size)
         for target in targets:
             sender = Sender(target, partial(messages_to, target, identity), resolve=resolve)
             self._add(target.name, target.kind, sender, pauses or Pauses(), queue_size)
 
-    def _add(self, name: str, kind: Kind, channel: Channel, pauses: Pauses, size: int) -> None:
+    def _add(self, name: str, kind: TargetKind, channel: Channel, pauses: Pauses, size: int) -> None:
         if any(delivery.name == name for delivery in self._deliveries):
             raise ValueError(f"two targets of the name {name}")
         self._deliveries.append(Delivery(name, kind, channel, pauses=pauses, size=size))
@@ -154,18 +154,20 @@ class Notifier:
         for delivery in self._deliveries:  # one after the other: many threads that make keys would hold up the loop
             await delivery.start()
 
-    def submit(self, told: Notice) -> None:
+    def submit(self, told: Notification) -> None:
         """Tells a notice to all targets. It returns at once, and raises nothing."""
         self._sequence = max(self._sequence, told.sequence)
         for varbinds in self._notifications(told):
             for delivery in self._deliveries:
-                delivery.submit(Parcel(varbinds=varbinds, notice=told))
+                delivery.submit(QueuedNotification(varbinds=varbinds, notice=told))
 
-    async def test(self, told: Notice) -> tuple[Outcome, ...]:
+    async def test(self, told: Notification) -> tuple[Outcome, ...]:
         """Tells a notice to all targets, and returns what has become of it there, each as soon as that is known."""
         self._sequence = max(self._sequence, told.sequence)
         (varbinds,) = self._own(told, self._uptime())
-        tests = [self._test(delivery, Parcel(varbinds=varbinds, notice=told)) for delivery in self._deliveries]
+        tests = [
+            self._test(delivery, QueuedNotification(varbinds=varbinds, notice=told)) for delivery in self._deliveries
+        ]
         return tuple(await asyncio.gather(*tests))
 
     async def close(self, grace: float = GRACE) -> None:
@@ -195,7 +197,7 @@ class Notifier:
     def _uptime(self) -> float:
         return self._clock.monotonic() - self._started
 
-    def _notifications(self, told: Notice) -> Iterator[Sequence[VarBind]]:
+    def _notifications(self, told: Notification) -> Iterator[Sequence[VarBind]]:
         """Yields the notifications that tell a notice; a form that fails costs itself only."""
         uptime = self._uptime()
         for name, form in self._forms.items():
@@ -204,11 +206,11 @@ class Notifier:
             except Exception:  # noqa: BLE001 - whoever has found something wrong must not fail because of this
                 self._log.exception("notification not made", form=name, condition=told.condition)
 
-    def _own(self, told: Notice, uptime: float) -> Iterable[Sequence[VarBind]]:
+    def _own(self, told: Notification, uptime: float) -> Iterable[Sequence[VarBind]]:
         """Returns the notification of HA-CLUSTER-MIB; what has none is for the other forms."""
         return [notice.varbinds(told, self._mib, uptime=uptime)] if told.notification else []
 
-    async def _test(self, delivery: Delivery, parcel: Parcel) -> Outcome:
+    async def _test(self, delivery: Delivery, parcel: QueuedNotification) -> Outcome:
         parcel.result = asyncio.get_running_loop().create_future()
         delivery.submit(parcel)
         try:

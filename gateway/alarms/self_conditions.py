@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.conditions.model import COLLECTOR, Condition, Finding, Severity
-from gateway.conditions.view import View
+from gateway.conditions.view import ClusterView
 from gateway.status import Status
 
 
-def collectors(view: View) -> Iterator[Finding]:
+def collectors(view: ClusterView) -> Iterator[Finding]:
     """Finds collectors that fail; that a daemon does not run is another condition."""
     for name, report in view.snapshot.collectors.items():
         if report.present and report.status not in {Status.OK, Status.NOT_RUNNING}:

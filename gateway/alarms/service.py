@@ -17,32 +17,32 @@ from typing import Protocol
 import structlog
 
 from gateway import self_metrics
-from gateway.alarms.alarm_table import Event, Monitor
+from gateway.alarms.alarm_table import AlarmEvent, AlarmTable
 from gateway.alarms.changes import Changes
 from gateway.alarms.details import Details, details
-from gateway.alarms.notification import Change, Notice, notification_name, values
+from gateway.alarms.notification import Change, Notification, notification_name, values
 from gateway.alarms.sources.alert_socket import AlertSocket
 from gateway.alarms.sources.quorum_watcher import QuorumChanged, QuorumEvent
 from gateway.clock import Clock, SystemClock
 from gateway.conditions.model import Severity
-from gateway.conditions.view import View
+from gateway.conditions.view import ClusterView
 from gateway.engine.engine import Engine
 from gateway.errors import StartError
 from gateway.samples import SampleSet
 from gateway.snapshot import Snapshot
-from gateway.snmp.mib.syntax import Raw
+from gateway.snmp.mib.syntax import SampleValue
 from gateway.subsystems import ACCUMULATORS
 from gateway.subsystems.corosync import facts as corosync_facts
 from gateway.subsystems.corosync.facts import local_node
 from gateway.subsystems.pacemaker import facts as pacemaker_facts
 
 
-def cluster_name(view: View) -> str:
+def cluster_name(view: ClusterView) -> str:
     """Returns the name of the cluster, or "" if it is unknown."""
     return pacemaker_facts.cluster_name(view) or corosync_facts.cluster_name(view)
 
 
-MibValue = tuple[str, tuple[str, ...], Raw]
+MibValue = tuple[str, tuple[str, ...], SampleValue]
 """An object of HA-CLUSTER-MIB, the texts of its indexes, and its value."""
 
 _CALM = 0.25
@@ -52,7 +52,7 @@ _CALM = 0.25
 class Notifying(Protocol):
     """What delivers notices."""
 
-    def submit(self, told: Notice) -> None:
+    def submit(self, told: Notification) -> None:
         """Tells a notice to all targets; returns at once."""
         ...
 
@@ -119,13 +119,13 @@ class AlarmService:
         self._settings = settings
         self._changed = changed
         self._clock = clock or SystemClock()
-        self._monitor = Monitor(disabled=settings.disabled)
+        self._monitor = AlarmTable(disabled=settings.disabled)
         self._changes = Changes()
         self._log = structlog.get_logger("alarms")
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._alert_socket: AlertSocket | None = None
-        self._last: Notice | None = None
+        self._last: Notification | None = None
         self._sequence = 0
         self._node, self._cluster = socket.gethostname(), ""
         self._next_heartbeat = float("inf")
@@ -185,7 +185,7 @@ class AlarmService:
     def look(self, snapshot: Snapshot) -> None:
         """Takes in a snapshot, whoever has asked for it."""
         first = self._monitor.view is None
-        view = View(snapshot, self._monitor.view, accumulators=ACCUMULATORS)
+        view = ClusterView(snapshot, self._monitor.view, accumulators=ACCUMULATORS)
         self._node, self._cluster = local_node(view) or self._node, cluster_name(view) or self._cluster
         events = self._monitor.look(view, now=self._clock.monotonic(), time=self._clock.time())
         if first:
@@ -236,7 +236,7 @@ class AlarmService:
 
     # --- telling -----------------------------------------------------------------------------------------------------
 
-    def _tell(self, events: Sequence[Event]) -> None:
+    def _tell(self, events: Sequence[AlarmEvent]) -> None:
         for event in events:
             condition = event.alarm.condition
             if condition.local or self._speaks_for_all():
@@ -250,7 +250,7 @@ class AlarmService:
             asyncio.get_running_loop().call_soon(self._log_all, events)
             self._changed()
 
-    def _log_all(self, events: Sequence[Event]) -> None:
+    def _log_all(self, events: Sequence[AlarmEvent]) -> None:
         for event in events:
             log = self._log.warning if event.change is Change.RAISED else self._log.info
             log(
@@ -267,7 +267,7 @@ class AlarmService:
                 about, text = change["node"], " ".join(change.values())
                 self._send(change["kind"], Severity.INFO, Change.INFO, text, "", about=about, extra=change)
 
-    def _submit(self, event: Event, notification: str, extra: Details) -> None:
+    def _submit(self, event: AlarmEvent, notification: str, extra: Details) -> None:
         condition = event.alarm.condition
         self._send(
             condition.name,
@@ -294,7 +294,7 @@ class AlarmService:
     ) -> None:
         if notification:  # what is only for other programs' forms has no number of ours
             self._sequence += 1
-        notice = Notice(
+        notice = Notification(
             sequence=self._sequence,
             time=self._clock.time() if time is None else time,
             condition=condition,
@@ -327,7 +327,7 @@ class AlarmService:
         self._log.info("alarms ready", standing=len(raised))
         self._send("started", Severity.INFO, Change.INFO, text, "haClusterStarted")
         if self._settings.raise_at_start:
-            self._tell([Event(alarm=alarm, change=Change.RAISED, text=alarm.text) for alarm in raised])
+            self._tell([AlarmEvent(alarm=alarm, change=Change.RAISED, text=alarm.text) for alarm in raised])
 
     def _beat(self, now: float) -> None:
         if now >= self._next_heartbeat:

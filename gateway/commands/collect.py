@@ -12,7 +12,7 @@ from gateway.config.loader import Config
 from gateway.frontends.prometheus import exposition
 from gateway.frontends.snmp import listing, tables
 from gateway.host.local import Host
-from gateway.samples import Families, as_float
+from gateway.samples import SamplesByMetric, as_float
 from gateway.snapshot import Snapshot
 from gateway.snmp.mib.module import Mib, mib
 from gateway.status import Status
@@ -48,7 +48,7 @@ def collect(config: Config, host: Host, *, output: str) -> bool:
     elif output == "snmp":
         page = as_snmp(snapshot, mib(config["snmp.root"])).encode("utf-8", "replace")
     else:
-        page = exposition.text(snapshot.families)
+        page = exposition.text(snapshot.samples_by_metric)
     sys.stdout.buffer.write(page)  # UTF-8, whatever the terminal's encoding
     return any(report.present and report.status is not Status.OK for report in snapshot.collectors.values())
 
@@ -81,12 +81,12 @@ def as_json(snapshot: Snapshot) -> dict[str, Any]:
             }
             for name, report in snapshot.collectors.items()
         },
-        "samples": list(_samples(snapshot.families)),
+        "samples": list(_samples(snapshot.samples_by_metric)),
     }
 
 
-def _samples(families: Families) -> Any:
-    for metric, samples in families.items():
+def _samples(samples_by_metric: SamplesByMetric) -> Any:
+    for metric, samples in samples_by_metric.items():
         for labels, value in samples.items():
             named = dict(zip(metric.labels, labels, strict=True))
             if isinstance(value, tuple):

@@ -13,12 +13,12 @@ from pathlib import Path
 from gateway import app
 from gateway.alarms.conditions import BY_NAME
 from gateway.alarms.delivery import Outcome
-from gateway.alarms.notification import Change, Notice, notification_name
+from gateway.alarms.notification import Change, Notification, notification_name
 from gateway.conditions.model import Severity
 from gateway.config.loader import Config
 from gateway.errors import ConfigError
 from gateway.frontends.snmp import engine_identity as usm_state
-from gateway.frontends.snmp.static_source import FixedAnswers
+from gateway.frontends.snmp.static_source import StaticSource
 from gateway.frontends.snmp.subagent.address import Address, UnixAddress, parse_agentx
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent
 from gateway.frontends.snmp.tables import Tables
@@ -61,11 +61,11 @@ def send_test(config: Config, condition: str | None) -> bool:
     return any(outcome.result is None for outcome in outcomes)
 
 
-def _notice(condition: str | None) -> Notice:
+def _notice(condition: str | None) -> Notification:
     if condition is not None and condition not in BY_NAME:
         raise ConfigError([f"no such condition: {condition}; there are: {', '.join(BY_NAME)}"])
     known = BY_NAME[condition] if condition is not None else None
-    return Notice(
+    return Notification(
         sequence=0,  # it is none of those that are counted
         time=time.time(),
         condition=condition or "test",
@@ -85,7 +85,7 @@ def _master_address(config: Config) -> Address | None:
     return None if isinstance(address, UnixAddress) and not Path(address.path).exists() else address
 
 
-async def _send(config: Config, address: Address | None, notice: Notice) -> tuple[Outcome, ...]:
+async def _send(config: Config, address: Address | None, notice: Notification) -> tuple[Outcome, ...]:
     users = any(target.user for target in config["alarms.target"])
     directory = Path(config["snmp.state_directory"])
     identity = usm_state.current(directory) if users else usm_state.ephemeral()
@@ -120,7 +120,7 @@ async def _master(address: Address | None, module: Mib) -> AsyncIterator[_Sessio
     if address is None:
         yield None
         return
-    answers = FixedAnswers(module.root + _ARC, Tables(module))
+    answers = StaticSource(module.root + _ARC, Tables(module))
     subagent = Subagent(answers=answers, address=address, description="ha-cluster-gateway test-notification")
     running = asyncio.create_task(subagent.run())
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from gateway.conditions.model import Find, Finding, Known
-from gateway.conditions.view import Row, View
+from gateway.conditions.view import ClusterView, Row
 from gateway.samples import Metric
 
 
@@ -29,7 +29,7 @@ def where(metric: Metric, test: Callable[[Row], object], *, about: str = "", man
         many: whether the samples are about many objects; else the first one found is enough.
     """
 
-    def find(view: View) -> Iterator[Finding]:
+    def find(view: ClusterView) -> Iterator[Finding]:
         seen: set[str] = set()
         for row in view.rows(metric):
             if test(row):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from gateway.conditions.view import View
+from gateway.conditions.view import ClusterView
 
 
 class Severity(StrEnum):
@@ -63,8 +63,8 @@ class Finding(NamedTuple):
     fields: Mapping[str, str]
 
 
-Find = Callable[[View], Iterable[Finding]]
-Known = Callable[[View], bool]
+Find = Callable[[ClusterView], Iterable[Finding]]
+Known = Callable[[ClusterView], bool]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 Row = Mapping[str, str | float]
 """A sample: its labels and flags by name, and its number as ``value``."""
 
-Accumulator = Callable[["View", Any], Any]
+Accumulator = Callable[["ClusterView", Any], Any]
 """Combines a view with the accumulated value of the views before it, which is None for the first view."""
 
 
@@ -26,7 +26,7 @@ def _label_selector(positions: Sequence[int]) -> Callable[[Labels], tuple[str, .
     return itemgetter(slice(positions[0], positions[0] + 1) if positions else slice(0))
 
 
-class View:
+class ClusterView:
     """One snapshot, and the values accumulated from it and the snapshots before it.
 
     Args:
@@ -40,11 +40,11 @@ class View:
     """
 
     def __init__(
-        self, snapshot: Snapshot, previous: View | None = None, *, accumulators: Iterable[Accumulator] = ()
+        self, snapshot: Snapshot, previous: ClusterView | None = None, *, accumulators: Iterable[Accumulator] = ()
     ) -> None:
         self.snapshot = snapshot
         self.is_first = previous is None
-        self._facts: dict[Callable[[View], Any], Any] = {}
+        self._facts: dict[Callable[[ClusterView], Any], Any] = {}
         self._accumulated_before: Mapping[Accumulator, Any] = {} if previous is None else previous._accumulated  # noqa: SLF001
         self._accumulated: Mapping[Accumulator, Any] = {
             accumulate: accumulate(self, self._accumulated_before.get(accumulate)) for accumulate in accumulators
@@ -52,19 +52,19 @@ class View:
 
     # --- values that are computed from samples -----------------------------------------------------------------------
 
-    def fact(self, derive: Callable[[View], _T]) -> _T:
+    def fact(self, derive: Callable[[ClusterView], _T]) -> _T:
         """Returns ``derive(self)``, computed once per view."""
         if derive not in self._facts:
             self._facts[derive] = derive(self)
         value: _T = self._facts[derive]
         return value
 
-    def accumulated(self, accumulate: Callable[[View, _T | None], _T]) -> _T:
+    def accumulated(self, accumulate: Callable[[ClusterView, _T | None], _T]) -> _T:
         """Returns the accumulated value up to and including this view."""
         value: _T = self._accumulated[accumulate]
         return value
 
-    def accumulated_before(self, accumulate: Callable[[View, _T | None], _T]) -> _T | None:
+    def accumulated_before(self, accumulate: Callable[[ClusterView, _T | None], _T]) -> _T | None:
         """Returns the accumulated value of the views before this one, or None for the first view."""
         return self._accumulated_before.get(accumulate)
 
@@ -81,7 +81,7 @@ class View:
 
     def has(self, metric: Metric) -> bool:
         """Returns whether there are samples of a metric."""
-        return bool(self.snapshot.families.get(metric))
+        return bool(self.snapshot.samples_by_metric.get(metric))
 
     def rows(self, metric: Metric, *, state: str = "", **labels: str) -> Iterator[Row]:
         """Yields the samples of a metric.
@@ -94,7 +94,7 @@ class View:
         """
         flag = metric.states.index(state) if state else -1
         expected, select = tuple(labels.values()), _label_selector([metric.labels.index(name) for name in labels])
-        for label_values, value in self.snapshot.families.get(metric, {}).items():
+        for label_values, value in self.snapshot.samples_by_metric.get(metric, {}).items():
             flags = value if isinstance(value, tuple) else ()
             if (flag >= 0 and not flags[flag]) or select(label_values) != expected:
                 continue
@@ -107,6 +107,6 @@ class View:
 
     def number(self, metric: Metric) -> float | None:
         """Returns the number of a metric without labels, or None."""
-        value = self.snapshot.families.get(metric, {}).get(())
+        value = self.snapshot.samples_by_metric.get(metric, {}).get(())
         assert not isinstance(value, tuple)
         return value

@@ -8,7 +8,7 @@ from typing import Any
 from gateway.alarms.conditions import CONDITIONS
 from gateway.config.snmp_options import USM_FIELDS, usm_user
 from gateway.frontends.snmp.notifications.compat import FORMS
-from gateway.frontends.snmp.notifications.target import DEFAULT_PORT, Kind, Target
+from gateway.frontends.snmp.notifications.target import DEFAULT_PORT, Target, TargetKind
 from gateway.options.model import Field, Option, Records, Rule
 from gateway.options.readers import (
     MistakeError,
@@ -88,7 +88,7 @@ def _target(values: Mapping[str, Any]) -> Target:
     return Target(
         host=host,
         port=port,
-        kind=Kind(values["kind"]),
+        kind=TargetKind(values["kind"]),
         community=values["community"] or "",
         user=user,
         timeout=values["timeout"],
@@ -125,10 +125,10 @@ _TARGETS = Records(
         ),
         Field(
             name="kind",
-            read=one_of(Kind.TRAP.value, Kind.INFORM.value),
+            read=one_of(TargetKind.TRAP.value, TargetKind.INFORM.value),
             help="trap: sent once, nobody knows whether it arrives; inform: sent until it is acknowledged.",
-            example=Kind.INFORM.value,
-            default=Kind.INFORM.value,
+            example=TargetKind.INFORM.value,
+            default=TargetKind.INFORM.value,
         ),
         Field(
             name="timeout",

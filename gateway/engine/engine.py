@@ -266,7 +266,7 @@ class Engine:
 
     async def _snapshot(self, run: _Run) -> Snapshot:
         """Returns what a run has brought until now."""
-        families = SampleSet()
+        merged = SampleSet()
         reports = {}
         for name, plan in run.plans.items():
             readings: dict[str, Reading] = {}
@@ -275,12 +275,17 @@ class Engine:
                 readings, samples = task.result() if task.done() else await self._samples(run, name, plan)
                 self._totals.dropped[name] += max(0, samples.dropped - run.dropped[name])
                 run.dropped[name] = max(samples.dropped, run.dropped[name])
-                families.update(samples)
+                merged.update(samples)
             reports[name] = report = _report(run, name, plan, readings)
             self._count(run, report)
             self._note(run, report)
-        _add_gateway_samples(families, reports, self._totals)
-        return Snapshot(families=families.families, collectors=reports, time=run.time, started=run.started)
+        _add_gateway_samples(merged, reports, self._totals)
+        return Snapshot(
+            samples_by_metric=merged.samples_by_metric,
+            collectors=reports,
+            time=run.time,
+            started=run.started,
+        )
 
     async def _collect(self, run: _Run, name: str, plan: Plan) -> _Collected:
         """Makes a collector's samples as soon as its own commands have ended, while others still run."""

@@ -35,7 +35,7 @@ from gateway.snmp.agentx.messages import (
 )
 from gateway.snmp.agentx.pdu import HEADER_SIZE, MAX_PAYLOAD, Header, decode, decode_header, encode
 from gateway.snmp.agentx.session import KINDS, MAX_PENDING, MAX_RECENT, Answered, Closed, Request, Session, Statistics
-from gateway.snmp.agentx.states import TRANSITIONS, State, StateError, Trigger, allowed, following
+from gateway.snmp.agentx.states import TRANSITIONS, SessionState, StateError, Trigger, allowed, following
 from gateway.snmp.values import SearchRange, Type, VarBind
 
 ROOT = oids.parse("1.3.6.1.4.1.8072.9999.9999.9664")
@@ -47,21 +47,21 @@ RANGE = SearchRange(ROOT, oids.after_subtree(ROOT))
 class Master:
     """The other side: takes messages apart, and makes its own."""
 
-    def __init__(self, state: State = State.REGISTERED) -> None:
+    def __init__(self, state: SessionState = SessionState.REGISTERED) -> None:
         self.statistics = Statistics()
         self.session = Session(self.statistics)
         self.packet_id = 1000
-        steps: dict[State, Callable[[], object]] = {
-            State.OPENING: self.session.open,
-            State.OPEN: self.answer,
-            State.REGISTERING: lambda: self.session.register(ROOT),
-            State.REGISTERED: self.answer,
+        steps: dict[SessionState, Callable[[], object]] = {
+            SessionState.OPENING: self.session.open,
+            SessionState.OPEN: self.answer,
+            SessionState.REGISTERING: lambda: self.session.register(ROOT),
+            SessionState.REGISTERED: self.answer,
         }
         for reached, step in steps.items():
-            if self.session.state is not state and state is not State.CLOSED:
+            if self.session.state is not state and state is not SessionState.CLOSED:
                 step()
                 assert self.session.state is reached
-        if state is State.CLOSED:
+        if state is SessionState.CLOSED:
             self.session.close()
         self.session.data_to_send()
         assert self.session.state is state
@@ -105,27 +105,27 @@ class Master:
 
 # --- The table of states ---------------------------------------------------------------------------------------------
 
-OPENED = (State.OPEN, State.REGISTERING, State.REGISTERED)
-EXPECTED: dict[tuple[State, Trigger], State] = {
-    (State.UNOPENED, Trigger.OPEN): State.OPENING,
-    (State.OPENING, Trigger.OPENED): State.OPEN,
-    (State.OPENING, Trigger.NOT_OPENED): State.CLOSED,
-    (State.OPEN, Trigger.REGISTER): State.REGISTERING,
-    (State.REGISTERING, Trigger.REGISTERED): State.REGISTERED,
-    (State.REGISTERING, Trigger.NOT_REGISTERED): State.OPEN,
+OPENED = (SessionState.OPEN, SessionState.REGISTERING, SessionState.REGISTERED)
+EXPECTED: dict[tuple[SessionState, Trigger], SessionState] = {
+    (SessionState.UNOPENED, Trigger.OPEN): SessionState.OPENING,
+    (SessionState.OPENING, Trigger.OPENED): SessionState.OPEN,
+    (SessionState.OPENING, Trigger.NOT_OPENED): SessionState.CLOSED,
+    (SessionState.OPEN, Trigger.REGISTER): SessionState.REGISTERING,
+    (SessionState.REGISTERING, Trigger.REGISTERED): SessionState.REGISTERED,
+    (SessionState.REGISTERING, Trigger.NOT_REGISTERED): SessionState.OPEN,
     **{(state, trigger): state for state in OPENED for trigger in (Trigger.ASK, Trigger.REQUEST)},
     **{
-        (state, trigger): State.CLOSED
-        for state in State
+        (state, trigger): SessionState.CLOSED
+        for state in SessionState
         for trigger in (Trigger.CLOSE, Trigger.LOST, Trigger.BROKEN)
-        if state is not State.CLOSED
+        if state is not SessionState.CLOSED
     },
 }
 
 
-@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("state", SessionState)
 @pytest.mark.parametrize("trigger", Trigger)
-def test_the_table(state: State, trigger: Trigger) -> None:
+def test_the_table(state: SessionState, trigger: Trigger) -> None:
     expected = EXPECTED.get((state, trigger))
     assert allowed(state, trigger) == (expected is not None)
     if expected is None:
@@ -136,7 +136,7 @@ def test_the_table(state: State, trigger: Trigger) -> None:
 
 
 def test_the_table_has_all_states() -> None:
-    assert set(TRANSITIONS) == set(State)
+    assert set(TRANSITIONS) == set(SessionState)
 
 
 def ask(session: Session, trigger: Trigger) -> None:
@@ -159,9 +159,9 @@ SAID: dict[Trigger, list[Pdu]] = {
 }
 
 
-@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("state", SessionState)
 @pytest.mark.parametrize("trigger", SAID)
-def test_what_is_asked_of_a_session(state: State, trigger: Trigger) -> None:
+def test_what_is_asked_of_a_session(state: SessionState, trigger: Trigger) -> None:
     master = Master(state)
     if not allowed(state, trigger):
         with pytest.raises(StateError):
@@ -177,19 +177,19 @@ def test_what_is_asked_of_a_session(state: State, trigger: Trigger) -> None:
     assert len({header.packet_id for header, _ in said}) == len(said)
 
 
-@pytest.mark.parametrize("state", State)
-def test_closing(state: State) -> None:
+@pytest.mark.parametrize("state", SessionState)
+def test_closing(state: SessionState) -> None:
     master = Master(state)
     master.session.close(CloseReason.BY_MANAGER)
     said = [pdu for _, pdu in master.said()]
     assert said == ([Close(reason=CloseReason.BY_MANAGER)] if state in OPENED else [])
-    assert master.session.state is State.CLOSED
+    assert master.session.state is SessionState.CLOSED
     assert master.says(Get(ranges=(RANGE,))) is None
     assert master.said() == []
 
 
-@pytest.mark.parametrize("state", State)
-def test_requests_in_every_state(state: State) -> None:
+@pytest.mark.parametrize("state", SessionState)
+def test_requests_in_every_state(state: SessionState) -> None:
     master = Master(state)
     event = master.says(Get(ranges=(RANGE,)))
     assert master.session.state is state
@@ -199,20 +199,20 @@ def test_requests_in_every_state(state: State) -> None:
         assert master.said() == []
     else:
         assert event is None
-        if state is State.CLOSED:
+        if state is SessionState.CLOSED:
             assert master.said() == []
         else:
             assert master.response() == Response(error=Error.NOT_OPEN)
             assert master.statistics.rejected == 1
 
 
-@pytest.mark.parametrize("state", State)
-def test_the_master_agent_closes(state: State) -> None:
+@pytest.mark.parametrize("state", SessionState)
+def test_the_master_agent_closes(state: SessionState) -> None:
     master = Master(state)
     event = master.says(Close(reason=CloseReason.TIMEOUTS))
     if state in OPENED:
         assert event == Closed(broken=False, detail="closed by the master agent: timeouts")
-        assert master.session.state is State.CLOSED
+        assert master.session.state is SessionState.CLOSED
         assert master.said() == []
         assert master.statistics.requests == {"other": 1}
     else:
@@ -220,13 +220,13 @@ def test_the_master_agent_closes(state: State) -> None:
         assert master.session.state is state
 
 
-@pytest.mark.parametrize("state", State)
-def test_what_is_not_agentx(state: State) -> None:
+@pytest.mark.parametrize("state", SessionState)
+def test_what_is_not_agentx(state: SessionState) -> None:
     master = Master(state)
     master.session.feed(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     event = master.session.next_event()
-    assert master.session.state is State.CLOSED
-    if state is State.CLOSED:
+    assert master.session.state is SessionState.CLOSED
+    if state is SessionState.CLOSED:
         assert event is None
         return
     assert event == Closed(broken=True, detail="AgentX version 71, expected 1")
@@ -240,30 +240,30 @@ def test_what_is_not_agentx(state: State) -> None:
 
 
 def test_a_session_is_opened() -> None:
-    master = Master(State.UNOPENED)
+    master = Master(SessionState.UNOPENED)
     packet_id = master.session.open()
     assert master.answer() == Answered(packet_id, 0)
-    assert (master.session.state, master.session.id) == (State.OPEN, ID)
+    assert (master.session.state, master.session.id) == (SessionState.OPEN, ID)
 
 
 @pytest.mark.parametrize("error", [Error.OPEN_FAILED, Error.NOT_OPEN, Error.PARSE_ERROR, 999])
 def test_a_session_is_not_opened(error: int) -> None:
-    master = Master(State.UNOPENED)
+    master = Master(SessionState.UNOPENED)
     packet_id = master.session.open()
     assert master.answer(error) == Answered(packet_id, error)
-    assert (master.session.state, master.session.id) == (State.CLOSED, 0)
+    assert (master.session.state, master.session.id) == (SessionState.CLOSED, 0)
 
 
 @pytest.mark.parametrize("error", [Error.DUPLICATE_REGISTRATION, Error.REQUEST_DENIED, 999])
 def test_a_registration_is_refused_and_tried_again(error: int) -> None:
-    master = Master(State.OPEN)
+    master = Master(SessionState.OPEN)
     for _ in range(3):
         packet_id = master.session.register(ROOT)
         assert master.answer(error) == Answered(packet_id, error)
-        assert master.session.state is State.OPEN
+        assert master.session.state is SessionState.OPEN
     packet_id = master.session.register(ROOT)
     assert master.answer() == Answered(packet_id, 0)
-    assert master.session.state is State.REGISTERED
+    assert master.session.state is SessionState.REGISTERED
 
 
 @pytest.mark.parametrize("say", [Session.ping, lambda session: session.notify(TRAP)])
@@ -272,14 +272,14 @@ def test_the_master_agent_does_not_know_the_session(say: Callable[[Session], int
     say(master.session)
     event = master.answer(Error.NOT_OPEN, session_id=0)
     assert event == Closed(broken=False, detail="the master agent does not know the session any longer")
-    assert master.session.state is State.CLOSED
+    assert master.session.state is SessionState.CLOSED
 
 
 def test_other_answers_change_nothing() -> None:
     master = Master()
     packet_id = master.session.notify(TRAP)
     assert master.answer(Error.PROCESSING_ERROR) == Answered(packet_id, 268)
-    assert master.session.state is State.REGISTERED
+    assert master.session.state is SessionState.REGISTERED
 
 
 def test_answers_in_another_order() -> None:
@@ -333,10 +333,10 @@ def test_what_cannot_be_said_changes_nothing() -> None:
         master.session.notify([VarBind(ROOT, Type.GAUGE32, -1)])
     assert master.said() == []
     assert master.session._pending == {}
-    unopened = Master(State.UNOPENED)
+    unopened = Master(SessionState.UNOPENED)
     with pytest.raises(ValueError, match="timeout"):
         unopened.session.open(timeout=999)
-    assert unopened.session.state is State.UNOPENED
+    assert unopened.session.state is SessionState.UNOPENED
 
 
 # --- Requests --------------------------------------------------------------------------------------------------------
@@ -417,7 +417,7 @@ def test_nothing_can_be_set(pdu: Pdu, response: Response | None) -> None:
     else:
         assert master.response() == response
     assert master.statistics.requests == {"set": 1}
-    assert master.session.state is State.REGISTERED
+    assert master.session.state is SessionState.REGISTERED
 
 
 def test_kinds() -> None:
@@ -494,7 +494,7 @@ def test_another_session(pdu: Pdu) -> None:
     assert master.says(pdu, session_id=ID + 1) is None
     ((header, response),) = master.said()
     assert (header.session_id, response) == (ID + 1, Response(error=Error.NOT_OPEN))
-    assert master.session.state is State.REGISTERED
+    assert master.session.state is SessionState.REGISTERED
     assert master.statistics.rejected == 1
 
 
@@ -612,5 +612,5 @@ def test_any_payloads_end_in_an_event_or_none(messages: list[tuple[PduType, byte
         while (event := master.session.next_event()) is not None:
             if isinstance(event, Request):
                 master.session.fail(event)
-    assert master.session.state in {State.REGISTERED, State.CLOSED}
+    assert master.session.state in {SessionState.REGISTERED, SessionState.CLOSED}
     assert len(master.session._received) == 0

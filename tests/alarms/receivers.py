@@ -12,7 +12,7 @@ from pysnmp.proto import rfc1902, rfc1905  # type: ignore[import-untyped]
 from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 from pysnmp.proto.mpmod.rfc3412 import SNMPv3Message  # type: ignore[import-untyped]
 
-from gateway.alarms.notification import Change, Notice
+from gateway.alarms.notification import Change, Notification
 from gateway.conditions.model import Severity
 from gateway.frontends.snmp.engine_identity import EngineIdentity
 from gateway.snmp import oid as oids
@@ -31,7 +31,7 @@ Answer = Callable[[bytes], Sequence[bytes]]
 """Returns what a receiver answers to a message."""
 
 
-def notice(sequence: int = 1, **changes: Any) -> Notice:
+def notice(sequence: int = 1, **changes: Any) -> Notification:
     """Returns a notice of a node that is lost."""
     values: dict[str, Any] = {
         "sequence": sequence,
@@ -45,7 +45,7 @@ def notice(sequence: int = 1, **changes: Any) -> Notice:
         "text": "Node node2 is offline",
         "notification": "haClusterNodeAlarm",
     }
-    return Notice(**{**values, **changes})
+    return Notification(**{**values, **changes})
 
 
 OF_PYSNMP: Mapping[Type, Callable[[Any], Any]] = {

@@ -10,7 +10,7 @@ from gateway.alarms.conditions import CONDITIONS
 from gateway.config import alarm_options as alarms
 from gateway.config.loader import load
 from gateway.errors import ConfigError
-from gateway.frontends.snmp.notifications.target import Kind, Target
+from gateway.frontends.snmp.notifications.target import Target, TargetKind
 from gateway.snmp.credentials import UsmUser
 
 SECRET = "a password of mine"
@@ -58,11 +58,11 @@ priv_password = "another one"
     )
     targets = load(file, {})["alarms.target"]
     assert targets == (
-        Target(host="manager", kind=Kind.INFORM, community=SECRET),
+        Target(host="manager", kind=TargetKind.INFORM, community=SECRET),
         Target(
             host="2001:db8::1",
             port=1162,
-            kind=Kind.TRAP,
+            kind=TargetKind.TRAP,
             user=UsmUser(
                 name="gateway", auth="SHA-512", auth_password=SECRET, priv="AES-256", priv_password="another one"
             ),

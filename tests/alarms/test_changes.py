@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from gateway.alarms.changes import Changes
-from gateway.conditions.view import View
+from gateway.conditions.view import ClusterView
 from gateway.frontends.snmp.notifications import compat
 from gateway.samples import SampleSet
 from gateway.snapshot import Snapshot
@@ -29,11 +29,11 @@ def attribute(name: str, value: str, of: str = "n1") -> Sample:
     return pacemaker_metrics.NODE_ATTRIBUTES, 1, (of, name, value)
 
 
-def view(*samples: Sample, failing: Mapping[str, Status] | None = None) -> View:
+def view(*samples: Sample, failing: Mapping[str, Status] | None = None) -> ClusterView:
     found = SampleSet()
     for metric, value, labels in samples:
         found.add(metric, value, *labels)
-    return View(Snapshot(families=found.families, collectors=reports(failing or {})))
+    return ClusterView(Snapshot(samples_by_metric=found.samples_by_metric, collectors=reports(failing or {})))
 
 
 def said(changes: Changes, *samples: Sample) -> list[str]:
@@ -92,7 +92,7 @@ def test_values_of_attributes() -> None:
 
 
 @pytest.mark.parametrize("blind", [view(failing={"crm_mon": Status.TIMED_OUT}), view(node("n1", ""))])
-def test_who_cannot_tell_has_seen_no_change(blind: View) -> None:
+def test_who_cannot_tell_has_seen_no_change(blind: ClusterView) -> None:
     changes = Changes()
     said(changes, *NODES, instance("r", "n1"))
     assert changes.look(blind) == []

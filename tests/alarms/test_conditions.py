@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from gateway.alarms.alarm_table import Event, Monitor
+from gateway.alarms.alarm_table import AlarmEvent, AlarmTable
 from gateway.alarms.conditions import BY_NAME, CONDITIONS
 from gateway.alarms.notification import Change, notification_name
 from gateway.conditions.model import Condition
-from gateway.conditions.view import View
+from gateway.conditions.view import ClusterView
 from gateway.engine.engine import Engine
 from gateway.host.replay import DEMO, Recording, ReplayHost
 from gateway.samples import Metric, SampleSet, Value
@@ -59,7 +59,7 @@ def made(*samples: Sample) -> Snapshot:
     found = SampleSet()
     for metric, value, labels in (DC, *samples):
         found.add(metric, value, *labels)
-    return Snapshot(families=found.families, collectors=reports({}))
+    return Snapshot(samples_by_metric=found.samples_by_metric, collectors=reports({}))
 
 
 async def snapshot(of: str | Snapshot) -> Snapshot:
@@ -139,18 +139,18 @@ class Watch:
     """A monitor that is shown one snapshot after the other, with much time between them."""
 
     def __init__(self) -> None:
-        self.monitor = Monitor()
+        self.monitor = AlarmTable()
         self.now = 0.0
-        self._view: View | None = None
+        self._view: ClusterView | None = None
 
-    def shown(self, found: Snapshot) -> list[Event]:
-        self._view = View(found, self._view, accumulators=ACCUMULATORS)
+    def shown(self, found: Snapshot) -> list[AlarmEvent]:
+        self._view = ClusterView(found, self._view, accumulators=ACCUMULATORS)
         events = self.monitor.look(self._view, now=self.now, time=self.now)
         self.now += LONG
         return [*events, *self.monitor.tick(now=self.now)]
 
 
-def about(events: list[Event], condition: str, change: Change) -> list[str]:
+def about(events: list[AlarmEvent], condition: str, change: Change) -> list[str]:
     return sorted(
         event.alarm.object for event in events if event.alarm.condition.name == condition and event.change is change
     )

@@ -20,7 +20,7 @@ from gateway.alarms.conditions import CONDITIONS
 from gateway.alarms.notification import Change, notification_name
 from gateway.errors import DecodeError
 from gateway.frontends.snmp.engine_identity import EngineIdentity
-from gateway.frontends.snmp.notifications.target import Kind, Target
+from gateway.frontends.snmp.notifications.target import Target, TargetKind
 from gateway.frontends.snmp.notifications.udp_channel import Messages, messages_to
 from gateway.snmp import messages as module
 from gateway.snmp import oid as oids
@@ -76,15 +76,15 @@ def read_back(pdu: Any) -> list[tuple[tuple[int, ...], Any]]:
 # --- SNMPv2c ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", [Kind.TRAP, Kind.INFORM])
-def test_a_message_with_a_community(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [TargetKind.TRAP, TargetKind.INFORM])
+def test_a_message_with_a_community(kind: TargetKind) -> None:
     messages = CommunityMessages("öffentlich")
-    write = messages.trap if kind is Kind.TRAP else messages.inform
+    write = messages.trap if kind is TargetKind.TRAP else messages.inform
     data = write(12, VALUES)
     decoded, rest = decoder.decode(data, asn1Spec=v2c.Message())
     assert (rest, decoded["community"].asOctets()) == (b"", "öffentlich".encode())
     pdu = community_pdu(data)
-    assert pdu.tagSet == (rfc1905.SNMPv2TrapPDU if kind is Kind.TRAP else rfc1905.InformRequestPDU).tagSet
+    assert pdu.tagSet == (rfc1905.SNMPv2TrapPDU if kind is TargetKind.TRAP else rfc1905.InformRequestPDU).tagSet
     assert int(v2c.apiPDU.get_request_id(pdu)) == 12
     names = [oids.decode(varbind.oid) for varbind in VALUES]
     assert [name for name, _ in read_back(pdu)] == names
@@ -377,5 +377,5 @@ def test_what_is_nested_deeply(depth: int) -> None:
 
 
 def test_messages_to_targets() -> None:
-    assert isinstance(messages_to(Target(host="h", kind=Kind.TRAP, community="c"), None), CommunityMessages)
-    assert isinstance(messages_to(Target(host="h", kind=Kind.TRAP, user=USER), OURS), UserMessages)
+    assert isinstance(messages_to(Target(host="h", kind=TargetKind.TRAP, community="c"), None), CommunityMessages)
+    assert isinstance(messages_to(Target(host="h", kind=TargetKind.TRAP, user=USER), OURS), UserMessages)

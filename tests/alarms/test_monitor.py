@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.alarms.alarm_table import Event, Monitor
-from gateway.conditions.view import View
+from gateway.alarms.alarm_table import AlarmEvent, AlarmTable
+from gateway.conditions.view import ClusterView
 from gateway.samples import Metric, SampleSet, Value
 from gateway.snapshot import CollectorReport, CommandReport, Snapshot
 from gateway.status import Status
@@ -38,9 +38,9 @@ class Cluster:
     """A monitor of a cluster that is told what is the case, second by second."""
 
     def __init__(self, *, disabled: tuple[str, ...] = ()) -> None:
-        self.monitor = Monitor(disabled=disabled)
+        self.monitor = AlarmTable(disabled=disabled)
         self.now = 1000.0
-        self._view: View | None = None
+        self._view: ClusterView | None = None
 
     def look(
         self,
@@ -55,11 +55,11 @@ class Cluster:
         for metric, value, labels in samples:
             found.add(metric, value, *labels)
         snapshot = Snapshot(
-            families=found.families,
+            samples_by_metric=found.samples_by_metric,
             collectors=reports(failing or {}),
             started=self.now if started is None else started,
         )
-        self._view = View(snapshot, self._view, accumulators=ACCUMULATORS)
+        self._view = ClusterView(snapshot, self._view, accumulators=ACCUMULATORS)
         return said(self.monitor.look(self._view, now=self.now, time=self.now))
 
     def after(self, seconds: float) -> list[str]:
@@ -75,7 +75,7 @@ class Cluster:
         return [f"{alarm.condition.name} {alarm.object}".strip() for alarm in self.monitor.raised]
 
 
-def said(events: list[Event]) -> list[str]:
+def said(events: list[AlarmEvent]) -> list[str]:
     return [f"{event.change} {event.alarm.condition.name} {event.alarm.object}".strip() for event in events]
 
 

@@ -22,13 +22,22 @@ from structlog.testing import capture_logs
 
 from gateway import self_metrics
 from gateway.alarms import notification as notices
-from gateway.alarms.delivery import Account, Delivery, DeliveryError, Outcome, Parcel, Pauses, Result, State
-from gateway.alarms.notification import Notice
+from gateway.alarms.delivery import (
+    Delivery,
+    DeliveryError,
+    DeliveryState,
+    DeliveryStats,
+    Outcome,
+    Pauses,
+    QueuedNotification,
+    Result,
+)
+from gateway.alarms.notification import Notification
 from gateway.alarms.notifier import AGENTX, Notifier
 from gateway.errors import GatewayError
 from gateway.frontends.snmp.engine_identity import EngineIdentity
 from gateway.frontends.snmp.notifications.resolver import Address, Addresses, resolve
-from gateway.frontends.snmp.notifications.target import Kind, Target
+from gateway.frontends.snmp.notifications.target import Target, TargetKind
 from gateway.frontends.snmp.notifications.udp_channel import _send
 from gateway.samples import SampleSet
 from gateway.snmp import oid as oids
@@ -57,7 +66,7 @@ def user(name: str, auth: str = "SHA-256", priv: str = "AES") -> UsmUser:
     )
 
 
-def target(port: int, kind: Kind = Kind.INFORM, **changes: Any) -> Target:
+def target(port: int, kind: TargetKind = TargetKind.INFORM, **changes: Any) -> Target:
     values = {"host": HOST, "port": port, "kind": kind, "timeout": 0.2, "retries": 1}
     credential = {} if "user" in changes else {"community": COMMUNITY}
     return Target(**{**values, **credential, **changes})
@@ -74,12 +83,12 @@ async def notifier(*targets: Target, grace: float = 0.0, **options: Any) -> Asyn
         await made.close(grace)
 
 
-def account(of: Notifier, name: str) -> Account:
+def account(of: Notifier, name: str) -> DeliveryStats:
     (found,) = (delivery.account for delivery in of._deliveries if delivery.name == name)
     return found
 
 
-def has_failed(state: Account, times: int) -> bool:
+def has_failed(state: DeliveryStats, times: int) -> bool:
     return state.failed >= times
 
 
@@ -123,7 +132,7 @@ def told(received: Received) -> dict[str, object]:
     return {name: value for name, (_, value) in received.varbinds.items()}
 
 
-def expected(of: Notice) -> dict[str, object]:
+def expected(of: Notification) -> dict[str, object]:
     found = notices.varbinds(of, mib(), uptime=0)
     return {
         oids.dotted(name): oids.dotted(value) if name == notices.SNMP_TRAP_OID and isinstance(value, bytes) else value
@@ -132,29 +141,29 @@ def expected(of: Notice) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("kind", [Kind.TRAP, Kind.INFORM])
+@pytest.mark.parametrize("kind", [TargetKind.TRAP, TargetKind.INFORM])
 @pytest.mark.parametrize("credential", ["community", *USERS])
-async def test_a_real_receiver_is_told(credential: str, kind: Kind, tmp_path: Path) -> None:
+async def test_a_real_receiver_is_told(credential: str, kind: TargetKind, tmp_path: Path) -> None:
     with trapd(tmp_path) as receiver:
         options: dict[str, Any] = {}
         if credential != "community":
             known, _ = USERS[credential]
-            name = f"trap-{known.name}" if kind is Kind.TRAP else known.name
+            name = f"trap-{known.name}" if kind is TargetKind.TRAP else known.name
             options["user"] = dataclasses.replace(known, name=name)
         async with notifier(target(receiver.port, kind, **options)) as tested:
             (outcome,) = await tested.test(notice())
         await until(lambda: len(receiver.received) == 1)
         (received,) = receiver.received
-        assert outcome.result == (Result.SENT if kind is Kind.TRAP else Result.ACKNOWLEDGED)
-        assert received.kind == ("TRAP2" if kind is Kind.TRAP else "INFORM")
+        assert outcome.result == (Result.SENT if kind is TargetKind.TRAP else Result.ACKNOWLEDGED)
+        assert received.kind == ("TRAP2" if kind is TargetKind.TRAP else "INFORM")
         assert ("v3" if "user" in options else f"v2c, community {COMMUNITY}") in received.security
         found = told(received)
         assert found.pop("1.3.6.1.2.1.1.3.0") in range(3000)
         assert found == expected(notice())
 
 
-@pytest.mark.parametrize("kind", [Kind.TRAP, Kind.INFORM])
-async def test_many_arrive_in_order_and_once(kind: Kind, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [TargetKind.TRAP, TargetKind.INFORM])
+async def test_many_arrive_in_order_and_once(kind: TargetKind, tmp_path: Path) -> None:
     with trapd(tmp_path) as receiver:
         async with notifier(target(receiver.port, kind, timeout=5.0)) as tested:
             for number in range(1, 51):
@@ -162,8 +171,14 @@ async def test_many_arrive_in_order_and_once(kind: Kind, tmp_path: Path) -> None
             await until(lambda: len(receiver.received) >= 50, seconds=20)
             state = account(tested, receiver.name)
             await until(lambda: tested._deliveries[0].queued == 0)
-            assert (state.sent, state.retries, state.failed, state.dropped, state.state) == (50, 0, 0, 0, State.OK)
-            assert state.acknowledged == (50 if kind is Kind.INFORM else 0)
+            assert (state.sent, state.retries, state.failed, state.dropped, state.state) == (
+                50,
+                0,
+                0,
+                0,
+                DeliveryState.OK,
+            )
+            assert state.acknowledged == (50 if kind is TargetKind.INFORM else 0)
         assert numbers(receiver.received) == list(range(1, 51))
 
 
@@ -179,14 +194,14 @@ async def test_what_happens_while_a_receiver_is_down_arrives_in_order(version: s
             for number in range(1, 7):  # three alarms come and go
                 tested.submit(notice(number))
                 await until(partial(has_failed, state, number + 2), seconds=20)
-            assert (state.state, state.acknowledged) == (State.FAILING, 0)
+            assert (state.state, state.acknowledged) == (DeliveryState.FAILING, 0)
             assert state.last_error == "connection refused: nobody listens there"
             with receiver:
                 await until(lambda: state.acknowledged == 6, seconds=20)
                 tested.submit(notice(7))
                 await until(lambda: state.acknowledged == 7)
                 assert numbers(receiver.received) == [1, 2, 3, 4, 5, 6, 7]
-            assert (state.state, state.last_error, state.dropped, state.sent) == (State.OK, "", 0, 7)
+            assert (state.state, state.last_error, state.dropped, state.sent) == (DeliveryState.OK, "", 0, 7)
     assert [log["event"] for log in logs if log["log_level"] != "debug"] == [
         "notifications not delivered",
         "notifications delivered again",
@@ -264,7 +279,7 @@ async def test_a_silent_receiver_delays_nobody() -> None:
 
 async def test_the_first_packet_leaves_at_once() -> None:
     with Receiver() as receiver:
-        async with notifier(target(receiver.port, Kind.TRAP)) as tested:
+        async with notifier(target(receiver.port, TargetKind.TRAP)) as tested:
             delays = []
             for number in range(1, 21):
                 begun = asyncio.get_running_loop().time()
@@ -332,16 +347,16 @@ async def test_what_a_receiver_refuses_is_not_repeated() -> None:
 async def test_a_trap_to_nobody_is_sent_once_and_said_once() -> None:
     port = free_port()
     with capture_logs() as logs:
-        async with notifier(target(port, Kind.TRAP)) as tested:
+        async with notifier(target(port, TargetKind.TRAP)) as tested:
             outcomes = [(await tested.test(notice(number)))[0] for number in (1, 2, 3)]
             state = account(tested, f"{HOST}:{port}")
     assert {outcome.error for outcome in outcomes} == {"connection refused: nobody listens there"}
-    assert (state.sent, state.failed, state.dropped, state.state) == (3, 3, 0, State.FAILING)
+    assert (state.sent, state.failed, state.dropped, state.state) == (3, 3, 0, DeliveryState.FAILING)
     assert [log["event"] for log in logs] == ["notifications not delivered"]
 
 
 async def test_no_way_to_a_receiver_is_no_end() -> None:
-    unreachable = target(162, Kind.TRAP, host="255.255.255.255")  # broadcasts are not permitted
+    unreachable = target(162, TargetKind.TRAP, host="255.255.255.255")  # broadcasts are not permitted
     async with notifier(unreachable) as tested:
         (outcome,) = await tested.test(notice())
         assert outcome.result is None
@@ -351,12 +366,12 @@ async def test_no_way_to_a_receiver_is_no_end() -> None:
 
 async def test_what_is_too_large_is_given_up() -> None:
     with Receiver() as receiver:
-        async with notifier(target(receiver.port, Kind.TRAP)) as tested:
+        async with notifier(target(receiver.port, TargetKind.TRAP)) as tested:
             (delivery,) = tested._deliveries
             varbinds = notices.varbinds(notice(), mib(), uptime=0)
             huge = varbinds[-1]._replace(value=bytes(65_500))
             with capture_logs() as logs:
-                delivery.submit(Parcel(varbinds=[*varbinds, huge], notice=notice(1)))
+                delivery.submit(QueuedNotification(varbinds=[*varbinds, huge], notice=notice(1)))
                 (outcome,) = await tested.test(notice(2))
             assert outcome.result is Result.SENT
             assert [log["error"].partition(" of ")[0] for log in logs if "error" in log] == ["a message"]
@@ -527,11 +542,11 @@ async def test_what_cannot_be_handed_over_is_handed_over_later_in_order() -> Non
                 tested.submit(notice(number))
             await until(lambda: master.asked >= 3)
             state = account(tested, AGENTX)
-            assert (state.state, state.last_error, state.sent) == (State.FAILING, "no session", 0)
+            assert (state.state, state.last_error, state.sent) == (DeliveryState.FAILING, "no session", 0)
             master.there = True
             await until(lambda: state.sent == 5)
             assert master.accepted == [1, 2, 3, 4, 5]
-            assert (state.state, state.acknowledged, state.dropped) == (State.OK, 0, 0)
+            assert (state.state, state.acknowledged, state.dropped) == (DeliveryState.OK, 0, 0)
     assert [(log["event"], log["target"]) for log in logs] == [
         ("notifications not delivered", AGENTX),
         ("notifications delivered again", AGENTX),
@@ -548,7 +563,7 @@ async def test_a_host_without_a_master_agent_is_no_failure_and_takes_no_time_at_
         await until(lambda: master.asked >= 2)
         for number in range(2, 7):
             tested.submit(notice(number))
-        assert account(tested, AGENTX).state is State.IDLE
+        assert account(tested, AGENTX).state is DeliveryState.IDLE
         begun = asyncio.get_running_loop().time()
         await tested.close()
         assert asyncio.get_running_loop().time() - begun < 1
@@ -580,7 +595,7 @@ async def test_a_mistake_costs_one_notification_only() -> None:
             ((outcome),) = await first
             state = account(tested, AGENTX)
     assert (outcome.result, outcome.error) == (None, "ValueError('no such type')")
-    assert second == Outcome(AGENTX, Kind.AGENTX, Result.SENT)
+    assert second == Outcome(AGENTX, TargetKind.AGENTX, Result.SENT)
     assert (state.failed, state.dropped, master.accepted) == (1, 1, [2])
     assert "notification not delivered" in [log["event"] for log in logs]
 
@@ -599,7 +614,7 @@ class Stuck:
     async def start(self) -> None:
         pass
 
-    async def deliver(self, parcel: Parcel, account: Account) -> Result:
+    async def deliver(self, parcel: QueuedNotification, account: DeliveryStats) -> Result:
         self.begun.append(parcel.notice.sequence)
         await self.let.wait()
         self.delivered.append(parcel.notice.sequence)
@@ -610,13 +625,13 @@ class Stuck:
         pass
 
 
-def parcel(number: int) -> Parcel:
-    return Parcel(varbinds=(), notice=notice(number))
+def parcel(number: int) -> QueuedNotification:
+    return QueuedNotification(varbinds=(), notice=notice(number))
 
 
 async def test_a_full_queue_drops_the_oldest_that_waits() -> None:
     channel = Stuck()
-    delivery = Delivery("target", Kind.INFORM, channel, pauses=QUICK, size=3)
+    delivery = Delivery("target", TargetKind.INFORM, channel, pauses=QUICK, size=3)
     with capture_logs() as logs:
         await delivery.start()
         delivery.submit(parcel(1))
@@ -632,13 +647,13 @@ async def test_a_full_queue_drops_the_oldest_that_waits() -> None:
 
 async def test_a_full_queue_drops_what_is_no_alarm_before_what_is_one() -> None:
     channel = Stuck()
-    delivery = Delivery("target", Kind.INFORM, channel, pauses=QUICK, size=4)
+    delivery = Delivery("target", TargetKind.INFORM, channel, pauses=QUICK, size=4)
     await delivery.start()
     delivery.submit(parcel(1))
     await until(lambda: channel.begun == [1])
     for number in (2, 3, 4, 5, 6, 7):
         told = notice(number) if number % 2 else notice(number, notification="")
-        delivery.submit(Parcel(varbinds=(), notice=told))
+        delivery.submit(QueuedNotification(varbinds=(), notice=told))
     assert (delivery.queued, delivery.account.dropped) == (4, 3)
     channel.let.set()
     await until(lambda: channel.delivered == [1, 3, 5, 7])
@@ -648,7 +663,7 @@ async def test_a_full_queue_drops_what_is_no_alarm_before_what_is_one() -> None:
 async def test_what_comes_before_the_start_waits_and_what_comes_after_the_end_is_dropped() -> None:
     channel = Stuck()
     channel.let.set()
-    delivery = Delivery("target", Kind.INFORM, channel, pauses=QUICK)
+    delivery = Delivery("target", TargetKind.INFORM, channel, pauses=QUICK)
     delivery.submit(parcel(1))
     await delivery.start()
     await until(lambda: channel.delivered == [1])
@@ -659,7 +674,7 @@ async def test_what_comes_before_the_start_waits_and_what_comes_after_the_end_is
 
 async def test_something_new_ends_a_pause() -> None:
     class Failing(Stuck):
-        async def deliver(self, parcel: Parcel, account: Account) -> Result:
+        async def deliver(self, parcel: QueuedNotification, account: DeliveryStats) -> Result:
             self.begun.append(parcel.notice.sequence)
             if len(self.begun) == 1:
                 raise DeliveryError("not now")
@@ -667,7 +682,7 @@ async def test_something_new_ends_a_pause() -> None:
 
     channel = Failing()
     pauses = Pauses(least=0.01, first=1000, longest=1000)
-    delivery = Delivery("target", Kind.INFORM, channel, pauses=pauses)
+    delivery = Delivery("target", TargetKind.INFORM, channel, pauses=pauses)
     await delivery.start()
     delivery.submit(parcel(1))
     await until(lambda: delivery.account.failed == 1)
@@ -788,7 +803,7 @@ async def test_samples() -> None:
     assert found[state, (AGENTX, "agentx")] == state.only("failing")
     assert found[self_metrics.NOTIFICATIONS_ACKNOWLEDGED, (name,)] == 1
     assert found[self_metrics.NOTIFICATIONS_QUEUED, (AGENTX,)] == 1
-    assert {len(family) for metric, family in samples.families.items() if metric.labels} == {2}
+    assert {len(family) for metric, family in samples.samples_by_metric.items() if metric.labels} == {2}
     assert errors == {name: "", AGENTX: "no session"}
 
 
@@ -797,12 +812,12 @@ async def test_a_test_behind_others_says_what_they_wait_for(monkeypatch: pytest.
     async with notifier(master=Master(there=False)) as tested:
         tested.submit(notice(1))
         (outcome,) = await tested.test(notice(2))
-        assert outcome == Outcome(AGENTX, Kind.AGENTX, None, "1 others are before it: no session")
+        assert outcome == Outcome(AGENTX, TargetKind.AGENTX, None, "1 others are before it: no session")
 
 
 def test_targets_differ() -> None:
     with pytest.raises(ValueError, match=r"two targets of the name 127\.0\.0\.1:1"):
-        Notifier(mib(), targets=[target(1), target(1, Kind.TRAP)])
+        Notifier(mib(), targets=[target(1), target(1, TargetKind.TRAP)])
 
 
 def test_pysnmp_is_imported_for_targets_only() -> None:

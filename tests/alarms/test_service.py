@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway import alert_agent as alert
-from gateway.alarms.notification import Change, Notice
+from gateway.alarms.notification import Change, Notification
 from gateway.alarms.service import AlarmService, Settings
 from gateway.alarms.sources.alert_socket import AlertSocket
 from gateway.alarms.sources.quorum_watcher import QuorumChanged, WatcherLost
@@ -32,9 +32,9 @@ class Told:
     """Keeps what it is told to deliver."""
 
     def __init__(self) -> None:
-        self.notices: list[Notice] = []
+        self.notices: list[Notification] = []
 
-    def submit(self, told: Notice) -> None:
+    def submit(self, told: Notification) -> None:
         self.notices.append(told)
 
     def samples(self, samples: SampleSet) -> None:
@@ -261,7 +261,9 @@ async def test_a_hint_of_pacemakers_makes_it_look_at_once(tmp_path: Path) -> Non
     await until(lambda: live.collections == 2)
     samples = SampleSet()
     live.alarms.samples(samples)
-    counts = {metric.name: family[()] for metric, family in samples.families.items() if "alerts" in metric.name}
+    counts = {
+        metric.name: family[()] for metric, family in samples.samples_by_metric.items() if "alerts" in metric.name
+    }
     assert counts == {
         "ha_cluster_gateway_alerts_received_total": 1,
         "ha_cluster_gateway_alerts_dropped_total": 0,

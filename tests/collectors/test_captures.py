@@ -62,8 +62,10 @@ class StoppedClock:
 
 
 def page(snapshot: Snapshot) -> str:
-    families = {metric: found for metric, found in snapshot.families.items() if metric.name not in VOLATILE}
-    return exposition.text(families).decode()
+    samples_by_metric = {
+        metric: found for metric, found in snapshot.samples_by_metric.items() if metric.name not in VOLATILE
+    }
+    return exposition.text(samples_by_metric).decode()
 
 
 def recorded(situation: str) -> Recording:
@@ -89,7 +91,7 @@ async def test_the_demo_shows_every_family_and_nothing_but_what_was_recorded() -
     for step in recording.steps:
         assert host.step is step
         snapshot = await engine.collect()
-        seen |= {metric.name for metric, found in snapshot.families.items() if found}
+        seen |= {metric.name for metric, found in snapshot.samples_by_metric.items() if found}
         goldens.check(f"demo/{step.situation}.prom", page(snapshot))
         clock.now += step.seconds
     assert host.step is recording.steps[0]

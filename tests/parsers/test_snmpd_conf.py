@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.commands.check.snmpd_conf import Reader, View, includes, parse
+from gateway.commands.check.snmpd_conf import Reader, VacmView, includes, parse
 from gateway.snmp import oid as oids
 
 ROOT = oids.parse("1.3.6.1.4.1.8072.9999.9999.9664")
@@ -49,7 +49,7 @@ def test_red_hats_file() -> None:
     found = parse([RED_HAT])
     assert not found.master
     assert found.readers == (Reader(name="notConfigGroup", community=False, view="systemview"),)
-    assert found.views == (View(name="systemview", included=True, subtree=oids.parse("1.3.6.1.2.1.1")),)
+    assert found.views == (VacmView(name="systemview", included=True, subtree=oids.parse("1.3.6.1.2.1.1")),)
 
 
 def test_a_drop_in_adds_to_the_main_file() -> None:
@@ -80,7 +80,7 @@ def test_sockets_and_other_names_for_things() -> None:
     )
     assert found.master
     assert found.sockets == ("unix:/run/x", "tcp:localhost:705")
-    assert found.views == (View(name="v", included=True, subtree=oids.parse("1")),)
+    assert found.views == (VacmView(name="v", included=True, subtree=oids.parse("1")),)
 
 
 @given(st.lists(st.sampled_from(DEBIAN.split() + RED_HAT.split() + [b"\n", b'"', b"-V", b"\xff"]), max_size=40))

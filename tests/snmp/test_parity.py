@@ -33,7 +33,7 @@ Seen = set[tuple[str, Index]]
 
 
 def build(samples: SampleSet) -> Walked:
-    snapshot = Snapshot(families=samples.families, time=1e9)
+    snapshot = Snapshot(samples_by_metric=samples.samples_by_metric, time=1e9)
     return walked(tables.build(snapshot, {}, MIB, age=lambda: 0.0), MIB)
 
 
@@ -140,7 +140,7 @@ def test_both_protocols_show_the_same(situation: str) -> None:
     samples = SITUATIONS[situation]
     found = build(samples)
     seen: Seen = set()
-    for metric, family in samples.families.items():
+    for metric, family in samples.samples_by_metric.items():
         for labels, value in family.items():
             assert_shown(BY_METRIC[metric], labels, value, found, seen)
     extra = bindings.DERIVED | set(bindings.LIVE.values())
@@ -166,7 +166,7 @@ def test_there_is_a_row_for_each_sample(situation: str) -> None:
         (sbd_metrics.SLOTS, "haClusterSbdSlotMessage"),
         (drbd_metrics.CONNECTIONS, "haClusterDrbdPeerVolumeRole"),
     ):
-        assert len(found.get(column, {})) == len(samples.families.get(metric, {}))
+        assert len(found.get(column, {})) == len(samples.samples_by_metric.get(metric, {}))
 
 
 # --- one catalogue ---------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.frontends.snmp import tables
 from gateway.frontends.snmp.rows import COROSYNC, DRBD, PACEMAKER, SBD
 from gateway.frontends.snmp.tables import Tables
-from gateway.samples import Families, SampleSet
+from gateway.samples import SamplesByMetric, SampleSet
 from gateway.snapshot import CollectorReport, CommandReport, Snapshot
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import mib
@@ -26,8 +26,8 @@ MIB = mib()
 ROOT = SearchRange(MIB.root, oids.after_subtree(MIB.root))
 
 
-def build(samples: SampleSet, own: Families | None = None, *, age: float = 0.0) -> Tables:
-    return tables.build(Snapshot(families=samples.families), own or {}, MIB, age=lambda: age)
+def build(samples: SampleSet, own: SamplesByMetric | None = None, *, age: float = 0.0) -> Tables:
+    return tables.build(Snapshot(samples_by_metric=samples.samples_by_metric), own or {}, MIB, age=lambda: age)
 
 
 def healthy() -> Tables:
@@ -105,7 +105,7 @@ def test_nothing_in_a_range_has_the_name_of_its_start() -> None:
 
 def test_the_age_is_of_the_moment_at_which_it_is_asked_for() -> None:
     ages = iter([0.0, 7.9, 8.0, 9.0])
-    whole = tables.build(Snapshot(families={}), {}, MIB, age=lambda: next(ages))
+    whole = tables.build(Snapshot(samples_by_metric={}), {}, MIB, age=lambda: next(ages))
     name = oid("haClusterSnapshotAge", 0)
     assert read(whole.get(name)).value == 7
     found = whole.get_next(SearchRange(name, b"", include=True))
@@ -215,7 +215,7 @@ def test_times_are_dates_in_utc(seconds: float, date: str | None) -> None:
 def test_a_collector_that_failed_says_why() -> None:
     command = CommandReport(name="crm_mon", tool="crm_mon", status=Status.NOT_PERMITTED, detail="exit status 4: no")
     report = CollectorReport(name="pacemaker", commands=(command,))
-    snapshot = Snapshot(families={}, collectors={"pacemaker": report, "sbd": CollectorReport(name="sbd")})
+    snapshot = Snapshot(samples_by_metric={}, collectors={"pacemaker": report, "sbd": CollectorReport(name="sbd")})
     found = walked(tables.build(snapshot, {}, MIB, age=lambda: 0.0), MIB)["haClusterCollectorLastError"]
     assert found == {
         text_index("pacemaker"): b"crm_mon: not_permitted: exit status 4: no",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from gateway import app
 from gateway.commands import collect as once
 from gateway.commands.check.alarms import alarms
-from gateway.commands.check.result import Finding
+from gateway.commands.check.result import CheckResult
 from gateway.commands.check.snmp import snmp
 from gateway.config.loader import Config
 from gateway.config.options import parse_address
@@ -34,15 +34,15 @@ def check(config: Config, host: Host) -> bool:
     return not all(finding.good for finding in findings)
 
 
-def _findings(config: Config, host: Host) -> Iterator[Finding]:
+def _findings(config: Config, host: Host) -> Iterator[CheckResult]:
     source = f"read from {config.source}" if config.source else "none found, every option has its default"
-    yield Finding(good=True, subject="configuration", text=source)
+    yield CheckResult(good=True, subject="configuration", text=source)
     yield from _ports(config)
     reports = once.take(config, host).collectors
     for name, report in reports.items():
         yield from _collector(name, report)
     if not any(report.present for report in reports.values()):
-        yield Finding(
+        yield CheckResult(
             good=False,
             subject="cluster",
             text="no tool of any subsystem was found on this host",
@@ -53,14 +53,14 @@ def _findings(config: Config, host: Host) -> Iterator[Finding]:
     yield from alarms(config, host)
 
 
-def _ports(config: Config) -> Iterator[Finding]:
+def _ports(config: Config) -> Iterator[CheckResult]:
     for address in config["web.listen"]:
         try:
             for sock in app.run(bind(*parse_address(address))):
                 sock.close()
-            yield Finding(good=True, subject=f"listen {address}", text="free")
+            yield CheckResult(good=True, subject=f"listen {address}", text="free")
         except StartError as error:
-            yield Finding(
+            yield CheckResult(
                 good=False,
                 subject=f"listen {address}",
                 text=str(error),
@@ -95,12 +95,12 @@ _ADVICE_FOR = {
 _BUG = "This is a bug of the gateway: please report it, with what it logs."
 
 
-def _collector(name: str, report: CollectorReport) -> Iterator[Finding]:
+def _collector(name: str, report: CollectorReport) -> Iterator[CheckResult]:
     if not report.present:
-        yield Finding(good=True, subject=name, text="not set up on this host, nothing to collect")
+        yield CheckResult(good=True, subject=name, text="not set up on this host, nothing to collect")
         return
     if not report.commands:
-        yield Finding(good=True, subject=name, text="nothing to run")
+        yield CheckResult(good=True, subject=name, text="nothing to run")
     for command in report.commands:
         good = not command.failed
         line = f" (line {command.line})" if command.line is not None else ""
@@ -112,7 +112,7 @@ def _collector(name: str, report: CollectorReport) -> Iterator[Finding]:
         advice = "" if good else _ADVICE_FOR.get((name, command.status), _ADVICE[command.status]).format(user=_user())
         if command.detail.startswith("internal error: "):
             advice = _BUG
-        yield Finding(good=good, subject=f"{name}: {command.name}", text=text, advice=advice)
+        yield CheckResult(good=good, subject=f"{name}: {command.name}", text=text, advice=advice)
 
 
 def _user() -> str:

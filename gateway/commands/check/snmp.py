@@ -12,13 +12,13 @@ from pathlib import Path
 from gateway import app
 from gateway.commands.check import snmp_query as query
 from gateway.commands.check import snmpd_conf
-from gateway.commands.check.result import Finding
+from gateway.commands.check.result import CheckResult
 from gateway.commands.check.snmpd_conf import Reader, SnmpdConfig
 from gateway.config.loader import Config
 from gateway.frontends.snmp import tables
-from gateway.frontends.snmp.static_source import FixedAnswers
+from gateway.frontends.snmp.static_source import StaticSource
 from gateway.frontends.snmp.subagent.address import Address, Reason, UnixAddress, parse_agentx
-from gateway.frontends.snmp.subagent.subagent import State, Subagent
+from gateway.frontends.snmp.subagent.subagent import Subagent, SubagentState
 from gateway.snapshot import Snapshot
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import Mib, mib
@@ -35,23 +35,25 @@ _PERMISSIONS = f"If the gateway is not to run as root, snmpd.conf needs: {_AGENT
 _DEFAULT_SOCKET = "/var/agentx/master"
 
 
-def snmp(config: Config) -> Iterator[Finding]:
+def snmp(config: Config) -> Iterator[CheckResult]:
     """Yields what was found."""
     address = parse_agentx(config["snmp.agentx"])
     if address is None:
-        yield Finding(good=True, subject="agentx", text="off")
+        yield CheckResult(good=True, subject="agentx", text="off")
         return
     module = mib(config["snmp.root"])
     files = _read_files()
     if not files.contents and not files.unreadable and isinstance(address, UnixAddress) and not _exists(address.path):
-        yield Finding(good=True, subject="agentx", text="there is no snmpd on this host, nothing is served through it")
+        yield CheckResult(
+            good=True, subject="agentx", text="there is no snmpd on this host, nothing is served through it"
+        )
         return
     found = snmpd_conf.parse(files.contents)
     attempt = app.run(_attempt(address, module, found))
     yield _session(address, attempt)
     yield from _configuration(files, missing(found, address, module.root, user=os.geteuid()))
     if os.geteuid() == 0 and isinstance(address, UnixAddress) and found.master and _GROUP not in found.permissions:
-        yield Finding(good=True, subject="agentXPerms", text="only root may connect", advice=_PERMISSIONS)
+        yield CheckResult(good=True, subject="agentXPerms", text="only root may connect", advice=_PERMISSIONS)
     if attempt.asked:
         yield _visibility(attempt, module)
 
@@ -71,16 +73,16 @@ class _Attempt:
 
 async def _attempt(address: Address, module: Mib, found: SnmpdConfig) -> _Attempt:
     """Tries a session, and asks snmpd as its communities would; where the gateway has one already, that is as good."""
-    shown = tables.build(Snapshot(families={}), {}, module, age=lambda: 0.0)
+    shown = tables.build(Snapshot(samples_by_metric={}), {}, module, age=lambda: 0.0)
     subagent = Subagent(
-        answers=FixedAnswers(module.root, shown), address=address, description="ha-cluster-gateway check"
+        answers=StaticSource(module.root, shown), address=address, description="ha-cluster-gateway check"
     )
     running = asyncio.create_task(subagent.run())
     try:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 await subagent.settled()
-        registered = subagent.state is State.REGISTERED
+        registered = subagent.state is SubagentState.REGISTERED
         asked = {}
         if registered or subagent.reason is Reason.DUPLICATE:
             name = module["haClusterSnapshotAge"].oid + oids.encode((0,))
@@ -105,15 +107,15 @@ def _manager_address(found: SnmpdConfig) -> tuple[str, int]:
     return "127.0.0.1", 161
 
 
-def _session(address: Address, attempt: _Attempt) -> Finding:
+def _session(address: Address, attempt: _Attempt) -> CheckResult:
     subject = f"agentx {address}"
     if attempt.registered:
-        return Finding(good=True, subject=subject, text="a session was opened, and the subtree registered")
+        return CheckResult(good=True, subject=subject, text="a session was opened, and the subtree registered")
     if attempt.reason is Reason.DUPLICATE:
-        return Finding(
+        return CheckResult(
             good=True, subject=subject, text="the subtree is registered already: by the gateway, if that is running"
         )
-    return Finding(
+    return CheckResult(
         good=False,
         subject=subject,
         text=attempt.detail or "no answer",
@@ -121,17 +123,17 @@ def _session(address: Address, attempt: _Attempt) -> Finding:
     )
 
 
-def _visibility(attempt: _Attempt, module: Mib) -> Finding:
+def _visibility(attempt: _Attempt, module: Mib) -> CheckResult:
     subject = "snmpd's view"
     seeing = [name for name, seen in attempt.asked.items() if seen]
     if seeing:
-        return Finding(
+        return CheckResult(
             good=True, subject=subject, text=f"{len(seeing)} of {len(attempt.asked)} communities see the MIB"
         )
     silent = all(seen is None for seen in attempt.asked.values())
     text = "snmpd did not answer" if silent else "no community sees the MIB"
     advice = f'A line such as "view systemonly included .{oids.dotted(module.root)}" in snmpd.conf shows it.'
-    return Finding(good=False, subject=subject, text=text, advice=advice)
+    return CheckResult(good=False, subject=subject, text=text, advice=advice)
 
 
 # --- The configuration -----------------------------------------------------------------------------------------------
@@ -198,18 +200,18 @@ def _views(readers: Sequence[Reader]) -> list[str]:
     return list(dict.fromkeys(reader.view for reader in readers if reader.view))
 
 
-def _configuration(files: _Files, lines: Sequence[str]) -> Iterator[Finding]:
+def _configuration(files: _Files, lines: Sequence[str]) -> Iterator[CheckResult]:
     for problem in files.unreadable:
-        yield Finding(good=True, subject="snmpd.conf", text=f"{problem}; run check as root to have it looked at")
+        yield CheckResult(good=True, subject="snmpd.conf", text=f"{problem}; run check as root to have it looked at")
     if not files.contents:
         return
     if not lines:
-        yield Finding(good=True, subject="snmpd.conf", text="has all that is needed")
+        yield CheckResult(good=True, subject="snmpd.conf", text="has all that is needed")
         return
     advice = "\n      ".join(
         [f"In {files.place}, for example; then restart snmpd:", *(f"    {line}" for line in lines)]
     )
-    yield Finding(good=False, subject="snmpd.conf", text=f"lacks {len(lines)} lines", advice=advice)
+    yield CheckResult(good=False, subject="snmpd.conf", text=f"lacks {len(lines)} lines", advice=advice)
 
 
 def _exists(path: str) -> bool:

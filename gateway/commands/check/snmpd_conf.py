@@ -18,7 +18,7 @@ _NAMES = {"iso": _EVERYTHING, "all": b"", "": b""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class VacmView:
     """``view NAME included|excluded OID``."""
 
     name: str
@@ -60,7 +60,7 @@ class SnmpdConfig:
     sockets: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
-    views: tuple[View, ...] = ()
+    views: tuple[VacmView, ...] = ()
     readers: tuple[Reader, ...] = ()
 
     def sees(self, reader: Reader, subtree: Oid) -> bool:
@@ -77,7 +77,7 @@ class _Found:
     sockets: list[str] = field(default_factory=list)
     permissions: tuple[str, ...] = ()
     addresses: list[str] = field(default_factory=list)
-    views: list[View] = field(default_factory=list)
+    views: list[VacmView] = field(default_factory=list)
     readers: list[Reader] = field(default_factory=list)
 
 
@@ -130,7 +130,7 @@ def _take(found: _Found, directive: str, words: list[str]) -> None:
         subtree = _oid(words[2])
         if subtree is not None:
             found.views.append(
-                View(name=words[0], included=words[1].lower() in {"included", "include"}, subtree=subtree)
+                VacmView(name=words[0], included=words[1].lower() in {"included", "include"}, subtree=subtree)
             )
     elif reader := _reader(directive, words):
         found.readers.append(reader)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from operator import itemgetter
 
-from gateway.samples import Families, Flags, Labels, Metric, MetricKind, Value, as_float
+from gateway.samples import Flags, Labels, Metric, MetricKind, SamplesByMetric, Value, as_float
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -23,17 +23,17 @@ _MAX_EXACT = 2**53
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
-def text(families: Families) -> bytes:
+def text(samples_by_metric: SamplesByMetric) -> bytes:
     """Returns the page in text format 0.0.4."""
-    return _encode(_families(families, _text_head))
+    return _encode(_families(samples_by_metric, _text_head))
 
 
-def openmetrics(families: Families) -> bytes:
+def openmetrics(samples_by_metric: SamplesByMetric) -> bytes:
     """Returns the page in OpenMetrics 1.0.
 
     A counter whose contract name lacks ``_total`` is of type ``unknown`` here, as OpenMetrics knows no such counter.
     """
-    return _encode([*_families(families, _openmetrics_head), "# EOF\n"])
+    return _encode([*_families(samples_by_metric, _openmetrics_head), "# EOF\n"])
 
 
 def _encode(pieces: Iterable[str]) -> bytes:
@@ -41,10 +41,10 @@ def _encode(pieces: Iterable[str]) -> bytes:
     return "".join(pieces).encode("utf-8", "replace")
 
 
-def _families(families: Families, head: Callable[[Metric], str]) -> list[str]:
+def _families(samples_by_metric: SamplesByMetric, head: Callable[[Metric], str]) -> list[str]:
     pieces: list[str] = []
-    for metric in sorted(families, key=lambda metric: metric.name):
-        samples = families[metric]
+    for metric in sorted(samples_by_metric, key=lambda metric: metric.name):
+        samples = samples_by_metric[metric]
         if samples:
             pieces.append(head(metric))
             pieces += _state_lines(metric, samples) if metric.states else _lines(metric, samples)

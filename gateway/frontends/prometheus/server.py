@@ -19,7 +19,7 @@ from gateway import self_metrics
 from gateway.engine.engine import Engine
 from gateway.frontends.prometheus import exposition
 from gateway.network import bind, shown
-from gateway.samples import Families, MetricKind
+from gateway.samples import MetricKind, SamplesByMetric
 from gateway.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -187,14 +187,14 @@ class MetricsServer:
             return set(collect)
         return {*known} - {*exclude} if exclude else None
 
-    def _families(self, snapshot: Snapshot) -> Families:
+    def _families(self, snapshot: Snapshot) -> SamplesByMetric:
         own = self._engine.own_samples()
         own.add(self_metrics.SNAPSHOT_AGE, max(0.0, asyncio.get_running_loop().time() - snapshot.started))
         for family in ProcessCollector(registry=None).collect():
             kind = MetricKind.COUNTER if family.type == "counter" else MetricKind.GAUGE
             for sample in family.samples:
                 own.add(self_metrics.process_metric(sample.name, family.documentation, kind), sample.value)
-        return {**snapshot.families, **own.families}
+        return {**snapshot.samples_by_metric, **own.samples_by_metric}
 
     async def _healthy(self, request: web.Request) -> web.Response:
         del request
@@ -220,23 +220,34 @@ class _Pages:
         self._pages: dict[tuple[str, bool], asyncio.Task[bytes]] = {}
 
     async def get(
-        self, snapshot: Snapshot, content_type: str, families: Callable[[Snapshot], Families], *, zipped: bool
+        self,
+        snapshot: Snapshot,
+        content_type: str,
+        samples_by_metric: Callable[[Snapshot], SamplesByMetric],
+        *,
+        zipped: bool,
     ) -> bytes:
         if snapshot is not self._snapshot:
             self._snapshot, self._pages = snapshot, {}
         key = (content_type, zipped)
         task = self._pages.get(key)
         if task is None:
-            task = self._pages[key] = asyncio.create_task(_write(families(snapshot), content_type, zipped=zipped))
+            task = self._pages[key] = asyncio.create_task(
+                _write(samples_by_metric(snapshot), content_type, zipped=zipped)
+            )
         return await asyncio.shield(task)
 
 
-async def _write(families: Families, content_type: str, *, zipped: bool) -> bytes:
+async def _write(samples_by_metric: SamplesByMetric, content_type: str, *, zipped: bool) -> bytes:
     def write() -> bytes:
-        page = exposition.openmetrics(families) if content_type == exposition.OPENMETRICS else exposition.text(families)
+        page = (
+            exposition.openmetrics(samples_by_metric)
+            if content_type == exposition.OPENMETRICS
+            else exposition.text(samples_by_metric)
+        )
         return gzip.compress(page, _GZIP_LEVEL) if zipped else page
 
-    if sum(map(len, families.values())) < _LARGE_PAGE:
+    if sum(map(len, samples_by_metric.values())) < _LARGE_PAGE:
         return write()
     return await asyncio.to_thread(write)
 

@@ -20,7 +20,7 @@ from gateway.engine.engine import Engine
 from gateway.frontends.snmp import tables
 from gateway.frontends.snmp.rows import Derived
 from gateway.frontends.snmp.tables import Tables
-from gateway.samples import Families
+from gateway.samples import SamplesByMetric
 from gateway.snapshot import Snapshot
 from gateway.snmp.mib.module import Mib
 from gateway.snmp.oid import Oid
@@ -163,7 +163,11 @@ class TableCache:
         if self._refreshing is not None or not self._is_old(self._tables.snapshot, now):
             return
         latest = self._engine.latest
-        if latest is not None and not self._is_old(latest, now) and sum(map(len, latest.families.values())) <= SMALL:
+        if (
+            latest is not None
+            and not self._is_old(latest, now)
+            and sum(map(len, latest.samples_by_metric.values())) <= SMALL
+        ):
             self._tables = self._make(latest)()
         else:
             self.refresh()
@@ -212,7 +216,7 @@ class TableCache:
 
     def _make(self, snapshot: Snapshot) -> Callable[[], Tables]:
         """Returns what makes tables; what it needs is gathered at once, here in the event loop."""
-        own: Families = self._engine.own_samples().families
+        own: SamplesByMetric = self._engine.own_samples().samples_by_metric
         extra = [value for source in self._extra for value in source()]
         return partial(tables.build, snapshot, own, self._mib, age=partial(self._age, snapshot), extra=extra)
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from gateway import self_metrics
-from gateway.samples import Families, Metric
+from gateway.samples import Metric, SamplesByMetric
 from gateway.snapshot import Snapshot
-from gateway.snmp.mib.syntax import Raw
+from gateway.snmp.mib.syntax import SampleValue
 from gateway.subsystems.corosync import metrics as corosync_metrics
 from gateway.subsystems.drbd import metrics as drbd_metrics
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
@@ -393,17 +393,17 @@ LIVE = {self_metrics.SNAPSHOT_AGE: "haClusterSnapshotAge"}
 
 # --- Beyond the metrics ----------------------------------------------------------------------------------------------
 
-Derived = tuple[str, tuple[str, ...], Raw]
+Derived = tuple[str, tuple[str, ...], SampleValue]
 """An object, the texts of its indexes, and its value."""
 
 
 def derived(snapshot: Snapshot) -> Iterator[Derived]:
     """Yields what the MIB has beyond the metrics."""
     yield "haClusterSnapshotTime", (), snapshot.time
-    yield from _counted(snapshot.families, pacemaker_metrics.NODES, _NODE_COUNTS)
-    yield from _counted(snapshot.families, pacemaker_metrics.RESOURCES, _RESOURCE_COUNTS)
+    yield from _counted(snapshot.samples_by_metric, pacemaker_metrics.NODES, _NODE_COUNTS)
+    yield from _counted(snapshot.samples_by_metric, pacemaker_metrics.RESOURCES, _RESOURCE_COUNTS)
     timeouts: Counter[str] = Counter()
-    for (collector, _), count in snapshot.families.get(self_metrics.COMMAND_TIMEOUTS, {}).items():
+    for (collector, _), count in snapshot.samples_by_metric.get(self_metrics.COMMAND_TIMEOUTS, {}).items():
         assert isinstance(count, int)
         timeouts[collector] += count
     for name, report in snapshot.collectors.items():
@@ -433,10 +433,10 @@ _RESOURCE_COUNTS: Mapping[str, Callable[[_Sample], object]] = {
 
 
 def _counted(
-    families: Families, metric: Metric, counts: Mapping[str, Callable[[_Sample], object]]
+    samples_by_metric: SamplesByMetric, metric: Metric, counts: Mapping[str, Callable[[_Sample], object]]
 ) -> Iterator[Derived]:
     """Yields how many samples of a metric meet each condition; nothing where there are none: then nothing is known."""
-    family = families.get(metric)
+    family = samples_by_metric.get(metric)
     if not family:
         return
     names = (*metric.labels, *metric.states)

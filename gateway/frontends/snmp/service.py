@@ -14,7 +14,7 @@ from gateway.frontends.snmp.agent.agent import BuiltInAgent
 from gateway.frontends.snmp.cache import TableCache
 from gateway.frontends.snmp.engine_identity import EngineIdentity
 from gateway.frontends.snmp.subagent.address import Address, Reason
-from gateway.frontends.snmp.subagent.subagent import NotifyError, State, Subagent
+from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent, SubagentState
 from gateway.samples import SampleSet
 from gateway.snmp.credentials import Community, UsmUser
 from gateway.snmp.mib.module import Mib
@@ -122,7 +122,7 @@ class SnmpService:
         await self._subagent.notify(varbinds)
 
     def _samples(self, samples: SampleSet) -> None:
-        state = self._subagent.state if self._subagent is not None else State.OFF
+        state = self._subagent.state if self._subagent is not None else SubagentState.OFF
         samples.add(self_metrics.AGENTX_STATE, self_metrics.AGENTX_STATE.only(state))
         if self._subagent is not None:
             samples.add(self_metrics.AGENTX_SESSIONS, self._subagent.sessions)

@@ -10,7 +10,7 @@ from gateway.snmp.oid import Oid
 from gateway.snmp.values import SearchRange
 
 
-class FixedAnswers:
+class StaticSource:
     """Answers from the same tables. Implements ``Answers``.
 
     Args:

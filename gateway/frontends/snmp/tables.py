@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from gateway.frontends.snmp.rows import BINDINGS, LIVE, Binding, Derived, derived
-from gateway.samples import Families, Labels, Metric, Value
+from gateway.samples import Labels, Metric, SamplesByMetric, Value
 from gateway.snapshot import Snapshot
 from gateway.snmp.agentx.encoding import encode_oid, encode_value, encode_varbind
 from gateway.snmp.mib import syntax
 from gateway.snmp.mib.module import Mib, Object
-from gateway.snmp.mib.syntax import Raw
+from gateway.snmp.mib.syntax import SampleValue
 from gateway.snmp.oid import Oid
 from gateway.snmp.values import SearchRange, Type, VarBind
 
@@ -103,7 +103,7 @@ def _object_ids(mib: Mib) -> tuple[Oid, ...]:
 
 
 def build(
-    snapshot: Snapshot, own: Families, mib: Mib, *, age: Callable[[], float], extra: Iterable[Derived] = ()
+    snapshot: Snapshot, own: SamplesByMetric, mib: Mib, *, age: Callable[[], float], extra: Iterable[Derived] = ()
 ) -> Tables:
     """Returns the variables of a snapshot.
 
@@ -115,9 +115,9 @@ def build(
         extra: further values, which are no samples.
     """
     builder = _Builder(mib)
-    for families in (snapshot.families, own):
+    for samples_by_metric in (snapshot.samples_by_metric, own):
         for binding in BINDINGS:
-            if family := families.get(binding.metric):
+            if family := samples_by_metric.get(binding.metric):
                 builder.add(binding, family)
     for name, index, raw in (*derived(snapshot), *extra):
         builder.put(name, builder.index(name, index), raw)
@@ -143,9 +143,9 @@ class _Column:
 
     target: Object
     cells: dict[bytes, bytes]
-    known: dict[Raw, bytes | None]
+    known: dict[SampleValue, bytes | None]
 
-    def put(self, index: bytes, raw: Raw) -> None:
+    def put(self, index: bytes, raw: SampleValue) -> None:
         try:
             data = self.known[raw]
         except KeyError:
@@ -155,7 +155,7 @@ class _Column:
             self.cells[index] = data
 
 
-def _encoded(target: Object, raw: Raw) -> bytes | None:
+def _encoded(target: Object, raw: SampleValue) -> bytes | None:
     assert target.syntax is not None
     value = target.syntax.convert(raw)
     return None if value is None else encode_value(target.syntax.type, value)
@@ -167,7 +167,7 @@ class _Builder:
     def __init__(self, mib: Mib) -> None:
         self._mib = mib
         self._cells: _Cells = {}
-        self._known: dict[str, dict[Raw, bytes | None]] = {}
+        self._known: dict[str, dict[SampleValue, bytes | None]] = {}
         self._indexes: dict[str, dict[Labels, bytes]] = {}
         self._taken: dict[str, set[bytes]] = {}
 
@@ -204,7 +204,7 @@ class _Builder:
             for found, value in family.items():
                 column.put(indexes[found], _raw(metric, value, binding.factor))
 
-    def put(self, name: str, index: bytes, raw: Raw) -> None:
+    def put(self, name: str, index: bytes, raw: SampleValue) -> None:
         """Adds one value."""
         self._column(name).put(index, raw)
 
@@ -263,7 +263,7 @@ class _Builder:
         return names, variables
 
 
-def _raw(metric: Metric, value: Value, factor: int) -> Raw:
+def _raw(metric: Metric, value: Value, factor: int) -> SampleValue:
     """Returns a number in the object's unit, or the name of the state that is on."""
     if isinstance(value, tuple):
         return next((state for state, on in zip(metric.states, value, strict=True) if on), "")

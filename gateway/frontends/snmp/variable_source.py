@@ -13,7 +13,7 @@ from gateway.snmp.oid import Oid
 from gateway.snmp.values import SearchRange
 
 
-class Answers(Protocol):
+class VariableSource(Protocol):
     """Answers requests."""
 
     @property

@@ -35,7 +35,7 @@ from gateway.snmp.agentx.messages import (
     UndoSet,
 )
 from gateway.snmp.agentx.pdu import HEADER_SIZE, Header, decode, decode_header, encode, encode_response
-from gateway.snmp.agentx.states import State, Trigger, allowed, following
+from gateway.snmp.agentx.states import SessionState, Trigger, allowed, following
 from gateway.snmp.oid import Oid
 from gateway.snmp.values import Type, VarBind
 
@@ -138,7 +138,7 @@ class Session:
     """
 
     def __init__(self, statistics: Statistics | None = None) -> None:
-        self.state = State.UNOPENED
+        self.state = SessionState.UNOPENED
         self.id = 0
         self._statistics = statistics or Statistics()
         self._received = bytearray()
@@ -181,7 +181,7 @@ class Session:
         """Ends the session; one that is not open ends without a word."""
         if allowed(self.state, Trigger.REQUEST):
             self._send(Close(reason=reason))
-        if self.state is not State.CLOSED:
+        if self.state is not SessionState.CLOSED:
             self._trigger(Trigger.CLOSE)
 
     def _ask(self, trigger: Trigger, pdu: Pdu) -> int:
@@ -219,7 +219,7 @@ class Session:
 
     def feed(self, data: bytes | memoryview) -> None:
         """Takes what was read."""
-        if self.state is not State.CLOSED:
+        if self.state is not SessionState.CLOSED:
             self._received += data
 
     def next_event(self) -> Event | None:
@@ -228,7 +228,7 @@ class Session:
         Messages that are no event are dealt with here: dropped, or answered by the session itself.
         """
         received = self._received
-        while self.state is not State.CLOSED and len(received) >= HEADER_SIZE:
+        while self.state is not SessionState.CLOSED and len(received) >= HEADER_SIZE:
             try:
                 header = decode_header(received)
             except DecodeError as error:

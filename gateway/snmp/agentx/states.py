@@ -24,7 +24,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 
-class State(StrEnum):
+class SessionState(StrEnum):
     """Where a session is."""
 
     UNOPENED = "unopened"
@@ -51,26 +51,26 @@ class Trigger(StrEnum):
     BROKEN = "what comes is not AgentX"
 
 
-_ENDS = {Trigger.CLOSE: State.CLOSED, Trigger.LOST: State.CLOSED, Trigger.BROKEN: State.CLOSED}
+_ENDS = {Trigger.CLOSE: SessionState.CLOSED, Trigger.LOST: SessionState.CLOSED, Trigger.BROKEN: SessionState.CLOSED}
 
-TRANSITIONS: dict[State, dict[Trigger, State]] = {
-    State.UNOPENED: {Trigger.OPEN: State.OPENING, **_ENDS},
-    State.OPENING: {Trigger.OPENED: State.OPEN, Trigger.NOT_OPENED: State.CLOSED, **_ENDS},
-    State.OPEN: {
-        Trigger.REGISTER: State.REGISTERING,
-        Trigger.ASK: State.OPEN,
-        Trigger.REQUEST: State.OPEN,
+TRANSITIONS: dict[SessionState, dict[Trigger, SessionState]] = {
+    SessionState.UNOPENED: {Trigger.OPEN: SessionState.OPENING, **_ENDS},
+    SessionState.OPENING: {Trigger.OPENED: SessionState.OPEN, Trigger.NOT_OPENED: SessionState.CLOSED, **_ENDS},
+    SessionState.OPEN: {
+        Trigger.REGISTER: SessionState.REGISTERING,
+        Trigger.ASK: SessionState.OPEN,
+        Trigger.REQUEST: SessionState.OPEN,
         **_ENDS,
     },
-    State.REGISTERING: {
-        Trigger.REGISTERED: State.REGISTERED,
-        Trigger.NOT_REGISTERED: State.OPEN,
-        Trigger.ASK: State.REGISTERING,
-        Trigger.REQUEST: State.REGISTERING,
+    SessionState.REGISTERING: {
+        Trigger.REGISTERED: SessionState.REGISTERED,
+        Trigger.NOT_REGISTERED: SessionState.OPEN,
+        Trigger.ASK: SessionState.REGISTERING,
+        Trigger.REQUEST: SessionState.REGISTERING,
         **_ENDS,
     },
-    State.REGISTERED: {Trigger.ASK: State.REGISTERED, Trigger.REQUEST: State.REGISTERED, **_ENDS},
-    State.CLOSED: {},
+    SessionState.REGISTERED: {Trigger.ASK: SessionState.REGISTERED, Trigger.REQUEST: SessionState.REGISTERED, **_ENDS},
+    SessionState.CLOSED: {},
 }
 """What follows what; a trigger that a state lacks is not allowed in it."""
 
@@ -79,7 +79,7 @@ class StateError(RuntimeError):
     """The session was asked for what cannot be done in its state: a mistake of the caller's."""
 
 
-def following(state: State, trigger: Trigger) -> State:
+def following(state: SessionState, trigger: Trigger) -> SessionState:
     """Returns the state in which a trigger leaves the session.
 
     Raises:
@@ -91,6 +91,6 @@ def following(state: State, trigger: Trigger) -> State:
         raise StateError(f"{trigger.value}, while the session is {state.value}") from None
 
 
-def allowed(state: State, trigger: Trigger) -> bool:
+def allowed(state: SessionState, trigger: Trigger) -> bool:
     """Returns whether a trigger can happen in this state."""
     return trigger in TRANSITIONS[state]

@@ -77,7 +77,7 @@ class Object(Node):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notification(Node):
+class NotificationType(Node):
     """A notification.
 
     Attributes:
@@ -100,7 +100,7 @@ class Mib:
         document = json.loads((_FOLDER / f"{MODULE}.json").read_text("utf-8"))
         self.root = oids.parse(root)
         self.objects: dict[str, Object] = {}
-        self.notifications: dict[str, Notification] = {}
+        self.notifications: dict[str, NotificationType] = {}
         own = oids.parse(DEFAULT_ROOT)
         found = (
             (self.root + oids.parse(entry["oid"]).removeprefix(own), entry)
@@ -119,7 +119,7 @@ class Mib:
     def _add_notification(self, oid: Oid, entry: Mapping[str, Any]) -> None:
         names = tuple(item["object"] for item in entry["objects"])
         description = entry["description"]
-        self.notifications[entry["name"]] = Notification(
+        self.notifications[entry["name"]] = NotificationType(
             name=entry["name"], oid=oid, objects=names, description=description
         )
 

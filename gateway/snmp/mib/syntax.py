@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 
 from gateway.snmp.values import Type
 
-Raw = str | float
+SampleValue = str | float
 """A number (an int or a flag is one too), or the text of a label."""
 
 MAX_TEXT = 255
@@ -43,7 +43,7 @@ class Syntax:
 
     name: str
     type: Type
-    convert: Callable[[Raw], int | bytes | None]
+    convert: Callable[[SampleValue], int | bytes | None]
     names: Mapping[int, str] = field(default_factory=dict)
     decimals: int = 0
     size: int = 0
@@ -52,11 +52,11 @@ class Syntax:
 # --- Numbers ---------------------------------------------------------------------------------------------------------
 
 
-def scaled(decimals: int, least: int, most: int) -> Callable[[Raw], int | None]:
+def scaled(decimals: int, least: int, most: int) -> Callable[[SampleValue], int | None]:
     """Returns the converter of numbers with that many decimal places, within limits."""
     factor: int = 10**decimals
 
-    def convert(raw: Raw) -> int | None:
+    def convert(raw: SampleValue) -> int | None:
         number = _number(raw)
         if number is None:
             return None
@@ -67,7 +67,7 @@ def scaled(decimals: int, least: int, most: int) -> Callable[[Raw], int | None]:
     return convert
 
 
-def _number(raw: Raw) -> float | None:
+def _number(raw: SampleValue) -> float | None:
     """Returns a number as it is, and a label's as an integer; None for what is none."""
     if isinstance(raw, str):
         return int(raw) if raw.isascii() and raw.isdigit() else None
@@ -77,14 +77,14 @@ def _number(raw: Raw) -> float | None:
 # --- Truth and enumerations ------------------------------------------------------------------------------------------
 
 
-def truth(raw: Raw) -> int | None:
+def truth(raw: SampleValue) -> int | None:
     """Converts a flag, or the label ``true`` or ``false``."""
     if isinstance(raw, str):
         return {"true": _TRUE, "false": _FALSE}.get(raw)
     return _TRUE if raw else _FALSE
 
 
-def enumeration(names: Mapping[int, str]) -> Callable[[Raw], int]:
+def enumeration(names: Mapping[int, str]) -> Callable[[SampleValue], int]:
     """Returns the converter of words, which are the MIB's names but for case, ``_`` and blanks."""
     numbers = {_plain(name): number for number, name in names.items()}
     return lambda raw: numbers.get(_plain(str(raw)), _UNKNOWN)
@@ -97,7 +97,7 @@ def _plain(word: str) -> str:
 # --- Texts -----------------------------------------------------------------------------------------------------------
 
 
-def text(raw: Raw) -> bytes:
+def text(raw: SampleValue) -> bytes:
     """Converts a text to UTF-8 of at most 255 octets."""
     return shortened(octets(str(raw)), MAX_TEXT)
 
@@ -122,7 +122,7 @@ def shortened(value: bytes, size: int, *, whole: bytes | None = None) -> bytes:
     return f"{kept}~{digest}".encode()
 
 
-def date_and_time(raw: Raw) -> bytes | None:
+def date_and_time(raw: SampleValue) -> bytes | None:
     """Converts Unix seconds to DateAndTime of 11 octets (RFC 2579), in UTC."""
     number = _number(raw)
     try:

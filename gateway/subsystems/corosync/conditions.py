@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 from gateway.conditions.matching import answered, has_samples, is_number
 from gateway.conditions.model import CLUSTER, LINK, QUORUM, QUORUM_LOSS, Condition, Finding, Severity
-from gateway.conditions.view import Row, View
+from gateway.conditions.view import ClusterView, Row
 from gateway.subsystems.corosync import facts, metrics
 
 QUORUMTOOL = answered("corosync", "corosync-quorumtool")
 CFGTOOL = answered("corosync", "corosync-cfgtool")
 
 
-def votes(view: View) -> Iterator[Finding]:
+def votes(view: ClusterView) -> Iterator[Finding]:
     """Finds that votes are missing."""
     votes = {str(row["type"]): float(row["value"]) for row in view.rows(metrics.QUORUM_VOTES)}
     expected, total = votes.get("expected_votes"), votes.get("total_votes")
@@ -22,7 +22,7 @@ def votes(view: View) -> Iterator[Finding]:
         yield Finding("", {"total": f"{total:g}", "expected": f"{expected:g}"})
 
 
-def qdevice(view: View) -> Iterator[Finding]:
+def qdevice(view: ClusterView) -> Iterator[Finding]:
     """Finds that the quorum device of this node does not vote."""
     local = facts.local_node(view)
     for row in view.rows(metrics.MEMBER_QDEVICE):
@@ -30,7 +30,7 @@ def qdevice(view: View) -> Iterator[Finding]:
             yield Finding("", {"what": "does not vote" if row["alive"] else "is not reached"})
 
 
-def _peers(view: View) -> Iterator[tuple[str, bool, Row]]:
+def _peers(view: ClusterView) -> Iterator[tuple[str, bool, Row]]:
     """Yields each peer that is a member of the partition on each link, and whether it is reached over that.
 
     A peer that is no member any longer is a lost node, not a lost link.
@@ -41,7 +41,7 @@ def _peers(view: View) -> Iterator[tuple[str, bool, Row]]:
             yield str(row["number"]), bool(row["value"]), row
 
 
-def links(view: View) -> Iterator[Finding]:
+def links(view: ClusterView) -> Iterator[Finding]:
     """Finds links over which no member is reached."""
     reached: defaultdict[str, list[bool]] = defaultdict(list)
     for number, connected, _ in _peers(view):
@@ -51,7 +51,7 @@ def links(view: View) -> Iterator[Finding]:
             yield Finding(f"link {number}", {"number": number})
 
 
-def link_peers(view: View) -> Iterator[Finding]:
+def link_peers(view: ClusterView) -> Iterator[Finding]:
     """Finds members that are not reached over a link, though others are."""
     whole = {finding.fields["number"] for finding in links(view)}
     for number, connected, row in _peers(view):

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from gateway.conditions.matching import answered, where
 from gateway.conditions.model import DRBD, Condition, Finding, Severity
-from gateway.conditions.view import View
+from gateway.conditions.view import ClusterView
 from gateway.subsystems.drbd import metrics
 
 DRBDSETUP = answered("drbd", "drbdsetup")
 
 
-def disks(view: View) -> Iterator[Finding]:
+def disks(view: ClusterView) -> Iterator[Finding]:
     """Finds volumes that are not up to date. A client is diskless on purpose; one that is not has lost its disk."""
     lost = {(row["resource"], row["volume"]): row["value"] for row in view.rows(metrics.DISKLESS_UNINTENTIONAL)}
     for row in view.rows(metrics.RESOURCES):
@@ -22,7 +22,7 @@ def disks(view: View) -> Iterator[Finding]:
             yield Finding(f"{row['resource']}/{row['volume']}", {"state": str(state)})
 
 
-def connections(view: View) -> Iterator[Finding]:
+def connections(view: ClusterView) -> Iterator[Finding]:
     """Finds connections that are not there; what has split is another condition."""
     for row in view.rows(metrics.CONNECTION_STATE):
         if not row["Connected"] and not row["StandAlone"]:
@@ -31,7 +31,7 @@ def connections(view: View) -> Iterator[Finding]:
             yield Finding(f"{row['resource']} to {row['peer']}", {"state": state})
 
 
-def split_brain(view: View) -> Iterator[Finding]:
+def split_brain(view: ClusterView) -> Iterator[Finding]:
     """Finds what has split, by the state of a connection or by the record of the handler."""
     for row in view.rows(metrics.CONNECTION_STATE):
         if row["StandAlone"]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from gateway.conditions.matching import answered, has_samples, is_number, where
 from gateway.conditions.model import CLUSTER, FENCING, NODE, RESOURCE, Condition, Find, Finding, Severity
-from gateway.conditions.view import Row, View
+from gateway.conditions.view import ClusterView, Row
 from gateway.subsystems.corosync import facts as corosync_facts
 from gateway.subsystems.pacemaker import facts, metrics
 
@@ -15,7 +15,7 @@ CRM_MON = answered("pacemaker", "crm_mon")
 CIBADMIN = answered("pacemaker", "cibadmin")
 
 
-def nodes_known(view: View) -> bool:
+def nodes_known(view: ClusterView) -> bool:
     """Returns whether nodes are known: without a designated controller crm_mon shows all of them as offline."""
     return CRM_MON(view) and bool(facts.dc(view))
 
@@ -26,7 +26,7 @@ _ON = "{resource} on {node}"
 def node(state: Callable[[Row], object]) -> Find:
     """Returns what finds nodes in a state, with their ids for those who know them by these."""
 
-    def find(view: View) -> Iterator[Finding]:
+    def find(view: ClusterView) -> Iterator[Finding]:
         for row in view.rows(metrics.NODES):
             if state(row):
                 name = str(row["node"])
@@ -35,13 +35,13 @@ def node(state: Callable[[Row], object]) -> Find:
     return find
 
 
-def no_dc(view: View) -> Iterator[Finding]:
+def no_dc(view: ClusterView) -> Iterator[Finding]:
     """Finds that nobody is the designated controller, though Pacemaker runs."""
     if view.number(metrics.UP) and not facts.dc(view):
         yield Finding("", {})
 
 
-def fenced(view: View) -> Iterator[Finding]:
+def fenced(view: ClusterView) -> Iterator[Finding]:
     """Finds nodes that were fenced since the view before; what was there at the start has not happened now."""
     fenced_before = view.accumulated_before(facts.last_fenced)
     if fenced_before is None:
@@ -59,7 +59,7 @@ _RECENT = 3600.0
 """Seconds for which a failure to fence counts even if the node is online: the next time it has to work."""
 
 
-def fencing_failed(view: View) -> Iterator[Finding]:
+def fencing_failed(view: ClusterView) -> Iterator[Finding]:
     """Finds nodes that could not be fenced when that was last tried."""
     succeeded = facts.fencing_times(view, "success")
     for target, time in facts.fencing_times(view, "failed").items():
@@ -71,7 +71,7 @@ def fencing_failed(view: View) -> Iterator[Finding]:
 def instance(state: str) -> Find:
     """Returns what finds instances in a state; one that is stopped is on no node."""
 
-    def find(view: View) -> Iterator[Finding]:
+    def find(view: ClusterView) -> Iterator[Finding]:
         seen: set[str] = set()
         for row in view.rows(metrics.RESOURCES, state=state):
             fields = {name: str(row[name]) for name in ("resource", "node", "role", "agent")}
@@ -83,7 +83,7 @@ def instance(state: str) -> Find:
     return find
 
 
-def stopped(view: View) -> Iterator[Finding]:
+def stopped(view: ClusterView) -> Iterator[Finding]:
     """Finds what is stopped and should run. Of a clone that is only true if none of its instances is active."""
     infos = metrics.RESOURCE_INFO
     unwanted = {row["resource"] for row in view.rows(infos, target_role="stopped")}
@@ -96,7 +96,7 @@ def stopped(view: View) -> Iterator[Finding]:
             yield Finding(name, {"resource": name, "agent": str(row["agent"])})
 
 
-def moved(view: View) -> Iterator[Finding]:
+def moved(view: ClusterView) -> Iterator[Finding]:
     """Finds resources that are on another node than before."""
     nodes_before = view.accumulated_before(facts.last_nodes)
     if nodes_before is None:
@@ -110,11 +110,11 @@ def moved(view: View) -> Iterator[Finding]:
             )
 
 
-def at_threshold(view: View) -> Iterator[Finding]:
+def at_threshold(view: ClusterView) -> Iterator[Finding]:
     """Finds resources that may not run on a node any more, because they have failed there too often."""
-    families = view.snapshot.families
-    thresholds = families.get(metrics.MIGRATION_THRESHOLD, {})
-    for labels, count in families.get(metrics.FAIL_COUNT, {}).items():
+    samples_by_metric = view.snapshot.samples_by_metric
+    thresholds = samples_by_metric.get(metrics.MIGRATION_THRESHOLD, {})
+    for labels, count in samples_by_metric.get(metrics.FAIL_COUNT, {}).items():
         if not count:
             continue  # most, where there are thousands
         threshold = thresholds.get(labels, 0)  # both have the same labels

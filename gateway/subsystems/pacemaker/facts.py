@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from gateway.conditions.view import View
+from gateway.conditions.view import ClusterView
 from gateway.subsystems.pacemaker import metrics
 
 _NO_NODES: frozenset[str] = frozenset()
 
 
-def dc(view: View) -> str:
+def dc(view: ClusterView) -> str:
     """Returns the node name of the designated controller; "" if there is none or it is unknown."""
     return next((str(row["dc"]) for row in view.rows(metrics.INFO)), "")
 
 
-def cluster_name(view: View) -> str:
+def cluster_name(view: ClusterView) -> str:
     """Returns the name of the cluster, or "" if it is unknown."""
     return next((str(row["cluster_name"]) for row in view.rows(metrics.INFO) if row["cluster_name"]), "")
 
 
-def online_nodes(view: View) -> frozenset[str]:
+def online_nodes(view: ClusterView) -> frozenset[str]:
     """Returns the names of the nodes that are online."""
     return frozenset(str(row["node"]) for row in view.rows(metrics.NODES, state="online"))
 
@@ -38,13 +38,13 @@ class Activity(NamedTuple):
     nodes: Mapping[str, frozenset[str]]
 
 
-def activity(view: View) -> Activity:
-    """Returns where resources are active. Conditions ask through ``View.fact``: a large cluster has thousands."""
+def activity(view: ClusterView) -> Activity:
+    """Returns where resources are active. Query it through ``ClusterView.fact``: a cluster has thousands."""
     node, resource, clone = map(metrics.RESOURCES.labels.index, ("node", "resource", "clone"))
     active_flag = metrics.RESOURCES.states.index("active")
     active: set[str] = set()
     nodes: dict[str, frozenset[str]] = {}
-    for labels, flags in view.snapshot.families.get(metrics.RESOURCES, {}).items():
+    for labels, flags in view.snapshot.samples_by_metric.get(metrics.RESOURCES, {}).items():
         assert isinstance(flags, tuple)
         if flags[active_flag]:
             active.add(labels[clone] or labels[resource])
@@ -54,7 +54,7 @@ def activity(view: View) -> Activity:
     return Activity(frozenset(active), nodes)
 
 
-def fencing_times(view: View, status: str) -> Mapping[str, float]:
+def fencing_times(view: ClusterView, status: str) -> Mapping[str, float]:
     """Returns when fencing of each node last ended with a status, in Unix seconds."""
     times: dict[str, float] = {}
     for row in view.rows(metrics.FENCE_EVENTS_TIMESTAMP, status=status):
@@ -63,12 +63,12 @@ def fencing_times(view: View, status: str) -> Mapping[str, float]:
     return times
 
 
-def last_nodes(view: View, before: Mapping[str, frozenset[str]] | None) -> Mapping[str, frozenset[str]]:
+def last_nodes(view: ClusterView, before: Mapping[str, frozenset[str]] | None) -> Mapping[str, frozenset[str]]:
     """Accumulates the nodes on which each resource outside a clone was last active."""
     return {**(before or {}), **view.fact(activity).nodes}
 
 
-def last_fenced(view: View, before: Mapping[str, float] | None) -> Mapping[str, float]:
+def last_fenced(view: ClusterView, before: Mapping[str, float] | None) -> Mapping[str, float]:
     """Accumulates when each node was last fenced successfully, in Unix seconds."""
     return {**(before or {}), **fencing_times(view, "success")}
 

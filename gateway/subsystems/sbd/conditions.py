@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from gateway.conditions.matching import answered, where
 from gateway.conditions.model import SBD, Condition, Finding, Severity
-from gateway.conditions.view import View
+from gateway.conditions.view import ClusterView
 from gateway.subsystems.sbd import metrics
 
 SBD_CONFIGURATION = answered("sbd", "configuration")
 
 
-def sbd_timeouts(view: View) -> Iterator[Finding]:
+def sbd_timeouts(view: ClusterView) -> Iterator[Finding]:
     """Finds devices after whose msgwait a node may still be alive."""
     timeouts: defaultdict[str, dict[str, float]] = defaultdict(dict)
     for row in view.rows(metrics.TIMEOUTS):

@@ -12,7 +12,7 @@ import structlog
 from gateway.frontends.snmp.agent.udp import UdpServer
 from gateway.frontends.snmp.agent.view import Scalars, Value
 from gateway.frontends.snmp.engine_identity import EngineIdentity
-from gateway.frontends.snmp.variable_source import Answers
+from gateway.frontends.snmp.variable_source import VariableSource
 from gateway.snmp import oid as oids
 from gateway.snmp.credentials import Community, UsmUser, is_insecure, is_loopback
 from gateway.snmp.values import Type
@@ -42,7 +42,7 @@ class BuiltInAgent:
     def __init__(
         self,
         *,
-        answers: Answers,
+        answers: VariableSource,
         identity: EngineIdentity,
         addresses: Sequence[tuple[str, int]],
         communities: Sequence[Community] = (),
@@ -114,7 +114,7 @@ class BuiltInAgent:
         return self._responder.answer(message) if self._responder else None
 
 
-def _system(answers: Answers, description: str, name: str) -> Scalars:
+def _system(answers: VariableSource, description: str, name: str) -> Scalars:
     """Returns the group system (RFC 3418)."""
     started = time.monotonic()
     values: Mapping[int, Value] = {

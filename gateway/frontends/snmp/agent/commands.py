@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, IntEnum
 
-from gateway.frontends.snmp.agent.view import View, fitting
+from gateway.frontends.snmp.agent.view import MibView, fitting
 from gateway.snmp import ber
 from gateway.snmp.oid import Oid
 
 
-class Kind(Enum):
+class RequestKind(Enum):
     """What a request asks for."""
 
     GET = "get"
@@ -44,7 +44,7 @@ class Request:
         max_repetitions: of a GETBULK; less than 0 counts as 0.
     """
 
-    kind: Kind
+    kind: RequestKind
     names: Sequence[Oid]
     room: int
     enough: int
@@ -75,11 +75,11 @@ NOT_AUTHORIZED = Response(varbinds=None, status=ErrorStatus.AUTHORIZATION_ERROR)
 """The answer to who has no access at all (RFC 3413, section 3.2)."""
 
 
-def execute(view: View, request: Request) -> Response:
+def execute(view: MibView, request: Request) -> Response:
     """Returns the answer to a request."""
-    if request.kind is Kind.SET:
+    if request.kind is RequestKind.SET:
         return _refuse_set(view, request.names)
-    if request.kind is Kind.GET_BULK:
+    if request.kind is RequestKind.GET_BULK:
         varbinds = view.get_bulk(
             request.names,
             non_repeaters=max(0, request.non_repeaters),
@@ -87,12 +87,12 @@ def execute(view: View, request: Request) -> Response:
             enough=min(request.enough, request.room),
         )
         return Response(varbinds=fitting(varbinds, request.room))
-    found = view.get(request.names) if request.kind is Kind.GET else view.get_next(request.names)
+    found = view.get(request.names) if request.kind is RequestKind.GET else view.get_next(request.names)
     varbinds = list(map(ber.varbind, found))
     return Response(varbinds=varbinds) if sum(map(len, varbinds)) <= request.room else TOO_BIG
 
 
-def _refuse_set(view: View, names: Sequence[Oid]) -> Response:
+def _refuse_set(view: MibView, names: Sequence[Oid]) -> Response:
     """Answers notWritable for what can be seen, which is more telling than noAccess, and noAccess for the rest."""
     if not names:
         return Response(varbinds=())

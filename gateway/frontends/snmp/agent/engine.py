@@ -26,9 +26,17 @@ from pysnmp.proto.rfc1902 import OctetString  # type: ignore[import-untyped]
 from pysnmp.proto.secmod.rfc2576 import SnmpV2cSecurityModel  # type: ignore[import-untyped]
 from pysnmp.proto.secmod.rfc3414 import SnmpUSMSecurityModel  # type: ignore[import-untyped]
 
-from gateway.frontends.snmp.agent.commands import GEN_ERR, NOT_AUTHORIZED, TOO_BIG, Kind, Request, Response, execute
+from gateway.frontends.snmp.agent.commands import (
+    GEN_ERR,
+    NOT_AUTHORIZED,
+    TOO_BIG,
+    Request,
+    RequestKind,
+    Response,
+    execute,
+)
 from gateway.frontends.snmp.agent.counters import Counters, Fate
-from gateway.frontends.snmp.agent.view import Scalars, Source, Value, View
+from gateway.frontends.snmp.agent.view import MibView, Scalars, Source, Value
 from gateway.frontends.snmp.engine_identity import EngineIdentity
 from gateway.snmp import ber
 from gateway.snmp import oid as oids
@@ -60,11 +68,11 @@ _V2C, _V3 = 1, 3
 _COMMUNITY_BASED, _USER_BASED = 2, 3
 """Security models (RFC 3411, section 5: SnmpSecurityModel)."""
 
-_KINDS: Mapping[Any, Kind] = {
-    rfc1905.GetRequestPDU.tagSet: Kind.GET,
-    rfc1905.GetNextRequestPDU.tagSet: Kind.GET_NEXT,
-    rfc1905.GetBulkRequestPDU.tagSet: Kind.GET_BULK,
-    rfc1905.SetRequestPDU.tagSet: Kind.SET,
+_KINDS: Mapping[Any, RequestKind] = {
+    rfc1905.GetRequestPDU.tagSet: RequestKind.GET,
+    rfc1905.GetNextRequestPDU.tagSet: RequestKind.GET_NEXT,
+    rfc1905.GetBulkRequestPDU.tagSet: RequestKind.GET_BULK,
+    rfc1905.SetRequestPDU.tagSet: RequestKind.SET,
 }
 
 _AUTH: Mapping[str, Any] = {
@@ -141,7 +149,7 @@ class Responder:
         users: Sequence[UsmUser],
         sources: Sequence[Source],
     ) -> None:
-        self.requests = dict.fromkeys(Kind, 0)
+        self.requests = dict.fromkeys(RequestKind, 0)
         self.malformed = 0
         self.refused = 0
         self._unanswered = 0
@@ -153,7 +161,7 @@ class Responder:
         self._identify(identity)
         self._forget()
         self.counters = Counters(self._symbol)
-        self._view = View([*sources, *self.counters.sources(), _framework(identity)])
+        self._view = MibView([*sources, *self.counters.sources(), _framework(identity)])
         self._levels: dict[tuple[int, bytes], SecurityLevel] = {}
         self._admit(communities, users)
         self._longest = max((len(community.name.encode()) for community in communities), default=0)
@@ -254,7 +262,7 @@ class Responder:
     def _request(self, call: _Call) -> Request:
         """Returns a request, taken out of pysnmp's objects."""
         kind = _KINDS[call.pdu.tagSet]
-        bulk = kind is Kind.GET_BULK
+        bulk = kind is RequestKind.GET_BULK
         return Request(
             kind=kind,
             names=[oids.encode(name) for name, _ in v2c.apiPDU.get_varbinds(call.pdu)],

@@ -76,7 +76,7 @@ class Scalars:
         return self._get(self._names[index])
 
 
-class View:
+class MibView:
     """Several subtrees, none within another, as one.
 
     Args:

@@ -52,7 +52,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from gateway.alarms.notification import Notice, head
+from gateway.alarms.notification import Notification, head
 from gateway.snmp import oid as oids
 from gateway.snmp.mib import syntax
 from gateway.snmp.oid import Oid
@@ -103,7 +103,7 @@ _COROSYNC: Mapping[str, tuple[int, Sequence[_Object]]] = {
 """The number of the notification of each kind, and its objects in the order in which they are sent."""
 
 
-def corosync(notice: Notice, uptime: float) -> Iterable[Sequence[VarBind]]:
+def corosync(notice: Notification, uptime: float) -> Iterable[Sequence[VarBind]]:
     """Returns what corosync-notifyd would send: one notification, or none.
 
     Args:
@@ -158,7 +158,7 @@ _PACEMAKER: Mapping[str, Sequence[_Object]] = {
 }
 
 
-def pacemaker(notice: Notice, uptime: float) -> Iterable[Sequence[VarBind]]:
+def pacemaker(notice: Notification, uptime: float) -> Iterable[Sequence[VarBind]]:
     """Returns what ``alert_snmp.sh`` would send: one notification, or none.
 
     Args:
@@ -181,7 +181,7 @@ def _is_routine(details: Mapping[str, str]) -> bool:
 
 # --- Both ------------------------------------------------------------------------------------------------------------
 
-FORMS: Mapping[str, Callable[[Notice, float], Iterable[Sequence[VarBind]]]] = {
+FORMS: Mapping[str, Callable[[Notification, float], Iterable[Sequence[VarBind]]]] = {
     "corosync": corosync,
     "pacemaker": pacemaker,
 }

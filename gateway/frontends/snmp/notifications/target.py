@@ -13,7 +13,7 @@ DEFAULT_PORT = 162
 """snmp-trap."""
 
 
-class Kind(StrEnum):
+class TargetKind(StrEnum):
     """How notifications are sent to a target; the names are those of haClusterTargetKind."""
 
     AGENTX = "agentx"
@@ -88,7 +88,7 @@ class Target:
 
     host: str
     port: int = DEFAULT_PORT
-    kind: Kind
+    kind: TargetKind
     community: str = field(default="", repr=False)
     user: User | None = None
     timeout: float = 1.0

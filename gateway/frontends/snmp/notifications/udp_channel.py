@@ -17,10 +17,10 @@ from typing import Protocol
 
 import structlog
 
-from gateway.alarms.delivery import PACE, Account, DeliveryError, Parcel, RefusedError, Result
+from gateway.alarms.delivery import PACE, DeliveryError, DeliveryStats, QueuedNotification, RefusedError, Result
 from gateway.errors import DecodeError
 from gateway.frontends.snmp.notifications.resolver import Address, Addresses, Resolve, resolve
-from gateway.frontends.snmp.notifications.target import Identity, Kind, Target
+from gateway.frontends.snmp.notifications.target import Identity, Target, TargetKind
 from gateway.snmp.receiver_replies import Acknowledged, Again, Answer, Refused, Rejected
 from gateway.snmp.values import VarBind
 
@@ -81,7 +81,7 @@ class _Pending:
         again: how often the last attempt may still be repeated at once.
     """
 
-    def __init__(self, parcel: Parcel, account: Account, request_id: int) -> None:
+    def __init__(self, parcel: QueuedNotification, account: DeliveryStats, request_id: int) -> None:
         self.parcel = parcel
         self.account = account
         self.request_id = request_id
@@ -136,10 +136,10 @@ class Sender:
         self._addresses.start()
         self._opening = asyncio.create_task(self._prepare(), name=f"first contact with {self._target.name}")
 
-    async def deliver(self, parcel: Parcel, account: Account) -> Result:
+    async def deliver(self, parcel: QueuedNotification, account: DeliveryStats) -> Result:
         """Sends a trap, or an inform until it is acknowledged, ``retries`` times at most."""
         try:
-            if self._target.kind is Kind.TRAP:
+            if self._target.kind is TargetKind.TRAP:
                 return await self._trap(parcel, account)
             return await self._inform(parcel, account)
         except RefusedError:
@@ -159,12 +159,12 @@ class Sender:
     async def _prepare(self) -> None:
         with contextlib.suppress(DeliveryError):
             await self._open()
-            if self._target.kind is Kind.INFORM and not self._messages.ready:
+            if self._target.kind is TargetKind.INFORM and not self._messages.ready:
                 await self._put(self._messages.probe())
 
     # --- traps and informs -------------------------------------------------------------------------------------------
 
-    async def _trap(self, parcel: Parcel, account: Account) -> Result:
+    async def _trap(self, parcel: QueuedNotification, account: DeliveryStats) -> Result:
         self._trouble = ""
         await self._put(self._messages.trap(self._new_id(), parcel.varbinds))
         account.sent += 1
@@ -174,7 +174,7 @@ class Sender:
             raise RefusedError(self._trouble)
         return Result.SENT
 
-    async def _inform(self, parcel: Parcel, account: Account) -> Result:
+    async def _inform(self, parcel: QueuedNotification, account: DeliveryStats) -> Result:
         pending = self._pending
         if pending is None or pending.parcel is not parcel:
             pending = self._pending = _Pending(parcel, account, self._new_id())

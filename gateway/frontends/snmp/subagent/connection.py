@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from gateway.frontends.snmp.subagent.address import Reason
-from gateway.frontends.snmp.variable_source import Answers
+from gateway.frontends.snmp.variable_source import VariableSource
 from gateway.snmp.agentx.codes import CloseReason
 from gateway.snmp.agentx.messages import Get, GetBulk, GetNext
 from gateway.snmp.agentx.session import Answered, Request, Session
@@ -40,7 +40,7 @@ class Connection(asyncio.BufferedProtocol):
         session: the session.
     """
 
-    def __init__(self, session: Session, answers: Answers) -> None:
+    def __init__(self, session: Session, answers: VariableSource) -> None:
         self.session = session
         self._answers = answers
         self._transport: asyncio.Transport | None = None

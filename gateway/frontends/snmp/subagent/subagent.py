@@ -19,7 +19,7 @@ import structlog
 from gateway.errors import GatewayError
 from gateway.frontends.snmp.subagent.address import Address, Reason, connect, explain
 from gateway.frontends.snmp.subagent.connection import Connection, LostError
-from gateway.frontends.snmp.variable_source import Answers
+from gateway.frontends.snmp.variable_source import VariableSource
 from gateway.snmp.agentx.codes import CloseReason, Error, name_of
 from gateway.snmp.agentx.session import Session, Statistics
 from gateway.snmp.oid import Oid, dotted
@@ -30,7 +30,7 @@ _MASTER_TIMEOUT = 5
 """Seconds that the master agent is asked to wait for answers; snmpd 5.9 takes one second whatever it is asked."""
 
 
-class State(StrEnum):
+class SubagentState(StrEnum):
     """Where the subagent is."""
 
     OFF = "off"
@@ -98,14 +98,14 @@ class Subagent:
     def __init__(
         self,
         *,
-        answers: Answers,
+        answers: VariableSource,
         address: Address,
         description: str,
         capabilities: tuple[Oid, str] | None = None,
         timing: Timing | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self.state = State.OFF
+        self.state = SubagentState.OFF
         self.reason: Reason | None = None
         self.detail = ""
         self.sessions = 0
@@ -156,12 +156,12 @@ class Subagent:
                 attempts = 0 if settled else attempts + 1
                 await asyncio.sleep(self._pause(attempts, self._timing.longest_pause))
         finally:
-            self.state = State.OFF
+            self.state = SubagentState.OFF
 
     async def _session(self) -> None:
         """Goes through one session, or the attempt at one, to its end."""
         sessions, reason = self.sessions, CloseReason.OTHER
-        self.state = State.CONNECTING
+        self.state = SubagentState.CONNECTING
         connection = Connection(Session(self._statistics), self._answers)
         try:
             await self._connect(connection)
@@ -178,7 +178,7 @@ class Subagent:
         except Exception as error:  # noqa: BLE001 - a bug costs this session, not those to come
             self._note(LostError(Reason.FAILED, f"a bug: {error!r}"), "agentx failed", error)
         finally:
-            self.state = State.WAITING
+            self.state = SubagentState.WAITING
             self._connection = None
             await connection.end(reason, self._timing.shutdown)
 
@@ -193,17 +193,17 @@ class Subagent:
 
     async def _establish(self, connection: Connection) -> None:
         session, root = connection.session, self._answers.root
-        self.state = State.OPENING
+        self.state = SubagentState.OPENING
         ask_to_open = partial(session.open, id=root, description=self._description, timeout=_MASTER_TIMEOUT)
         if error := await connection.ask(ask_to_open, self._timing.answer):
             raise LostError(Reason.REFUSED, f"{self._address}: no session is opened: {name_of(error, Error)}")
-        self.state = State.REGISTERING
+        self.state = SubagentState.REGISTERING
         attempts = 0
         while error := await connection.ask(partial(session.register, root), self._timing.answer):
             self._note(_refusal(root, error), "agentx waiting")
             await connection.wait(self._pause(attempts, self._timing.longest_retry))
             attempts += 1
-        self.state = State.REGISTERED
+        self.state = SubagentState.REGISTERED
         self.sessions += 1
         self.reason, self.detail = None, ""
         self._settled.set()
@@ -250,7 +250,7 @@ class Subagent:
             ValueError: a value is not one of its type's.
         """
         connection = self._connection
-        if connection is None or self.state is not State.REGISTERED:
+        if connection is None or self.state is not SubagentState.REGISTERED:
             raise NotifyError(self.detail or "not registered with a master agent")
         try:
             error = await connection.ask(partial(connection.session.notify, varbinds), self._timing.notify)
