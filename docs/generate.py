@@ -54,7 +54,7 @@ def options() -> Iterator[str]:
     yield from _table(("key", "default", "flag", "meaning"), map(_option, OPTIONS))
 
 
-def _option(option: Option) -> tuple[str, str, str, str]:
+def _option(option: Option[Any]) -> tuple[str, str, str, str]:
     flags = ", ".join(_code(flag) for flag in option.flags)
     return _code(option.key), _code(_literal(option.default)), flags, option.help
 

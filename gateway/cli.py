@@ -236,7 +236,7 @@ def _flags() -> _Parser:
             common.add_argument(
                 *option.flags,
                 dest=f"option {option.key}",
-                action="append" if isinstance(option.default, tuple) else "store",
+                action="append" if option.repeatable else "store",
                 metavar="VALUE",
                 help=_help(option.help),
             )

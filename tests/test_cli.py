@@ -85,9 +85,11 @@ def test_every_flag_is_tested_here_or_like_its_siblings() -> None:
     assert {flag for flag in others if not flag.startswith(("--collector.", "--corosync", "--snmp.agent."))} == set()
     for option in OPTIONS:
         for flag in others & set(option.flags):
-            value = {"auto": "off", "": "/x", False: "true"}.get(option.default)
+            value = {"auto": "off", "": "/x", False: "true"}.get(
+                str(option.default) if option.repeatable else option.default
+            )
             if value is not None:  # what needs other options, too, is tested with them
-                assert configured(flag, value)[option.key] != option.default
+                assert configured(flag, value)[option.key] != option.read(option.default)
 
 
 def test_the_version_is_told(tmp_path: Path) -> None:

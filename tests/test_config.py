@@ -21,6 +21,7 @@ from gateway.config.options import BY_KEY, OPTIONS, RULES, TOOLS, MistakesError,
 from gateway.engine.engine import Mode
 from gateway.errors import ConfigError
 from gateway.host.local import DEFAULT_MAX_OUTPUT, Tool
+from gateway.options.model import OptionValues
 from gateway.snmp.credentials import Community, SecurityLevel, UsmUser
 from tests.conftest import closed
 
@@ -568,7 +569,7 @@ def test_the_real_search_path() -> None:
 def test_none_at_all_is_the_defaults(places: tuple[Path, Path]) -> None:
     loaded = load(None, {})
     assert loaded.source is None
-    assert loaded.values == {option.key: option.default for option in OPTIONS}
+    assert loaded.values == {option.key: option.read(option.default) for option in OPTIONS}
 
 
 def test_the_working_directory_comes_first(places: tuple[Path, Path]) -> None:
@@ -664,7 +665,7 @@ def test_mistakes_of_deprecated_options(given: dict[str, Any], expected: str) ->
 
 def test_the_example_says_the_defaults() -> None:
     loaded = load(EXAMPLE, {})
-    assert loaded.values == {option.key: option.default for option in OPTIONS}
+    assert loaded.values == {option.key: option.read(option.default) for option in OPTIONS}
 
 
 def test_the_example_has_every_option_with_a_comment() -> None:
@@ -701,8 +702,7 @@ def test_the_table_of_options_is_sound() -> None:
     flags = [flag for option in OPTIONS for flag in option.flags]
     assert len(set(flags)) == len(flags)
     for option in OPTIONS:
-        plain = list(option.default) if isinstance(option.default, tuple) else option.default
-        assert option.read(plain) == option.default
+        assert option.read(option.default) == OptionValues()[option]
         assert option.help.endswith(".")
         assert not isinstance(option.default, datetime.date)
     assert DEFAULT_MAX_OUTPUT == 64 * 1024 * 1024

@@ -50,7 +50,7 @@ MEANING = {
     "drbd.split_brain_directory": "/var/run/drbd/splitbrain2",
 }
 
-DEFAULTS = {option.key: option.default for option in OPTIONS}
+DEFAULTS = {option.key: option.read(option.default) for option in OPTIONS}
 
 
 def migrated(path: Path, text: str) -> tuple[dict[str, Any], list[str]]:

@@ -47,7 +47,7 @@ def migrate(path: Path) -> tuple[str, list[str]]:
             if value:
                 remarks.append(f"{path}: {name} was left out: {_WITHOUT_SUCCESSOR[name]}")
         elif option := _BY_FLAG.get(name):
-            values[option.key] = [value] if isinstance(option.default, tuple) and isinstance(value, str) else value
+            values[option.key] = [value] if option.repeatable and isinstance(value, str) else value
         else:
             remarks.append(f"{path}: {name} was left out: ha_cluster_exporter has no such option")
     problems = validate(values, path)

@@ -176,7 +176,7 @@ def _something_is_sent(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 # --- The table -------------------------------------------------------------------------------------------------------
 
-OPTIONS: tuple[Option, ...] = (
+OPTIONS: tuple[Option[Any], ...] = (
     Option(
         key="alarms.interval",
         default=15.0,
@@ -209,7 +209,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         key="alarms.compat",
-        default=(),
+        default=[],
         read=_forms,
         help="Other programs' notifications to send: corosync (corosync-notifyd), pacemaker (alert_snmp).",
     ),
@@ -227,7 +227,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         key="alarms.target",
-        default=(),
+        default=[],
         read=_TARGETS,
         help="Receivers that the gateway sends to directly, each in a table of its own.",
     ),

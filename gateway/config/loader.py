@@ -94,7 +94,7 @@ def load(
     problems: list[str] = []
     given: dict[str, Any] = {}
     places: dict[str, str] = {}
-    standing: dict[str, Any] = {option.key: option.default for option in OPTIONS}
+    standing: dict[str, Any] = {option.key: option.read(option.default) for option in OPTIONS}
     for key, value in (defaults or {}).items():
         _set(standing, key, value, key, problems)
     if source is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gateway.config import alarm_options as alarms
 from gateway.config import snmp_options as snmp
 from gateway.engine.engine import Mode
@@ -63,10 +65,10 @@ DEFAULT_LEVEL = "info"
 
 _MODES = tuple(mode.value for mode in Mode)
 
-OPTIONS: tuple[Option, ...] = (
+OPTIONS: tuple[Option[Any], ...] = (
     Option(
         key="web.listen",
-        default=(f":{DEFAULT_PORT}",),
+        default=[f":{DEFAULT_PORT}"],
         read=addresses,
         help="Addresses to serve HTTP on: HOST:PORT, [IPv6]:PORT, or :PORT for all interfaces.",
         flags=("--web.listen-address",),
@@ -173,7 +175,7 @@ OPTIONS: tuple[Option, ...] = (
             ),
             Option(
                 key=f"tools.{tool}.prefix",
-                default=(),
+                default=[],
                 read=words,
                 help=f'Words to put before {tool}, such as ["sudo", "-n"].',
             ),

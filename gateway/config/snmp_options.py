@@ -232,7 +232,7 @@ def _insecure_is_meant(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 # --- The table -------------------------------------------------------------------------------------------------------
 
-OPTIONS: tuple[Option, ...] = (
+OPTIONS: tuple[Option[Any], ...] = (
     Option(
         key="snmp.agentx",
         default="unix:/var/agentx/master",
@@ -262,7 +262,7 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         key="snmp.agent.listen",
-        default=(),
+        default=[],
         read=addresses_if_any,
         help="UDP addresses of the built-in agent: HOST:PORT, [IPv6]:PORT, :PORT for all interfaces; empty for none.",
         flags=("--snmp.agent.listen",),
@@ -275,13 +275,13 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         key="snmp.agent.community",
-        default=(),
+        default=[],
         read=_COMMUNITIES,
         help="Communities that may read by SNMPv2c, each in a table of its own.",
     ),
     Option(
         key="snmp.agent.user",
-        default=(),
+        default=[],
         read=_USERS,
         help="Users that may read by SNMPv3, each in a table of its own.",
     ),

@@ -4,28 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 from gateway.options.readers import MistakeError, MistakesError, shown, unknown_key
 
+T = TypeVar("T")
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """One option.
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Option(Generic[T]):
+    """One option, whose value has the type ``T``.
 
     Attributes:
-        key: the dotted key in the file.
-        default: its value where it is not set.
-        read: turns the value of the file or the flag into the option's; raises ``MistakeError`` or ``MistakesError``.
-        flags: the flags that set it, the first being the one to use.
-        help: one line for ``--help`` and the example.
+        key: the dotted key in the configuration file.
+        default: the default as one would write it in the file; ``read`` turns it into the value.
+        read: turns what the file or the flag holds into the value; raises ``MistakeError`` or ``MistakesError``.
+        help: one line for ``--help`` and the example configuration.
+        flags: the flags that set the option, the preferred one first.
     """
 
     key: str
     default: Any
-    read: Callable[[Any], Any]
+    read: Callable[[Any], T]
     help: str
     flags: tuple[str, ...] = ()
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the value is a list, and its flag may be repeated."""
+        return isinstance(self.default, list)
+
+
+class OptionValues:
+    """The typed value of every option; an option that is not set has its default.
+
+    Args:
+        values: the values that were set, by the keys of their options, as the options' readers returned them.
+    """
+
+    def __init__(self, values: Mapping[str, object] | None = None) -> None:
+        self._values = dict(values or {})
+
+    def __getitem__(self, option: Option[T]) -> T:
+        if option.key in self._values:
+            return cast("T", self._values[option.key])
+        return option.read(option.default)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OptionValues) and self._values == other._values
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
