@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import importlib.util
 import json
 import os
 import queue
@@ -16,6 +17,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
+from types import ModuleType
 from typing import Self
 
 import pytest
@@ -44,6 +46,16 @@ def installed(name: str) -> str:
     if path is None:
         pytest.skip(f"{name} is not installed")
     return path
+
+
+def load_script(path: Path) -> ModuleType:
+    """Runs a script and returns it as a module, without adding it to ``sys.modules``."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 class FakeCluster:
@@ -199,3 +211,11 @@ class Gateway:
             self.lines.append(line)
             self._queue.put(line)
         self._queue.put("")
+
+
+def check_result(output: str, subject: str) -> tuple[str, str]:
+    """Returns the line that ``check`` printed about a subject, and its advice."""
+    lines = output.splitlines()
+    (at,) = [number for number, line in enumerate(lines) if line[6:].startswith(f"{subject}: ")]
+    after = lines[at + 1] if at + 1 < len(lines) else ""
+    return lines[at], after.strip() if after.startswith("      ") else ""

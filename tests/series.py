@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.frontends.prometheus import exposition
-from gateway.host.local import CommandResult
+from gateway.host.local import CommandResult, Host
 from gateway.samples import SampleSet
 from gateway.status import Status
 from gateway.subsystems.probe import Collector, Probe, Reading, take
@@ -54,8 +54,8 @@ def readings(probes: tuple[Probe, ...], results: Mapping[str, CommandResult]) ->
     return {probe.name: take(probe, results.get(probe.name, missing)) for probe in probes}
 
 
-def collected(collector: Collector, results: Mapping[str, CommandResult], host: object) -> Series:
+def collected(collector: Collector, results: Mapping[str, CommandResult], host: Host) -> Series:
     """Returns the series that a collector makes of these results."""
-    plan = collector.plan(host)  # type: ignore[arg-type] # tests give as much of a host as the collector uses
+    plan = collector.plan(host)
     assert plan is not None
     return of(collector.samples({**plan.files, **readings(plan.probes, results)}))

@@ -5,39 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from gateway.host.local import CommandResult
-from gateway.host.replay import DEMO, Recording
+from gateway.host.local import CommandResult, Host
+from gateway.host.replay import DEMO, Recording, Step
 from gateway.samples import SampleSet
 from gateway.subsystems.corosync.collector import CorosyncCollector
 from gateway.subsystems.drbd.collector import DrbdCollector
 from gateway.subsystems.pacemaker.collector import PacemakerCollector
 from gateway.subsystems.probe import Collector
-from gateway.subsystems.sbd.collector import SbdCollector
+from gateway.subsystems.sbd.collector import CONFIGURATIONS, SbdCollector
 from tests import series
 from tests.corpus import CORPUS
+from tests.fakes import FakeHost
 
 LAB = Path(__file__).with_name("data") / "lab"
 
-
-class Files:
-    """A host with some files, and without anything else."""
-
-    def __init__(self, **files: bytes) -> None:
-        self._files = files
-
-    def read_file(self, path: str) -> bytes | None:
-        return self._files.get(Path(path).name.replace(".", "_"))
-
-    def list_directory(self, path: str) -> tuple[str, ...]:
-        listing = self._files.get(Path(path).name)
-        return tuple(listing.decode().split()) if listing else ()
-
-    def may_read(self, path: str) -> bool:
-        return True
+COMMANDS = {
+    ("crm_mon", "-1", "--output-as=xml", "--inactive"): "crm_mon--output-as=xml",
+    ("crm_mon", "-1", "-X", "--inactive"): "crm_mon-X",
+    ("cibadmin", "--query", "--local", "--scope", "constraints"): "cibadmin-constraints",
+    ("corosync-quorumtool", "-p"): "corosync-quorumtool-p",
+    ("corosync-cfgtool", "-s"): "corosync-cfgtool-s",
+    ("corosync-cmapctl", "-m", "stats"): "corosync-cmapctl-m-stats",
+    ("corosync", "-v"): "corosync-v",
+}
+"""The files of a situation of the lab, by the command that printed them."""
 
 
-def _samples(collector: Collector, results: Mapping[str, CommandResult], host: object) -> SampleSet:
-    plan = collector.plan(host)  # type: ignore[arg-type] # as much of a host as the collectors use
+def recorded(situation: str) -> Recording:
+    """Returns a situation of the lab as a recording."""
+    step = Step(situation=situation, folders=(situation,), seconds=1, description="")
+    return Recording(directory=LAB, commands=COMMANDS, files={}, directories={}, steps=(step,))
+
+
+def _samples(collector: Collector, results: Mapping[str, CommandResult], host: Host) -> SampleSet:
+    plan = collector.plan(host)
     assert plan is not None
     return collector.samples({**plan.files, **series.readings(plan.probes, results)})
 
@@ -60,7 +61,7 @@ def _pacemaker(corpus: Path) -> Iterator[tuple[str, SampleSet]]:
                     "crm_mon": _result(case / spelling),
                     "cibadmin": _result(case / "cibadmin.xml"),
                 }
-                yield f"{case.parent.name}/{case.name}/{spelling}", _samples(PacemakerCollector(), results, Files())
+                yield f"{case.parent.name}/{case.name}/{spelling}", _samples(PacemakerCollector(), results, FakeHost())
 
 
 def _corosync(corpus: Path) -> Iterator[tuple[str, SampleSet]]:
@@ -68,42 +69,45 @@ def _corosync(corpus: Path) -> Iterator[tuple[str, SampleSet]]:
     folder = corpus / "corosync"
     for path in sorted({*folder.glob("quorumtool*.txt"), *folder.glob("cfgtool-s*.txt"), *folder.glob("cmapctl*")}):
         tool = {"quo": "corosync-quorumtool", "cfg": "corosync-cfgtool", "cma": "corosync-cmapctl"}[path.name[:3]]
-        yield f"corosync/{path.name}", _samples(collector, {tool: _result(path)}, Files())
+        yield f"corosync/{path.name}", _samples(collector, {tool: _result(path)}, FakeHost())
     for path in sorted(folder.glob("live317.*.quorumtool-p.txt")):
         results = {
             "corosync-quorumtool": _result(path),
             "corosync-cfgtool": _result(path.with_name(path.name.replace("quorumtool-p", "cfgtool-s"))),
         }
-        yield f"corosync/{path.name}", _samples(collector, results, Files())
+        yield f"corosync/{path.name}", _samples(collector, results, FakeHost())
 
 
 def _others(corpus: Path) -> Iterator[tuple[str, SampleSet]]:
     for path in sorted((corpus / "drbd").glob("*.json")):
         collector = DrbdCollector(split_brain_directory="/splitbrain", always=True)
-        host = Files(splitbrain=b"drbd-split-brain-detected-my.res-0 drbd-split-brain-detected-b-x")
+        host = FakeHost(
+            directories={"/splitbrain": ("drbd-split-brain-detected-my.res-0", "drbd-split-brain-detected-b-x")}
+        )
         yield f"drbd/{path.name}", _samples(collector, {"drbdsetup": _result(path)}, host)
     for path in sorted((corpus / "sbd").glob("*.sysconfig")):
-        yield f"sbd/{path.name}", _samples(SbdCollector(), {}, Files(sbd=path.read_bytes()))
+        host = FakeHost(files={CONFIGURATIONS[0]: path.read_bytes()})
+        yield f"sbd/{path.name}", _samples(SbdCollector(), {}, host)
     for path in sorted({*(corpus / "sbd").glob("*dump*.txt"), *(corpus / "sbd").glob("live.list*.txt")}):
         device = "/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK:lun.0+1=2" + "x" * 30
         probe = f"{'list' if '.list' in path.name else 'dump'} {device}"
-        host = Files(sbd=f'SBD_DEVICE="{device}"\n'.encode())
+        host = FakeHost(files={CONFIGURATIONS[0]: f'SBD_DEVICE="{device}"\n'.encode()})
         yield f"sbd/{path.name}", _samples(SbdCollector(), {probe: _result(path)}, host)
 
 
 def _replayed(recording: Recording, situation: str, folders: tuple[str, ...]) -> Iterator[tuple[str, SampleSet]]:
     step = next(step for step in recording.steps if step.folders == folders)
     collectors = (PacemakerCollector(), CorosyncCollector(statistics=True), SbdCollector(), DrbdCollector(always=True))
-    found = {name: recording.read(step, name) or b"" for name in recording.files.values()}
-    host = Files(
-        corosync_conf=found["corosync.conf"],
-        sbd=found["sbd.conf"],
-        version=found["drbd-version"],
-        splitbrain=recording.read(step, "split-brain") or b"",
+    host = FakeHost(
+        files={path: recording.read(step, name) or b"" for path, name in recording.files.items()},
+        directories={
+            path: tuple((recording.read(step, name) or b"").decode().split())
+            for path, name in recording.directories.items()
+        },
     )
     together = SampleSet()
     for collector in collectors:
-        plan = collector.plan(host)  # type: ignore[arg-type] # as much of a host as the collectors use
+        plan = collector.plan(host)
         assert plan is not None
         results = {}
         for probe in plan.probes:

@@ -174,6 +174,17 @@ class Snmpd:
         assert process.returncode is not None
         return Answer(process.returncode, out.decode().splitlines(), error.decode())
 
+    def get(self, oid: str) -> str:
+        """Returns the output of ``snmpget`` for one variable."""
+        return subprocess.run(self.command("snmpget", oid), capture_output=True, text=True, check=False).stdout
+
+    def wait_for_snapshot(self, root: str = ARC) -> None:
+        """Waits until a manager sees the first snapshot below the root."""
+        deadline = time.monotonic() + _START_TIMEOUT
+        while "demo" not in self.get(f"{root}.1.1.1.0"):
+            assert time.monotonic() < deadline, "the gateway publishes no snapshot"
+            time.sleep(0.02)
+
 
 class Answer(NamedTuple):
     """What a tool said: its exit status, a line for each variable, and its complaints."""

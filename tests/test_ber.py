@@ -17,8 +17,7 @@ from gateway.snmp import oid as oids
 from gateway.snmp.messages import CommunityMessages, Tag
 from gateway.snmp.oid import Oid
 from gateway.snmp.values import Type, VarBind
-from tests.alarms.receivers import OF_PYSNMP, pdu_of
-from tests.alarms.test_messages import VALUES as VARIABLES
+from tests.alarms.receivers import OF_PYSNMP, VARBINDS, pdu_of
 
 EDGES = [number for bits in (7, 8, 15, 16, 31, 32, 63) for number in (2**bits - 1, 2**bits, -(2**bits), -(2**bits) - 1)]
 
@@ -97,7 +96,7 @@ def test_lengths(size: int) -> None:
 @pytest.mark.parametrize(("tag", "kind"), [(Tag.TRAP, rfc1905.SNMPv2TrapPDU), (Tag.INFORM, rfc1905.InformRequestPDU)])
 def test_pdus_with_values_of_all_types(tag: Tag, kind: type) -> None:
     for number in (0, 1, 2**31 - 1):
-        assert ber.pdu(tag, number, VARIABLES) == encoder.encode(pdu_of(kind, number, VARIABLES))
+        assert ber.pdu(tag, number, VARBINDS) == encoder.encode(pdu_of(kind, number, VARBINDS))
     assert ber.pdu(Tag.GET, 0, ()) == encoder.encode(pdu_of(rfc1905.GetRequestPDU, 0, ()))
 
 
@@ -105,5 +104,5 @@ def test_a_message() -> None:
     message = v2c.Message()
     v2c.apiMessage.set_defaults(message)
     v2c.apiMessage.set_community(message, b"public")
-    v2c.apiMessage.set_pdu(message, pdu_of(rfc1905.SNMPv2TrapPDU, 7, VARIABLES))
-    assert CommunityMessages("public").trap(7, VARIABLES) == encoder.encode(message)
+    v2c.apiMessage.set_pdu(message, pdu_of(rfc1905.SNMPv2TrapPDU, 7, VARBINDS))
+    assert CommunityMessages("public").trap(7, VARBINDS) == encoder.encode(message)

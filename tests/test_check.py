@@ -11,7 +11,7 @@ import pytest
 from gateway import app
 from gateway.commands.check import check
 from gateway.config.loader import Config, load
-from tests.programs import CFGTOOL, CIBADMIN, COROSYNC, CRM_MON, FakeCluster
+from tests.programs import CFGTOOL, CIBADMIN, COROSYNC, CRM_MON, FakeCluster, check_result
 
 OLD_CRM_MON = "crm_mon -1 -X --inactive"
 
@@ -22,19 +22,11 @@ def checked(cluster: FakeCluster, capsys: pytest.CaptureFixture[str], **flags: o
     return wrong, capsys.readouterr().out
 
 
-def finding(output: str, subject: str) -> tuple[str, str]:
-    """Returns what was found about something, and the advice."""
-    lines = output.splitlines()
-    (at,) = [number for number, line in enumerate(lines) if line[6:].startswith(f"{subject}: ")]
-    after = lines[at + 1] if at + 1 < len(lines) else ""
-    return lines[at], after.strip() if after.startswith("      ") else ""
-
-
 def test_a_healthy_cluster(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
     wrong, output = checked(cluster, capsys)
     assert not wrong
-    assert finding(output, "listen 127.0.0.1:0") == ("ok    listen 127.0.0.1:0: free", "")
-    assert finding(output, "pacemaker: crm_mon") == ("ok    pacemaker: crm_mon: ok", "")
+    assert check_result(output, "listen 127.0.0.1:0") == ("ok    listen 127.0.0.1:0: free", "")
+    assert check_result(output, "pacemaker: crm_mon") == ("ok    pacemaker: crm_mon: ok", "")
     assert "FAIL" not in output
 
 
@@ -96,7 +88,7 @@ def test_what_is_wrong_comes_with_advice(  # noqa: PLR0917
     breaks(cluster)
     wrong, output = checked(cluster, capsys, **{"tools.cibadmin.timeout": 0.3, "tools.max_output": 1_000_000})
     assert wrong
-    line, told = finding(output, subject)
+    line, told = check_result(output, subject)
     assert line.startswith(f"FAIL  {subject}: {found}")
     assert advice in told
     assert output.count("FAIL") == 1
@@ -106,7 +98,7 @@ def test_what_is_optional_is_no_fault(cluster: FakeCluster, capsys: pytest.Captu
     cluster.does(COROSYNC, "exit 1")
     wrong, output = checked(cluster, capsys)
     assert not wrong
-    assert finding(output, "corosync: corosync")[0] == "ok    corosync: corosync: failed: exit status 1; optional"
+    assert check_result(output, "corosync: corosync")[0] == "ok    corosync: corosync: failed: exit status 1; optional"
 
 
 def test_a_collector_that_is_off_is_not_looked_at(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,7 +123,7 @@ def test_a_user_without_a_name(
         if root:
             os.setresuid(0, 0, 0)
     assert wrong
-    assert f"User {'54321' if root else os.environ.get('USER', '')}" in finding(output, "pacemaker: cibadmin")[1]
+    assert f"User {'54321' if root else os.environ.get('USER', '')}" in check_result(output, "pacemaker: cibadmin")[1]
 
 
 def test_an_address_in_use(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,10 +131,10 @@ def test_an_address_in_use(cluster: FakeCluster, capsys: pytest.CaptureFixture[s
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         wrong, output = checked(cluster, capsys, **{"web.listen": [address, "127.0.0.1:0"]})
     assert wrong
-    line, advice = finding(output, f"listen {address}")
+    line, advice = check_result(output, f"listen {address}")
     assert line == f"FAIL  listen {address}: cannot listen on {address}: Address already in use"
     assert "If the gateway is running already, this is it." in advice
-    assert finding(output, "listen 127.0.0.1:0")[0].startswith("ok")
+    assert check_result(output, "listen 127.0.0.1:0")[0].startswith("ok")
 
 
 def test_a_host_without_any_cluster_is_told_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,9 +142,9 @@ def test_a_host_without_any_cluster_is_told_what_to_do(tmp_path: Path, capsys: p
     config: Config = load(None, {"web.listen": ["127.0.0.1:0"], **flags}, search=False)
     assert check(config, app.local_host(config))
     output = capsys.readouterr().out
-    assert finding(output, "configuration")[0].endswith("none found, every option has its default")
-    assert finding(output, "sbd")[0] == "ok    sbd: not set up on this host, nothing to collect"
-    line, advice = finding(output, "cluster")
+    assert check_result(output, "configuration")[0].endswith("none found, every option has its default")
+    assert check_result(output, "sbd")[0] == "ok    sbd: not set up on this host, nothing to collect"
+    line, advice = check_result(output, "cluster")
     assert line == "FAIL  cluster: no tool of any subsystem was found on this host"
     assert "ha-cluster-gateway demo" in advice
 
@@ -164,7 +156,7 @@ def test_the_alert_agent_is_there(cluster: FakeCluster, capsys: pytest.CaptureFi
     cluster.prints(ALERTS, b'<alerts><alert id="a" path="/usr/bin/ha-cluster-gateway-alert"/></alerts>')
     wrong, output = checked(cluster, capsys)
     assert not wrong
-    assert finding(output, "alert agent") == ("ok    alert agent: Pacemaker is configured to run it", "")
+    assert check_result(output, "alert agent") == ("ok    alert agent: Pacemaker is configured to run it", "")
 
 
 def test_how_to_configure_the_alert_agent(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,10 +14,8 @@ from gateway.config.loader import Config, load
 from gateway.frontends.snmp.subagent.address import TcpAddress, UnixAddress
 from gateway.snmp import oid as oids
 from tests.conftest import closed
-from tests.programs import FakeCluster, Gateway
-from tests.snmp.test_service import wait_until_shown
+from tests.programs import FakeCluster, Gateway, check_result
 from tests.snmpd import ARC, Snmpd
-from tests.test_check import finding
 
 ROOT = oids.parse(ARC)
 SOCKET = UnixAddress("/var/agentx/master")
@@ -43,7 +41,7 @@ def test_a_host_without_snmpd(cluster: FakeCluster, capsys: pytest.CaptureFixtur
 def test_switched_off(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
     wrong, output = checked(cluster, capsys, "off")
     assert not wrong
-    assert finding(output, "agentx")[0] == "ok    agentx: off"
+    assert check_result(output, "agentx")[0] == "ok    agentx: off"
 
 
 def test_everything_in_order(
@@ -57,9 +55,9 @@ def test_everything_in_order(
         wrong, output = checked(cluster, capsys, f"unix:{snmpd.agentx}")
         assert not wrong, output
         address = f"agentx unix:{snmpd.agentx}"
-        assert finding(output, address)[0].endswith("a session was opened, and the subtree registered")
-        assert finding(output, "snmpd.conf")[0] == "ok    snmpd.conf: has all that is needed"
-        assert finding(output, "snmpd's view")[0] == "ok    snmpd's view: 2 of 2 communities see the MIB"
+        assert check_result(output, address)[0].endswith("a session was opened, and the subtree registered")
+        assert check_result(output, "snmpd.conf")[0] == "ok    snmpd.conf: has all that is needed"
+        assert check_result(output, "snmpd's view")[0] == "ok    snmpd's view: 2 of 2 communities see the MIB"
 
 
 def test_beside_a_gateway_that_runs(
@@ -73,7 +71,7 @@ def test_beside_a_gateway_that_runs(
         arguments = (f"--snmp.agentx=unix:{snmpd.agentx}", "--web.listen-address=127.0.0.1:0")
         with Gateway("--config", cluster.config, *arguments, cwd=tmp_path) as running:
             running.once_said("agentx registered")
-            wait_until_shown(snmpd)
+            snmpd.wait_for_snapshot()
             monkeypatch.setenv("SNMPCONFPATH", str(snmpd.directory))
             _, output = checked(cluster, capsys, f"unix:{snmpd.agentx}")
         assert "the subtree is registered already: by the gateway" in output
@@ -90,7 +88,7 @@ def test_a_view_that_leaves_it_out(
         monkeypatch.setenv("SNMPCONFPATH", str(snmpd.directory))
         wrong, output = checked(cluster, capsys, f"unix:{snmpd.agentx}")
         assert wrong
-        assert finding(output, "snmpd's view")[0] == "FAIL  snmpd's view: no community sees the MIB"
+        assert check_result(output, "snmpd's view")[0] == "FAIL  snmpd's view: no community sees the MIB"
         assert f"          view tested included .{ARC}\n" in output
 
 
@@ -99,7 +97,7 @@ def test_snmpd_that_does_not_run(cluster: FakeCluster, capsys: pytest.CaptureFix
     wrong, output = checked(cluster, capsys, f"unix:{tmp_path}/none")
     assert wrong
     subject = f"agentx unix:{tmp_path}/none"
-    assert 'is snmpd running, with "master agentx" in its configuration?' in finding(output, subject)[0]
+    assert 'is snmpd running, with "master agentx" in its configuration?' in check_result(output, subject)[0]
     assert "          master agentx\n" in output
     assert f"          agentXSocket {tmp_path}/none\n" in output
     assert f"          view systemonly included .{ARC}\n" in output

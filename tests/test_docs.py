@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -26,7 +25,7 @@ from gateway.snmp.mib.module import mib
 from gateway.subsystems.pacemaker import crm_mon
 from tests import series
 from tests.goldens import GOLDENS
-from tests.programs import installed
+from tests.programs import installed, load_script
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -36,21 +35,11 @@ TEXTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md",
 every_text = pytest.mark.parametrize("path", TEXTS, ids=[str(path.relative_to(ROOT)) for path in TEXTS])
 
 
-def script(path: Path) -> ModuleType:
-    """Returns a script as a module, without a trace of it."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 # --- Pages -----------------------------------------------------------------------------------------------------------
 
 
 def test_generated_parts_are_up_to_date() -> None:
-    generate = script(DOCS / "generate.py")
+    generate = load_script(DOCS / "generate.py")
     for name in generate.PAGES:
         assert (DOCS / name).read_text("utf-8") == generate.page(name), "run docs/generate.py"
 
@@ -81,7 +70,7 @@ def test_the_changelog_tells_what_is_unreleased() -> None:
 
 def test_what_is_measured_reads_the_same_both_ways() -> None:
     output = (ROOT / "tests" / "data" / "lab" / "healthy" / "crm_mon--output-as=xml.stdout").read_bytes()
-    assert script(DOCS / "adr" / "measure.py").with_tree(output) == crm_mon.parse(output)
+    assert load_script(DOCS / "adr" / "measure.py").with_tree(output) == crm_mon.parse(output)
 
 
 # --- Commands and flags ----------------------------------------------------------------------------------------------

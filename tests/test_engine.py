@@ -14,7 +14,6 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from gateway import self_metrics
-from gateway.clock import Clock, SystemClock
 from gateway.engine import engine
 from gateway.engine.engine import Engine, Mode
 from gateway.errors import ParseError
@@ -24,51 +23,12 @@ from gateway.snapshot import Snapshot
 from gateway.status import Status
 from gateway.subsystems.probe import NoAnswerError, Plan, Probe, Reading
 from tests.conftest import Script, is_process, open_descriptors, until
+from tests.fakes import MISSING, FakeClock, FakeHost, Result, printed
 
 VALUE = Metric(name="value", help="What a command said.", labels=("collector", "command"))
 
-Answer = CommandResult | Callable[[], CommandResult]
-
-
-def says(text: str, **settings: Any) -> CommandResult:
-    return CommandResult(status=Status.OK, exit_status=0, stdout=text.encode(), duration=0.01, **settings)
-
-
 BAD = CommandResult(status=Status.FAILED, exit_status=1, stderr=b"bad")
 HUNG = CommandResult(status=Status.TIMED_OUT)
-MISSING = CommandResult(status=Status.NOT_INSTALLED, detail="not found")
-
-
-@dataclass
-class FakeHost:
-    """Answers at once, unless the tool is held."""
-
-    answers: dict[str, Answer] = field(default_factory=dict)
-    held: dict[str, asyncio.Event] = field(default_factory=dict)
-    calls: list[str] = field(default_factory=list)
-    identities: dict[str, object] = field(default_factory=dict)
-
-    async def run(self, tool: str, *arguments: str) -> CommandResult:
-        self.calls.append(" ".join((tool, *arguments)))
-        if tool in self.held:
-            await self.held[tool].wait()
-        answer = self.answers.get(" ".join((tool, *arguments))) or self.answers.get(tool, says("1"))
-        return answer if isinstance(answer, CommandResult) else answer()
-
-    def find(self, tool: str) -> str | None:
-        return None if self.answers.get(tool) is MISSING else f"/bin/{tool}"
-
-    def identity(self, tool: str) -> object:
-        return self.identities.get(tool)
-
-    def may_read(self, path: str) -> bool:
-        return True
-
-    def read_file(self, path: str) -> bytes | None:
-        return None
-
-    def list_directory(self, path: str) -> tuple[str, ...]:
-        return ()
 
 
 def read(result: CommandResult) -> int:
@@ -214,7 +174,7 @@ async def test_large_output_is_read_and_translated_in_a_thread() -> None:
             return super().samples(readings)
 
     limit = engine.LARGE_OUTPUT
-    host = FakeHost(answers={"x": says("1".rjust(limit)), "y": says("1".rjust(limit + 1))})
+    host = FakeHost(results={"x": printed("1".rjust(limit)), "y": printed("1".rjust(limit + 1))})
     small, large = Noting("small", [probe("x", read=noting)]), Noting("large", [probe("y", read=noting)])
     tested = Engine(host, [small, large])
     await tested.collect()
@@ -240,7 +200,7 @@ async def test_what_is_known_is_served_and_the_rest_counted_once() -> None:
     # the run goes on, and whoever comes meanwhile gets its result; that it ends badly is no second failure
     late = asyncio.ensure_future(tested.collect())
     await asyncio.sleep(0)
-    host.answers["x"] = HUNG
+    host.results["x"] = HUNG
     host.held.pop("x").set()
     complete = await late
     assert sorted(host.calls) == ["x", "y", "z"]
@@ -279,13 +239,13 @@ TWO_SPELLINGS = (("--new",), ("--old",))
 
 
 async def test_the_spelling_that_works_is_remembered() -> None:
-    host = FakeHost(answers={"x --new": BAD, "x --old": says("7")})
+    host = FakeHost(results={"x --new": BAD, "x --old": printed("7")})
     tested = Engine(host, [FakeCollector("a", [probe("x", variants=TWO_SPELLINGS)])])
     assert values(await tested.collect()) == {("a", "x"): 7}
     assert values(await tested.collect()) == {("a", "x"): 7}
     assert host.calls == ["x --new", "x --old", "x --old"]
     # an update may take the old spelling away
-    host.answers.update({"x --new": says("8"), "x --old": says("usage:")})
+    host.results.update({"x --new": printed("8"), "x --old": printed("usage:")})
     assert values(await tested.collect()) == {("a", "x"): 8}
     assert values(await tested.collect()) == {("a", "x"): 8}
     assert host.calls[3:] == ["x --old", "x --new", "x --new"]
@@ -293,14 +253,14 @@ async def test_the_spelling_that_works_is_remembered() -> None:
 
 @pytest.mark.parametrize("status", [Status.TIMED_OUT, Status.NOT_INSTALLED, Status.NOT_PERMITTED, Status.KILLED])
 async def test_another_spelling_is_not_tried_where_it_would_not_help(status: Status) -> None:
-    host = FakeHost(answers={"x --new": CommandResult(status=status)})
+    host = FakeHost(results={"x --new": CommandResult(status=status)})
     tested = Engine(host, [FakeCollector("a", [probe("x", variants=TWO_SPELLINGS)])])
     assert statuses(await tested.collect()) == {"a": status.value}
     assert host.calls == ["x --new"]
 
 
 async def test_where_no_spelling_works_the_newest_tells_why() -> None:
-    host = FakeHost(answers={"x --new": says("garbage"), "x --old": BAD})
+    host = FakeHost(results={"x --new": printed("garbage"), "x --old": BAD})
     tested = Engine(host, [FakeCollector("a", [probe("x", variants=TWO_SPELLINGS)])])
     (report,) = (await tested.collect()).collectors["a"].commands
     assert (report.status, report.detail, report.line) == (
@@ -317,11 +277,11 @@ async def test_a_static_answer_holds_as_long_as_the_file() -> None:
         assert values(await tested.collect()) == {("a", "x"): 1}
     assert host.calls == ["x"]
     host.identities["x"] = "second"
-    host.answers["x"] = BAD
+    host.results["x"] = BAD
     for _ in range(2):
         assert values(await tested.collect()) == {}
     assert host.calls == ["x"] * 3
-    host.answers["x"] = says("2")
+    host.results["x"] = printed("2")
     for _ in range(2):
         assert values(await tested.collect()) == {("a", "x"): 2}
     assert host.calls == ["x"] * 4
@@ -339,7 +299,7 @@ async def test_without_an_identity_nothing_is_static() -> None:
 
 
 async def test_a_subsystem_that_is_not_here_costs_nothing_until_it_is() -> None:
-    host = FakeHost(answers={"x": MISSING, "y": MISSING})
+    host = FakeHost(results={"x": MISSING, "y": MISSING})
     tested = Engine(host, [collector("a", "x", "y")], modes={"a": Mode.AUTO})
     snapshot = await tested.collect()
     assert (host.calls, statuses(snapshot)) == ([], {"a": "not_installed"})
@@ -348,14 +308,14 @@ async def test_a_subsystem_that_is_not_here_costs_nothing_until_it_is() -> None:
     flags = values(snapshot, self_metrics.COLLECTOR_STATE)["a",]
     assert flags == self_metrics.COLLECTOR_STATE.only("not_installed")
 
-    host.answers["y"] = says("5")  # installed later, without a restart; the other is a failure from here on
+    host.results["y"] = printed("5")  # installed later, without a restart; the other is a failure from here on
     snapshot = await tested.collect()
     assert values(snapshot) == {("a", "y"): 5}
     assert values(snapshot, self_metrics.SCRAPE_SUCCESS) == {("a",): 0}
 
 
 async def test_a_collector_that_is_on_fails_without_its_tool() -> None:
-    tested = Engine(FakeHost(answers={"x": MISSING}), [collector("a", "x")], modes={"a": Mode.ON})
+    tested = Engine(FakeHost(results={"x": MISSING}), [collector("a", "x")], modes={"a": Mode.ON})
     snapshot = await tested.collect()
     assert snapshot.collectors["a"].present
     assert values(snapshot, self_metrics.SCRAPE_SUCCESS) == {("a",): 0}
@@ -390,7 +350,7 @@ async def test_a_tool_that_is_not_needed_may_be_missing_but_not_misbehave() -> N
         Status.KILLED: Status.KILLED,
     }
     for status, outcome in expected.items():
-        host = FakeHost(answers={"extra": CommandResult(status=status)})
+        host = FakeHost(results={"extra": CommandResult(status=status)})
         tested = Engine(host, [FakeCollector("a", [probe("x"), probe("extra", required=False)])])
         assert (await tested.collect()).collectors["a"].status is outcome, status
     files = {"conf": Reading(status=Status.UNPARSABLE, detail="odd")}
@@ -471,7 +431,7 @@ async def test_a_bug_costs_its_collector_and_is_logged_once_with_its_trace(
 
 
 async def test_a_bug_in_a_thread_is_a_bug_too() -> None:
-    host = FakeHost(answers={"x": says("1".rjust(engine.LARGE_OUTPUT + 1))})
+    host = FakeHost(results={"x": printed("1".rjust(engine.LARGE_OUTPUT + 1))})
     tested = Engine(host, [collector("a", "x", fails=KeyError("odd")), collector("b", "y")])
     assert statuses(await tested.collect()) == {"a": "failed", "b": "ok"}
     await tested.close()
@@ -486,11 +446,11 @@ def told(logs: Sequence[EventDict]) -> list[tuple[str, ...]]:
 
 
 async def test_a_change_of_state_is_logged_once_and_not_at_each_scrape() -> None:
-    host = FakeHost(answers={"z": MISSING})
+    host = FakeHost(results={"z": MISSING})
     tested = Engine(host, [collector("a", "x", "y"), collector("b", "z")])
 
-    async def changes(**answers: Answer) -> list[tuple[str, ...]]:
-        host.answers.update(answers)
+    async def changes(**results: Result) -> list[tuple[str, ...]]:
+        host.results.update(results)
         with capture_logs() as logs:
             for _ in range(3):
                 await tested.collect()
@@ -503,16 +463,16 @@ async def test_a_change_of_state_is_logged_once_and_not_at_each_scrape() -> None
     assert await changes() == []
     failing = ("warning", "collector failing", "a")
     number = "expected a number, found b'?'"
-    assert await changes(x=says("?")) == [(*failing, "unparsable", "x", number, "3")]
+    assert await changes(x=printed("?")) == [(*failing, "unparsable", "x", number, "3")]
     assert await changes(y=HUNG) == [(*failing, "unparsable", "y", "no answer", "x: unparsable")]
     assert await changes(x=BAD) == [(*failing, "failed", "x", "no answer", "y: timed_out")]
-    assert await changes(x=says("1")) == [(*failing, "timed_out", "y", "no answer")]
-    assert await changes(y=says("1")) == [("warning", "collector state changed", "a", "ok")]
-    assert await changes(z=says("1")) == [("warning", "collector state changed", "b", "ok")]
+    assert await changes(x=printed("1")) == [(*failing, "timed_out", "y", "no answer")]
+    assert await changes(y=printed("1")) == [("warning", "collector state changed", "a", "ok")]
+    assert await changes(z=printed("1")) == [("warning", "collector state changed", "b", "ok")]
 
 
 async def test_the_tool_is_named_where_the_commands_name_does_not() -> None:
-    host = FakeHost(answers={"sbd": HUNG})
+    host = FakeHost(results={"sbd": HUNG})
     tested = Engine(host, [FakeCollector("a", [probe("dump /dev/x", tool="sbd")])])
     with capture_logs() as logs:
         await tested.collect()
@@ -540,28 +500,14 @@ async def test_a_command_that_is_always_too_slow_does_not_recover_at_each_scrape
 # --- Time ------------------------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Hands(SystemClock):
-    """A clock whose hands the test moves."""
-
-    now: float = 100.0
-
-    def time(self) -> float:
-        return self.now + 1_000_000
-
-    def monotonic(self) -> float:
-        return self.now
-
-
 async def test_durations_are_told_by_collector() -> None:
-    hands = Hands()
-    clock: Clock = hands
+    clock = FakeClock(100, epoch=1_000_000)
     host = FakeHost(held={"x": asyncio.Event(), "y": asyncio.Event()})
     tested = Engine(host, [collector("a", "x"), collector("b", "y"), collector("c")], clock=clock)
     running = asyncio.ensure_future(tested.collect())
     await until(lambda: len(host.calls) == 2)
     for tool, seconds in (("x", 2), ("y", 3)):
-        hands.now += seconds
+        clock.advance(seconds)
         host.held[tool].set()
         for _ in range(5):
             await asyncio.sleep(0)

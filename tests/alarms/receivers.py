@@ -19,6 +19,7 @@ from gateway.snmp import oid as oids
 from gateway.snmp.credentials import UsmUser
 from gateway.snmp.messages import Flag, UserMessages
 from gateway.snmp.values import Type, VarBind
+from tests.fakes import FakeClock
 from tests.snmptrapd import HOST
 
 TOO_BIG = 1
@@ -48,6 +49,19 @@ def notice(sequence: int = 1, **changes: Any) -> Notification:
     return Notification(**{**values, **changes})
 
 
+VARBINDS = (
+    VarBind(oids.parse("1.3.6.1.2.1.1.3.0"), Type.TIME_TICKS, 2**32 - 1),
+    VarBind(oids.parse("1.3.6.1.6.3.1.1.4.1.0"), Type.OBJECT_IDENTIFIER, oids.parse("1.3.6.1.4.1.1.0.1")),
+    VarBind(oids.parse("1.3.6.1.4.1.1.1"), Type.INTEGER, -5),
+    VarBind(oids.parse("1.3.6.1.4.1.1.2"), Type.OCTET_STRING, b"\x00text\xff"),
+    VarBind(oids.parse("1.3.6.1.4.1.1.3"), Type.IP_ADDRESS, b"\xc0\x00\x02\x01"),
+    VarBind(oids.parse("1.3.6.1.4.1.1.4"), Type.COUNTER32, 7),
+    VarBind(oids.parse("1.3.6.1.4.1.1.5"), Type.GAUGE32, 2**32 - 1),
+    VarBind(oids.parse("1.3.6.1.4.1.1.6"), Type.OPAQUE, b"x"),
+    VarBind(oids.parse("1.3.6.1.4.1.1.7"), Type.COUNTER64, 2**64 - 1),
+)
+"""A variable of each type that a notification carries."""
+
 OF_PYSNMP: Mapping[Type, Callable[[Any], Any]] = {
     Type.INTEGER: rfc1902.Integer32,
     Type.OCTET_STRING: rfc1902.OctetString,
@@ -76,21 +90,15 @@ def pdu_of(kind: Any, request_id: int, varbinds: Sequence[VarBind]) -> Any:
     return pdu
 
 
-class Clock:
-    """The monotonic clock of a test."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 class Manager(UserMessages):
     """The other side: an engine of its own, for which its messages, and those to it, are good."""
 
-    def __init__(self, user: UsmUser, *, boots: int = 7, engine_id: bytes = THEIRS, clock: Clock | None = None) -> None:
-        super().__init__(user, EngineIdentity(engine_id=engine_id, boots=boots), clock=clock or Clock())
+    def __init__(
+        self, user: UsmUser, *, boots: int = 7, engine_id: bytes = THEIRS, clock: Callable[[], float] | None = None
+    ) -> None:
+        super().__init__(
+            user, EngineIdentity(engine_id=engine_id, boots=boots), clock=clock or FakeClock(1000).monotonic
+        )
         self.time = 500
 
     def answer(self, question: bytes, pdu: Any, flags: Flag | None = None) -> bytes:

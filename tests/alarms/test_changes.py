@@ -14,8 +14,7 @@ from gateway.snapshot import Snapshot
 from gateway.status import Status
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 from tests.alarms.receivers import notice
-from tests.alarms.test_conditions import DC, Sample
-from tests.alarms.test_monitor import node, reports
+from tests.alarms.snapshots import DC, Sample, node, reports
 
 NODES = (node("n1", "online"), node("n2", "online"))
 

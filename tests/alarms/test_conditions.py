@@ -14,7 +14,7 @@ from gateway.conditions.model import Condition
 from gateway.conditions.view import ClusterView
 from gateway.engine.engine import Engine
 from gateway.host.replay import DEMO, Recording, ReplayHost
-from gateway.samples import Metric, SampleSet, Value
+from gateway.samples import SampleSet
 from gateway.snapshot import Snapshot
 from gateway.snmp.mib.module import mib
 from gateway.subsystems import ACCUMULATORS
@@ -25,14 +25,12 @@ from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 from gateway.subsystems.pacemaker.collector import PacemakerCollector
 from gateway.subsystems.sbd import metrics as sbd_metrics
 from gateway.subsystems.sbd.collector import SbdCollector
-from tests.alarms.test_monitor import node, reports
-from tests.collectors.test_captures import StoppedClock, recorded
+from tests.alarms.snapshots import DC, Sample, node, reports
+from tests.fakes import FakeClock
+from tests.situations import recorded
 
 LONG = 1000.0
 """Seconds that are longer than whatever conditions wait for."""
-
-Sample = tuple[Metric, Value, tuple[str, ...]]
-DC: Sample = (pacemaker_metrics.INFO, 1, ("2.1.5", "n1", "corosync", "demo"))
 
 
 async def of_the_lab(situation: str) -> Snapshot:
@@ -44,7 +42,7 @@ async def of_the_lab(situation: str) -> Snapshot:
 
 
 async def of_the_demo(situation: str) -> Snapshot:
-    recording, clock = Recording.load(DEMO), StoppedClock()
+    recording, clock = Recording.load(DEMO), FakeClock()
     host = ReplayHost(recording, clock=clock)
     for step in recording.steps[: [step.situation for step in recording.steps].index(situation)]:
         clock.now += step.seconds

@@ -29,37 +29,26 @@ from gateway.snmp.messages import CommunityMessages, Flag, UserMessages
 from gateway.snmp.mib.module import mib
 from gateway.snmp.receiver_replies import Acknowledged, Again, Refused, Rejected
 from gateway.snmp.values import Type, VarBind
-from tests.alarms.receivers import THEIRS, TOO_BIG, Clock, Manager, acknowledge, community_pdu, notice, pdu_of
+from tests.alarms.receivers import THEIRS, TOO_BIG, VARBINDS, Manager, acknowledge, community_pdu, notice, pdu_of
+from tests.fakes import FakeClock
 
 OURS = EngineIdentity(engine_id=bytes.fromhex("80001f8805") + b"gateway", boots=3)
 USER = UsmUser(name="u", auth="SHA-256", auth_password="auth password", priv="AES", priv_password="priv password")
 
-VALUES = (
-    VarBind(oids.parse("1.3.6.1.2.1.1.3.0"), Type.TIME_TICKS, 2**32 - 1),
-    VarBind(oids.parse("1.3.6.1.6.3.1.1.4.1.0"), Type.OBJECT_IDENTIFIER, oids.parse("1.3.6.1.4.1.1.0.1")),
-    VarBind(oids.parse("1.3.6.1.4.1.1.1"), Type.INTEGER, -5),
-    VarBind(oids.parse("1.3.6.1.4.1.1.2"), Type.OCTET_STRING, b"\x00text\xff"),
-    VarBind(oids.parse("1.3.6.1.4.1.1.3"), Type.IP_ADDRESS, b"\xc0\x00\x02\x01"),
-    VarBind(oids.parse("1.3.6.1.4.1.1.4"), Type.COUNTER32, 7),
-    VarBind(oids.parse("1.3.6.1.4.1.1.5"), Type.GAUGE32, 2**32 - 1),
-    VarBind(oids.parse("1.3.6.1.4.1.1.6"), Type.OPAQUE, b"x"),
-    VarBind(oids.parse("1.3.6.1.4.1.1.7"), Type.COUNTER64, 2**64 - 1),
-)
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(1000)
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def ours(clock: FakeClock) -> UserMessages:
+    return UserMessages(USER, OURS, clock=clock.monotonic)
 
 
 @pytest.fixture
-def ours(clock: Clock) -> UserMessages:
-    return UserMessages(USER, OURS, clock=clock)
-
-
-@pytest.fixture
-def manager(clock: Clock) -> Manager:
-    return Manager(USER, clock=clock)
+def manager(clock: FakeClock) -> Manager:
+    return Manager(USER, clock=clock.monotonic)
 
 
 def introduce(ours: UserMessages, manager: Manager) -> None:
@@ -80,13 +69,13 @@ def read_back(pdu: Any) -> list[tuple[tuple[int, ...], Any]]:
 def test_a_message_with_a_community(kind: TargetKind) -> None:
     messages = CommunityMessages("öffentlich")
     write = messages.trap if kind is TargetKind.TRAP else messages.inform
-    data = write(12, VALUES)
+    data = write(12, VARBINDS)
     decoded, rest = decoder.decode(data, asn1Spec=v2c.Message())
     assert (rest, decoded["community"].asOctets()) == (b"", "öffentlich".encode())
     pdu = community_pdu(data)
     assert pdu.tagSet == (rfc1905.SNMPv2TrapPDU if kind is TargetKind.TRAP else rfc1905.InformRequestPDU).tagSet
     assert int(v2c.apiPDU.get_request_id(pdu)) == 12
-    names = [oids.decode(varbind.oid) for varbind in VALUES]
+    names = [oids.decode(varbind.oid) for varbind in VARBINDS]
     assert [name for name, _ in read_back(pdu)] == names
     assert [type(value).__name__ for _, value in read_back(pdu)] == [
         "TimeTicks",
@@ -110,7 +99,7 @@ def test_octets_written_by_hand() -> None:
 
 def test_answers_to_a_community() -> None:
     messages = CommunityMessages("public")
-    data = messages.inform(99, VALUES)
+    data = messages.inform(99, VARBINDS)
     assert messages.read(*acknowledge(data)) == Acknowledged(99)
     assert messages.read(*acknowledge(data, TOO_BIG)) == Refused(99, "the receiver answers tooBig")
     with pytest.raises(DecodeError, match="the community"):
@@ -160,16 +149,16 @@ def test_every_protocol_that_can_be_configured_is_known() -> None:
 
 @pytest.mark.parametrize("priv", PRIV)
 @pytest.mark.parametrize("auth", AUTH)
-def test_both_sides_understand_each_other(auth: str, priv: str, clock: Clock) -> None:
+def test_both_sides_understand_each_other(auth: str, priv: str, clock: FakeClock) -> None:
     if auth == "none" and priv != "none":
         return
     user = UsmUser(name="u", auth=auth, auth_password="auth password", priv=priv, priv_password="priv password")
-    ours, manager = UserMessages(user, OURS, clock=clock), Manager(user, clock=clock)
+    ours, manager = UserMessages(user, OURS, clock=clock.monotonic), Manager(user, clock=clock.monotonic)
     introduce(ours, manager)
-    question = ours.inform(5, VALUES)
+    question = ours.inform(5, VARBINDS)
     assert (b"text" in question) == (priv == "none")
-    assert ours.read(manager.acknowledge(question, 5, VALUES)) == Acknowledged(5)
-    assert ours.read(manager.acknowledge(question, 5, VALUES, TOO_BIG)) == Refused(5, "the receiver answers tooBig")
+    assert ours.read(manager.acknowledge(question, 5, VARBINDS)) == Acknowledged(5)
+    assert ours.read(manager.acknowledge(question, 5, VARBINDS, TOO_BIG)) == Refused(5, "the receiver answers tooBig")
 
 
 def header(message: bytes) -> tuple[int, int, bytes, int, int, bytes]:
@@ -186,31 +175,31 @@ def header(message: bytes) -> tuple[int, int, bytes, int, int, bytes]:
 
 
 def test_traps_are_good_for_our_engine_and_informs_for_theirs(
-    ours: UserMessages, manager: Manager, clock: Clock
+    ours: UserMessages, manager: Manager, clock: FakeClock
 ) -> None:
-    _, flags, engine_id, boots, time, name = header(ours.trap(1, VALUES))
+    _, flags, engine_id, boots, time, name = header(ours.trap(1, VARBINDS))
     assert (flags, engine_id, boots, name) == (3, OURS.engine_id, 3, b"u")
     assert time in range(OURS.time - 1, OURS.time + 2)
     assert header(ours.probe())[1:] == (4, b"", 0, 0, b"")
     introduce(ours, manager)
     clock.now += 20.5
-    assert header(ours.inform(1, VALUES))[1:] == (7, THEIRS, 7, 520, b"u")
+    assert header(ours.inform(1, VARBINDS))[1:] == (7, THEIRS, 7, 520, b"u")
 
 
 def test_what_is_sent_again_has_another_id(ours: UserMessages, manager: Manager) -> None:
     introduce(ours, manager)
-    first, second = ours.inform(1, VALUES), ours.inform(1, VALUES)
+    first, second = ours.inform(1, VARBINDS), ours.inform(1, VARBINDS)
     assert header(second)[0] == header(first)[0] + 1
-    assert ours.read(manager.acknowledge(first, 1, VALUES)) == Acknowledged(1)  # and an answer to either counts
+    assert ours.read(manager.acknowledge(first, 1, VARBINDS)) == Acknowledged(1)  # and an answer to either counts
 
 
 def test_an_answer_to_what_was_sent_long_ago_does_not_count(ours: UserMessages, manager: Manager) -> None:
     introduce(ours, manager)
-    first = ours.inform(1, VALUES)
+    first = ours.inform(1, VARBINDS)
     for _ in range(64):
-        ours.inform(1, VALUES)
+        ours.inform(1, VARBINDS)
     with pytest.raises(DecodeError, match="no message that was sent"):
-        ours.read(manager.acknowledge(first, 1, VALUES))
+        ours.read(manager.acknowledge(first, 1, VARBINDS))
 
 
 def test_a_second_report_of_the_same_engine_is_nothing_new(ours: UserMessages, manager: Manager) -> None:
@@ -220,28 +209,28 @@ def test_a_second_report_of_the_same_engine_is_nothing_new(ours: UserMessages, m
         ours.read(manager.report(second, 4))
 
 
-def test_another_engine_at_the_same_address(ours: UserMessages, manager: Manager, clock: Clock) -> None:
+def test_another_engine_at_the_same_address(ours: UserMessages, manager: Manager, clock: FakeClock) -> None:
     introduce(ours, manager)
-    other = Manager(USER, engine_id=THEIRS + b"2", boots=1, clock=clock)
-    question = ours.inform(1, VALUES)
+    other = Manager(USER, engine_id=THEIRS + b"2", boots=1, clock=clock.monotonic)
+    question = ours.inform(1, VARBINDS)
     assert ours.read(other.report(question, 4)) == Again()
-    question = ours.inform(1, VALUES)
+    question = ours.inform(1, VARBINDS)
     assert header(question)[2] == THEIRS + b"2"
-    assert ours.read(other.acknowledge(question, 1, VALUES)) == Acknowledged(1)
+    assert ours.read(other.acknowledge(question, 1, VARBINDS)) == Acknowledged(1)
 
 
-def test_a_receiver_that_was_started_again_tells_its_boots(ours: UserMessages, clock: Clock) -> None:
-    introduce(ours, Manager(USER, clock=clock))
-    restarted = Manager(USER, boots=8, clock=clock)
+def test_a_receiver_that_was_started_again_tells_its_boots(ours: UserMessages, clock: FakeClock) -> None:
+    introduce(ours, Manager(USER, clock=clock.monotonic))
+    restarted = Manager(USER, boots=8, clock=clock.monotonic)
     restarted.time = 1
-    question = ours.inform(1, VALUES)
+    question = ours.inform(1, VARBINDS)
     assert ours.read(restarted.report(question, 2, flags=Flag.AUTH)) == Again()
-    assert header(ours.inform(1, VALUES))[3:5] == (8, 1)
+    assert header(ours.inform(1, VARBINDS))[3:5] == (8, 1)
 
 
 def test_that_of_an_earlier_message_is_no_reason_to_send_again(ours: UserMessages, manager: Manager) -> None:
     introduce(ours, manager)
-    first, second = ours.inform(1, VALUES), ours.inform(1, VALUES)
+    first, second = ours.inform(1, VARBINDS), ours.inform(1, VARBINDS)
     with pytest.raises(DecodeError, match="the time of an earlier message"):
         ours.read(manager.report(first, 2, flags=Flag.AUTH))
     assert ours.read(manager.report(second, 2, flags=Flag.AUTH)) == Again()
@@ -250,16 +239,16 @@ def test_that_of_an_earlier_message_is_no_reason_to_send_again(ours: UserMessage
 def test_the_time_has_to_be_authentic(ours: UserMessages, manager: Manager) -> None:
     introduce(ours, manager)
     liar = Manager(USER, boots=99)
-    assert ours.read(liar.report(ours.inform(1, VALUES), 2)) == Rejected(
+    assert ours.read(liar.report(ours.inform(1, VARBINDS), 2)) == Rejected(
         "the receiver takes messages of user u to be old (usmStatsNotInTimeWindows)"
     )
-    assert header(ours.inform(1, VALUES))[3] == 7
+    assert header(ours.inform(1, VARBINDS))[3] == 7
 
 
-def test_an_old_answer_does_not_count(ours: UserMessages, manager: Manager, clock: Clock) -> None:
+def test_an_old_answer_does_not_count(ours: UserMessages, manager: Manager, clock: FakeClock) -> None:
     introduce(ours, manager)
-    question = ours.inform(1, VALUES)
-    answer = manager.acknowledge(question, 1, VALUES)
+    question = ours.inform(1, VARBINDS)
+    answer = manager.acknowledge(question, 1, VARBINDS)
     assert ours.read(answer) == Acknowledged(1)
     clock.now += 149
     assert ours.read(answer) == Acknowledged(1)
@@ -267,7 +256,7 @@ def test_an_old_answer_does_not_count(ours: UserMessages, manager: Manager, cloc
     with pytest.raises(DecodeError, match="an old answer"):
         ours.read(answer)
     with pytest.raises(DecodeError, match="an old answer"):
-        ours.read(Manager(USER, boots=6, clock=clock).acknowledge(question, 1, VALUES))
+        ours.read(Manager(USER, boots=6, clock=clock.monotonic).acknowledge(question, 1, VARBINDS))
 
 
 @pytest.mark.parametrize(
@@ -286,14 +275,14 @@ def test_reports_name_what_is_wrong(
     numbers: tuple[int, ...], reason: str, ours: UserMessages, manager: Manager
 ) -> None:
     introduce(ours, manager)
-    answer = ours.read(manager.report(ours.inform(1, VALUES), *numbers))
+    answer = ours.read(manager.report(ours.inform(1, VARBINDS), *numbers))
     assert isinstance(answer, Rejected)
     assert answer.reason.partition(" (")[0] == reason
 
 
 def test_an_empty_report(ours: UserMessages, manager: Manager) -> None:
     introduce(ours, manager)
-    report = manager.answer(ours.inform(1, VALUES), pdu_of(rfc1905.ReportPDU, 0, ()), Flag.NONE)
+    report = manager.answer(ours.inform(1, VARBINDS), pdu_of(rfc1905.ReportPDU, 0, ()), Flag.NONE)
     assert ours.read(report) == Rejected("the receiver reports nothing")
 
 
@@ -308,41 +297,41 @@ def test_an_empty_report(ours: UserMessages, manager: Manager) -> None:
     ],
 )
 def test_answers_of_others_do_not_count(
-    changes: dict[str, str], reason: str, ours: UserMessages, manager: Manager, clock: Clock
+    changes: dict[str, str], reason: str, ours: UserMessages, manager: Manager, clock: FakeClock
 ) -> None:
     introduce(ours, manager)
     values = {name: getattr(USER, name) for name in ("name", "auth", "auth_password", "priv", "priv_password")}
-    other = Manager(UsmUser(**{**values, **changes}), clock=clock)
+    other = Manager(UsmUser(**{**values, **changes}), clock=clock.monotonic)
     with pytest.raises(DecodeError, match=reason):
-        ours.read(other.acknowledge(ours.inform(1, VALUES), 1, VALUES))
+        ours.read(other.acknowledge(ours.inform(1, VARBINDS), 1, VARBINDS))
 
 
-def test_answers_that_claim_to_be_protected(ours: UserMessages, manager: Manager, clock: Clock) -> None:
+def test_answers_that_claim_to_be_protected(ours: UserMessages, manager: Manager, clock: FakeClock) -> None:
     with pytest.raises(DecodeError, match="of another engine"):
-        ours.read(manager.acknowledge(ours.probe(), 1, VALUES))
+        ours.read(manager.acknowledge(ours.probe(), 1, VARBINDS))
     introduce(ours, manager)
-    question = ours.inform(1, VALUES)
-    answer = manager.acknowledge(question, 1, VALUES)
+    question = ours.inform(1, VARBINDS)
+    answer = manager.acknowledge(question, 1, VARBINDS)
     clear = answer.replace(b"\x04\x01\x03", b"\x04\x01\x00", 1)  # msgFlags
     with pytest.raises(DecodeError, match="encrypted answer that does not say so"):
         ours.read(clear)
     plain = manager.answer(question, pdu_of(rfc1905.ResponsePDU, 1, ()), Flag.NONE)
     with pytest.raises(DecodeError, match="in clear that claims to be encrypted"):
         ours.read(plain.replace(b"\x04\x01\x00", b"\x04\x01\x02", 1))
-    simple = UserMessages(UsmUser(name="u"), OURS, clock=clock)
-    introduce(simple, Manager(UsmUser(name="u"), clock=clock))
+    simple = UserMessages(UsmUser(name="u"), OURS, clock=clock.monotonic)
+    introduce(simple, Manager(UsmUser(name="u"), clock=clock.monotonic))
     with pytest.raises(DecodeError, match="to another user"):
-        simple.read(manager.acknowledge(simple.inform(1, VALUES), 1))
+        simple.read(manager.acknowledge(simple.inform(1, VARBINDS), 1))
 
 
 _COMMUNITY = CommunityMessages("public")
 _OURS = UserMessages(USER, OURS)
 _MANAGER = Manager(USER)
 introduce(_OURS, _MANAGER)
-_QUESTION = _OURS.inform(1, VALUES[:3])
+_QUESTION = _OURS.inform(1, VARBINDS[:3])
 GOOD: Sequence[tuple[Messages, bytes]] = (
-    (_COMMUNITY, acknowledge(_COMMUNITY.inform(1, VALUES[:3]))[0]),
-    (_OURS, _MANAGER.acknowledge(_QUESTION, 1, VALUES)),
+    (_COMMUNITY, acknowledge(_COMMUNITY.inform(1, VARBINDS[:3]))[0]),
+    (_OURS, _MANAGER.acknowledge(_QUESTION, 1, VARBINDS)),
     (_OURS, _MANAGER.report(_QUESTION, 5)),
 )
 

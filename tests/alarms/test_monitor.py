@@ -7,31 +7,12 @@ from collections.abc import Mapping
 from gateway.alarms.alarm_table import AlarmEvent, AlarmTable
 from gateway.conditions.view import ClusterView
 from gateway.samples import Metric, SampleSet, Value
-from gateway.snapshot import CollectorReport, CommandReport, Snapshot
+from gateway.snapshot import Snapshot
 from gateway.status import Status
 from gateway.subsystems import ACCUMULATORS
 from gateway.subsystems.corosync import metrics as corosync_metrics
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
-
-ALL = {
-    "pacemaker": ("crm_mon", "cibadmin"),
-    "corosync": ("corosync-quorumtool", "corosync-cfgtool"),
-    "sbd": ("configuration",),
-    "drbd": ("drbdsetup", "split brain"),
-}
-
-
-def reports(failing: Mapping[str, Status]) -> dict[str, CollectorReport]:
-    return {
-        name: CollectorReport(
-            name=name,
-            commands=tuple(
-                CommandReport(name=command, tool=command, status=failing.get(command, Status.OK), detail="why")
-                for command in commands
-            ),
-        )
-        for name, commands in ALL.items()
-    }
+from tests.alarms.snapshots import node, reports
 
 
 class Cluster:
@@ -77,13 +58,6 @@ class Cluster:
 
 def said(events: list[AlarmEvent]) -> list[str]:
     return [f"{event.change} {event.alarm.condition.name} {event.alarm.object}".strip() for event in events]
-
-
-NODE_STATES = pacemaker_metrics.NODES.states
-
-
-def node(name: str, *states: str) -> tuple[Metric, Value, tuple[str, ...]]:
-    return pacemaker_metrics.NODES, tuple(state in states for state in NODE_STATES), (name, "member")
 
 
 def quorate(value: int, up: int = 1) -> tuple[tuple[Metric, Value, tuple[str, ...]], ...]:

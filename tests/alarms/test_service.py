@@ -23,8 +23,8 @@ from gateway.subsystems.corosync.collector import CorosyncCollector
 from gateway.subsystems.drbd.collector import DrbdCollector
 from gateway.subsystems.pacemaker.collector import PacemakerCollector
 from gateway.subsystems.sbd.collector import SbdCollector
-from tests.collectors.test_captures import StoppedClock
 from tests.conftest import until
+from tests.fakes import FakeClock
 from tests.snmp.walked import walked
 
 
@@ -52,7 +52,7 @@ class Setting:
     """The demo's cluster, whose clock stands still until it is set, with an alarm engine."""
 
     def __init__(self, **settings: Any) -> None:
-        self.clock = StoppedClock()
+        self.clock = FakeClock()
         self.recording = Recording.load(DEMO)
         self.host = ReplayHost(self.recording, clock=self.clock)
         collectors = (PacemakerCollector(), CorosyncCollector(), SbdCollector(), DrbdCollector())

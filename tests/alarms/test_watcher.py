@@ -31,6 +31,7 @@ from gateway.status import Status
 from gateway.subsystems.corosync import quorum_report as corosync_monitor
 from gateway.subsystems.corosync.quorum_report import QuorumReport
 from tests.conftest import Script, until
+from tests.fakes import FakeClock
 
 FULL = b"time=1000.000000 quorate=1 ring=8 members=1,2,3"
 LEFT = b"time=1001.000000 quorate=1 ring=12 members=1,2"
@@ -38,18 +39,7 @@ ALONE = b"time=1002.000000 quorate=0 ring=16 members=1"
 ENDED = CommandResult(status=Status.FAILED, exit_status=69, stderr=b"Corosync does not answer\n")
 
 
-class FakeClock:
-    def __init__(self) -> None:
-        self.now = 5000.0
-
-    def time(self) -> float:
-        return self.now
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-class FakeHost:
+class FakeFollower:
     """Plays runs of the monitor: the lines of each, how long it takes, and how it ends. After the last it waits."""
 
     def __init__(self, clock: FakeClock, *runs: tuple[Sequence[bytes], float, CommandResult]) -> None:
@@ -66,7 +56,7 @@ class FakeHost:
         lines, seconds, result = self._runs.pop(0)
         for line in lines:
             tell(line)
-        self._clock.now += seconds
+        self._clock.advance(seconds)
         return result
 
 
@@ -74,12 +64,11 @@ class Watched:
     """What a watcher has told and slept, over runs that are played."""
 
     def __init__(self, *runs: tuple[Sequence[bytes], float, CommandResult], chance: float = 1.0) -> None:
-        self.clock = FakeClock()
+        self.clock = FakeClock(5000)
         self.events: list[QuorumEvent] = []
-        self.delays: list[float] = []
-        self.host = FakeHost(self.clock, *runs)
+        self.host = FakeFollower(self.clock, *runs)
         self.watcher = QuorumWatcher(
-            self.host, self.events.append, clock=self.clock, chance=lambda: chance, sleep=self._sleep
+            self.host, self.events.append, clock=self.clock, chance=lambda: chance, sleep=self.clock.sleep
         )
 
     async def play(self) -> list[QuorumEvent]:
@@ -92,10 +81,6 @@ class Watched:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         return self.events
-
-    async def _sleep(self, seconds: float) -> None:
-        self.delays.append(seconds)
-        self.clock.now += seconds
 
 
 def changed(line: bytes, *, initial: bool = False, flipped: bool = False) -> QuorumChanged:
@@ -203,7 +188,7 @@ async def test_what_tell_raises_is_not_hidden() -> None:
     def tell(event: QuorumEvent) -> None:
         raise ZeroDivisionError
 
-    watcher = QuorumWatcher(FakeHost(FakeClock(), ([FULL], 0, ENDED)), tell)
+    watcher = QuorumWatcher(FakeFollower(FakeClock(), ([FULL], 0, ENDED)), tell)
     with pytest.raises(ZeroDivisionError):
         await watcher.run()
 
@@ -214,30 +199,30 @@ async def test_what_tell_raises_is_not_hidden() -> None:
 async def test_delays_double_up_to_a_limit() -> None:
     watched = Watched(*[([], 0.0, ENDED)] * 40)
     await watched.play()
-    assert watched.delays[:7] == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0])
-    assert set(watched.delays[6:]) == {MAX_DELAY}
-    assert len(watched.delays) == 40
+    assert watched.clock.sleeps[:7] == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0])
+    assert set(watched.clock.sleeps[6:]) == {MAX_DELAY}
+    assert len(watched.clock.sleeps) == 40
 
 
 async def test_delays_differ_by_up_to_a_half() -> None:
     watched = Watched(*[([], 0.0, ENDED)] * 8, chance=0.0)
     await watched.play()
-    assert watched.delays[0] == FIRST_DELAY / 2
-    assert watched.delays[-1] == MAX_DELAY / 2
+    assert watched.clock.sleeps[0] == FIRST_DELAY / 2
+    assert watched.clock.sleeps[-1] == MAX_DELAY / 2
 
 
 async def test_where_there_is_no_corosync_it_is_looked_for_seldom() -> None:
     absent = CommandResult(status=Status.NOT_INSTALLED, detail="not found")
     watched = Watched(([], 0.0, absent), ([], 0.0, absent), ([FULL], 0.0, ENDED))
     await watched.play()
-    assert watched.delays[:2] == [ABSENT_DELAY, ABSENT_DELAY]
+    assert watched.clock.sleeps[:2] == [ABSENT_DELAY, ABSENT_DELAY]
 
 
 async def test_a_watcher_that_ran_for_a_while_is_started_again_soon() -> None:
     watched = Watched(*[([FULL], 0.0, ENDED)] * 4, ([FULL], SETTLED, ENDED), ([FULL], 0, ENDED))
     await watched.play()
     # one that fails right after its first report does not go on like that
-    assert watched.delays == pytest.approx([0.1, 0.2, 0.4, 0.8, 0.1, 0.2])
+    assert watched.clock.sleeps == pytest.approx([0.1, 0.2, 0.4, 0.8, 0.1, 0.2])
 
 
 # --- With processes --------------------------------------------------------------------------------------------------

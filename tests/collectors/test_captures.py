@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -11,24 +10,16 @@ from gateway.catalog import METRICS
 from gateway.engine.engine import Engine
 from gateway.frontends.prometheus import exposition
 from gateway.host import replay
-from gateway.host.replay import Recording, ReplayHost, Step
+from gateway.host.replay import ReplayHost
 from gateway.snapshot import Snapshot
 from gateway.subsystems.corosync.collector import CorosyncCollector
 from gateway.subsystems.drbd.collector import DrbdCollector
 from gateway.subsystems.pacemaker.collector import PacemakerCollector
 from gateway.subsystems.sbd.collector import SbdCollector
 from tests import goldens
+from tests.fakes import FakeClock
+from tests.situations import LAB, recorded
 
-LAB = Path(__file__).parents[1] / "data" / "lab"
-COMMANDS = {
-    ("crm_mon", "-1", "--output-as=xml", "--inactive"): "crm_mon--output-as=xml",
-    ("crm_mon", "-1", "-X", "--inactive"): "crm_mon-X",
-    ("cibadmin", "--query", "--local", "--scope", "constraints"): "cibadmin-constraints",
-    ("corosync-quorumtool", "-p"): "corosync-quorumtool-p",
-    ("corosync-cfgtool", "-s"): "corosync-cfgtool-s",
-    ("corosync-cmapctl", "-m", "stats"): "corosync-cmapctl-m-stats",
-    ("corosync", "-v"): "corosync-v",
-}
 SITUATIONS = sorted(path.parent.name for path in LAB.glob("*/corosync-quorumtool-p.rc"))
 
 pytestmark = pytest.mark.usefixtures("utc")
@@ -48,29 +39,11 @@ OF_THE_SERVICE = {
 """What a collection alone does not have: it is of what serves and sends."""
 
 
-class StoppedClock:
-    """A clock that stands still until it is set."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def time(self) -> float:
-        return self.now
-
-    def monotonic(self) -> float:
-        return self.now
-
-
 def page(snapshot: Snapshot) -> str:
     samples_by_metric = {
         metric: found for metric, found in snapshot.samples_by_metric.items() if metric.name not in VOLATILE
     }
     return exposition.text(samples_by_metric).decode()
-
-
-def recorded(situation: str) -> Recording:
-    step = Step(situation=situation, folders=(situation,), seconds=1, description="")
-    return Recording(directory=LAB, commands=COMMANDS, files={}, directories={}, steps=(step,))
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
@@ -83,7 +56,7 @@ async def test_situation(situation: str) -> None:
 
 async def test_the_demo_shows_every_family_and_nothing_but_what_was_recorded() -> None:
     recording = replay.Recording.load(replay.DEMO)
-    clock = StoppedClock()
+    clock = FakeClock()
     host = ReplayHost(recording, clock=clock)
     collectors = (PacemakerCollector(), CorosyncCollector(statistics=True), SbdCollector(), DrbdCollector())
     engine = Engine(host, collectors)

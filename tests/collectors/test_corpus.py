@@ -21,6 +21,7 @@ from gateway.subsystems.pacemaker.collector import PacemakerCollector
 from gateway.subsystems.probe import Reading
 from tests import series
 from tests.corpus import CORPUS, needs_corpus
+from tests.fakes import FakeHost
 from tests.series import Series, ended
 
 pytestmark = needs_corpus
@@ -42,13 +43,6 @@ CASES = sorted(path for path in CORPUS.glob("pacemaker*/*") if path.is_dir()) if
 LIVE_COROSYNC = sorted(CORPUS.glob("corosync/live317.*.quorumtool-p.txt")) if CORPUS else []
 
 
-class NoFiles:
-    """A host without any of the files that collectors read."""
-
-    def read_file(self, path: str) -> bytes | None:
-        return None
-
-
 def name_of(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
@@ -57,7 +51,7 @@ def collect(crm_mon: bytes, cib: bytes | None) -> Series:
     results = {"crm_mon": ended(crm_mon)}
     if cib is not None:
         results["cibadmin"] = ended(cib)
-    return series.collected(PacemakerCollector(), results, NoFiles())
+    return series.collected(PacemakerCollector(), results, FakeHost())
 
 
 def expected_nodes(root: ET.Element) -> Series:
@@ -191,7 +185,7 @@ def test_corosync_states(path: Path) -> None:
 
     collector = CorosyncCollector()
     results = {"corosync-quorumtool": result("quorumtool-p"), "corosync-cfgtool": result("cfgtool-s")}
-    found = series.collected(collector, results, NoFiles())
+    found = series.collected(collector, results, FakeHost())
     assert found[series.key("corosync_up")] == (0 if state == "daemon-absent" else 1)
     if state == "knet1-noquorum-provider":
         assert series.key("corosync_quorate") not in found

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from gateway.status import Status
 from gateway.subsystems.pacemaker.collector import PacemakerCollector
-from gateway.subsystems.sbd.collector import SbdCollector
+from gateway.subsystems.sbd.collector import CONFIGURATIONS, SbdCollector
 from tests import series
+from tests.fakes import FakeHost
 from tests.series import ended
 
 CONFIGURATION = b'SBD_DEVICE="/dev/sdb"\n'
@@ -15,42 +16,27 @@ NOTHING = ended(b'<pacemaker-result><pacemakerd state="running"/><status code="0
 DENIED = ended(b"", 4, b"cibadmin: Permission denied\n")
 
 
-class SbdHost:
-    """A host with one SBD device."""
-
-    def __init__(self, *, readable: bool) -> None:
-        self._readable = readable
-
-    def read_file(self, path: str) -> bytes | None:
-        return CONFIGURATION
-
-    def may_read(self, path: str) -> bool:
-        return self._readable
-
-
-class NoFiles:
-    """A host without files."""
-
-    def read_file(self, path: str) -> bytes | None:
-        return None
+def sbd_host(*, readable: bool) -> FakeHost:
+    """Returns a host with one SBD device."""
+    return FakeHost(files={CONFIGURATIONS[0]: CONFIGURATION}, readable=readable)
 
 
 def test_a_device_that_may_not_be_read_is_not_unhealthy() -> None:
     results = {"dump /dev/sdb": UNREADABLE}
-    broken = series.collected(SbdCollector(), results, SbdHost(readable=True))
-    refused = series.collected(SbdCollector(), results, SbdHost(readable=False))
+    broken = series.collected(SbdCollector(), results, sbd_host(readable=True))
+    refused = series.collected(SbdCollector(), results, sbd_host(readable=False))
     assert series.named(broken, "ha_cluster_sbd_devices") == {
         frozenset({("device", "/dev/sdb"), ("status", "unhealthy")}): 1
     }
     assert not series.named(refused, "ha_cluster_sbd_devices")
-    plan = SbdCollector().plan(SbdHost(readable=False))  # type: ignore[arg-type] # all of a host that it uses
+    plan = SbdCollector().plan(sbd_host(readable=False))
     assert plan is not None
     assert series.readings(plan.probes, results)["dump /dev/sdb"].status is Status.NOT_PERMITTED
 
 
 def test_an_empty_answer_to_a_user_without_rights_is_not_a_cluster_that_is_down() -> None:
-    refused = series.collected(PacemakerCollector(), {"crm_mon": NOTHING, "cibadmin": DENIED}, NoFiles())
-    down = series.collected(PacemakerCollector(), {"crm_mon": NOTHING, "cibadmin": ended(b"", 102)}, NoFiles())
+    refused = series.collected(PacemakerCollector(), {"crm_mon": NOTHING, "cibadmin": DENIED}, FakeHost())
+    down = series.collected(PacemakerCollector(), {"crm_mon": NOTHING, "cibadmin": ended(b"", 102)}, FakeHost())
     assert series.key("pacemaker_up") not in refused
     assert down[series.key("pacemaker_up")] == 0
     assert refused[series.key("pacemaker_daemon_state", state="running")] == 1

@@ -19,7 +19,7 @@ from gateway.snmp.values import SearchRange, Type
 from gateway.status import Status
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 from gateway.subsystems.probe import Plan, Reading
-from tests.collectors.test_captures import StoppedClock
+from tests.fakes import FakeClock
 from tests.snmp.walked import read
 
 MIB = mib()
@@ -52,7 +52,7 @@ class Setting:
     """A cache over such a collector, with a clock that stands still until it is set."""
 
     def __init__(self) -> None:
-        self.clock = StoppedClock()
+        self.clock = FakeClock()
         self.collector = Nodes()
         host = ReplayHost(Recording.load(DEMO), clock=self.clock)
         self.engine = Engine(host, (self.collector,), clock=self.clock)

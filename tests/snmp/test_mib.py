@@ -14,8 +14,7 @@ from gateway.snmp import oid as oids
 from gateway.snmp.mib import module as mibs
 from gateway.snmp.mib.module import DEFAULT_ROOT, MAX_ROOT, Mib, mib
 from gateway.snmp.values import Type
-from tests.programs import ROOT, installed
-from tests.test_docs import script
+from tests.programs import ROOT, installed, load_script
 
 MIBS = ROOT / "mibs"
 STUBS = MIBS / "stubs"
@@ -48,7 +47,7 @@ def test_smilint_would_say_something(tmp_path: Path) -> None:
 
 
 def test_the_compiled_module_is_up_to_date() -> None:
-    compile_ = script(MIBS / "compile.py")
+    compile_ = load_script(MIBS / "compile.py")
     assert compile_.COMPILED.read_text() == compile_.compiled(), "run mibs/compile.py"
 
 

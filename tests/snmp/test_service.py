@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,22 +30,8 @@ def snmpd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snmpd]:
 def gateway(snmpd: Snmpd, cluster: FakeCluster, tmp_path: Path) -> Iterator[Gateway]:
     arguments = (f"--snmp.agentx=unix:{snmpd.agentx}", f"--snmp.max-age={OLD}", "--web.listen-address=127.0.0.1:0")
     with Gateway("--config", cluster.config, *arguments, cwd=tmp_path) as running:
-        wait_until_shown(snmpd)
+        snmpd.wait_for_snapshot()
         yield running
-
-
-def wait_until_shown(snmpd: Snmpd, root: str = ARC) -> None:
-    """Waits for the first snapshot to arrive at the manager."""
-    deadline = time.monotonic() + 20
-    while "demo" not in numeric(snmpd, f"{root}.1.1.1.0"):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def numeric(snmpd: Snmpd, name: str) -> str:
-    """Returns what snmpget says of an OID."""
-    argv = [installed("snmpget"), "-v2c", "-c", "public", "-m", "", "-On", f"127.0.0.1:{snmpd.port}", name]
-    return subprocess.run(argv, capture_output=True, text=True, check=False).stdout
 
 
 def ask(snmpd: Snmpd, tool: str, *arguments: str) -> str:
@@ -195,5 +180,5 @@ async def test_walks_while_everything_changes_see_one_moment_each(
 def test_objects_of_another_root_are_there(snmpd: Snmpd, cluster: FakeCluster, tmp_path: Path) -> None:
     arguments = (f"--snmp.agentx=unix:{snmpd.agentx}", "--snmp.root", f"{ARC}.7", "--web.listen-address=127.0.0.1:0")
     with Gateway("--config", cluster.config, *arguments, cwd=tmp_path):
-        wait_until_shown(snmpd, f"{ARC}.7")
-        assert "No Such Object" in numeric(snmpd, f"{ARC}.1.1.1.0")
+        snmpd.wait_for_snapshot(f"{ARC}.7")
+        assert "No Such Object" in snmpd.get(f"{ARC}.1.1.1.0")

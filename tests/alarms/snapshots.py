@@ -1,0 +1,41 @@
+"""Samples and collector reports from which the tests of alarms build snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gateway.samples import Metric, Value
+from gateway.snapshot import CollectorReport, CommandReport
+from gateway.status import Status
+from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
+
+Sample = tuple[Metric, Value, tuple[str, ...]]
+DC: Sample = (pacemaker_metrics.INFO, 1, ("2.1.5", "n1", "corosync", "demo"))
+"""A cluster with a designated controller."""
+
+_COMMANDS = {
+    "pacemaker": ("crm_mon", "cibadmin"),
+    "corosync": ("corosync-quorumtool", "corosync-cfgtool"),
+    "sbd": ("configuration",),
+    "drbd": ("drbdsetup", "split brain"),
+}
+_NODE_STATES = pacemaker_metrics.NODES.states
+
+
+def reports(failing: Mapping[str, Status]) -> dict[str, CollectorReport]:
+    """Returns the reports of all collectors; commands fail with the given status."""
+    return {
+        name: CollectorReport(
+            name=name,
+            commands=tuple(
+                CommandReport(name=command, tool=command, status=failing.get(command, Status.OK), detail="why")
+                for command in commands
+            ),
+        )
+        for name, commands in _COMMANDS.items()
+    }
+
+
+def node(name: str, *states: str) -> Sample:
+    """Returns the sample of a node in these states."""
+    return pacemaker_metrics.NODES, tuple(state in states for state in _NODE_STATES), (name, "member")

@@ -1,0 +1,109 @@
+"""Fakes that the tests of several areas share: a clock and a host."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gateway.host.local import CommandResult
+from gateway.status import Status
+
+Result = CommandResult | Callable[[], CommandResult]
+"""The result of a command, or a function that returns it."""
+
+MISSING = CommandResult(status=Status.NOT_INSTALLED, detail="not found")
+"""The result of a tool that is not installed."""
+
+
+class FakeClock:
+    """A clock that stands still until a test advances it.
+
+    Attributes:
+        now: the monotonic time in seconds.
+        sleeps: the seconds of every call of ``sleep``.
+
+    Args:
+        now: the monotonic time at the start.
+        epoch: the Unix time at which the monotonic time was 0.
+    """
+
+    def __init__(self, now: float = 0.0, *, epoch: float = 0.0) -> None:
+        self.now = now
+        self.sleeps: list[float] = []
+        self._epoch = epoch
+
+    def time(self) -> float:
+        """Returns Unix seconds."""
+        return self._epoch + self.now
+
+    def monotonic(self) -> float:
+        """Returns seconds that never go back."""
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        """Moves both clocks forward."""
+        self.now += seconds
+
+    async def sleep(self, seconds: float) -> None:
+        """Advances the clock instead of waiting, and records the seconds."""
+        self.sleeps.append(seconds)
+        self.advance(seconds)
+
+
+@dataclass
+class FakeHost:
+    """A host whose tools and files a test sets. A tool without a result prints ``1``.
+
+    Attributes:
+        results: the result of each tool, or of each command line.
+        held: tools that do not end before the event is set.
+        calls: the command lines that were run.
+        identities: the identity of each tool.
+        files: the content of each file, by path.
+        directories: the names in each directory, by path.
+        readable: whether this user may read every file and device.
+    """
+
+    results: dict[str, Result] = field(default_factory=dict)
+    held: dict[str, asyncio.Event] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    identities: dict[str, object] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
+    directories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    readable: bool = True
+
+    async def run(self, tool: str, *arguments: str) -> CommandResult:
+        """Returns the result of a command as soon as its tool is not held."""
+        command = " ".join((tool, *arguments))
+        self.calls.append(command)
+        if tool in self.held:
+            await self.held[tool].wait()
+        result = self.results.get(command) or self.results.get(tool, printed("1"))
+        return result if isinstance(result, CommandResult) else result()
+
+    def find(self, tool: str) -> str | None:
+        """Returns a path unless the tool's result is ``MISSING``."""
+        return None if self.results.get(tool) is MISSING else f"/bin/{tool}"
+
+    def identity(self, tool: str) -> object:
+        """Returns the tool's identity."""
+        return self.identities.get(tool)
+
+    def may_read(self, path: str) -> bool:
+        """Returns whether everything is readable."""
+        del path
+        return self.readable
+
+    def read_file(self, path: str) -> bytes | None:
+        """Returns a file's content, or None."""
+        return self.files.get(path)
+
+    def list_directory(self, path: str) -> tuple[str, ...]:
+        """Returns the names in a directory."""
+        return self.directories.get(path, ())
+
+
+def printed(text: str) -> CommandResult:
+    """Returns the result of a command that printed a text and exited with status 0."""
+    return CommandResult(status=Status.OK, exit_status=0, stdout=text.encode(), duration=0.01)
