@@ -259,7 +259,7 @@ def _condition(condition: Condition) -> Iterator[str]:
         MIB.notifications[notification_name(condition.category, change)] for change in (Change.RAISED, Change.CLEARED)
     )
     when = f" when it has lasted {condition.hold:g} s" if condition.hold else ""
-    over = f" {condition.lasts:g} s later, by itself" if condition.lasts else ""
+    over = f" {condition.expires_after:g} s later, by itself" if condition.expires_after else ""
     yield from ("", f"#### {condition.name}", "", f"{condition.severity.value.capitalize()}. {condition.meaning}", "")
     yield f"- Raised{when}: `{raised.name}` (`{_below(raised.oid)}`), “{condition.raised}”"
     yield f"- Cleared{over}: `{cleared.name}` (`{_below(cleared.oid)}`), “{condition.cleared}”"

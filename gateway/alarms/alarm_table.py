@@ -4,7 +4,7 @@ An alarm is one condition about one object::
 
     absent ──found──▶ pending ──found for `hold` seconds──▶ raised ──not found──▶ absent
               (without `hold` at once)                        │
-                                    what merely happens is over after `lasts` seconds
+                                    what merely happens is over after `expires_after` seconds
 
 Where a view cannot tell of a condition, its alarms stay as they are. Quorum is told twice: at once by whoever watches
 Corosync, and by each view; one whose collection has begun before the last such event is out of date.
@@ -109,7 +109,7 @@ class AlarmTable:
         for condition in self._conditions:
             if condition is QUORUM and view.snapshot.started <= self._quorum_time:
                 continue
-            if condition.known(view):
+            if condition.has_evidence(view):
                 events += self._compare(condition, condition.find(view), now=now, time=time)
         if first:
             for alarm in self._alarms.values():
@@ -138,8 +138,8 @@ class AlarmTable:
         for alarm in self._alarms.values():
             if not alarm.raised:
                 yield alarm.found + alarm.condition.hold
-            elif alarm.condition.lasts:
-                yield alarm.found + alarm.condition.lasts
+            elif alarm.condition.expires_after:
+                yield alarm.found + alarm.condition.expires_after
 
     # --- one condition -----------------------------------------------------------------------------------------------
 
@@ -150,7 +150,7 @@ class AlarmTable:
         for finding in found.values():
             yield from self._found(condition, finding, now=now, time=time)
         for (name, about), alarm in list(self._alarms.items()):
-            if name == condition.name and about not in found and not condition.lasts:
+            if name == condition.name and about not in found and not condition.expires_after:
                 if alarm.raised:
                     yield self._clear(alarm)
                 else:
@@ -159,7 +159,7 @@ class AlarmTable:
     def _found(self, condition: Condition, finding: Finding, *, now: float, time: float) -> Iterator[AlarmEvent]:
         key = (condition.name, finding.object)
         alarm = self._alarms.get(key)
-        if alarm is None or condition.lasts:  # what happens again is told again
+        if alarm is None or condition.expires_after:  # what happens again is told again
             alarm = self._alarms[key] = Alarm(
                 condition=condition, object=finding.object, fields=finding.fields, found=now, since=time
             )
@@ -175,7 +175,7 @@ class AlarmTable:
         return AlarmEvent(alarm=alarm, change=Change.RAISED, text=alarm.text)
 
     def _is_over(self, alarm: Alarm, now: float) -> bool:
-        return alarm.raised and alarm.condition.lasts > 0 and now >= alarm.found + alarm.condition.lasts
+        return alarm.raised and alarm.condition.expires_after > 0 and now >= alarm.found + alarm.condition.expires_after
 
     def _clear(self, alarm: Alarm) -> AlarmEvent:
         del self._alarms[alarm.condition.name, alarm.object]

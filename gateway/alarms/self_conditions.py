@@ -28,7 +28,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="Part of the state is not known, and conditions that depend on it are neither raised nor cleared.",
         action="`ha-cluster-gateway check` says what is missing, and what to do.",
         find=collectors,
-        known=lambda view: bool(view.snapshot.collectors),
+        has_evidence=lambda view: bool(view.snapshot.collectors),
         hold=30.0,
         local=True,
     ),

@@ -4,46 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from gateway.conditions.model import Find, Finding, Known
+from gateway.conditions.model import Find, Finding, HasEvidence
 from gateway.conditions.view import ClusterView, Row
 from gateway.samples import Metric
 
 
-def answered(collector: str, command: str) -> Known:
-    """Returns the rule that a command was answered."""
-    return lambda view: view.knows(collector, command)
+def evidence_from(collector: str, command: str) -> HasEvidence:
+    """Returns the rule that a view holds evidence if a command succeeded."""
+    return lambda view: view.has_evidence(collector, command)
 
 
-def has_samples(metric: Metric) -> Known:
-    """Returns the rule that there are samples of a metric."""
+def has_samples(metric: Metric) -> HasEvidence:
+    """Returns the rule that a view holds evidence if there are samples of a metric."""
     return lambda view: view.has(metric)
 
 
-def where(metric: Metric, test: Callable[[Row], object], *, about: str = "", many: bool = True) -> Find:
-    """Returns what finds the samples of a metric that pass a test.
+def samples_where(metric: Metric, matches: Callable[[Row], object], *, about: str = "") -> Find:
+    """Returns a function that yields a finding for each object whose sample matches.
 
     Args:
-        metric: whose samples.
-        test: what they have to pass.
-        about: the object, made of the sample's labels.
-        many: whether the samples are about many objects; else the first one found is enough.
+        metric: the metric whose samples are tested.
+        matches: the test.
+        about: a template for the object, filled in with the sample's labels.
     """
 
     def find(view: ClusterView) -> Iterator[Finding]:
-        seen: set[str] = set()
+        objects: set[str] = set()
         for row in view.rows(metric):
-            if test(row):
+            if matches(row):
                 fields = {name: str(value) for name, value in row.items() if isinstance(value, str)}
                 name = about.format_map(fields)
-                if name not in seen:
-                    seen.add(name)
+                if name not in objects:
+                    objects.add(name)
                     yield Finding(name, fields)
-                if not many:
-                    return
 
     return find
 
 
-def is_number(metric: Metric, wanted: float) -> Find:
-    """Returns what finds that a metric without labels has this number."""
-    return where(metric, lambda row: row["value"] == wanted, many=False)
+def number_equals(metric: Metric, number: float) -> Find:
+    """Returns a function that yields one finding if a metric without labels has this number."""
+    return samples_where(metric, lambda row: row["value"] == number)

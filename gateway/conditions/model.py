@@ -1,7 +1,7 @@
 """The model of a condition: one thing that can be wrong, and how it is recognized in a view of a snapshot.
 
-Conditions are pure. ``find`` yields the objects for which a condition is true. ``known`` tells whether the view holds
-evidence at all: without evidence nothing is raised and nothing is cleared.
+Conditions are pure. ``find`` yields the objects for which a condition is true. ``has_evidence`` returns whether the
+view holds evidence at all: without evidence nothing is raised and nothing is cleared.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ class Finding(NamedTuple):
 
 
 Find = Callable[[ClusterView], Iterable[Finding]]
-Known = Callable[[ClusterView], bool]
+"""Yields the objects for which a condition is true."""
+HasEvidence = Callable[[ClusterView], bool]
+"""Returns whether a view holds the evidence that a condition needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,19 +74,19 @@ class Condition:
     """One thing that can be wrong.
 
     Attributes:
-        name: what it is called everywhere.
-        severity: how grave it is.
-        category: which notifications tell of it.
-        about: what its object is, for people; empty where it is the cluster or this node.
+        name: the name, such as ``quorum-lost``, in every protocol, in the log and in the configuration.
+        severity: how serious it is.
+        category: selects the pair of notifications that announce it.
+        about: what kind of object it is about, for people; empty for the cluster or this node.
         raised: the text when it is raised; ``{…}`` are fields of the finding.
         cleared: the text when it is cleared.
         meaning: what it means, in one sentence.
-        action: what an operator does about it.
-        find: yields what it is true of.
-        known: whether a view can tell.
-        hold: seconds for which it has to last until it is raised.
-        lasts: seconds until something that has merely happened counts as over; 0 for what is a state.
-        local: whether it is about this node, and no other can tell of it.
+        action: what an operator should do.
+        find: yields the objects for which it is true.
+        has_evidence: returns whether a view holds the evidence.
+        hold: seconds for which it must be true before it is raised.
+        expires_after: seconds after which an event, as opposed to a state, is cleared; 0 for a state.
+        local: whether it is about this node, so that no other node can report it.
     """
 
     name: str
@@ -96,7 +98,7 @@ class Condition:
     meaning: str
     action: str
     find: Find
-    known: Known
+    has_evidence: HasEvidence
     hold: float = 0.0
-    lasts: float = 0.0
+    expires_after: float = 0.0
     local: bool = False

@@ -70,8 +70,8 @@ class ClusterView:
 
     # --- samples -----------------------------------------------------------------------------------------------------
 
-    def knows(self, collector: str, command: str) -> bool:
-        """Returns whether a command succeeded. An absent subsystem counts as known: nothing can be wrong with it."""
+    def has_evidence(self, collector: str, command: str) -> bool:
+        """Returns whether a command succeeded, or the subsystem is absent, so that nothing can be wrong with it."""
         report = self.snapshot.collectors.get(collector)
         if report is None:
             return False

@@ -163,7 +163,7 @@ async def test_a_condition_is_raised_and_cleared(name: str) -> None:
     events = watch.shown(await snapshot(found))
     assert about(events, name, Change.RAISED) == objects
     # what has merely happened is over by itself, and undoing it would be another
-    events += watch.shown(await snapshot(found if BY_NAME[name].lasts else without))
+    events += watch.shown(await snapshot(found if BY_NAME[name].expires_after else without))
     assert about(events, name, Change.CLEARED) == objects
     assert name not in {alarm.condition.name for alarm in watch.monitor.raised}
     for event in events:
@@ -249,4 +249,4 @@ def test_a_condition_is_described(condition: Condition) -> None:
     for text in (condition.meaning, condition.action):
         assert text.endswith(".")
     assert ("{" in condition.raised) >= bool(condition.about)
-    assert not (condition.hold and condition.lasts)
+    assert not (condition.hold and condition.expires_after)

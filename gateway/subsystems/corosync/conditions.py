@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from gateway.conditions.matching import answered, has_samples, is_number
+from gateway.conditions.matching import evidence_from, has_samples, number_equals
 from gateway.conditions.model import CLUSTER, LINK, QUORUM, QUORUM_LOSS, Condition, Finding, Severity
 from gateway.conditions.view import ClusterView, Row
 from gateway.subsystems.corosync import facts, metrics
 
-QUORUMTOOL = answered("corosync", "corosync-quorumtool")
-CFGTOOL = answered("corosync", "corosync-cfgtool")
+QUORUMTOOL = evidence_from("corosync", "corosync-quorumtool")
+CFGTOOL = evidence_from("corosync", "corosync-cfgtool")
 
 
 def votes(view: ClusterView) -> Iterator[Finding]:
@@ -75,8 +75,8 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="This node's partition has quorum again",
         meaning="The node cannot reach a majority. Its resources are stopped, and it may be fenced within seconds.",
         action="Look for the network first: `corosync-cfgtool -s`, the other nodes' `corosync-quorumtool`.",
-        find=is_number(metrics.QUORATE, 0),
-        known=lambda view: view.number(metrics.UP) == 1 and view.has(metrics.QUORATE),
+        find=number_equals(metrics.QUORATE, 0),
+        has_evidence=lambda view: view.number(metrics.UP) == 1 and view.has(metrics.QUORATE),
         local=True,
     ),
     Condition(
@@ -88,7 +88,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="A node or the quorum device is gone: one more may cost quorum.",
         action="Bring the missing node back, or lower the expected votes if it is gone for good.",
         find=votes,
-        known=QUORUMTOOL,
+        has_evidence=QUORUMTOOL,
         hold=5.0,
         local=True,
     ),
@@ -101,7 +101,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="Quorum depends on the nodes alone.",
         action="Look at `corosync-qdevice-tool -s` here, and at `corosync-qnetd-tool -s` on the server.",
         find=qdevice,
-        known=QUORUMTOOL,
+        has_evidence=QUORUMTOOL,
         hold=5.0,
         local=True,
     ),
@@ -113,8 +113,8 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="Corosync runs on this node again",
         meaning="The node is not part of the cluster.",
         action="`systemctl status corosync`, its log, then start the cluster on this node.",
-        find=is_number(metrics.UP, 0),
-        known=has_samples(metrics.UP),
+        find=number_equals(metrics.UP, 0),
+        has_evidence=has_samples(metrics.UP),
         local=True,
     ),
     Condition(
@@ -127,7 +127,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="A network of the cluster is lost for this node; the others carry on.",
         action="Look at the interface, the cable and the switch of that network.",
         find=links,
-        known=CFGTOOL,
+        has_evidence=CFGTOOL,
         hold=2.0,
         local=True,
     ),
@@ -141,7 +141,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="One link to one peer is lost; the node is a member still.",
         action="Look at that node's interface on the network of the link.",
         find=link_peers,
-        known=CFGTOOL,
+        has_evidence=CFGTOOL,
         hold=2.0,
         local=True,
     ),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gateway.conditions.matching import answered, where
+from gateway.conditions.matching import evidence_from, samples_where
 from gateway.conditions.model import DRBD, Condition, Finding, Severity
 from gateway.conditions.view import ClusterView
 from gateway.subsystems.drbd import metrics
 
-DRBDSETUP = answered("drbd", "drbdsetup")
+DRBDSETUP = evidence_from("drbd", "drbdsetup")
 
 
 def disks(view: ClusterView) -> Iterator[Finding]:
@@ -51,7 +51,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="This node's copy of the data is missing or old.",
         action="`drbdadm status`; look at the disk, or wait for the resynchronisation.",
         find=disks,
-        known=DRBDSETUP,
+        has_evidence=DRBDSETUP,
         local=True,
     ),
     Condition(
@@ -64,7 +64,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="Data is not replicated to that peer.",
         action="Look at the peer and at the network of the replication.",
         find=connections,
-        known=DRBDSETUP,
+        has_evidence=DRBDSETUP,
         hold=5.0,
         local=True,
     ),
@@ -78,7 +78,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="Both sides have written: the copies differ, and one has to be given up.",
         action="Decide which copy to keep; `drbdadm connect --discard-my-data RESOURCE` on the other node.",
         find=split_brain,
-        known=lambda view: DRBDSETUP(view) and view.knows("drbd", "split brain"),
+        has_evidence=lambda view: DRBDSETUP(view) and view.has_evidence("drbd", "split brain"),
         local=True,
     ),
     Condition(
@@ -90,8 +90,8 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="DRBD volume {resource}/{volume} has quorum again",
         meaning="I/O is suspended or fails until enough peers are back.",
         action="Bring the peers back; look at the network of the replication.",
-        find=where(metrics.QUORUM, lambda row: row["value"] == 0, about="{resource}/{volume}"),
-        known=DRBDSETUP,
+        find=samples_where(metrics.QUORUM, lambda row: row["value"] == 0, about="{resource}/{volume}"),
+        has_evidence=DRBDSETUP,
         local=True,
     ),
     Condition(
@@ -103,8 +103,8 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="I/O of DRBD resource {resource} goes on",
         meaning="Whatever uses the resource hangs.",
         action="`drbdsetup status` tells why: quorum, fencing, no data, or by hand (`drbdadm resume-io RESOURCE`).",
-        find=where(metrics.SUSPENDED, lambda row: row["value"] == 1, about="{resource}"),
-        known=DRBDSETUP,
+        find=samples_where(metrics.SUSPENDED, lambda row: row["value"] == 1, about="{resource}"),
+        has_evidence=DRBDSETUP,
         local=True,
     ),
 )

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
-from gateway.conditions.matching import answered, has_samples, is_number, where
+from gateway.conditions.matching import evidence_from, has_samples, number_equals, samples_where
 from gateway.conditions.model import CLUSTER, FENCING, NODE, RESOURCE, Condition, Find, Finding, Severity
 from gateway.conditions.view import ClusterView, Row
 from gateway.subsystems.corosync import facts as corosync_facts
 from gateway.subsystems.pacemaker import facts, metrics
 
-CRM_MON = answered("pacemaker", "crm_mon")
-CIBADMIN = answered("pacemaker", "cibadmin")
+CRM_MON = evidence_from("pacemaker", "crm_mon")
+CIBADMIN = evidence_from("pacemaker", "cibadmin")
 
 
 def nodes_known(view: ClusterView) -> bool:
@@ -134,8 +134,8 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="Pacemaker runs on this node again",
         meaning="The node runs no resources of the cluster, or nobody watches over those that it runs.",
         action="`systemctl status pacemaker`, its log, then start it.",
-        find=is_number(metrics.UP, 0),
-        known=has_samples(metrics.UP),
+        find=number_equals(metrics.UP, 0),
+        has_evidence=has_samples(metrics.UP),
         local=True,
     ),
     Condition(
@@ -147,7 +147,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="Nobody decides what runs where: nothing is recovered.",
         action="An election takes seconds; if it does not end, look at Pacemaker's log on all nodes.",
         find=no_dc,
-        known=CRM_MON,
+        has_evidence=CRM_MON,
         hold=30.0,
     ),
     Condition(
@@ -158,8 +158,8 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="The cluster is no longer in maintenance mode",
         meaning="Resources are left alone, whatever happens to them.",
         action="End it when the work is done: `crm configure property maintenance-mode=false`, or `pcs property`.",
-        find=is_number(metrics.MAINTENANCE_MODE_ENABLED, 1),
-        known=CRM_MON,
+        find=number_equals(metrics.MAINTENANCE_MODE_ENABLED, 1),
+        has_evidence=CRM_MON,
     ),
     Condition(
         name="fencing-disabled",
@@ -169,8 +169,8 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="Fencing is enabled",
         meaning="A node that does not answer cannot be recovered from safely: data may be damaged.",
         action="Configure fencing, and set `stonith-enabled=true`.",
-        find=is_number(metrics.STONITH_ENABLED, 0),
-        known=CRM_MON,
+        find=number_equals(metrics.STONITH_ENABLED, 0),
+        has_evidence=CRM_MON,
     ),
     Condition(
         name="node-lost",
@@ -182,7 +182,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="The node is down, cut off, or its cluster stack is stopped.",
         action="Find out whether it was fenced or shut down; look at its console and at the network.",
         find=node(lambda row: not row["online"] and not row["pending"]),
-        known=nodes_known,
+        has_evidence=nodes_known,
     ),
     Condition(
         name="node-unclean",
@@ -194,7 +194,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="Its resources cannot run elsewhere until it is fenced.",
         action="If fencing does not succeed: make sure that it is off, then `stonith_admin --confirm NODE`.",
         find=node(lambda row: row["unclean"]),
-        known=nodes_known,
+        has_evidence=nodes_known,
     ),
     Condition(
         name="node-pending",
@@ -206,7 +206,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="It has joined Corosync's membership, but Pacemaker has not taken it in.",
         action="Look at Pacemaker's log on that node and on the designated controller.",
         find=node(lambda row: row["pending"]),
-        known=nodes_known,
+        has_evidence=nodes_known,
         hold=60.0,
     ),
     Condition(
@@ -219,7 +219,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="It runs no resources: there is one node less to fail over to.",
         action="`crm node online NODE` or `pcs node unstandby NODE` when the work is done.",
         find=node(lambda row: row["standby"] or row["standby_onfail"]),
-        known=nodes_known,
+        has_evidence=nodes_known,
     ),
     Condition(
         name="node-maintenance",
@@ -231,7 +231,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="Its resources are left alone, whatever happens to them.",
         action="`crm node ready NODE` or `pcs node unmaintenance NODE` when the work is done.",
         find=node(lambda row: row["maintenance"]),
-        known=nodes_known,
+        has_evidence=nodes_known,
     ),
     Condition(
         name="fencing-performed",
@@ -243,8 +243,8 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="The cluster has cut a node off, usually by a reboot.",
         action="Look at `stonith_admin --history NODE` and at the logs before that time for the reason.",
         find=fenced,
-        known=CRM_MON,
-        lasts=300.0,
+        has_evidence=CRM_MON,
+        expires_after=300.0,
     ),
     Condition(
         name="fencing-failed",
@@ -256,7 +256,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="Its resources cannot run elsewhere.",
         action="Check the fencing device; if the node is surely off: `stonith_admin --confirm NODE`.",
         find=fencing_failed,
-        known=CRM_MON,
+        has_evidence=CRM_MON,
     ),
     Condition(
         name="resource-failed",
@@ -268,7 +268,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="An instance is in a failed state, and the cluster tries to recover it.",
         action="Look at `crm_mon -1 -r -f` and at the agent's log.",
         find=instance("failed"),
-        known=CRM_MON,
+        has_evidence=CRM_MON,
     ),
     Condition(
         name="resource-blocked",
@@ -280,7 +280,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="The cluster can do nothing more: usually a stop has failed, and there is no fencing.",
         action="Mend it by hand, then `crm_resource --cleanup --resource RESOURCE`.",
         find=instance("blocked"),
-        known=CRM_MON,
+        has_evidence=CRM_MON,
     ),
     Condition(
         name="resource-stopped",
@@ -292,7 +292,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="The service is not there: there is no node for it, or it has failed everywhere.",
         action="`crm_simulate -sL` tells the scores; look for failures, constraints and missing nodes.",
         find=stopped,
-        known=CRM_MON,
+        has_evidence=CRM_MON,
         hold=30.0,
     ),
     Condition(
@@ -305,8 +305,8 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="A failover, or somebody's move.",
         action="Look for the reason in failed actions and in the fencing history.",
         find=moved,
-        known=CRM_MON,
-        lasts=300.0,
+        has_evidence=CRM_MON,
+        expires_after=300.0,
     ),
     Condition(
         name="fail-count",
@@ -318,7 +318,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="The migration threshold is reached.",
         action="Find out why it fails, then `crm_resource --cleanup --resource RESOURCE --node NODE`.",
         find=at_threshold,
-        known=CRM_MON,
+        has_evidence=CRM_MON,
     ),
     Condition(
         name="failed-action",
@@ -329,8 +329,8 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="The failure of {operation} of {resource} on {node} is cleaned up",
         meaning="An operation is in the list of failed actions.",
         action="Find out why, then `crm_resource --cleanup --resource RESOURCE`.",
-        find=where(metrics.FAILED_ACTIONS, lambda _: True, about="{operation} of {resource} on {node}"),
-        known=CRM_MON,
+        find=samples_where(metrics.FAILED_ACTIONS, lambda _: True, about="{operation} of {resource} on {node}"),
+        has_evidence=CRM_MON,
     ),
     Condition(
         name="move-left-behind",
@@ -341,11 +341,11 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="{constraint} is gone",
         meaning="A manual move has left a constraint that forbids a node, until somebody removes it.",
         action="`crm_resource --clear --resource RESOURCE`.",
-        find=where(
+        find=samples_where(
             metrics.LOCATION_CONSTRAINTS,
             lambda row: str(row["constraint"]).startswith("cli-ban-") and float(row["value"]) < 0,
             about="{constraint}",
         ),
-        known=CIBADMIN,
+        has_evidence=CIBADMIN,
     ),
 )

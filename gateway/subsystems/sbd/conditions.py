@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from gateway.conditions.matching import answered, where
+from gateway.conditions.matching import evidence_from, samples_where
 from gateway.conditions.model import SBD, Condition, Finding, Severity
 from gateway.conditions.view import ClusterView
 from gateway.subsystems.sbd import metrics
 
-SBD_CONFIGURATION = answered("sbd", "configuration")
+SBD_CONFIGURATION = evidence_from("sbd", "configuration")
 
 
 def sbd_timeouts(view: ClusterView) -> Iterator[Finding]:
@@ -34,8 +34,8 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="SBD's device {device} can be read again",
         meaning="Fencing over this disk does not work from here; with too few devices the node fences itself.",
         action="`sbd -d DEVICE dump`, then look at the disk and its path.",
-        find=where(metrics.DEVICES, lambda row: row["status"] == "unhealthy", about="{device}"),
-        known=SBD_CONFIGURATION,
+        find=samples_where(metrics.DEVICES, lambda row: row["status"] == "unhealthy", about="{device}"),
+        has_evidence=SBD_CONFIGURATION,
         local=True,
     ),
     Condition(
@@ -48,7 +48,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="A node may count as fenced before its watchdog has ended it.",
         action="Create the device anew with fitting timeouts (`sbd -d DEVICE -1 WATCHDOG -4 MSGWAIT create`).",
         find=sbd_timeouts,
-        known=SBD_CONFIGURATION,
+        has_evidence=SBD_CONFIGURATION,
         local=True,
     ),
 )
