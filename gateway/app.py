@@ -28,6 +28,7 @@ from gateway.frontends.snmp.engine_identity import EngineIdentity
 from gateway.frontends.snmp.service import AgentSettings, SnmpService
 from gateway.frontends.snmp.subagent.address import parse_agentx
 from gateway.host.local import Follower, Host, LocalHost
+from gateway.publication import Publication
 from gateway.snmp.mib.module import mib
 from gateway.subsystems.corosync.collector import CorosyncCollector
 from gateway.subsystems.drbd.collector import DrbdCollector
@@ -83,18 +84,21 @@ def engine(config: Config, host: Host) -> Engine:
     return Engine(host, collectors(config), modes=config.modes)
 
 
-def _server(config: Config, source: Engine) -> MetricsServer:
+def _server(config: Config, source: Engine, publication: Publication) -> MetricsServer:
     return MetricsServer(
         source,
+        publication,
+        addresses=[parse_address(address) for address in config["web.listen"]],
         telemetry_path=config["web.telemetry_path"],
         max_connections=config["web.max_connections"],
         client_timeout=config["web.client_timeout"],
     )
 
 
-def _snmp(config: Config, source: Engine, identity: EngineIdentity) -> SnmpService:
+def _snmp(config: Config, source: Engine, publication: Publication, identity: EngineIdentity) -> SnmpService:
     return SnmpService(
         source,
+        publication,
         mib(config["snmp.root"]),
         max_age=config["snmp.max_age"],
         agentx=parse_agentx(config["snmp.agentx"]),
@@ -189,11 +193,16 @@ async def serve(config: Config, host: ServingHost, *, announce: Callable[[Listen
         loop.add_signal_handler(number, stop.set)
     source = engine(config, host)
     identity = _identity(config)
-    server, snmp = _server(config, source), _snmp(config, source, identity)
+    publication = Publication()
+    server, snmp = _server(config, source, publication), _snmp(config, source, publication, identity)
     told = notifier(config, identity, snmp)
     alarms = _alarms(config, source, told, snmp)
+    for add_samples in (server.add_samples, snmp.add_samples, alarms.samples):
+        publication.add_source(add_samples)
+    for on_snapshot in (snmp.cache.on_snapshot, alarms.look):
+        source.subscribe(on_snapshot)
     try:
-        await server.start([parse_address(address) for address in config["web.listen"]])
+        await server.start()
         await snmp.start()
         await told.start()
         await alarms.start(watcher=_watcher(config, host, alarms), alert_socket=_alert_socket(config))

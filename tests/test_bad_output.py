@@ -18,6 +18,7 @@ from structlog.typing import EventDict
 from gateway import app
 from gateway.config.loader import load
 from gateway.frontends.prometheus.server import MetricsServer
+from gateway.publication import Publication
 from tests.conftest import open_descriptors
 from tests.programs import (
     CFGTOOL,
@@ -83,8 +84,8 @@ async def serving(cluster: FakeCluster, **flags: Any) -> AsyncIterator[Scrape]:
     """Gives a function that scrapes."""
     config = load(cluster.config, {"tools.max_output": 300_000, **flags})
     engine = app.engine(config, app.local_host(config))
-    server = MetricsServer(engine)
-    await server.start([("127.0.0.1", 0)])
+    server = MetricsServer(engine, Publication(), addresses=[("127.0.0.1", 0)])
+    await server.start()
 
     async def get() -> Page:
         async with session.get(f"http://{server.addresses[0]}/metrics") as response:

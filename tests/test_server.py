@@ -29,6 +29,7 @@ from gateway.frontends.prometheus import exposition, server
 from gateway.frontends.prometheus.server import MetricsServer, accepts_gzip, negotiate
 from gateway.host.local import CommandResult, LocalHost, Tool
 from gateway.network import _bound, bind
+from gateway.publication import Publication
 from gateway.samples import Metric, SampleSet
 from gateway.subsystems.probe import Plan, Probe, Reading
 from tests.conftest import Script, open_descriptors, until
@@ -109,8 +110,10 @@ async def serving(
 ) -> AsyncIterator[Served]:
     tools = {name: Tool(path=str(path), timeout=30) for each in collectors for name, path in each.paths.items()}
     engine = Engine(LocalHost(tools), collectors)
-    tested = MetricsServer(engine, **settings)
-    await tested.start(addresses)
+    publication = Publication()
+    tested = MetricsServer(engine, publication, addresses=addresses, **settings)
+    publication.add_source(tested.add_samples)
+    await tested.start()
     # without a limit of its own, and with what it is told
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0), headers={"Accept-Encoding": "identity"}, auto_decompress=False
@@ -628,6 +631,7 @@ from pathlib import Path
 from gateway import app
 from gateway.config.loader import load
 from gateway.frontends.prometheus.server import MetricsServer
+from gateway.publication import Publication
 
 CLIENT = '''
 import sys, urllib.request
@@ -649,8 +653,8 @@ async def tick(gaps):
 async def main():
     config = load(Path(sys.argv[1]), {})
     engine = app.engine(config, app.local_host(config))
-    server = MetricsServer(engine)
-    await server.start([("127.0.0.1", 0)])
+    server = MetricsServer(engine, Publication(), addresses=[("127.0.0.1", 0)])
+    await server.start()
     for _ in range(3):
         gaps = []
         ticking = asyncio.ensure_future(tick(gaps))

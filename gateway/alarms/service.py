@@ -130,8 +130,6 @@ class AlarmService:
         self._node, self._cluster = socket.gethostname(), ""
         self._next_heartbeat = float("inf")
         self._happened = float("-inf")
-        engine.add_own(self.samples)
-        engine.add_listener(self.look)
 
     async def start(self, *, watcher: Watching | None = None, alert_socket: AlertSocket | None = None) -> None:
         """Begins to look.

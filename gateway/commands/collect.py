@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
+from functools import partial
 from typing import Any
 
 from gateway import app
@@ -12,6 +13,7 @@ from gateway.config.loader import Config
 from gateway.frontends.prometheus import exposition
 from gateway.frontends.snmp import listing, tables
 from gateway.host.local import Host
+from gateway.publication import Publication
 from gateway.samples import SamplesByMetric, as_float
 from gateway.snapshot import Snapshot
 from gateway.snmp.mib.module import Mib, mib
@@ -43,23 +45,26 @@ def collect(config: Config, host: Host, *, output: str) -> bool:
         Whether a collector has failed.
     """
     snapshot = take(config, host)
+    publication = Publication()
     if output == "json":
-        page = json.dumps(as_json(snapshot), indent=2, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        page = (
+            json.dumps(as_json(snapshot, publication), indent=2, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
+        )
     elif output == "snmp":
-        page = as_snmp(snapshot, mib(config["snmp.root"])).encode("utf-8", "replace")
+        page = as_snmp(snapshot, publication, mib(config["snmp.root"])).encode("utf-8", "replace")
     else:
-        page = exposition.text(snapshot.samples_by_metric)
+        page = exposition.text(publication.merge(snapshot))
     sys.stdout.buffer.write(page)  # UTF-8, whatever the terminal's encoding
     return any(report.present and report.status is not Status.OK for report in snapshot.collectors.values())
 
 
-def as_snmp(snapshot: Snapshot, module: Mib) -> str:
+def as_snmp(snapshot: Snapshot, publication: Publication, module: Mib) -> str:
     """Returns a snapshot as a walk would show it, a line for each variable."""
-    found = tables.build(snapshot, {}, module, age=lambda: 0.0)
+    found = tables.build(snapshot, publication.merge(snapshot), module, age=partial(publication.age, snapshot))
     return "".join(f"{line}\n" for line in listing.lines(found, module))
 
 
-def as_json(snapshot: Snapshot) -> dict[str, Any]:
+def as_json(snapshot: Snapshot, publication: Publication) -> dict[str, Any]:
     """Returns a snapshot as JSON's own types; numbers that JSON lacks are strings."""
     return {
         "time": snapshot.time,
@@ -81,7 +86,7 @@ def as_json(snapshot: Snapshot) -> dict[str, Any]:
             }
             for name, report in snapshot.collectors.items()
         },
-        "samples": list(_samples(snapshot.samples_by_metric)),
+        "samples": list(_samples(publication.merge(snapshot))),
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
@@ -16,7 +15,6 @@ from typing import Any, TypeVar
 
 import structlog
 
-import gateway
 from gateway import self_metrics
 from gateway.clock import Clock, SystemClock
 from gateway.host.local import Host
@@ -121,8 +119,7 @@ class Engine:
         self._static: dict[tuple[str, str], tuple[object, Reading]] = {}
         self._states: dict[str, _State] = {}
         self._totals = _Totals()
-        self._own: list[Callable[[SampleSet], None]] = []
-        self._listeners: list[Callable[[Snapshot], None]] = []
+        self._subscribers: list[Callable[[Snapshot], None]] = []
 
     @property
     def collectors(self) -> tuple[str, ...]:
@@ -145,21 +142,9 @@ class Engine:
         except TimeoutError:
             return await asyncio.shield(run.partial_snapshot(partial(self._snapshot, run)))
 
-    def add_own(self, source: Callable[[SampleSet], None]) -> None:
-        """Adds a part of the gateway that has something to say of itself: it is asked for samples at each answer."""
-        self._own.append(source)
-
-    def add_listener(self, listener: Callable[[Snapshot], None]) -> None:
-        """Adds who is told each complete snapshot, as soon as there is one, whoever has asked for it."""
-        self._listeners.append(listener)
-
-    def own_samples(self) -> SampleSet:
-        """Returns what the parts of the gateway say of themselves now; it is in no snapshot."""
-        samples = SampleSet()
-        samples.add(self_metrics.BUILD_INFO, 1, gateway.__version__, sys.version.partition(" ")[0])
-        for source in self._own:
-            source(samples)
-        return samples
+    def subscribe(self, callback: Callable[[Snapshot], None]) -> None:
+        """Registers a callback that receives every complete snapshot."""
+        self._subscribers.append(callback)
 
     async def close(self) -> None:
         """Ends what is under way, with its processes."""
@@ -258,11 +243,11 @@ class Engine:
 
     def _publish(self, snapshot: Snapshot) -> None:
         self.latest = snapshot
-        for listener in self._listeners:
+        for callback in self._subscribers:
             try:
-                listener(snapshot)
-            except Exception:  # noqa: BLE001 - a bug of one who listens costs nobody else the snapshot
-                self._log.exception("snapshot not taken in")
+                callback(snapshot)
+            except Exception:  # noqa: BLE001 - a bug in one subscriber must not keep the snapshot from the others
+                self._log.exception("snapshot subscriber failed")
 
     async def _snapshot(self, run: _Run) -> Snapshot:
         """Returns what a run has brought until now."""

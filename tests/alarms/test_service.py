@@ -16,6 +16,7 @@ from gateway.alarms.sources.quorum_watcher import QuorumChanged, WatcherLost
 from gateway.engine.engine import Engine
 from gateway.frontends.snmp.cache import TableCache
 from gateway.host.replay import DEMO, Recording, ReplayHost
+from gateway.publication import Publication
 from gateway.samples import SampleSet
 from gateway.snmp.mib.module import mib
 from gateway.status import Status
@@ -66,6 +67,7 @@ class Setting:
             changed=self._changed,
             clock=self.clock,
         )
+        self.engine.subscribe(self.alarms.look)
 
     def _changed(self) -> None:
         self.changes += 1
@@ -198,8 +200,11 @@ async def test_a_bug_in_a_form_does_not_end_what_watches(setting: Setting, monke
 
 
 async def test_alarms_are_in_the_metrics_and_in_the_mib(setting: Setting) -> None:
-    cache = TableCache(setting.engine, mib(), max_age=15, clock=setting.clock)
+    publication = Publication(clock=setting.clock)
+    publication.add_source(setting.alarms.samples)
+    cache = TableCache(setting.engine, publication, mib(), max_age=15, clock=setting.clock)
     cache.add_extra(setting.alarms.mib_values)
+    setting.engine.subscribe(cache.on_snapshot)
     await setting.engine.collect()
     await setting.situation("quorum-lost")
     await cache.refresh()
@@ -226,7 +231,8 @@ class Live:
         self.told = Told()
         self.alarms = AlarmService(self.engine, self.told, Settings(**settings))
         self.collections = 0
-        self.engine.add_listener(self._count)
+        self.engine.subscribe(self.alarms.look)
+        self.engine.subscribe(self._count)
 
     def _count(self, snapshot: object) -> None:
         self.collections += 1

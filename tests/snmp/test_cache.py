@@ -11,6 +11,7 @@ from gateway.engine.engine import Engine
 from gateway.frontends.snmp.cache import ASKED_LATELY, MAX_BULK_VARIABLES, MAX_WALKS, SMALL, WALK_TIME, TableCache
 from gateway.host.local import Host
 from gateway.host.replay import DEMO, Recording, ReplayHost
+from gateway.publication import Publication
 from gateway.samples import SampleSet
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import mib
@@ -56,7 +57,8 @@ class Setting:
         self.collector = Nodes()
         host = ReplayHost(Recording.load(DEMO), clock=self.clock)
         self.engine = Engine(host, (self.collector,), clock=self.clock)
-        self.cache = TableCache(self.engine, MIB, max_age=MAX_AGE, clock=self.clock)
+        self.cache = TableCache(self.engine, Publication(clock=self.clock), MIB, max_age=MAX_AGE, clock=self.clock)
+        self.engine.subscribe(self.cache.on_snapshot)
 
     async def refreshed(self) -> None:
         await self.cache.refresh()

@@ -20,14 +20,14 @@ pytestmark = pytest.mark.usefixtures("utc")
 def test_situation(situation: str) -> None:
     samples = dict(demo())[f"demo/{situation}"]
     snapshot = Snapshot(samples_by_metric=samples.samples_by_metric, time=1_764_000_000)
-    found = tables.build(snapshot, {}, mib(), age=lambda: 0.0)
+    found = tables.build(snapshot, snapshot.samples_by_metric, mib(), age=lambda: 0.0)
     text = "".join(f"{re.sub(r'^[.0-9]+ ', '', line)}\n" for line in listing.lines(found, mib()))
     goldens.check(f"demo/{situation}.snmp", text)
 
 
 def test_numeric_names_come_first() -> None:
     snapshot = Snapshot(samples_by_metric=dict(demo())["demo/healthy"].samples_by_metric)
-    found = list(listing.lines(tables.build(snapshot, {}, mib(), age=lambda: 0.0), mib()))
+    found = list(listing.lines(tables.build(snapshot, snapshot.samples_by_metric, mib(), age=lambda: 0.0), mib()))
     assert (
         '.1.3.6.1.4.1.8072.9999.9999.9664.1.2.1.1.4.5.110.111.100.101.49 HA-CLUSTER-MIB::haClusterNodeOnline."node1" '
         "= INTEGER: true(1)"

@@ -34,7 +34,7 @@ Seen = set[tuple[str, Index]]
 
 def build(samples: SampleSet) -> Walked:
     snapshot = Snapshot(samples_by_metric=samples.samples_by_metric, time=1e9)
-    return walked(tables.build(snapshot, {}, MIB, age=lambda: 0.0), MIB)
+    return walked(tables.build(snapshot, snapshot.samples_by_metric, MIB, age=lambda: 0.0), MIB)
 
 
 # --- what the MIB's value of a number, a flag or a label has to be ---------------------------------------------------

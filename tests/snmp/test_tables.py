@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.frontends.snmp import tables
 from gateway.frontends.snmp.rows import COROSYNC, DRBD, PACEMAKER, SBD
 from gateway.frontends.snmp.tables import Tables
-from gateway.samples import SamplesByMetric, SampleSet
+from gateway.samples import SampleSet
 from gateway.snapshot import CollectorReport, CommandReport, Snapshot
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import mib
@@ -26,8 +26,9 @@ MIB = mib()
 ROOT = SearchRange(MIB.root, oids.after_subtree(MIB.root))
 
 
-def build(samples: SampleSet, own: SamplesByMetric | None = None, *, age: float = 0.0) -> Tables:
-    return tables.build(Snapshot(samples_by_metric=samples.samples_by_metric), own or {}, MIB, age=lambda: age)
+def build(samples: SampleSet, *, age: float = 0.0) -> Tables:
+    snapshot = Snapshot(samples_by_metric=samples.samples_by_metric)
+    return tables.build(snapshot, samples.samples_by_metric, MIB, age=lambda: age)
 
 
 def healthy() -> Tables:
@@ -216,7 +217,9 @@ def test_a_collector_that_failed_says_why() -> None:
     command = CommandReport(name="crm_mon", tool="crm_mon", status=Status.NOT_PERMITTED, detail="exit status 4: no")
     report = CollectorReport(name="pacemaker", commands=(command,))
     snapshot = Snapshot(samples_by_metric={}, collectors={"pacemaker": report, "sbd": CollectorReport(name="sbd")})
-    found = walked(tables.build(snapshot, {}, MIB, age=lambda: 0.0), MIB)["haClusterCollectorLastError"]
+    found = walked(tables.build(snapshot, snapshot.samples_by_metric, MIB, age=lambda: 0.0), MIB)[
+        "haClusterCollectorLastError"
+    ]
     assert found == {
         text_index("pacemaker"): b"crm_mon: not_permitted: exit status 4: no",
         text_index("sbd"): b"",

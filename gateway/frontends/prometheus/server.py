@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.http import HttpProcessingError
-from prometheus_client import ProcessCollector
 
 import gateway
 from gateway import self_metrics
 from gateway.engine.engine import Engine
 from gateway.frontends.prometheus import exposition
 from gateway.network import bind, shown
-from gateway.samples import MetricKind, SamplesByMetric
+from gateway.publication import Publication
+from gateway.samples import SamplesByMetric, SampleSet
 from gateway.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ class MetricsServer:
     """Serves one engine over HTTP.
 
     Args:
-        engine: whom to ask for snapshots.
+        engine: collects the snapshots.
+        publication: adds the gateway's own samples to them.
+        addresses: the hosts and ports to listen on.
         telemetry_path: the path of the metrics page.
         max_connections: how many may be open at once.
         client_timeout: seconds that a client may take for its request, and for taking its answer.
@@ -54,13 +56,16 @@ class MetricsServer:
     def __init__(
         self,
         engine: Engine,
+        publication: Publication,
         *,
+        addresses: Sequence[tuple[str, int]],
         telemetry_path: str = "/metrics",
         max_connections: int = 512,
         client_timeout: float = 15.0,
     ) -> None:
         self._engine = engine
-        engine.add_own(lambda samples: samples.add(self_metrics.SCRAPES, self._scrapes))
+        self._publication = publication
+        self._addresses = tuple(addresses)
         self._telemetry_path = telemetry_path
         self._max_connections = max_connections
         self._client_timeout = client_timeout
@@ -91,7 +96,7 @@ class MetricsServer:
         sockets = [sock for listener in self._listeners for sock in listener.sockets]
         return tuple(shown(sock.getsockname()) for sock in sockets)
 
-    async def start(self, addresses: Sequence[tuple[str, int]]) -> None:
+    async def start(self) -> None:
         """Listens.
 
         Raises:
@@ -99,7 +104,7 @@ class MetricsServer:
         """
         await self._runner.setup()
         loop = asyncio.get_running_loop()
-        for host, port in addresses:
+        for host, port in self._addresses:
             for sock in await bind(host, port):
                 self._listeners.append(await loop.create_server(self._connection, sock=sock, backlog=_BACKLOG))
         self._ready = True
@@ -110,6 +115,10 @@ class MetricsServer:
         for listener in self._listeners:
             listener.close()
         await self._runner.cleanup()
+
+    def add_samples(self, samples: SampleSet) -> None:
+        """Adds the server's own metrics."""
+        samples.add(self_metrics.SCRAPES, self._scrapes)
 
     # --- connections -------------------------------------------------------------------------------------------------
 
@@ -162,7 +171,7 @@ class MetricsServer:
         self._scrapes += 1
         content_type = negotiate(request.headers.get(hdrs.ACCEPT, ""))
         zipped = accepts_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
-        body = await self._pages.get(snapshot, content_type, self._families, zipped=zipped)
+        body = await self._pages.get(snapshot, content_type, self._publication.merge, zipped=zipped)
         self._log.debug(
             "scrape",
             seconds=round(loop.time() - started, 4),
@@ -186,15 +195,6 @@ class MetricsServer:
         if collect:
             return set(collect)
         return {*known} - {*exclude} if exclude else None
-
-    def _families(self, snapshot: Snapshot) -> SamplesByMetric:
-        own = self._engine.own_samples()
-        own.add(self_metrics.SNAPSHOT_AGE, max(0.0, asyncio.get_running_loop().time() - snapshot.started))
-        for family in ProcessCollector(registry=None).collect():
-            kind = MetricKind.COUNTER if family.type == "counter" else MetricKind.GAUGE
-            for sample in family.samples:
-                own.add(self_metrics.process_metric(sample.name, family.documentation, kind), sample.value)
-        return {**snapshot.samples_by_metric, **own.samples_by_metric}
 
     async def _healthy(self, request: web.Request) -> web.Response:
         del request

@@ -20,7 +20,7 @@ from gateway.engine.engine import Engine
 from gateway.frontends.snmp import tables
 from gateway.frontends.snmp.rows import Derived
 from gateway.frontends.snmp.tables import Tables
-from gateway.samples import SamplesByMetric
+from gateway.publication import Publication
 from gateway.snapshot import Snapshot
 from gateway.snmp.mib.module import Mib
 from gateway.snmp.oid import Oid
@@ -50,14 +50,18 @@ class TableCache:
 
     Args:
         engine: where snapshots come from.
+        publication: adds the gateway's own samples to them.
         mib: what they become.
         max_age: seconds after which a request starts a refresh.
         clock: tells the time.
     """
 
-    def __init__(self, engine: Engine, mib: Mib, *, max_age: float, clock: Clock | None = None) -> None:
+    def __init__(
+        self, engine: Engine, publication: Publication, mib: Mib, *, max_age: float, clock: Clock | None = None
+    ) -> None:
         self.root = mib.root
         self._engine = engine
+        self._publication = publication
         self._mib = mib
         self._max_age = max_age
         self._clock = clock or SystemClock()
@@ -67,7 +71,6 @@ class TableCache:
         self._refreshing: asyncio.Task[None] | None = None
         self._asked = float("-inf")
         self._extra: list[Callable[[], Iterable[Derived]]] = []
-        engine.add_listener(self._offer)
 
     def add_extra(self, source: Callable[[], Iterable[Derived]]) -> None:
         """Adds who has values of the MIB that are no samples."""
@@ -175,9 +178,6 @@ class TableCache:
     def _is_old(self, snapshot: Snapshot | None, now: float) -> bool:
         return snapshot is None or now - snapshot.started > self._max_age
 
-    def _age(self, snapshot: Snapshot) -> float:
-        return max(0.0, self._clock.monotonic() - snapshot.started)
-
     def refresh(self) -> asyncio.Task[None]:
         """Starts a refresh, or returns the one that is under way."""
         return self._refreshing or self._begin(self._refresh())
@@ -185,9 +185,9 @@ class TableCache:
     def renew(self) -> None:
         """Makes the tables anew where somebody looks at them: what the gateway says of itself has changed."""
         if (latest := self._engine.latest) is not None:
-            self._offer(latest)
+            self.on_snapshot(latest)
 
-    def _offer(self, snapshot: Snapshot) -> None:
+    def on_snapshot(self, snapshot: Snapshot) -> None:
         """Shows a snapshot that was made anyhow, so that a manager that asks seldom does not get an old one."""
         if self._refreshing is None and self._clock.monotonic() - self._asked < ASKED_LATELY:
             self._begin(self.show(snapshot))
@@ -216,9 +216,16 @@ class TableCache:
 
     def _make(self, snapshot: Snapshot) -> Callable[[], Tables]:
         """Returns what makes tables; what it needs is gathered at once, here in the event loop."""
-        own: SamplesByMetric = self._engine.own_samples().samples_by_metric
+        samples = self._publication.merge(snapshot)
         extra = [value for source in self._extra for value in source()]
-        return partial(tables.build, snapshot, own, self._mib, age=partial(self._age, snapshot), extra=extra)
+        return partial(
+            tables.build,
+            snapshot,
+            samples,
+            self._mib,
+            age=partial(self._publication.age, snapshot),
+            extra=extra,
+        )
 
     async def close(self) -> None:
         """Ends a refresh that is under way."""

@@ -15,6 +15,7 @@ from gateway.frontends.snmp.cache import TableCache
 from gateway.frontends.snmp.engine_identity import EngineIdentity
 from gateway.frontends.snmp.subagent.address import Address, Reason
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent, SubagentState
+from gateway.publication import Publication
 from gateway.samples import SampleSet
 from gateway.snmp.credentials import Community, UsmUser
 from gateway.snmp.mib.module import Mib
@@ -45,6 +46,7 @@ class SnmpService:
 
     Args:
         engine: whom to ask for snapshots.
+        publication: adds the gateway's own samples to snapshots.
         mib: the MIB that is served.
         max_age: seconds from which on a request starts a new collection.
         agentx: where the host's snmpd listens; None for not at all.
@@ -54,13 +56,14 @@ class SnmpService:
     def __init__(
         self,
         engine: Engine,
+        publication: Publication,
         mib: Mib,
         *,
         max_age: float,
         agentx: Address | None = None,
         agent: AgentSettings | None = None,
     ) -> None:
-        self.cache = TableCache(engine, mib, max_age=max_age)
+        self.cache = TableCache(engine, publication, mib, max_age=max_age)
         self._subagent: Subagent | None = None
         if agentx is not None:
             self._subagent = Subagent(answers=self.cache, address=agentx, description=_DESCRIPTION)
@@ -76,7 +79,6 @@ class SnmpService:
                 name=socket.gethostname(),
             )
         self._running: asyncio.Task[None] | None = None
-        engine.add_own(self._samples)
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -121,7 +123,8 @@ class SnmpService:
             raise NotifyError("AgentX is off")
         await self._subagent.notify(varbinds)
 
-    def _samples(self, samples: SampleSet) -> None:
+    def add_samples(self, samples: SampleSet) -> None:
+        """Adds the metrics of the AgentX session and of the built-in agent."""
         state = self._subagent.state if self._subagent is not None else SubagentState.OFF
         samples.add(self_metrics.AGENTX_STATE, self_metrics.AGENTX_STATE.only(state))
         if self._subagent is not None:

@@ -103,22 +103,26 @@ def _object_ids(mib: Mib) -> tuple[Oid, ...]:
 
 
 def build(
-    snapshot: Snapshot, own: SamplesByMetric, mib: Mib, *, age: Callable[[], float], extra: Iterable[Derived] = ()
+    snapshot: Snapshot,
+    samples_by_metric: SamplesByMetric,
+    mib: Mib,
+    *,
+    age: Callable[[], float],
+    extra: Iterable[Derived] = (),
 ) -> Tables:
     """Returns the variables of a snapshot.
 
     Args:
         snapshot: the state of the cluster.
-        own: samples of the gateway itself that are not in the snapshot.
+        samples_by_metric: the samples to show, as ``Publication.merge`` returns them.
         mib: where everything goes.
         age: tells how old the snapshot is, in seconds.
         extra: further values, which are no samples.
     """
     builder = _Builder(mib)
-    for samples_by_metric in (snapshot.samples_by_metric, own):
-        for binding in BINDINGS:
-            if family := samples_by_metric.get(binding.metric):
-                builder.add(binding, family)
+    for binding in BINDINGS:
+        if family := samples_by_metric.get(binding.metric):
+            builder.add(binding, family)
     for name, index, raw in (*derived(snapshot), *extra):
         builder.put(name, builder.index(name, index), raw)
     live: dict[Oid, Callable[[], bytes]] = {}
