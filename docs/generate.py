@@ -19,14 +19,13 @@ from gateway.catalog import METRICS
 from gateway.conditions.model import Condition
 from gateway.config.options import OPTIONS, Field, Option, Records
 from gateway.frontends.snmp.rows import BINDINGS
-from gateway.samples import PREFIX, Metric
+from gateway.samples import Metric
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import Mib, Object, mib
 from gateway.snmp.oid import Oid
+from gateway.subsystems import SUBSYSTEMS
 
 DOCS = Path(__file__).parent
-
-_SUBSYSTEMS = ("pacemaker", "corosync", "sbd", "drbd")
 
 
 # --- Tables ----------------------------------------------------------------------------------------------------------
@@ -85,8 +84,7 @@ def _literal(value: Any) -> str:
 
 def subsystem(metric: Metric) -> str:
     """Returns the part of the page that a metric stands in."""
-    first = metric.name.removeprefix(PREFIX).partition("_")[0]
-    return first if first in _SUBSYSTEMS else "gateway"
+    return next((subsystem.name for subsystem in SUBSYSTEMS if metric in subsystem.metrics), "gateway")
 
 
 def _metrics(name: str) -> Callable[[], Iterator[str]]:
@@ -270,7 +268,7 @@ def _condition(condition: Condition) -> Iterator[str]:
 
 PAGES: Mapping[str, Mapping[str, Callable[[], Iterable[str]]]] = {
     "configuration.md": {"options": options, "records": records},
-    "metrics.md": {name: _metrics(name) for name in (*_SUBSYSTEMS, "gateway")},
+    "metrics.md": {name: _metrics(name) for name in (*(subsystem.name for subsystem in SUBSYSTEMS), "gateway")},
     "mib.md": {
         **{name: _group(number) for number, name in enumerate(GROUPS, 1)},
         "notifications": notifications,

@@ -30,11 +30,8 @@ from gateway.frontends.snmp.subagent.address import parse_agentx
 from gateway.host.local import Follower, Host, LocalHost
 from gateway.publication import Publication
 from gateway.snmp.mib.module import mib
-from gateway.subsystems.corosync.collector import CorosyncCollector
-from gateway.subsystems.drbd.collector import DrbdCollector
-from gateway.subsystems.pacemaker.collector import PacemakerCollector
+from gateway.subsystems import SUBSYSTEMS
 from gateway.subsystems.probe import Collector
-from gateway.subsystems.sbd.collector import SbdCollector
 
 _T = TypeVar("_T")
 
@@ -66,17 +63,8 @@ def local_host(config: Config) -> LocalHost:
 
 
 def collectors(config: Config) -> tuple[Collector, ...]:
-    """Returns all collectors; which of them run is the engine's to know."""
-    return (
-        PacemakerCollector(configuration=config["corosync.config"]),
-        CorosyncCollector(configuration=config["corosync.config"], statistics=config["corosync.statistics"]),
-        SbdCollector(configuration=config["sbd.config"] or None),
-        DrbdCollector(
-            split_brain_directory=config["drbd.split_brain_directory"],
-            # who names a drbdsetup means it
-            always=bool(config["tools.drbdsetup.path"]),
-        ),
-    )
+    """Returns all collectors; the engine decides which of them run."""
+    return tuple(subsystem.make_collector(config.option_values) for subsystem in SUBSYSTEMS)
 
 
 def engine(config: Config, host: Host) -> Engine:

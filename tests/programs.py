@@ -22,8 +22,8 @@ from typing import Self
 
 import pytest
 
-from gateway.config.options import TOOLS
 from gateway.host.replay import DEMO, Recording
+from gateway.subsystems import SUBSYSTEMS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -58,6 +58,9 @@ def load_script(path: Path) -> ModuleType:
     return module
 
 
+TOOL_NAMES = [tool.name for subsystem in SUBSYSTEMS for tool in subsystem.tools]
+
+
 class FakeCluster:
     """A directory with scripts that print what the demo's healthy cluster printed, each doing as it is told.
 
@@ -67,7 +70,7 @@ class FakeCluster:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._bodies: dict[str, dict[str, str]] = {tool: {} for tool in TOOLS}
+        self._bodies: dict[str, dict[str, str]] = {tool: {} for tool in TOOL_NAMES}
         recording = Recording.load(DEMO)
         step = recording.steps[0]
         for (tool, *arguments), name in recording.commands.items():
@@ -77,7 +80,7 @@ class FakeCluster:
         for name, path in (("corosync.conf", "corosync.conf"), ("sbd.conf", "sbd.conf")):
             (directory / path).write_bytes(recording.read(step, name) or b"")
         (directory / "splitbrain").mkdir()
-        for tool in TOOLS:
+        for tool in TOOL_NAMES:
             self._write(tool)
         self.config = directory / "cluster.conf"
         self.config.write_text(self._config())
@@ -116,7 +119,7 @@ class FakeCluster:
         new.replace(path)
 
     def _config(self) -> str:
-        tools = "".join(f"[tools.{tool}]\npath = {json.dumps(str(self.path(tool)))}\n" for tool in TOOLS)
+        tools = "".join(f"[tools.{tool}]\npath = {json.dumps(str(self.path(tool)))}\n" for tool in TOOL_NAMES)
         return (
             f"[corosync]\nconfig = {json.dumps(str(self.directory / 'corosync.conf'))}\nstatistics = true\n"
             # whatever snmpd this machine has, it is not the tests'

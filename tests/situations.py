@@ -8,14 +8,13 @@ from pathlib import Path
 from gateway.host.local import CommandResult, Host
 from gateway.host.replay import DEMO, Recording, Step
 from gateway.samples import SampleSet
-from gateway.subsystems.corosync.collector import CorosyncCollector
-from gateway.subsystems.drbd.collector import DrbdCollector
-from gateway.subsystems.pacemaker.collector import PacemakerCollector
+from gateway.subsystems.drbd.options import SPLIT_BRAIN_DIRECTORY
 from gateway.subsystems.probe import Collector
-from gateway.subsystems.sbd.collector import CONFIGURATIONS, SbdCollector
+from gateway.subsystems.sbd.collector import CONFIGURATIONS
 from tests import series
 from tests.corpus import CORPUS
 from tests.fakes import FakeHost
+from tests.subsystems import WITH_STATISTICS, WITHOUT_MODULE, make_collector, make_collectors
 
 LAB = Path(__file__).with_name("data") / "lab"
 
@@ -61,11 +60,12 @@ def _pacemaker(corpus: Path) -> Iterator[tuple[str, SampleSet]]:
                     "crm_mon": _result(case / spelling),
                     "cibadmin": _result(case / "cibadmin.xml"),
                 }
-                yield f"{case.parent.name}/{case.name}/{spelling}", _samples(PacemakerCollector(), results, FakeHost())
+                samples = _samples(make_collector("pacemaker"), results, FakeHost())
+                yield f"{case.parent.name}/{case.name}/{spelling}", samples
 
 
 def _corosync(corpus: Path) -> Iterator[tuple[str, SampleSet]]:
-    collector = CorosyncCollector(statistics=True)
+    collector = make_collector("corosync", options=WITH_STATISTICS)
     folder = corpus / "corosync"
     for path in sorted({*folder.glob("quorumtool*.txt"), *folder.glob("cfgtool-s*.txt"), *folder.glob("cmapctl*")}):
         tool = {"quo": "corosync-quorumtool", "cfg": "corosync-cfgtool", "cma": "corosync-cmapctl"}[path.name[:3]]
@@ -80,24 +80,24 @@ def _corosync(corpus: Path) -> Iterator[tuple[str, SampleSet]]:
 
 def _others(corpus: Path) -> Iterator[tuple[str, SampleSet]]:
     for path in sorted((corpus / "drbd").glob("*.json")):
-        collector = DrbdCollector(split_brain_directory="/splitbrain", always=True)
+        collector = make_collector("drbd", options={**WITHOUT_MODULE, SPLIT_BRAIN_DIRECTORY.key: "/splitbrain"})
         host = FakeHost(
             directories={"/splitbrain": ("drbd-split-brain-detected-my.res-0", "drbd-split-brain-detected-b-x")}
         )
         yield f"drbd/{path.name}", _samples(collector, {"drbdsetup": _result(path)}, host)
     for path in sorted((corpus / "sbd").glob("*.sysconfig")):
         host = FakeHost(files={CONFIGURATIONS[0]: path.read_bytes()})
-        yield f"sbd/{path.name}", _samples(SbdCollector(), {}, host)
+        yield f"sbd/{path.name}", _samples(make_collector("sbd"), {}, host)
     for path in sorted({*(corpus / "sbd").glob("*dump*.txt"), *(corpus / "sbd").glob("live.list*.txt")}):
         device = "/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK:lun.0+1=2" + "x" * 30
         probe = f"{'list' if '.list' in path.name else 'dump'} {device}"
         host = FakeHost(files={CONFIGURATIONS[0]: f'SBD_DEVICE="{device}"\n'.encode()})
-        yield f"sbd/{path.name}", _samples(SbdCollector(), {probe: _result(path)}, host)
+        yield f"sbd/{path.name}", _samples(make_collector("sbd"), {probe: _result(path)}, host)
 
 
 def _replayed(recording: Recording, situation: str, folders: tuple[str, ...]) -> Iterator[tuple[str, SampleSet]]:
     step = next(step for step in recording.steps if step.folders == folders)
-    collectors = (PacemakerCollector(), CorosyncCollector(statistics=True), SbdCollector(), DrbdCollector(always=True))
+    collectors = make_collectors(options={**WITH_STATISTICS, **WITHOUT_MODULE})
     host = FakeHost(
         files={path: recording.read(step, name) or b"" for path, name in recording.files.items()},
         directories={

@@ -19,6 +19,7 @@ from gateway import app
 from gateway.config.loader import load
 from gateway.frontends.prometheus.server import MetricsServer
 from gateway.publication import Publication
+from gateway.subsystems import SUBSYSTEMS
 from tests.conftest import open_descriptors
 from tests.programs import (
     CFGTOOL,
@@ -32,7 +33,7 @@ from tests.programs import (
     FakeCluster,
 )
 
-COLLECTORS = ("pacemaker", "corosync", "sbd", "drbd")
+COLLECTORS = tuple(subsystem.name for subsystem in SUBSYSTEMS)
 
 
 @dataclass(frozen=True)

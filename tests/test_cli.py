@@ -21,6 +21,7 @@ import gateway as package
 from gateway import cli
 from gateway.config.loader import Config
 from gateway.config.options import OPTIONS
+from gateway.subsystems import SUBSYSTEMS
 from tests.programs import CRM_MON, ROOT, FakeCluster, Gateway, environment, gateway
 
 FLAGS = [
@@ -244,7 +245,7 @@ def test_collect_prints_the_page(cluster: FakeCluster, tmp_path: Path) -> None:
     done = gateway("--config", cluster.config, "collect", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert "# TYPE ha_cluster_pacemaker_nodes gauge\n" in done.stdout
-    for name in ("pacemaker", "corosync", "sbd", "drbd"):
+    for name in (subsystem.name for subsystem in SUBSYSTEMS):
         assert f'ha_cluster_scrape_success{{collector="{name}"}} 1\n' in done.stdout
 
 

@@ -23,7 +23,11 @@ from gateway.errors import ConfigError
 from gateway.host.local import DEFAULT_MAX_OUTPUT, Tool
 from gateway.options.model import OptionValues
 from gateway.snmp.credentials import Community, SecurityLevel, UsmUser
+from gateway.subsystems import SUBSYSTEMS
 from tests.conftest import closed
+
+SUBSYSTEM_NAMES = [subsystem.name for subsystem in SUBSYSTEMS]
+TOOL_NAMES = [tool.name for tool in TOOLS]
 
 EXAMPLE = Path(__file__).parents[1] / "gateway.conf.example"
 
@@ -148,10 +152,10 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "alarms.socket": (PATH, ['"alert.sock"', "1"]),
     **{f"alarms.disable.{condition.name}": (SWITCH, ['"yes"', "0"]) for condition in CONDITIONS},
     "tools.max_output": (COUNT, ["0", "1e6", '"64 MiB"']),
-    **{f"collectors.{name}": (MODE, ['"yes"', "true", '"On"']) for name in ("pacemaker", "corosync", "sbd", "drbd")},
-    **{f"tools.{tool}.path": (PATH, ['"crm_mon"', "0", '"~/tool"']) for tool in TOOLS},
-    **{f"tools.{tool}.timeout": (SECONDS, ["0", "-5.0", '"5s"', "1979-05-27"]) for tool in TOOLS},
-    **{f"tools.{tool}.prefix": (WORDS, ['"sudo -n"', "[1]", '[""]', '["a\\nb"]', "{a = 1}"]) for tool in TOOLS},
+    **{f"collectors.{name}": (MODE, ['"yes"', "true", '"On"']) for name in SUBSYSTEM_NAMES},
+    **{f"tools.{tool}.path": (PATH, ['"crm_mon"', "0", '"~/tool"']) for tool in TOOL_NAMES},
+    **{f"tools.{tool}.timeout": (SECONDS, ["0", "-5.0", '"5s"', "1979-05-27"]) for tool in TOOL_NAMES},
+    **{f"tools.{tool}.prefix": (WORDS, ['"sudo -n"', "[1]", '[""]', '["a\\nb"]', "{a = 1}"]) for tool in TOOL_NAMES},
 }
 
 
@@ -613,7 +617,7 @@ def test_tools_and_modes(file: Path) -> None:
         '[collectors]\nsbd = "off"\n[tools.cibadmin]\npath = "/opt/cibadmin"\ntimeout = 2\nprefix = ["sudo", "-n"]\n'
     )
     loaded = load(file, {})
-    assert loaded.tools.keys() == set(TOOLS)
+    assert loaded.tools.keys() == set(TOOL_NAMES)
     assert loaded.tools["cibadmin"] == Tool(path="/opt/cibadmin", timeout=2.0, prefix=("sudo", "-n"))
     assert loaded.tools["crm_mon"] == Tool()
     modes = {"pacemaker": Mode.AUTO, "corosync": Mode.AUTO, "sbd": Mode.OFF, "drbd": Mode.AUTO}
@@ -706,4 +710,4 @@ def test_the_table_of_options_is_sound() -> None:
         assert option.help.endswith(".")
         assert not isinstance(option.default, datetime.date)
     assert DEFAULT_MAX_OUTPUT == 64 * 1024 * 1024
-    assert os.sep not in "".join(TOOLS)
+    assert os.sep not in "".join(TOOL_NAMES)

@@ -57,7 +57,7 @@ class FakeCollector:
     duplicates: int = 0
 
     @property
-    def tools(self) -> tuple[str, ...]:
+    def presence_tools(self) -> tuple[str, ...]:
         return tuple(probe.tool for probe in self.probes)
 
     def plan(self, host: object) -> Plan | None:

@@ -53,7 +53,7 @@ class Simple:
     plans: int = 0
 
     @property
-    def tools(self) -> tuple[str, ...]:
+    def presence_tools(self) -> tuple[str, ...]:
         return tuple(self.paths)
 
     def plan(self, host: object) -> Plan:

@@ -28,11 +28,12 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from gateway.frontends.prometheus import exposition
 from gateway.host.local import STANDARD_DIRECTORIES as DIRECTORIES
 from gateway.host.local import CommandResult, clean_environment, execute, search
+from gateway.options.model import OptionValues
 from gateway.samples import SamplesByMetric
 from gateway.status import Status
+from gateway.subsystems import pacemaker
 from gateway.subsystems.pacemaker import crm_mon
 from gateway.subsystems.pacemaker.cluster_status import ClusterStatus
-from gateway.subsystems.pacemaker.collector import PacemakerCollector
 from gateway.subsystems.probe import Reading
 from tests.bench import large_cib
 
@@ -106,7 +107,7 @@ def writers() -> None:
     status = crm_mon.parse(large_cluster())
     nothing = Reading(status=Status.NOT_INSTALLED)
     readings = {"crm_mon": Reading(status=Status.OK, value=status), "cibadmin": nothing, "corosync.conf": nothing}
-    samples_by_metric = PacemakerCollector().samples(readings).samples_by_metric
+    samples_by_metric = pacemaker.SUBSYSTEM.make_collector(OptionValues()).samples(readings).samples_by_metric
     made = CollectorRegistry()
     made.register(Theirs(samples_by_metric))
     ready = CollectorRegistry()

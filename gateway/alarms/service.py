@@ -23,6 +23,7 @@ from gateway.alarms.details import Details, details
 from gateway.alarms.notification import Change, Notification, notification_name, values
 from gateway.alarms.sources.alert_socket import AlertSocket
 from gateway.alarms.sources.quorum_watcher import QuorumChanged, QuorumEvent
+from gateway.catalog import ACCUMULATORS
 from gateway.clock import Clock, SystemClock
 from gateway.conditions.model import Severity
 from gateway.conditions.view import ClusterView
@@ -31,7 +32,6 @@ from gateway.errors import StartError
 from gateway.samples import SampleSet
 from gateway.snapshot import Snapshot
 from gateway.snmp.mib.syntax import SampleValue
-from gateway.subsystems import ACCUMULATORS
 from gateway.subsystems.corosync import facts as corosync_facts
 from gateway.subsystems.corosync.facts import local_node
 from gateway.subsystems.pacemaker import facts as pacemaker_facts

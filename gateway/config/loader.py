@@ -26,6 +26,7 @@ from gateway.config.options import (
 from gateway.engine.engine import Mode
 from gateway.errors import ConfigError
 from gateway.host.local import Tool
+from gateway.options.model import OptionValues
 
 SEARCH_PATH = (Path("gateway.conf"), Path("/etc/ha-cluster-gateway/gateway.conf"))
 """Where the configuration is looked for without ``--config``; none at all is a good one, too."""
@@ -47,13 +48,18 @@ class Config:
         return self.values[key]
 
     @property
+    def option_values(self) -> OptionValues:
+        """The typed values, for the subsystems."""
+        return OptionValues(self.values)
+
+    @property
     def tools(self) -> dict[str, Tool]:
         """How each tool is to be run."""
         return {
-            tool: Tool(
-                path=self[f"tools.{tool}.path"] or None,
-                timeout=self[f"tools.{tool}.timeout"],
-                prefix=self[f"tools.{tool}.prefix"],
+            tool.name: Tool(
+                path=self.option_values[tool.path] or None,
+                timeout=self.option_values[tool.timeout],
+                prefix=self.option_values[tool.prefix],
             )
             for tool in TOOLS
         }

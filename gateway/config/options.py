@@ -7,13 +7,12 @@ from typing import Any
 from gateway.config import alarm_options as alarms
 from gateway.config import snmp_options as snmp
 from gateway.engine.engine import Mode
-from gateway.host.local import DEFAULT_MAX_OUTPUT, DEFAULT_TIMEOUT
+from gateway.host.local import DEFAULT_MAX_OUTPUT
 from gateway.log import FORMATS, LEVELS
 from gateway.options.model import Field, Option, Records, Rule
 from gateway.options.readers import (
     MistakeError,
     MistakesError,
-    absolute_path,
     addresses,
     count,
     numeric,
@@ -21,11 +20,10 @@ from gateway.options.readers import (
     parse_address,
     seconds,
     shown,
-    switch,
     unknown_key,
     url_path,
-    words,
 )
+from gateway.subsystems import SUBSYSTEMS
 
 __all__ = [
     "ANY_ADDRESS",
@@ -48,16 +46,8 @@ __all__ = [
     "unknown_key",
 ]
 
-TOOLS = (
-    "crm_mon",
-    "cibadmin",
-    "corosync-quorumtool",
-    "corosync-cfgtool",
-    "corosync-cmapctl",
-    "corosync",
-    "sbd",
-    "drbdsetup",
-)
+TOOLS = tuple(tool for subsystem in SUBSYSTEMS for tool in subsystem.tools)
+"""Every tool of every subsystem."""
 
 DEFAULT_PORT = 9664
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - the exporter's default
@@ -108,41 +98,15 @@ OPTIONS: tuple[Option[Any], ...] = (
     ),
     *(
         Option(
-            key=f"collectors.{name}",
+            key=f"collectors.{subsystem.name}",
             default=Mode.AUTO.value,
             read=one_of(*_MODES),
-            help=f"Collector {name}: auto (when its tools are here), on (their absence is a failure), off.",
-            flags=(f"--collector.{name}",),
+            help=f"Collector {subsystem.name}: auto (when its tools are here), on (their absence is a failure), off.",
+            flags=(f"--collector.{subsystem.name}",),
         )
-        for name in ("pacemaker", "corosync", "sbd", "drbd")
+        for subsystem in SUBSYSTEMS
     ),
-    Option(
-        key="corosync.config",
-        default="/etc/corosync/corosync.conf",
-        read=absolute_path,
-        help="Corosync's configuration, for the name of the cluster.",
-    ),
-    Option(
-        key="corosync.statistics",
-        default=False,
-        read=switch,
-        help="Whether to collect statistics of knet and Totem; Corosync is asked for each number, which takes time.",
-        flags=("--corosync.statistics",),
-    ),
-    Option(
-        key="sbd.config",
-        default="",
-        read=absolute_path,
-        help="SBD's configuration; empty: /etc/sysconfig/sbd or /etc/default/sbd, whichever is there.",
-        flags=("--sbd-config-path",),
-    ),
-    Option(
-        key="drbd.split_brain_directory",
-        default="/var/run/drbd/splitbrain",
-        read=absolute_path,
-        help="Where DRBD's split-brain handler leaves its files.",
-        flags=("--drbdsplitbrain-path",),
-    ),
+    *(option for subsystem in SUBSYSTEMS for option in subsystem.options),
     *snmp.OPTIONS,
     *alarms.OPTIONS,
     Option(
@@ -151,36 +115,7 @@ OPTIONS: tuple[Option[Any], ...] = (
         read=count,
         help="Bytes that one run of a tool may print before it is killed.",
     ),
-    *(
-        option
-        for tool in TOOLS
-        for option in (
-            Option(
-                key=f"tools.{tool}.path",
-                default="",
-                read=absolute_path,
-                help=f"Path of {tool}; empty to search the standard directories.",
-                flags=(
-                    {
-                        "corosync-cfgtool": "--corosync-cfgtoolpath-path",  # the name is the contract's
-                        "crm_mon": "--crm-mon-path",
-                    }.get(tool, f"--{tool}-path"),
-                ),
-            ),
-            Option(
-                key=f"tools.{tool}.timeout",
-                default=DEFAULT_TIMEOUT,
-                read=seconds,
-                help=f"Seconds after which {tool} is killed.",
-            ),
-            Option(
-                key=f"tools.{tool}.prefix",
-                default=[],
-                read=words,
-                help=f'Words to put before {tool}, such as ["sudo", "-n"].',
-            ),
-        )
-    ),
+    *(option for tool in TOOLS for option in tool.options),
 )
 
 BY_KEY = {option.key: option for option in OPTIONS}

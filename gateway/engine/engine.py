@@ -182,7 +182,7 @@ class Engine:
         """Returns a collector's plan, or None where its subsystem is absent and may be."""
         required = self._mode(collector.name) is Mode.ON
         try:
-            if not required and not any(map(self._host.find, collector.tools)):
+            if not required and not any(map(self._host.find, collector.presence_tools)):
                 return None
             plan = collector.plan(self._host)
         except Exception as error:  # noqa: BLE001 - a bug in one collector costs that collector

@@ -100,8 +100,8 @@ class Collector(Protocol):
         ...
 
     @property
-    def tools(self) -> tuple[str, ...]:
-        """The tools without which there is nothing to collect; any one of them makes the subsystem present."""
+    def presence_tools(self) -> tuple[str, ...]:
+        """The tools that show that the subsystem is installed: any one of them is enough."""
         ...
 
     def plan(self, host: Host) -> Plan | None:

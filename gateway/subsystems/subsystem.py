@@ -2,11 +2,67 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.conditions.model import Condition
 from gateway.conditions.view import Accumulator
+from gateway.host.local import DEFAULT_TIMEOUT
+from gateway.options.model import Option, OptionValues
+from gateway.options.readers import absolute_path, seconds, words
 from gateway.samples import Metric
+from gateway.status import Status
+from gateway.subsystems.probe import Collector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSpec:
+    """A command-line tool that a subsystem may run.
+
+    Attributes:
+        name: the name of its program, and of its table in the configuration (``[tools.NAME]``).
+        path_flag: the flag that sets its path, if it is not ``--NAME-path`` with dashes for underscores.
+    """
+
+    name: str
+    path_flag: str = ""
+
+    @property
+    def path(self) -> Option[str]:
+        """The option for the path of the program."""
+        return Option(
+            key=f"tools.{self.name}.path",
+            default="",
+            read=absolute_path,
+            help=f"Path of {self.name}; empty to search the standard directories.",
+            flags=(self.path_flag or f"--{self.name.replace('_', '-')}-path",),
+        )
+
+    @property
+    def timeout(self) -> Option[float]:
+        """The option for the time that one run of the program may take."""
+        return Option(
+            key=f"tools.{self.name}.timeout",
+            default=DEFAULT_TIMEOUT,
+            read=seconds,
+            help=f"Seconds after which {self.name} is killed.",
+        )
+
+    @property
+    def prefix(self) -> Option[tuple[str, ...]]:
+        """The option for the words in front of the program."""
+        return Option(
+            key=f"tools.{self.name}.prefix",
+            default=[],
+            read=words,
+            help=f'Words to put before {self.name}, such as ["sudo", "-n"].',
+        )
+
+    @property
+    def options(self) -> tuple[Option[Any], ...]:
+        """All options of the tool."""
+        return (self.path, self.timeout, self.prefix)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,12 +71,23 @@ class Subsystem:
 
     Attributes:
         name: the value of the ``collector`` label, and the key of its options.
+        title: its name for people.
+        tools: every tool that it may run. Those whose presence shows that the subsystem is installed are named by its
+            collector (``Collector.presence_tools``).
+        options: its options, besides those of its tools.
         metrics: every metric that its collector may produce.
         conditions: every condition that is evaluated on these metrics.
         accumulators: values that its conditions keep from one snapshot to the next.
+        make_collector: creates its collector from the configured values of options.
+        advice: what ``check`` advises for a status, if the general advice does not fit.
     """
 
     name: str
+    title: str
+    tools: tuple[ToolSpec, ...]
+    options: tuple[Option[Any], ...] = ()
     metrics: tuple[Metric, ...]
     conditions: tuple[Condition, ...]
     accumulators: tuple[Accumulator, ...] = ()
+    make_collector: Callable[[OptionValues], Collector]
+    advice: Mapping[Status, str] = field(default_factory=dict)

@@ -10,6 +10,7 @@ import pytest
 from gateway.alarms.alarm_table import AlarmEvent, AlarmTable
 from gateway.alarms.conditions import BY_NAME, CONDITIONS
 from gateway.alarms.notification import Change, notification_name
+from gateway.catalog import ACCUMULATORS
 from gateway.conditions.model import Condition
 from gateway.conditions.view import ClusterView
 from gateway.engine.engine import Engine
@@ -17,24 +18,20 @@ from gateway.host.replay import DEMO, Recording, ReplayHost
 from gateway.samples import SampleSet
 from gateway.snapshot import Snapshot
 from gateway.snmp.mib.module import mib
-from gateway.subsystems import ACCUMULATORS
-from gateway.subsystems.corosync.collector import CorosyncCollector
 from gateway.subsystems.drbd import metrics as drbd_metrics
-from gateway.subsystems.drbd.collector import DrbdCollector
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
-from gateway.subsystems.pacemaker.collector import PacemakerCollector
 from gateway.subsystems.sbd import metrics as sbd_metrics
-from gateway.subsystems.sbd.collector import SbdCollector
 from tests.alarms.snapshots import DC, Sample, node, reports
 from tests.fakes import FakeClock
 from tests.situations import recorded
+from tests.subsystems import make_collectors
 
 LONG = 1000.0
 """Seconds that are longer than whatever conditions wait for."""
 
 
 async def of_the_lab(situation: str) -> Snapshot:
-    engine = Engine(ReplayHost(recorded(situation)), (PacemakerCollector(), CorosyncCollector()))
+    engine = Engine(ReplayHost(recorded(situation)), make_collectors("pacemaker", "corosync"))
     try:
         return await engine.collect()
     finally:
@@ -46,7 +43,7 @@ async def of_the_demo(situation: str) -> Snapshot:
     host = ReplayHost(recording, clock=clock)
     for step in recording.steps[: [step.situation for step in recording.steps].index(situation)]:
         clock.now += step.seconds
-    engine = Engine(host, (PacemakerCollector(), CorosyncCollector(), SbdCollector(), DrbdCollector()))
+    engine = Engine(host, make_collectors())
     try:
         return await engine.collect()
     finally:

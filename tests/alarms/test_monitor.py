@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.alarms.alarm_table import AlarmEvent, AlarmTable
+from gateway.catalog import ACCUMULATORS
 from gateway.conditions.view import ClusterView
 from gateway.samples import Metric, SampleSet, Value
 from gateway.snapshot import Snapshot
 from gateway.status import Status
-from gateway.subsystems import ACCUMULATORS
 from gateway.subsystems.corosync import metrics as corosync_metrics
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 from tests.alarms.snapshots import node, reports

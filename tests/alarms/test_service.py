@@ -20,13 +20,10 @@ from gateway.publication import Publication
 from gateway.samples import SampleSet
 from gateway.snmp.mib.module import mib
 from gateway.status import Status
-from gateway.subsystems.corosync.collector import CorosyncCollector
-from gateway.subsystems.drbd.collector import DrbdCollector
-from gateway.subsystems.pacemaker.collector import PacemakerCollector
-from gateway.subsystems.sbd.collector import SbdCollector
 from tests.conftest import until
 from tests.fakes import FakeClock
 from tests.snmp.walked import walked
+from tests.subsystems import make_collectors
 
 
 class Told:
@@ -56,7 +53,7 @@ class Setting:
         self.clock = FakeClock()
         self.recording = Recording.load(DEMO)
         self.host = ReplayHost(self.recording, clock=self.clock)
-        collectors = (PacemakerCollector(), CorosyncCollector(), SbdCollector(), DrbdCollector())
+        collectors = make_collectors()
         self.engine = Engine(self.host, collectors, clock=self.clock)
         self.told = Told()
         self.changes = 0
@@ -227,7 +224,7 @@ class Live:
 
     def __init__(self, **settings: Any) -> None:
         self.host = ReplayHost(Recording.load(DEMO), scale=1000)  # healthy for hours
-        self.engine = Engine(self.host, (PacemakerCollector(), CorosyncCollector()))
+        self.engine = Engine(self.host, make_collectors("pacemaker", "corosync"))
         self.told = Told()
         self.alarms = AlarmService(self.engine, self.told, Settings(**settings))
         self.collections = 0

@@ -12,13 +12,10 @@ from gateway.frontends.prometheus import exposition
 from gateway.host import replay
 from gateway.host.replay import ReplayHost
 from gateway.snapshot import Snapshot
-from gateway.subsystems.corosync.collector import CorosyncCollector
-from gateway.subsystems.drbd.collector import DrbdCollector
-from gateway.subsystems.pacemaker.collector import PacemakerCollector
-from gateway.subsystems.sbd.collector import SbdCollector
 from tests import goldens
 from tests.fakes import FakeClock
 from tests.situations import LAB, recorded
+from tests.subsystems import WITH_STATISTICS, make_collectors
 
 SITUATIONS = sorted(path.parent.name for path in LAB.glob("*/corosync-quorumtool-p.rc"))
 
@@ -48,7 +45,7 @@ def page(snapshot: Snapshot) -> str:
 
 @pytest.mark.parametrize("situation", SITUATIONS)
 async def test_situation(situation: str) -> None:
-    engine = Engine(ReplayHost(recorded(situation)), (PacemakerCollector(), CorosyncCollector(statistics=True)))
+    engine = Engine(ReplayHost(recorded(situation)), make_collectors("pacemaker", "corosync", options=WITH_STATISTICS))
     snapshot = await engine.collect()
     await engine.close()
     goldens.check(f"lab/{situation}.prom", page(snapshot))
@@ -58,7 +55,7 @@ async def test_the_demo_shows_every_family_and_nothing_but_what_was_recorded() -
     recording = replay.Recording.load(replay.DEMO)
     clock = FakeClock()
     host = ReplayHost(recording, clock=clock)
-    collectors = (PacemakerCollector(), CorosyncCollector(statistics=True), SbdCollector(), DrbdCollector())
+    collectors = make_collectors(options=WITH_STATISTICS)
     engine = Engine(host, collectors)
     seen: set[str] = set()
     for step in recording.steps:

@@ -16,13 +16,12 @@ import pytest
 
 from gateway.host.local import CommandResult
 from gateway.status import Status
-from gateway.subsystems.corosync.collector import CorosyncCollector
-from gateway.subsystems.pacemaker.collector import PacemakerCollector
 from gateway.subsystems.probe import Reading
 from tests import series
 from tests.corpus import CORPUS, needs_corpus
 from tests.fakes import FakeHost
 from tests.series import Series, ended
+from tests.subsystems import make_collector
 
 pytestmark = needs_corpus
 
@@ -51,7 +50,7 @@ def collect(crm_mon: bytes, cib: bytes | None) -> Series:
     results = {"crm_mon": ended(crm_mon)}
     if cib is not None:
         results["cibadmin"] = ended(cib)
-    return series.collected(PacemakerCollector(), results, FakeHost())
+    return series.collected(make_collector("pacemaker"), results, FakeHost())
 
 
 def expected_nodes(root: ET.Element) -> Series:
@@ -183,7 +182,7 @@ def test_corosync_states(path: Path) -> None:
             stderr.read_bytes() if stderr.exists() else b"",
         )
 
-    collector = CorosyncCollector()
+    collector = make_collector("corosync")
     results = {"corosync-quorumtool": result("quorumtool-p"), "corosync-cfgtool": result("cfgtool-s")}
     found = series.collected(collector, results, FakeHost())
     assert found[series.key("corosync_up")] == (0 if state == "daemon-absent" else 1)
@@ -200,5 +199,5 @@ def test_corosync_states(path: Path) -> None:
 
 def test_one_failing_tool_costs_only_its_own_samples() -> None:
     broken = Reading(status=Status.FAILED)
-    samples = PacemakerCollector().samples({"crm_mon": broken, "cibadmin": broken, "corosync.conf": broken})
+    samples = make_collector("pacemaker").samples({"crm_mon": broken, "cibadmin": broken, "corosync.conf": broken})
     assert len(samples) == 0

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from gateway.status import Status
-from gateway.subsystems.pacemaker.collector import PacemakerCollector
-from gateway.subsystems.sbd.collector import CONFIGURATIONS, SbdCollector
+from gateway.subsystems.sbd.collector import CONFIGURATIONS
 from tests import series
 from tests.fakes import FakeHost
 from tests.series import ended
+from tests.subsystems import make_collector
 
 CONFIGURATION = b'SBD_DEVICE="/dev/sdb"\n'
 UNREADABLE = ended(b"==Dumping header on disk /dev/sdb\n", 1, b"== disk /dev/sdb unreadable!\n")
@@ -23,20 +23,20 @@ def sbd_host(*, readable: bool) -> FakeHost:
 
 def test_a_device_that_may_not_be_read_is_not_unhealthy() -> None:
     results = {"dump /dev/sdb": UNREADABLE}
-    broken = series.collected(SbdCollector(), results, sbd_host(readable=True))
-    refused = series.collected(SbdCollector(), results, sbd_host(readable=False))
+    broken = series.collected(make_collector("sbd"), results, sbd_host(readable=True))
+    refused = series.collected(make_collector("sbd"), results, sbd_host(readable=False))
     assert series.named(broken, "ha_cluster_sbd_devices") == {
         frozenset({("device", "/dev/sdb"), ("status", "unhealthy")}): 1
     }
     assert not series.named(refused, "ha_cluster_sbd_devices")
-    plan = SbdCollector().plan(sbd_host(readable=False))
+    plan = make_collector("sbd").plan(sbd_host(readable=False))
     assert plan is not None
     assert series.readings(plan.probes, results)["dump /dev/sdb"].status is Status.NOT_PERMITTED
 
 
 def test_an_empty_answer_to_a_user_without_rights_is_not_a_cluster_that_is_down() -> None:
-    refused = series.collected(PacemakerCollector(), {"crm_mon": NOTHING, "cibadmin": DENIED}, FakeHost())
-    down = series.collected(PacemakerCollector(), {"crm_mon": NOTHING, "cibadmin": ended(b"", 102)}, FakeHost())
+    refused = series.collected(make_collector("pacemaker"), {"crm_mon": NOTHING, "cibadmin": DENIED}, FakeHost())
+    down = series.collected(make_collector("pacemaker"), {"crm_mon": NOTHING, "cibadmin": ended(b"", 102)}, FakeHost())
     assert series.key("pacemaker_up") not in refused
     assert down[series.key("pacemaker_up")] == 0
     assert refused[series.key("pacemaker_daemon_state", state="running")] == 1

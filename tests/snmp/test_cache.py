@@ -32,7 +32,7 @@ class Nodes:
     """A collector that finds another number of nodes each time it is asked, and lets itself be held up."""
 
     name = "pacemaker"
-    tools = ("crm_mon",)
+    presence_tools = ("crm_mon",)
 
     def __init__(self) -> None:
         self.rounds = 0

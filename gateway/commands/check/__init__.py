@@ -18,6 +18,8 @@ from gateway.host.local import Host
 from gateway.network import bind
 from gateway.snapshot import CollectorReport
 from gateway.status import Status
+from gateway.subsystems import SUBSYSTEMS
+from gateway.subsystems.subsystem import Subsystem
 
 
 def check(config: Config, host: Host) -> bool:
@@ -39,8 +41,9 @@ def _findings(config: Config, host: Host) -> Iterator[CheckResult]:
     yield CheckResult(good=True, subject="configuration", text=source)
     yield from _ports(config)
     reports = once.take(config, host).collectors
-    for name, report in reports.items():
-        yield from _collector(name, report)
+    for subsystem in SUBSYSTEMS:
+        if subsystem.name in reports:  # not off
+            yield from _collector(subsystem, reports[subsystem.name])
     if not any(report.present for report in reports.values()):
         yield CheckResult(
             good=False,
@@ -83,19 +86,11 @@ _ADVICE = {
 }
 
 
-_ADVICE_FOR = {
-    (
-        "drbd",
-        Status.NOT_RUNNING,
-    ): "Load the module (modprobe drbd) if this node has DRBD; else switch the collector off "
-    '(collectors.drbd = "off").',
-}
-"""Where a collector needs other advice than the rest."""
-
 _BUG = "This is a bug of the gateway: please report it, with what it logs."
 
 
-def _collector(name: str, report: CollectorReport) -> Iterator[CheckResult]:
+def _collector(subsystem: Subsystem, report: CollectorReport) -> Iterator[CheckResult]:
+    name, advice_by_status = subsystem.name, {**_ADVICE, **subsystem.advice}
     if not report.present:
         yield CheckResult(good=True, subject=name, text="not set up on this host, nothing to collect")
         return
@@ -109,7 +104,7 @@ def _collector(name: str, report: CollectorReport) -> Iterator[CheckResult]:
         )
         if command.status is not Status.OK and good:
             text += "; optional"
-        advice = "" if good else _ADVICE_FOR.get((name, command.status), _ADVICE[command.status]).format(user=_user())
+        advice = "" if good else advice_by_status[command.status].format(user=_user())
         if command.detail.startswith("internal error: "):
             advice = _BUG
         yield CheckResult(good=good, subject=f"{name}: {command.name}", text=text, advice=advice)

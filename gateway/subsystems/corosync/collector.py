@@ -16,8 +16,6 @@ from gateway.status import Status
 from gateway.subsystems.corosync import corosync_cfgtool, corosync_cmapctl, corosync_conf, corosync_quorumtool, metrics
 from gateway.subsystems.probe import Plan, Probe, Reading, output, read_file
 
-CONFIGURATION = "/etc/corosync/corosync.conf"
-
 # 2 is CS_ERR_LIBRARY: nobody listens on the IPC socket
 _NOT_RUNNING = re.compile(
     rb"cannot initialize (?:cmap|quorum|votequorum|cfg) service|could not initialize corosync configuration api error 2"
@@ -69,9 +67,9 @@ class CorosyncCollector:
     """
 
     name: str = "corosync"
-    tools: tuple[str, ...] = ("corosync-quorumtool", "corosync-cfgtool")
-    configuration: str = CONFIGURATION
-    statistics: bool = False
+    presence_tools: tuple[str, ...] = ("corosync-quorumtool", "corosync-cfgtool")
+    configuration: str
+    statistics: bool
 
     def plan(self, host: Host) -> Plan:
         """Returns the same probes at each run; statistics and version are welcome but not needed."""

@@ -12,7 +12,6 @@ from gateway.status import Status
 from gateway.subsystems.drbd import drbdsetup, metrics
 from gateway.subsystems.probe import NoAnswerError, Plan, Probe, Reading, list_directory, output, read_file
 
-SPLIT_BRAIN_DIRECTORY = "/var/run/drbd/splitbrain"
 _MODULE = "/sys/module/drbd"
 _MODULE_VERSION = f"{_MODULE}/version"
 
@@ -38,13 +37,13 @@ class DrbdCollector:
 
     Attributes:
         split_brain_directory: where the split-brain handler records what it was told of.
-        always: whether to run drbdsetup even where DRBD's kernel module is not loaded: it would try to load it.
+        check_module: whether to run drbdsetup only while DRBD's kernel module is loaded; otherwise it tries to load it.
     """
 
     name: str = "drbd"
-    tools: tuple[str, ...] = ("drbdsetup",)
-    split_brain_directory: str = SPLIT_BRAIN_DIRECTORY
-    always: bool = False
+    presence_tools: tuple[str, ...] = ("drbdsetup",)
+    split_brain_directory: str
+    check_module: bool
 
     def plan(self, host: Host) -> Plan:
         """Returns the one probe, or why it is not worth the while."""
@@ -52,7 +51,7 @@ class DrbdCollector:
             "split brain": list_directory(host, self.split_brain_directory),
             "version": read_file(host, _MODULE_VERSION, lambda content: content.decode("ascii", "replace").strip()),
         }
-        if self.always or list_directory(host, _MODULE).answer:
+        if not self.check_module or list_directory(host, _MODULE).answer:
             return Plan(probes=(_STATUS,), files=files, needed=("split brain",))
         absent = Reading(status=Status.NOT_RUNNING, detail="DRBD's kernel module is not loaded")
         return Plan(files={**files, "drbdsetup": absent}, needed=("split brain", "drbdsetup"))

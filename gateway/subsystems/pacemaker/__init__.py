@@ -1,1 +1,18 @@
-"""Pacemaker: its tools, metrics and conditions."""
+"""Pacemaker: the state of the cluster, its nodes and its resources."""
+
+from __future__ import annotations
+
+from gateway.subsystems.corosync import options as corosync_options
+from gateway.subsystems.pacemaker import conditions, facts, metrics
+from gateway.subsystems.pacemaker.collector import PacemakerCollector
+from gateway.subsystems.subsystem import Subsystem, ToolSpec
+
+SUBSYSTEM = Subsystem(
+    name="pacemaker",
+    title="Pacemaker",
+    tools=(ToolSpec(name="crm_mon"), ToolSpec(name="cibadmin")),
+    metrics=metrics.METRICS,
+    conditions=conditions.CONDITIONS,
+    accumulators=facts.ACCUMULATORS,
+    make_collector=lambda values: PacemakerCollector(corosync_configuration=values[corosync_options.CONFIG]),
+)

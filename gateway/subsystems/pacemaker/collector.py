@@ -13,7 +13,6 @@ from gateway.host.local import CommandResult, Host
 from gateway.samples import SampleSet
 from gateway.status import Status
 from gateway.subsystems.corosync import corosync_conf
-from gateway.subsystems.corosync.collector import CONFIGURATION
 from gateway.subsystems.pacemaker import cib, crm_mon, metrics
 from gateway.subsystems.pacemaker.cluster_status import ClusterStatus, Resource
 from gateway.subsystems.parsing.xml import INFINITY_SCORE
@@ -60,11 +59,15 @@ def _read_cib(result: CommandResult) -> tuple[cib.LocationConstraint, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PacemakerCollector:
-    """The state of the cluster as Pacemaker on this node sees it."""
+    """Collects the state of the cluster as Pacemaker on this node sees it.
+
+    Attributes:
+        corosync_configuration: the path of corosync.conf, for the name of the cluster.
+    """
 
     name: str = "pacemaker"
-    tools: tuple[str, ...] = ("crm_mon", "cibadmin")
-    configuration: str = CONFIGURATION
+    presence_tools: tuple[str, ...] = ("crm_mon", "cibadmin")
+    corosync_configuration: str
 
     def plan(self, host: Host) -> Plan:
         """Returns the same two probes at each run; the cluster's name comes from Corosync's configuration."""
@@ -73,7 +76,7 @@ class PacemakerCollector:
                 Probe(name="crm_mon", tool="crm_mon", variants=_CRM_MON, read=_read_crm_mon),
                 Probe(name="cibadmin", tool="cibadmin", variants=_CIBADMIN, read=_read_cib),
             ),
-            files={"corosync.conf": read_file(host, self.configuration, corosync_conf.parse)},
+            files={"corosync.conf": read_file(host, self.corosync_configuration, corosync_conf.parse)},
         )
 
     def samples(self, readings: Mapping[str, Reading]) -> SampleSet:

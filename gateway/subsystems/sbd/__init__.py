@@ -1,1 +1,17 @@
-"""SBD: its tools, metrics and conditions."""
+"""SBD: the devices through which nodes can be fenced."""
+
+from __future__ import annotations
+
+from gateway.subsystems.sbd import conditions, metrics, options
+from gateway.subsystems.sbd.collector import SbdCollector
+from gateway.subsystems.subsystem import Subsystem, ToolSpec
+
+SUBSYSTEM = Subsystem(
+    name="sbd",
+    title="SBD",
+    tools=(ToolSpec(name="sbd"),),
+    options=options.OPTIONS,
+    metrics=metrics.METRICS,
+    conditions=conditions.CONDITIONS,
+    make_collector=lambda values: SbdCollector(configuration=values[options.CONFIG]),
+)

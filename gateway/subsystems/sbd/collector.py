@@ -39,12 +39,12 @@ class SbdCollector:
     """The devices through which nodes can be fenced.
 
     Attributes:
-        configuration: the path of SBD's configuration, or None to look where distributions keep it.
+        configuration: the path of SBD's configuration; empty to search ``CONFIGURATIONS``.
     """
 
     name: str = "sbd"
-    tools: tuple[str, ...] = ("sbd",)
-    configuration: str | None = None
+    presence_tools: tuple[str, ...] = ("sbd",)
+    configuration: str
 
     def plan(self, host: Host) -> Plan | None:
         """Returns two probes for each device; none for diskless SBD; None where SBD is not configured."""

@@ -1,0 +1,15 @@
+"""DRBD's options."""
+
+from __future__ import annotations
+
+from gateway.options.model import Option
+from gateway.options.readers import absolute_path
+
+SPLIT_BRAIN_DIRECTORY = Option(
+    key="drbd.split_brain_directory",
+    default="/var/run/drbd/splitbrain",
+    read=absolute_path,
+    help="Where DRBD's split-brain handler leaves its files.",
+    flags=("--drbdsplitbrain-path",),
+)
+OPTIONS = (SPLIT_BRAIN_DIRECTORY,)

@@ -1,0 +1,15 @@
+"""SBD's options."""
+
+from __future__ import annotations
+
+from gateway.options.model import Option
+from gateway.options.readers import absolute_path
+
+CONFIG = Option(
+    key="sbd.config",
+    default="",
+    read=absolute_path,
+    help="SBD's configuration; empty: /etc/sysconfig/sbd or /etc/default/sbd, whichever is there.",
+    flags=("--sbd-config-path",),
+)
+OPTIONS = (CONFIG,)
