@@ -23,12 +23,12 @@ from gateway.config.loader import Config
 from gateway.config.options import parse_address
 from gateway.engine.engine import Engine, Mode
 from gateway.frontends.prometheus.server import MetricsServer
-from gateway.frontends.snmp import engine_identity as usm_state
-from gateway.frontends.snmp.engine_identity import EngineIdentity
+from gateway.frontends.snmp import engine_identity
 from gateway.frontends.snmp.service import AgentSettings, SnmpService
 from gateway.frontends.snmp.subagent.address import parse_agentx
 from gateway.host.local import Follower, Host, LocalHost
 from gateway.publication import Publication
+from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.mib.module import mib
 from gateway.subsystems import SUBSYSTEMS
 from gateway.subsystems.probe import Collector
@@ -107,8 +107,8 @@ def _identity(config: Config) -> EngineIdentity:
     """Returns who the gateway is over SNMP. Only SNMPv3 has to remember that, and writes it down."""
     asked = config["snmp.agent.listen"] and config["snmp.agent.user"]
     if asked or any(target.user for target in config["alarms.target"]):
-        return usm_state.begin(Path(config["snmp.state_directory"]))
-    return usm_state.ephemeral()
+        return engine_identity.begin_boot(Path(config["snmp.state_directory"]))
+    return engine_identity.ephemeral()
 
 
 def notifier(config: Config, identity: EngineIdentity, master: Master | None) -> Notifier:

@@ -27,15 +27,15 @@ from pysnmp.proto.secmod.rfc3414.service import UsmSecurityParameters  # type: i
 from structlog.testing import capture_logs
 
 from gateway.errors import StartError
-from gateway.frontends.snmp import engine_identity as usm_state
+from gateway.frontends.snmp import engine_identity
 from gateway.frontends.snmp.agent.agent import BuiltInAgent
 from gateway.frontends.snmp.agent.commands import ErrorStatus, Request, RequestKind, execute
 from gateway.frontends.snmp.agent.engine import MAX_MESSAGE, UNFRAGMENTED, Responder
 from gateway.frontends.snmp.agent.view import MibView, Scalars, fitting
-from gateway.frontends.snmp.engine_identity import EngineIdentity
 from gateway.snmp import oid as oids
 from gateway.snmp.agentx.encoding import encode_varbind
 from gateway.snmp.credentials import AUTH, PRIV, Community, UsmUser
+from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.oid import Oid
 from gateway.snmp.values import SearchRange, Type, VarBind
 from tests.conftest import open_descriptors
@@ -121,7 +121,7 @@ async def serving(
 ) -> AsyncIterator[BuiltInAgent]:
     agent = BuiltInAgent(
         answers=mib,
-        identity=identity or usm_state.ephemeral(),
+        identity=identity or engine_identity.ephemeral(),
         addresses=addresses,
         communities=communities,
         users=users,
@@ -420,7 +420,7 @@ async def test_a_context_that_there_is_not() -> None:
 async def test_clients_go_on_after_a_restart(tmp_path: Any) -> None:
     boots = []
     for _ in range(3):
-        identity = usm_state.begin(tmp_path / "state")
+        identity = engine_identity.begin_boot(tmp_path / "state")
         async with serving(users=[STRONG], identity=identity) as agent:
             done = await net_snmp("snmpget", agent, "1.3.6.1.6.3.10.2.1.2.0", SYS_DESCR, who=as_user(STRONG))
             boots.append(done.lines[0].rpartition(" ")[2])

@@ -14,7 +14,8 @@ from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 
 from gateway.snmp import ber
 from gateway.snmp import oid as oids
-from gateway.snmp.messages import CommunityMessages, Tag
+from gateway.snmp.ber import PduTag
+from gateway.snmp.message import CommunityCodec
 from gateway.snmp.oid import Oid
 from gateway.snmp.values import Type, VarBind
 from tests.alarms.receivers import OF_PYSNMP, VARBINDS, pdu_of
@@ -93,11 +94,13 @@ def test_lengths(size: int) -> None:
     assert ber.octets(bytes(size)) == encoder.encode(univ.OctetString(bytes(size)))
 
 
-@pytest.mark.parametrize(("tag", "kind"), [(Tag.TRAP, rfc1905.SNMPv2TrapPDU), (Tag.INFORM, rfc1905.InformRequestPDU)])
-def test_pdus_with_values_of_all_types(tag: Tag, kind: type) -> None:
+@pytest.mark.parametrize(
+    ("tag", "kind"), [(PduTag.SNMPV2_TRAP, rfc1905.SNMPv2TrapPDU), (PduTag.INFORM_REQUEST, rfc1905.InformRequestPDU)]
+)
+def test_pdus_with_values_of_all_types(tag: PduTag, kind: type) -> None:
     for number in (0, 1, 2**31 - 1):
         assert ber.pdu(tag, number, VARBINDS) == encoder.encode(pdu_of(kind, number, VARBINDS))
-    assert ber.pdu(Tag.GET, 0, ()) == encoder.encode(pdu_of(rfc1905.GetRequestPDU, 0, ()))
+    assert ber.pdu(PduTag.GET_REQUEST, 0, ()) == encoder.encode(pdu_of(rfc1905.GetRequestPDU, 0, ()))
 
 
 def test_a_message() -> None:
@@ -105,4 +108,4 @@ def test_a_message() -> None:
     v2c.apiMessage.set_defaults(message)
     v2c.apiMessage.set_community(message, b"public")
     v2c.apiMessage.set_pdu(message, pdu_of(rfc1905.SNMPv2TrapPDU, 7, VARBINDS))
-    assert CommunityMessages("public").trap(7, VARBINDS) == encoder.encode(message)
+    assert CommunityCodec("public").encode_trap(7, VARBINDS) == encoder.encode(message)

@@ -17,15 +17,13 @@ from structlog.testing import capture_logs
 from gateway.errors import StartError
 from gateway.frontends.snmp.engine_identity import (
     FILE,
-    MAX_BOOTS,
-    EngineIdentity,
-    begin,
+    begin_boot,
     ephemeral,
-    new_engine_id,
     parse,
     serialize,
     successor,
 )
+from gateway.snmp.engine import MAX_BOOTS, EngineIdentity, new_engine_id
 from tests.conftest import closed, open_descriptors
 
 ID = bytes.fromhex("80001f8805") + b"engine"
@@ -115,7 +113,7 @@ def test_the_time_of_an_engine_begins_with_its_boot() -> None:
 
 def test_the_first_start(directory: Path) -> None:
     with capture_logs() as logs:
-        identity = begin(directory)
+        identity = begin_boot(directory)
     assert identity.boots == 1
     assert parse((directory / FILE).read_bytes()) == identity
     assert (mode(directory), mode(directory / FILE)) == (0o700, 0o600)
@@ -125,7 +123,7 @@ def test_the_first_start(directory: Path) -> None:
 
 def test_boots_are_counted_and_the_id_stays(directory: Path) -> None:
     open_before = open_descriptors()
-    identities = [begin(directory) for _ in range(3)]
+    identities = [begin_boot(directory) for _ in range(3)]
     assert [identity.boots for identity in identities] == [1, 2, 3]
     assert len({identity.engine_id for identity in identities}) == 1
     assert open_descriptors() == open_before
@@ -134,7 +132,7 @@ def test_boots_are_counted_and_the_id_stays(directory: Path) -> None:
 def test_the_umask_does_not_matter(directory: Path) -> None:
     before = os.umask(0)
     try:
-        begin(directory)
+        begin_boot(directory)
     finally:
         os.umask(before)
     assert (mode(directory), mode(directory / FILE)) == (0o700, 0o600)
@@ -143,37 +141,37 @@ def test_the_umask_does_not_matter(directory: Path) -> None:
 def test_a_damaged_file_is_told_and_replaced(directory: Path) -> None:
     path = keep(directory, b"\0" * 100)
     with capture_logs() as logs:
-        identity = begin(directory)
+        identity = begin_boot(directory)
     (event,) = logs
     assert event["log_level"] == "warning"
     assert event["event"] == "SNMP engine id made anew"
     assert event["path"] == str(path)
     assert event["reason"].startswith("expected {")
     assert event["engine_id"] == identity.engine_id.hex()
-    assert begin(directory) == EngineIdentity(engine_id=identity.engine_id, boots=2)
+    assert begin_boot(directory) == EngineIdentity(engine_id=identity.engine_id, boots=2)
 
 
 def test_the_end_of_boots_is_told(directory: Path) -> None:
     keep(directory, serialize(EngineIdentity(engine_id=ID, boots=MAX_BOOTS - 1)))
     with capture_logs() as logs:
-        assert begin(directory).boots == 1
+        assert begin_boot(directory).boots == 1
     assert logs[0]["reason"] == "snmpEngineBoots has come to its end"
 
 
 def test_what_a_crash_has_left_is_no_hindrance(directory: Path) -> None:
     path = keep(directory, serialize(EngineIdentity(engine_id=ID, boots=5)))
     path.with_name(f"{FILE}.new").write_bytes(b"{")
-    assert begin(directory) == EngineIdentity(engine_id=ID, boots=6)
+    assert begin_boot(directory) == EngineIdentity(engine_id=ID, boots=6)
     assert [entry.name for entry in directory.iterdir()] == [FILE]
 
 
 def test_a_directory_of_the_gateways_own_is_closed_to_others(directory: Path) -> None:
     directory.mkdir(parents=True)
     directory.chmod(0o755)
-    begin(directory)
+    begin_boot(directory)
     assert mode(directory) == 0o700
     directory.chmod(0o755)  # as an administrator may have done since
-    begin(directory)
+    begin_boot(directory)
     assert mode(directory) == 0o700
 
 
@@ -185,7 +183,7 @@ def test_a_directory_of_others_is_left_alone(directory: Path) -> None:
     directory.chmod(0o755)
     (directory / "other").touch()
     with pytest.raises(StartError) as caught:
-        begin(directory)
+        begin_boot(directory)
     reason = "others may enter it, and it holds other files (mode 755)"
     assert str(caught.value) == f"cannot keep the state of SNMPv3 in {directory}: {reason}{ADVICE}"
     assert mode(directory) == 0o755
@@ -195,23 +193,23 @@ def test_a_directory_of_others_is_left_alone(directory: Path) -> None:
 def test_a_directory_that_cannot_be_used_is_told(directory: Path, tmp_path: Path) -> None:
     (tmp_path / "var").touch()
     with pytest.raises(StartError) as caught:
-        begin(directory)
+        begin_boot(directory)
     assert str(caught.value) == f"cannot keep the state of SNMPv3 in {directory}: Not a directory{ADVICE}"
     (tmp_path / "var").unlink()
     directory.mkdir(mode=0o700, parents=True)
     with closed(directory), pytest.raises(StartError, match="Permission denied; make it a directory"):
-        begin(directory)
+        begin_boot(directory)
 
 
 def test_the_file_is_never_half_written(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = begin(directory)
+    known = begin_boot(directory)
 
     def fail(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(StartError, match="No space left on device"):
-        begin(directory)
+        begin_boot(directory)
     assert json.loads((directory / FILE).read_text())["boots"] == known.boots
     monkeypatch.undo()
-    assert begin(directory).boots == known.boots + 1
+    assert begin_boot(directory).boots == known.boots + 1

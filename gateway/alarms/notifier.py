@@ -29,9 +29,10 @@ from gateway.clock import Clock, SystemClock
 from gateway.errors import GatewayError
 from gateway.frontends.snmp.notifications import compat
 from gateway.frontends.snmp.notifications.resolver import Resolve, resolve
-from gateway.frontends.snmp.notifications.target import Identity, Target, TargetKind
-from gateway.frontends.snmp.notifications.udp_channel import Sender, messages_to
+from gateway.frontends.snmp.notifications.target import Target, TargetKind
+from gateway.frontends.snmp.notifications.udp_channel import Sender, make_codec
 from gateway.samples import SampleSet
+from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.mib.module import Mib
 from gateway.snmp.values import VarBind
 
@@ -120,7 +121,7 @@ class Notifier:
         *,
         targets: Sequence[Target] = (),
         master: Master | None = None,
-        identity: Identity | None = None,
+        identity: EngineIdentity | None = None,
         forms: Sequence[str] = (),
         native: bool = True,
         clock: Clock | None = None,
@@ -141,7 +142,7 @@ class Notifier:
             channel = MasterChannel(master)
             self._add(AGENTX, TargetKind.AGENTX, channel, pauses or _AGENTX_PAUSES, queue_size)
         for target in targets:
-            sender = Sender(target, partial(messages_to, target, identity), resolve=resolve)
+            sender = Sender(target, partial(make_codec, target, identity), resolve=resolve)
             self._add(target.name, target.kind, sender, pauses or Pauses(), queue_size)
 
     def _add(self, name: str, kind: TargetKind, channel: Channel, pauses: Pauses, size: int) -> None:

@@ -17,7 +17,7 @@ from gateway.alarms.notification import Change, Notification, notification_name
 from gateway.conditions.model import Severity
 from gateway.config.loader import Config
 from gateway.errors import ConfigError
-from gateway.frontends.snmp import engine_identity as usm_state
+from gateway.frontends.snmp import engine_identity
 from gateway.frontends.snmp.static_source import StaticSource
 from gateway.frontends.snmp.subagent.address import Address, UnixAddress, parse_agentx
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent
@@ -88,7 +88,7 @@ def _master_address(config: Config) -> Address | None:
 async def _send(config: Config, address: Address | None, notice: Notification) -> tuple[Outcome, ...]:
     users = any(target.user for target in config["alarms.target"])
     directory = Path(config["snmp.state_directory"])
-    identity = usm_state.current(directory) if users else usm_state.ephemeral()
+    identity = engine_identity.load_current(directory) if users else engine_identity.ephemeral()
     async with _master(address, mib(config["snmp.root"])) as master:
         notifier = app.notifier(config, identity, master)
         await notifier.start()

@@ -8,6 +8,7 @@ everything on the node wants the processor at once, and whoever needs little of 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import IntEnum
 from functools import lru_cache
 
 from gateway.snmp import oid as oids
@@ -17,6 +18,19 @@ from gateway.snmp.values import Type, VarBind
 _SEQUENCE = 0x30
 _LONG = 0x80
 """Lengths, and the digits of sub-identifiers, from here on take more than one octet."""
+
+
+class PduTag(IntEnum):
+    """The tags of the PDUs (RFC 3416, section 3)."""
+
+    GET_REQUEST = 0xA0
+    GET_NEXT_REQUEST = 0xA1
+    RESPONSE = 0xA2
+    SET_REQUEST = 0xA3
+    GET_BULK_REQUEST = 0xA5
+    INFORM_REQUEST = 0xA6
+    SNMPV2_TRAP = 0xA7
+    REPORT = 0xA8
 
 
 def tagged(tag: int, content: bytes) -> bytes:

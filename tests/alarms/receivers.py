@@ -14,10 +14,10 @@ from pysnmp.proto.mpmod.rfc3412 import SNMPv3Message  # type: ignore[import-unty
 
 from gateway.alarms.notification import Change, Notification
 from gateway.conditions.model import Severity
-from gateway.frontends.snmp.engine_identity import EngineIdentity
 from gateway.snmp import oid as oids
 from gateway.snmp.credentials import UsmUser
-from gateway.snmp.messages import Flag, UserMessages
+from gateway.snmp.engine import EngineIdentity
+from gateway.snmp.usm import MsgFlags, UsmCodec
 from gateway.snmp.values import Type, VarBind
 from tests.fakes import FakeClock
 from tests.snmptrapd import HOST
@@ -90,7 +90,7 @@ def pdu_of(kind: Any, request_id: int, varbinds: Sequence[VarBind]) -> Any:
     return pdu
 
 
-class Manager(UserMessages):
+class Manager(UsmCodec):
     """The other side: an engine of its own, for which its messages, and those to it, are good."""
 
     def __init__(
@@ -101,7 +101,7 @@ class Manager(UserMessages):
         )
         self.time = 500
 
-    def answer(self, question: bytes, pdu: Any, flags: Flag | None = None) -> bytes:
+    def answer(self, question: bytes, pdu: Any, flags: MsgFlags | None = None) -> bytes:
         """Returns a message with the msgID of another."""
         decoded, _ = decoder.decode(question, asn1Spec=SNMPv3Message())
         self._id = int(decoded["msgGlobalData"]["msgID"])
@@ -114,7 +114,7 @@ class Manager(UserMessages):
         v2c.apiPDU.set_error_status(pdu, status)
         return self.answer(question, pdu)
 
-    def report(self, question: bytes, *numbers: int, flags: Flag = Flag.NONE) -> bytes:
+    def report(self, question: bytes, *numbers: int, flags: MsgFlags = MsgFlags.NONE) -> bytes:
         """Returns a Report of a counter: its last number in the statistics of RFC 3414, or the whole identifier."""
         pdu = pdu_of(rfc1905.ReportPDU, 0, ())
         name = rfc1902.ObjectIdentifier(numbers if len(numbers) > 1 else (*_USM_STATS, *numbers, 0))

@@ -13,7 +13,7 @@ from gateway.frontends.snmp.notifications import compat
 from gateway.frontends.snmp.notifications.compat import FORMS, corosync, pacemaker
 from gateway.snmp import oid as oids
 from gateway.snmp.agentx.encoding import encode_varbind
-from gateway.snmp.messages import CommunityMessages
+from gateway.snmp.message import CommunityCodec
 from gateway.snmp.values import Type, VarBind
 from tests.alarms.receivers import community_pdu, notice
 
@@ -92,7 +92,7 @@ def test_as_corosync_notifyd_sends_it(name: str) -> None:
     ((_, date), *_), request_id = v2c.apiPDU.get_varbinds(pdu), int(v2c.apiPDU.get_request_id(pdu))
     assert int(date) in range(1_700_000_000, 1_800_000_000)
     ours = only(corosync(notice(details=details), (int(date) + 0.5) / 100))
-    assert CommunityMessages("").trap(request_id, ours).hex() == message
+    assert CommunityCodec("").encode_trap(request_id, ours).hex() == message
 
 
 def test_a_node_without_an_address() -> None:
@@ -210,4 +210,4 @@ def test_every_way_can_carry_them(details: Mapping[str, str]) -> None:
         for varbinds in form(notice(details=details), 1e9):
             assert [varbind.oid for varbind in varbinds[:2]] == [SYS_UP_TIME, SNMP_TRAP_OID]
             assert all(map(encode_varbind, varbinds))
-            assert len(CommunityMessages("public").trap(1, varbinds)) <= 484
+            assert len(CommunityCodec("public").encode_trap(1, varbinds)) <= 484

@@ -19,21 +19,24 @@ from gateway.alarms import notification as notices
 from gateway.alarms.conditions import CONDITIONS
 from gateway.alarms.notification import Change, notification_name
 from gateway.errors import DecodeError
-from gateway.frontends.snmp.engine_identity import EngineIdentity
 from gateway.frontends.snmp.notifications.target import Target, TargetKind
-from gateway.frontends.snmp.notifications.udp_channel import Messages, messages_to
-from gateway.snmp import messages as module
+from gateway.frontends.snmp.notifications.udp_channel import NotificationCodec, make_codec
 from gateway.snmp import oid as oids
+from gateway.snmp import usm as module
 from gateway.snmp.credentials import AUTH, PRIV, UsmUser
-from gateway.snmp.messages import CommunityMessages, Flag, UserMessages
+from gateway.snmp.engine import EngineIdentity
+from gateway.snmp.message import CommunityCodec
 from gateway.snmp.mib.module import mib
-from gateway.snmp.receiver_replies import Acknowledged, Again, Refused, Rejected
+from gateway.snmp.reply import Acknowledgement, ErrorReport, ErrorResponse, Resend
+from gateway.snmp.usm import MsgFlags, UsmCodec
 from gateway.snmp.values import Type, VarBind
 from tests.alarms.receivers import THEIRS, TOO_BIG, VARBINDS, Manager, acknowledge, community_pdu, notice, pdu_of
 from tests.fakes import FakeClock
 
 OURS = EngineIdentity(engine_id=bytes.fromhex("80001f8805") + b"gateway", boots=3)
 USER = UsmUser(name="u", auth="SHA-256", auth_password="auth password", priv="AES", priv_password="priv password")
+
+REFUSAL = "the receiver responds with the error tooBig"
 
 
 @pytest.fixture
@@ -42,8 +45,8 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def ours(clock: FakeClock) -> UserMessages:
-    return UserMessages(USER, OURS, clock=clock.monotonic)
+def ours(clock: FakeClock) -> UsmCodec:
+    return UsmCodec(USER, OURS, clock=clock.monotonic)
 
 
 @pytest.fixture
@@ -51,10 +54,10 @@ def manager(clock: FakeClock) -> Manager:
     return Manager(USER, clock=clock.monotonic)
 
 
-def introduce(ours: UserMessages, manager: Manager) -> None:
+def introduce(ours: UsmCodec, manager: Manager) -> None:
     """Makes the manager's engine known."""
     assert not ours.ready
-    assert ours.read(manager.report(ours.probe(), 4)) == Again()
+    assert ours.decode_reply(manager.report(ours.encode_discovery(), 4)) == Resend()
     assert ours.ready
 
 
@@ -67,8 +70,8 @@ def read_back(pdu: Any) -> list[tuple[tuple[int, ...], Any]]:
 
 @pytest.mark.parametrize("kind", [TargetKind.TRAP, TargetKind.INFORM])
 def test_a_message_with_a_community(kind: TargetKind) -> None:
-    messages = CommunityMessages("öffentlich")
-    write = messages.trap if kind is TargetKind.TRAP else messages.inform
+    messages = CommunityCodec("öffentlich")
+    write = messages.encode_trap if kind is TargetKind.TRAP else messages.encode_inform
     data = write(12, VARBINDS)
     decoded, rest = decoder.decode(data, asn1Spec=v2c.Message())
     assert (rest, decoded["community"].asOctets()) == (b"", "öffentlich".encode())
@@ -94,27 +97,27 @@ def test_octets_written_by_hand() -> None:
     varbind = VarBind(oids.parse("1.3.6.1.4.1"), Type.INTEGER, 5)
     inform = "301e 020101 0401 63 a616 020201f4 020100 020100 300a 3008 0605 2b06010401 0201 05".replace(" ", "")
     inform = inform.replace("301e", "3020").replace("a616", "a618").replace("300a3008", "300c300a")
-    assert CommunityMessages("c").inform(500, [varbind]) == bytes.fromhex(inform)
+    assert CommunityCodec("c").encode_inform(500, [varbind]) == bytes.fromhex(inform)
 
 
 def test_answers_to_a_community() -> None:
-    messages = CommunityMessages("public")
-    data = messages.inform(99, VARBINDS)
-    assert messages.read(*acknowledge(data)) == Acknowledged(99)
-    assert messages.read(*acknowledge(data, TOO_BIG)) == Refused(99, "the receiver answers tooBig")
+    messages = CommunityCodec("public")
+    data = messages.encode_inform(99, VARBINDS)
+    assert messages.decode_reply(*acknowledge(data)) == Acknowledgement(99)
+    assert messages.decode_reply(*acknowledge(data, TOO_BIG)) == ErrorResponse(99, REFUSAL)
     with pytest.raises(DecodeError, match="the community"):
-        CommunityMessages("private").read(*acknowledge(data))
-    with pytest.raises(DecodeError, match="expected a Response, found InformRequestPDU"):
-        messages.read(data)
-    with pytest.raises(DecodeError, match="1 octets behind"):
-        messages.read(acknowledge(data)[0] + b"x")
+        CommunityCodec("private").decode_reply(*acknowledge(data))
+    with pytest.raises(DecodeError, match="expected a Response-PDU, found InformRequestPDU"):
+        messages.decode_reply(data)
+    with pytest.raises(DecodeError, match="1 octets after the end"):
+        messages.decode_reply(acknowledge(data)[0] + b"x")
     with pytest.raises(NotImplementedError):
-        messages.probe()
+        messages.encode_discovery()
 
 
 def test_notifications_fit_into_484_octets() -> None:
     """Of every condition, about an object and with texts as long as those of a cluster with long names are."""
-    messages = CommunityMessages("public")
+    messages = CommunityCodec("public")
     fields = dict.fromkeys(("count", "expected", "total", "number", "msgwait", "watchdog"), "10")
     sizes = {}
     for condition in CONDITIONS:
@@ -131,7 +134,7 @@ def test_notifications_fit_into_484_octets() -> None:
                 text=template.format_map(named),
                 notification=notification_name(condition.category, change),
             )
-            data = messages.inform(2**31 - 1, notices.varbinds(told, mib(), uptime=4e7))
+            data = messages.encode_inform(2**31 - 1, notices.varbinds(told, mib(), uptime=4e7))
             sizes[condition.name, number] = len(data)
     assert max(sizes.values()) <= 484, {name: size for name, size in sizes.items() if size > 484}
 
@@ -153,12 +156,12 @@ def test_both_sides_understand_each_other(auth: str, priv: str, clock: FakeClock
     if auth == "none" and priv != "none":
         return
     user = UsmUser(name="u", auth=auth, auth_password="auth password", priv=priv, priv_password="priv password")
-    ours, manager = UserMessages(user, OURS, clock=clock.monotonic), Manager(user, clock=clock.monotonic)
+    ours, manager = UsmCodec(user, OURS, clock=clock.monotonic), Manager(user, clock=clock.monotonic)
     introduce(ours, manager)
-    question = ours.inform(5, VARBINDS)
+    question = ours.encode_inform(5, VARBINDS)
     assert (b"text" in question) == (priv == "none")
-    assert ours.read(manager.acknowledge(question, 5, VARBINDS)) == Acknowledged(5)
-    assert ours.read(manager.acknowledge(question, 5, VARBINDS, TOO_BIG)) == Refused(5, "the receiver answers tooBig")
+    assert ours.decode_reply(manager.acknowledge(question, 5, VARBINDS)) == Acknowledgement(5)
+    assert ours.decode_reply(manager.acknowledge(question, 5, VARBINDS, TOO_BIG)) == ErrorResponse(5, REFUSAL)
 
 
 def header(message: bytes) -> tuple[int, int, bytes, int, int, bytes]:
@@ -175,88 +178,88 @@ def header(message: bytes) -> tuple[int, int, bytes, int, int, bytes]:
 
 
 def test_traps_are_good_for_our_engine_and_informs_for_theirs(
-    ours: UserMessages, manager: Manager, clock: FakeClock
+    ours: UsmCodec, manager: Manager, clock: FakeClock
 ) -> None:
-    _, flags, engine_id, boots, time, name = header(ours.trap(1, VARBINDS))
+    _, flags, engine_id, boots, time, name = header(ours.encode_trap(1, VARBINDS))
     assert (flags, engine_id, boots, name) == (3, OURS.engine_id, 3, b"u")
     assert time in range(OURS.time - 1, OURS.time + 2)
-    assert header(ours.probe())[1:] == (4, b"", 0, 0, b"")
+    assert header(ours.encode_discovery())[1:] == (4, b"", 0, 0, b"")
     introduce(ours, manager)
     clock.now += 20.5
-    assert header(ours.inform(1, VARBINDS))[1:] == (7, THEIRS, 7, 520, b"u")
+    assert header(ours.encode_inform(1, VARBINDS))[1:] == (7, THEIRS, 7, 520, b"u")
 
 
-def test_what_is_sent_again_has_another_id(ours: UserMessages, manager: Manager) -> None:
+def test_what_is_sent_again_has_another_id(ours: UsmCodec, manager: Manager) -> None:
     introduce(ours, manager)
-    first, second = ours.inform(1, VARBINDS), ours.inform(1, VARBINDS)
+    first, second = ours.encode_inform(1, VARBINDS), ours.encode_inform(1, VARBINDS)
     assert header(second)[0] == header(first)[0] + 1
-    assert ours.read(manager.acknowledge(first, 1, VARBINDS)) == Acknowledged(1)  # and an answer to either counts
+    assert ours.decode_reply(manager.acknowledge(first, 1, VARBINDS)) == Acknowledgement(1)  # a reply to either counts
 
 
-def test_an_answer_to_what_was_sent_long_ago_does_not_count(ours: UserMessages, manager: Manager) -> None:
+def test_an_answer_to_what_was_sent_long_ago_does_not_count(ours: UsmCodec, manager: Manager) -> None:
     introduce(ours, manager)
-    first = ours.inform(1, VARBINDS)
+    first = ours.encode_inform(1, VARBINDS)
     for _ in range(64):
-        ours.inform(1, VARBINDS)
+        ours.encode_inform(1, VARBINDS)
     with pytest.raises(DecodeError, match="no message that was sent"):
-        ours.read(manager.acknowledge(first, 1, VARBINDS))
+        ours.decode_reply(manager.acknowledge(first, 1, VARBINDS))
 
 
-def test_a_second_report_of_the_same_engine_is_nothing_new(ours: UserMessages, manager: Manager) -> None:
-    first, second = ours.probe(), ours.probe()
-    assert ours.read(manager.report(first, 4)) == Again()
+def test_a_second_report_of_the_same_engine_is_nothing_new(ours: UsmCodec, manager: Manager) -> None:
+    first, second = ours.encode_discovery(), ours.encode_discovery()
+    assert ours.decode_reply(manager.report(first, 4)) == Resend()
     with pytest.raises(DecodeError, match="known by now"):
-        ours.read(manager.report(second, 4))
+        ours.decode_reply(manager.report(second, 4))
 
 
-def test_another_engine_at_the_same_address(ours: UserMessages, manager: Manager, clock: FakeClock) -> None:
+def test_another_engine_at_the_same_address(ours: UsmCodec, manager: Manager, clock: FakeClock) -> None:
     introduce(ours, manager)
     other = Manager(USER, engine_id=THEIRS + b"2", boots=1, clock=clock.monotonic)
-    question = ours.inform(1, VARBINDS)
-    assert ours.read(other.report(question, 4)) == Again()
-    question = ours.inform(1, VARBINDS)
+    question = ours.encode_inform(1, VARBINDS)
+    assert ours.decode_reply(other.report(question, 4)) == Resend()
+    question = ours.encode_inform(1, VARBINDS)
     assert header(question)[2] == THEIRS + b"2"
-    assert ours.read(other.acknowledge(question, 1, VARBINDS)) == Acknowledged(1)
+    assert ours.decode_reply(other.acknowledge(question, 1, VARBINDS)) == Acknowledgement(1)
 
 
-def test_a_receiver_that_was_started_again_tells_its_boots(ours: UserMessages, clock: FakeClock) -> None:
+def test_a_receiver_that_was_started_again_tells_its_boots(ours: UsmCodec, clock: FakeClock) -> None:
     introduce(ours, Manager(USER, clock=clock.monotonic))
     restarted = Manager(USER, boots=8, clock=clock.monotonic)
     restarted.time = 1
-    question = ours.inform(1, VARBINDS)
-    assert ours.read(restarted.report(question, 2, flags=Flag.AUTH)) == Again()
-    assert header(ours.inform(1, VARBINDS))[3:5] == (8, 1)
+    question = ours.encode_inform(1, VARBINDS)
+    assert ours.decode_reply(restarted.report(question, 2, flags=MsgFlags.AUTH)) == Resend()
+    assert header(ours.encode_inform(1, VARBINDS))[3:5] == (8, 1)
 
 
-def test_that_of_an_earlier_message_is_no_reason_to_send_again(ours: UserMessages, manager: Manager) -> None:
+def test_that_of_an_earlier_message_is_no_reason_to_send_again(ours: UsmCodec, manager: Manager) -> None:
     introduce(ours, manager)
-    first, second = ours.inform(1, VARBINDS), ours.inform(1, VARBINDS)
+    first, second = ours.encode_inform(1, VARBINDS), ours.encode_inform(1, VARBINDS)
     with pytest.raises(DecodeError, match="the time of an earlier message"):
-        ours.read(manager.report(first, 2, flags=Flag.AUTH))
-    assert ours.read(manager.report(second, 2, flags=Flag.AUTH)) == Again()
+        ours.decode_reply(manager.report(first, 2, flags=MsgFlags.AUTH))
+    assert ours.decode_reply(manager.report(second, 2, flags=MsgFlags.AUTH)) == Resend()
 
 
-def test_the_time_has_to_be_authentic(ours: UserMessages, manager: Manager) -> None:
+def test_the_time_has_to_be_authentic(ours: UsmCodec, manager: Manager) -> None:
     introduce(ours, manager)
     liar = Manager(USER, boots=99)
-    assert ours.read(liar.report(ours.inform(1, VARBINDS), 2)) == Rejected(
+    assert ours.decode_reply(liar.report(ours.encode_inform(1, VARBINDS), 2)) == ErrorReport(
         "the receiver takes messages of user u to be old (usmStatsNotInTimeWindows)"
     )
-    assert header(ours.inform(1, VARBINDS))[3] == 7
+    assert header(ours.encode_inform(1, VARBINDS))[3] == 7
 
 
-def test_an_old_answer_does_not_count(ours: UserMessages, manager: Manager, clock: FakeClock) -> None:
+def test_an_old_answer_does_not_count(ours: UsmCodec, manager: Manager, clock: FakeClock) -> None:
     introduce(ours, manager)
-    question = ours.inform(1, VARBINDS)
+    question = ours.encode_inform(1, VARBINDS)
     answer = manager.acknowledge(question, 1, VARBINDS)
-    assert ours.read(answer) == Acknowledged(1)
+    assert ours.decode_reply(answer) == Acknowledgement(1)
     clock.now += 149
-    assert ours.read(answer) == Acknowledged(1)
+    assert ours.decode_reply(answer) == Acknowledgement(1)
     clock.now += 2
     with pytest.raises(DecodeError, match="an old answer"):
-        ours.read(answer)
+        ours.decode_reply(answer)
     with pytest.raises(DecodeError, match="an old answer"):
-        ours.read(Manager(USER, boots=6, clock=clock.monotonic).acknowledge(question, 1, VARBINDS))
+        ours.decode_reply(Manager(USER, boots=6, clock=clock.monotonic).acknowledge(question, 1, VARBINDS))
 
 
 @pytest.mark.parametrize(
@@ -271,19 +274,17 @@ def test_an_old_answer_does_not_count(ours: UserMessages, manager: Manager, cloc
         ((1, 3, 6, 1, 6, 3, 12, 1, 4, 0), "the receiver reports 1.3.6.1.6.3.12.1.4.0"),
     ],
 )
-def test_reports_name_what_is_wrong(
-    numbers: tuple[int, ...], reason: str, ours: UserMessages, manager: Manager
-) -> None:
+def test_reports_name_what_is_wrong(numbers: tuple[int, ...], reason: str, ours: UsmCodec, manager: Manager) -> None:
     introduce(ours, manager)
-    answer = ours.read(manager.report(ours.inform(1, VARBINDS), *numbers))
-    assert isinstance(answer, Rejected)
+    answer = ours.decode_reply(manager.report(ours.encode_inform(1, VARBINDS), *numbers))
+    assert isinstance(answer, ErrorReport)
     assert answer.reason.partition(" (")[0] == reason
 
 
-def test_an_empty_report(ours: UserMessages, manager: Manager) -> None:
+def test_an_empty_report(ours: UsmCodec, manager: Manager) -> None:
     introduce(ours, manager)
-    report = manager.answer(ours.inform(1, VARBINDS), pdu_of(rfc1905.ReportPDU, 0, ()), Flag.NONE)
-    assert ours.read(report) == Rejected("the receiver reports nothing")
+    report = manager.answer(ours.encode_inform(1, VARBINDS), pdu_of(rfc1905.ReportPDU, 0, ()), MsgFlags.NONE)
+    assert ours.decode_reply(report) == ErrorReport("the receiver reports nothing")
 
 
 @pytest.mark.parametrize(
@@ -297,47 +298,47 @@ def test_an_empty_report(ours: UserMessages, manager: Manager) -> None:
     ],
 )
 def test_answers_of_others_do_not_count(
-    changes: dict[str, str], reason: str, ours: UserMessages, manager: Manager, clock: FakeClock
+    changes: dict[str, str], reason: str, ours: UsmCodec, manager: Manager, clock: FakeClock
 ) -> None:
     introduce(ours, manager)
     values = {name: getattr(USER, name) for name in ("name", "auth", "auth_password", "priv", "priv_password")}
     other = Manager(UsmUser(**{**values, **changes}), clock=clock.monotonic)
     with pytest.raises(DecodeError, match=reason):
-        ours.read(other.acknowledge(ours.inform(1, VARBINDS), 1, VARBINDS))
+        ours.decode_reply(other.acknowledge(ours.encode_inform(1, VARBINDS), 1, VARBINDS))
 
 
-def test_answers_that_claim_to_be_protected(ours: UserMessages, manager: Manager, clock: FakeClock) -> None:
+def test_answers_that_claim_to_be_protected(ours: UsmCodec, manager: Manager, clock: FakeClock) -> None:
     with pytest.raises(DecodeError, match="of another engine"):
-        ours.read(manager.acknowledge(ours.probe(), 1, VARBINDS))
+        ours.decode_reply(manager.acknowledge(ours.encode_discovery(), 1, VARBINDS))
     introduce(ours, manager)
-    question = ours.inform(1, VARBINDS)
+    question = ours.encode_inform(1, VARBINDS)
     answer = manager.acknowledge(question, 1, VARBINDS)
     clear = answer.replace(b"\x04\x01\x03", b"\x04\x01\x00", 1)  # msgFlags
     with pytest.raises(DecodeError, match="encrypted answer that does not say so"):
-        ours.read(clear)
-    plain = manager.answer(question, pdu_of(rfc1905.ResponsePDU, 1, ()), Flag.NONE)
+        ours.decode_reply(clear)
+    plain = manager.answer(question, pdu_of(rfc1905.ResponsePDU, 1, ()), MsgFlags.NONE)
     with pytest.raises(DecodeError, match="in clear that claims to be encrypted"):
-        ours.read(plain.replace(b"\x04\x01\x00", b"\x04\x01\x02", 1))
-    simple = UserMessages(UsmUser(name="u"), OURS, clock=clock.monotonic)
+        ours.decode_reply(plain.replace(b"\x04\x01\x00", b"\x04\x01\x02", 1))
+    simple = UsmCodec(UsmUser(name="u"), OURS, clock=clock.monotonic)
     introduce(simple, Manager(UsmUser(name="u"), clock=clock.monotonic))
     with pytest.raises(DecodeError, match="to another user"):
-        simple.read(manager.acknowledge(simple.inform(1, VARBINDS), 1))
+        simple.decode_reply(manager.acknowledge(simple.encode_inform(1, VARBINDS), 1))
 
 
-_COMMUNITY = CommunityMessages("public")
-_OURS = UserMessages(USER, OURS)
+_COMMUNITY = CommunityCodec("public")
+_OURS = UsmCodec(USER, OURS)
 _MANAGER = Manager(USER)
 introduce(_OURS, _MANAGER)
-_QUESTION = _OURS.inform(1, VARBINDS[:3])
-GOOD: Sequence[tuple[Messages, bytes]] = (
-    (_COMMUNITY, acknowledge(_COMMUNITY.inform(1, VARBINDS[:3]))[0]),
+_QUESTION = _OURS.encode_inform(1, VARBINDS[:3])
+GOOD: Sequence[tuple[NotificationCodec, bytes]] = (
+    (_COMMUNITY, acknowledge(_COMMUNITY.encode_inform(1, VARBINDS[:3]))[0]),
     (_OURS, _MANAGER.acknowledge(_QUESTION, 1, VARBINDS)),
     (_OURS, _MANAGER.report(_QUESTION, 5)),
 )
 
 
 @given(st.sampled_from(GOOD), st.data())
-def test_damaged_answers_raise_one_error_only(good: tuple[Messages, bytes], data: st.DataObject) -> None:
+def test_damaged_answers_raise_one_error_only(good: tuple[NotificationCodec, bytes], data: st.DataObject) -> None:
     messages, answer = good
     damaged = bytearray(answer)
     for _ in range(data.draw(st.integers(1, 4))):
@@ -345,26 +346,26 @@ def test_damaged_answers_raise_one_error_only(good: tuple[Messages, bytes], data
     cut = data.draw(st.integers(0, len(damaged)))
     for found in (bytes(damaged), bytes(damaged[:cut]), bytes(damaged[cut:])):
         with contextlib.suppress(DecodeError):
-            messages.read(found)
+            messages.decode_reply(found)
 
 
 @given(st.binary(max_size=200))
 def test_whatever_comes_raises_one_error_only(data: bytes) -> None:
     for messages in (_COMMUNITY, _OURS):
         with pytest.raises(DecodeError):
-            messages.read(data)
+            messages.decode_reply(data)
 
 
 @pytest.mark.parametrize("depth", [10, 1000, 30000])
 def test_what_is_nested_deeply(depth: int) -> None:
     for messages in (_COMMUNITY, _OURS):
         with pytest.raises(DecodeError):
-            messages.read(b"\x30\x80" * depth)
+            messages.decode_reply(b"\x30\x80" * depth)
 
 
 # --- Targets ---------------------------------------------------------------------------------------------------------
 
 
-def test_messages_to_targets() -> None:
-    assert isinstance(messages_to(Target(host="h", kind=TargetKind.TRAP, community="c"), None), CommunityMessages)
-    assert isinstance(messages_to(Target(host="h", kind=TargetKind.TRAP, user=USER), OURS), UserMessages)
+def test_codecs_of_targets() -> None:
+    assert isinstance(make_codec(Target(host="h", kind=TargetKind.TRAP, community="c"), None), CommunityCodec)
+    assert isinstance(make_codec(Target(host="h", kind=TargetKind.TRAP, user=USER), OURS), UsmCodec)

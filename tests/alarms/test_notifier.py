@@ -35,15 +35,16 @@ from gateway.alarms.delivery import (
 from gateway.alarms.notification import Notification
 from gateway.alarms.notifier import AGENTX, Notifier
 from gateway.errors import GatewayError
-from gateway.frontends.snmp.engine_identity import EngineIdentity
 from gateway.frontends.snmp.notifications.resolver import Address, Addresses, resolve
 from gateway.frontends.snmp.notifications.target import Target, TargetKind
 from gateway.frontends.snmp.notifications.udp_channel import _send
 from gateway.samples import SampleSet
 from gateway.snmp import oid as oids
 from gateway.snmp.credentials import UsmUser
-from gateway.snmp.messages import CommunityMessages, Flag
+from gateway.snmp.engine import EngineIdentity
+from gateway.snmp.message import CommunityCodec
 from gateway.snmp.mib.module import mib
+from gateway.snmp.usm import MsgFlags
 from gateway.snmp.values import VarBind
 from tests.alarms.receivers import TOO_BIG, Manager, Receiver, acknowledge, community_pdu, notice, sequences
 from tests.conftest import open_descriptors, until
@@ -248,7 +249,7 @@ async def test_a_receiver_that_never_likes_the_time_is_not_asked_for_ever() -> N
 
     def answer(message: bytes) -> list[bytes]:
         asked = b"manager" not in message
-        return [manager.report(message, 4 if asked else 2, flags=Flag.NONE if asked else Flag.AUTH)]
+        return [manager.report(message, 4 if asked else 2, flags=MsgFlags.NONE if asked else MsgFlags.AUTH)]
 
     with Receiver(answer) as receiver:
         async with notifier(target(receiver.port, user=known, timeout=0.2, retries=0)) as tested:
@@ -316,7 +317,7 @@ async def test_an_answer_that_comes_late_counts() -> None:
 async def test_answers_to_something_else_do_not_count() -> None:
     def answer(message: bytes) -> list[bytes]:
         number = v2c.apiPDU.get_request_id(community_pdu(message))
-        other = CommunityMessages(COMMUNITY).inform(int(number) + 1, ())
+        other = CommunityCodec(COMMUNITY).encode_inform(int(number) + 1, ())
         return [b"", b"nonsense", message, *acknowledge(other)]
 
     with Receiver(answer) as confused:
@@ -338,7 +339,7 @@ async def test_what_a_receiver_refuses_is_not_repeated() -> None:
             (second,) = await tested.test(notice(2))
             (refused,) = await first
             state = account(tested, f"{HOST}:{receiver.port}")
-        assert (refused.result, refused.error) == (None, "the receiver answers tooBig")
+        assert (refused.result, refused.error) == (None, "the receiver responds with the error tooBig")
         assert second.result is Result.ACKNOWLEDGED
         assert sequences(receiver.messages) == [1, 2]
         assert (state.sent, state.acknowledged, state.failed, state.dropped) == (2, 1, 1, 1)

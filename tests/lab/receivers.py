@@ -17,11 +17,11 @@ from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 from pysnmp.proto.mpmod.rfc3412 import SNMPv3Message  # type: ignore[import-untyped]
 from pysnmp.proto.secmod.rfc3414 import service  # type: ignore[import-untyped]
 
-from gateway.frontends.snmp import engine_identity as usm_state
-from gateway.frontends.snmp.engine_identity import EngineIdentity
+from gateway.frontends.snmp import engine_identity
 from gateway.snmp.credentials import UsmUser
-from gateway.snmp.messages import UserMessages
+from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.mib.module import mib
+from gateway.snmp.usm import UsmCodec
 from tests.alarms.receivers import community_pdu
 from tests.lab import namespaces
 from tests.lab.cluster import Cluster
@@ -94,8 +94,8 @@ def receivers(
 ) -> Iterator[Receivers]:
     """Runs a receiver of each kind inside a node."""
     state = directory / "state"
-    identity = usm_state.begin(state)
-    assert identity.engine_id.hex() in (state / usm_state.FILE).read_text("utf-8")
+    identity = engine_identity.begin_boot(state)
+    assert identity.engine_id.hex() in (state / engine_identity.FILE).read_text("utf-8")
     with ExitStack() as stack:
         found = {
             way: stack.enter_context(trapd(cluster, node, directory / way, own=identity, port=port))
@@ -238,7 +238,7 @@ class Sent(NamedTuple):
     sequence: int | None
 
 
-class Listener(UserMessages):
+class Listener(UsmCodec):
     """Reads the gateway's notifications as those do who know its user."""
 
     def notification(self, data: bytes) -> Sent | None:

@@ -14,7 +14,6 @@ from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 
 from gateway.snmp import ber
 from gateway.snmp import oid as oids
-from gateway.snmp.messages import Tag
 from gateway.snmp.mib.module import mib
 from gateway.snmp.values import Type, VarBind
 from tests.lab import namespaces
@@ -67,7 +66,8 @@ class Manager:
 
     def get(self, name: str) -> int:
         """Returns the value of a scalar."""
-        pdu = ber.pdu(Tag.GET, next(self._ids), [VarBind(mib()[name].oid + oids.encode((0,)), Type.NULL)])
+        variable = VarBind(mib()[name].oid + oids.encode((0,)), Type.NULL)
+        pdu = ber.pdu(ber.PduTag.GET_REQUEST, next(self._ids), [variable])
         self._socket.send(ber.sequence(ber.integer(_V2C), ber.octets(COMMUNITY.encode()), pdu))
         answer, _ = decoder.decode(self._socket.recv(65535), asn1Spec=v2c.Message())
         ((_, value),) = v2c.apiPDU.get_varbinds(v2c.apiMessage.get_pdu(answer))

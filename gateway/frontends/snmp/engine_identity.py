@@ -11,46 +11,15 @@ import json
 import os
 import stat
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
 
 from gateway.errors import StartError
+from gateway.snmp.engine import MAX_BOOTS, MAX_ENGINE_ID, MIN_ENGINE_ID, EngineIdentity, new_engine_id
 
 FILE = "snmp-engine.json"
 _NEW_FILE = f"{FILE}.new"
-
-MAX_BOOTS = 2**31 - 1
-"""Where snmpEngineBoots stays, and nothing is authentic any more (RFC 3414, section 2.2.2)."""
-
-_ENTERPRISE = 8072
-"""Net-SNMP's, whose playpen the MIB is in."""
-_OCTETS = 5
-"""The format of an engine id: administratively assigned octets (RFC 3411, section 5: SnmpEngineID)."""
-_RANDOM = 12
-_MIN_ID, _MAX_ID = 5, 32
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineIdentity:
-    """Who an SNMP engine is, for as long as the process lives.
-
-    Attributes:
-        engine_id: snmpEngineID, 5 to 32 octets.
-        boots: snmpEngineBoots.
-        started: the monotonic clock's seconds when the boots were counted.
-    """
-
-    engine_id: bytes
-    boots: int
-    started: float = field(default_factory=time.monotonic, compare=False)
-
-    @property
-    def time(self) -> int:
-        """snmpEngineTime: seconds since the boots were counted. Steps of the wall clock do not touch it."""
-        return int(time.monotonic() - self.started)
 
 
 def ephemeral() -> EngineIdentity:
@@ -58,7 +27,7 @@ def ephemeral() -> EngineIdentity:
     return EngineIdentity(engine_id=new_engine_id(), boots=1)
 
 
-def begin(directory: Path) -> EngineIdentity:
+def begin_boot(directory: Path) -> EngineIdentity:
     """Returns the identity that is kept in a directory, one boot further, and keeps that.
 
     The directory is made where it is missing, open to nobody else. Where the file is damaged, or the boots have come to
@@ -86,7 +55,7 @@ def begin(directory: Path) -> EngineIdentity:
     return identity
 
 
-def current(directory: Path) -> EngineIdentity:
+def load_current(directory: Path) -> EngineIdentity:
     """Returns the identity of the gateway that runs, for a command beside it; where none has run yet, begins one.
 
     A second boot would be the end of the first: receivers drop what comes from before the last boot that they know.
@@ -101,16 +70,11 @@ def current(directory: Path) -> EngineIdentity:
     except OSError as error:
         raise StartError(f"cannot read the state of SNMPv3 in {directory}: {error.strerror or error}") from None
     if known is None:
-        return begin(directory)
+        return begin_boot(directory)
     return EngineIdentity(engine_id=known.engine_id, boots=known.boots, started=time.monotonic() - max(0.0, since))
 
 
 # --- Pure parts ------------------------------------------------------------------------------------------------------
-
-
-def new_engine_id(random: Callable[[int], bytes] = os.urandom) -> bytes:
-    """Returns an engine id that no other engine has (RFC 3411, section 5): 8072, and random octets."""
-    return (0x8000_0000 | _ENTERPRISE).to_bytes(4, "big") + bytes([_OCTETS]) + random(_RANDOM)
 
 
 def successor(known: EngineIdentity | None) -> EngineIdentity:
@@ -136,8 +100,8 @@ def parse(content: bytes) -> EngineIdentity:
         engine_id, boots = bytes.fromhex(document["engine_id"]), document["boots"]
     except (ValueError, TypeError, KeyError, RecursionError):
         raise ValueError('expected {"engine_id": "...", "boots": ...}') from None
-    if not _MIN_ID <= len(engine_id) <= _MAX_ID:
-        raise ValueError(f"expected an engine id of {_MIN_ID} to {_MAX_ID} octets, found {len(engine_id)}")
+    if not MIN_ENGINE_ID <= len(engine_id) <= MAX_ENGINE_ID:
+        raise ValueError(f"expected an engine id of {MIN_ENGINE_ID} to {MAX_ENGINE_ID} octets, found {len(engine_id)}")
     if isinstance(boots, bool) or not isinstance(boots, int) or not 1 <= boots <= MAX_BOOTS:
         raise ValueError(f"expected boots from 1 to {MAX_BOOTS}")
     return EngineIdentity(engine_id=engine_id, boots=boots)

@@ -12,12 +12,12 @@ from gateway import self_metrics
 from gateway.engine.engine import Engine
 from gateway.frontends.snmp.agent.agent import BuiltInAgent
 from gateway.frontends.snmp.cache import TableCache
-from gateway.frontends.snmp.engine_identity import EngineIdentity
 from gateway.frontends.snmp.subagent.address import Address, Reason
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent, SubagentState
 from gateway.publication import Publication
 from gateway.samples import SampleSet
 from gateway.snmp.credentials import Community, UsmUser
+from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.mib.module import Mib
 from gateway.snmp.values import VarBind
 

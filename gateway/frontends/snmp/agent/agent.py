@@ -11,10 +11,10 @@ import structlog
 
 from gateway.frontends.snmp.agent.udp import UdpServer
 from gateway.frontends.snmp.agent.view import Scalars, Value
-from gateway.frontends.snmp.engine_identity import EngineIdentity
 from gateway.frontends.snmp.variable_source import VariableSource
 from gateway.snmp import oid as oids
 from gateway.snmp.credentials import Community, UsmUser, is_insecure, is_loopback
+from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.values import Type
 
 if TYPE_CHECKING:

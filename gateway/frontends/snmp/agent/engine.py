@@ -37,10 +37,10 @@ from gateway.frontends.snmp.agent.commands import (
 )
 from gateway.frontends.snmp.agent.counters import Counters, Fate
 from gateway.frontends.snmp.agent.view import MibView, Scalars, Source, Value
-from gateway.frontends.snmp.engine_identity import EngineIdentity
 from gateway.snmp import ber
 from gateway.snmp import oid as oids
 from gateway.snmp.credentials import Community, SecurityLevel, UsmUser
+from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.values import Type
 
 MAX_MESSAGE = 8192

@@ -1,13 +1,11 @@
-"""Who is told: the receivers of notifications, and as whom the gateway speaks to them.
-
-What a user and an identity are is described by what is asked of them: those of the SNMP frontend are such.
-"""
+"""The targets of notifications that the gateway sends by UDP."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+
+from gateway.snmp.credentials import UsmUser
 
 DEFAULT_PORT = 162
 """snmp-trap."""
@@ -22,54 +20,6 @@ class TargetKind(StrEnum):
     """Sent once: nobody answers (RFC 3416, section 4.2.6)."""
     INFORM = "inform"
     """Sent until it is acknowledged (RFC 3416, section 4.2.7)."""
-
-
-class User(Protocol):
-    """A user of the User-based Security Model (RFC 3414); the protocols are named as ``messages`` names them."""
-
-    @property
-    def name(self) -> str:
-        """At most 32 octets."""
-        ...
-
-    @property
-    def auth(self) -> str:
-        """How messages are authenticated."""
-        ...
-
-    @property
-    def auth_password(self) -> str:
-        """For that."""
-        ...
-
-    @property
-    def priv(self) -> str:
-        """How messages are encrypted."""
-        ...
-
-    @property
-    def priv_password(self) -> str:
-        """For that."""
-        ...
-
-
-class Identity(Protocol):
-    """Who the gateway is to SNMPv3 (RFC 3414, section 2.2)."""
-
-    @property
-    def engine_id(self) -> bytes:
-        """The snmpEngineID: 5 to 32 octets."""
-        ...
-
-    @property
-    def boots(self) -> int:
-        """The snmpEngineBoots."""
-        ...
-
-    @property
-    def time(self) -> int:
-        """The snmpEngineTime: seconds since the boots were counted."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +40,7 @@ class Target:
     port: int = DEFAULT_PORT
     kind: TargetKind
     community: str = field(default="", repr=False)
-    user: User | None = None
+    user: UsmUser | None = None
     timeout: float = 1.0
     retries: int = 5
 

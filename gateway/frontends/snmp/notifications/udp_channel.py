@@ -20,8 +20,9 @@ import structlog
 from gateway.alarms.delivery import PACE, DeliveryError, DeliveryStats, QueuedNotification, RefusedError, Result
 from gateway.errors import DecodeError
 from gateway.frontends.snmp.notifications.resolver import Address, Addresses, Resolve, resolve
-from gateway.frontends.snmp.notifications.target import Identity, Target, TargetKind
-from gateway.snmp.receiver_replies import Acknowledged, Again, Answer, Refused, Rejected
+from gateway.frontends.snmp.notifications.target import Target, TargetKind
+from gateway.snmp.engine import EngineIdentity
+from gateway.snmp.reply import Acknowledgement, ErrorReport, ErrorResponse, Reply, Resend
 from gateway.snmp.values import VarBind
 
 _LARGEST = 65535
@@ -31,7 +32,7 @@ _MAX_AGAIN = 3
 """How often one attempt is repeated because of what was learned of the receiver: its engine, and then its time."""
 
 
-class Messages(Protocol):
+class NotificationCodec(Protocol):
     """Writes the messages to a receiver, and reads its answers."""
 
     @property
@@ -39,34 +40,35 @@ class Messages(Protocol):
         """Whether an inform can be written."""
         ...
 
-    def trap(self, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
+    def encode_trap(self, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
         """Returns the message of a trap."""
         ...
 
-    def inform(self, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
+    def encode_inform(self, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
         """Returns the message of an inform."""
         ...
 
-    def probe(self) -> bytes:
+    def encode_discovery(self) -> bytes:
         """Returns a message whose answer makes it ready."""
         ...
 
-    def read(self, data: bytes) -> Answer:
+    def decode_reply(self, data: bytes) -> Reply:
         """Returns what an answer says; raises DecodeError."""
         ...
 
 
-def messages_to(target: Target, identity: Identity | None) -> Messages:
+def make_codec(target: Target, identity: EngineIdentity | None) -> NotificationCodec:
     """Returns what writes the messages to a target; with a user that takes some milliseconds, and an identity.
 
     pysnmp is imported here, and so only where there is a target.
     """
-    from gateway.snmp.messages import CommunityMessages, UserMessages  # noqa: PLC0415 - ten megabytes, see there
+    from gateway.snmp.message import CommunityCodec  # noqa: PLC0415 - imports pysnmp
+    from gateway.snmp.usm import UsmCodec  # noqa: PLC0415 - imports pysnmp
 
     if target.user is None:
-        return CommunityMessages(target.community)
+        return CommunityCodec(target.community)
     assert identity is not None
-    return UserMessages(target.user, identity)
+    return UsmCodec(target.user, identity)
 
 
 class _Pending:
@@ -85,7 +87,7 @@ class _Pending:
         self.parcel = parcel
         self.account = account
         self.request_id = request_id
-        self.answer: Acknowledged | Refused | Rejected | None = None
+        self.answer: Acknowledgement | ErrorResponse | ErrorReport | None = None
         self.sent = False
         self.again = 0
         self._answered = asyncio.Event()
@@ -97,9 +99,9 @@ class _Pending:
             async with asyncio.timeout(timeout):
                 await self._answered.wait()
 
-    def take(self, answer: Acknowledged | Refused | Rejected) -> None:
+    def take(self, answer: Acknowledgement | ErrorResponse | ErrorReport) -> None:
         """Takes the answer in; what the receiver says of another notification, or of none, changes nothing."""
-        if isinstance(answer, Rejected) or answer.request_id == self.request_id:
+        if isinstance(answer, ErrorReport) or answer.request_id == self.request_id:
             self.answer = answer
             self._answered.set()
 
@@ -115,11 +117,11 @@ class Sender:
     """
 
     def __init__(
-        self, target: Target, make: Callable[[], Messages], *, resolve: Resolve = resolve, pace: float = PACE
+        self, target: Target, make: Callable[[], NotificationCodec], *, resolve: Resolve = resolve, pace: float = PACE
     ) -> None:
         self._target = target
         self._make = make
-        self._messages: Messages
+        self._codec: NotificationCodec
         self._pace = pace
         self._addresses = Addresses(target.host, target.port, resolve=resolve)
         self._log = structlog.get_logger("alarms").bind(target=target.name)
@@ -132,7 +134,7 @@ class Sender:
 
     async def start(self) -> None:
         """Makes keys, looks the receiver up and gets to know it, so that the first notification has not to wait."""
-        self._messages = await asyncio.to_thread(self._make)
+        self._codec = await asyncio.to_thread(self._make)
         self._addresses.start()
         self._opening = asyncio.create_task(self._prepare(), name=f"first contact with {self._target.name}")
 
@@ -159,14 +161,14 @@ class Sender:
     async def _prepare(self) -> None:
         with contextlib.suppress(DeliveryError):
             await self._open()
-            if self._target.kind is TargetKind.INFORM and not self._messages.ready:
-                await self._put(self._messages.probe())
+            if self._target.kind is TargetKind.INFORM and not self._codec.ready:
+                await self._put(self._codec.encode_discovery())
 
     # --- traps and informs -------------------------------------------------------------------------------------------
 
     async def _trap(self, parcel: QueuedNotification, account: DeliveryStats) -> Result:
         self._trouble = ""
-        await self._put(self._messages.trap(self._new_id(), parcel.varbinds))
+        await self._put(self._codec.encode_trap(self._new_id(), parcel.varbinds))
         account.sent += 1
         parcel.left = True
         await asyncio.sleep(self._pace)
@@ -188,24 +190,24 @@ class Sender:
         if answer is None:
             seconds = self._target.timeout * (self._target.retries + 1)
             raise DeliveryError(self._trouble or f"no answer in {seconds:g} s")
-        if isinstance(answer, Rejected):
+        if isinstance(answer, ErrorReport):
             raise DeliveryError(answer.reason)
         self._pending = None
-        if isinstance(answer, Refused):
+        if isinstance(answer, ErrorResponse):
             raise RefusedError(answer.reason)
         account.acknowledged += 1
         return Result.ACKNOWLEDGED
 
     def _next_message(self, pending: _Pending) -> bytes:
         """Returns what has to be sent next, and enters it."""
-        if not self._messages.ready:
-            return self._messages.probe()
+        if not self._codec.ready:
+            return self._codec.encode_discovery()
         if pending.sent:
             pending.account.retries += 1
         else:
             pending.account.sent += 1
             pending.sent = True
-        return self._messages.inform(pending.request_id, pending.parcel.varbinds)
+        return self._codec.encode_inform(pending.request_id, pending.parcel.varbinds)
 
     def _new_id(self) -> int:
         return next(self._request_ids) % 2**31
@@ -270,14 +272,14 @@ class Sender:
     def _take(self, data: bytes, sock: socket.socket) -> None:
         """Takes in what has come from the receiver."""
         try:
-            answer = self._messages.read(data)
+            answer = self._codec.decode_reply(data)
         except DecodeError as error:
             self._log.debug("answer not understood", error=str(error))
             return
         pending = self._pending
         if pending is None:
             return
-        if not isinstance(answer, Again):
+        if not isinstance(answer, Resend):
             pending.take(answer)
         elif pending.again:
             pending.again -= 1

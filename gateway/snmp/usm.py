@@ -16,28 +16,29 @@ import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum, IntFlag
+from enum import IntFlag
 from functools import partial
 from time import monotonic
 from typing import Any
 
-from pyasn1.codec.ber import decoder  # type: ignore[import-untyped]
 from pysnmp.proto import rfc1902, rfc1905  # type: ignore[import-untyped]
 from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 from pysnmp.proto.mpmod.rfc3412 import ScopedPDU, SNMPv3Message  # type: ignore[import-untyped]
 from pysnmp.proto.secmod.rfc3414 import service  # type: ignore[import-untyped]
 
 from gateway.errors import DecodeError
-from gateway.frontends.snmp.notifications.target import Identity, User
 from gateway.snmp import ber
 from gateway.snmp import oid as oids
-from gateway.snmp.receiver_replies import Acknowledged, Again, Answer, Refused, Rejected
+from gateway.snmp.credentials import UsmUser
+from gateway.snmp.engine import EngineIdentity
+from gateway.snmp.message import decode_ber, decode_response
+from gateway.snmp.reply import ErrorReport, Reply, Resend
 from gateway.snmp.values import VarBind
 
 MAX_MESSAGE = 65507
 """Octets of a UDP datagram over IPv4, which no answer exceeds."""
 
-_V2C, _V3 = 1, 3
+_V3 = 3
 """msgVersion."""
 _USM = 3
 """The number of the security model (RFC 3411, section 5: SnmpSecurityModel)."""
@@ -48,91 +49,13 @@ _REMEMBERED = 64
 """Messages whose answers are taken."""
 
 
-class Flag(IntFlag):
+class MsgFlags(IntFlag):
     """The bits of msgFlags (RFC 3412, section 6.4)."""
 
     NONE = 0
     AUTH = 1
     PRIV = 2
     REPORTABLE = 4
-
-
-class Tag(IntEnum):
-    """The tags of PDUs (RFC 3416, section 3)."""
-
-    GET = 0xA0
-    INFORM = 0xA6
-    TRAP = 0xA7
-
-
-def _decode(data: bytes, syntax: Any) -> Any:
-    """Returns what BER stands for.
-
-    Raises:
-        DecodeError: it is not of this syntax.
-    """
-    try:
-        value, rest = decoder.decode(data, asn1Spec=syntax)
-    except Exception as error:  # noqa: BLE001 - pyasn1 has errors of its own for most damage, and any other for some
-        raise DecodeError(f"expected {type(syntax).__name__}: {error}") from None
-    if rest:
-        raise DecodeError(f"{len(rest)} octets behind {type(syntax).__name__}")
-    return value
-
-
-def _response(pdu: Any) -> Answer:
-    """Returns what a Response says."""
-    if pdu.tagSet != rfc1905.ResponsePDU.tagSet:
-        raise DecodeError(f"expected a Response, found {type(pdu).__name__}")
-    request_id, status = int(v2c.apiPDU.get_request_id(pdu)), v2c.apiPDU.get_error_status(pdu)
-    return (
-        Refused(request_id, f"the receiver answers {status.prettyPrint()}") if int(status) else Acknowledged(request_id)
-    )
-
-
-# --- SNMPv2c (RFC 1901) ----------------------------------------------------------------------------------------------
-
-
-class CommunityMessages:
-    """Messages with a community.
-
-    Args:
-        community: its name.
-
-    Attributes:
-        ready: whether an inform can be written: always.
-    """
-
-    ready = True
-
-    def __init__(self, community: str) -> None:
-        self._community = community.encode()
-
-    def trap(self, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
-        """Returns the message of a trap."""
-        return self._message(ber.pdu(Tag.TRAP, request_id, varbinds))
-
-    def inform(self, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
-        """Returns the message of an inform."""
-        return self._message(ber.pdu(Tag.INFORM, request_id, varbinds))
-
-    def probe(self) -> bytes:
-        """Has nothing to find out."""
-        raise NotImplementedError
-
-    def read(self, data: bytes) -> Answer:
-        """Returns what an answer says.
-
-        Raises:
-            DecodeError: it is none.
-        """
-        message = _decode(data, v2c.Message())
-        if int(message["version"]) != _V2C or message["community"].asOctets() != self._community:
-            raise DecodeError("expected SNMPv2c, and the community")
-        return _response(message["data"].getComponent())
-
-    def _message(self, pdu: bytes) -> bytes:
-        return ber.sequence(ber.integer(_V2C), ber.octets(self._community), pdu)
 
 
 # --- SNMPv3 (RFC 3412, section 6) with users (RFC 3414) --------------------------------------------------------------
@@ -194,7 +117,7 @@ class _Engine:
         self.boots, self.time, self.seen = boots, time, now
 
 
-class UserMessages:
+class UsmCodec:
     """Messages of a user; making one takes some milliseconds, for the keys.
 
     Args:
@@ -203,7 +126,7 @@ class UserMessages:
         clock: the monotonic clock.
     """
 
-    def __init__(self, user: User, identity: Identity, *, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, user: UsmUser, identity: EngineIdentity, *, clock: Callable[[], float] = monotonic) -> None:
         self._user = user
         self._name = user.name.encode()
         self._identity = identity
@@ -211,13 +134,13 @@ class UserMessages:
         self._auth_id = AUTH[user.auth]
         self._auth = service.SnmpUSMSecurityModel.AUTH_SERVICES[self._auth_id]
         self._priv = service.SnmpUSMSecurityModel.PRIV_SERVICES[PRIV[user.priv]]
-        self._level = (Flag.AUTH if user.auth != "none" else Flag.NONE) | (
-            Flag.PRIV if user.priv != "none" else Flag.NONE
+        self._level = (MsgFlags.AUTH if user.auth != "none" else MsgFlags.NONE) | (
+            MsgFlags.PRIV if user.priv != "none" else MsgFlags.NONE
         )
         self._auth_key = self._priv_key = None
-        if self._level & Flag.AUTH:
+        if self._level & MsgFlags.AUTH:
             self._auth_key = self._auth.hash_passphrase(user.auth_password.encode())
-        if self._level & Flag.PRIV:
+        if self._level & MsgFlags.PRIV:
             self._priv_key = self._priv.hash_passphrase(self._auth_id, user.priv_password.encode())
         self._own = self._engine(identity.engine_id)
         self._receiver: _Engine | None = None
@@ -229,49 +152,50 @@ class UserMessages:
         """Whether an inform can be written: not before the receiver's engine is known, which ``probe`` asks for."""
         return self._receiver is not None
 
-    def trap(self, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
+    def encode_trap(self, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
         """Returns the message of a trap, for which the own engine is the one that counts."""
         self._own.set(self._identity.boots, self._identity.time, self._clock())
-        return self._message(self._own, self._level, ber.pdu(Tag.TRAP, request_id, varbinds))
+        return self._message(self._own, self._level, ber.pdu(ber.PduTag.SNMPV2_TRAP, request_id, varbinds))
 
-    def inform(self, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
+    def encode_inform(self, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
         """Returns the message of an inform, for which the receiver's engine is the one that counts."""
         assert self._receiver is not None
-        return self._message(self._receiver, self._level | Flag.REPORTABLE, ber.pdu(Tag.INFORM, request_id, varbinds))
+        pdu = ber.pdu(ber.PduTag.INFORM_REQUEST, request_id, varbinds)
+        return self._message(self._receiver, self._level | MsgFlags.REPORTABLE, pdu)
 
-    def probe(self) -> bytes:
+    def encode_discovery(self) -> bytes:
         """Returns a message that makes the receiver tell its engine id (RFC 3414, section 4)."""
         nobody = _Engine(id=b"", auth_key=None, priv_key=None)
-        return self._message(nobody, Flag.REPORTABLE, ber.pdu(Tag.GET, 0, ()))
+        return self._message(nobody, MsgFlags.REPORTABLE, ber.pdu(ber.PduTag.GET_REQUEST, 0, ()))
 
-    def read(self, data: bytes) -> Answer:
+    def decode_reply(self, data: bytes) -> Reply:
         """Returns what an answer says.
 
         Raises:
             DecodeError: it is none, or not authentic.
         """
-        message = _decode(data, SNMPv3Message())
+        message = decode_ber(data, SNMPv3Message())
         header = message["msgGlobalData"]
         message_id = int(header["msgID"])
         if message_id not in self._sent:
             raise DecodeError("an answer to no message that was sent")
-        level = Flag(header["msgFlags"].asOctets()[0] & 3)
-        parameters = _decode(message["msgSecurityParameters"].asOctets(), service.UsmSecurityParameters())
-        if level & Flag.AUTH:
+        level = MsgFlags(header["msgFlags"].asOctets()[0] & 3)
+        parameters = decode_ber(message["msgSecurityParameters"].asOctets(), service.UsmSecurityParameters())
+        if level & MsgFlags.AUTH:
             self._authenticate(data, parameters)
-        pdu = self._open(message["msgData"], parameters, encrypted=bool(level & Flag.PRIV))
+        pdu = self._open(message["msgData"], parameters, encrypted=bool(level & MsgFlags.PRIV))
         if pdu.tagSet == rfc1905.ReportPDU.tagSet:
-            return self._report(message_id, pdu, parameters, authentic=bool(level & Flag.AUTH))
+            return self._report(message_id, pdu, parameters, authentic=bool(level & MsgFlags.AUTH))
         if level != self._level:
             raise DecodeError("an answer that is not protected like the question")
-        return _response(pdu)
+        return decode_response(pdu)
 
     # --- writing -----------------------------------------------------------------------------------------------------
 
-    def _message(self, engine: _Engine, flags: Flag, pdu: bytes) -> bytes:
+    def _message(self, engine: _Engine, flags: MsgFlags, pdu: bytes) -> bytes:
         data = ber.sequence(ber.octets(self._identity.engine_id), ber.octets(b""), pdu)
         boots, time, salt = engine.boots, self._time(engine), b""
-        if flags & Flag.PRIV:
+        if flags & MsgFlags.PRIV:
             cipher, salt = map(bytes, self._priv.encrypt_data(engine.priv_key, (boots, time, None), data))
             data = ber.octets(cipher)
         parameters = ber.sequence(
@@ -279,14 +203,14 @@ class UserMessages:
             ber.integer(boots),
             ber.integer(time),
             ber.octets(self._name if engine.id else b""),
-            ber.octets(bytes(self._auth.digest_length) if flags & Flag.AUTH else b""),
+            ber.octets(bytes(self._auth.digest_length) if flags & MsgFlags.AUTH else b""),
             ber.octets(salt),
         )
         header = ber.sequence(
             ber.integer(self._new_id(engine)), ber.integer(MAX_MESSAGE), ber.octets(bytes([flags])), ber.integer(_USM)
         )
         whole = ber.sequence(ber.integer(_V3), header, ber.octets(parameters), data)
-        if flags & Flag.AUTH:
+        if flags & MsgFlags.AUTH:
             whole = self._auth.authenticate_outgoing_message(engine.auth_key, whole)
         return bytes(whole)
 
@@ -306,9 +230,9 @@ class UserMessages:
         """Returns an engine with the keys for it (RFC 3414, section 2.6)."""
         octets = rfc1902.OctetString(engine_id)
         auth_key = priv_key = None
-        if self._level & Flag.AUTH:
+        if self._level & MsgFlags.AUTH:
             auth_key = self._auth.localize_key(self._auth_key, octets)
-        if self._level & Flag.PRIV:
+        if self._level & MsgFlags.PRIV:
             priv_key = self._priv.localize_key(self._auth_id, self._priv_key, octets)
         return _Engine(id=engine_id, auth_key=auth_key, priv_key=priv_key)
 
@@ -323,7 +247,7 @@ class UserMessages:
         engine = self._receiver
         if engine is None or parameters["msgAuthoritativeEngineId"].asOctets() != engine.id:
             raise DecodeError("an answer of another engine")
-        if not self._level & Flag.AUTH or parameters["msgUserName"].asOctets() != self._name:
+        if not self._level & MsgFlags.AUTH or parameters["msgUserName"].asOctets() != self._name:
             raise DecodeError("an answer to another user")
         self._checked(
             partial(
@@ -350,11 +274,11 @@ class UserMessages:
             if data.getName() != "plaintext":
                 raise DecodeError("an encrypted answer that does not say so")
             return data["plaintext"]["data"].getComponent()
-        if data.getName() != "encryptedPDU" or self._receiver is None or not self._level & Flag.PRIV:
+        if data.getName() != "encryptedPDU" or self._receiver is None or not self._level & MsgFlags.PRIV:
             raise DecodeError("an answer in clear that claims to be encrypted")
         salt = (*_boots_and_time(parameters), parameters["msgPrivacyParameters"])
         plain = self._checked(partial(self._priv.decrypt_data, self._receiver.priv_key, salt, data["encryptedPDU"]))
-        return _decode(plain, ScopedPDU())["data"].getComponent()
+        return decode_ber(plain, ScopedPDU())["data"].getComponent()
 
     def _checked(self, check: Callable[[], Any]) -> Any:
         try:
@@ -362,7 +286,7 @@ class UserMessages:
         except Exception as error:  # noqa: BLE001 - pysnmp has errors of its own for most damage, and any other for some
             raise DecodeError(f"not authentic: {error}") from None
 
-    def _report(self, message_id: int, pdu: Any, parameters: Any, *, authentic: bool) -> Answer:
+    def _report(self, message_id: int, pdu: Any, parameters: Any, *, authentic: bool) -> Reply:
         """Returns what is to be done about a Report (RFC 3412, section 7.2.11; RFC 3414, section 3.2).
 
         Raises:
@@ -371,7 +295,7 @@ class UserMessages:
         names = [oids.encode(tuple(name)) for name, _ in v2c.apiPDU.get_varbinds(pdu)]
         if not names or not names[0].startswith(_USM_STATS):
             listed = ", ".join(map(oids.dotted, names))
-            return Rejected(f"the receiver reports {listed or 'nothing'}")
+            return ErrorReport(f"the receiver reports {listed or 'nothing'}")
         number = oids.decode(names[0][len(_USM_STATS) :])[0]
         engine_id = parameters["msgAuthoritativeEngineId"].asOctets()
         if number == _UNKNOWN_ENGINE and engine_id not in {b"", self._sent[message_id]}:
@@ -380,12 +304,12 @@ class UserMessages:
             # its boots and time are not authentic; if they are wrong, an authentic report corrects them
             self._receiver = self._engine(engine_id)
             self._receiver.set(*_boots_and_time(parameters), self._clock())
-            return Again()
+            return Resend()
         if number == _NOT_IN_TIME and authentic:
             if message_id != next(reversed(self._sent)):
                 raise DecodeError("the time of an earlier message")
-            return Again()
-        return Rejected(_REPORTS.get(number, "the receiver reports an error").format(self._user.name))
+            return Resend()
+        return ErrorReport(_REPORTS.get(number, "the receiver reports an error").format(self._user.name))
 
 
 def _boots_and_time(parameters: Any) -> tuple[int, int]:
