@@ -18,7 +18,7 @@ from gateway.alarms.notification import Change, notification_name
 from gateway.catalog import METRICS
 from gateway.conditions.model import Condition
 from gateway.config.options import OPTIONS, Field, Option, Records
-from gateway.frontends.snmp.rows import BINDINGS
+from gateway.frontends.snmp.rows import bindings
 from gateway.samples import Metric
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import Mib, Object, mib
@@ -173,7 +173,7 @@ def _shown_by(name: str) -> str:
     """Returns the metrics that show an object; where it is none's value, the first that has it as a label."""
     labels = {
         binding.metric.name: label
-        for binding in reversed(BINDINGS)
+        for binding in reversed(bindings(MIB))
         for label, shown in binding.labels.items()
         if shown == name
     }
@@ -190,8 +190,8 @@ def _shown_by(name: str) -> str:
 
 def _matcher(metric: Metric, name: str) -> str:
     """Returns what chooses the series that an object shows, where a metric has several objects."""
-    choices = {binding.metric: binding.choice for binding in BINDINGS if binding.choice}
-    label, values = choices.get(metric) or (metric.state_label, metric.states)
+    choice = metric.mib_choice
+    label, values = (choice.label, tuple(choice.objects)) if choice else (metric.state_label, metric.states)
     if len(metric.mib) != len(values):
         return ""
     return f'{{{label}="{values[metric.mib.index(name)]}"}}'

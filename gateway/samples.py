@@ -8,8 +8,8 @@ their protocol wants: Prometheus into one line a state, SNMP into one column a s
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
@@ -44,6 +44,19 @@ class Merge(Enum):
     """The larger is kept: the copies of a clone on one node share their labels, and the worst of them matters."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectByLabel:
+    """A choice among the objects of a metric by the value of one of its labels.
+
+    Attributes:
+        label: the label.
+        objects: the object that shows a sample, by the label's value; samples with other values are not shown.
+    """
+
+    label: str
+    objects: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Metric:
     """One row of the catalogue.
@@ -56,8 +69,11 @@ class Metric:
         states: the values of ``state_label``, one flag each; empty for a plain number.
         state_label: the label that tells the states apart.
         merge: what becomes of samples whose labels coincide.
-        mib: the objects of HA-CLUSTER-MIB that show it: one for its number, or one for each state, or, where the
-            number is always 1, the row or the objects that show its labels.
+        mib: the objects of HA-CLUSTER-MIB that show it: one for its number, one for each state, one for each value of
+            ``mib_choice``, or, if the number is always 1, the row or the objects that show its labels.
+        mib_choice: how the value of a label selects one of these objects.
+        mib_labels: the scalars that show labels, by label. Columns that show labels are declared in ``MibRow``.
+        mib_factor: the factor from the metric's unit to the object's unit.
         drop_in: whether name, labels and type are those of ``ha_cluster_exporter``, and must never change.
     """
 
@@ -69,6 +85,9 @@ class Metric:
     state_label: str = ""
     merge: Merge = Merge.FIRST
     mib: tuple[str, ...] = ()
+    mib_choice: ObjectByLabel | None = None
+    mib_labels: Mapping[str, str] = field(default_factory=dict)
+    mib_factor: int = 1
     drop_in: bool = False
 
     def only(self, state: str) -> Flags:
@@ -84,7 +103,8 @@ def gauge(
     state_label: str = "",
     merge: Merge = Merge.FIRST,
     drop_in: bool = False,
-    mib: str,
+    mib: str | ObjectByLabel | Mapping[str, str],
+    mib_factor: int = 1,
 ) -> Metric:
     """Declares a gauge.
 
@@ -96,8 +116,14 @@ def gauge(
         state_label: as ``Metric.state_label``.
         merge: as ``Metric.merge``.
         drop_in: as ``Metric.drop_in``.
-        mib: the names of its objects in HA-CLUSTER-MIB, separated by blanks.
+        mib: its objects in HA-CLUSTER-MIB: their names separated by blanks; or a choice among them by a label; or
+            the scalars that show its labels, by label.
+        mib_factor: as ``Metric.mib_factor``.
     """
+    if isinstance(mib, str):
+        objects = tuple(mib.split())
+    else:
+        objects = tuple((mib.objects if isinstance(mib, ObjectByLabel) else mib).values())
     return Metric(
         name=PREFIX + name,
         help=text,
@@ -105,7 +131,10 @@ def gauge(
         states=states,
         state_label=state_label,
         merge=merge,
-        mib=tuple(mib.split()),
+        mib=objects,
+        mib_choice=mib if isinstance(mib, ObjectByLabel) else None,
+        mib_labels=mib if isinstance(mib, Mapping) else {},
+        mib_factor=mib_factor,
         drop_in=drop_in,
     )
 
@@ -120,6 +149,40 @@ def counter(name: str, text: str, *labels: str, drop_in: bool = False, mib: str)
         mib=tuple(mib.split()),
         drop_in=drop_in,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MibRow:
+    """A row of a table in HA-CLUSTER-MIB: which labels are its index, and which columns show labels.
+
+    The columns that show values are named by ``Metric.mib``. A metric that goes into a row that is declared already
+    needs no line here.
+
+    Attributes:
+        entry: the name of the row's object, such as ``haClusterNodeEntry``.
+        index: the labels that are its indexes, in the order of the MIB.
+        numbered: whether the row has one more index, a number that distinguishes samples with equal indexes.
+        columns: the columns that show labels, by label.
+    """
+
+    entry: str
+    index: tuple[str, ...]
+    numbered: bool = False
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MibCounts:
+    """Scalars of HA-CLUSTER-MIB that count the samples of a metric with states, for thresholds in an NMS.
+
+    Attributes:
+        metric: the metric whose samples are counted.
+        objects: the condition that a sample has to meet, by the object that shows the count. It receives the sample's
+            labels and flags by name.
+    """
+
+    metric: Metric
+    objects: Mapping[str, Callable[[Mapping[str, str | bool]], object]]
 
 
 def as_float(value: float) -> float:

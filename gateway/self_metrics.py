@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from gateway.samples import Metric, MetricKind, counter, gauge
+from gateway.samples import Metric, MetricKind, MibRow, ObjectByLabel, counter, gauge
 from gateway.status import STATUSES
 
 SCRAPE_SUCCESS = gauge(
@@ -26,7 +26,7 @@ BUILD_INFO = gauge(
     "The version of the gateway and of Python.",
     "version",
     "python",
-    mib="haClusterGatewayVersion haClusterGatewayPython",
+    mib={"version": "haClusterGatewayVersion", "python": "haClusterGatewayPython"},
 )
 COLLECTOR_STATE = gauge(
     "gateway_collector_state",
@@ -136,7 +136,15 @@ ALARMS_ACTIVE = gauge(
     "gateway_alarms_active",
     "How many alarm conditions of a severity are raised.",
     "severity",
-    mib="haClusterAlarmsCritical haClusterAlarmsMajor haClusterAlarmsMinor haClusterAlarmsWarning",
+    mib=ObjectByLabel(
+        label="severity",
+        objects={
+            "critical": "haClusterAlarmsCritical",
+            "major": "haClusterAlarmsMajor",
+            "minor": "haClusterAlarmsMinor",
+            "warning": "haClusterAlarmsWarning",
+        },
+    ),
 )
 ALERTS_RECEIVED = counter(
     "gateway_alerts_received_total",
@@ -213,3 +221,36 @@ def process_metric(name: str, text: str, kind: MetricKind) -> Metric:
 
 METRICS: tuple[Metric, ...] = tuple(value for value in list(vars().values()) if isinstance(value, Metric))
 """Every metric, in the order of this file."""
+
+MIB_ROWS: tuple[MibRow, ...] = (
+    MibRow(
+        entry="haClusterCollectorEntry",
+        index=("collector",),
+        columns={"collector": "haClusterCollectorName"},
+    ),
+    MibRow(
+        entry="haClusterCommandEntry",
+        index=("collector", "command"),
+        columns={"collector": "haClusterCommandCollector", "command": "haClusterCommandName"},
+    ),
+    MibRow(
+        entry="haClusterCommandFailureEntry",
+        index=("collector", "command", "reason"),
+        columns={"collector": "haClusterCommandFailureCollector", "command": "haClusterCommandFailureCommand"},
+    ),
+    MibRow(
+        entry="haClusterAlarmEntry",
+        index=("condition", "object"),
+        columns={
+            "condition": "haClusterAlarmCondition",
+            "object": "haClusterAlarmObject",
+            "severity": "haClusterAlarmSeverity",
+        },
+    ),
+    MibRow(
+        entry="haClusterTargetEntry",
+        index=("target",),
+        columns={"target": "haClusterTargetName", "kind": "haClusterTargetKind"},
+    ),
+)
+"""The rows of HA-CLUSTER-MIB that show these metrics."""

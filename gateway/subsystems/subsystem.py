@@ -11,7 +11,7 @@ from gateway.conditions.view import Accumulator
 from gateway.host.local import DEFAULT_TIMEOUT
 from gateway.options.model import Option, OptionValues
 from gateway.options.readers import absolute_path, seconds, words
-from gateway.samples import Metric
+from gateway.samples import Metric, MibCounts, MibRow
 from gateway.status import Status
 from gateway.subsystems.probe import Collector
 
@@ -78,6 +78,8 @@ class Subsystem:
         metrics: every metric that its collector may produce.
         conditions: every condition that is evaluated on these metrics.
         accumulators: values that its conditions keep from one snapshot to the next.
+        mib_rows: the rows of HA-CLUSTER-MIB that show these metrics.
+        mib_counts: the scalars of HA-CLUSTER-MIB that count samples of these metrics.
         make_collector: creates its collector from the configured values of options.
         advice: what ``check`` advises for a status, if the general advice does not fit.
     """
@@ -89,5 +91,7 @@ class Subsystem:
     metrics: tuple[Metric, ...]
     conditions: tuple[Condition, ...]
     accumulators: tuple[Accumulator, ...] = ()
+    mib_rows: tuple[MibRow, ...] = ()
+    mib_counts: tuple[MibCounts, ...] = ()
     make_collector: Callable[[OptionValues], Collector]
     advice: Mapping[Status, str] = field(default_factory=dict)

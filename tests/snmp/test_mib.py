@@ -12,7 +12,7 @@ import pytest
 
 from gateway.snmp import oid as oids
 from gateway.snmp.mib import module as mibs
-from gateway.snmp.mib.module import DEFAULT_ROOT, MAX_ROOT, Mib, mib
+from gateway.snmp.mib.module import DEFAULT_ROOT, MAX_ROOT, mib
 from gateway.snmp.values import Type
 from tests.programs import ROOT, installed, load_script
 
@@ -63,7 +63,7 @@ def test_net_snmp_loads_it_and_finds_every_object_where_the_gateway_has_it(tmp_p
     done = subprocess.run(argv, capture_output=True, text=True, check=True, env=environment)
     assert re.sub("Created directory: .*\n", "", done.stderr) == ""
     found = dict(re.findall(r'"(\w+)"\s+"([\d.]+)"', done.stdout))
-    own = Mib(root)
+    own = mib(root)
     for target in (*own.objects.values(), *own.notifications.values()):
         assert found[target.name] == oids.dotted(target.oid)
 

@@ -6,16 +6,13 @@ The comparison has conversions of its own, and finds rows by what their columns 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
-import pytest
-
 from gateway import catalog
-from gateway.frontends.snmp import rows as bindings
-from gateway.frontends.snmp import tables
-from gateway.frontends.snmp.rows import BINDINGS, Binding
-from gateway.samples import Metric, SampleSet, Value
+from gateway.frontends.snmp import rows, tables
+from gateway.frontends.snmp.rows import Binding
+from gateway.samples import SampleSet, Value
 from gateway.snapshot import Snapshot
 from gateway.snmp.mib.module import Object, mib
 from gateway.subsystems.corosync import metrics as corosync_metrics
@@ -26,10 +23,10 @@ from tests.situations import situations
 from tests.snmp.walked import Index, Walked, walked
 
 MIB = mib()
-SITUATIONS = dict(situations())
-BY_METRIC = {binding.metric: binding for binding in BINDINGS}
+BINDINGS = {binding.metric: binding for binding in rows.bindings(MIB)}
 
-Seen = set[tuple[str, Index]]
+Cell = tuple[str, Index]
+"""The object and the index of one value."""
 
 
 def build(samples: SampleSet) -> Walked:
@@ -95,108 +92,120 @@ def same(target: Object, value: int | bytes | None, raw: str | float) -> bool:
 # --- the comparison --------------------------------------------------------------------------------------------------
 
 
-def objects_of(binding: Binding, labels: tuple[str, ...], value: Value) -> Iterator[tuple[Object, str | float]]:
+def expected_objects(binding: Binding, labels: tuple[str, ...], value: Value) -> Iterator[tuple[Object, str | float]]:
     """Yields each object that has to show part of a sample, and what it has to show."""
     metric = binding.metric
     named = dict(zip(metric.labels, labels, strict=True))
     for label, name in binding.labels.items():
         yield MIB[name], named[label]
-    rest = [MIB[name] for name in metric.mib if name not in binding.labels.values() and MIB[name].readable]
-    if not rest:
+    objects = [MIB[name] for name in metric.mib if name not in binding.labels.values() and MIB[name].readable]
+    if not objects:
         assert value == 1
-    elif binding.choice is not None:
-        label, choices = binding.choice
+    elif metric.mib_choice is not None:
         assert not isinstance(value, tuple)
-        yield rest[choices.index(named[label])], value * binding.factor
-    elif isinstance(value, tuple) and len(rest) > 1:
-        yield from zip(rest, value, strict=True)
+        yield MIB[metric.mib_choice.objects[named[metric.mib_choice.label]]], value * metric.mib_factor
+    elif isinstance(value, tuple) and len(objects) > 1:
+        yield from zip(objects, value, strict=True)
     elif isinstance(value, tuple):
-        yield rest[0], next((state for state, on in zip(metric.states, value, strict=True) if on), "")
+        yield objects[0], next((state for state, on in zip(metric.states, value, strict=True) if on), "")
     else:
-        yield rest[0], value * binding.factor
+        yield objects[0], value * metric.mib_factor
 
 
-def numbers_of(binding: Binding, labels: tuple[str, ...]) -> list[int]:
-    """Returns the index's numbers: labels that are numbers have no column of their own."""
+def index_numbers(binding: Binding, labels: tuple[str, ...]) -> list[int]:
+    """Returns the numbers in the index: labels that are numbers have no column of their own."""
     named = dict(zip(binding.metric.labels, labels, strict=True))
-    return [int(named[label]) for label in binding.index if label in {"node_id", "number", "peer_node_id"}]
+    index = binding.row.index if binding.row else ()
+    return [int(named[label]) for label in index if label in {"node_id", "number", "peer_node_id"}]
 
 
-def assert_shown(binding: Binding, labels: tuple[str, ...], value: Value, found: Walked, seen: Seen) -> None:
-    wanted = list(objects_of(binding, labels, value))
-    numbers = numbers_of(binding, labels)
-    matching: Callable[[Index], bool] = lambda index: (  # noqa: E731 - used once, right below
-        all(number in index for number in numbers)
-        and all(same(target, found.get(target.name, {}).get(index), raw) for target, raw in wanted)
-    )
-    anchor = found.get(wanted[-1][0].name, {})
-    rows = [index for index in anchor if matching(index)]
-    assert rows, f"{binding.metric.name}{labels} {value} is not in the MIB"
-    seen.update((target.name, index) for target, _ in wanted for index in rows)
+def matching_cells(binding: Binding, labels: tuple[str, ...], value: Value, walk: Walked) -> set[Cell]:
+    """Returns the cells of each row that shows a sample completely."""
+    objects = list(expected_objects(binding, labels, value))
+    numbers = index_numbers(binding, labels)
+    candidates = walk.get(objects[-1][0].name, {})
+    return {
+        (target.name, index)
+        for index in candidates
+        if all(number in index for number in numbers)
+        and all(same(target, walk.get(target.name, {}).get(index), raw) for target, raw in objects)
+        for target, _ in objects
+    }
 
 
-@pytest.mark.parametrize("situation", SITUATIONS)
-def test_both_protocols_show_the_same(situation: str) -> None:
-    samples = SITUATIONS[situation]
-    found = build(samples)
-    seen: Seen = set()
-    for metric, family in samples.samples_by_metric.items():
-        for labels, value in family.items():
-            assert_shown(BY_METRIC[metric], labels, value, found, seen)
-    extra = bindings.DERIVED | set(bindings.LIVE.values())
-    shown = {(name, index) for name, cells in found.items() for index in cells if name not in extra}
-    assert shown == seen, "SNMP shows what Prometheus does not"
+def differences(samples: SampleSet, walk: Walked) -> Iterator[str]:
+    """Yields what one protocol shows and the other does not."""
+    matched: set[Cell] = set()
+    for sample in samples:
+        cells = matching_cells(BINDINGS[sample.metric], sample.labels, sample.value, walk)
+        if not cells:
+            yield f"{sample.metric.name}{sample.labels} {sample.value} is not in the MIB"
+        matched |= cells
+    beyond = rows.DERIVED | set(rows.LIVE.values())
+    walked_cells = {(name, index) for name, column in walk.items() for index in column if name not in beyond}
+    for name, index in sorted(walked_cells - matched):
+        yield f"{name}{index} is in the MIB, and in no sample"
 
 
-@pytest.mark.parametrize("situation", SITUATIONS)
-def test_there_is_a_row_for_each_sample(situation: str) -> None:
-    samples = SITUATIONS[situation]
-    found = build(samples)
-    for metric, column in (
-        (pacemaker_metrics.NODES, "haClusterNodeOnline"),
-        (pacemaker_metrics.NODE_ATTRIBUTES, "haClusterNodeAttrValue"),
-        (pacemaker_metrics.RESOURCES, "haClusterResourceActive"),
-        (pacemaker_metrics.LOCATION_CONSTRAINTS, "haClusterLocationScore"),
-        (pacemaker_metrics.BANS, "haClusterBanScore"),
-        (pacemaker_metrics.FAIL_COUNT, "haClusterHistoryFailCount"),
-        (pacemaker_metrics.OPERATION_DURATION, "haClusterOperationDuration"),
-        (pacemaker_metrics.FAILED_ACTIONS, "haClusterFailedActionStatus"),
-        (corosync_metrics.MEMBER_VOTES, "haClusterMemberVotes"),
-        (corosync_metrics.RINGS, "haClusterLinkHealthy"),
-        (sbd_metrics.SLOTS, "haClusterSbdSlotMessage"),
-        (drbd_metrics.CONNECTIONS, "haClusterDrbdPeerVolumeRole"),
-    ):
-        assert len(found.get(column, {})) == len(samples.samples_by_metric.get(metric, {}))
+ONE_ROW_PER_SAMPLE = {
+    pacemaker_metrics.NODES: "haClusterNodeOnline",
+    pacemaker_metrics.NODE_ATTRIBUTES: "haClusterNodeAttrValue",
+    pacemaker_metrics.RESOURCES: "haClusterResourceActive",
+    pacemaker_metrics.LOCATION_CONSTRAINTS: "haClusterLocationScore",
+    pacemaker_metrics.BANS: "haClusterBanScore",
+    pacemaker_metrics.FAIL_COUNT: "haClusterHistoryFailCount",
+    pacemaker_metrics.OPERATION_DURATION: "haClusterOperationDuration",
+    pacemaker_metrics.FAILED_ACTIONS: "haClusterFailedActionStatus",
+    corosync_metrics.MEMBER_VOTES: "haClusterMemberVotes",
+    corosync_metrics.RINGS: "haClusterLinkHealthy",
+    sbd_metrics.SLOTS: "haClusterSbdSlotMessage",
+    drbd_metrics.CONNECTIONS: "haClusterDrbdPeerVolumeRole",
+}
+
+
+def missing_rows(samples: SampleSet, walk: Walked) -> Iterator[str]:
+    """Yields each column that has not as many cells as its metric has samples."""
+    for metric, column in ONE_ROW_PER_SAMPLE.items():
+        cells, expected_cells = len(walk.get(column, {})), len(samples.samples_by_metric.get(metric, {}))
+        if cells != expected_cells:
+            yield f"{column}: {cells} cells for {expected_cells} samples of {metric.name}"
+
+
+def test_both_protocols_show_the_same_in_every_situation() -> None:
+    failures, count = [], 0
+    for situation, samples in situations():
+        count += 1
+        walk = build(samples)
+        failures += [f"{situation}: {text}" for text in (*differences(samples, walk), *missing_rows(samples, walk))]
+    assert not failures, "\n".join(failures)
+    assert count > 5
+
+
+def test_a_value_that_one_protocol_lacks_is_reported() -> None:
+    samples = next(samples for _, samples in situations())
+    walk = build(samples)
+    index, _ = walk["haClusterNodeOnline"].popitem()
+    assert list(missing_rows(samples, walk))
+    (node,) = [text for text in differences(samples, walk) if text.startswith("ha_cluster_pacemaker_nodes(")]
+    assert node.endswith("is not in the MIB")
+    assert f"haClusterNodeStandby{index} is in the MIB, and in no sample" in differences(samples, walk)
 
 
 # --- one catalogue ---------------------------------------------------------------------------------------------------
 
 
-def test_every_metric_names_objects_that_exist_and_has_a_binding() -> None:
-    for metric in catalog.METRICS:
-        assert metric.mib, metric.name
-        assert set(metric.mib) <= MIB.objects.keys(), metric.name
-    assert {binding.metric for binding in BINDINGS} | bindings.LIVE.keys() == set(catalog.METRICS)
-    assert len(BINDINGS) == len(BY_METRIC)
+def test_every_metric_is_bound_once() -> None:
+    assert BINDINGS.keys() | rows.LIVE.keys() == set(catalog.METRICS)
+    assert len(rows.bindings(MIB)) == len(BINDINGS)
 
 
-def test_every_object_shows_a_metric_or_is_known_to_be_derived() -> None:
+def test_every_row_of_the_mib_is_declared_once() -> None:
+    declared = [row.entry for row in rows.MIB_ROWS]
+    assert sorted(declared) == sorted(row.name for row, _ in MIB.rows())
+
+
+def test_every_object_shows_a_metric_or_is_derived() -> None:
     shown = {name for metric in catalog.METRICS for name in metric.mib if MIB[name].readable}
-    shown |= {name for binding in BINDINGS for name in binding.labels.values()}
-    assert shown | bindings.DERIVED == {target.name for target in MIB.readable}
-    assert not shown & bindings.DERIVED
-
-
-@pytest.mark.parametrize("binding", BINDINGS, ids=lambda binding: str(binding.metric.name))
-def test_a_binding_fits_its_row(binding: Binding) -> None:
-    metric: Metric = binding.metric
-    assert {*binding.index, *binding.labels} <= {*metric.labels}
-    rows = {MIB[name].row or (name if MIB[name].index else "") for name in (*metric.mib, *binding.labels.values())}
-    assert len(rows) == 1, "all objects of a metric are in one row"
-    (row,) = rows
-    assert len(MIB.index_of(row) if row else ()) == len(binding.index) + binding.numbered
-    # every label is to be seen: in a column, in an index of numbers, or by the choice of the object
-    chosen = {binding.choice[0]} if binding.choice else set()
-    assert {*binding.index, *binding.labels, *chosen} == {*metric.labels}
-    if len(metric.states) > 0:
-        assert len(metric.mib) in {1, len(metric.states)}
+    shown |= {name for binding in BINDINGS.values() for name in binding.labels.values()}
+    assert shown | rows.DERIVED == {target.name for target in MIB.readable}
+    assert not shown & rows.DERIVED

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.frontends.snmp import tables
-from gateway.frontends.snmp.rows import COROSYNC, DRBD, PACEMAKER, SBD
 from gateway.frontends.snmp.tables import Tables
 from gateway.samples import SampleSet
 from gateway.snapshot import CollectorReport, CommandReport, Snapshot
@@ -17,6 +16,7 @@ from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import mib
 from gateway.snmp.values import SearchRange, Type
 from gateway.status import Status
+from gateway.subsystems import SUBSYSTEMS
 from gateway.subsystems.drbd import metrics as drbd_metrics
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 from tests.situations import situations
@@ -255,8 +255,8 @@ any_number = st.floats(allow_nan=False) | st.integers()
 @given(st.data())
 def test_anything_that_is_sampled_can_be_walked(data: st.DataObject) -> None:
     samples = SampleSet()
-    for binding in data.draw(st.lists(st.sampled_from((*PACEMAKER, *COROSYNC, *SBD, *DRBD)), min_size=1, max_size=8)):
-        metric = binding.metric
+    metrics = [metric for subsystem in SUBSYSTEMS for metric in subsystem.metrics]
+    for metric in data.draw(st.lists(st.sampled_from(metrics), min_size=1, max_size=8)):
         for labels in data.draw(st.lists(st.tuples(*(any_text for _ in metric.labels)), max_size=4)):
             flags = tuple(data.draw(st.booleans()) for _ in metric.states)
             samples.add(metric, flags or data.draw(any_number), *labels)

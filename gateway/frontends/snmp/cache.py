@@ -18,7 +18,7 @@ import structlog
 from gateway.clock import Clock, SystemClock
 from gateway.engine.engine import Engine
 from gateway.frontends.snmp import tables
-from gateway.frontends.snmp.rows import Derived
+from gateway.frontends.snmp.rows import MibValue
 from gateway.frontends.snmp.tables import Tables
 from gateway.publication import Publication
 from gateway.snapshot import Snapshot
@@ -70,9 +70,9 @@ class TableCache:
         self._walks: OrderedDict[Oid, _Walk] = OrderedDict()
         self._refreshing: asyncio.Task[None] | None = None
         self._asked = float("-inf")
-        self._extra: list[Callable[[], Iterable[Derived]]] = []
+        self._extra: list[Callable[[], Iterable[MibValue]]] = []
 
-    def add_extra(self, source: Callable[[], Iterable[Derived]]) -> None:
+    def add_extra(self, source: Callable[[], Iterable[MibValue]]) -> None:
         """Adds who has values of the MIB that are no samples."""
         self._extra.append(source)
 

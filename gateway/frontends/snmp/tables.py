@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gateway.frontends.snmp.rows import BINDINGS, LIVE, Binding, Derived, derived
+from gateway.frontends.snmp.rows import LIVE, Binding, MibValue, bindings, derived
 from gateway.samples import Labels, Metric, SamplesByMetric, Value
 from gateway.snapshot import Snapshot
 from gateway.snmp.agentx.encoding import encode_oid, encode_value, encode_varbind
@@ -108,7 +108,7 @@ def build(
     mib: Mib,
     *,
     age: Callable[[], float],
-    extra: Iterable[Derived] = (),
+    extra: Iterable[MibValue] = (),
 ) -> Tables:
     """Returns the variables of a snapshot.
 
@@ -120,7 +120,7 @@ def build(
         extra: further values, which are no samples.
     """
     builder = _Builder(mib)
-    for binding in BINDINGS:
+    for binding in bindings(mib):
         if family := samples_by_metric.get(binding.metric):
             builder.add(binding, family)
     for name, index, raw in (*derived(snapshot), *extra):
@@ -187,17 +187,15 @@ class _Builder:
         self._add_values(binding, family, indexes)
 
     def _add_values(self, binding: Binding, family: Mapping[Labels, Value], indexes: Mapping[Labels, bytes]) -> None:
-        metric = binding.metric
-        shown = [name for name in metric.mib if name not in binding.labels.values() and self._mib[name].readable]
-        if not shown:
+        metric, factor = binding.metric, binding.metric.mib_factor
+        columns = [self._column(name) for name in binding.values]
+        if not columns:
             return  # the number is always 1, and its labels say it all
-        columns = [self._column(name) for name in shown]
-        if binding.choice is not None:
-            label, choices = binding.choice
-            place, by_choice = metric.labels.index(label), dict(zip(choices, columns, strict=True))
+        if (choice := metric.mib_choice) is not None:
+            place, by_choice = metric.labels.index(choice.label), dict(zip(choice.objects, columns, strict=True))
             for found, value in family.items():
                 if (column := by_choice.get(found[place])) is not None:
-                    column.put(indexes[found], _raw(metric, value, binding.factor))
+                    column.put(indexes[found], _raw(metric, value, factor))
         elif len(columns) > 1:
             for found, flags in family.items():
                 assert isinstance(flags, tuple)
@@ -206,7 +204,7 @@ class _Builder:
         else:
             (column,) = columns
             for found, value in family.items():
-                column.put(indexes[found], _raw(metric, value, binding.factor))
+                column.put(indexes[found], _raw(metric, value, factor))
 
     def put(self, name: str, index: bytes, raw: SampleValue) -> None:
         """Adds one value."""
@@ -225,14 +223,14 @@ class _Builder:
 
     def _rows(self, binding: Binding, family: Mapping[Labels, Value]) -> Mapping[Labels, bytes]:
         """Returns the index of each sample's row. Metrics with the same labels, and the same row, share theirs."""
-        row = self._row_of(binding)
-        if not row:
+        row = binding.row
+        if row is None:
             return dict.fromkeys(family, _SCALAR)
-        places = [binding.metric.labels.index(label) for label in binding.index]
-        parts = self._mib.index_of(row)
-        if binding.numbered:
-            known = self._indexes.setdefault(row, {})
-            taken = self._taken.setdefault(row, set())
+        places = [binding.metric.labels.index(label) for label in row.index]
+        parts = self._mib.index_of(row.entry)
+        if row.numbered:
+            known = self._indexes.setdefault(row.entry, {})
+            taken = self._taken.setdefault(row.entry, set())
             for found in sorted(family.keys() - known.keys()):
                 known[found] = _numbered(_index(parts[:-1], [found[place] for place in places]), taken)
             return known
@@ -246,12 +244,6 @@ class _Builder:
             used.add(index)
             indexes[found] = index
         return indexes
-
-    def _row_of(self, binding: Binding) -> str:
-        if not binding.index:
-            return ""
-        name = binding.metric.mib[0]
-        return self._mib[name].row or name
 
     # --- the result --------------------------------------------------------------------------------------------------
 

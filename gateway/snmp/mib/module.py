@@ -25,7 +25,10 @@ ENTERPRISES = "1.3.6.1.4.1"
 MAX_ROOT = 12
 """Sub-identifiers of a root; with more of them the longest indexes would have no room among 128."""
 
-_FOLDER = Path(__file__).parent
+SOURCE = f"mibs/{MODULE}.txt"
+"""The file that is written by hand, as messages name it."""
+
+FOLDER = Path(__file__).parent
 _MAX_INT32, _MAX_UINT32, _MAX_UINT64 = 2**31 - 1, 2**32 - 1, 2**64 - 1
 
 _BASE: Mapping[str, Syntax] = {
@@ -40,6 +43,10 @@ _BASE: Mapping[str, Syntax] = {
     ),
 }
 """The types that the module imports; its own textual conventions are refinements of INTEGER and Integer32."""
+
+
+class MibError(ValueError):
+    """The MIB, or what refers to it, is wrong; the message names the object and the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,12 +99,21 @@ class Mib:
 
     Attributes:
         root: the root.
+        source: the file that is written by hand, for messages.
         objects: by name, in the order of their identifiers.
         notifications: by name, in the order of their identifiers.
+
+    Args:
+        document: the compiled module.
+        root: the root.
+
+    Raises:
+        MibError: an object has a SYNTAX that this program does not know.
     """
 
-    def __init__(self, root: str = DEFAULT_ROOT) -> None:
-        document = json.loads((_FOLDER / f"{MODULE}.json").read_text("utf-8"))
+    source = SOURCE
+
+    def __init__(self, document: Mapping[str, Any], root: str = DEFAULT_ROOT) -> None:
         self.root = oids.parse(root)
         self.objects: dict[str, Object] = {}
         self.notifications: dict[str, NotificationType] = {}
@@ -127,7 +143,7 @@ class Mib:
         self.objects[entry["name"]] = Object(
             name=entry["name"],
             oid=oid,
-            syntax=_syntax(entry["syntax"], document) if "syntax" in entry else None,
+            syntax=_syntax(entry, document) if "syntax" in entry else None,
             readable=entry["maxaccess"] == "read-only",
             units=entry.get("units", ""),
             description=entry["description"],
@@ -157,11 +173,16 @@ class Mib:
 @cache
 def mib(root: str = DEFAULT_ROOT) -> Mib:
     """Returns the module below a root; the same each time."""
-    return Mib(root)
+    return Mib(json.loads((FOLDER / f"{MODULE}.json").read_text("utf-8")), root)
 
 
-def _syntax(declared: Mapping[str, Any], document: Mapping[str, Any]) -> Syntax:
-    """Returns the syntax of a declaration, textual conventions resolved."""
+def _syntax(entry: Mapping[str, Any], document: Mapping[str, Any]) -> Syntax:
+    """Returns the syntax of an object, with textual conventions resolved.
+
+    Raises:
+        MibError: the SYNTAX is unknown.
+    """
+    declared = entry["syntax"]
     name = declared["type"]
     constraints = declared.get("constraints", {})
     if base := _BASE.get(name):
@@ -174,6 +195,11 @@ def _syntax(declared: Mapping[str, Any], document: Mapping[str, Any]) -> Syntax:
     if "enumeration" in limits:
         names = {number: word for word, number in sorted(limits["enumeration"].items(), key=lambda item: item[1])}
         return Syntax(name=name, type=Type.INTEGER, convert=syntax.enumeration(names), names=names)
+    if "range" not in limits:
+        raise MibError(
+            f"{SOURCE}: {entry['name']}: unknown SYNTAX {name}: expected one of {', '.join(sorted(_BASE))}, an "
+            "enumeration, or an integer with a range"
+        )
     decimals = int(((convention or {}).get("displayhint", "d").partition("-")[2]) or 0)
     (limit,) = limits["range"]
     convert = syntax.scaled(decimals, limit["min"], min(limit["max"], _MAX_INT32))
@@ -198,7 +224,7 @@ def text(root: str = DEFAULT_ROOT) -> str:
         f"{name} OBJECT IDENTIFIER ::= {{ {parent} {arc} }}\n"
         for name, parent, arc in zip(parents[1:], parents, arcs, strict=False)
     ]
-    original = (_FOLDER / f"{MODULE}.txt").read_text("utf-8")
+    original = (FOLDER / f"{MODULE}.txt").read_text("utf-8")
     return _IDENTITY.sub(f"::= {{ {parents[-1]} {arcs[-1]} }}", _ARCS.sub("".join(lines), original, count=1), count=1)
 
 

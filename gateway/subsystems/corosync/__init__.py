@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.options.model import OptionValues
-from gateway.subsystems.corosync import conditions, facts, metrics, options
+from gateway.subsystems.corosync import conditions, facts, metrics, mib_rows, options
 from gateway.subsystems.corosync.collector import CorosyncCollector
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
 
@@ -24,6 +24,7 @@ SUBSYSTEM = Subsystem(
     ),
     options=options.OPTIONS,
     metrics=metrics.METRICS,
+    mib_rows=mib_rows.MIB_ROWS,
     conditions=conditions.CONDITIONS,
     accumulators=facts.ACCUMULATORS,
     make_collector=_make_collector,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.samples import Metric, counter, gauge
+from gateway.samples import Metric, ObjectByLabel, counter, gauge
 
 QUORATE = gauge(
     "corosync_quorate",
@@ -15,7 +15,15 @@ QUORUM_VOTES = gauge(
     "Votes: expected, highest expected, present, and needed for quorum.",
     "type",
     drop_in=True,
-    mib="haClusterVotesExpected haClusterVotesHighestExpected haClusterVotesTotal haClusterVotesQuorum",
+    mib=ObjectByLabel(
+        label="type",
+        objects={
+            "expected_votes": "haClusterVotesExpected",
+            "highest_expected": "haClusterVotesHighestExpected",
+            "total_votes": "haClusterVotesTotal",
+            "quorum": "haClusterVotesQuorum",
+        },
+    ),
 )
 MEMBER_VOTES = gauge(
     "corosync_member_votes",
@@ -53,7 +61,11 @@ INFO = gauge(
     "cluster_name",
     "transport",
     "version",
-    mib="haClusterName haClusterCorosyncTransport haClusterCorosyncVersion",
+    mib={
+        "cluster_name": "haClusterName",
+        "transport": "haClusterCorosyncTransport",
+        "version": "haClusterCorosyncVersion",
+    },
 )
 LINK_CONNECTED = gauge(
     "corosync_link_connected",
@@ -86,7 +98,14 @@ KNET_LATENCY = gauge(
     "number",
     "peer_node_id",
     "statistic",
-    mib="haClusterLinkPeerLatencyAverage haClusterLinkPeerLatencyMaximum haClusterLinkPeerLatencyMinimum",
+    mib=ObjectByLabel(
+        label="statistic",
+        objects={
+            "average": "haClusterLinkPeerLatencyAverage",
+            "maximum": "haClusterLinkPeerLatencyMaximum",
+            "minimum": "haClusterLinkPeerLatencyMinimum",
+        },
+    ),
 )
 KNET_MTU = gauge(
     "corosync_knet_link_mtu_bytes",

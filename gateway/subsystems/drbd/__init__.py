@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.options.model import OptionValues
 from gateway.status import Status
-from gateway.subsystems.drbd import conditions, metrics, options
+from gateway.subsystems.drbd import conditions, metrics, mib_rows, options
 from gateway.subsystems.drbd.collector import DrbdCollector
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
 
@@ -25,6 +25,7 @@ SUBSYSTEM = Subsystem(
     tools=(_DRBDSETUP,),
     options=options.OPTIONS,
     metrics=metrics.METRICS,
+    mib_rows=mib_rows.MIB_ROWS,
     conditions=conditions.CONDITIONS,
     make_collector=_make_collector,
     advice={

@@ -6,6 +6,8 @@ from gateway.samples import Metric, counter, gauge
 
 _VOLUME = ("resource", "volume")
 _PEER = ("resource", "peer_node_id", "volume")
+_KIB = 1024
+
 RESOURCES = gauge(
     "drbd_resources",
     "A volume of a DRBD resource on this node.",
@@ -22,6 +24,7 @@ WRITTEN = gauge(
     *_VOLUME,
     drop_in=True,
     mib="haClusterDrbdVolumeWritten",
+    mib_factor=_KIB,
 )
 READ = gauge(
     "drbd_read",
@@ -29,6 +32,7 @@ READ = gauge(
     *_VOLUME,
     drop_in=True,
     mib="haClusterDrbdVolumeRead",
+    mib_factor=_KIB,
 )
 AL_WRITES = gauge(
     "drbd_al_writes",
@@ -220,7 +224,7 @@ VERSION_INFO = gauge(
     "drbd_version_info",
     "The version of the loaded DRBD kernel module.",
     "kernel",
-    mib="haClusterDrbdVersion",
+    mib={"kernel": "haClusterDrbdVersion"},
 )
 
 METRICS: tuple[Metric, ...] = tuple(value for value in list(vars().values()) if isinstance(value, Metric))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.subsystems.corosync import options as corosync_options
-from gateway.subsystems.pacemaker import conditions, facts, metrics
+from gateway.subsystems.pacemaker import conditions, facts, metrics, mib_rows
 from gateway.subsystems.pacemaker.collector import PacemakerCollector
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
 
@@ -12,6 +12,8 @@ SUBSYSTEM = Subsystem(
     title="Pacemaker",
     tools=(ToolSpec(name="crm_mon"), ToolSpec(name="cibadmin")),
     metrics=metrics.METRICS,
+    mib_rows=mib_rows.MIB_ROWS,
+    mib_counts=mib_rows.MIB_COUNTS,
     conditions=conditions.CONDITIONS,
     accumulators=facts.ACCUMULATORS,
     make_collector=lambda values: PacemakerCollector(corosync_configuration=values[corosync_options.CONFIG]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.samples import Merge, Metric, counter, gauge
+from gateway.samples import Merge, Metric, ObjectByLabel, counter, gauge
 
 NODES = gauge(
     "pacemaker_nodes",
@@ -126,7 +126,12 @@ INFO = gauge(
     "dc",
     "stack",
     "cluster_name",
-    mib="haClusterPacemakerVersion haClusterDc haClusterStack haClusterName",
+    mib={
+        "version": "haClusterPacemakerVersion",
+        "dc": "haClusterDc",
+        "stack": "haClusterStack",
+        "cluster_name": "haClusterName",
+    },
 )
 QUORATE = gauge(
     "pacemaker_quorate",
@@ -147,7 +152,14 @@ RESOURCES_CONFIGURED = gauge(
     "pacemaker_resources_configured",
     "How many instances of resources the configuration makes.",
     "state",
-    mib="haClusterResourcesConfigured haClusterResourcesDisabled haClusterResourcesBlocked",
+    mib=ObjectByLabel(
+        label="state",
+        objects={
+            "total": "haClusterResourcesConfigured",
+            "disabled": "haClusterResourcesDisabled",
+            "blocked": "haClusterResourcesBlocked",
+        },
+    ),
 )
 RESOURCES_UNLISTED = gauge(
     "pacemaker_resources_unlisted",
@@ -194,7 +206,10 @@ BUNDLE_REPLICAS = gauge(
     "How many replicas a bundle has, and how many of them are active.",
     "bundle",
     "state",
-    mib="haClusterBundleReplicas haClusterBundleReplicasRunning",
+    mib=ObjectByLabel(
+        label="state",
+        objects={"total": "haClusterBundleReplicas", "running": "haClusterBundleReplicasRunning"},
+    ),
 )
 FAILED_ACTIONS = gauge(
     "pacemaker_failed_actions",
@@ -265,7 +280,15 @@ CLUSTER_OPTION = gauge(
     "pacemaker_cluster_option",
     "Whether a cluster option is on.",
     "option",
-    mib="haClusterStonithEnabled haClusterSymmetricCluster haClusterMaintenanceMode haClusterStopAllResources",
+    mib=ObjectByLabel(
+        label="option",
+        objects={
+            "stonith-enabled": "haClusterStonithEnabled",
+            "symmetric-cluster": "haClusterSymmetricCluster",
+            "maintenance-mode": "haClusterMaintenanceMode",
+            "stop-all-resources": "haClusterStopAllResources",
+        },
+    ),
 )
 NO_QUORUM_POLICY = gauge(
     "pacemaker_no_quorum_policy",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.subsystems.sbd import conditions, metrics, options
+from gateway.subsystems.sbd import conditions, metrics, mib_rows, options
 from gateway.subsystems.sbd.collector import SbdCollector
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
 
@@ -12,6 +12,7 @@ SUBSYSTEM = Subsystem(
     tools=(ToolSpec(name="sbd"),),
     options=options.OPTIONS,
     metrics=metrics.METRICS,
+    mib_rows=mib_rows.MIB_ROWS,
     conditions=conditions.CONDITIONS,
     make_collector=lambda values: SbdCollector(configuration=values[options.CONFIG]),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.samples import Metric, gauge
+from gateway.samples import Metric, ObjectByLabel, gauge
 
 DEVICES = gauge(
     "sbd_devices",
@@ -18,7 +18,15 @@ TIMEOUTS = gauge(
     "device",
     "type",
     drop_in=True,
-    mib="haClusterSbdDeviceWatchdog haClusterSbdDeviceAllocate haClusterSbdDeviceLoop haClusterSbdDeviceMsgwait",
+    mib=ObjectByLabel(
+        label="type",
+        objects={
+            "watchdog": "haClusterSbdDeviceWatchdog",
+            "allocate": "haClusterSbdDeviceAllocate",
+            "loop": "haClusterSbdDeviceLoop",
+            "msgwait": "haClusterSbdDeviceMsgwait",
+        },
+    ),
 )
 DEVICE_COUNT = gauge(
     "sbd_device_count",
@@ -45,7 +53,12 @@ INFO = gauge(
     "pacemaker",
     "startmode",
     "delay_start",
-    mib="haClusterSbdWatchdogDevice haClusterSbdPacemaker haClusterSbdStartMode haClusterSbdDelayStart",
+    mib={
+        "watchdog_device": "haClusterSbdWatchdogDevice",
+        "pacemaker": "haClusterSbdPacemaker",
+        "startmode": "haClusterSbdStartMode",
+        "delay_start": "haClusterSbdDelayStart",
+    },
 )
 
 METRICS: tuple[Metric, ...] = tuple(value for value in list(vars().values()) if isinstance(value, Metric))
