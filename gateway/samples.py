@@ -90,7 +90,7 @@ class Metric:
     mib_factor: int = 1
     drop_in: bool = False
 
-    def only(self, state: str) -> Flags:
+    def flags_for(self, state: str) -> Flags:
         """Returns flags with only this state set; none set if the metric does not know it."""
         return tuple(known == state for known in self.states)
 

@@ -10,7 +10,7 @@ from gateway.frontends.prometheus import exposition
 from gateway.host.local import CommandResult, Host
 from gateway.samples import SampleSet
 from gateway.status import Status
-from gateway.subsystems.probe import Collector, Probe, Reading, take
+from gateway.subsystems.probe import Collector, Probe, Reading, read_result
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -51,11 +51,11 @@ def ended(stdout: bytes, exit_status: int = 0, stderr: bytes = b"") -> CommandRe
 def readings(probes: tuple[Probe, ...], results: Mapping[str, CommandResult]) -> dict[str, Reading]:
     """Returns the readings of a collector's probes; a command without a result was not installed."""
     missing = CommandResult(status=Status.NOT_INSTALLED)
-    return {probe.name: take(probe, results.get(probe.name, missing)) for probe in probes}
+    return {probe.name: read_result(probe, results.get(probe.name, missing)) for probe in probes}
 
 
 def collected(collector: Collector, results: Mapping[str, CommandResult], host: Host) -> Series:
     """Returns the series that a collector makes of these results."""
     plan = collector.plan(host)
     assert plan is not None
-    return of(collector.samples({**plan.files, **readings(plan.probes, results)}))
+    return of(collector.make_samples({**plan.files, **readings(plan.probes, results)}))

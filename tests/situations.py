@@ -39,7 +39,7 @@ def recorded(situation: str) -> Recording:
 def _samples(collector: Collector, results: Mapping[str, CommandResult], host: Host) -> SampleSet:
     plan = collector.plan(host)
     assert plan is not None
-    return collector.samples({**plan.files, **series.readings(plan.probes, results)})
+    return collector.make_samples({**plan.files, **series.readings(plan.probes, results)})
 
 
 def _result(path: Path) -> CommandResult:
@@ -115,7 +115,7 @@ def _replayed(recording: Recording, situation: str, folders: tuple[str, ...]) ->
             if name and (output := recording.read(step, f"{name}.stdout")) is not None:
                 code = int(recording.read(step, f"{name}.rc") or b"0")
                 results[probe.name] = series.ended(output, code, recording.read(step, f"{name}.stderr") or b"")
-        together.update(collector.samples({**plan.files, **series.readings(plan.probes, results)}))
+        together.update(collector.make_samples({**plan.files, **series.readings(plan.probes, results)}))
     yield f"demo/{situation}", together
 
 

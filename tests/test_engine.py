@@ -21,7 +21,7 @@ from gateway.host.local import CommandResult, LocalHost, Tool
 from gateway.samples import Metric, SampleSet
 from gateway.snapshot import Snapshot
 from gateway.status import Status
-from gateway.subsystems.probe import NoAnswerError, Plan, Probe, Reading
+from gateway.subsystems.probe import CommandError, Plan, Probe, Reading
 from tests.conftest import Script, is_process, open_descriptors, until
 from tests.fakes import MISSING, FakeClock, FakeHost, Result, printed
 
@@ -34,7 +34,7 @@ HUNG = CommandResult(status=Status.TIMED_OUT)
 def read(result: CommandResult) -> int:
     """Reads a number; what is none is answered in all the ways that parsers have."""
     if result.status is not Status.OK:
-        raise NoAnswerError(result.status, result.detail or "no answer")
+        raise CommandError(result.status, result.detail or "no answer")
     try:
         return int(result.stdout)
     except ValueError:
@@ -63,13 +63,13 @@ class FakeCollector:
     def plan(self, host: object) -> Plan | None:
         return Plan(probes=tuple(self.probes), files=self.files) if self.present else None
 
-    def samples(self, readings: Mapping[str, Reading]) -> SampleSet:
+    def make_samples(self, readings: Mapping[str, Reading]) -> SampleSet:
         if self.fails is not None:
             raise self.fails
         samples = SampleSet()
         for name, reading in readings.items():
             for number in range(self.duplicates + 1):
-                samples.add(VALUE, None if reading.answer is None else reading.answer + number, self.name, name)
+                samples.add(VALUE, None if reading.ok_value is None else reading.ok_value + number, self.name, name)
         return samples
 
 
@@ -169,9 +169,9 @@ async def test_large_output_is_read_and_translated_in_a_thread() -> None:
         return read(result)
 
     class Noting(FakeCollector):
-        def samples(self, readings: Mapping[str, Reading]) -> SampleSet:
+        def make_samples(self, readings: Mapping[str, Reading]) -> SampleSet:
             threads[f"samples {self.name}"] = threading.current_thread().name
-            return super().samples(readings)
+            return super().make_samples(readings)
 
     limit = engine.LARGE_OUTPUT
     host = FakeHost(results={"x": printed("1".rjust(limit)), "y": printed("1".rjust(limit + 1))})
@@ -306,7 +306,7 @@ async def test_a_subsystem_that_is_not_here_costs_nothing_until_it_is() -> None:
     assert not snapshot.collectors["a"].present
     assert self_metrics.SCRAPE_SUCCESS not in snapshot.samples_by_metric
     flags = values(snapshot, self_metrics.COLLECTOR_STATE)["a",]
-    assert flags == self_metrics.COLLECTOR_STATE.only("not_installed")
+    assert flags == self_metrics.COLLECTOR_STATE.flags_for("not_installed")
 
     host.results["y"] = printed("5")  # installed later, without a restart; the other is a failure from here on
     snapshot = await tested.collect()

@@ -71,8 +71,8 @@ def test_other_labels_are_another_sample() -> None:
 
 
 def test_states_by_name() -> None:
-    assert STATES.only("down") == (False, True, False)
-    assert STATES.only("unheard of") == (False, False, False)
+    assert STATES.flags_for("down") == (False, True, False)
+    assert STATES.flags_for("unheard of") == (False, False, False)
 
 
 def test_metrics_are_themselves_and_not_what_they_say() -> None:

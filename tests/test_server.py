@@ -60,10 +60,10 @@ class Simple:
         self.plans += 1
         return Plan(probes=tuple(Probe(name=tool, tool=tool, variants=((),), read=read) for tool in self.paths))
 
-    def samples(self, readings: Mapping[str, Reading]) -> SampleSet:
+    def make_samples(self, readings: Mapping[str, Reading]) -> SampleSet:
         samples = SampleSet()
         for name, reading in readings.items():
-            samples.add(VALUE, None if reading.answer is None else float(reading.answer), name)
+            samples.add(VALUE, None if reading.ok_value is None else float(reading.ok_value), name)
         for number in range(self.many):
             samples.add(LARGE, number + 0.5, f"{number:040}")
         return samples

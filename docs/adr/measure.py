@@ -107,7 +107,7 @@ def writers() -> None:
     status = crm_mon.parse(large_cluster())
     nothing = Reading(status=Status.NOT_INSTALLED)
     readings = {"crm_mon": Reading(status=Status.OK, value=status), "cibadmin": nothing, "corosync.conf": nothing}
-    samples_by_metric = pacemaker.SUBSYSTEM.make_collector(OptionValues()).samples(readings).samples_by_metric
+    samples_by_metric = pacemaker.SUBSYSTEM.make_collector(OptionValues()).make_samples(readings).samples_by_metric
     made = CollectorRegistry()
     made.register(Theirs(samples_by_metric))
     ready = CollectorRegistry()

@@ -181,7 +181,7 @@ class Notifier:
         for delivery in self._deliveries:
             name, account = delivery.name, delivery.account
             state = self_metrics.TARGET_STATE
-            samples.add(state, state.only(account.state.value), name, delivery.kind.value)
+            samples.add(state, state.flags_for(account.state.value), name, delivery.kind.value)
             samples.add(self_metrics.NOTIFICATIONS_SENT, account.sent, name)
             samples.add(self_metrics.NOTIFICATIONS_ACKNOWLEDGED, account.acknowledged, name)
             samples.add(self_metrics.NOTIFICATION_RETRIES, account.retries, name)

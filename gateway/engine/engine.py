@@ -21,7 +21,7 @@ from gateway.host.local import Host
 from gateway.samples import SampleSet
 from gateway.snapshot import CollectorReport, CommandReport, Snapshot
 from gateway.status import Status
-from gateway.subsystems.probe import Collector, Plan, Probe, Reading, take
+from gateway.subsystems.probe import Collector, Plan, Probe, Reading, read_result
 
 _T = TypeVar("_T")
 
@@ -167,7 +167,7 @@ class Engine:
             if name in names:
                 run.plans[name] = self._plan(run, collector)
         present = {name: plan for name, plan in run.plans.items() if plan is not None}
-        # the first command of each collector before the second of any: the first are those that take longest
+        # the first command of each collector before the second of any: the first are those that read_result longest
         for probes in zip_longest(*(plan.probes for plan in present.values())):
             for name, probe in zip(present, probes, strict=True):
                 if probe is not None:
@@ -186,10 +186,10 @@ class Engine:
                 return None
             plan = collector.plan(self._host)
         except Exception as error:  # noqa: BLE001 - a bug in one collector costs that collector
-            return Plan(files={_PLAN: run.internal_error(collector.name, _PLAN, error)}, needed=(_PLAN,))
+            return Plan(files={_PLAN: run.internal_error(collector.name, _PLAN, error)}, required_files=(_PLAN,))
         if plan is None and required:
             missing = Reading(status=Status.NOT_INSTALLED, detail="its configuration was not found")
-            return Plan(files={"configuration": missing}, needed=("configuration",))
+            return Plan(files={"configuration": missing}, required_files=("configuration",))
         return plan
 
     async def _probe(self, run: _Run, collector: str, probe: Probe) -> Reading:
@@ -214,7 +214,7 @@ class Engine:
         first: Reading | None = None
         for index in order:
             result = await self._host.run(probe.tool, *probe.variants[index])
-            reading = await self._off_loop(len(result.stdout), partial(take, probe, result))
+            reading = await self._off_loop(len(result.stdout), partial(read_result, probe, result))
             if reading.status is Status.OK:
                 self._variants[key] = index
                 return reading
@@ -287,7 +287,7 @@ class Engine:
             return readings, SampleSet()
         size = sum(reading.size for reading in readings.values())
         try:
-            return readings, await self._off_loop(size, partial(self._collectors[name].samples, readings))
+            return readings, await self._off_loop(size, partial(self._collectors[name].make_samples, readings))
         except Exception as error:  # noqa: BLE001 - a bug in one collector costs that collector
             return {**readings, _SAMPLES: run.internal_error(name, _SAMPLES, error)}, SampleSet()
 
@@ -361,7 +361,7 @@ def _report(run: _Run, name: str, plan: Plan | None, readings: Mapping[str, Read
     if plan is None:
         return CollectorReport(name=name, present=False)
     tools = {probe.name: probe.tool for probe in plan.probes}
-    required = {*plan.needed, _SAMPLES, *(probe.name for probe in plan.probes if probe.required)}
+    required = {*plan.required_files, _SAMPLES, *(probe.name for probe in plan.probes if probe.required)}
     return CollectorReport(
         name=name,
         duration=run.ended.get(name, run.started) - run.started,
@@ -382,7 +382,7 @@ def _report(run: _Run, name: str, plan: Plan | None, readings: Mapping[str, Read
 
 def _add_gateway_samples(samples: SampleSet, reports: Mapping[str, CollectorReport], totals: _Totals) -> None:
     for name, report in reports.items():
-        samples.add(self_metrics.COLLECTOR_STATE, self_metrics.COLLECTOR_STATE.only(report.status), name)
+        samples.add(self_metrics.COLLECTOR_STATE, self_metrics.COLLECTOR_STATE.flags_for(report.status), name)
         samples.add(self_metrics.SAMPLES_DROPPED, totals.dropped[name], name)
         if not report.present:
             continue

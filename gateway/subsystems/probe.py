@@ -1,4 +1,4 @@
-"""A probe: one command, and how its outcome becomes a reading. The form that all collectors share."""
+"""What all collectors share: the commands that they run (probes), and the readings that result from these."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from gateway.samples import SampleSet
 from gateway.status import Status
 
 
-class NoAnswerError(GatewayError):
-    """A command ended without the answer that was wanted.
+class CommandError(GatewayError):
+    """A command ended without usable output.
 
     Attributes:
-        status: what kind of end it was.
-        detail: one line for a person.
-        value: what it said all the same, or None.
+        status: how it ended.
+        detail: the reason, in one line for people.
+        value: what could be read from its output nevertheless, or None.
     """
 
     def __init__(self, status: Status, detail: str, *, value: Any = None) -> None:
@@ -31,15 +31,15 @@ class NoAnswerError(GatewayError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a probe brought.
+    """The result of a probe, or of reading a small file.
 
     Attributes:
-        status: ``OK`` where ``value`` is an answer.
-        value: what the probe's ``read`` returned; with another status None, or what little was said.
-        detail: why it is not ``OK``, in one line.
-        line: the line of the output that could not be read, from 1, or None.
+        status: ``OK`` if ``value`` is complete.
+        value: what ``Probe.read`` returned. If the status is not ``OK``: None, or the little that could be read.
+        detail: the reason why the status is not ``OK``, in one line.
+        line: the line of the output that could not be parsed, counted from 1, or None.
         duration: seconds that the command took.
-        size: bytes that it printed.
+        size: bytes of its standard output.
     """
 
     status: Status
@@ -50,22 +50,22 @@ class Reading:
     size: int = 0
 
     @property
-    def answer(self) -> Any:
-        """The value of a good reading, else None."""
+    def ok_value(self) -> Any:
+        """The value if the status is ``OK``, else None."""
         return self.value if self.status is Status.OK else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """One command that a collector wants to run.
+    """A command that a collector runs, and how its result is read.
 
     Attributes:
-        name: how the collector, the metrics and the log call it; unique within the collector.
+        name: its name in the collector, the metrics and the log; unique within the collector.
         tool: the tool to run.
-        variants: argument lists, the newest spelling first; the next is tried where one fails.
-        read: turns the outcome into a value; raises ``ParseError`` or ``NoAnswerError``.
-        required: whether the collector has failed where this has.
-        static: whether the answer holds as long as the tool's file is the same, as a version does.
+        variants: lists of arguments, the newest syntax first. If one fails, the next is tried.
+        read: turns the result into a value; raises ``ParseError`` or ``CommandError``.
+        required: whether the collector fails if the probe fails.
+        static: whether the value stays the same until the tool's file is replaced, as its version does.
     """
 
     name: str
@@ -78,21 +78,21 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What one run of a collector consists of.
+    """What a collector reads in one run.
 
     Attributes:
-        probes: the commands to run, all at once.
-        files: what small files have said already, by a name of the collector's choice.
-        needed: the names of those files without which the collector has failed.
+        probes: the commands, which run side by side.
+        files: the readings of small files, by names that the collector chooses.
+        required_files: the names of the files without which the collector fails.
     """
 
     probes: tuple[Probe, ...] = ()
     files: Mapping[str, Reading] = field(default_factory=dict)
-    needed: tuple[str, ...] = ()
+    required_files: tuple[str, ...] = ()
 
 
 class Collector(Protocol):
-    """One subsystem: which commands it wants, and which samples their readings make."""
+    """Decides what is read of one subsystem, and turns the readings into samples."""
 
     @property
     def name(self) -> str:
@@ -105,11 +105,11 @@ class Collector(Protocol):
         ...
 
     def plan(self, host: Host) -> Plan | None:
-        """Returns what to run, having read small files; None where the subsystem is not set up on this host."""
+        """Reads small files and returns what to run; None if the subsystem is not set up on this host."""
         ...
 
-    def samples(self, readings: Mapping[str, Reading]) -> SampleSet:
-        """Returns what the readings, by the names of probes and files, amount to. Pure."""
+    def make_samples(self, readings: Mapping[str, Reading]) -> SampleSet:
+        """Returns the samples of readings, which are given by the names of probes and files. Pure."""
         ...
 
 
@@ -118,32 +118,34 @@ NOT_PERMITTED = re.compile(
     rb"|CS_ERR_ACCESS|error 11\b",
     re.IGNORECASE,
 )
-"""What tools, libraries and sudo print when this user may not ask."""
+"""What tools, libraries and sudo print if the user lacks a permission."""
 
 
-def output(result: CommandResult, *, accept: tuple[int, ...] = (0,), not_running: re.Pattern[bytes]) -> bytes:
-    """Returns what a command printed, if its exit status means that this is an answer.
+def successful_output(
+    result: CommandResult, *, not_running: re.Pattern[bytes], exit_statuses: tuple[int, ...] = (0,)
+) -> bytes:
+    """Returns the standard output of a command that succeeded.
 
     Args:
         result: how the command ended.
-        accept: the exit statuses that come with an answer.
-        not_running: what the tool prints where the daemon that it asks does not run.
+        not_running: matches what the tool prints if its daemon is not running.
+        exit_statuses: the exit statuses that mean success.
 
     Raises:
-        NoAnswerError: there is no answer; its status says why.
+        CommandError: the command failed; the error's status tells how.
     """
     if result.exit_status is None:
-        raise NoAnswerError(result.status, result.detail or _UNFINISHED[result.status].format(result.signal))
-    if result.exit_status in accept:
+        raise CommandError(result.status, result.detail or _DETAILS[result.status].format(result.signal))
+    if result.exit_status in exit_statuses:
         return result.stdout
-    said = result.stderr + result.stdout
-    detail = f"exit status {result.exit_status}{_first_line(said)}"
-    if NOT_PERMITTED.search(said):
-        raise NoAnswerError(Status.NOT_PERMITTED, detail)
-    raise NoAnswerError(Status.NOT_RUNNING if not_running.search(said) else Status.FAILED, detail)
+    messages = result.stderr + result.stdout
+    detail = f"exit status {result.exit_status}{_first_line(messages)}"
+    if NOT_PERMITTED.search(messages):
+        raise CommandError(Status.NOT_PERMITTED, detail)
+    raise CommandError(Status.NOT_RUNNING if not_running.search(messages) else Status.FAILED, detail)
 
 
-_UNFINISHED = {
+_DETAILS = {
     Status.NOT_INSTALLED: "not found",
     Status.NOT_PERMITTED: "may not be run",
     Status.TIMED_OUT: "killed at its deadline",
@@ -151,22 +153,23 @@ _UNFINISHED = {
     Status.KILLED: "ended by signal {}",
     Status.FAILED: "could not be started",
 }
+"""The details of commands without an exit status."""
 
 
-def _first_line(said: bytes) -> str:
-    line = next((line for line in said.splitlines() if line.strip()), b"")
+def _first_line(messages: bytes) -> str:
+    line = next((line for line in messages.splitlines() if line.strip()), b"")
     text = line[:200].decode("utf-8", "replace").strip()
     return f": {text}" if text else ""
 
 
-def take(probe: Probe, result: CommandResult) -> Reading:
-    """Returns the reading of a probe whose command has ended."""
+def read_result(probe: Probe, result: CommandResult) -> Reading:
+    """Returns the reading of a probe from the result of its command."""
     status, value, detail, line = Status.OK, None, "", None
     try:
         value = probe.read(result)
     except ParseError as error:
         status, detail, line = Status.UNPARSABLE, error.reason, error.line
-    except NoAnswerError as error:
+    except CommandError as error:
         status, detail, value = error.status, error.detail, error.value
     return Reading(
         status=status, value=value, detail=detail, line=line, duration=result.duration, size=len(result.stdout)
@@ -174,7 +177,7 @@ def take(probe: Probe, result: CommandResult) -> Reading:
 
 
 def read_file(host: Host, path: str, parse: Callable[[bytes], Any]) -> Reading:
-    """Returns what a small file says."""
+    """Returns the reading of a small file, whose value is what ``parse`` returns."""
     try:
         content = host.read_file(path)
         if content is None:
@@ -187,7 +190,7 @@ def read_file(host: Host, path: str, parse: Callable[[bytes], Any]) -> Reading:
 
 
 def list_directory(host: Host, path: str) -> Reading:
-    """Returns the names in a directory; a directory that does not exist is empty."""
+    """Returns a reading whose value is the names in a directory; a directory that does not exist is empty."""
     try:
         return Reading(status=Status.OK, value=host.list_directory(path))
     except OSError as error:

@@ -800,8 +800,8 @@ async def test_samples() -> None:
     found = {(sample.metric, sample.labels): sample.value for sample in samples}
     assert found[self_metrics.NOTIFICATION_SEQUENCE, ()] == 7
     state = self_metrics.TARGET_STATE
-    assert found[state, (name, "inform")] == state.only("ok")
-    assert found[state, (AGENTX, "agentx")] == state.only("failing")
+    assert found[state, (name, "inform")] == state.flags_for("ok")
+    assert found[state, (AGENTX, "agentx")] == state.flags_for("failing")
     assert found[self_metrics.NOTIFICATIONS_ACKNOWLEDGED, (name,)] == 1
     assert found[self_metrics.NOTIFICATIONS_QUEUED, (AGENTX,)] == 1
     assert {len(family) for metric, family in samples.samples_by_metric.items() if metric.labels} == {2}

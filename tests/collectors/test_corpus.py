@@ -199,5 +199,5 @@ def test_corosync_states(path: Path) -> None:
 
 def test_one_failing_tool_costs_only_its_own_samples() -> None:
     broken = Reading(status=Status.FAILED)
-    samples = make_collector("pacemaker").samples({"crm_mon": broken, "cibadmin": broken, "corosync.conf": broken})
+    samples = make_collector("pacemaker").make_samples({"crm_mon": broken, "cibadmin": broken, "corosync.conf": broken})
     assert len(samples) == 0

@@ -41,7 +41,7 @@ class Nodes:
     def plan(self, host: Host) -> Plan:
         return Plan(files={"round": Reading(status=Status.OK)})
 
-    def samples(self, readings: object) -> SampleSet:
+    def make_samples(self, readings: object) -> SampleSet:
         self.rounds += 1
         samples = SampleSet()
         for number in range(self.size):

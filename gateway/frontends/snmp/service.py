@@ -126,7 +126,7 @@ class SnmpService:
     def add_samples(self, samples: SampleSet) -> None:
         """Adds the metrics of the AgentX session and of the built-in agent."""
         state = self._subagent.state if self._subagent is not None else SubagentState.OFF
-        samples.add(self_metrics.AGENTX_STATE, self_metrics.AGENTX_STATE.only(state))
+        samples.add(self_metrics.AGENTX_STATE, self_metrics.AGENTX_STATE.flags_for(state))
         if self._subagent is not None:
             samples.add(self_metrics.AGENTX_SESSIONS, self._subagent.sessions)
             samples.add(self_metrics.AGENTX_REQUESTS, self._subagent.requests.total())

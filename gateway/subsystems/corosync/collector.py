@@ -14,7 +14,7 @@ from gateway.host.local import CommandResult, Host
 from gateway.samples import SampleSet
 from gateway.status import Status
 from gateway.subsystems.corosync import corosync_cfgtool, corosync_cmapctl, corosync_conf, corosync_quorumtool, metrics
-from gateway.subsystems.probe import Plan, Probe, Reading, output, read_file
+from gateway.subsystems.probe import Plan, Probe, Reading, read_file, successful_output
 
 # 2 is CS_ERR_LIBRARY: nobody listens on the IPC socket
 _NOT_RUNNING = re.compile(
@@ -29,19 +29,19 @@ _QUORATE_OR_NOT = (0, 2)
 
 
 def _read_quorum(result: CommandResult) -> corosync_quorumtool.QuorumStatus:
-    return corosync_quorumtool.parse(output(result, accept=_QUORATE_OR_NOT, not_running=_NOT_RUNNING))
+    return corosync_quorumtool.parse(successful_output(result, exit_statuses=_QUORATE_OR_NOT, not_running=_NOT_RUNNING))
 
 
 def _read_links(result: CommandResult) -> corosync_cfgtool.LinkStatus:
-    return corosync_cfgtool.parse(output(result, not_running=_NOT_RUNNING))
+    return corosync_cfgtool.parse(successful_output(result, not_running=_NOT_RUNNING))
 
 
 def _read_statistics(result: CommandResult) -> corosync_cmapctl.CorosyncStatistics:
-    return corosync_cmapctl.parse(output(result, not_running=_NOT_RUNNING))
+    return corosync_cmapctl.parse(successful_output(result, not_running=_NOT_RUNNING))
 
 
 def _read_version(result: CommandResult) -> str:
-    text = output(result, not_running=_NOT_RUNNING).decode("utf-8", "replace")
+    text = successful_output(result, not_running=_NOT_RUNNING).decode("utf-8", "replace")
     if match := _VERSION.search(text):
         return match[1]
     raise ParseError(f"expected a version, found {text[:60]!r}", line=1)
@@ -84,21 +84,21 @@ class CorosyncCollector:
             probes += (_STATISTICS,)
         return Plan(probes=probes, files={"corosync.conf": read_file(host, self.configuration, corosync_conf.parse)})
 
-    def samples(self, readings: Mapping[str, Reading]) -> SampleSet:
+    def make_samples(self, readings: Mapping[str, Reading]) -> SampleSet:
         """Returns everything under ``ha_cluster_corosync_``."""
         samples = SampleSet()
         up = _is_up(readings["corosync-quorumtool"], readings["corosync-cfgtool"])
         samples.add(metrics.UP, up)
-        quorum = readings["corosync-quorumtool"].answer
-        links = readings["corosync-cfgtool"].answer
+        quorum = readings["corosync-quorumtool"].ok_value
+        links = readings["corosync-cfgtool"].ok_value
         if quorum is not None:
             _quorum(samples, quorum)
         elif up == 0:
             samples.add(metrics.QUORATE, 0)
-        configuration: corosync_conf.CorosyncConfig | None = readings["corosync.conf"].answer
+        configuration: corosync_conf.CorosyncConfig | None = readings["corosync.conf"].ok_value
         if links is not None:
             _links(samples, links, quorum, configuration.node_names if configuration else {})
-        if self.statistics and (statistics := readings["corosync-cmapctl"].answer) is not None:
+        if self.statistics and (statistics := readings["corosync-cmapctl"].ok_value) is not None:
             _statistics(samples, statistics, links.node_id if links is not None else None)
         if up:
             samples.add(
@@ -106,7 +106,7 @@ class CorosyncCollector:
                 1,
                 (configuration and configuration.cluster_name) or "",
                 (links and links.transport) or (configuration and configuration.transport) or "",
-                readings["corosync"].answer or "",
+                readings["corosync"].ok_value or "",
             )
         return samples
 

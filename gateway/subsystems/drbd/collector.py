@@ -10,7 +10,7 @@ from gateway.host.local import CommandResult, Host
 from gateway.samples import Metric, SampleSet
 from gateway.status import Status
 from gateway.subsystems.drbd import drbdsetup, metrics
-from gateway.subsystems.probe import NoAnswerError, Plan, Probe, Reading, list_directory, output, read_file
+from gateway.subsystems.probe import CommandError, Plan, Probe, Reading, list_directory, read_file, successful_output
 
 _MODULE = "/sys/module/drbd"
 _MODULE_VERSION = f"{_MODULE}/version"
@@ -24,8 +24,8 @@ KIB = 1024
 
 def _read_status(result: CommandResult) -> tuple[drbdsetup.DrbdResource, ...]:
     if result.exit_status and _NO_JSON.search(result.stderr + result.stdout):
-        raise NoAnswerError(Status.FAILED, "this drbdsetup has no --json: DRBD 8.4 or older; drbd-utils 9 are needed")
-    return drbdsetup.parse(output(result, not_running=_NOT_RUNNING))
+        raise CommandError(Status.FAILED, "this drbdsetup has no --json: DRBD 8.4 or older; drbd-utils 9 are needed")
+    return drbdsetup.parse(successful_output(result, not_running=_NOT_RUNNING))
 
 
 _STATUS = Probe(name="drbdsetup", tool="drbdsetup", variants=(("status", "--json"),), read=_read_status)
@@ -51,19 +51,19 @@ class DrbdCollector:
             "split brain": list_directory(host, self.split_brain_directory),
             "version": read_file(host, _MODULE_VERSION, lambda content: content.decode("ascii", "replace").strip()),
         }
-        if not self.check_module or list_directory(host, _MODULE).answer:
-            return Plan(probes=(_STATUS,), files=files, needed=("split brain",))
+        if not self.check_module or list_directory(host, _MODULE).ok_value:
+            return Plan(probes=(_STATUS,), files=files, required_files=("split brain",))
         absent = Reading(status=Status.NOT_RUNNING, detail="DRBD's kernel module is not loaded")
-        return Plan(files={**files, "drbdsetup": absent}, needed=("split brain", "drbdsetup"))
+        return Plan(files={**files, "drbdsetup": absent}, required_files=("split brain", "drbdsetup"))
 
-    def samples(self, readings: Mapping[str, Reading]) -> SampleSet:
+    def make_samples(self, readings: Mapping[str, Reading]) -> SampleSet:
         """Returns everything under ``ha_cluster_drbd_``."""
         samples = SampleSet()
-        for resource in readings["drbdsetup"].answer or ():
+        for resource in readings["drbdsetup"].ok_value or ():
             _resource(samples, resource)
-        if version := readings["version"].answer:
+        if version := readings["version"].ok_value:
             samples.add(metrics.VERSION_INFO, 1, version)
-        for name in readings["split brain"].answer or ():
+        for name in readings["split brain"].ok_value or ():
             if match := _SPLIT_BRAIN_FILE.fullmatch(name):
                 samples.add(metrics.SPLIT_BRAIN, 1, match["resource"], match["volume"])
         return samples
@@ -115,7 +115,7 @@ _PEER_NUMBERS: tuple[tuple[Metric, str, int], ...] = (
 def _connection(samples: SampleSet, resource: str, connection: drbdsetup.DrbdConnection) -> None:
     peer = str(connection.peer_node_id)
     labels = (resource, peer, connection.name)
-    state = metrics.CONNECTION_STATE.only(connection.connection_state)
+    state = metrics.CONNECTION_STATE.flags_for(connection.connection_state)
     samples.add(metrics.CONNECTION_STATE, state, *labels)
     samples.add(metrics.CONGESTED, connection.congested, *labels)
     samples.add(metrics.AP_IN_FLIGHT, connection.ap_in_flight, *labels)
@@ -126,7 +126,7 @@ def _connection(samples: SampleSet, resource: str, connection: drbdsetup.DrbdCon
             metrics.CONNECTIONS, 1, resource, peer, connection.peer_role, number, volume.peer_disk_state.lower()
         )
         _numbers(samples, _PEER_NUMBERS, volume, (resource, peer, number))
-        replication = metrics.REPLICATION_STATE.only(volume.replication_state)
+        replication = metrics.REPLICATION_STATE.flags_for(volume.replication_state)
         samples.add(metrics.REPLICATION_STATE, replication, resource, peer, number)
 
 

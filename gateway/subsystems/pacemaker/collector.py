@@ -16,7 +16,7 @@ from gateway.subsystems.corosync import corosync_conf
 from gateway.subsystems.pacemaker import cib, crm_mon, metrics
 from gateway.subsystems.pacemaker.cluster_status import ClusterStatus, Resource
 from gateway.subsystems.parsing.xml import INFINITY_SCORE
-from gateway.subsystems.probe import NoAnswerError, Plan, Probe, Reading, output, read_file
+from gateway.subsystems.probe import CommandError, Plan, Probe, Reading, read_file, successful_output
 
 _EXIT_INSUFFICIENT_PRIVILEGES = 4
 _NOT_RUNNING = re.compile(
@@ -38,23 +38,23 @@ def _read_crm_mon(result: CommandResult) -> ClusterStatus:
     try:
         status = crm_mon.parse(result.stdout)
     except ParseError:
-        output(result, not_running=_NOT_RUNNING)  # a bad exit status is the better reason
+        successful_output(result, not_running=_NOT_RUNNING)  # a bad exit status is the better reason
         raise
     if result.exit_status is None:
-        output(result, not_running=_NOT_RUNNING)
+        successful_output(result, not_running=_NOT_RUNNING)
     if status.status is not None and status.status.code == _EXIT_INSUFFICIENT_PRIVILEGES:
-        raise NoAnswerError(Status.NOT_PERMITTED, status.status.message, value=status)
+        raise CommandError(Status.NOT_PERMITTED, status.status.message, value=status)
     if not status.connected and (result.exit_status or status.daemon_state or status.status):
         said = "says nothing of the cluster"
         if status.status is not None and status.status.message != "OK":
             said = status.status.message
-        raise NoAnswerError(Status.NOT_RUNNING, said, value=status)
-    output(result, not_running=_NOT_RUNNING)
+        raise CommandError(Status.NOT_RUNNING, said, value=status)
+    successful_output(result, not_running=_NOT_RUNNING)
     return status
 
 
 def _read_cib(result: CommandResult) -> tuple[cib.LocationConstraint, ...]:
-    return cib.parse(output(result, not_running=_NOT_RUNNING))
+    return cib.parse(successful_output(result, not_running=_NOT_RUNNING))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,21 +79,21 @@ class PacemakerCollector:
             files={"corosync.conf": read_file(host, self.corosync_configuration, corosync_conf.parse)},
         )
 
-    def samples(self, readings: Mapping[str, Reading]) -> SampleSet:
+    def make_samples(self, readings: Mapping[str, Reading]) -> SampleSet:
         """Returns everything under ``ha_cluster_pacemaker_``."""
         samples = SampleSet()
         reading = readings["crm_mon"]
         refused = any(reading.status is Status.NOT_PERMITTED for reading in readings.values())
         _daemon(samples, reading, refused=refused)
-        if (status := reading.answer) is not None:
-            configuration = readings["corosync.conf"].answer
+        if (status := reading.ok_value) is not None:
+            configuration = readings["corosync.conf"].ok_value
             _summary(samples, status, (configuration and configuration.cluster_name) or "")
             _nodes(samples, status)
             _resources(samples, status)
             _history(samples, status)
             _events(samples, status)
             _tickets_and_bans(samples, status)
-        for constraint in readings["cibadmin"].answer or ():
+        for constraint in readings["cibadmin"].ok_value or ():
             samples.add(
                 metrics.LOCATION_CONSTRAINTS,
                 constraint.score,
@@ -116,7 +116,7 @@ def _daemon(samples: SampleSet, reading: Reading, *, refused: bool) -> None:
     if not state and reading.status is Status.NOT_RUNNING and not refused:
         state = "not_connected"
     if state:
-        samples.add(metrics.DAEMON_STATE, metrics.DAEMON_STATE.only(state))
+        samples.add(metrics.DAEMON_STATE, metrics.DAEMON_STATE.flags_for(state))
 
 
 def _summary(samples: SampleSet, status: ClusterStatus, cluster_name: str) -> None:
@@ -143,7 +143,7 @@ def _options(samples: SampleSet, options: Mapping[str, str]) -> None:
     for name, flag in flags.items():
         samples.add(metrics.CLUSTER_OPTION, flag, name)
     if policy := options.get("no-quorum-policy"):
-        samples.add(metrics.NO_QUORUM_POLICY, metrics.NO_QUORUM_POLICY.only(policy))
+        samples.add(metrics.NO_QUORUM_POLICY, metrics.NO_QUORUM_POLICY.flags_for(policy))
 
 
 def _nodes(samples: SampleSet, status: ClusterStatus) -> None:
@@ -152,7 +152,7 @@ def _nodes(samples: SampleSet, status: ClusterStatus) -> None:
         samples.add(metrics.NODE_INFO, 1, node.name, node.id, node.feature_set)
         samples.add(metrics.NODE_RESOURCES_RUNNING, node.resources_running, node.name)
         if node.health:
-            samples.add(metrics.NODE_HEALTH, metrics.NODE_HEALTH.only(node.health), node.name)
+            samples.add(metrics.NODE_HEALTH, metrics.NODE_HEALTH.flags_for(node.health), node.name)
     for attribute in status.attributes:
         samples.add(metrics.NODE_ATTRIBUTES, 1, attribute.node, attribute.name, attribute.value)
 

@@ -10,7 +10,7 @@ from functools import partial
 from gateway.host.local import CommandResult, Host
 from gateway.samples import SampleSet
 from gateway.status import Status
-from gateway.subsystems.probe import NoAnswerError, Plan, Probe, Reading, output, read_file
+from gateway.subsystems.probe import CommandError, Plan, Probe, Reading, read_file, successful_output
 from gateway.subsystems.sbd import metrics, sbd_config, sbd_dump, sbd_list
 
 CONFIGURATIONS = ("/etc/sysconfig/sbd", "/etc/default/sbd")
@@ -23,14 +23,14 @@ _NEVER = re.compile(rb"(?!)")
 def _read_dump(result: CommandResult, *, permitted: bool) -> sbd_dump.SbdHeader:
     """To a user who may not read a device, sbd says of it what it says of a broken one."""
     if result.exit_status and not permitted:
-        raise NoAnswerError(Status.NOT_PERMITTED, "the permissions of the device forbid to read it")
-    return sbd_dump.parse(output(result, not_running=_NEVER))
+        raise CommandError(Status.NOT_PERMITTED, "the permissions of the device forbid to read it")
+    return sbd_dump.parse(successful_output(result, not_running=_NEVER))
 
 
 def _read_list(result: CommandResult) -> tuple[sbd_list.SbdSlot, ...]:
-    answer = output(result, not_running=_NEVER)
+    answer = successful_output(result, not_running=_NEVER)
     if answer.startswith(b"==Dumping header"):
-        raise NoAnswerError(Status.FAILED, "was asked for the slots and printed the header")
+        raise CommandError(Status.FAILED, "was asked for the slots and printed the header")
     return sbd_list.parse(answer)
 
 
@@ -51,17 +51,17 @@ class SbdCollector:
         reading = self._configuration(host)
         if reading.status is Status.NOT_INSTALLED:
             return None
-        devices = reading.answer.devices if reading.answer else ()
+        devices = reading.ok_value.devices if reading.ok_value else ()
         return Plan(
             probes=tuple(probe for device in devices for probe in _probes(device, permitted=host.may_read(device))),
             files={"configuration": reading},
-            needed=("configuration",),
+            required_files=("configuration",),
         )
 
-    def samples(self, readings: Mapping[str, Reading]) -> SampleSet:
+    def make_samples(self, readings: Mapping[str, Reading]) -> SampleSet:
         """Returns everything under ``ha_cluster_sbd_``."""
         samples = SampleSet()
-        configuration: sbd_config.SbdConfig | None = readings["configuration"].answer
+        configuration: sbd_config.SbdConfig | None = readings["configuration"].ok_value
         if configuration is None:
             return samples
         samples.add(metrics.DEVICE_COUNT, len(configuration.devices))
@@ -100,8 +100,8 @@ _TELLING = (Status.OK, Status.FAILED, Status.UNPARSABLE, Status.TIMED_OUT, Statu
 def _device(samples: SampleSet, device: str, dump: Reading, slots: Reading) -> None:
     if dump.status in _TELLING:
         samples.add(metrics.DEVICES, 1, device, "healthy" if dump.status is Status.OK else "unhealthy")
-    if (header := dump.answer) is not None:
+    if (header := dump.ok_value) is not None:
         for kind, seconds in header.timeouts.items():
             samples.add(metrics.TIMEOUTS, seconds, device, kind)
-    for slot in slots.answer or ():
+    for slot in slots.ok_value or ():
         samples.add(metrics.SLOTS, 1, device, slot.node, slot.message)
