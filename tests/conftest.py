@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -62,6 +63,15 @@ def open_descriptors() -> int:
 def is_process(pid: str) -> bool:
     """Returns whether there is a process of this number, be it a zombie."""
     return Path("/proc", pid.strip()).exists()
+
+
+@pytest.fixture
+def public_path() -> Iterator[Path]:
+    """An empty directory that every user of this machine may enter."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name)
+        path.chmod(0o755)
+        yield path
 
 
 @pytest.fixture

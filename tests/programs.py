@@ -22,10 +22,14 @@ from typing import Self
 
 import pytest
 
+import gateway as package
 from gateway.host.replay import DEMO, Recording
 from gateway.subsystems import SUBSYSTEMS
 
 ROOT = Path(__file__).resolve().parents[1]
+"""The source tree."""
+PACKAGES = Path(package.__file__).resolve().parents[1]
+"""The directory from which the tests import the gateway: ``site-packages`` if it is installed, else the tree."""
 
 CRM_MON = "crm_mon -1 --output-as=xml --inactive"
 CIBADMIN = "cibadmin --query --local --scope constraints"
@@ -129,9 +133,14 @@ class FakeCluster:
         )
 
 
+def import_path() -> Mapping[str, str]:
+    """Returns the variables with which a subprocess imports the same gateway as the tests: none if it is installed."""
+    return {"PYTHONPATH": str(ROOT)} if PACKAGES == ROOT else {}
+
+
 def environment() -> Mapping[str, str]:
-    """Returns the environment in which this tree's gateway is found, whatever is installed."""
-    return {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": "1"}
+    """Returns the environment of a gateway that runs as a subprocess."""
+    return {**os.environ, **import_path(), "PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": "1"}
 
 
 def gateway(*arguments: str | Path, cwd: Path, timeout: float = 30) -> subprocess.CompletedProcess[str]:

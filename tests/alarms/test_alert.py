@@ -20,7 +20,7 @@ from gateway import alert_agent as alert
 from gateway.alarms.sources.alert_socket import AlertSocket, HintKind, parse
 from gateway.alert_agent import FIELDS, MAGIC, MAX_DATAGRAM, MAX_VALUE, SOCKET, message
 from tests.conftest import open_descriptors
-from tests.programs import ROOT
+from tests.programs import import_path
 
 NODE = {"CRM_alert_kind": "node", "CRM_alert_node": "node1", "CRM_alert_desc": "lost", "CRM_alert_version": "2.1.5"}
 
@@ -40,7 +40,7 @@ def run(environment: Mapping[str, str], path: Path | None = None) -> subprocess.
     recipient = {} if path is None else {"CRM_alert_recipient": str(path)}
     return subprocess.run(
         [sys.executable, "-c", ENTRY_POINT],
-        env={"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **environment, **recipient},
+        env={**import_path(), "PYTHONWARNINGS": "error", **environment, **recipient},
         capture_output=True,
         text=True,
         timeout=20,
@@ -125,7 +125,7 @@ def test_run_by_hand_it_says_what_it_is_for() -> None:
 def test_without_standard_error() -> None:
     done = subprocess.run(
         ["sh", "-c", 'exec "$0" -c "$1" 0<&- 1>&- 2>&-', sys.executable, ENTRY_POINT],
-        env={"PYTHONPATH": str(ROOT), **NODE, "CRM_alert_recipient": "/nonexistent"},
+        env={**import_path(), **NODE, "CRM_alert_recipient": "/nonexistent"},
         timeout=20,
         check=False,
     )
@@ -159,14 +159,12 @@ def user(uid: int, gid: int) -> Iterator[None]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
-async def test_as_hacluster_and_as_nobody(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+async def test_as_hacluster_and_as_nobody(public_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     try:
         hacluster = pwd.getpwnam("hacluster")
     except KeyError:
         pytest.skip("Pacemaker is not installed")
-    for directory in (tmp_path, *list(tmp_path.parents)[:2]):
-        directory.chmod(0o755)
-    alerts = AlertSocket(tmp_path / "run" / "alert.sock")
+    alerts = AlertSocket(public_path / "run" / "alert.sock")
     alerts.open()
     environment = {**NODE, "CRM_alert_recipient": str(alerts.path)}
     with user(hacluster.pw_uid, hacluster.pw_gid):
@@ -188,9 +186,7 @@ def test_it_imports_next_to_nothing() -> None:
     code = (
         "import sys; before = set(sys.modules); import gateway.alert_agent; print(*sorted(set(sys.modules) - before))"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], env=import_path(), capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) <= {"__future__", "_socket", "gateway", "gateway.alert_agent"}
 
 

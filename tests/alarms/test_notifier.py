@@ -48,7 +48,7 @@ from gateway.snmp.usm import MsgFlags
 from gateway.snmp.values import VarBind
 from tests.alarms.receivers import TOO_BIG, Manager, Receiver, acknowledge, community_pdu, notice, sequences
 from tests.conftest import open_descriptors, until
-from tests.programs import ROOT, environment
+from tests.programs import environment
 from tests.snmptrapd import COMMUNITY, HOST, Received, Snmptrapd, free_port
 
 ENGINE = bytes.fromhex("80001f8805") + b"a gateway"
@@ -826,4 +826,4 @@ def test_pysnmp_is_imported_for_targets_only() -> None:
         "import asyncio, sys; from gateway.alarms.notifier import Notifier; from gateway.snmp.mib.module import mib\n"
         "asyncio.run(Notifier(mib()).start()); assert 'pysnmp' not in sys.modules and 'pyasn1' not in sys.modules"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment(), cwd=ROOT)
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment())

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(ROOT)}
+from tests.programs import import_path
+
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **import_path()}
 GATEWAY = (sys.executable, "-m", "gateway", f"--config={Path(__file__).with_name('gateway.conf')}")
 PEER = ("ha_cluster_exporter",)
 NOWHERE = "/nonexistent"

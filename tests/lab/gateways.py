@@ -15,9 +15,9 @@ from typing import Any, Self
 from tests import series
 from tests.lab.cluster import NODE_ENV, Cluster
 from tests.lab.scrape import get
+from tests.programs import PACKAGES, import_path
 from tests.series import Series
 
-ROOT = Path(__file__).parents[2]
 PORT = 9664
 _RUN = "/run/gateway"
 
@@ -61,7 +61,7 @@ class NodeGateway:
             node,
             [sys.executable, "-m", "gateway", "--config", str(config)],
             user=user,
-            env={**NODE_ENV, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error"},
+            env={**NODE_ENV, **import_path(), "PYTHONWARNINGS": "error"},
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
@@ -127,7 +127,7 @@ def _open_for_all(cluster: Cluster, node: str) -> None:
     A directory above them that is closed, such as root's home, is covered by one that has nothing but them. Nothing
     changes outside the node.
     """
-    places = [Path(sys.base_prefix).resolve(), Path(sys.prefix), ROOT]
+    places = [Path(sys.base_prefix).resolve(), Path(sys.prefix), PACKAGES]
     closed = {found for place in places if (found := _closed(place)) is not None}
     inside = [place for place in places if any(place.is_relative_to(above) for above in closed)]
     for number, place in enumerate(inside):

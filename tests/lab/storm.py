@@ -18,8 +18,9 @@ from gateway.snmp.mib.module import mib
 from gateway.snmp.values import Type, VarBind
 from tests.lab import namespaces
 from tests.lab.cluster import NODE_ENV, Cluster, NodeProcess
-from tests.lab.gateways import ROOT, NodeGateway
+from tests.lab.gateways import NodeGateway
 from tests.lab.scrape import get
+from tests.programs import import_path
 from tests.snmpd import COMMUNITY, Snmpd
 from tests.snmptrapd import HOST
 
@@ -52,7 +53,7 @@ def storm(cluster: Cluster, node: str, number: int) -> NodeProcess:
     return cluster.popen(
         node,
         [sys.executable, "-c", _SENDER, str(number)],
-        env={**NODE_ENV, "PYTHONPATH": str(ROOT)},
+        env={**NODE_ENV, **import_path()},
         stdin=subprocess.DEVNULL,
     )
 

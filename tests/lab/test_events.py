@@ -23,10 +23,10 @@ from tests.lab import files, namespaces
 from tests.lab.base import NODE_ENV, Options
 from tests.lab.cluster import Cluster
 from tests.lab.conftest import MakeCluster
+from tests.programs import PACKAGES, import_path
 
 pytestmark = pytest.mark.lab
 
-ROOT = Path(__file__).parents[2]
 
 # Both print a line of JSON for each event, and when they were told of it.
 WATCHER = """
@@ -70,7 +70,7 @@ class Program:
         self.process = cluster.popen(
             node,
             [sys.executable, "-c", code],
-            env={**NODE_ENV, "PYTHONPATH": str(ROOT)},
+            env={**NODE_ENV, **import_path()},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
         )
@@ -154,8 +154,8 @@ def install_agent(cluster: Cluster, node: str) -> None:
     """Puts the alert agent where hacluster may read it."""
     directory = cluster.path(node, "/var/log") / "agent"
     (directory / "gateway").mkdir(parents=True)
-    for name in ("__init__.py", "alert.py"):
-        shutil.copy(ROOT / "gateway" / name, directory / "gateway" / name)
+    for name in ("__init__.py", "alert_agent.py"):
+        shutil.copy(PACKAGES / "gateway" / name, directory / "gateway" / name)
     script = directory / "ha-cluster-gateway-alert"
     script.write_text(AGENT)
     script.chmod(0o755)
@@ -246,7 +246,7 @@ def test_who_may_not_ask_corosync_is_told_so(make_cluster: MakeCluster) -> None:
     cluster = make_cluster(Options(nodes=1), ready=False)
     python = shutil.which("python3", path=NODE_ENV["PATH"])
     program = cluster.path("node1", "/var/log") / "libquorum_helper.py"  # where everybody may read it
-    shutil.copy(ROOT / "gateway/alarms/sources/libquorum_helper.py", program)
+    shutil.copy(PACKAGES / "gateway/alarms/sources/libquorum_helper.py", program)
     assert python
     done = cluster.run("node1", python, "-I", "-S", "/var/log/libquorum_helper.py", user="nobody", check=False)
     assert (done.returncode, done.stdout) == (os.EX_NOPERM, "")

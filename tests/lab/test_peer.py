@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -16,11 +15,11 @@ from tests.lab.cluster import NODE_ENV, Cluster, Options
 from tests.lab.conftest import MakeCluster
 from tests.lab.resources import DEMO_RESOURCES
 from tests.lab.scrape import get, is_listening
+from tests.programs import ROOT, import_path
 from tests.series import Series
 
 pytestmark = pytest.mark.lab
 
-ROOT = Path(__file__).parents[2]
 DOCUMENTED = ROOT / "docs" / "replacing.md"
 PEER, OURS = 9664, 9665
 NODE = "node1"
@@ -86,7 +85,7 @@ def side_by_side(make_cluster: MakeCluster) -> Iterator[Cluster]:
         cluster.popen(
             NODE,
             [sys.executable, "-m", "gateway", address.format(OURS)],
-            env={**NODE_ENV, "PYTHONPATH": str(ROOT)},
+            env={**NODE_ENV, **import_path()},
         ) as ours,
     ):
         for port in (PEER, OURS):

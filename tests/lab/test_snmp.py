@@ -87,15 +87,12 @@ def test_a_walk_and_a_scrape_see_the_same(cluster: Cluster, tmp_path: Path) -> N
         }
 
 
-def test_the_group_of_the_clusters_daemons_may_serve(cluster: Cluster, tmp_path: Path) -> None:
+def test_the_group_of_the_clusters_daemons_may_serve(cluster: Cluster, public_path: Path) -> None:
     """A gateway that is not root: snmpd lets the group in, and Pacemaker answers it."""
-    tmp_path.chmod(0o755)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
     extra = ("agentXPerms 0660 0755 root haclient",)
     with (
-        Snmpd(tmp_path, extra=extra, **place(cluster, NODE)) as snmpd,
-        gateway(cluster, snmpd, tmp_path, user="hacluster") as running,
+        Snmpd(public_path, extra=extra, **place(cluster, NODE)) as snmpd,
+        gateway(cluster, snmpd, public_path, user="hacluster") as running,
     ):
         running.once("agentx registered")
         seconds_until(cluster, snmpd, "haClusterNodesOnline.0", "3 nodes")
