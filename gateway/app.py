@@ -21,12 +21,14 @@ from gateway.alarms.sources.quorum_watcher import QuorumWatcher
 from gateway.config.alarm_options import disabled
 from gateway.config.loader import Config
 from gateway.config.options import parse_address
-from gateway.engine.engine import Engine, Mode
+from gateway.engine.engine import Engine
+from gateway.engine.mode import CollectorMode
 from gateway.frontends.prometheus.server import MetricsServer
 from gateway.frontends.snmp import engine_identity
 from gateway.frontends.snmp.service import AgentSettings, SnmpService
 from gateway.frontends.snmp.subagent.address import parse_agentx
-from gateway.host.local import Follower, Host, LocalHost
+from gateway.host.host import Host, StreamingHost
+from gateway.host.local import LocalHost
 from gateway.publication import Publication
 from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.mib.module import mib
@@ -143,16 +145,16 @@ def _alarms(config: Config, source: Engine, told: Notifier, snmp: SnmpService) -
     return alarms
 
 
-def _watcher(config: Config, host: Follower, alarms: AlarmService) -> QuorumWatcher | None:
+def _watcher(config: Config, host: StreamingHost, alarms: AlarmService) -> QuorumWatcher | None:
     """Returns what watches Corosync, where that is to be looked at."""
-    return None if config.modes["corosync"] is Mode.OFF else QuorumWatcher(host, alarms.hear)
+    return None if config.modes["corosync"] is CollectorMode.OFF else QuorumWatcher(host, alarms.hear)
 
 
 def _alert_socket(config: Config) -> AlertSocket | None:
     return AlertSocket(Path(config["alarms.socket"])) if config["alarms.socket"] else None
 
 
-class ServingHost(Host, Follower, Protocol):
+class ServingHost(Host, StreamingHost, Protocol):
     """What a service wants of a machine: commands that end, and one that does not."""
 
 

@@ -110,6 +110,7 @@ _DEMO = {
 
 def _demo(given: Mapping[str, Any]) -> int:
     from gateway import app  # noqa: PLC0415 - as above
+    from gateway.alarms.sources.recorded_quorum import STREAMS  # noqa: PLC0415 - as above
     from gateway.host import replay  # noqa: PLC0415 - as above
 
     config = _config(given, defaults=_DEMO, search=False)
@@ -123,7 +124,7 @@ def _demo(given: Mapping[str, Any]) -> int:
         for step in recording.steps:
             print(f"  {step.seconds * given['speed']:4.0f} s  {step.situation}: {step.description}", flush=True)
 
-    app.run(app.serve(config, replay.ReplayHost(recording, scale=given["speed"]), announce=announce))
+    app.run(app.serve(config, replay.ReplayHost(recording, streams=STREAMS, scale=given["speed"]), announce=announce))
     return 0
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gateway.host.local import CommandResult
+from gateway.host.host import CommandResult
 from gateway.status import Status
 
 Result = CommandResult | Callable[[], CommandResult]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.frontends.prometheus import exposition
-from gateway.host.local import CommandResult, Host
+from gateway.host.host import CommandResult, Host
 from gateway.samples import SampleSet
 from gateway.status import Status
 from gateway.subsystems.probe import Collector, Probe, Reading, read_result

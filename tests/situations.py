@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from gateway.host.local import CommandResult, Host
+from gateway.host.host import CommandResult, Host
 from gateway.host.replay import DEMO, Recording, Step
 from gateway.samples import SampleSet
 from gateway.subsystems.drbd.options import SPLIT_BRAIN_DIRECTORY

@@ -60,7 +60,7 @@ def test_the_contracts_are_kept() -> None:
 @pytest.mark.parametrize("path", MODULES, ids=[str(path.relative_to(PACKAGE)) for path in MODULES])
 def test_only_one_module_starts_processes(path: Path) -> None:
     used = set(names(path)) & STARTS_PROCESSES
-    assert used == ({"subprocess_exec"} if path == PACKAGE / "host" / "local.py" else set())
+    assert used == ({"subprocess_exec"} if path == PACKAGE / "host" / "process.py" else set())
 
 
 def test_only_the_frontend_knows_prometheus_and_http() -> None:

@@ -18,9 +18,9 @@ from gateway.alarms.conditions import CONDITIONS
 from gateway.config import loader as config
 from gateway.config.loader import load
 from gateway.config.options import BY_KEY, OPTIONS, RULES, TOOLS, MistakesError, Records, parse_address
-from gateway.engine.engine import Mode
+from gateway.engine.mode import CollectorMode
 from gateway.errors import ConfigError
-from gateway.host.local import DEFAULT_MAX_OUTPUT, Tool
+from gateway.host.host import DEFAULT_MAX_OUTPUT, Tool
 from gateway.options.model import OptionValues
 from gateway.snmp.credentials import Community, SecurityLevel, UsmUser
 from gateway.subsystems import SUBSYSTEMS
@@ -620,7 +620,12 @@ def test_tools_and_modes(file: Path) -> None:
     assert loaded.tools.keys() == set(TOOL_NAMES)
     assert loaded.tools["cibadmin"] == Tool(path="/opt/cibadmin", timeout=2.0, prefix=("sudo", "-n"))
     assert loaded.tools["crm_mon"] == Tool()
-    modes = {"pacemaker": Mode.AUTO, "corosync": Mode.AUTO, "sbd": Mode.OFF, "drbd": Mode.AUTO}
+    modes = {
+        "pacemaker": CollectorMode.AUTO,
+        "corosync": CollectorMode.AUTO,
+        "sbd": CollectorMode.OFF,
+        "drbd": CollectorMode.AUTO,
+    }
     assert loaded.modes == modes
 
 

@@ -15,9 +15,11 @@ from structlog.typing import EventDict
 
 from gateway import self_metrics
 from gateway.engine import engine
-from gateway.engine.engine import Engine, Mode
+from gateway.engine.engine import Engine
+from gateway.engine.mode import CollectorMode
 from gateway.errors import ParseError
-from gateway.host.local import CommandResult, LocalHost, Tool
+from gateway.host.host import CommandResult, Tool
+from gateway.host.local import LocalHost
 from gateway.samples import Metric, SampleSet
 from gateway.snapshot import Snapshot
 from gateway.status import Status
@@ -300,7 +302,7 @@ async def test_without_an_identity_nothing_is_static() -> None:
 
 async def test_a_subsystem_that_is_not_here_costs_nothing_until_it_is() -> None:
     host = FakeHost(results={"x": MISSING, "y": MISSING})
-    tested = Engine(host, [collector("a", "x", "y")], modes={"a": Mode.AUTO})
+    tested = Engine(host, [collector("a", "x", "y")], modes={"a": CollectorMode.AUTO})
     snapshot = await tested.collect()
     assert (host.calls, statuses(snapshot)) == ([], {"a": "not_installed"})
     assert not snapshot.collectors["a"].present
@@ -315,15 +317,15 @@ async def test_a_subsystem_that_is_not_here_costs_nothing_until_it_is() -> None:
 
 
 async def test_a_collector_that_is_on_fails_without_its_tool() -> None:
-    tested = Engine(FakeHost(results={"x": MISSING}), [collector("a", "x")], modes={"a": Mode.ON})
+    tested = Engine(FakeHost(results={"x": MISSING}), [collector("a", "x")], modes={"a": CollectorMode.ON})
     snapshot = await tested.collect()
     assert snapshot.collectors["a"].present
     assert values(snapshot, self_metrics.SCRAPE_SUCCESS) == {("a",): 0}
     assert values(snapshot, self_metrics.COMMAND_FAILURES) == {("a", "x", "not_installed"): 1}
 
 
-@pytest.mark.parametrize(("mode", "present"), [(Mode.AUTO, False), (Mode.ON, True)])
-async def test_a_subsystem_without_configuration(mode: Mode, present: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(("mode", "present"), [(CollectorMode.AUTO, False), (CollectorMode.ON, True)])
+async def test_a_subsystem_without_configuration(mode: CollectorMode, present: bool) -> None:  # noqa: FBT001
     tested = Engine(FakeHost(), [collector("a", "x", present=False)], modes={"a": mode})
     report = (await tested.collect()).collectors["a"]
     assert (report.present, report.status) == (present, Status.NOT_INSTALLED)
@@ -332,7 +334,7 @@ async def test_a_subsystem_without_configuration(mode: Mode, present: bool) -> N
 
 async def test_a_collector_that_is_off_does_not_exist() -> None:
     host = FakeHost()
-    tested = Engine(host, [collector("a", "x"), collector("b", "y")], modes={"a": Mode.OFF})
+    tested = Engine(host, [collector("a", "x"), collector("b", "y")], modes={"a": CollectorMode.OFF})
     assert tested.collectors == ("b",)
     assert statuses(await tested.collect()) == {"b": "ok"}
     assert statuses(await tested.collect({"a", "b"})) == {"b": "ok"}

@@ -27,7 +27,8 @@ from gateway.engine.engine import Engine
 from gateway.errors import StartError
 from gateway.frontends.prometheus import exposition, server
 from gateway.frontends.prometheus.server import MetricsServer, accepts_gzip, negotiate
-from gateway.host.local import CommandResult, LocalHost, Tool
+from gateway.host.host import CommandResult, Tool
+from gateway.host.local import LocalHost
 from gateway.network import _bound, bind
 from gateway.publication import Publication
 from gateway.samples import Metric, SampleSet

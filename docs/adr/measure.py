@@ -26,8 +26,10 @@ from prometheus_client.core import Metric as ClientFamily
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from gateway.frontends.prometheus import exposition
-from gateway.host.local import STANDARD_DIRECTORIES as DIRECTORIES
-from gateway.host.local import CommandResult, clean_environment, execute, search
+from gateway.host.host import CommandResult
+from gateway.host.process import run_process
+from gateway.host.programs import STANDARD_DIRECTORIES as DIRECTORIES
+from gateway.host.programs import clean_environment, find_program
 from gateway.options.model import OptionValues
 from gateway.samples import SamplesByMetric
 from gateway.status import Status
@@ -71,9 +73,9 @@ def large_cluster() -> bytes:
     with tempfile.NamedTemporaryFile("w", suffix=".xml") as cib:
         cib.writelines(large_cib.cib(NODES, INSTANCES))
         cib.flush()
-        argv = [search("crm_mon", DIRECTORIES) or "crm_mon", "-1", "--output-as=xml", "--inactive"]
+        argv = [find_program("crm_mon", DIRECTORIES) or "crm_mon", "-1", "--output-as=xml", "--inactive"]
         environment = {**clean_environment({}), "CIB_file": cib.name}
-        result: CommandResult = asyncio.run(execute(argv, timeout=60, max_output=1 << 28, env=environment))
+        result: CommandResult = asyncio.run(run_process(argv, timeout=60, max_output=1 << 28, environment=environment))
     if result.status is not Status.OK:
         raise SystemExit(f"crm_mon: {result.status.value}: {result.detail or result.stderr.decode()}")
     return result.stdout

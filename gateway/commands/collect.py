@@ -12,7 +12,7 @@ from gateway import app
 from gateway.config.loader import Config
 from gateway.frontends.prometheus import exposition
 from gateway.frontends.snmp import listing, tables
-from gateway.host.local import Host
+from gateway.host.host import Host
 from gateway.publication import Publication
 from gateway.samples import SamplesByMetric, as_float
 from gateway.snapshot import Snapshot

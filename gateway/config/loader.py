@@ -23,9 +23,9 @@ from gateway.config.options import (
     shown,
     unknown_key,
 )
-from gateway.engine.engine import Mode
+from gateway.engine.mode import CollectorMode
 from gateway.errors import ConfigError
-from gateway.host.local import Tool
+from gateway.host.host import Tool
 from gateway.options.model import OptionValues
 
 SEARCH_PATH = (Path("gateway.conf"), Path("/etc/ha-cluster-gateway/gateway.conf"))
@@ -65,10 +65,10 @@ class Config:
         }
 
     @property
-    def modes(self) -> dict[str, Mode]:
+    def modes(self) -> dict[str, CollectorMode]:
         """When each collector runs."""
         return {
-            key.removeprefix("collectors."): Mode(value)
+            key.removeprefix("collectors."): CollectorMode(value)
             for key, value in self.values.items()
             if key.startswith("collectors.")
         }

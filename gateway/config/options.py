@@ -6,8 +6,8 @@ from typing import Any
 
 from gateway.config import alarm_options as alarms
 from gateway.config import snmp_options as snmp
-from gateway.engine.engine import Mode
-from gateway.host.local import DEFAULT_MAX_OUTPUT
+from gateway.engine.mode import CollectorMode
+from gateway.host.host import DEFAULT_MAX_OUTPUT
 from gateway.log import FORMATS, LEVELS
 from gateway.options.model import Field, Option, Records, Rule
 from gateway.options.readers import (
@@ -53,7 +53,7 @@ DEFAULT_PORT = 9664
 ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - the exporter's default
 DEFAULT_LEVEL = "info"
 
-_MODES = tuple(mode.value for mode in Mode)
+_MODES = tuple(mode.value for mode in CollectorMode)
 
 OPTIONS: tuple[Option[Any], ...] = (
     Option(
@@ -99,7 +99,7 @@ OPTIONS: tuple[Option[Any], ...] = (
     *(
         Option(
             key=f"collectors.{subsystem.name}",
-            default=Mode.AUTO.value,
+            default=CollectorMode.AUTO.value,
             read=one_of(*_MODES),
             help=f"Collector {subsystem.name}: auto (when its tools are here), on (their absence is a failure), off.",
             flags=(f"--collector.{subsystem.name}",),

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import partial
 from itertools import zip_longest
 from typing import Any, TypeVar
@@ -17,7 +16,8 @@ import structlog
 
 from gateway import self_metrics
 from gateway.clock import Clock, SystemClock
-from gateway.host.local import Host
+from gateway.engine.mode import CollectorMode
+from gateway.host.host import Host
 from gateway.samples import SampleSet
 from gateway.snapshot import CollectorReport, CommandReport, Snapshot
 from gateway.status import Status
@@ -27,16 +27,6 @@ _T = TypeVar("_T")
 
 LARGE_OUTPUT = 64 * 1024
 """Bytes of output from which on parsing and translating would hold up the event loop, and go to a thread."""
-
-
-class Mode(StrEnum):
-    """When a collector runs."""
-
-    AUTO = "auto"
-    """Whenever its subsystem exists on this host."""
-    ON = "on"
-    """Always; a missing tool is a failure."""
-    OFF = "off"
 
 
 _PLAN, _SAMPLES = "plan", "samples"
@@ -102,14 +92,14 @@ class Engine:
         host: Host,
         collectors: Sequence[Collector],
         *,
-        modes: Mapping[str, Mode] | None = None,
+        modes: Mapping[str, CollectorMode] | None = None,
         clock: Clock | None = None,
     ) -> None:
         self.latest: Snapshot | None = None
         self._host = host
         self._modes = dict(modes or {})
         self._collectors = {
-            collector.name: collector for collector in collectors if self._mode(collector.name) is not Mode.OFF
+            collector.name: collector for collector in collectors if self._mode(collector.name) is not CollectorMode.OFF
         }
         self._clock = clock or SystemClock()
         self._log = structlog.get_logger("engine")
@@ -157,8 +147,8 @@ class Engine:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._workers.shutdown(wait=False, cancel_futures=True)
 
-    def _mode(self, name: str) -> Mode:
-        return self._modes.get(name, Mode.AUTO)
+    def _mode(self, name: str) -> CollectorMode:
+        return self._modes.get(name, CollectorMode.AUTO)
 
     def _start(self, names: Collection[str]) -> _Run:
         self._totals.runs += 1
@@ -180,7 +170,7 @@ class Engine:
 
     def _plan(self, run: _Run, collector: Collector) -> Plan | None:
         """Returns a collector's plan, or None where its subsystem is absent and may be."""
-        required = self._mode(collector.name) is Mode.ON
+        required = self._mode(collector.name) is CollectorMode.ON
         try:
             if not required and not any(map(self._host.find, collector.presence_tools)):
                 return None

@@ -1,1 +1,1 @@
-"""What the gateway may ask of the machine: commands, files, or a recording of both."""
+"""The machine as the gateway uses it: tools, files and directories, or a recording of them."""

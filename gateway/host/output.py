@@ -1,30 +1,33 @@
-"""What is made of what a process prints: all of it at its end, or each line at once. ``command.py`` starts the process.
+"""Receives what a process prints: collected until its end, or passed on line by line. ``process.py`` starts it.
 
-Every byte is bounded: an output by what it may have in all, lines by their length and by what comes in a second.
+All memory is bounded: collected output by its total size, streamed output by the length of a line and by a rate.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
+
+from gateway.clock import Clock, SystemClock
 
 MAX_LINE = 16 * 1024
 """Bytes that a line may have, its end included."""
 
 MAX_RATE = 1024 * 1024
-"""Bytes that may come in a second where lines are told at once."""
+"""Bytes per second that a streamed command may print."""
 
 _LINGER = 0.5
-"""Seconds in which to read what a process has left in its pipes, should one of its children hold them open."""
+"""Seconds to read the pipes of a process that has exited, in case one of its children holds them open."""
+
+_STDOUT, _STDERR = 1, 2
 
 
-class Output(asyncio.SubprocessProtocol):
-    """Waits until a process has ended and closed its pipes, or has printed too much.
+class ProcessOutput(asyncio.SubprocessProtocol):
+    """Waits until a process has exited and closed its pipes, or has printed too much.
 
     Attributes:
         finished: done when there is nothing more to wait for.
-        exited: done when the process has ended.
+        exited: done when the process has exited.
         overflow: whether it has printed too much.
     """
 
@@ -33,96 +36,117 @@ class Output(asyncio.SubprocessProtocol):
         self.exited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.overflow = False
 
-    def kept(self, fd: int) -> bytes:
-        """Returns what is kept of standard output (1) or standard error (2)."""
+    @property
+    def stdout(self) -> bytes:
+        """The standard output that was kept."""
+        raise NotImplementedError
+
+    @property
+    def stderr(self) -> bytes:
+        """The standard error that was kept."""
         raise NotImplementedError
 
     def process_exited(self) -> None:
-        """Notes that the process has ended; what it has printed may still be in its pipes."""
+        """Records the exit; the pipes may still hold output."""
         if not self.exited.done():
             self.exited.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Notes that the process has ended and all its pipes are closed."""
-        del exc  # a pipe that breaks is a process that ends: its status says the rest
+        """Finishes: the process has exited and all its pipes are closed."""
+        del exc  # a broken pipe means that the process has ended: its exit status says more
         self.finish()
 
     def finish(self, *, overflow: bool = False) -> None:
-        """Ends the waiting."""
+        """Stops the wait for more output."""
         self.overflow = self.overflow or overflow
         if not self.finished.done():
             self.finished.set_result(None)
 
 
-class Whole(Output):
-    """Keeps all that a process prints.
+class CollectedOutput(ProcessOutput):
+    """Keeps all output of a process.
 
     Args:
-        limit: bytes that it may print, standard output and standard error together.
+        limit: bytes that the process may print, standard output and standard error together.
     """
 
     def __init__(self, limit: int) -> None:
         super().__init__()
-        self._left = limit
-        self._chunks: dict[int, list[bytes]] = {1: [], 2: []}
+        self._bytes_left = limit
+        self._chunks: dict[int, list[bytes]] = {_STDOUT: [], _STDERR: []}
 
-    def kept(self, fd: int) -> bytes:
-        """Returns all of it."""
-        return b"".join(self._chunks[fd])
+    @property
+    def stdout(self) -> bytes:
+        """The complete standard output."""
+        return b"".join(self._chunks[_STDOUT])
+
+    @property
+    def stderr(self) -> bytes:
+        """The complete standard error."""
+        return b"".join(self._chunks[_STDERR])
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        """Keeps a piece."""
-        self._left -= len(data)
-        if self._left >= 0:
+        """Keeps a chunk, or finishes if it exceeds the limit."""
+        self._bytes_left -= len(data)
+        if self._bytes_left >= 0:
             self._chunks[fd].append(data)
         else:
             self.finish(overflow=True)
 
 
-class Lines(Output):
-    """Tells each line of a process's standard output, and keeps the last of its standard error.
+class LineStream(ProcessOutput):
+    """Passes on each line of a process's standard output, and keeps the last part of its standard error.
 
     Args:
-        tell: called with each line, without its end. What it raises ends the waiting, and is raised there.
+        on_line: receives each line without its end. An exception that it raises becomes that of ``finished``.
+        clock: measures the rate.
     """
 
-    def __init__(self, tell: Callable[[bytes], None]) -> None:
+    def __init__(self, on_line: Callable[[bytes], None], *, clock: Clock | None = None) -> None:
         super().__init__()
-        self._tell = tell
-        self._rest = self._errors = b""
-        self._second, self._left = time.monotonic(), MAX_RATE
+        self._on_line = on_line
+        self._clock = clock or SystemClock()
+        self._unfinished_line = b""
+        self._stderr = b""
+        self._second, self._bytes_left = self._clock.monotonic(), MAX_RATE
 
-    def kept(self, fd: int) -> bytes:
-        """Returns the last of standard error."""
-        return self._errors if fd == 2 else b""
+    @property
+    def stdout(self) -> bytes:
+        """Always empty: the lines were passed on."""
+        return b""
+
+    @property
+    def stderr(self) -> bytes:
+        """The last part of standard error."""
+        return self._stderr
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
-        """Tells the lines that a piece completes."""
+        """Passes on the lines that a chunk completes."""
         if self.finished.done():
             return
-        if (now := time.monotonic()) - self._second >= 1:
-            self._second, self._left = now, MAX_RATE
-        self._left -= len(data)
-        if self._left < 0:
+        if (now := self._clock.monotonic()) - self._second >= 1:
+            self._second, self._bytes_left = now, MAX_RATE
+        self._bytes_left -= len(data)
+        if self._bytes_left < 0:
             self.finish(overflow=True)
-        elif fd == 2:
-            self._errors = (self._errors + data)[-MAX_LINE:]
+        elif fd == _STDERR:
+            self._stderr = (self._stderr + data)[-MAX_LINE:]
         else:
-            self._split(data)
+            self._pass_on(data)
 
     def process_exited(self) -> None:
-        """Does not wait for ever for those that have inherited the pipes: there is no deadline."""
+        """Finishes soon, even if a child that inherited the pipes lives on: there is no deadline."""
         super().process_exited()
         asyncio.get_running_loop().call_later(_LINGER, self.finish)
 
-    def _split(self, data: bytes) -> None:
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if max(map(len, (*lines, self._rest))) >= MAX_LINE:
+    def _pass_on(self, data: bytes) -> None:
+        *lines, self._unfinished_line = (self._unfinished_line + data).split(b"\n")
+        if max(map(len, (*lines, self._unfinished_line))) >= MAX_LINE:
             self.finish(overflow=True)
             return
         for line in lines:
             try:
-                self._tell(line)
-            except Exception as error:  # noqa: BLE001 - raised where the end is waited for
+                self._on_line(line)
+            except Exception as error:  # noqa: BLE001 - it is raised where ``finished`` is awaited
                 self.finished.set_exception(error)
                 return

@@ -1,8 +1,8 @@
-"""Recorded outputs on a time line, behind the same interface as ``command.py``: the demo cluster.
+"""Plays recorded outputs on a time line, behind the same interface as a real host: the demo cluster.
 
 A recording is a directory with ``recording.toml``, which names the commands, the files and the steps of the time line,
-and folders of outputs: ``FOLDER/COMMAND.stdout``, ``.stderr`` and ``.rc``. A step names the folders that make up its
-situation; the first that has a file gives it.
+and folders of outputs: ``FOLDER/COMMAND.stdout``, ``.stderr`` and ``.rc``. A step lists the folders that make up its
+situation; a file comes from the first folder that has it.
 """
 
 from __future__ import annotations
@@ -15,24 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from gateway.clock import Clock, SystemClock
-from gateway.errors import ParseError
-from gateway.host.local import CommandResult
+from gateway.host.host import CommandResult
 from gateway.status import Status
-from gateway.subsystems.corosync import corosync_quorumtool
-from gateway.subsystems.corosync import quorum_report as corosync_monitor
-from gateway.subsystems.corosync.quorum_report import QuorumReport
 
 DEMO = Path(__file__).parents[1] / "demo"
-"""The recording that comes with the gateway."""
+"""The recording that is part of the gateway."""
 
 _RUN_TIME = 0.02
-"""Seconds that a recorded command takes: about what the real ones do."""
+"""Seconds that a recorded command takes: about as long as the real ones."""
 
-_QUORUM = ("corosync-quorumtool", "-p")
-"""The recorded command that knows the quorum."""
-
-_LOOK = 0.1
-"""Seconds between looks at the time line for those who follow a command."""
+_POLL_INTERVAL = 0.1
+"""Seconds between two checks whether the next step has begun, for streamed commands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +33,9 @@ class Step:
     """A stretch of the time line.
 
     Attributes:
-        situation: what it is called.
-        folders: whose outputs are played, the first that has a file first.
-        seconds: for how long.
+        situation: its name.
+        folders: the folders whose outputs are played; the first that has a file takes precedence.
+        seconds: how long it lasts.
         description: what has happened, in one line.
     """
 
@@ -54,14 +47,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """What was recorded, and how it is to be played.
+    """What was recorded, and the time line on which it is played.
 
     Attributes:
-        directory: where it lies.
+        directory: the directory that holds it.
         commands: the name of each command's files, by its tool and arguments.
-        files: the name of each recorded file, by the path it had.
-        directories: the name of the file that lists each recorded directory, a name a line, by its path.
-        steps: the time line; it starts over after the last.
+        files: the name of each recorded file, by its original path.
+        directories: the name of the file that lists each recorded directory, one name per line, by original path.
+        steps: the time line; it starts over after the last step.
     """
 
     directory: Path
@@ -87,7 +80,7 @@ class Recording:
         )
 
     def step(self, seconds: float) -> Step:
-        """Returns the step that is on so many seconds after the start."""
+        """Returns the step that is played this many seconds after the start."""
         rest = seconds % sum(step.seconds for step in self.steps)
         for step in self.steps:
             if rest < step.seconds:
@@ -100,34 +93,52 @@ class Recording:
         paths = (self.directory / folder / name for folder in step.folders)
         return next((path.read_bytes() for path in paths if path.is_file()), None)
 
+    def stdout(self, step: Step, *command: str) -> bytes:
+        """Returns what a command printed in a step; empty if it was not recorded."""
+        name = self.commands.get(command)
+        return (name and self.read(step, f"{name}.stdout")) or b""
+
+
+StepLine = Callable[[Recording, Step, float], bytes | CommandResult]
+"""Returns the line that a streamed program prints when a step begins at a Unix time, or how the program ends."""
+
 
 class ReplayHost:
-    """A host that says what another one said.
+    """Implements ``Host`` and ``StreamingHost`` from a recording.
 
     Args:
-        recording: what it said.
-        clock: tells when; the time line begins with the host.
-        scale: stretches the time line.
+        recording: the recorded outputs and the time line.
+        streams: the lines of each streamed program, by its file name.
+        clock: the clock of the time line, which begins when the host is created.
+        scale: the factor by which the time line is stretched.
     """
 
-    def __init__(self, recording: Recording, *, clock: Clock | None = None, scale: float = 1.0) -> None:
+    def __init__(
+        self,
+        recording: Recording,
+        *,
+        streams: Mapping[str, StepLine] | None = None,
+        clock: Clock | None = None,
+        scale: float = 1.0,
+    ) -> None:
         self._recording = recording
+        self._streams = dict(streams or {})
         self._clock = clock or SystemClock()
         self._scale = scale
         self._started = self._clock.monotonic()
 
     @property
     def step(self) -> Step:
-        """The step of the time line that is on now."""
+        """The current step of the time line."""
         return self._recording.step((self._clock.monotonic() - self._started) / self._scale)
 
     async def run(self, tool: str, *arguments: str) -> CommandResult:
-        """Returns what the command printed in the situation of this moment."""
+        """Returns what the command printed in the current situation."""
         name = self._recording.commands.get((tool, *arguments))
         step = self.step
         code = name and self._recording.read(step, f"{name}.rc")
         if not code:
-            return CommandResult(status=Status.NOT_INSTALLED, detail=f"{tool} was not recorded")
+            return _not_recorded(tool)
         await asyncio.sleep(_RUN_TIME)
         exit_status = int(code)
         return CommandResult(
@@ -138,35 +149,37 @@ class ReplayHost:
             duration=_RUN_TIME,
         )
 
-    async def follow(self, tool: str, *arguments: str, tell: Callable[[bytes], None]) -> CommandResult:
-        """Tells the quorum of each situation as ``alarms/libquorum_helper.py`` would; nothing else can be followed."""
-        if not (arguments and arguments[-1].endswith(corosync_monitor.PROGRAM)):
-            return CommandResult(status=Status.NOT_INSTALLED, detail=f"{tool} was not recorded")
-        told = None
+    async def stream(self, tool: str, *arguments: str, on_line: Callable[[bytes], None]) -> CommandResult:
+        """Passes on one line per step, if the last argument is the path of a program in ``streams``."""
+        step_line = self._streams.get(Path(arguments[-1]).name) if arguments else None
+        if step_line is None:
+            return _not_recorded(tool)
+        previous: Step | None = None
         while True:
-            if (step := self.step) is not told:
-                try:
-                    tell(corosync_monitor.render(self._quorum(step)))
-                except ParseError as error:
-                    return CommandResult(status=Status.NOT_RUNNING, detail=str(error))
-                told = step
-            await asyncio.sleep(_LOOK * min(self._scale, 1))
+            step = self.step
+            if step is not previous:
+                line = step_line(self._recording, step, self._clock.time())
+                if isinstance(line, CommandResult):
+                    return line
+                on_line(line)
+                previous = step
+            await asyncio.sleep(_POLL_INTERVAL * min(self._scale, 1))
 
     def find(self, tool: str) -> str | None:
-        """Returns a path for the tools that were recorded."""
+        """Returns a path for each tool of the recording."""
         return f"/usr/sbin/{tool}" if any(command[0] == tool for command in self._recording.commands) else None
 
     def identity(self, tool: str) -> object:
-        """Returns the same for a tool throughout the recording."""
+        """Returns the same value for a tool throughout the recording."""
         return self.find(tool)
 
     def may_read(self, path: str) -> bool:
-        """Returns True: what was recorded was read."""
+        """Returns True: everything that was recorded was readable."""
         del path
         return True
 
     def read_file(self, path: str) -> bytes | None:
-        """Returns what the file held in the situation of this moment."""
+        """Returns the content of the file in the current situation."""
         name = self._recording.files.get(path)
         return None if name is None else self._recording.read(self.step, name)
 
@@ -176,18 +189,6 @@ class ReplayHost:
         listing = None if name is None else self._recording.read(self.step, name)
         return tuple(listing.decode().splitlines()) if listing else ()
 
-    def _quorum(self, step: Step) -> QuorumReport:
-        """Returns what Corosync reported when a step began.
 
-        Raises:
-            ParseError: it did not run.
-        """
-        name = self._recording.commands.get(_QUORUM)
-        status = corosync_quorumtool.parse((name and self._recording.read(step, f"{name}.stdout")) or b"")
-        _, _, sequence = status.ring_id.rpartition(".")
-        return QuorumReport(
-            time=self._clock.time(),
-            quorate=status.quorate,
-            ring=int(sequence, 16),
-            members=tuple(member.node_id for member in status.members),
-        )
+def _not_recorded(tool: str) -> CommandResult:
+    return CommandResult(status=Status.NOT_INSTALLED, detail=f"{tool} was not recorded")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from gateway.errors import GatewayError, ParseError
-from gateway.host.local import CommandResult, Host
+from gateway.host.host import CommandResult, Host
 from gateway.samples import SampleSet
 from gateway.status import Status
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.conditions.model import Condition
 from gateway.conditions.view import Accumulator
-from gateway.host.local import DEFAULT_TIMEOUT
+from gateway.host.host import DEFAULT_TIMEOUT
 from gateway.options.model import Option, OptionValues
 from gateway.options.readers import absolute_path, seconds, words
 from gateway.samples import Metric, MibCounts, MibRow

@@ -26,7 +26,8 @@ from gateway.alarms.sources.quorum_watcher import (
     WatcherBack,
     WatcherLost,
 )
-from gateway.host.local import CommandResult, LocalHost, Tool
+from gateway.host.host import CommandResult, Tool
+from gateway.host.local import LocalHost
 from gateway.status import Status
 from gateway.subsystems.corosync import quorum_report as corosync_monitor
 from gateway.subsystems.corosync.quorum_report import QuorumReport
@@ -39,7 +40,7 @@ ALONE = b"time=1002.000000 quorate=0 ring=16 members=1"
 ENDED = CommandResult(status=Status.FAILED, exit_status=69, stderr=b"Corosync does not answer\n")
 
 
-class FakeFollower:
+class FakeStreamingHost:
     """Plays runs of the monitor: the lines of each, how long it takes, and how it ends. After the last it waits."""
 
     def __init__(self, clock: FakeClock, *runs: tuple[Sequence[bytes], float, CommandResult]) -> None:
@@ -48,14 +49,14 @@ class FakeFollower:
         self._clock = clock
         self._runs = list(runs)
 
-    async def follow(self, tool: str, *arguments: str, tell: Callable[[bytes], None]) -> CommandResult:
+    async def stream(self, tool: str, *arguments: str, on_line: Callable[[bytes], None]) -> CommandResult:
         self.commands.append((tool, *arguments))
         if not self._runs:
             self.played.set()
             await asyncio.Event().wait()
         lines, seconds, result = self._runs.pop(0)
         for line in lines:
-            tell(line)
+            on_line(line)
         self._clock.advance(seconds)
         return result
 
@@ -66,7 +67,7 @@ class Watched:
     def __init__(self, *runs: tuple[Sequence[bytes], float, CommandResult], chance: float = 1.0) -> None:
         self.clock = FakeClock(5000)
         self.events: list[QuorumEvent] = []
-        self.host = FakeFollower(self.clock, *runs)
+        self.host = FakeStreamingHost(self.clock, *runs)
         self.watcher = QuorumWatcher(
             self.host, self.events.append, clock=self.clock, chance=lambda: chance, sleep=self.clock.sleep
         )
@@ -188,7 +189,7 @@ async def test_what_tell_raises_is_not_hidden() -> None:
     def tell(event: QuorumEvent) -> None:
         raise ZeroDivisionError
 
-    watcher = QuorumWatcher(FakeFollower(FakeClock(), ([FULL], 0, ENDED)), tell)
+    watcher = QuorumWatcher(FakeStreamingHost(FakeClock(), ([FULL], 0, ENDED)), tell)
     with pytest.raises(ZeroDivisionError):
         await watcher.run()
 

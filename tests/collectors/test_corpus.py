@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.host.local import CommandResult
+from gateway.host.host import CommandResult
 from gateway.status import Status
 from gateway.subsystems.probe import Reading
 from tests import series

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.engine.engine import Engine
 from gateway.frontends.snmp.cache import ASKED_LATELY, MAX_BULK_VARIABLES, MAX_WALKS, SMALL, WALK_TIME, TableCache
-from gateway.host.local import Host
+from gateway.host.host import Host
 from gateway.host.replay import DEMO, Recording, ReplayHost
 from gateway.publication import Publication
 from gateway.samples import SampleSet

@@ -19,7 +19,7 @@ import structlog
 
 from gateway.clock import Clock, SystemClock
 from gateway.errors import ParseError
-from gateway.host.local import CommandResult, Follower
+from gateway.host.host import CommandResult, StreamingHost
 from gateway.status import Status
 from gateway.subsystems.corosync import quorum_report as corosync_monitor
 from gateway.subsystems.corosync.quorum_report import QuorumReport
@@ -117,7 +117,7 @@ class QuorumWatcher:
 
     def __init__(
         self,
-        host: Follower,
+        host: StreamingHost,
         tell: Callable[[QuorumEvent], None],
         *,
         clock: Clock | None = None,
@@ -153,7 +153,7 @@ class QuorumWatcher:
     async def _follow(self) -> tuple[Status, str]:
         """Runs the command to its end, and returns why it has ended."""
         try:
-            return _reason(await self._host.follow(*self._command, tell=self._hear))
+            return _reason(await self._host.stream(*self._command, on_line=self._hear))
         except ParseError as error:
             return Status.UNPARSABLE, str(error)
 

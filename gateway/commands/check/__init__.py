@@ -14,7 +14,7 @@ from gateway.commands.check.snmp import snmp
 from gateway.config.loader import Config
 from gateway.config.options import parse_address
 from gateway.errors import StartError
-from gateway.host.local import Host
+from gateway.host.host import Host
 from gateway.network import bind
 from gateway.snapshot import CollectorReport
 from gateway.status import Status

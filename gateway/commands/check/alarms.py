@@ -11,7 +11,7 @@ from gateway import app
 from gateway.commands.check.result import CheckResult
 from gateway.config.loader import Config
 from gateway.errors import ParseError
-from gateway.host.local import Host
+from gateway.host.host import Host
 from gateway.subsystems.pacemaker import cib_alerts
 
 PROGRAM = "ha-cluster-gateway-alert"

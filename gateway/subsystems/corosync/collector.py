@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.errors import ParseError
-from gateway.host.local import CommandResult, Host
+from gateway.host.host import CommandResult, Host
 from gateway.samples import SampleSet
 from gateway.status import Status
 from gateway.subsystems.corosync import corosync_cfgtool, corosync_cmapctl, corosync_conf, corosync_quorumtool, metrics

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.host.local import CommandResult, Host
+from gateway.host.host import CommandResult, Host
 from gateway.samples import Metric, SampleSet
 from gateway.status import Status
 from gateway.subsystems.drbd import drbdsetup, metrics

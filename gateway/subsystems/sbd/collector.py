@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from gateway.host.local import CommandResult, Host
+from gateway.host.host import CommandResult, Host
 from gateway.samples import SampleSet
 from gateway.status import Status
 from gateway.subsystems.probe import CommandError, Plan, Probe, Reading, read_file, successful_output

@@ -15,10 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway.host import local as command
-from gateway.host.local import CommandResult, LocalHost, Tool, clean_environment
+from gateway.host.host import CommandResult, Tool
+from gateway.host.local import LocalHost
+from gateway.host.programs import clean_environment
 from gateway.status import Status
 from tests.conftest import Script, closed, open_descriptors
+from tests.programs import ROOT
 
 pytestmark = pytest.mark.usefixtures("_child_watcher")
 
@@ -256,9 +258,10 @@ def test_a_command_that_may_not_be_killed_is_given_up() -> None:
     code = """
 import asyncio, os
 from gateway import app
-from gateway.host import local as command
-from gateway.host.local import LocalHost, Tool
-command._REAP_TIMEOUT = 0.2
+from gateway.host import process
+from gateway.host.host import Tool
+from gateway.host.local import LocalHost
+process._REAP_TIMEOUT = 0.2
 async def main():
     host = LocalHost({"tool": Tool(path="/bin/sleep", timeout=0.2,
         prefix=("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"))})
@@ -270,9 +273,7 @@ async def main():
 app.run(main())
 """
     argv = ["setpriv", "--bounding-set=-kill", "--inh-caps=-kill", sys.executable, "-c", code]
-    done = subprocess.run(
-        argv, capture_output=True, text=True, timeout=30, check=False, cwd=Path(command.__file__).parents[2]
-    )
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False, cwd=ROOT)
     # 3.11 waits for the process on a descriptor of its own, until it ends
     assert done.stdout.split()[:2] == ["timed_out", "None"], done.stderr
     assert int(done.stdout.split()[2]) <= 1
@@ -301,14 +302,17 @@ async def test_the_time_zone_is_the_gateways_own(monkeypatch: pytest.MonkeyPatch
 
 
 def test_standard_input_is_at_its_end_whatever_ours_is() -> None:
-    code = (
-        "from gateway.host.local import *; print(asyncio.run(LocalHost({'x': Tool(path='/bin/cat')}).run('x')).status)"
-    )
+    code = """
+import asyncio
+from gateway.host.host import Tool
+from gateway.host.local import LocalHost
+print(asyncio.run(LocalHost({"cat": Tool(path="/bin/cat")}).run("cat")).status)
+"""
     with subprocess.Popen(
         [sys.executable, "-c", code],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        cwd=Path(command.__file__).parents[2],
+        cwd=ROOT,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.read() == b"ok\n"

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.clock import SystemClock
-from gateway.host.local import CommandResult, LocalHost, Tool
+from gateway.alarms.sources.recorded_quorum import STREAMS
+from gateway.host.host import CommandResult, Tool
+from gateway.host.local import LocalHost
 from gateway.host.output import MAX_LINE, MAX_RATE
 from gateway.host.replay import DEMO, Recording, ReplayHost
 from gateway.status import Status
@@ -22,14 +23,14 @@ from gateway.subsystems.corosync import quorum_report as corosync_monitor
 from tests.conftest import Script, is_process, open_descriptors, until
 
 
-def follow(path: Path | str, *arguments: str, tell: Callable[[bytes], None]) -> asyncio.Task[CommandResult]:
+def start_stream(path: Path | str, *arguments: str, on_line: Callable[[bytes], None]) -> asyncio.Task[CommandResult]:
     host = LocalHost({"tool": Tool(path=str(path), timeout=0.01)})
-    return asyncio.ensure_future(host.follow("tool", *arguments, tell=tell))
+    return asyncio.ensure_future(host.stream("tool", *arguments, on_line=on_line))
 
 
-async def followed(path: Path | str, *arguments: str) -> tuple[CommandResult, list[bytes]]:
+async def streamed(path: Path | str, *arguments: str) -> tuple[CommandResult, list[bytes]]:
     lines: list[bytes] = []
-    return await follow(path, *arguments, tell=lines.append), lines
+    return await start_stream(path, *arguments, on_line=lines.append), lines
 
 
 # --- Lines -----------------------------------------------------------------------------------------------------------
@@ -39,7 +40,7 @@ async def test_each_line_is_told_when_it_comes(script: Script, tmp_path: Path) -
     os.mkfifo(tmp_path / "go")
     path = script(f"echo one; echo two; read go < {tmp_path}/go; printf 'th'; printf 'ree\\n\\nfour\\nrest'; exit 3")
     lines: list[bytes] = []
-    running = follow(path, tell=lines.append)
+    running = start_stream(path, on_line=lines.append)
     await until(lambda: lines == [b"one", b"two"])
     assert not running.done()
     await asyncio.to_thread((tmp_path / "go").write_text, "go\n")
@@ -50,7 +51,7 @@ async def test_each_line_is_told_when_it_comes(script: Script, tmp_path: Path) -
 
 
 async def test_lines_in_many_pieces_at_once(script: Script) -> None:
-    result, lines = await followed(script("seq 1 100000"))
+    result, lines = await streamed(script("seq 1 100000"))
     assert (result.status, result.exit_status) == (Status.OK, 0)
     assert lines == [str(number).encode() for number in range(1, 100_001)]
 
@@ -58,13 +59,13 @@ async def test_lines_in_many_pieces_at_once(script: Script) -> None:
 async def test_what_tell_raises_ends_the_command_and_is_raised(script: Script) -> None:
     told: list[bytes] = []
 
-    def tell(line: bytes) -> None:
+    def on_line(line: bytes) -> None:
         told.append(line)
         raise ValueError(line)
 
     before = open_descriptors()
     with pytest.raises(ValueError, match="one"):
-        await follow(script("echo one; echo two; exec sleep 1000"), tell=tell)
+        await start_stream(script("echo one; echo two; exec sleep 1000"), on_line=on_line)
     assert told == [b"one"]
     await until(lambda: open_descriptors() == before)
 
@@ -73,30 +74,30 @@ async def test_what_tell_raises_ends_the_command_and_is_raised(script: Script) -
 
 
 async def test_the_last_of_standard_error_is_kept(script: Script) -> None:
-    result, lines = await followed(script("seq 1 10000 >&2; echo why >&2; exit 69"))
+    result, lines = await streamed(script("seq 1 10000 >&2; echo why >&2; exit 69"))
     assert (result.status, result.exit_status, lines) == (Status.FAILED, 69, [])
     assert len(result.stderr) == MAX_LINE
     assert result.stderr.endswith(b"\n10000\nwhy\n")
 
 
 async def test_a_signal_is_told(script: Script) -> None:
-    result, lines = await followed(script("echo one; kill -9 $$"))
+    result, lines = await streamed(script("echo one; kill -9 $$"))
     assert (result.status, result.signal, lines) == (Status.KILLED, signal.SIGKILL, [b"one"])
 
 
 async def test_what_cannot_be_started(script: Script) -> None:
-    assert (await followed("/nonexistent"))[0].status is Status.NOT_INSTALLED
-    assert (await followed(script("", mode=0o644)))[0].status is Status.NOT_PERMITTED
+    assert (await streamed("/nonexistent"))[0].status is Status.NOT_INSTALLED
+    assert (await streamed(script("", mode=0o644)))[0].status is Status.NOT_PERMITTED
 
 
-async def test_a_program_of_any_path_can_be_followed() -> None:
+async def test_a_program_of_any_path_can_be_streamed() -> None:
     lines: list[bytes] = []
-    result = await LocalHost().follow(sys.executable, "-I", "-c", "print('here')", tell=lines.append)
+    result = await LocalHost().stream(sys.executable, "-I", "-c", "print('here')", on_line=lines.append)
     assert (result.status, lines) == (Status.OK, [b"here"])
 
 
 async def test_a_child_that_holds_the_pipe_does_not_hold_up_the_end(script: Script, tmp_path: Path) -> None:
-    result, lines = await followed(script(f"sleep 1000 & echo $! > {tmp_path}/child; echo one; kill -9 $$"))
+    result, lines = await streamed(script(f"sleep 1000 & echo $! > {tmp_path}/child; echo one; kill -9 $$"))
     assert (result.status, lines) == (Status.KILLED, [b"one"])
     assert result.duration < 4
     await until(lambda: not is_running((tmp_path / "child").read_text()))
@@ -115,19 +116,19 @@ def is_running(pid: str) -> bool:
 
 @pytest.mark.parametrize(("size", "status"), [(MAX_LINE - 1, Status.OK), (MAX_LINE, Status.TOO_MUCH_OUTPUT)])
 async def test_a_line_has_a_limit(script: Script, size: int, status: Status) -> None:
-    result, lines = await followed(script(f"head -c {size} /dev/zero | tr '\\0' x; echo"))
+    result, lines = await streamed(script(f"head -c {size} /dev/zero | tr '\\0' x; echo"))
     assert result.status is status
     assert lines == ([b"x" * size] if status is Status.OK else [])
 
 
 async def test_a_line_without_an_end_is_not_gathered() -> None:
-    result, lines = await followed("/bin/cat", "/dev/zero")
+    result, lines = await streamed("/bin/cat", "/dev/zero")
     assert (result.status, lines) == (Status.TOO_MUCH_OUTPUT, [])
 
 
 @pytest.mark.parametrize("redirection", ["", ">&2"])
 async def test_a_flood_ends_it(script: Script, redirection: str) -> None:
-    result, lines = await followed(script(f"yes {redirection}"))
+    result, lines = await streamed(script(f"yes {redirection}"))
     assert result.status is Status.TOO_MUCH_OUTPUT
     assert sum(map(len, lines)) + len(lines) <= MAX_RATE
     assert len(result.stderr) <= MAX_LINE
@@ -141,7 +142,7 @@ async def test_cancelling_ends_it_at_any_moment(script: Script, tmp_path: Path) 
     before = open_descriptors()
     for turn in range(12):
         lines: list[bytes] = []
-        running = follow(path, tell=lines.append)
+        running = start_stream(path, on_line=lines.append)
         for _ in range(turn):
             await asyncio.sleep(0)
         if turn >= 8:
@@ -161,14 +162,14 @@ async def test_cancelling_ends_it_at_any_moment(script: Script, tmp_path: Path) 
 async def test_the_demo_tells_the_quorum_of_each_situation() -> None:
     reports: list[corosync_monitor.QuorumReport] = []
     recording = Recording.load(DEMO)
-    host = ReplayHost(recording, scale=0.005)
+    host = ReplayHost(recording, streams=STREAMS, scale=0.005)
     started = time.time()
     follower = asyncio.ensure_future(
-        host.follow(
+        host.stream(
             "python3",
             "-I",
             f"/any/{corosync_monitor.PROGRAM}",
-            tell=lambda line: reports.append(corosync_monitor.parse(line)),
+            on_line=lambda line: reports.append(corosync_monitor.parse(line)),
         )
     )
     await until(lambda: len(reports) > len(recording.steps))
@@ -182,7 +183,7 @@ async def test_the_demo_tells_the_quorum_of_each_situation() -> None:
     assert all(started - 1 < report.time < time.time() + 1 for report in reports)
 
 
-async def test_nothing_else_was_recorded_to_be_followed() -> None:
-    host = ReplayHost(Recording.load(DEMO), clock=SystemClock())
-    assert (await host.follow("crm_mon", tell=print)).status is Status.NOT_INSTALLED
-    assert (await host.follow("crm_mon", "-1", tell=print)).status is Status.NOT_INSTALLED
+async def test_nothing_else_was_recorded_to_be_streamed() -> None:
+    host = ReplayHost(Recording.load(DEMO), streams=STREAMS)
+    assert (await host.stream("crm_mon", on_line=print)).status is Status.NOT_INSTALLED
+    assert (await host.stream("crm_mon", "-1", on_line=print)).status is Status.NOT_INSTALLED

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.host import local as command
-from gateway.host.local import LocalHost, Tool
+from gateway.host import local
+from gateway.host.host import Tool
+from gateway.host.local import LocalHost
 from tests.conftest import Script, closed, open_descriptors
 
 # --- Finding tools ---------------------------------------------------------------------------------------------------
@@ -52,7 +53,7 @@ def test_identity_changes_with_the_file(tmp_path: Path, script: Script) -> None:
 
 def test_files_are_read(tmp_path: Path) -> None:
     path = tmp_path / "file"
-    path.write_bytes(b"\xff" * command.MAX_FILE_SIZE)
+    path.write_bytes(b"\xff" * local.MAX_FILE_SIZE)
     (tmp_path / "link").symlink_to(path)
     host = LocalHost()
     assert host.read_file(str(path)) == path.read_bytes()
@@ -68,7 +69,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
 
 def test_files_that_are_none_are_refused_at_once_and_closed(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
-    (tmp_path / "large").write_bytes(b" " * (command.MAX_FILE_SIZE + 1))
+    (tmp_path / "large").write_bytes(b" " * (local.MAX_FILE_SIZE + 1))
     before = open_descriptors()
     for path, reason in (
         (tmp_path / "fifo", "not a regular file"),
@@ -83,7 +84,7 @@ def test_files_that_are_none_are_refused_at_once_and_closed(tmp_path: Path) -> N
 
 def test_a_fifo_that_was_put_in_a_files_place_does_not_wait(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
-    with open(tmp_path / "fifo", "rb", opener=command._open_at_once) as file:
+    with open(tmp_path / "fifo", "rb", opener=local._open_nonblocking) as file:
         assert file.read() == b""
 
 
@@ -107,7 +108,7 @@ def test_directories_are_listed(tmp_path: Path) -> None:
 
 
 def test_a_directory_with_too_many_names_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "MAX_DIRECTORY_ENTRIES", 100)  # ten thousand take their time
+    monkeypatch.setattr(local, "MAX_DIRECTORY_ENTRIES", 100)  # ten thousand take their time
     for number in range(101):
         assert len(LocalHost().list_directory(str(tmp_path))) == number
         (tmp_path / str(number)).touch()

@@ -1,0 +1,108 @@
+"""The interface to the machine: what collectors and event sources may use of it, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.status import Status
+
+DEFAULT_TIMEOUT = 5.0
+"""Seconds that a command may take."""
+
+DEFAULT_MAX_OUTPUT = 64 * 1024 * 1024
+"""Bytes that a command may print, standard output and standard error together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """How to run one of the cluster's tools.
+
+    Attributes:
+        path: an absolute path, or None to search the standard directories for the tool's name.
+        timeout: seconds until the command is killed.
+        prefix: words to put in front of the command, such as ``("sudo", "-n")``; the first is searched for like a tool.
+    """
+
+    path: str | None = None
+    timeout: float = DEFAULT_TIMEOUT
+    prefix: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandResult:
+    """How a command ended, and what it printed.
+
+    Attributes:
+        status: ``OK`` for exit status 0, ``FAILED`` for any other, or the reason why there is no exit status.
+        exit_status: 0 to 255, or None if the command did not start or did not exit by itself.
+        signal: the number of the signal that killed it, or None.
+        stdout: its complete standard output. Empty if ``exit_status`` is None, because the output may be incomplete,
+            and for a streamed command.
+        stderr: its standard error until it ended; for a streamed command, the last part of it.
+        duration: seconds from start to end.
+        detail: why the command could not be started, in one line; empty if it was started.
+    """
+
+    status: Status
+    exit_status: int | None = None
+    signal: int | None = None
+    stdout: bytes = b""
+    stderr: bytes = b""
+    duration: float = 0.0
+    detail: str = ""
+
+
+class Host(Protocol):
+    """The machine as collectors use it: commands, small files and directories."""
+
+    async def run(self, tool: str, *arguments: str) -> CommandResult:
+        """Runs a tool and returns how it ended. Raises nothing but CancelledError."""
+        ...
+
+    def find(self, tool: str) -> str | None:
+        """Returns the path of an installed tool, whether or not this user may run it; None if it is not installed."""
+        ...
+
+    def identity(self, tool: str) -> object:
+        """Returns a value that changes when another version replaces the tool; None if it is not installed."""
+        ...
+
+    def may_read(self, path: str) -> bool:
+        """Returns whether the permissions of a file or device allow this user to read it."""
+        ...
+
+    def read_file(self, path: str) -> bytes | None:
+        """Returns a file's content, or None if the file does not exist.
+
+        Raises:
+            OSError: it exists but cannot be read, is not a regular file, or is too large.
+        """
+        ...
+
+    def list_directory(self, path: str) -> tuple[str, ...]:
+        """Returns the sorted names in a directory; empty if the directory does not exist.
+
+        Raises:
+            OSError: it exists but cannot be read.
+        """
+        ...
+
+
+class StreamingHost(Protocol):
+    """The machine as event sources use it: commands that run until they are stopped."""
+
+    async def stream(self, tool: str, *arguments: str, on_line: Callable[[bytes], None]) -> CommandResult:
+        """Runs a tool without a deadline, passes on each line at once, and returns how the tool ended.
+
+        The tool must flush every line: many tools buffer some kilobytes when they do not print to a terminal. It must
+        also notice by itself that nobody reads its output any longer, in case the gateway is killed.
+
+        Args:
+            tool: its name.
+            arguments: its arguments.
+            on_line: receives each line without its end; lines are shorter than ``output.MAX_LINE``. An exception that
+                it raises ends the tool and is raised here.
+        """
+        ...

@@ -1,0 +1,41 @@
+"""Finds programs, and builds the environment that they run in."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+STANDARD_DIRECTORIES = ("/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin")
+"""The directories that are searched, in this order, for a tool without a configured path."""
+
+
+def find_program(name: str, directories: Sequence[str]) -> str | None:
+    """Returns the first executable of this name in the directories, or None.
+
+    If there are only files that this user may not execute, the first of them is returned: not permitted is not the same
+    as not installed, and the attempt to run the program reports which it is.
+    """
+    candidates = [name] if "/" in name else [f"{directory}/{name}" for directory in directories]
+    files = [path for path in candidates if is_regular_file(path)]
+    return next((path for path in files if os.access(path, os.X_OK)), files[0] if files else None)
+
+
+def is_regular_file(path: str) -> bool:
+    """Returns whether a path leads to a regular file; False as well if that cannot be found out."""
+    try:
+        return stat.S_ISREG(Path(path).stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """Returns the environment for a tool: the C locale, a search path, and the gateway's own time zone.
+
+    The time zone is kept because tools print local time without naming the zone: the tool and the parser must agree.
+    """
+    clean = {"LC_ALL": "C", "PATH": ":".join(STANDARD_DIRECTORIES)}
+    if zone := environment.get("TZ"):
+        clean["TZ"] = zone
+    return clean
