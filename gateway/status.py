@@ -1,4 +1,4 @@
-"""How an attempt to learn something ended. The same words are used in metrics, logs, ``check`` and the MIB."""
+"""How a command, a reading or a collector's run ended, in the words of metrics, logs, ``check`` and the MIB."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """The end of a command, of a reading, or of a collector's run."""
+    """How something ended; anything but ``OK`` is a failure."""
 
     OK = "ok"
     NOT_INSTALLED = "not_installed"
     """The program or the file does not exist on this host."""
     NOT_PERMITTED = "not_permitted"
-    """It exists, but this user may not run it, or it refuses to answer this user."""
+    """It exists, but this user may not run or read it, or it denies this user the information."""
     NOT_RUNNING = "not_running"
-    """The tool ran and said that the daemon that it asks does not run."""
+    """The tool ran, and reported that its daemon is not running."""
     TIMED_OUT = "timed_out"
-    """It was killed at its deadline, or was not finished when the answer was due."""
+    """It was killed at its deadline, or did not finish before the scrape timed out."""
     TOO_MUCH_OUTPUT = "too_much_output"
-    """It was killed when it had printed more than the limit."""
+    """It was killed because it printed more than the limit."""
     KILLED = "killed"
-    """A signal that was not the gateway's ended it."""
+    """A signal ended it that the gateway had not sent."""
     FAILED = "failed"
-    """It ended with an exit status that means an error."""
+    """It exited with a status that means an error, or could not be started."""
     UNPARSABLE = "unparsable"
-    """It ended well, but what it printed is not in a known format."""
+    """It exited normally, but its output is not in a known format."""
 
 
 STATUSES = tuple(Status)

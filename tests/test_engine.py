@@ -14,9 +14,9 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from gateway import self_metrics
-from gateway.engine import engine
 from gateway.engine.engine import Engine
 from gateway.engine.mode import CollectorMode
+from gateway.engine.prober import LARGE_OUTPUT
 from gateway.errors import ParseError
 from gateway.host.host import CommandResult, Tool
 from gateway.host.local import LocalHost
@@ -175,7 +175,7 @@ async def test_large_output_is_read_and_translated_in_a_thread() -> None:
             threads[f"samples {self.name}"] = threading.current_thread().name
             return super().make_samples(readings)
 
-    limit = engine.LARGE_OUTPUT
+    limit = LARGE_OUTPUT
     host = FakeHost(results={"x": printed("1".rjust(limit)), "y": printed("1".rjust(limit + 1))})
     small, large = Noting("small", [probe("x", read=noting)]), Noting("large", [probe("y", read=noting)])
     tested = Engine(host, [small, large])
@@ -335,7 +335,7 @@ async def test_a_subsystem_without_configuration(mode: CollectorMode, present: b
 async def test_a_collector_that_is_off_does_not_exist() -> None:
     host = FakeHost()
     tested = Engine(host, [collector("a", "x"), collector("b", "y")], modes={"a": CollectorMode.OFF})
-    assert tested.collectors == ("b",)
+    assert tested.collector_names == ("b",)
     assert statuses(await tested.collect()) == {"b": "ok"}
     assert statuses(await tested.collect({"a", "b"})) == {"b": "ok"}
     assert host.calls == ["y", "y"]
@@ -433,7 +433,7 @@ async def test_a_bug_costs_its_collector_and_is_logged_once_with_its_trace(
 
 
 async def test_a_bug_in_a_thread_is_a_bug_too() -> None:
-    host = FakeHost(results={"x": printed("1".rjust(engine.LARGE_OUTPUT + 1))})
+    host = FakeHost(results={"x": printed("1".rjust(LARGE_OUTPUT + 1))})
     tested = Engine(host, [collector("a", "x", fails=KeyError("odd")), collector("b", "y")])
     assert statuses(await tested.collect()) == {"a": "failed", "b": "ok"}
     await tested.close()
@@ -460,7 +460,7 @@ async def test_a_change_of_state_is_logged_once_and_not_at_each_scrape() -> None
 
     assert await changes() == [
         ("info", "collector ready", "a", "ok"),
-        ("info", "subsystem not on this host", "b", "not_installed"),
+        ("info", "subsystem absent", "b", "not_installed"),
     ]
     assert await changes() == []
     failing = ("warning", "collector failing", "a")
@@ -492,7 +492,7 @@ async def test_a_command_that_is_always_too_slow_does_not_recover_at_each_scrape
             await asyncio.sleep(0)
             host.held["x"].set()
             assert statuses(await run) == {"a": "ok"}
-    late = "not finished when the answer was due"
+    late = "did not finish before the scrape timed out"
     assert told(logs) == [("warning", "collector failing", "a", "timed_out", "x", late)]
     with capture_logs() as logs:
         await tested.collect(timeout=5)

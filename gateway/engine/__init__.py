@@ -1,1 +1,1 @@
-"""The collection engine: runs collectors side by side and publishes snapshots."""
+"""The engine: runs the collectors side by side and turns their readings into snapshots."""

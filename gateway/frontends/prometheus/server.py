@@ -187,7 +187,7 @@ class MetricsServer:
     def _selection(self, request: web.Request) -> Collection[str] | None:
         """Returns the collectors that ``collect[]`` and ``exclude[]`` choose, as node_exporter takes them."""
         collect, exclude = request.query.getall("collect[]", []), request.query.getall("exclude[]", [])
-        known = self._engine.collectors
+        known = self._engine.collector_names
         if collect and exclude:
             raise web.HTTPBadRequest(text="collect[] and exclude[] cannot be used together\n")
         if unknown := sorted({*collect, *exclude} - {*known}):
