@@ -1,25 +1,40 @@
-# What can be done with this project: `make demo`, `make test`, `make lint`, `make bench`, `make lab`, `make docs`.
+# The tasks of this project. `make demo`, `make test` and `make docs` are the ones to start with.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install
-SOURCES := pyproject.toml $(shell find gateway mibs -type f -not -name '*.pyc')
+SOURCES := pyproject.toml README.md $(shell find gateway mibs -type f -not -name '*.pyc')
+
+# More processes than two cores need: the tests of the lab mostly wait. See tests/scheduling.py.
+PROCESSES ?= 4
+PYTEST := $(BIN)/pytest --numprocesses=$(PROCESSES) --no-loadscope-reorder
+TREE := PYTHONPATH=. $(BIN)/python
 
 .SECONDARY:
-.PHONY: demo test lint bench lab docs requirements packages clean
+.PHONY: demo test coverage lint regenerate bench lab docs requirements packages clean
 
 demo: $(VENV)/run
 	$(BIN)/ha-cluster-gateway demo
 
+# Tests the package as users install it: .venv/bin/pytest. `.venv/bin/python -m pytest` tests the source tree.
 test: $(VENV)/test packages
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+coverage: $(VENV)/test packages
+	$(PYTEST) --cov
 
 lint: $(VENV)/dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+# Rewrites everything that is generated: the compiled MIB, parts of the documentation, the expected outputs of tests.
+regenerate: $(VENV)/test
+	$(TREE) mibs/compile.py
+	$(TREE) docs/generate.py
+	REGENERATE=1 $(TREE) -m pytest -q -m golden
 
 # Needs root and the packages of tests/packages.txt; prints the ratios to ha_cluster_exporter.
 bench: $(VENV)/test packages
@@ -33,7 +48,7 @@ lab: $(VENV)/test packages
 docs: $(VENV)/dev
 	$(BIN)/sphinx-build -q -n -W -b html docs docs/_build/html
 
-# The real daemons that the tests run. Without root they are not installed, and those tests say that they are skipped.
+# Installs the daemons that the tests run. Without root nothing is installed, and the tests that need them are skipped.
 packages:
 	@sh tests/packages.sh
 
@@ -54,8 +69,8 @@ $(VENV)/run $(VENV)/test $(VENV)/dev: $(VENV)/%: $(VENV)/%-requirements $(SOURCE
 requirements:
 	for set in run: test:test dev:test,lint,docs; do \
 	  groups=$$(echo "$${set#*:}" | tr ',' '\n' | sed 's/^./--group &/'); \
-	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    $$groups pyproject.toml --output-file requirements/$${set%%:*}.txt || exit 1; \
+	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+	    --no-emit-index-url --no-header $$groups pyproject.toml --output-file requirements/$${set%%:*}.txt || exit 1; \
 	done
 
 clean:

@@ -9,10 +9,16 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-from tests.programs import FakeCluster
+from tests.programs import PACKAGES, FakeCluster
+
+# How long an example takes depends on what else the machine does: tests of speed compare sizes, or use processor time.
+settings.register_profile("gateway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("gateway")
 
 Script = Callable[..., Path]
 """Writes an executable: ``script(body, name="tool", mode=0o755)``."""
@@ -27,6 +33,24 @@ def script(tmp_path: Path) -> Script:
         return path
 
     return write
+
+
+def pytest_report_header() -> str:
+    return f"gateway: {PACKAGES / 'gateway'}"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    from tests.scheduling import Scheduling
+
+    return Scheduling(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        from tests.scheduling import interleaved
+
+        items[:] = interleaved(items)
 
 
 @contextlib.contextmanager

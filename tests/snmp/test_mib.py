@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import re
 import subprocess
@@ -75,15 +74,6 @@ def test_net_snmp_loads_it_and_finds_every_object_where_the_gateway_has_it(tmp_p
 def test_a_root_that_cannot_be_one(root: str) -> None:
     with pytest.raises(ValueError, match=r"expected|at most"):
         mibs.text(root)
-
-
-def test_it_is_installed_where_managers_and_the_program_look_for_it() -> None:
-    """As make test installs the package; run that again after a change."""
-    files = {str(path.locate()): path for path in importlib.metadata.files("ha-cluster-gateway") or ()}
-    installed_texts = [path for path in files if path.endswith("HA-CLUSTER-MIB.txt")]
-    assert {Path(path).parent.name for path in installed_texts} == {"mibs", "mib"}
-    assert any(path.endswith("/share/snmp/mibs/HA-CLUSTER-MIB.txt") for path in installed_texts)
-    assert {Path(path).read_text() for path in installed_texts} == {TEXT.read_text()}
 
 
 # --- what smilint does not look at -----------------------------------------------------------------------------------
