@@ -29,14 +29,15 @@ from structlog.testing import capture_logs
 from gateway.errors import StartError
 from gateway.frontends.snmp import engine_identity
 from gateway.frontends.snmp.agent.agent import BuiltInAgent
+from gateway.frontends.snmp.agent.command_responder import MAX_MESSAGE, UNFRAGMENTED, CommandResponder
 from gateway.frontends.snmp.agent.commands import ErrorStatus, Request, RequestKind, execute
-from gateway.frontends.snmp.agent.engine import MAX_MESSAGE, UNFRAGMENTED, Responder
 from gateway.frontends.snmp.agent.view import MibView, Scalars, fitting
 from gateway.snmp import oid as oids
 from gateway.snmp.agentx.encoding import encode_varbind
-from gateway.snmp.credentials import AUTH, PRIV, Community, UsmUser
+from gateway.snmp.credentials import Community, UsmUser
 from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.oid import Oid
+from gateway.snmp.usm_protocols import AUTH_PROTOCOLS, PRIV_PROTOCOLS
 from gateway.snmp.values import SearchRange, Type, VarBind
 from tests.conftest import open_descriptors
 from tests.programs import environment, installed
@@ -104,8 +105,8 @@ USERS = [
             priv=priv,
             priv_password="" if priv == "none" else "priv password",
         )
-        for auth in AUTH[1:]
-        for priv in PRIV
+        for auth in list(AUTH_PROTOCOLS)[1:]
+        for priv in PRIV_PROTOCOLS
     ),
 ]
 
@@ -120,7 +121,7 @@ async def serving(
     identity: EngineIdentity | None = None,
 ) -> AsyncIterator[BuiltInAgent]:
     agent = BuiltInAgent(
-        answers=mib,
+        source=mib,
         identity=identity or engine_identity.ephemeral(),
         addresses=addresses,
         communities=communities,
@@ -639,14 +640,14 @@ def answered(encoded: bytes | None) -> Answered:
 IDENTITY = EngineIdentity(engine_id=bytes.fromhex("80001f880501020304"), boots=1)
 
 
-def responder(mib: Simple = MIB) -> Responder:
-    return Responder(
+def responder(mib: Simple = MIB) -> CommandResponder:
+    return CommandResponder(
         identity=IDENTITY, communities=[Community(name="public")], users=[UsmUser(name="nobody"), STRONG], sources=[mib]
     )
 
 
 @pytest.fixture(scope="module")
-def shared() -> Responder:
+def shared() -> CommandResponder:
     """One for tests that look at answers only."""
     return responder()
 
@@ -668,25 +669,25 @@ def shared() -> Responder:
     ],
 )
 def test_how_much_a_bulk_brings(
-    names: list[str], non_repeaters: int, max_repetitions: int, count: int, shared: Responder
+    names: list[str], non_repeaters: int, max_repetitions: int, count: int, shared: CommandResponder
 ) -> None:
     names = [name if "." in name else f"{name}.0" for name in names]
-    done = answered(shared.answer(bulk(names, non_repeaters=non_repeaters, max_repetitions=max_repetitions)))
+    done = answered(shared.process_message(bulk(names, non_repeaters=non_repeaters, max_repetitions=max_repetitions)))
     assert done.status == 0
     assert len(done.varbinds) == count
 
 
-def test_a_bulk_goes_on_over_the_end_of_the_mib(shared: Responder) -> None:
-    done = answered(shared.answer(bulk([f"{COLUMN}.6.498", "1.3.7"], max_repetitions=3)))
+def test_a_bulk_goes_on_over_the_end_of_the_mib(shared: CommandResponder) -> None:
+    done = answered(shared.process_message(bulk([f"{COLUMN}.6.498", "1.3.7"], max_repetitions=3)))
     names = [oids.dotted(name) for name, _ in done.varbinds]
     engine = "1.3.6.1.6.3.10.2.1"
     assert names == [f"{COLUMN}.6.499", "1.3.7", f"{engine}.1.0", "1.3.7", f"{engine}.2.0", "1.3.7"]
     assert [value.tagSet == rfc1905.EndOfMibView.tagSet for _, value in done.varbinds] == [False, True] * 3
 
 
-def test_a_bulk_of_large_values_is_whole_and_cut(shared: Responder) -> None:
+def test_a_bulk_of_large_values_is_whole_and_cut(shared: CommandResponder) -> None:
     names = [f"{COLUMN}.2", f"{COLUMN}.2.100", f"{COLUMN}.2.200"]
-    encoded = shared.answer(bulk(names, max_repetitions=2**31 - 1))
+    encoded = shared.process_message(bulk(names, max_repetitions=2**31 - 1))
     assert encoded is not None
     done = answered(encoded)
     assert done.varbinds[0][0] == MIB.names[500]
@@ -695,38 +696,40 @@ def test_a_bulk_of_large_values_is_whole_and_cut(shared: Responder) -> None:
 
 
 @pytest.mark.parametrize("size", [484, 600, 1000, 1472, 4000])
-def test_no_answer_is_larger_than_the_other_side_takes(size: int, shared: Responder) -> None:
+def test_no_answer_is_larger_than_the_other_side_takes(size: int, shared: CommandResponder) -> None:
     for made in (
         pdu(rfc1905.GetBulkRequestPDU, [f"{COLUMN}.2"] * 5, non_repeaters=0, max_repetitions=1000),
         pdu(rfc1905.GetBulkRequestPDU, [f"{COLUMN}.2"] * 20, non_repeaters=20, max_repetitions=0),
     ):
-        encoded = shared.answer(message_v3(made, engine_id=IDENTITY.engine_id, size=size))
+        encoded = shared.process_message(message_v3(made, engine_id=IDENTITY.engine_id, size=size))
         assert encoded is not None
         assert len(encoded) <= size
         done = answered(encoded)
         assert done.status == 0
         assert done.varbinds
     wanted = pdu(rfc1905.GetRequestPDU, [f"{COLUMN}.2.{row}" for row in range(40)])
-    encoded = shared.answer(message_v3(wanted, engine_id=IDENTITY.engine_id, size=size))
+    encoded = shared.process_message(message_v3(wanted, engine_id=IDENTITY.engine_id, size=size))
     assert encoded is not None
     assert len(encoded) <= size
     assert answered(encoded) == Answered(ErrorStatus.TOO_BIG, 0, [])
 
 
-def test_an_answer_can_use_all_the_room_that_there_is(shared: Responder) -> None:
-    sizes = [len(shared.answer(get([f"{COLUMN}.2.{row}" for row in range(count)])) or b"") for count in range(1, 90)]
+def test_an_answer_can_use_all_the_room_that_there_is(shared: CommandResponder) -> None:
+    sizes = [
+        len(shared.process_message(get([f"{COLUMN}.2.{row}" for row in range(count)])) or b"") for count in range(1, 90)
+    ]
     assert MAX_MESSAGE - 400 < max(sizes) <= MAX_MESSAGE
 
 
-def test_a_set_that_would_not_fit_is_too_big(shared: Responder) -> None:
+def test_a_set_that_would_not_fit_is_too_big(shared: CommandResponder) -> None:
     made = pdu(rfc1905.SetRequestPDU, [f"{COLUMN}.2.{row}" for row in range(40)])
-    encoded = shared.answer(message_v3(made, engine_id=IDENTITY.engine_id, size=484))
+    encoded = shared.process_message(message_v3(made, engine_id=IDENTITY.engine_id, size=484))
     assert answered(encoded) == Answered(ErrorStatus.TOO_BIG, 0, [])
 
 
-def test_an_empty_request(shared: Responder) -> None:
+def test_an_empty_request(shared: CommandResponder) -> None:
     for kind in (rfc1905.GetRequestPDU, rfc1905.GetNextRequestPDU, rfc1905.SetRequestPDU):
-        assert answered(shared.answer(message(pdu(kind, [])))) == Answered(0, 0, [])
+        assert answered(shared.process_message(message(pdu(kind, [])))) == Answered(0, 0, [])
 
 
 def test_what_goes_wrong_inside_is_told_to_both_sides() -> None:
@@ -734,35 +737,35 @@ def test_what_goes_wrong_inside_is_told_to_both_sides() -> None:
     tested = responder(mib)
     mib.failing = True
     with capture_logs() as logs:
-        done = answered(tested.answer(get([SYS_DESCR, f"{COLUMN}.1.0"])))
+        done = answered(tested.process_message(get([SYS_DESCR, f"{COLUMN}.1.0"])))
     assert done.status == ErrorStatus.GEN_ERR
     assert [oids.dotted(name) for name, _ in done.varbinds] == [SYS_DESCR, f"{COLUMN}.1.0"]
-    assert [event["event"] for event in logs] == ["request not answered"]
+    assert [event["event"] for event in logs] == ["request failed"]
     mib.failing = False
-    assert answered(tested.answer(get([f"{COLUMN}.1.0"]))).status == 0
+    assert answered(tested.process_message(get([f"{COLUMN}.1.0"]))).status == 0
 
 
-def test_a_user_without_a_name_may_nothing(shared: Responder) -> None:
+def test_a_user_without_a_name_may_nothing(shared: CommandResponder) -> None:
     refused = shared.refused
     made = pdu(rfc1905.GetRequestPDU, [SYS_DESCR])
-    encoded = shared.answer(message_v3(made, engine_id=IDENTITY.engine_id, user=b""))
+    encoded = shared.process_message(message_v3(made, engine_id=IDENTITY.engine_id, user=b""))
     assert answered(encoded).status == ErrorStatus.AUTHORIZATION_ERROR
     assert shared.refused == refused + 1
 
 
 @pytest.mark.parametrize("kind", [rfc1905.ResponsePDU, rfc1905.InformRequestPDU, rfc1905.SNMPv2TrapPDU])
-def test_what_is_no_request_gets_no_answer(kind: Any, shared: Responder) -> None:
+def test_what_is_no_request_gets_no_answer(kind: Any, shared: CommandResponder) -> None:
     before = shared.malformed + shared.refused
-    assert shared.answer(message(pdu(kind, [SYS_DESCR]))) is None
+    assert shared.process_message(message(pdu(kind, [SYS_DESCR]))) is None
     assert shared.malformed + shared.refused == before + 1
 
 
 @pytest.mark.parametrize("name", ["1.3." + "1." * 126 + "1", "1.3.4294967296", "1.3.6.1.4.1.99999999999999"])
 def test_names_that_are_none_are_dropped(name: str) -> None:
     tested = responder()
-    assert tested.answer(get([name])) is None
+    assert tested.process_message(get([name])) is None
     assert (tested.malformed, tested.counters["snmpInASNParseErrs"]) == (1, 1)
-    assert answered(tested.answer(get([SYS_DESCR + ".1" * 100]))).status == 0
+    assert answered(tested.process_message(get([SYS_DESCR + ".1" * 100]))).status == 0
 
 
 @pytest.mark.parametrize(
@@ -770,18 +773,18 @@ def test_names_that_are_none_are_dropped(name: str) -> None:
 )
 def test_what_is_no_message_is_dropped_and_counted(datagram: bytes) -> None:
     tested = responder()
-    assert tested.answer(datagram) is None
+    assert tested.process_message(datagram) is None
     assert (tested.malformed, tested.refused, tested.counters["snmpInASNParseErrs"]) == (1, 0, 1)
 
 
-def test_ten_thousand_random_datagrams(shared: Responder) -> None:
+def test_ten_thousand_random_datagrams(shared: CommandResponder) -> None:
     source = random.Random(7)
     malformed, errors = shared.malformed, shared.counters["snmpInASNParseErrs"]
     for _ in range(10_000):
-        assert shared.answer(source.randbytes(source.randrange(1500))) is None
+        assert shared.process_message(source.randbytes(source.randrange(1500))) is None
     assert shared.malformed == malformed + 10_000
     assert shared.counters["snmpInASNParseErrs"] == errors + 10_000
-    assert answered(shared.answer(get([SYS_DESCR.replace("1.1.0", "11.1.0")]))).status == 0
+    assert answered(shared.process_message(get([SYS_DESCR.replace("1.1.0", "11.1.0")]))).status == 0
 
 
 async def test_random_datagrams_over_the_network() -> None:
@@ -815,29 +818,31 @@ def damaged(good: bytes, source: random.Random) -> bytes:
     ],
     ids=["get", "bulk", "v3", "v3 unauthentic"],
 )
-def test_damaged_messages_do_no_harm(good: bytes, shared: Responder) -> None:
+def test_damaged_messages_do_no_harm(good: bytes, shared: CommandResponder) -> None:
     source = random.Random(9)
     for _ in range(1000):
-        shared.answer(damaged(good, source))
-    assert answered(shared.answer(get([SYS_DESCR]))).status == 0
-    assert answered(shared.answer(good)).varbinds
+        shared.process_message(damaged(good, source))
+    assert answered(shared.process_message(get([SYS_DESCR]))).status == 0
+    assert answered(shared.process_message(good)).varbinds
 
 
 @pytest.mark.parametrize(("engine_id", "user"), [(None, b""), (IDENTITY.engine_id, None)], ids=["engines", "users"])
-def test_nothing_grows_with_what_strangers_send(engine_id: bytes | None, user: bytes | None, shared: Responder) -> None:
+def test_nothing_grows_with_what_strangers_send(
+    engine_id: bytes | None, user: bytes | None, shared: CommandResponder
+) -> None:
     source = random.Random(10)
     made = pdu(rfc1905.GetRequestPDU, [SYS_DESCR])
     for _ in range(1999):
         stranger = source.randbytes(12) if engine_id is None else engine_id
         name = source.randbytes(8) if user is None else user
-        shared.answer(message_v3(made, engine_id=stranger, user=name))
+        shared.process_message(message_v3(made, engine_id=stranger, user=name))
     # where pysnmp forgets nothing, it keeps two or three things of each
     assert sum(map(len, tables_of_models(shared))) < 3500
 
 
-def tables_of_models(tested: Responder) -> list[Any]:
+def tables_of_models(tested: CommandResponder) -> list[Any]:
     """Returns all that can grow in pysnmp's models."""
-    engine = tested._engine
+    engine = tested._engine._engine
     models = [*engine.message_processing_subsystems.values(), *engine.security_models.values()]
     values = [value for model in models for value in vars(model).values()]
     values += [inner for value in values if type(value).__name__ == "Cache" for inner in vars(value).values()]
@@ -848,17 +853,16 @@ def tables_of_models(tested: Responder) -> list[Any]:
 @pytest.mark.parametrize("name", ["snmpInPkts", "snmpInASNParseErrs", "snmpInBadCommunityNames"])
 def test_a_counter_that_is_full_begins_again(name: str) -> None:
     tested = responder()
-    symbol = tested.counters._symbols[name]
-    symbol.syntax = symbol.syntax.clone(2**32 - 1)
+    tested._engine.counter("SNMPv2-MIB", name)._set(2**32 - 1)
     for datagram in (
         bytes(MAX_MESSAGE + 1),
         b"",
         message(pdu(rfc1905.GetRequestPDU, [SYS_DESCR]), "wrong"),
         get([SYS_DESCR]),
     ):
-        tested.answer(datagram)
+        tested.process_message(datagram)
     assert tested.counters[name] < 5
-    assert answered(tested.answer(get([SYS_DESCR]))).status == 0
+    assert answered(tested.process_message(get([SYS_DESCR]))).status == 0
 
 
 def test_pysnmp_keeps_nothing_where_others_find_it(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -869,15 +873,15 @@ def test_pysnmp_keeps_nothing_where_others_find_it(tmp_path: Any, monkeypatch: p
 
 def test_the_time_of_the_engine_is_not_the_clock_on_the_wall() -> None:
     started = time.monotonic() - 1000
-    tested = Responder(
+    tested = CommandResponder(
         identity=EngineIdentity(engine_id=IDENTITY.engine_id, boots=3, started=started),
         communities=[Community(name="public")],
         users=[],
         sources=[],
     )
-    symbol = tested._symbol("__SNMP-FRAMEWORK-MIB", "snmpEngineTime")
+    symbol = tested._engine._symbol("__SNMP-FRAMEWORK-MIB", "snmpEngineTime")
     assert 1000 <= int(symbol.syntax.clone()) <= 1010
-    (varbind,) = answered(tested.answer(get(["1.3.6.1.6.3.10.2.1.3.0"]))).varbinds
+    (varbind,) = answered(tested.process_message(get(["1.3.6.1.6.3.10.2.1.3.0"]))).varbinds
     assert 1000 <= int(varbind[1]) <= 1010
 
 

@@ -68,3 +68,20 @@ def test_only_the_frontend_knows_prometheus_and_http() -> None:
     assert found == {"publication.py"}
     found = {str(path.relative_to(PACKAGE)) for path in MODULES for name in names(path) if name == "aiohttp"}
     assert all(module.startswith(("frontends/prometheus/", "alarms/")) for module in found)
+
+
+def test_only_the_adapter_may_import_pysnmp() -> None:
+    contract = contracts()["pysnmp"]
+    assert contract["source_modules"] == ["gateway"]  # every module, present and future
+    assert contract["forbidden_modules"] == ["pysnmp", "pyasn1"]
+    assert {rule.split(" -> ")[0] for rule in contract["ignore_imports"]} == {"gateway.snmp.pysnmp_adapter.*"}
+
+
+def test_only_the_adapter_imports_pysnmp() -> None:
+    importers = {
+        path.relative_to(PACKAGE).parent.as_posix()
+        for path in MODULES
+        for name in names(path)
+        if name.partition(".")[0] in {"pysnmp", "pyasn1"}
+    }
+    assert importers == {"snmp/pysnmp_adapter"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +22,15 @@ from gateway.options.readers import (
     switch,
 )
 from gateway.snmp.credentials import (
-    AUTH,
     MAX_NAME,
     MIN_PASSWORD,
-    NONE,
-    PRIV,
     Community,
     UsmUser,
     is_insecure,
     is_loopback,
 )
 from gateway.snmp.mib.module import DEFAULT_ROOT, ENTERPRISES, MAX_ROOT, root_arcs
+from gateway.snmp.usm_protocols import AUTH_PROTOCOLS, NONE, PRIV_PROTOCOLS
 
 # --- Readers ---------------------------------------------------------------------------------------------------------
 
@@ -57,9 +55,9 @@ def _agentx(value: Any) -> str:
     return str(value)
 
 
-def _protocol(choices: tuple[str, ...], advice: Mapping[str, str]) -> Callable[[Any], str]:
+def _protocol(protocols: Iterable[str], advice: Mapping[str, str]) -> Callable[[Any], str]:
     """Returns the reader of a protocol's name, with advice for those that are no longer to be used."""
-    known = one_of(*choices)
+    known = one_of(*protocols)
 
     def read(value: Any) -> str:
         if isinstance(value, str) and value.upper() in advice:
@@ -105,8 +103,8 @@ def _password_file(value: Any) -> str:
 USM_FIELDS = (
     Field(
         name="auth",
-        read=_protocol(AUTH, {"MD5": _MD5}),
-        help=f"How the user's messages are authenticated: {', '.join(AUTH)}.",
+        read=_protocol(AUTH_PROTOCOLS, {"MD5": _MD5}),
+        help=f"How the user's messages are authenticated: {', '.join(AUTH_PROTOCOLS)}.",
         example="SHA-256",
     ),
     Field(
@@ -124,8 +122,8 @@ USM_FIELDS = (
     ),
     Field(
         name="priv",
-        read=_protocol(PRIV, {"DES": _DES, "3DES": _DES}),
-        help=f"How they are encrypted: {', '.join(PRIV)}.",
+        read=_protocol(PRIV_PROTOCOLS, {"DES": _DES, "3DES": _DES}),
+        help=f"How they are encrypted: {', '.join(PRIV_PROTOCOLS)}.",
         example="AES",
         default=NONE,
     ),
@@ -170,7 +168,7 @@ def _password_problems(kind: str, values: Mapping[str, Any]) -> Iterator[tuple[s
     protocol, password, file = values[kind], f"{kind}_password", f"{kind}_password_file"
     given = [name for name in (password, file) if values[name] is not None]
     if protocol is None:
-        yield f".{kind}", f"missing: one of {', '.join(AUTH)}"
+        yield f".{kind}", f"missing: one of {', '.join(AUTH_PROTOCOLS)}"
     elif protocol == NONE and given:
         yield f".{given[0]}", f'there is no use for it with {kind} = "{NONE}"'
     elif protocol != NONE and not given:

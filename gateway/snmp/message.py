@@ -1,25 +1,23 @@
-"""The codec of SNMPv2c messages (RFC 1901) that carry notifications and the replies to them."""
+"""The codec of SNMPv2c messages (RFC 1901)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-from pyasn1.codec.ber import decoder  # type: ignore[import-untyped]
-from pysnmp.proto import rfc1905  # type: ignore[import-untyped]
-from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 
 from gateway.errors import DecodeError
 from gateway.snmp import ber
+from gateway.snmp.ber import PduTag
+from gateway.snmp.oid import Oid
+from gateway.snmp.pysnmp_adapter.decoding import DecodedPdu, decode_community_message
 from gateway.snmp.reply import Acknowledgement, ErrorResponse, Reply
-from gateway.snmp.values import VarBind
+from gateway.snmp.values import Type, VarBind
 
 _VERSION = 1
-"""The version field of an SNMPv2c message."""
+"""The field version of an SNMPv2c message."""
 
 
 class CommunityCodec:
-    """Encodes SNMPv2c messages with a community, and decodes the replies to them.
+    """Encodes SNMPv2c messages with a community, and decodes the responses to them.
 
     Args:
         community: the community name.
@@ -33,57 +31,51 @@ class CommunityCodec:
     def __init__(self, community: str) -> None:
         self._community = community.encode()
 
+    def encode_get(self, request_id: int, names: Sequence[Oid]) -> bytes:
+        """Returns a message with a GetRequest-PDU."""
+        return self._encode(PduTag.GET_REQUEST, request_id, [VarBind(name, Type.NULL) for name in names])
+
     def encode_trap(self, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
         """Returns a message with an SNMPv2-Trap-PDU."""
-        return self._encode(ber.pdu(ber.PduTag.SNMPV2_TRAP, request_id, varbinds))
+        return self._encode(PduTag.SNMPV2_TRAP, request_id, varbinds)
 
     def encode_inform(self, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
         """Returns a message with an InformRequest-PDU."""
-        return self._encode(ber.pdu(ber.PduTag.INFORM_REQUEST, request_id, varbinds))
+        return self._encode(PduTag.INFORM_REQUEST, request_id, varbinds)
 
     def encode_discovery(self) -> bytes:
         """Raises NotImplementedError: SNMPv2c has no discovery."""
         raise NotImplementedError
 
-    def decode_reply(self, data: bytes) -> Reply:
-        """Decodes the reply of a receiver.
+    def decode_response(self, data: bytes) -> DecodedPdu:
+        """Returns the Response-PDU of a message.
 
         Raises:
-            DecodeError: the message is malformed, has another version or community, or carries no Response-PDU.
+            DecodeError: the message is malformed, has another version or community, or carries another PDU.
         """
-        message = decode_ber(data, v2c.Message())
-        if int(message["version"]) != _VERSION or message["community"].asOctets() != self._community:
-            raise DecodeError("expected SNMPv2c and the community of the target")
-        return decode_response(message["data"].getComponent())
+        message = decode_community_message(data)
+        if message.version != _VERSION or message.community != self._community:
+            raise DecodeError("expected SNMPv2c and the community of the request")
+        if message.pdu.tag is not PduTag.RESPONSE:
+            raise DecodeError(f"expected a Response-PDU, found {message.pdu.tag.name}")
+        return message.pdu
 
-    def _encode(self, pdu: bytes) -> bytes:
+    def decode_reply(self, data: bytes) -> Reply:
+        """Returns the reply of a receiver to a notification.
+
+        Raises:
+            DecodeError: as in ``decode_response``.
+        """
+        return reply_of(self.decode_response(data))
+
+    def _encode(self, tag: PduTag, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
+        pdu = ber.pdu(tag, request_id, varbinds)
         return ber.sequence(ber.integer(_VERSION), ber.octets(self._community), pdu)
 
 
-def decode_ber(data: bytes, syntax: Any) -> Any:
-    """Decodes a value of an ASN.1 syntax.
-
-    Raises:
-        DecodeError: the octets are not one value of this syntax.
-    """
-    try:
-        value, rest = decoder.decode(data, asn1Spec=syntax)
-    except Exception as error:  # noqa: BLE001 - damaged input makes pyasn1 raise its own errors and any other
-        raise DecodeError(f"expected {type(syntax).__name__}: {error}") from None
-    if rest:
-        raise DecodeError(f"{len(rest)} octets after the end of {type(syntax).__name__}")
-    return value
-
-
-def decode_response(pdu: Any) -> Reply:
-    """Returns the reply that a Response-PDU contains.
-
-    Raises:
-        DecodeError: it is another PDU.
-    """
-    if pdu.tagSet != rfc1905.ResponsePDU.tagSet:
-        raise DecodeError(f"expected a Response-PDU, found {type(pdu).__name__}")
-    request_id, status = int(v2c.apiPDU.get_request_id(pdu)), v2c.apiPDU.get_error_status(pdu)
-    if int(status):
-        return ErrorResponse(request_id, f"the receiver responds with the error {status.prettyPrint()}")
-    return Acknowledgement(request_id)
+def reply_of(response: DecodedPdu) -> Reply:
+    """Returns the reply to a notification that a Response-PDU contains."""
+    if response.error_status:
+        reason = f"the receiver responds with the error {response.error_status}"
+        return ErrorResponse(response.request_id, reason)
+    return Acknowledgement(response.request_id)

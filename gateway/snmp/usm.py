@@ -1,13 +1,9 @@
-"""The messages of traps, informs and their answers, in SNMPv2c and in SNMPv3 with the User-based Security Model.
+"""The codec of SNMPv3 messages (RFC 3412, section 6) with the User-based Security Model (RFC 3414), for notifications.
 
-Nothing is sent or received here. Messages are written by ``ber``; pysnmp reads the answers, and has the keys, the
-digests and the ciphers. What goes into a message and what an answer says is decided here, for pysnmp's own engine would
-not do: it forgets an inform after a time-out, so that an answer that comes late counts for nothing and the manager gets
-the alarm twice, wakes up ten times a second, takes four megabytes and a tenth of a second for each receiver, and writes
-into the directory for temporary files.
-
-This is for receivers, which are few and configured: their answers are read only if they belong to what was sent.
-Importing it takes ten megabytes; it is for gateways that have such receivers.
+``gateway.snmp.ber`` encodes the messages; the adapter of pysnmp decodes the replies and has the digests and ciphers.
+pysnmp's own SNMP engine is not used for notifications. It forgets an inform after its time-out, so that a late reply
+counts for nothing and the manager gets the notification twice; it wakes up ten times a second; it takes four megabytes
+and a tenth of a second for each receiver; and it writes into the directory for temporary files.
 """
 
 from __future__ import annotations
@@ -17,36 +13,39 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
-from functools import partial
 from time import monotonic
-from typing import Any
-
-from pysnmp.proto import rfc1902, rfc1905  # type: ignore[import-untyped]
-from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
-from pysnmp.proto.mpmod.rfc3412 import ScopedPDU, SNMPv3Message  # type: ignore[import-untyped]
-from pysnmp.proto.secmod.rfc3414 import service  # type: ignore[import-untyped]
 
 from gateway.errors import DecodeError
 from gateway.snmp import ber
 from gateway.snmp import oid as oids
-from gateway.snmp.credentials import UsmUser
-from gateway.snmp.engine import EngineIdentity
-from gateway.snmp.message import decode_ber, decode_response
+from gateway.snmp.ber import PduTag
+from gateway.snmp.credentials import SecurityLevel, UsmUser
+from gateway.snmp.engine import MAX_BOOTS, EngineIdentity
+from gateway.snmp.message import reply_of
+from gateway.snmp.pysnmp_adapter.decoding import DecodedPdu
+from gateway.snmp.pysnmp_adapter.usm import (
+    LocalizedKeys,
+    UserSecurity,
+    UsmMessage,
+    decode_scoped_pdu,
+    decode_usm_message,
+)
 from gateway.snmp.reply import ErrorReport, Reply, Resend
+from gateway.snmp.usm_protocols import AUTH_PROTOCOLS
+from gateway.snmp.usm_stats import USM_STATS, UsmStatistic, reported_statistic
 from gateway.snmp.values import VarBind
 
 MAX_MESSAGE = 65507
-"""Octets of a UDP datagram over IPv4, which no answer exceeds."""
+"""msgMaxSize: the octets of a UDP datagram over IPv4, which no reply exceeds."""
 
-_V3 = 3
+_VERSION = 3
 """msgVersion."""
-_USM = 3
-"""The number of the security model (RFC 3411, section 5: SnmpSecurityModel)."""
-_WINDOW = 150
-"""Seconds for which a message is good (RFC 3414, section 3.2, step 7)."""
-_MAX_BOOTS = 2**31 - 1
-_REMEMBERED = 64
-"""Messages whose answers are taken."""
+_SECURITY_MODEL = 3
+"""msgSecurityModel of USM (RFC 3411, section 5: SnmpSecurityModel)."""
+_TIME_WINDOW = 150
+"""Seconds during which a message is timely (RFC 3414, section 3.2, step 7)."""
+_MAX_PENDING = 64
+"""Messages whose replies are accepted; older ones are forgotten."""
 
 
 class MsgFlags(IntFlag):
@@ -58,259 +57,225 @@ class MsgFlags(IntFlag):
     REPORTABLE = 4
 
 
-# --- SNMPv3 (RFC 3412, section 6) with users (RFC 3414) --------------------------------------------------------------
-
-AUTH: Mapping[str, Any] = {
-    "none": service.noauth.NoAuth.SERVICE_ID,
-    "SHA": service.hmacsha.HmacSha.SERVICE_ID,
-    "SHA-224": service.hmacsha2.HmacSha2.SHA224_SERVICE_ID,
-    "SHA-256": service.hmacsha2.HmacSha2.SHA256_SERVICE_ID,
-    "SHA-384": service.hmacsha2.HmacSha2.SAH384_SERVICE_ID,
-    "SHA-512": service.hmacsha2.HmacSha2.SHA512_SERVICE_ID,
+_LEVEL_FLAGS: Mapping[SecurityLevel, MsgFlags] = {
+    SecurityLevel.NO_AUTH_NO_PRIV: MsgFlags.NONE,
+    SecurityLevel.AUTH_NO_PRIV: MsgFlags.AUTH,
+    SecurityLevel.AUTH_PRIV: MsgFlags.AUTH | MsgFlags.PRIV,
 }
-"""How messages are authenticated, by name."""
 
-PRIV: Mapping[str, Any] = {
-    "none": service.nopriv.NoPriv.SERVICE_ID,
-    "AES": service.aes.Aes.SERVICE_ID,
-    "AES-192": service.aes192.AesBlumenthal192.SERVICE_ID,
-    "AES-256": service.aes256.AesBlumenthal256.SERVICE_ID,
+_REASONS: Mapping[UsmStatistic, str] = {
+    UsmStatistic.UNSUPPORTED_SECURITY_LEVELS: "the receiver does not accept the security level of user {}",
+    UsmStatistic.NOT_IN_TIME_WINDOWS: "the receiver considers the messages of user {} outdated",
+    UsmStatistic.UNKNOWN_USER_NAMES: "the receiver does not know user {}",
+    UsmStatistic.UNKNOWN_ENGINE_IDS: "the receiver does not recognise its own engine id",
+    UsmStatistic.WRONG_DIGESTS: "the receiver has another auth or auth_password for user {}",
+    UsmStatistic.DECRYPTION_ERRORS: "the receiver has another priv or priv_password for user {}",
 }
-"""How they are encrypted, by name. With more than 128 bits short keys are made longer as Net-SNMP does it."""
-
-_USM_STATS = oids.parse("1.3.6.1.6.3.15.1.1")
-_NOT_IN_TIME, _UNKNOWN_ENGINE = 2, 4
-_REPORTS: Mapping[int, str] = {
-    1: "the receiver does not take messages of user {} that are protected like this (usmStatsUnsupportedSecLevels)",
-    2: "the receiver takes messages of user {} to be old (usmStatsNotInTimeWindows)",
-    3: "the receiver does not know user {} (usmStatsUnknownUserNames)",
-    4: "the receiver does not know its own engine id (usmStatsUnknownEngineIDs)",
-    5: "the receiver has another auth or auth_password for user {} (usmStatsWrongDigests)",
-    6: "the receiver has another priv or priv_password for user {} (usmStatsDecryptionErrors)",
-}
-"""What the counters of RFC 3414, section 5, that a Report names, tell."""
+"""The cause of a Report-PDU, by the counter that it names."""
 
 
 @dataclass(slots=True, kw_only=True)
-class _Engine:
-    """An engine that messages are good for, with the keys for it.
+class _AuthoritativeEngine:
+    """An engine that is authoritative for messages, and its clock (RFC 3414, sections 2.1 and 2.3).
 
     Attributes:
-        id: its snmpEngineID.
-        auth_key: for digests.
-        priv_key: for ciphers.
-        boots: its snmpEngineBoots.
-        time: its snmpEngineTime at ``seen``.
-        seen: a time on the monotonic clock.
-        latest: the last snmpEngineTime that has come from it (RFC 3414, section 2.3).
+        id: snmpEngineID; empty for an unknown engine.
+        keys: the user's keys for this engine.
+        boots: snmpEngineBoots.
+        time: snmpEngineTime at ``synchronized``.
+        synchronized: the time of the last synchronization on the local monotonic clock.
+        latest_time: latestReceivedEngineTime.
     """
 
     id: bytes
-    auth_key: Any
-    priv_key: Any
+    keys: LocalizedKeys
     boots: int = 0
     time: int = 0
-    seen: float = 0.0
-    latest: int = 0
+    synchronized: float = 0.0
+    latest_time: int = 0
 
-    def set(self, boots: int, time: int, now: float) -> None:
-        self.boots, self.time, self.seen = boots, time, now
+    def synchronize(self, boots: int, time: int, now: float) -> None:
+        self.boots, self.time, self.synchronized = boots, time, now
 
 
 class UsmCodec:
-    """Messages of a user; making one takes some milliseconds, for the keys.
+    """Encodes SNMPv3 messages of a user, and decodes the replies to them.
+
+    The constructor takes some milliseconds, because it derives keys from passwords.
 
     Args:
-        user: whose messages.
-        identity: who sends them.
-        clock: the monotonic clock.
+        user: the user that sends the messages.
+        identity: the identity of the sending engine.
+        clock: returns the time of a monotonic clock.
     """
 
     def __init__(self, user: UsmUser, identity: EngineIdentity, *, clock: Callable[[], float] = monotonic) -> None:
         self._user = user
-        self._name = user.name.encode()
+        self._user_name = user.name.encode()
         self._identity = identity
         self._clock = clock
-        self._auth_id = AUTH[user.auth]
-        self._auth = service.SnmpUSMSecurityModel.AUTH_SERVICES[self._auth_id]
-        self._priv = service.SnmpUSMSecurityModel.PRIV_SERVICES[PRIV[user.priv]]
-        self._level = (MsgFlags.AUTH if user.auth != "none" else MsgFlags.NONE) | (
-            MsgFlags.PRIV if user.priv != "none" else MsgFlags.NONE
-        )
-        self._auth_key = self._priv_key = None
-        if self._level & MsgFlags.AUTH:
-            self._auth_key = self._auth.hash_passphrase(user.auth_password.encode())
-        if self._level & MsgFlags.PRIV:
-            self._priv_key = self._priv.hash_passphrase(self._auth_id, user.priv_password.encode())
-        self._own = self._engine(identity.engine_id)
-        self._receiver: _Engine | None = None
-        self._ids = itertools.count(int.from_bytes(os.urandom(3), "big"))
-        self._sent: dict[int, bytes] = {}
+        self._level = _LEVEL_FLAGS[user.level]
+        self._digest_length = AUTH_PROTOCOLS[user.auth].digest_length
+        self._security = UserSecurity(user)
+        self._own_engine = self._make_engine(identity.engine_id)
+        self._receiver: _AuthoritativeEngine | None = None
+        self._message_ids = itertools.count(int.from_bytes(os.urandom(3), "big"))
+        self._pending: dict[int, bytes] = {}  # msgID to the engine id of the message
 
     @property
     def ready(self) -> bool:
-        """Whether an inform can be written: not before the receiver's engine is known, which ``probe`` asks for."""
+        """Whether an inform can be encoded; false until the reply to a discovery has been decoded."""
         return self._receiver is not None
 
     def encode_trap(self, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
-        """Returns the message of a trap, for which the own engine is the one that counts."""
-        self._own.set(self._identity.boots, self._identity.time, self._clock())
-        return self._message(self._own, self._level, ber.pdu(ber.PduTag.SNMPV2_TRAP, request_id, varbinds))
+        """Returns a message with an SNMPv2-Trap-PDU, for which the sending engine is authoritative."""
+        self._own_engine.synchronize(self._identity.boots, self._identity.time, self._clock())
+        return self._encode(self._own_engine, self._level, ber.pdu(PduTag.SNMPV2_TRAP, request_id, varbinds))
 
     def encode_inform(self, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
-        """Returns the message of an inform, for which the receiver's engine is the one that counts."""
+        """Returns a message with an InformRequest-PDU, for which the receiving engine is authoritative."""
         assert self._receiver is not None
-        pdu = ber.pdu(ber.PduTag.INFORM_REQUEST, request_id, varbinds)
-        return self._message(self._receiver, self._level | MsgFlags.REPORTABLE, pdu)
+        pdu = ber.pdu(PduTag.INFORM_REQUEST, request_id, varbinds)
+        return self._encode(self._receiver, self._level | MsgFlags.REPORTABLE, pdu)
 
     def encode_discovery(self) -> bytes:
-        """Returns a message that makes the receiver tell its engine id (RFC 3414, section 4)."""
-        nobody = _Engine(id=b"", auth_key=None, priv_key=None)
-        return self._message(nobody, MsgFlags.REPORTABLE, ber.pdu(ber.PduTag.GET_REQUEST, 0, ()))
+        """Returns a message that makes the receiver report its engine id (RFC 3414, section 4)."""
+        unknown = _AuthoritativeEngine(id=b"", keys=LocalizedKeys(None, None))
+        return self._encode(unknown, MsgFlags.REPORTABLE, ber.pdu(PduTag.GET_REQUEST, 0, ()))
 
     def decode_reply(self, data: bytes) -> Reply:
-        """Returns what an answer says.
+        """Returns the reply of a receiver to a notification or to a discovery.
 
         Raises:
-            DecodeError: it is none, or not authentic.
+            DecodeError: the message is malformed, not authentic, outdated, or no reply to a pending message.
         """
-        message = decode_ber(data, SNMPv3Message())
-        header = message["msgGlobalData"]
-        message_id = int(header["msgID"])
-        if message_id not in self._sent:
-            raise DecodeError("an answer to no message that was sent")
-        level = MsgFlags(header["msgFlags"].asOctets()[0] & 3)
-        parameters = decode_ber(message["msgSecurityParameters"].asOctets(), service.UsmSecurityParameters())
+        message = decode_usm_message(data)
+        if message.message_id not in self._pending:
+            raise DecodeError("not a reply to a pending message")
+        level = MsgFlags(message.flags & (MsgFlags.AUTH | MsgFlags.PRIV))
         if level & MsgFlags.AUTH:
-            self._authenticate(data, parameters)
-        pdu = self._open(message["msgData"], parameters, encrypted=bool(level & MsgFlags.PRIV))
-        if pdu.tagSet == rfc1905.ReportPDU.tagSet:
-            return self._report(message_id, pdu, parameters, authentic=bool(level & MsgFlags.AUTH))
+            self._authenticate(data, message)
+        pdu = self._decrypt(message) if level & MsgFlags.PRIV else message.pdu
+        if pdu is None:
+            raise DecodeError("the message is encrypted, but its msgFlags say that it is not")
+        if pdu.tag is PduTag.REPORT:
+            return self._process_report(message, pdu, authentic=bool(level & MsgFlags.AUTH))
         if level != self._level:
-            raise DecodeError("an answer that is not protected like the question")
-        return decode_response(pdu)
+            raise DecodeError("the security level of the reply is not that of the notification")
+        if pdu.tag is not PduTag.RESPONSE:
+            raise DecodeError(f"expected a Response-PDU, found {pdu.tag.name}")
+        return reply_of(pdu)
 
-    # --- writing -----------------------------------------------------------------------------------------------------
+    # --- Encoding ----------------------------------------------------------------------------------------------------
 
-    def _message(self, engine: _Engine, flags: MsgFlags, pdu: bytes) -> bytes:
+    def _encode(self, engine: _AuthoritativeEngine, flags: MsgFlags, pdu: bytes) -> bytes:
         data = ber.sequence(ber.octets(self._identity.engine_id), ber.octets(b""), pdu)
-        boots, time, salt = engine.boots, self._time(engine), b""
+        boots, time, salt = engine.boots, self._time_of(engine), b""
         if flags & MsgFlags.PRIV:
-            cipher, salt = map(bytes, self._priv.encrypt_data(engine.priv_key, (boots, time, None), data))
-            data = ber.octets(cipher)
+            encrypted, salt = self._security.encrypt(engine.keys, boots, time, data)
+            data = ber.octets(encrypted)
         parameters = ber.sequence(
             ber.octets(engine.id),
             ber.integer(boots),
             ber.integer(time),
-            ber.octets(self._name if engine.id else b""),
-            ber.octets(bytes(self._auth.digest_length) if flags & MsgFlags.AUTH else b""),
+            ber.octets(self._user_name if engine.id else b""),
+            ber.octets(bytes(self._digest_length) if flags & MsgFlags.AUTH else b""),
             ber.octets(salt),
         )
         header = ber.sequence(
-            ber.integer(self._new_id(engine)), ber.integer(MAX_MESSAGE), ber.octets(bytes([flags])), ber.integer(_USM)
+            ber.integer(self._next_message_id(engine)),
+            ber.integer(MAX_MESSAGE),
+            ber.octets(bytes([flags])),
+            ber.integer(_SECURITY_MODEL),
         )
-        whole = ber.sequence(ber.integer(_V3), header, ber.octets(parameters), data)
+        message = ber.sequence(ber.integer(_VERSION), header, ber.octets(parameters), data)
         if flags & MsgFlags.AUTH:
-            whole = self._auth.authenticate_outgoing_message(engine.auth_key, whole)
-        return bytes(whole)
+            message = self._security.authenticate(engine.keys, message)
+        return message
 
-    def _new_id(self, engine: _Engine) -> int:
-        """Returns a msgID, and keeps what engine the message is for; what is sent again has another (RFC 3412, 6.2)."""
-        number = next(self._ids) % 2**31
-        self._sent[number] = engine.id
-        if len(self._sent) > _REMEMBERED:
-            del self._sent[next(iter(self._sent))]
-        return number
+    def _next_message_id(self, engine: _AuthoritativeEngine) -> int:
+        """Returns a new msgID and makes it pending; a repeated inform gets a new one, too (RFC 3412, section 6.2)."""
+        message_id = next(self._message_ids) % 2**31
+        self._pending[message_id] = engine.id
+        if len(self._pending) > _MAX_PENDING:
+            del self._pending[next(iter(self._pending))]
+        return message_id
 
-    def _time(self, engine: _Engine) -> int:
-        """Returns an engine's snmpEngineTime by now."""
-        return engine.time + int(self._clock() - engine.seen) if engine.id else 0
+    def _time_of(self, engine: _AuthoritativeEngine) -> int:
+        """Returns the current snmpEngineTime of an engine."""
+        return engine.time + int(self._clock() - engine.synchronized) if engine.id else 0
 
-    def _engine(self, engine_id: bytes) -> _Engine:
-        """Returns an engine with the keys for it (RFC 3414, section 2.6)."""
-        octets = rfc1902.OctetString(engine_id)
-        auth_key = priv_key = None
-        if self._level & MsgFlags.AUTH:
-            auth_key = self._auth.localize_key(self._auth_key, octets)
-        if self._level & MsgFlags.PRIV:
-            priv_key = self._priv.localize_key(self._auth_id, self._priv_key, octets)
-        return _Engine(id=engine_id, auth_key=auth_key, priv_key=priv_key)
+    def _make_engine(self, engine_id: bytes) -> _AuthoritativeEngine:
+        return _AuthoritativeEngine(id=engine_id, keys=self._security.localize_keys(engine_id))
 
-    # --- reading -----------------------------------------------------------------------------------------------------
+    # --- Decoding ----------------------------------------------------------------------------------------------------
 
-    def _authenticate(self, data: bytes, parameters: Any) -> None:
-        """Checks digest and time of a message (RFC 3414, section 3.2, steps 6 and 7b).
+    def _authenticate(self, data: bytes, message: UsmMessage) -> None:
+        """Verifies digest and timeliness of a message (RFC 3414, section 3.2, steps 6 and 7b).
 
         Raises:
-            DecodeError: it is not from the receiver, or not from now.
+            DecodeError: the message is not from the receiver, or outdated.
         """
         engine = self._receiver
-        if engine is None or parameters["msgAuthoritativeEngineId"].asOctets() != engine.id:
-            raise DecodeError("an answer of another engine")
-        if not self._level & MsgFlags.AUTH or parameters["msgUserName"].asOctets() != self._name:
-            raise DecodeError("an answer to another user")
-        self._checked(
-            partial(
-                self._auth.authenticate_incoming_message,
-                engine.auth_key,
-                parameters["msgAuthenticationParameters"],
-                data,
-            )
-        )
-        boots, time = _boots_and_time(parameters)
-        if (boots, time) > (engine.boots, engine.latest):
-            engine.latest = time
-            engine.set(boots, time, self._clock())
-        elif boots != engine.boots or boots == _MAX_BOOTS or time < self._time(engine) - _WINDOW:
-            raise DecodeError("an old answer")
+        if engine is None or message.engine_id != engine.id:
+            raise DecodeError("the reply is from another engine")
+        if not self._level & MsgFlags.AUTH or message.user_name != self._user_name:
+            raise DecodeError("the reply is to another user")
+        self._security.verify(engine.keys, message.digest, data)
+        boots, time = message.boots, message.time
+        if (boots, time) > (engine.boots, engine.latest_time):
+            engine.latest_time = time
+            engine.synchronize(boots, time, self._clock())
+        elif boots != engine.boots or boots == MAX_BOOTS or time < self._time_of(engine) - _TIME_WINDOW:
+            raise DecodeError("the reply is outdated")
 
-    def _open(self, data: Any, parameters: Any, *, encrypted: bool) -> Any:
-        """Returns the PDU of a message.
+    def _decrypt(self, message: UsmMessage) -> DecodedPdu:
+        """Returns the PDU of an encrypted message.
 
         Raises:
-            DecodeError: it has none, or it cannot be decrypted.
+            DecodeError: the message is plain text, or cannot be decrypted.
         """
-        if not encrypted:
-            if data.getName() != "plaintext":
-                raise DecodeError("an encrypted answer that does not say so")
-            return data["plaintext"]["data"].getComponent()
-        if data.getName() != "encryptedPDU" or self._receiver is None or not self._level & MsgFlags.PRIV:
-            raise DecodeError("an answer in clear that claims to be encrypted")
-        salt = (*_boots_and_time(parameters), parameters["msgPrivacyParameters"])
-        plain = self._checked(partial(self._priv.decrypt_data, self._receiver.priv_key, salt, data["encryptedPDU"]))
-        return decode_ber(plain, ScopedPDU())["data"].getComponent()
+        if message.pdu is not None or self._receiver is None or not self._level & MsgFlags.PRIV:
+            raise DecodeError("the message is plain text, but its msgFlags say that it is encrypted")
+        keys = self._receiver.keys
+        plain = self._security.decrypt(keys, message.boots, message.time, message.salt, message.encrypted_pdu)
+        return decode_scoped_pdu(plain)
 
-    def _checked(self, check: Callable[[], Any]) -> Any:
-        try:
-            return check()
-        except Exception as error:  # noqa: BLE001 - pysnmp has errors of its own for most damage, and any other for some
-            raise DecodeError(f"not authentic: {error}") from None
-
-    def _report(self, message_id: int, pdu: Any, parameters: Any, *, authentic: bool) -> Reply:
-        """Returns what is to be done about a Report (RFC 3412, section 7.2.11; RFC 3414, section 3.2).
+    def _process_report(self, message: UsmMessage, pdu: DecodedPdu, *, authentic: bool) -> Reply:
+        """Returns the meaning of a Report-PDU (RFC 3412, section 7.2.11; RFC 3414, section 3.2).
 
         Raises:
-            DecodeError: nothing, for it is about an earlier message.
+            DecodeError: the report has no meaning, because it refers to an earlier message.
         """
-        names = [oids.encode(tuple(name)) for name, _ in v2c.apiPDU.get_varbinds(pdu)]
-        if not names or not names[0].startswith(_USM_STATS):
+        names = pdu.names
+        if not names or not names[0].startswith(USM_STATS):
             listed = ", ".join(map(oids.dotted, names))
             return ErrorReport(f"the receiver reports {listed or 'nothing'}")
-        number = oids.decode(names[0][len(_USM_STATS) :])[0]
-        engine_id = parameters["msgAuthoritativeEngineId"].asOctets()
-        if number == _UNKNOWN_ENGINE and engine_id not in {b"", self._sent[message_id]}:
-            if self._receiver is not None and engine_id == self._receiver.id:
-                raise DecodeError("an engine id that is known by now")
-            # its boots and time are not authentic; if they are wrong, an authentic report corrects them
-            self._receiver = self._engine(engine_id)
-            self._receiver.set(*_boots_and_time(parameters), self._clock())
+        statistic = reported_statistic(names[0])
+        sent_to = self._pending[message.message_id]
+        if statistic is UsmStatistic.UNKNOWN_ENGINE_IDS and message.engine_id not in {b"", sent_to}:
+            self._set_receiver(message)
             return Resend()
-        if number == _NOT_IN_TIME and authentic:
-            if message_id != next(reversed(self._sent)):
-                raise DecodeError("the time of an earlier message")
+        if statistic is UsmStatistic.NOT_IN_TIME_WINDOWS and authentic:
+            if message.message_id != next(reversed(self._pending)):
+                raise DecodeError("the report is about the time of an earlier message")
             return Resend()
-        return ErrorReport(_REPORTS.get(number, "the receiver reports an error").format(self._user.name))
+        return ErrorReport(self._reason(statistic))
 
+    def _set_receiver(self, report: UsmMessage) -> None:
+        """Makes the engine that has sent a report the receiver.
 
-def _boots_and_time(parameters: Any) -> tuple[int, int]:
-    return int(parameters["msgAuthoritativeEngineBoots"]), int(parameters["msgAuthoritativeEngineTime"])
+        Its boots and time in this report are not authentic. If they are wrong, an authentic report will correct them.
+
+        Raises:
+            DecodeError: the engine is already the receiver.
+        """
+        if self._receiver is not None and report.engine_id == self._receiver.id:
+            raise DecodeError("the reported engine id is already known")
+        self._receiver = self._make_engine(report.engine_id)
+        self._receiver.synchronize(report.boots, report.time, self._clock())
+
+    def _reason(self, statistic: UsmStatistic | None) -> str:
+        if statistic is None:
+            return "the receiver reports an unknown error"
+        return f"{_REASONS[statistic].format(self._user.name)} ({statistic.value})"

@@ -105,8 +105,8 @@ class Manager(UsmCodec):
         """Returns a message with the msgID of another."""
         decoded, _ = decoder.decode(question, asn1Spec=SNMPv3Message())
         self._id = int(decoded["msgGlobalData"]["msgID"])
-        self._own.set(self._identity.boots, self.time, self._clock())
-        return self._message(self._own, self._level if flags is None else flags, bytes(encoder.encode(pdu)))
+        self._own_engine.synchronize(self._identity.boots, self.time, self._clock())
+        return self._encode(self._own_engine, self._level if flags is None else flags, bytes(encoder.encode(pdu)))
 
     def acknowledge(self, question: bytes, request_id: int, varbinds: Sequence[VarBind] = (), status: int = 0) -> bytes:
         """Returns the answer to an inform."""
@@ -121,7 +121,7 @@ class Manager(UsmCodec):
         v2c.apiPDU.set_varbinds(pdu, [(name, rfc1902.Counter32(1))])
         return self.answer(question, pdu, flags)
 
-    def _new_id(self, engine: Any) -> int:
+    def _next_message_id(self, engine: Any) -> int:
         return self._id
 
 

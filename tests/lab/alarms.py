@@ -193,7 +193,7 @@ def cut_and_heal(scene: Scene, number: int) -> list[Decision]:
     _wait_told(scene, REGAINED, number)
     regained = decided(cluster, NODE, LOGGED_REGAINED)
     cluster.wait_for(lambda: scene.gateway.alarms() == _STANDING, 60, what="the end of all alarms")
-    listener = Listener(USER, scene.receivers.identity)
+    listener = Listener(USER)
     heard = [(one, listener.notification(one.data)) for one in scene.wire.arrived() if one.port in _PORTS]
     return [_decision(lost, heard, was_lost=True), _decision(regained, heard, was_lost=False)]
 

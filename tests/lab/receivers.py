@@ -11,18 +11,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pyasn1.codec.ber import decoder  # type: ignore[import-untyped]
-from pysnmp.proto import rfc1905  # type: ignore[import-untyped]
-from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
-from pysnmp.proto.mpmod.rfc3412 import SNMPv3Message  # type: ignore[import-untyped]
-from pysnmp.proto.secmod.rfc3414 import service  # type: ignore[import-untyped]
-
 from gateway.frontends.snmp import engine_identity
+from gateway.snmp import oid as oids
+from gateway.snmp.ber import PduTag
 from gateway.snmp.credentials import UsmUser
 from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.mib.module import mib
-from gateway.snmp.usm import UsmCodec
-from tests.alarms.receivers import community_pdu
+from gateway.snmp.pysnmp_adapter.decoding import DecodedPdu, decode_community_message
+from gateway.snmp.pysnmp_adapter.usm import UserSecurity, decode_scoped_pdu, decode_usm_message
 from tests.lab import namespaces
 from tests.lab.cluster import Cluster
 from tests.snmpd import ARC, Snmpd
@@ -40,7 +36,7 @@ _USER = (
     f'version = "3"\nuser = "{USER.name}"\nauth = "SHA-256"\nauth_password = "{USER.auth_password}"\n'
     f'priv = "AES"\npriv_password = "{USER.priv_password}"\n'
 )
-_SNMP_TRAP_OID = (1, 3, 6, 1, 6, 3, 1, 1, 4, 1, 0)
+_SNMP_TRAP_OID = "1.3.6.1.6.3.1.1.4.1.0"
 _NOTICE = f"{ARC}.1.8"
 
 # --- Daemons ---------------------------------------------------------------------------------------------------------
@@ -238,27 +234,34 @@ class Sent(NamedTuple):
     sequence: int | None
 
 
-class Listener(UsmCodec):
-    """Reads the gateway's notifications as those do who know its user."""
+class Listener:
+    """Decodes the gateway's notifications, with the keys of its user.
+
+    Args:
+        user: the user of SNMPv3 notifications.
+    """
+
+    def __init__(self, user: UsmUser) -> None:
+        self._security = UserSecurity(user)
 
     def notification(self, data: bytes) -> Sent | None:
-        """Returns what a datagram tells, of whatever version; None if it tells nothing."""
-        pdu = self._private(data) if _version(data) == _V3 else community_pdu(data)
-        if pdu is None or pdu.tagSet not in {rfc1905.SNMPv2TrapPDU.tagSet, rfc1905.InformRequestPDU.tagSet}:
+        """Returns the notification in a datagram of any version; None if there is none."""
+        pdu = self._decrypt(data) if _version(data) == _V3 else decode_community_message(data).pdu
+        if pdu is None or pdu.tag not in {PduTag.SNMPV2_TRAP, PduTag.INFORM_REQUEST}:
             return None
-        values = {tuple(name): value for name, value in v2c.apiPDU.get_varbinds(pdu)}
-        sequence = values.get((*map(int, _NOTICE.split(".")), 5, 0))
-        notification = ".".join(map(str, values[_SNMP_TRAP_OID]))
-        return Sent(notification, None if sequence is None else int(sequence))
+        values = {oids.dotted(varbind.oid): varbind.value for varbind in pdu.varbinds}
+        sequence = values.get(f"{_NOTICE}.5.0")
+        notification = values[_SNMP_TRAP_OID]
+        assert isinstance(notification, bytes)
+        return Sent(oids.dotted(notification), None if sequence is None else int(sequence))
 
-    def _private(self, data: bytes) -> Any:
-        message, _ = decoder.decode(data, asn1Spec=SNMPv3Message())
-        raw = message["msgSecurityParameters"].asOctets()
-        parameters, _ = decoder.decode(raw, asn1Spec=service.UsmSecurityParameters())
-        if message["msgData"].getName() == "plaintext":  # it asks for an engine id
+    def _decrypt(self, data: bytes) -> DecodedPdu | None:
+        message = decode_usm_message(data)
+        if message.pdu is not None:  # a discovery
             return None
-        self._receiver = self._engine(parameters["msgAuthoritativeEngineId"].asOctets())
-        return self._open(message["msgData"], parameters, encrypted=True)
+        keys = self._security.localize_keys(message.engine_id)
+        plain = self._security.decrypt(keys, message.boots, message.time, message.salt, message.encrypted_pdu)
+        return decode_scoped_pdu(plain)
 
 
 def _version(message: bytes) -> int:

@@ -88,7 +88,7 @@ async def _attempt(address: Address, module: Mib, found: SnmpdConfig) -> _Attemp
             name = module["haClusterSnapshotAge"].oid + oids.encode((0,))
             host, port = _manager_address(found)
             for reader in {reader.name: reader for reader in found.readers if reader.community}.values():
-                asked[reader.name] = await query.shows(host, port, reader.name, name)
+                asked[reader.name] = await query.is_readable(host, port, reader.name, name)
         return _Attempt(registered=registered, reason=subagent.reason, detail=subagent.detail, asked=asked)
     finally:
         running.cancel()

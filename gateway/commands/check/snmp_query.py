@@ -1,64 +1,52 @@
-"""One question to an SNMP agent, as a manager would ask it: whether it shows what the gateway serves through it."""
+"""Queries an SNMP agent as a manager does, to find out whether a community can read a variable."""
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
-from typing import Any
 
-from gateway.snmp import oid as oids
+from gateway.errors import DecodeError
 from gateway.snmp.oid import Oid
+from gateway.snmp.values import Type
 
 _TIMEOUT = 2.0
+"""Seconds to wait for a response."""
 _ATTEMPTS = 2
-_MAX_MESSAGE = 65535
+_MAX_DATAGRAM = 65535
 
 
-async def shows(host: str, port: int, community: str, name: Oid) -> bool | None:
-    """Asks an agent for a variable by SNMPv2c.
+async def is_readable(host: str, port: int, community: str, name: Oid) -> bool | None:
+    """Sends a GetRequest by SNMPv2c.
 
     Args:
-        host: where the agent is.
+        host: address of the agent.
         port: its UDP port.
-        community: whom to ask as.
+        community: community to read with.
         name: the variable.
 
     Returns:
-        Whether there is such a variable for this community; None without an answer.
+        Whether the community can read the variable; None if there is no valid response.
     """
-    # imported here: it is large, and the program that serves has no use for it
-    from pyasn1.codec.ber import decoder, encoder  # type: ignore[import-untyped]  # noqa: PLC0415
-    from pyasn1.error import PyAsn1Error  # type: ignore[import-untyped]  # noqa: PLC0415
-    from pysnmp.proto import api  # type: ignore[import-untyped]  # noqa: PLC0415
+    from gateway.snmp.message import CommunityCodec  # noqa: PLC0415 - imports pysnmp, which only `check` needs here
 
-    protocol = api.PROTOCOL_MODULES[api.SNMP_VERSION_2C]
-    answer = await _exchange(host, port, bytes(encoder.encode(_request(protocol, community, name))))
-    if answer is None:
+    codec, request_id = CommunityCodec(community), secrets.randbits(31)
+    data = await _exchange(host, port, codec.encode_get(request_id, [name]))
+    if data is None:
         return None
     try:
-        message, _ = decoder.decode(answer, asn1Spec=protocol.Message())
-    except PyAsn1Error:
+        response = codec.decode_response(data)
+        if response.request_id != request_id:
+            return None
+        if response.error_status:
+            return False
+        return all(varbind.type not in {Type.NO_SUCH_OBJECT, Type.NO_SUCH_INSTANCE} for varbind in response.varbinds)
+    except DecodeError:
         return None
-    pdu = protocol.apiMessage.get_pdu(message)
-    if protocol.apiPDU.get_error_status(pdu):
-        return False
-    ((_, value),) = protocol.apiPDU.get_varbinds(pdu)
-    return type(value).__name__ not in {"NoSuchObject", "NoSuchInstance"}
-
-
-def _request(protocol: Any, community: str, name: Oid) -> Any:
-    pdu = protocol.GetRequestPDU()
-    protocol.apiPDU.set_defaults(pdu)
-    protocol.apiPDU.set_varbinds(pdu, ((oids.decode(name), protocol.null),))
-    message = protocol.Message()
-    protocol.apiMessage.set_defaults(message)
-    protocol.apiMessage.set_community(message, community)
-    protocol.apiMessage.set_pdu(message, pdu)
-    return message
 
 
 async def _exchange(host: str, port: int, request: bytes) -> bytes | None:
-    """Sends a datagram, again if need be, and returns the answer; None without one."""
+    """Sends a datagram, repeats it if there is no response, and returns the response; None without one."""
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.settimeout(0)
@@ -67,7 +55,7 @@ async def _exchange(host: str, port: int, request: bytes) -> bytes | None:
                 async with asyncio.timeout(_TIMEOUT):
                     await loop.sock_connect(sock, (host, port))
                     await loop.sock_sendall(sock, request)
-                    return await loop.sock_recv(sock, _MAX_MESSAGE)
-            except OSError:  # a time-out is one, too
+                    return await loop.sock_recv(sock, _MAX_DATAGRAM)
+            except OSError:  # includes TimeoutError
                 continue
     return None

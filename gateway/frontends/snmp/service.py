@@ -70,7 +70,7 @@ class SnmpService:
         self._agent: BuiltInAgent | None = None
         if agent is not None:
             self._agent = BuiltInAgent(
-                answers=self.cache,
+                source=self.cache,
                 identity=agent.identity,
                 addresses=agent.addresses,
                 communities=agent.communities,

@@ -1,4 +1,4 @@
-"""The built-in agent: HA-CLUSTER-MIB over UDP, for hosts without an snmpd. It only reads."""
+"""The built-in agent: serves HA-CLUSTER-MIB over UDP, read-only, on hosts without an snmpd."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.values import Type
 
 if TYPE_CHECKING:
-    from gateway.frontends.snmp.agent.engine import Responder
+    from gateway.frontends.snmp.agent.command_responder import CommandResponder
 
 _SYSTEM = oids.parse("1.3.6.1.2.1.1")
 _APPLICATION_LAYER = 64
-"""sysServices (RFC 3418): a host that offers applications."""
-_MAX_TICKS = 2**32
+"""The value of sysServices (RFC 3418) for a host that offers applications."""
+_TIME_TICKS = 2**32
 
 
 class BuiltInAgent:
     """An SNMP agent: SNMPv2c for communities, SNMPv3 for users, no SNMPv1.
 
     Args:
-        answers: what is asked for HA-CLUSTER-MIB.
-        identity: of the SNMP engine.
+        source: the variables of HA-CLUSTER-MIB.
+        identity: the identity of the SNMP engine.
         addresses: hosts and ports to listen on.
-        communities: who may read by SNMPv2c.
-        users: who may read by SNMPv3, each at the highest level that it can, and at no lower one.
-        description: sysDescr, such as ``ha-cluster-gateway 1.0``.
+        communities: communities that may read by SNMPv2c.
+        users: users that may read by SNMPv3, each at its highest security level only.
+        description: sysDescr, for example ``ha-cluster-gateway 1.0``.
         name: sysName, the name of this host.
     """
 
     def __init__(
         self,
         *,
-        answers: VariableSource,
+        source: VariableSource,
         identity: EngineIdentity,
         addresses: Sequence[tuple[str, int]],
         communities: Sequence[Community] = (),
@@ -50,77 +50,78 @@ class BuiltInAgent:
         description: str,
         name: str,
     ) -> None:
-        self._answers = answers
+        self._source = source
         self._identity = identity
         self._addresses = addresses
         self._communities = communities
         self._users = users
-        self._system = _system(answers, description, name)
+        self._system_group = _make_system_group(source, description, name)
         self._log = structlog.get_logger("snmp")
-        self._responder: Responder | None = None
-        self._server = UdpServer(self._answer)
+        self._responder: CommandResponder | None = None
+        self._server = UdpServer(self._process_message)
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The addresses that are listened on, as ``HOST:PORT``."""
+        """The addresses that the agent listens on, as ``HOST:PORT``."""
         return self._server.addresses
 
     @property
     def requests(self) -> Mapping[str, int]:
-        """How many requests there were, by kind: get, getnext, getbulk, set."""
+        """Number of requests by kind: get, getnext, getbulk, set."""
         return {kind.value: count for kind, count in self._responder.requests.items()} if self._responder else {}
 
     @property
     def malformed(self) -> int:
-        """How many datagrams were dropped because they are no messages, or none for an agent."""
+        """Number of datagrams that were dropped because they are no SNMP messages, or not meant for an agent."""
         return self._responder.malformed if self._responder else 0
 
     @property
     def refused(self) -> int:
-        """How many messages there were whose sender may not ask, or not so: unknown, wrong password, SNMPv1."""
+        """Number of messages without access: unknown principal, wrong password, low security level, or SNMPv1."""
         return self._responder.refused if self._responder else 0
 
     async def start(self) -> None:
-        """Listens.
+        """Starts to listen.
 
         Raises:
-            StartError: an address cannot be listened on.
+            StartError: the agent cannot listen on one of the addresses.
         """
-        # keys are made of passwords, a megabyte of hashing each, and pysnmp is large: the event loop has other duties
-        self._responder = await asyncio.to_thread(self._make)
+        # importing pysnmp and deriving keys, a megabyte of hashing for each password, would block the event loop
+        self._responder = await asyncio.to_thread(self._make_responder)
         await self._server.start(self._addresses)
-        far = [host or "all interfaces" for host, _ in self._addresses if not is_loopback(host)]
-        if far and is_insecure(self._communities, self._users):
+        exposed = [host or "all interfaces" for host, _ in self._addresses if not is_loopback(host)]
+        if exposed and is_insecure(self._communities, self._users):
             self._log.warning(
-                "communities and users without auth are answered off loopback, where passers-by can learn them",
-                listen=", ".join(far),
+                "agent accepts communities, or users without auth, from the network, where others can read them",
+                listen=", ".join(exposed),
             )
 
     async def close(self) -> None:
-        """Stops listening."""
+        """Stops listening. Idempotent."""
         self._server.close()
 
-    def _make(self) -> Responder:
-        from gateway.frontends.snmp.agent.engine import Responder  # noqa: PLC0415 - 25 MB, only for agents in use
+    def _make_responder(self) -> CommandResponder:
+        # imported here because it takes 25 MB, which a gateway without the agent does not need
+        from gateway.frontends.snmp.agent.command_responder import CommandResponder  # noqa: PLC0415
 
-        return Responder(
+        return CommandResponder(
             identity=self._identity,
             communities=self._communities,
             users=self._users,
-            sources=[self._answers, self._system],
+            sources=[self._source, self._system_group],
         )
 
-    def _answer(self, message: bytes) -> bytes | None:
-        return self._responder.answer(message) if self._responder else None
+    def _process_message(self, message: bytes) -> bytes | None:
+        return self._responder.process_message(message) if self._responder else None
 
 
-def _system(answers: VariableSource, description: str, name: str) -> Scalars:
+def _make_system_group(source: VariableSource, description: str, name: str) -> Scalars:
     """Returns the group system (RFC 3418)."""
     started = time.monotonic()
     values: Mapping[int, Value] = {
         1: (Type.OCTET_STRING, description.encode),  # sysDescr
-        2: (Type.OBJECT_IDENTIFIER, lambda: answers.root),  # sysObjectID
-        3: (Type.TIME_TICKS, lambda: int((time.monotonic() - started) * 100) % _MAX_TICKS),  # sysUpTime
+        2: (Type.OBJECT_IDENTIFIER, lambda: source.root),  # sysObjectID
+        3: (Type.TIME_TICKS, lambda: int((time.monotonic() - started) * 100) % _TIME_TICKS),  # sysUpTime
         4: (Type.OCTET_STRING, bytes),  # sysContact
         5: (Type.OCTET_STRING, name.encode),  # sysName
         6: (Type.OCTET_STRING, bytes),  # sysLocation

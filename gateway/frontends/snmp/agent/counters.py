@@ -1,130 +1,145 @@
-"""The counters of SNMP itself, which pysnmp keeps: what they mean for a message, and where they are served."""
+"""The agent's counters of SNMP messages: their objects, and the outcome of a message that each of them stands for."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 from gateway.frontends.snmp.agent.view import Scalars
 from gateway.snmp import oid as oids
+from gateway.snmp.usm_stats import USM_STATS, UsmStatistic
 from gateway.snmp.values import Type
 
-_MAX_COUNTER32 = 2**32 - 1
 
+class Outcome(Enum):
+    """The outcome of a message that has incremented a counter."""
 
-class Fate(Enum):
-    """What has become of a message that made a counter grow."""
-
-    ANY = auto()
-    """The counter does not tell."""
+    UNSPECIFIED = auto()
+    """The counter does not say."""
     REFUSED = auto()
-    """Its sender may not ask, or not so."""
-    GARBLED = auto()
-    """It is no message."""
-    DISCOVERED = auto()
-    """Its sender was told engine id or time, as everybody is who begins to ask (RFC 3414, section 4)."""
+    """The sender has no access, or not in this way."""
+    MALFORMED = auto()
+    """The message is not valid SNMP."""
+    DISCOVERY = auto()
+    """The sender got the engine id or the time, like every manager that begins to send (RFC 3414, section 4)."""
     DROPPED = auto()
-    """It was good, but there was no room for the answer."""
+    """The message is valid, but the response did not fit into any message."""
 
 
-class Counter(NamedTuple):
-    """A counter: its name, and what it means."""
+class Counter(Protocol):
+    """A Counter32 of the SNMP engine."""
 
-    name: str
-    fate: Fate = Fate.ANY
+    @property
+    def name(self) -> tuple[int, ...]:
+        """The object identifier of its instance."""
+        ...
+
+    @property
+    def value(self) -> int:
+        """The current value."""
+        ...
+
+    def increment(self) -> None:
+        """Adds one, modulo 2**32."""
+        ...
+
+    def wrap(self) -> None:
+        """Sets the largest value to 0."""
+        ...
 
 
 class _Group(NamedTuple):
-    module: str
-    root: str
-    counters: Sequence[Counter]
+    """A group of counters: MIB module, root, and the outcome for which each counter stands, by its name."""
 
+    module: str
+    root: oids.Oid
+    counters: Mapping[str, Outcome]
+
+
+_USM_OUTCOMES: Mapping[UsmStatistic, Outcome] = {
+    UsmStatistic.UNKNOWN_ENGINE_IDS: Outcome.DISCOVERY,
+    UsmStatistic.NOT_IN_TIME_WINDOWS: Outcome.DISCOVERY,
+}
+"""The outcomes of USM's counters, aside from ``REFUSED``."""
 
 _GROUPS = (
-    _Group(  # RFC 3418; those that it calls obsolete are left out
-        "__SNMPv2-MIB",
-        "1.3.6.1.2.1.11",
-        (
-            Counter("snmpInPkts"),
-            Counter("snmpInBadVersions", Fate.REFUSED),
-            Counter("snmpInBadCommunityNames", Fate.REFUSED),
-            Counter("snmpInBadCommunityUses", Fate.REFUSED),
-            Counter("snmpInASNParseErrs", Fate.GARBLED),
-            Counter("snmpSilentDrops", Fate.DROPPED),
-            Counter("snmpProxyDrops", Fate.DROPPED),
-        ),
+    _Group(  # RFC 3418, without the obsolete counters
+        "SNMPv2-MIB",
+        oids.parse("1.3.6.1.2.1.11"),
+        {
+            "snmpInPkts": Outcome.UNSPECIFIED,
+            "snmpInBadVersions": Outcome.REFUSED,
+            "snmpInBadCommunityNames": Outcome.REFUSED,
+            "snmpInBadCommunityUses": Outcome.REFUSED,
+            "snmpInASNParseErrs": Outcome.MALFORMED,
+            "snmpSilentDrops": Outcome.DROPPED,
+            "snmpProxyDrops": Outcome.DROPPED,
+        },
     ),
     _Group(  # RFC 3412
-        "__SNMP-MPD-MIB",
-        "1.3.6.1.6.3.11.2.1",
-        (
-            Counter("snmpUnknownSecurityModels", Fate.REFUSED),
-            Counter("snmpInvalidMsgs", Fate.GARBLED),
-            Counter("snmpUnknownPDUHandlers", Fate.REFUSED),
-        ),
+        "SNMP-MPD-MIB",
+        oids.parse("1.3.6.1.6.3.11.2.1"),
+        {
+            "snmpUnknownSecurityModels": Outcome.REFUSED,
+            "snmpInvalidMsgs": Outcome.MALFORMED,
+            "snmpUnknownPDUHandlers": Outcome.REFUSED,
+        },
     ),
-    _Group("__SNMP-TARGET-MIB", "1.3.6.1.6.3.12.1", (Counter("snmpUnknownContexts", Fate.REFUSED),)),  # RFC 3413
+    _Group(  # RFC 3413
+        "SNMP-TARGET-MIB",
+        oids.parse("1.3.6.1.6.3.12.1"),
+        {"snmpUnknownContexts": Outcome.REFUSED},
+    ),
     _Group(  # RFC 3414
-        "__SNMP-USER-BASED-SM-MIB",
-        "1.3.6.1.6.3.15.1.1",
-        (
-            Counter("usmStatsUnsupportedSecLevels", Fate.REFUSED),
-            Counter("usmStatsNotInTimeWindows", Fate.DISCOVERED),
-            Counter("usmStatsUnknownUserNames", Fate.REFUSED),
-            Counter("usmStatsUnknownEngineIDs", Fate.DISCOVERED),
-            Counter("usmStatsWrongDigests", Fate.REFUSED),
-            Counter("usmStatsDecryptionErrors", Fate.REFUSED),
-        ),
+        "SNMP-USER-BASED-SM-MIB",
+        USM_STATS,
+        {statistic.value: _USM_OUTCOMES.get(statistic, Outcome.REFUSED) for statistic in UsmStatistic},
     ),
 )
 
 
 class Counters:
-    """All counters of one engine.
+    """All message counters of an SNMP engine.
 
     Args:
-        symbol: returns pysnmp's object for a module and a name: ``name`` is its identifier, ``syntax`` its value.
+        find: returns the engine's counter for a MIB module and a name.
     """
 
-    def __init__(self, symbol: Callable[[str, str], Any]) -> None:
-        self._symbols: Mapping[str, Any] = {
-            counter.name: symbol(group.module, counter.name) for group in _GROUPS for counter in group.counters
+    def __init__(self, find: Callable[[str, str], Counter]) -> None:
+        self._by_name: Mapping[str, Counter] = {
+            name: find(group.module, name) for group in _GROUPS for name in group.counters
         }
-        self._by_fate: Mapping[Fate, Sequence[Any]] = {
-            fate: [
-                self._symbols[counter.name] for group in _GROUPS for counter in group.counters if counter.fate is fate
-            ]
-            for fate in Fate
+        outcomes = {name: outcome for group in _GROUPS for name, outcome in group.counters.items()}
+        self._by_outcome: Mapping[Outcome, Sequence[Counter]] = {
+            outcome: [counter for name, counter in self._by_name.items() if outcomes[name] is outcome]
+            for outcome in Outcome
         }
 
     def __getitem__(self, name: str) -> int:
-        return int(self._symbols[name].syntax)
+        return self._by_name[name].value
 
-    def of(self, fate: Fate) -> int:
-        """Returns how many messages have had this fate."""
-        return sum(int(symbol.syntax) for symbol in self._by_fate[fate])
+    def totals(self) -> Mapping[Outcome, int]:
+        """Returns how many messages there were by outcome."""
+        return {outcome: sum(counter.value for counter in self._by_outcome[outcome]) for outcome in Outcome}
 
-    def count(self, name: str) -> tuple[Any, Any]:
-        """Makes a counter grow; returns its identifier and its value, as a Report carries them."""
-        symbol = self._symbols[name]
-        symbol.syntax = symbol.syntax.clone((int(symbol.syntax) + 1) & _MAX_COUNTER32)
-        return symbol.name, symbol.syntax
+    def increment(self, name: str) -> None:
+        """Increments a counter."""
+        self._by_name[name].increment()
 
     def wrap(self) -> None:
-        """Begins again with those that are full, as a Counter32 does (RFC 2578, section 7.1.6); pysnmp raises then."""
-        for symbol in self._symbols.values():
-            if int(symbol.syntax) >= _MAX_COUNTER32:
-                symbol.syntax = symbol.syntax.clone(0)
+        """Sets counters with the largest value to 0, as a Counter32 wraps (RFC 2578, section 7.1.6)."""
+        for counter in self._by_name.values():
+            counter.wrap()
 
     def sources(self) -> list[Scalars]:
-        """Returns the groups that serve them."""
+        """Returns the groups as variables."""
         return [
             Scalars(
-                oids.parse(group.root),
+                group.root,
                 {
-                    oids.encode(self._symbols[counter.name].name[:-1]): (Type.COUNTER32, self._reader(counter.name))
-                    for counter in group.counters
+                    oids.encode(self._by_name[name].name[:-1]): (Type.COUNTER32, self._reader(name))
+                    for name in group.counters
                 },
             )
             for group in _GROUPS
