@@ -29,7 +29,7 @@ def parse(page: str) -> Series:
 
 def of(samples: SampleSet) -> Series:
     """Returns the series that a set of samples becomes."""
-    return parse(exposition.text(samples.samples_by_metric).decode())
+    return parse(exposition.encode_text(samples.samples_by_metric).decode())
 
 
 def named(series: Series, name: str) -> dict[frozenset[tuple[str, str]], float]:

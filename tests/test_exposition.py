@@ -120,7 +120,7 @@ def page(draw: st.DrawFn) -> dict[Metric, dict[Labels, Value]]:
 
 @given(page())
 def test_text_means_the_same_as_the_clients(samples_by_metric: dict[Metric, dict[Labels, Value]]) -> None:
-    ours = read_text(exposition.text(samples_by_metric))
+    ours = read_text(exposition.encode_text(samples_by_metric))
     assert ours == read_text(client_text.generate_latest(registry(samples_by_metric)))
     assert ours == meaning(Reference(samples_by_metric).collect())
 
@@ -128,7 +128,7 @@ def test_text_means_the_same_as_the_clients(samples_by_metric: dict[Metric, dict
 @given(page())
 def test_openmetrics_means_the_same_as_the_clients(samples_by_metric: dict[Metric, dict[Labels, Value]]) -> None:
     theirs = client_openmetrics.generate_latest(registry(samples_by_metric))  # type: ignore[no-untyped-call]
-    ours = exposition.openmetrics(samples_by_metric)
+    ours = exposition.encode_openmetrics(samples_by_metric)
     assert read_openmetrics(ours) == read_openmetrics(theirs)
     assert ours.endswith(b"# EOF\n")
 
@@ -139,7 +139,7 @@ NUMBER = re.compile(r"[+-]Inf|-?\d+(?:\.\d+)?(?:e[+-]\d+)?")
 
 @given(page())
 def test_every_line_is_a_name_labels_and_one_number(samples_by_metric: dict[Metric, dict[Labels, Value]]) -> None:
-    for write, end in ((exposition.text, ""), (exposition.openmetrics, "# EOF\n")):
+    for write, end in ((exposition.encode_text, ""), (exposition.encode_openmetrics, "# EOF\n")):
         written = write(samples_by_metric).decode()
         assert written.endswith(end)
         for line in written.removesuffix(end).split("\n")[:-1]:
@@ -147,12 +147,12 @@ def test_every_line_is_a_name_labels_and_one_number(samples_by_metric: dict[Metr
                 match = LINE.fullmatch(line)
                 assert match, line
                 assert NUMBER.fullmatch(match[1]), line
-    assert exposition.text(samples_by_metric).count(b"\n# TYPE ") == sum(map(bool, samples_by_metric.values()))
+    assert exposition.encode_text(samples_by_metric).count(b"\n# TYPE ") == sum(map(bool, samples_by_metric.values()))
 
 
 @given(st.dictionaries(st.tuples(st.text(), st.text(), st.text()), number))
 def test_no_label_value_costs_the_page(samples: Mapping[Labels, Value]) -> None:
-    for write in (exposition.text, exposition.openmetrics):
+    for write in (exposition.encode_text, exposition.encode_openmetrics):
         assert write({GAUGE: samples}).decode().count("\nt_gauge{") == len(samples)
 
 
@@ -168,7 +168,7 @@ FAMILIES: SamplesByMetric = {
 
 
 def test_a_page_as_text() -> None:
-    assert exposition.text(FAMILIES).decode() == (
+    assert exposition.encode_text(FAMILIES).decode() == (
         "# HELP t_counter_total A counter.\n"
         "# TYPE t_counter_total counter\n"
         't_counter_total{a="é"} 3\n'
@@ -187,7 +187,7 @@ def test_a_page_as_text() -> None:
 
 
 def test_a_page_as_openmetrics() -> None:
-    assert exposition.openmetrics({COUNTER: {("x",): 3}, GAUGE: {("z", "a", "l"): -math.inf}}).decode() == (
+    assert exposition.encode_openmetrics({COUNTER: {("x",): 3}, GAUGE: {("z", "a", "l"): -math.inf}}).decode() == (
         "# HELP t_counter A counter.\n"
         "# TYPE t_counter counter\n"
         't_counter_total{a="x"} 3\n'
@@ -199,18 +199,18 @@ def test_a_page_as_openmetrics() -> None:
 
 
 def test_an_empty_page() -> None:
-    assert (exposition.text({}), exposition.openmetrics({})) == (b"", b"# EOF\n")
+    assert (exposition.encode_text({}), exposition.encode_openmetrics({})) == (b"", b"# EOF\n")
 
 
 def test_the_one_counter_of_the_contract_keeps_its_name() -> None:
     samples_by_metric: SamplesByMetric = {pacemaker_metrics.CONFIG_LAST_CHANGE: {(): 1790000000}}
     name = "ha_cluster_pacemaker_config_last_change"
     sample = f"{name} 1790000000\n"
-    written = exposition.text(samples_by_metric).decode()
+    written = exposition.encode_text(samples_by_metric).decode()
     assert f"# TYPE {name} counter\n" in written
     assert written.endswith(f"\n{sample}")
     # OpenMetrics knows no counter without _total
-    written = exposition.openmetrics(samples_by_metric).decode()
+    written = exposition.encode_openmetrics(samples_by_metric).decode()
     assert f"# TYPE {name} unknown\n{sample}# EOF\n" in written
     assert list(read_openmetrics(written.encode())[name][2].values()) == [(1790000000, None, None)]
 
@@ -222,8 +222,8 @@ def test_every_metric_of_the_catalogue_is_understood_in_both_formats() -> None:
         if metric is not pacemaker_metrics.CONFIG_LAST_CHANGE  # the client's parser of text invents its _total
     }
     in_text, in_openmetrics = (
-        read_text(exposition.text(samples_by_metric)),
-        read_openmetrics(exposition.openmetrics(samples_by_metric)),
+        read_text(exposition.encode_text(samples_by_metric)),
+        read_openmetrics(exposition.encode_openmetrics(samples_by_metric)),
     )
     assert in_text.keys() == in_openmetrics.keys()
     for name, (_, _, samples, count) in in_text.items():
@@ -233,7 +233,7 @@ def test_every_metric_of_the_catalogue_is_understood_in_both_formats() -> None:
     assert sample_names == {metric.name for metric in samples_by_metric}
 
 
-@pytest.mark.parametrize("write", [exposition.text, exposition.openmetrics])
+@pytest.mark.parametrize("write", [exposition.encode_text, exposition.encode_openmetrics])
 @pytest.mark.parametrize("label", ["\ud800", "a\udcffb", '\ude00"\\\n'])
 def test_what_is_no_text_is_replaced(write: Callable[[SamplesByMetric], bytes], label: str) -> None:
     expected = label.encode("utf-8", "replace").decode().replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

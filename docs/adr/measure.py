@@ -117,12 +117,12 @@ def writers() -> None:
 
     ours, theirs, only_theirs = median_seconds(
         [
-            lambda: exposition.text(samples_by_metric),
+            lambda: exposition.encode_text(samples_by_metric),
             lambda: client.generate_latest(made),
             lambda: client.generate_latest(ready),
         ]
     )
-    lines = sum(not line.startswith(b"#") for line in exposition.text(samples_by_metric).splitlines())
+    lines = sum(not line.startswith(b"#") for line in exposition.encode_text(samples_by_metric).splitlines())
     print(f"{lines} lines, processor time, ours : prometheus_client's")
     print(f"  from the neutral samples to the page     {ours / theirs:.2f}")
     print(f"  from its own objects, made beforehand    {ours / only_theirs:.2f}")

@@ -53,7 +53,7 @@ def collect(config: Config, host: Host, *, output: str) -> bool:
     elif output == "snmp":
         page = as_snmp(snapshot, publication, mib(config["snmp.root"])).encode("utf-8", "replace")
     else:
-        page = exposition.text(publication.merge(snapshot))
+        page = exposition.encode_text(publication.merge(snapshot))
     sys.stdout.buffer.write(page)  # UTF-8, whatever the terminal's encoding
     return any(report.present and report.status is not Status.OK for report in snapshot.collectors.values())
 

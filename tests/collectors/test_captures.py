@@ -40,7 +40,7 @@ def page(snapshot: Snapshot) -> str:
     samples_by_metric = {
         metric: found for metric, found in snapshot.samples_by_metric.items() if metric.name not in VOLATILE
     }
-    return exposition.text(samples_by_metric).decode()
+    return exposition.encode_text(samples_by_metric).decode()
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)

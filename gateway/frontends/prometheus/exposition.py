@@ -1,13 +1,13 @@
-"""Samples as text: Prometheus 0.0.4, and OpenMetrics 1.0. Pure.
+"""Encodes samples as text: the Prometheus text format 0.0.4 and OpenMetrics 1.0. Pure.
 
-``prometheus_client`` has writers of its own, but they want an object for each line; for the samples of a large cluster
-this module takes less than a tenth of the time (``docs/adr``). A property test holds both to the same meaning.
+``prometheus_client`` has encoders, but they need an object for every line; for the samples of a large cluster this
+module takes less than a tenth of their time (``docs/adr``). A property test checks that both mean the same.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from operator import itemgetter
@@ -17,46 +17,52 @@ from gateway.samples import Flags, Labels, Metric, MetricKind, SamplesByMetric, 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
-_MAX_EXACT = 2**53
-"""Up to here a float and an integer mean the same number."""
+_MAX_EXACT_INTEGER = 2**53
+"""Integers below it have the same value as a float."""
 
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
-def text(samples_by_metric: SamplesByMetric) -> bytes:
+def encode(samples_by_metric: SamplesByMetric, content_type: str) -> bytes:
+    """Returns the page in the format of a content type, ``TEXT`` or ``OPENMETRICS``."""
+    return encode_openmetrics(samples_by_metric) if content_type == OPENMETRICS else encode_text(samples_by_metric)
+
+
+def encode_text(samples_by_metric: SamplesByMetric) -> bytes:
     """Returns the page in text format 0.0.4."""
-    return _encode(_families(samples_by_metric, _text_head))
+    return _to_bytes(_format_families(samples_by_metric, _text_header))
 
 
-def openmetrics(samples_by_metric: SamplesByMetric) -> bytes:
+def encode_openmetrics(samples_by_metric: SamplesByMetric) -> bytes:
     """Returns the page in OpenMetrics 1.0.
 
-    A counter whose contract name lacks ``_total`` is of type ``unknown`` here, as OpenMetrics knows no such counter.
+    OpenMetrics requires that the name of a counter ends in ``_total``; counters whose established name does not are of
+    type ``unknown`` here.
     """
-    return _encode([*_families(samples_by_metric, _openmetrics_head), "# EOF\n"])
+    return _to_bytes([*_format_families(samples_by_metric, _openmetrics_header), "# EOF\n"])
 
 
-def _encode(pieces: Iterable[str]) -> bytes:
-    # names of files may hold bytes that are no text: they must not cost the page
-    return "".join(pieces).encode("utf-8", "replace")
+def _to_bytes(parts: Iterable[str]) -> bytes:
+    # a file name may contain bytes that are not UTF-8: replacing them keeps the rest of the page usable
+    return "".join(parts).encode("utf-8", "replace")
 
 
-def _families(samples_by_metric: SamplesByMetric, head: Callable[[Metric], str]) -> list[str]:
-    pieces: list[str] = []
+def _format_families(samples_by_metric: SamplesByMetric, header: Callable[[Metric], str]) -> list[str]:
+    parts: list[str] = []
     for metric in sorted(samples_by_metric, key=lambda metric: metric.name):
         samples = samples_by_metric[metric]
         if samples:
-            pieces.append(head(metric))
-            pieces += _state_lines(metric, samples) if metric.states else _lines(metric, samples)
-    return pieces
+            parts.append(header(metric))
+            parts += _state_lines(metric, samples) if metric.states else _number_lines(metric, samples)
+    return parts
 
 
-def _text_head(metric: Metric) -> str:
+def _text_header(metric: Metric) -> str:
     text = metric.help.replace("\\", r"\\").replace("\n", r"\n")
     return f"# HELP {metric.name} {text}\n# TYPE {metric.name} {metric.kind.value}\n"
 
 
-def _openmetrics_head(metric: Metric) -> str:
+def _openmetrics_header(metric: Metric) -> str:
     name, kind = metric.name, metric.kind.value
     if metric.kind is MetricKind.COUNTER:
         name = metric.name.removesuffix("_total")
@@ -65,73 +71,75 @@ def _openmetrics_head(metric: Metric) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Layout:
-    """How the lines of a metric are put together.
+class _LineLayout:
+    """How the lines of a metric are composed.
 
     Attributes:
-        before: a template for what stands before the state, or before the number where there is none.
-        after: a template for what stands between the state and the number.
-        pick_before: the label values of the first template, of a sample's labels.
-        pick_after: those of the second.
+        before: the template of the text before the state, or before the number if the metric has no states.
+        after: the template of the text between the state and the number.
+        labels_before: selects the label values of the first template from a sample's labels.
+        labels_after: selects those of the second.
     """
 
     before: str
     after: str
-    pick_before: Callable[[Labels], Labels]
-    pick_after: Callable[[Labels], Labels]
+    labels_before: Callable[[Labels], Labels]
+    labels_after: Callable[[Labels], Labels]
 
 
 @cache
-def _layout(metric: Metric) -> _Layout:
-    """Labels stand in alphabetical order, as the Go client writes them."""
-    order = sorted(range(len(metric.labels)), key=lambda index: metric.labels[index])
+def _line_layout(metric: Metric) -> _LineLayout:
+    """Returns the layout of a metric's lines. Labels are in alphabetical order, as the Go client writes them."""
+    positions = sorted(range(len(metric.labels)), key=lambda position: metric.labels[position])
     if not metric.states:
-        pairs = ",".join(f'{metric.labels[index]}="%s"' for index in order)
+        pairs = ",".join(f'{metric.labels[position]}="%s"' for position in positions)
         before = f"{metric.name}{{{pairs}}} " if pairs else f"{metric.name} "
-        return _Layout(before=before, after="", pick_before=_picker(order), pick_after=_picker([]))
-    first = [index for index in order if metric.labels[index] < metric.state_label]
-    rest = [index for index in order if metric.labels[index] > metric.state_label]
-    left = "".join(f'{metric.labels[index]}="%s",' for index in first)
-    right = "".join(f',{metric.labels[index]}="%s"' for index in rest)
-    return _Layout(
-        before=f'{metric.name}{{{left}{metric.state_label}="',
-        after=f'"{right}}}',
-        pick_before=_picker(first),
-        pick_after=_picker(rest),
+        return _LineLayout(
+            before=before, after="", labels_before=_label_selector(positions), labels_after=_label_selector([])
+        )
+    left = [position for position in positions if metric.labels[position] < metric.state_label]
+    right = [position for position in positions if metric.labels[position] > metric.state_label]
+    pairs_left = "".join(f'{metric.labels[position]}="%s",' for position in left)
+    pairs_right = "".join(f',{metric.labels[position]}="%s"' for position in right)
+    return _LineLayout(
+        before=f'{metric.name}{{{pairs_left}{metric.state_label}="',
+        after=f'"{pairs_right}}}',
+        labels_before=_label_selector(left),
+        labels_after=_label_selector(right),
     )
 
 
-def _picker(order: list[int]) -> Callable[[Labels], Labels]:
-    """Returns a function that takes the values at these places out of a tuple."""
-    if order == list(range(len(order))):
-        return itemgetter(slice(len(order)))  # of the whole tuple this is the tuple itself
-    if len(order) > 1:
-        return itemgetter(*order)
-    return itemgetter(slice(order[0], order[0] + 1)) if order else itemgetter(slice(0))
+def _label_selector(positions: Sequence[int]) -> Callable[[Labels], Labels]:
+    """Returns a fast selector for the labels at the given positions."""
+    if list(positions) == list(range(len(positions))):
+        return itemgetter(slice(len(positions)))  # if this selects all labels, it returns the same tuple
+    if len(positions) > 1:
+        return itemgetter(*positions)
+    return itemgetter(slice(positions[0], positions[0] + 1))
 
 
-def _lines(metric: Metric, samples: Mapping[Labels, Value]) -> Iterable[str]:
-    layout = _layout(metric)
-    before, pick = layout.before, layout.pick_before
-    return [before % pick(labels) + _number(value) for labels, value in _escaped(samples)]
+def _number_lines(metric: Metric, samples: Mapping[Labels, Value]) -> Iterable[str]:
+    layout = _line_layout(metric)
+    before, select = layout.before, layout.labels_before
+    return [before % select(labels) + _number_end(value) for labels, value in _escape_labels(samples)]
 
 
 def _state_lines(metric: Metric, samples: Mapping[Labels, Value]) -> Iterable[str]:
-    layout = _layout(metric)
-    for labels, flags in _escaped(samples):
-        before = layout.before % layout.pick_before(labels)
-        # one sample is many lines that begin alike
-        yield before + before.join(_ends(metric, layout.after % layout.pick_after(labels), flags))
+    layout = _line_layout(metric)
+    for labels, flags in _escape_labels(samples):
+        before = layout.before % layout.labels_before(labels)
+        # one sample becomes many lines with the same beginning
+        yield before + before.join(_state_ends(metric, layout.after % layout.labels_after(labels), flags))
 
 
 @lru_cache(maxsize=1024)
-def _ends(metric: Metric, after: str, flags: Flags) -> tuple[str, ...]:
-    """Returns what follows on each state's line; nearly all samples of a metric share it."""
+def _state_ends(metric: Metric, after: str, flags: Flags) -> tuple[str, ...]:
+    """Returns the ends of the lines, one per state. Cached: nearly all samples of a metric have the same."""
     return tuple(f"{state}{after} {flag:d}\n" for state, flag in zip(metric.states, flags, strict=True))
 
 
-def _escaped(samples: Mapping[Labels, Value]) -> Iterable[tuple[Labels, Value]]:
-    """Returns the samples, their label values escaped. Hardly any needs it, so all are looked at together first."""
+def _escape_labels(samples: Mapping[Labels, Value]) -> Iterable[tuple[Labels, Value]]:
+    """Returns the samples with escaped label values. Few need escaping, so all are searched at once first."""
     joined = "".join(map("".join, samples))
     if '"' not in joined and "\\" not in joined and "\n" not in joined:
         return samples.items()
@@ -139,12 +147,12 @@ def _escaped(samples: Mapping[Labels, Value]) -> Iterable[tuple[Labels, Value]]:
 
 
 @lru_cache(maxsize=4096)
-def _number(value: Value) -> str:
-    """Returns a number as the end of a line. Remembers: most are 0, 1, or one of few."""
+def _number_end(value: Value) -> str:
+    """Returns a number as the end of a line. Cached: most numbers are 0, 1, or one of a few."""
     assert not isinstance(value, tuple)
     number = as_float(value)
     if math.isinf(number):
         return "+Inf\n" if number > 0 else "-Inf\n"
-    if number.is_integer() and -_MAX_EXACT < number < _MAX_EXACT:
+    if number.is_integer() and -_MAX_EXACT_INTEGER < number < _MAX_EXACT_INTEGER:
         return f"{int(number)}\n"
     return f"{number!r}\n"
