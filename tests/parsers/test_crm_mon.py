@@ -195,8 +195,8 @@ def test_an_empty_root_is_an_answer_of_nobody() -> None:
         (b"<crm_mon><nodes>", "not well-formed XML"),
         (b"<html/>", "expected <pacemaker-result> or <crm_mon> as root, found <html>"),
         (b"<crm_mon>\xff</crm_mon>", "not well-formed XML"),
-        (b'<!DOCTYPE crm_mon [<!ENTITY a "b">]><crm_mon>&a;</crm_mon>', "declares a document type"),
-        (b'<!DOCTYPE crm_mon SYSTEM "file:///etc/passwd"><crm_mon/>', "declares a document type"),
+        (b'<!DOCTYPE crm_mon [<!ENTITY a "b">]><crm_mon>&a;</crm_mon>', "has a document type declaration"),
+        (b'<!DOCTYPE crm_mon SYSTEM "file:///etc/passwd"><crm_mon/>', "has a document type declaration"),
         (b"<crm_mon>" * 300 + b"</crm_mon>" * 300, "not well-formed XML"),
     ],
 )

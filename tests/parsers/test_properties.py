@@ -12,8 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import ParseError
-from gateway.subsystems.corosync import corosync_cfgtool, corosync_cmapctl, corosync_conf, corosync_quorumtool
-from gateway.subsystems.corosync import quorum_report as corosync_monitor
+from gateway.subsystems.corosync import (
+    corosync_cfgtool,
+    corosync_cmapctl,
+    corosync_conf,
+    corosync_quorumtool,
+    quorum_report,
+)
 from gateway.subsystems.drbd import drbdsetup
 from gateway.subsystems.pacemaker import cib, crm_mon
 from gateway.subsystems.sbd import sbd_config, sbd_dump, sbd_list
@@ -110,7 +115,7 @@ stats.srp.firewall_enabled_or_nic_failure (u8) = 0
 stats.srp.mtt_rx_token (u32) = 105
 """,
     ),
-    "quorum monitor": (corosync_monitor.parse, "time=1795575626.297612 quorate=0 ring=13 members=1,4294967295"),
+    "quorum report": (quorum_report.parse, "time=1795575626.297612 quorate=0 ring=13 members=1,4294967295"),
     "corosync.conf": (
         corosync_conf.parse,
         """\

@@ -1,4 +1,4 @@
-"""The lines of the quorum monitor, both ways. What prints them is tested in ``tests/alarms/test_quorum_monitor.py``."""
+"""The lines of the libquorum helper, parsed and rendered."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.errors import ParseError
 from gateway.subsystems.sbd.sbd_config import SbdConfig, parse
-from tests.corpus import names, needs_corpus, read
+from tests.corpus import names, needs_corpus, outcomes
 
 BY_ID = "/dev/disk/by-id/scsi-36001405a:b.c+d=e"
 BY_PATH = "/dev/disk/by-path/ip-192.0.2.1:3260-iscsi-iqn.2026-01.org.example:sbd-lun-0"
@@ -19,7 +19,6 @@ def config(
     startmode: str | None = None,
     pacemaker: str | None = None,
     delay_start: str | None = None,
-    timeout_action: str | None = None,
 ) -> SbdConfig:
     return SbdConfig(
         devices=devices,
@@ -28,7 +27,6 @@ def config(
         startmode=startmode,
         pacemaker=pacemaker,
         delay_start=delay_start,
-        timeout_action=timeout_action,
     )
 
 
@@ -54,7 +52,6 @@ SBD_SYNC_RESOURCE_STARTUP=yes
         startmode="clean",
         pacemaker="yes",
         delay_start="41",
-        timeout_action="flush,reboot",
     )
 
 
@@ -140,7 +137,6 @@ DEFAULTS = {
     "startmode": "always",
     "pacemaker": "yes",
     "delay_start": "no",
-    "timeout_action": "flush,reboot",
 }
 """What the file says that comes with SBD."""
 
@@ -148,7 +144,7 @@ TEMPLATE = frozenset(DEFAULTS)
 NOTHING: frozenset[str] = frozenset()
 
 FOUND = {
-    "hce-TestGetSbdDevicesWithDoubleQuotes-0": ("/dev/vda /dev/vdb /dev/vdc", {"watchdog_timeout", "timeout_action"}),
+    "hce-TestGetSbdDevicesWithDoubleQuotes-0": ("/dev/vda /dev/vdb /dev/vdc", {"watchdog_timeout"}),
     "hce-TestGetSbdDevicesWithoutDoubleQuotes-0": ("/dev/vda /dev/vdb /dev/vdc", TEMPLATE),
     "hce-TestOnlyOneDeviceSbd-0": ("/dev/vdc", NOTHING),
     "hce-TestSbdDeviceParserWithFullCommentBeforeActualSetting-0": ("/dev/vdc /dev/vdd", NOTHING),
@@ -172,12 +168,15 @@ def test_corpus_is_complete() -> None:
     assert names("sbd", "*.sysconfig") == {f"{name}.sysconfig" for name in FOUND}
 
 
+def settings(output: bytes) -> tuple[str, dict[str, object]]:
+    found = parse(output)
+    return " ".join(found.devices), {key: getattr(found, key) for key in DEFAULTS}
+
+
 @needs_corpus
-@pytest.mark.parametrize("name", FOUND)
-def test_corpus(name: str) -> None:
-    found = parse(read(f"sbd/{name}.sysconfig"))
-    devices, settings = FOUND[name]
-    assert found.devices == tuple(devices.split())
-    assert {key: getattr(found, key) for key in DEFAULTS} == {
-        key: value if key in settings else None for key, value in DEFAULTS.items()
+def test_corpus() -> None:
+    expected = {
+        f"{name}.sysconfig": (devices, {key: value if key in keys else None for key, value in DEFAULTS.items()})
+        for name, (devices, keys) in FOUND.items()
     }
+    assert outcomes("sbd", expected, settings) == expected

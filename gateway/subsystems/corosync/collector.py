@@ -1,7 +1,4 @@
-"""Corosync: ``corosync-quorumtool`` for votes and members, ``corosync-cfgtool`` for links.
-
-``corosync-cmapctl`` adds statistics.
-"""
+"""Collects Corosync's membership, quorum, links and statistics with Corosync's own tools."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ from gateway.status import Status
 from gateway.subsystems.corosync import corosync_cfgtool, corosync_cmapctl, corosync_conf, corosync_quorumtool, metrics
 from gateway.subsystems.probe import Plan, Probe, Reading, read_file, successful_output
 
-# 2 is CS_ERR_LIBRARY: nobody listens on the IPC socket
+# error 2 is CS_ERR_LIBRARY: no process listens on the IPC socket
 _NOT_RUNNING = re.compile(
     rb"cannot initialize (?:cmap|quorum|votequorum|cfg) service|could not initialize corosync configuration api error 2"
     rb"|failed to initialize the cmap api. error cs_err_(?:library|try_again)",
@@ -24,23 +21,25 @@ _NOT_RUNNING = re.compile(
 )
 _VERSION = re.compile(r"version '([^']+)'")
 
-_QUORATE_OR_NOT = (0, 2)
-"""Exit statuses of corosync-quorumtool that come with an answer: 2 is "not quorate"."""
+_QUORUM_EXIT_STATUSES = (0, 2)
+"""The exit statuses with which corosync-quorumtool succeeds: 2 means "not quorate"."""
 
 
-def _read_quorum(result: CommandResult) -> corosync_quorumtool.QuorumStatus:
-    return corosync_quorumtool.parse(successful_output(result, exit_statuses=_QUORATE_OR_NOT, not_running=_NOT_RUNNING))
+def _parse_quorum(result: CommandResult) -> corosync_quorumtool.QuorumStatus:
+    return corosync_quorumtool.parse(
+        successful_output(result, exit_statuses=_QUORUM_EXIT_STATUSES, not_running=_NOT_RUNNING)
+    )
 
 
-def _read_links(result: CommandResult) -> corosync_cfgtool.LinkStatus:
+def _parse_links(result: CommandResult) -> corosync_cfgtool.LinkStatus:
     return corosync_cfgtool.parse(successful_output(result, not_running=_NOT_RUNNING))
 
 
-def _read_statistics(result: CommandResult) -> corosync_cmapctl.CorosyncStatistics:
+def _parse_statistics(result: CommandResult) -> corosync_cmapctl.CorosyncStatistics:
     return corosync_cmapctl.parse(successful_output(result, not_running=_NOT_RUNNING))
 
 
-def _read_version(result: CommandResult) -> str:
+def _parse_version(result: CommandResult) -> str:
     text = successful_output(result, not_running=_NOT_RUNNING).decode("utf-8", "replace")
     if match := _VERSION.search(text):
         return match[1]
@@ -51,19 +50,20 @@ _STATISTICS = Probe(
     name="corosync-cmapctl",
     tool="corosync-cmapctl",
     variants=(("-m", "stats"),),
-    read=_read_statistics,
+    read=_parse_statistics,
     required=False,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorosyncCollector:
-    """Membership, quorum and links as Corosync on this node sees them.
+    """Collects membership, quorum and links as Corosync on this node sees them.
 
     Attributes:
-        configuration: the path of corosync.conf, for the name of the cluster.
-        statistics: whether to ask for statistics. Corosync is asked for each number by itself, 35 for each peer and
-            link: that takes 20 ms on three nodes with two links, as much as all the rest, and more on larger clusters.
+        configuration: the path of corosync.conf, for the names of the cluster and its nodes.
+        statistics: whether to collect statistics. corosync-cmapctl requests each value separately, 35 for each peer and
+            link. That takes 20 ms on three nodes with two links, as long as everything else, and more on larger
+            clusters.
     """
 
     name: str = "corosync"
@@ -72,12 +72,12 @@ class CorosyncCollector:
     statistics: bool
 
     def plan(self, host: Host) -> Plan:
-        """Returns the same probes at each run; statistics and version are welcome but not needed."""
+        """Returns the same probes for each run; the version and the statistics are optional."""
         probes: tuple[Probe, ...] = (
-            Probe(name="corosync-quorumtool", tool="corosync-quorumtool", variants=(("-p",),), read=_read_quorum),
-            Probe(name="corosync-cfgtool", tool="corosync-cfgtool", variants=(("-s",),), read=_read_links),
+            Probe(name="corosync-quorumtool", tool="corosync-quorumtool", variants=(("-p",),), read=_parse_quorum),
+            Probe(name="corosync-cfgtool", tool="corosync-cfgtool", variants=(("-s",),), read=_parse_links),
             Probe(
-                name="corosync", tool="corosync", variants=(("-v",),), read=_read_version, required=False, static=True
+                name="corosync", tool="corosync", variants=(("-v",),), read=_parse_version, required=False, static=True
             ),
         )
         if self.statistics:
@@ -85,21 +85,21 @@ class CorosyncCollector:
         return Plan(probes=probes, files={"corosync.conf": read_file(host, self.configuration, corosync_conf.parse)})
 
     def make_samples(self, readings: Mapping[str, Reading]) -> SampleSet:
-        """Returns everything under ``ha_cluster_corosync_``."""
+        """Returns the samples of the metrics ``ha_cluster_corosync_*``."""
         samples = SampleSet()
         up = _is_up(readings["corosync-quorumtool"], readings["corosync-cfgtool"])
         samples.add(metrics.UP, up)
         quorum = readings["corosync-quorumtool"].ok_value
         links = readings["corosync-cfgtool"].ok_value
         if quorum is not None:
-            _quorum(samples, quorum)
+            _add_quorum(samples, quorum)
         elif up == 0:
             samples.add(metrics.QUORATE, 0)
         configuration: corosync_conf.CorosyncConfig | None = readings["corosync.conf"].ok_value
         if links is not None:
-            _links(samples, links, quorum, configuration.node_names if configuration else {})
+            _add_links(samples, links, quorum, configuration.node_names if configuration else {})
         if self.statistics and (statistics := readings["corosync-cmapctl"].ok_value) is not None:
-            _statistics(samples, statistics, links.node_id if links is not None else None)
+            _add_statistics(samples, statistics, links.node_id if links is not None else None)
         if up:
             samples.add(
                 metrics.INFO,
@@ -112,9 +112,9 @@ class CorosyncCollector:
 
 
 def _is_up(*readings: Reading) -> int | None:
-    """One tool that was answered proves that Corosync runs; one that found nobody, that it does not.
+    """Returns 1 if any tool succeeded, 0 if Corosync is not running, None if that is unknown.
 
-    Where one was not permitted, nothing is known: the others then say that nobody is there, too.
+    It is unknown if a tool was not permitted: to an unprivileged user, the others report that Corosync is not running.
     """
     statuses = {reading.status for reading in readings}
     if Status.OK in statuses:
@@ -122,7 +122,7 @@ def _is_up(*readings: Reading) -> int | None:
     return 0 if Status.NOT_RUNNING in statuses and Status.NOT_PERMITTED not in statuses else None
 
 
-def _quorum(samples: SampleSet, quorum: corosync_quorumtool.QuorumStatus) -> None:
+def _add_quorum(samples: SampleSet, quorum: corosync_quorumtool.QuorumStatus) -> None:
     samples.add(metrics.QUORATE, int(quorum.quorate))
     for kind in ("expected_votes", "highest_expected", "total_votes", "quorum"):
         samples.add(metrics.QUORUM_VOTES, getattr(quorum, kind), kind)
@@ -139,16 +139,16 @@ def _quorum(samples: SampleSet, quorum: corosync_quorumtool.QuorumStatus) -> Non
         samples.add(metrics.MEMBER_VOTES, quorum.device.votes, "0", "Qdevice", "false")
 
 
-def _links(
+def _add_links(
     samples: SampleSet,
     status: corosync_cfgtool.LinkStatus,
     quorum: corosync_quorumtool.QuorumStatus | None,
-    configured: Mapping[str, str],
+    configured_names: Mapping[str, str],
 ) -> None:
     ring_id, node_id = (quorum.ring_id, quorum.node_id) if quorum else ("", status.node_id)
-    # a peer that is gone is no member any longer: its name is still in the configuration
+    # A peer that has left is no longer a member, but its name is still in the configuration.
     members = {str(member.node_id): member.name for member in quorum.members if member.name} if quorum else {}
-    names = {**configured, **members}
+    names = {**configured_names, **members}
     for link in status.links:
         number = str(link.number)
         samples.add(metrics.RINGS, int(not link.faulty), ring_id, str(node_id), number, link.address)
@@ -159,10 +159,10 @@ def _links(
     samples.add(metrics.RING_ERRORS, sum(link.faulty for link in status.links))
 
 
-def _statistics(samples: SampleSet, statistics: corosync_cmapctl.CorosyncStatistics, local: int | None) -> None:
+def _add_statistics(samples: SampleSet, statistics: corosync_cmapctl.CorosyncStatistics, local: int | None) -> None:
     for link in statistics.links:
         if link.node_id == local:
-            continue  # what a node sends to itself is no link
+            continue  # knet counts what a node sends to itself as link 0
         labels = (str(link.link), str(link.node_id))
         for statistic, field in _LATENCIES:
             microseconds = getattr(link, field)

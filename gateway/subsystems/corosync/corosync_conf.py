@@ -10,8 +10,8 @@
         }
     }
 
-Corosync itself reads it by lines: a comment is a line that begins with ``#``, ``{`` ends the line that opens a section,
-the first ``:`` ends a key, ``}`` stands on a line of its own.
+The format is line-oriented: a comment is a line that begins with ``#``, ``{`` ends the line that opens a section, the
+first ``:`` ends a key, and ``}`` is a line by itself.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ _NODE = ["nodelist", "node"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorosyncConfig:
-    """What the gateway uses of the file.
+    """The settings that the gateway uses.
 
     Attributes:
         cluster_name: ``totem.cluster_name``, or None if it is not set or empty.
-        transport: ``totem.transport``: ``knet``, ``udpu`` or ``udp``; None if it is not set: knet for Corosync 3, udp
-            before.
-        node_names: the ``name`` of each node of the ``nodelist`` that has one, by its ``nodeid`` as written.
+        transport: ``totem.transport``: ``knet``, ``udpu`` or ``udp``; None if it is not set. Corosync 3 then uses knet,
+            older versions udp.
+        node_names: the ``name`` of each node in the ``nodelist``, by its ``nodeid`` as written; nodes without a name or
+            an id are left out.
     """
 
     cluster_name: str | None
@@ -42,10 +43,10 @@ class CorosyncConfig:
 
 
 def parse(output: bytes) -> CorosyncConfig:
-    """Reads the content of the file; of a key that is set twice the last value counts.
+    """Parses the content of the file. If a key is set twice, the last value counts.
 
     Raises:
-        ParseError: sections are not closed, or closed without having been opened: Corosync would not start either.
+        ParseError: a section is not closed, or closed without having been opened. Corosync would not start either.
     """
     path: list[str] = []
     totem: dict[str, str] = {}

@@ -1,6 +1,6 @@
 """``corosync-quorumtool -p`` and ``-s``, with or without ``-i`` and ``-H``: Corosync 1.99 to 3.1, votequorum only.
 
-Named values, then a table of the members, whose header says which columns there are::
+Named values, then a table of the members, whose header tells which columns there are::
 
     Quorate:          Yes
     Quorum:           2 Activity blocked
@@ -11,8 +11,8 @@ Named values, then a table of the members, whose header says which columns there
              2          1         NR beta
              0          1            Qdevice
 
-``-p`` always prints the Qdevice column, ``-s`` where a device is registered. The name is empty where ``corosync.conf``
-names no nodes and the address does not resolve. An exit status of 2 means "not quorate", which is an answer.
+``-p`` always prints the Qdevice column, ``-s`` only if a device is registered. A name is empty if ``corosync.conf``
+names no nodes and the address does not resolve. Exit status 2 means "not quorate"; the output is complete.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from gateway.subsystems.parsing.text import complete_lines, uint32
 _FIELD = re.compile(r"\s*(?P<name>[A-Z][A-Za-z ]*):(?P<value>.*)")
 _HEADER = re.compile(r"\s*Nodeid\s+Votes(?P<device>\s+Qdevice)?\s+Name\s*")
 _LOCAL = re.compile(r"(?:^|\s)\(local\)$")
-# Three words; Corosync 2 has room for eight characters only, and cuts NA,NV,NMW to NA,NV,NM.
+# Three flags; Corosync 2 has room for eight characters only, and cuts NA,NV,NMW to NA,NV,NM.
 _DEVICE = re.compile(r"NR|[A-Z]+(?:,[A-Z]+)+")
-# Printed among the named values, with exit status 0: votes and device of that node's row are uninitialised memory.
+# Printed between the named values, with exit status 0. Votes and device flags of that node are uninitialised memory.
 _UNKNOWN_NODE = re.compile(r"\s*Unable to get node (?P<id>[0-9]{1,10}) info\s*")
 
 _DEVICE_NODE_ID = 0
-"""VOTEQUORUM_QDEVICE_NODEID; no member has it."""
+"""VOTEQUORUM_QDEVICE_NODEID, which no member has."""
 
 _YES_NO = {"Yes": True, "No": False}
 
@@ -47,12 +47,12 @@ class Member:
 
     Attributes:
         node_id: 32-bit unsigned.
-        votes: votes of this node, or None where the tool could not get them: the node is about to join or to leave.
-        name: as configured, resolved, or an address; may be empty.
+        votes: the votes of the node, or None if the tool could not get them: the node is just joining or leaving.
+        name: the configured name, the resolved name or the address; may be empty.
         local: whether this is the node that the tool ran on.
-        device: what the node says of the quorum device, as in ``("A", "NV", "NMW")``: ``A`` alive, ``V`` votes,
-            ``MW`` master wins, each with ``N`` for not; empty if none is registered (``NR``); None if there is no
-            such column, or its content is as unknown as the votes.
+        device: the state of the quorum device as the node sees it, like ``("A", "NV", "NMW")``: ``A`` alive, ``V``
+            votes, ``MW`` master wins, each with ``N`` for not. Empty if no device is registered (``NR``). None if there
+            is no such column, or if the votes are None.
     """
 
     node_id: int
@@ -67,7 +67,7 @@ class QuorumDevice:
     """The row of the quorum device, whose node id is 0.
 
     Attributes:
-        votes: votes that it casts now; 0 while it withholds them, which the tool prints as ``0 ... (votes 1)``.
+        votes: the votes that it casts now; 0 while it casts none, printed as ``0 ... (votes 1)``.
     """
 
     votes: int
@@ -75,24 +75,22 @@ class QuorumDevice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuorumStatus:
-    """The whole output.
+    """The quorum and membership of the local node's partition.
 
     Attributes:
-        provider: ``corosync_votequorum``; empty if not printed.
-        node_id: id of the node that the tool ran on.
+        node_id: the id of the node that the tool ran on.
         ring_id: as printed: ``1.16d`` (Corosync 3, hexadecimal), ``1084780051/44`` (2), ``3316`` (before 2.4).
-        quorate: whether this node's partition may act.
-        expected_votes: votes.
-        highest_expected: votes.
-        total_votes: votes present.
-        quorum: votes needed.
+        quorate: whether the partition has quorum.
+        expected_votes: the votes of all configured nodes and the quorum device.
+        highest_expected: the highest number of expected votes seen.
+        total_votes: the votes that are present.
+        quorum: the votes that are needed for quorum.
         flags: ``2Node`` ``Quorate`` ``WaitForAll`` ``LastManStanding`` ``AutoTieBreaker`` ``AllowDownscale``
             ``Qdevice``, in the tool's order.
-        members: the nodes of this partition, in the tool's order.
-        device: the quorum device, if one is registered with any of them.
+        members: the nodes of the partition, in the tool's order.
+        device: the quorum device, or None if it is registered with none of them.
     """
 
-    provider: str
     node_id: int
     ring_id: str
     quorate: bool
@@ -106,39 +104,38 @@ class QuorumStatus:
 
 
 def parse(output: bytes) -> QuorumStatus:
-    """Reads the output of the tool.
+    """Parses the output of the tool.
 
     Raises:
         ParseError: a value is missing or malformed, or the output is cut off: the table has fewer members than
             ``Nodes`` says, or lacks the device that ``Flags`` names.
     """
     lines = complete_lines(output)
-    start, has_device = _table(lines)
-    fields = _fields(lines[:start])
-    unknown = frozenset(int(match["id"]) for line in lines[:start] if (match := _UNKNOWN_NODE.fullmatch(line)))
+    start, has_device = _find_table(lines)
+    fields = _parse_fields(lines[:start])
+    unknown_nodes = frozenset(int(match["id"]) for line in lines[:start] if (match := _UNKNOWN_NODE.fullmatch(line)))
     rows = [
-        _row(line, number, has_device=has_device, unknown=unknown)
+        _parse_row(line, number, has_device=has_device, unknown_nodes=unknown_nodes)
         for number, line in enumerate(lines[start + 1 :], start + 2)
         if line.strip()
     ]
     status = QuorumStatus(
-        provider=_optional(fields, "Quorum provider"),
-        node_id=_number(fields, "Node ID"),
-        ring_id=_required(fields, "Ring ID")[0],
-        quorate=_yes_no(fields, "Quorate"),
-        expected_votes=_number(fields, "Expected votes"),
-        highest_expected=_number(fields, "Highest expected"),
-        total_votes=_number(fields, "Total votes"),
-        quorum=_number(fields, "Quorum"),
-        flags=tuple(_optional(fields, "Flags").split()),
+        node_id=_required_number(fields, "Node ID"),
+        ring_id=_required_text(fields, "Ring ID")[0],
+        quorate=_required_flag(fields, "Quorate"),
+        expected_votes=_required_number(fields, "Expected votes"),
+        highest_expected=_required_number(fields, "Highest expected"),
+        total_votes=_required_number(fields, "Total votes"),
+        quorum=_required_number(fields, "Quorum"),
+        flags=tuple(_optional_text(fields, "Flags").split()),
         members=tuple(row for row in rows if isinstance(row, Member)),
         device=next((row for row in rows if isinstance(row, QuorumDevice)), None),
     )
-    _check_complete(status, nodes=_number(fields, "Nodes") if "Nodes" in fields else 0, line=len(lines))
+    _check_complete(status, nodes=_required_number(fields, "Nodes") if "Nodes" in fields else 0, line=len(lines))
     return status
 
 
-def _table(lines: Sequence[str]) -> tuple[int, bool]:
+def _find_table(lines: Sequence[str]) -> tuple[int, bool]:
     """Returns the index of the table's header, and whether it has a Qdevice column."""
     for index, line in enumerate(lines):
         if header := _HEADER.fullmatch(line):
@@ -146,7 +143,7 @@ def _table(lines: Sequence[str]) -> tuple[int, bool]:
     raise ParseError("found no membership table", line=len(lines) or None)
 
 
-def _fields(lines: Sequence[str]) -> _Fields:
+def _parse_fields(lines: Sequence[str]) -> _Fields:
     return {
         match["name"]: (match["value"].strip(), number)
         for number, line in enumerate(lines, 1)
@@ -154,11 +151,11 @@ def _fields(lines: Sequence[str]) -> _Fields:
     }
 
 
-def _optional(fields: _Fields, name: str) -> str:
+def _optional_text(fields: _Fields, name: str) -> str:
     return fields[name][0] if name in fields else ""
 
 
-def _required(fields: _Fields, name: str) -> tuple[str, int]:
+def _required_text(fields: _Fields, name: str) -> tuple[str, int]:
     if name not in fields:
         raise ParseError(f"found no {name!r}")
     value, line = fields[name]
@@ -167,40 +164,40 @@ def _required(fields: _Fields, name: str) -> tuple[str, int]:
     return value, line
 
 
-def _number(fields: _Fields, name: str) -> int:
-    value, line = _required(fields, name)
+def _required_number(fields: _Fields, name: str) -> int:
+    value, line = _required_text(fields, name)
     return uint32(value.split()[0], what=name, line=line)  # "Activity blocked" may follow the quorum
 
 
-def _yes_no(fields: _Fields, name: str) -> bool:
-    value, line = _required(fields, name)
+def _required_flag(fields: _Fields, name: str) -> bool:
+    value, line = _required_text(fields, name)
     if value not in _YES_NO:
         raise ParseError(f"expected {name} as Yes or No, found {value[:40]!r}", line=line)
     return _YES_NO[value]
 
 
-def _row(line: str, number: int, *, has_device: bool, unknown: frozenset[int]) -> Member | QuorumDevice:
+def _parse_row(line: str, number: int, *, has_device: bool, unknown_nodes: frozenset[int]) -> Member | QuorumDevice:
     node, votes, rest, *_ = [*line.split(maxsplit=2), "", ""]
     node_id = uint32(node, what="a node id", line=number)
-    known_votes = uint32(votes, what="votes", line=number)
+    vote_count = uint32(votes, what="votes", line=number)
     if node_id == _DEVICE_NODE_ID:
-        return QuorumDevice(votes=known_votes)
+        return QuorumDevice(votes=vote_count)
     device = None
     if has_device:
         flags, rest, *_ = [*rest.split(maxsplit=1), "", ""]
-        device = _device_flags(flags, number)
+        device = _parse_device(flags, number)
     rest = rest.strip()
     local = _LOCAL.search(rest)
     return Member(
         node_id=node_id,
-        votes=None if node_id in unknown else known_votes,
+        votes=None if node_id in unknown_nodes else vote_count,
         name=rest[: local.start()].rstrip() if local else rest,
         local=local is not None,
-        device=None if node_id in unknown else device,
+        device=None if node_id in unknown_nodes else device,
     )
 
 
-def _device_flags(word: str, line: int) -> tuple[str, ...]:
+def _parse_device(word: str, line: int) -> tuple[str, ...]:
     if not _DEVICE.fullmatch(word):
         raise ParseError(f"expected the flags of the quorum device, found {word[:40]!r}", line=line)
     return () if word == "NR" else tuple(word.split(","))

@@ -1,10 +1,10 @@
-"""The lines of ``alarms/libquorum_helper.py``, one for each report of Corosync's quorum service.
+"""The lines that ``alarms/sources/libquorum_helper.py`` prints, one for each report of Corosync's quorum service.
 
 ::
 
     time=1795575626.297612 quorate=0 ring=13 members=1,2,3
 
-The monitor is the gateway's own program; it prints what Corosync 2 and 3 tell through ``libquorum.so.5``.
+The helper is part of the gateway; it prints what Corosync 2 and 3 report through ``libquorum.so.5``.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _LINE = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuorumReport:
-    """What Corosync told at a moment.
+    """One report of the quorum service.
 
     Attributes:
-        time: Unix seconds at which the monitor was told.
-        quorate: whether this node's partition may act.
-        ring: sequence number of the membership, 64-bit unsigned; a quorum may change without it.
-        members: ids of the nodes of this partition, in Corosync's order; 32-bit unsigned.
+        time: when the helper received it, in Unix seconds.
+        quorate: whether this node's partition has quorum.
+        ring: the sequence number of the membership, 64-bit unsigned. Quorum can change while it stays the same.
+        members: the ids of the nodes in this partition, in Corosync's order; 32-bit unsigned.
     """
 
     time: float
@@ -43,10 +43,10 @@ class QuorumReport:
 
 
 def parse(line: bytes) -> QuorumReport:
-    """Reads a line, given without its end.
+    """Parses a line without its line end.
 
     Raises:
-        ParseError: it is no such line.
+        ParseError: the line is not a report.
     """
     text = decode(line)
     match = _LINE.fullmatch(text)
@@ -60,6 +60,6 @@ def parse(line: bytes) -> QuorumReport:
 
 
 def render(report: QuorumReport) -> bytes:
-    """Returns the line that ``parse`` reads as this report."""
+    """Returns the line for a report, as ``parse`` expects it."""
     members = ",".join(map(str, report.members))
     return f"time={report.time:.6f} quorate={report.quorate:d} ring={report.ring} members={members}".encode()

@@ -1,4 +1,4 @@
-"""DRBD: ``drbdsetup status --json``, and the files that its split-brain handler leaves."""
+"""Collects the status of DRBD's resources, and the split brains that its handler has recorded."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _NOT_RUNNING = re.compile(rb"modprobe|generic netlink family|need to load the mo
 _NO_JSON = re.compile(rb"unrecognized option|unknown option|invalid option|usage:", re.IGNORECASE)
 _SPLIT_BRAIN_FILE = re.compile(r"drbd-split-brain-detected-(?P<resource>.+)-(?P<volume>[^-]+)")
 _DISKLESS = "Diskless"
-KIB = 1024
+_KIB = 1024
 
 
-def _read_status(result: CommandResult) -> tuple[drbdsetup.DrbdResource, ...]:
+def _parse_status(result: CommandResult) -> tuple[drbdsetup.DrbdResource, ...]:
     if result.exit_status and _NO_JSON.search(result.stderr + result.stdout):
-        raise CommandError(Status.FAILED, "this drbdsetup has no --json: DRBD 8.4 or older; drbd-utils 9 are needed")
+        raise CommandError(Status.FAILED, "drbdsetup has no option --json: drbd-utils 9 or later is required")
     return drbdsetup.parse(successful_output(result, not_running=_NOT_RUNNING))
 
 
-_STATUS = Probe(name="drbdsetup", tool="drbdsetup", variants=(("status", "--json"),), read=_read_status)
+_STATUS = Probe(name="drbdsetup", tool="drbdsetup", variants=(("status", "--json"),), read=_parse_status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrbdCollector:
-    """The replicated block devices of this node.
+    """Collects the state of this node's replicated block devices.
 
     Attributes:
-        split_brain_directory: where the split-brain handler records what it was told of.
+        split_brain_directory: where the split-brain handler leaves a file for each split brain.
         check_module: whether to run drbdsetup only while DRBD's kernel module is loaded; otherwise it tries to load it.
     """
 
@@ -46,21 +46,21 @@ class DrbdCollector:
     check_module: bool
 
     def plan(self, host: Host) -> Plan:
-        """Returns the one probe, or why it is not worth the while."""
+        """Returns the one probe, or a reading in its place if DRBD's kernel module is not loaded."""
         files = {
             "split brain": list_directory(host, self.split_brain_directory),
             "version": read_file(host, _MODULE_VERSION, lambda content: content.decode("ascii", "replace").strip()),
         }
         if not self.check_module or list_directory(host, _MODULE).ok_value:
             return Plan(probes=(_STATUS,), files=files, required_files=("split brain",))
-        absent = Reading(status=Status.NOT_RUNNING, detail="DRBD's kernel module is not loaded")
-        return Plan(files={**files, "drbdsetup": absent}, required_files=("split brain", "drbdsetup"))
+        not_loaded = Reading(status=Status.NOT_RUNNING, detail="DRBD's kernel module is not loaded")
+        return Plan(files={**files, "drbdsetup": not_loaded}, required_files=("split brain", "drbdsetup"))
 
     def make_samples(self, readings: Mapping[str, Reading]) -> SampleSet:
-        """Returns everything under ``ha_cluster_drbd_``."""
+        """Returns the samples of the metrics ``ha_cluster_drbd_*``."""
         samples = SampleSet()
         for resource in readings["drbdsetup"].ok_value or ():
-            _resource(samples, resource)
+            _add_resource(samples, resource)
         if version := readings["version"].ok_value:
             samples.add(metrics.VERSION_INFO, 1, version)
         for name in readings["split brain"].ok_value or ():
@@ -69,12 +69,12 @@ class DrbdCollector:
         return samples
 
 
-def _resource(samples: SampleSet, resource: drbdsetup.DrbdResource) -> None:
+def _add_resource(samples: SampleSet, resource: drbdsetup.DrbdResource) -> None:
     samples.add(metrics.SUSPENDED, resource.suspended, resource.name)
     for volume in resource.volumes:
-        _volume(samples, resource, volume)
+        _add_volume(samples, resource, volume)
     for connection in resource.connections:
-        _connection(samples, resource.name, connection)
+        _add_connection(samples, resource.name, connection)
 
 
 _VOLUME_NUMBERS: tuple[tuple[Metric, str, int], ...] = (
@@ -85,17 +85,17 @@ _VOLUME_NUMBERS: tuple[tuple[Metric, str, int], ...] = (
     (metrics.UPPER_PENDING, "upper_pending", 1),
     (metrics.LOWER_PENDING, "lower_pending", 1),
     (metrics.QUORUM, "quorum", 1),
-    (metrics.DEVICE_SIZE, "size_kib", KIB),
-    (metrics.READ_BYTES, "read_kib", KIB),
-    (metrics.WRITTEN_BYTES, "written_kib", KIB),
+    (metrics.DEVICE_SIZE, "size_kib", _KIB),
+    (metrics.READ_BYTES, "read_kib", _KIB),
+    (metrics.WRITTEN_BYTES, "written_kib", _KIB),
 )
-"""Metric, field of a volume, and the factor from the field's unit to the metric's."""
+"""Metric, field of a volume, and the factor that converts the field's unit to the metric's."""
 
 
-def _volume(samples: SampleSet, resource: drbdsetup.DrbdResource, volume: drbdsetup.DrbdVolume) -> None:
+def _add_volume(samples: SampleSet, resource: drbdsetup.DrbdResource, volume: drbdsetup.DrbdVolume) -> None:
     labels = (resource.name, str(volume.number))
     samples.add(metrics.RESOURCES, 1, resource.name, resource.role, str(volume.number), volume.disk_state.lower())
-    _numbers(samples, _VOLUME_NUMBERS, volume, labels)
+    _add_numbers(samples, _VOLUME_NUMBERS, volume, labels)
     if volume.client is not None:
         lost = volume.disk_state == _DISKLESS and not volume.client
         samples.add(metrics.DISKLESS_UNINTENTIONAL, int(lost), *labels)
@@ -107,12 +107,12 @@ _PEER_NUMBERS: tuple[tuple[Metric, str, int], ...] = (
     (metrics.CONNECTIONS_SENT, "sent_kib", 1),
     (metrics.CONNECTIONS_PENDING, "pending", 1),
     (metrics.CONNECTIONS_UNACKED, "unacked", 1),
-    (metrics.OUT_OF_SYNC, "out_of_sync_kib", KIB),
+    (metrics.OUT_OF_SYNC, "out_of_sync_kib", _KIB),
 )
-"""The same for a volume on a peer."""
+"""The same for volumes on peers."""
 
 
-def _connection(samples: SampleSet, resource: str, connection: drbdsetup.DrbdConnection) -> None:
+def _add_connection(samples: SampleSet, resource: str, connection: drbdsetup.DrbdConnection) -> None:
     peer = str(connection.peer_node_id)
     labels = (resource, peer, connection.name)
     state = metrics.CONNECTION_STATE.flags_for(connection.connection_state)
@@ -125,12 +125,12 @@ def _connection(samples: SampleSet, resource: str, connection: drbdsetup.DrbdCon
         samples.add(
             metrics.CONNECTIONS, 1, resource, peer, connection.peer_role, number, volume.peer_disk_state.lower()
         )
-        _numbers(samples, _PEER_NUMBERS, volume, (resource, peer, number))
+        _add_numbers(samples, _PEER_NUMBERS, volume, (resource, peer, number))
         replication = metrics.REPLICATION_STATE.flags_for(volume.replication_state)
         samples.add(metrics.REPLICATION_STATE, replication, resource, peer, number)
 
 
-def _numbers(
+def _add_numbers(
     samples: SampleSet, table: tuple[tuple[Metric, str, int], ...], source: object, labels: tuple[str, ...]
 ) -> None:
     for metric, field, factor in table:

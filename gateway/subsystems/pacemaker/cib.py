@@ -1,6 +1,6 @@
 """``cibadmin --query``: the location constraints of a CIB, of every schema from pacemaker-1.0 to 4.0.
 
-The root may be the whole ``cib``, its ``configuration``, or only the ``constraints`` (``--scope constraints``).
+The root element is ``cib``, ``configuration`` or, with ``--scope constraints``, ``constraints``.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ from gateway.subsystems.parsing.xml import Element, parse_root, score
 
 ROOTS = ("constraints", "cib", "configuration")
 
+_MAX_DEPTH = 8
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocationConstraint:
-    """What one ``rsc_location``, or one rule of it, says of one resource.
+    """A location constraint, or one rule of it, for one resource.
 
     Attributes:
-        id: the constraint's id, or the rule's where the constraint has several.
-        resource: a resource's or tag's id, or the pattern of ``rsc-pattern``.
-        node: the node's name; "" where a rule does not name exactly one with ``#uname eq``.
-        role: as written, the rule's before the set's before the constraint's; "" for every role.
-        score: infinite beyond a million; None where it depends on an attribute of each node (``score-attribute``).
+        id: the id of the constraint or, if it has several rules, of the rule.
+        resource: the id of a resource or tag, or the pattern of ``rsc-pattern``.
+        node: the name of the node; empty if a rule does not name exactly one with ``#uname eq``.
+        role: the role as written in the rule, else in the resource set, else in the constraint; empty for every role.
+        score: infinite from a million up; None if it depends on a node attribute (``score-attribute``).
     """
 
     id: str
@@ -33,10 +35,10 @@ class LocationConstraint:
 
 
 def parse(output: bytes) -> tuple[LocationConstraint, ...]:
-    """Returns the location constraints in the CIB's order.
+    """Parses the output of the tool; returns the location constraints in the order of the CIB.
 
     Raises:
-        ParseError: it is no XML, or no CIB.
+        ParseError: the output is not XML, or has another root element.
     """
     root = parse_root(output, tags=ROOTS)
     by_id = {element.get("id"): element for element in root.iter("rule", "resource_set") if element.get("id")}
@@ -67,7 +69,7 @@ def _constraints(location: Element, by_id: dict[str | None, Element]) -> Iterato
 
 
 def _resources(location: Element, by_id: dict[str | None, Element]) -> Iterator[tuple[str, str]]:
-    """Yields each resource that a constraint is about, with the role that a resource set gives it."""
+    """Yields each resource of a constraint, with its role in a resource set."""
     if name := location.get("rsc") or location.get("rsc-pattern"):
         yield name, ""
     for reference in location.iterfind("resource_set"):
@@ -77,21 +79,21 @@ def _resources(location: Element, by_id: dict[str | None, Element]) -> Iterator[
 
 
 def _named_node(rule: Element, by_id: dict[str | None, Element], depth: int = 0) -> str:
-    """Returns the one node that a rule names, or "" if it names none or several.
+    """Returns the node that a rule names, or "" if it names none or several.
 
-    Rules nest, and refer to each other by ``id-ref``: a depth is enough to end a circle of references.
+    Rules can be nested, and refer to each other with ``id-ref``. The limit of the depth ends circular references.
     """
     names = {
         expression.get("value", "")
         for expression in rule.iterfind("expression")
         if expression.get("attribute") == "#uname" and expression.get("operation") == "eq"
     }
-    if depth < 8:
+    if depth < _MAX_DEPTH:
         names |= {_named_node(_resolve(nested, by_id), by_id, depth + 1) for nested in rule.iterfind("rule")} - {""}
     return names.pop() if len(names) == 1 else ""
 
 
 def _resolve(element: Element, by_id: dict[str | None, Element]) -> Element:
-    """Returns the element that an ``id-ref`` stands for, or the element itself."""
+    """Returns the element that ``id-ref`` refers to, or the element itself without such a reference."""
     reference = element.get("id-ref")
     return element if reference is None else by_id.get(reference, element)

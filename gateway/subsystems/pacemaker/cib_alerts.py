@@ -1,4 +1,4 @@
-"""``cibadmin --query --scope alerts``: the programs that Pacemaker runs for each event, 1.1.15 and later."""
+"""``cibadmin --query --scope alerts``: the alert agents of Pacemaker 1.1.15 and later."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from gateway.subsystems.parsing.xml import parse_root
 
 
 def parse(output: bytes) -> tuple[str, ...]:
-    """Returns the paths of the alert agents.
+    """Parses the output of the tool; returns the paths of the alert agents.
 
     Raises:
-        ParseError: it is not XML, or another section.
+        ParseError: the output is not XML, or has another root element.
     """
     return tuple(alert.get("path", "") for alert in parse_root(output, tags=("alerts",)).iter("alert"))

@@ -1,6 +1,6 @@
-"""What ``crm_mon`` can say of a cluster, as values: the result of ``parsers/crm_mon.py``.
+"""The status of a cluster as ``crm_mon`` reports it: the result of the parser in ``crm_mon.py``.
 
-What a cluster has thousands of is a named tuple, which is made in a third of the time that a frozen dataclass takes.
+Objects of which a cluster has thousands are named tuples: creating one takes a third of the time of a frozen dataclass.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 NODE_STATES = ("online", "standby", "standby_onfail", "maintenance", "pending", "unclean", "shutdown", "expected_up")
-"""The states of a node that are attributes of its element under the same name; ``is_dc`` makes the ninth."""
+"""The states of a node that are attributes of the same name in its element. The ninth state is ``is_dc``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolStatus:
-    """``<status>``: how the tool itself fared; its code is the exit status as well."""
+    """``<status>``: the result of the tool itself; the code is also its exit status."""
 
     code: int
     message: str
@@ -22,7 +22,7 @@ class ToolStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentDC:
-    """``<current_dc>`` where there is one."""
+    """``<current_dc>``: the designated controller."""
 
     name: str
     version: str
@@ -35,13 +35,13 @@ class Summary:
     """``<summary>``.
 
     Attributes:
-        stack: the cluster layer, ``corosync`` nearly always.
-        version: Pacemaker's version on the DC, "" if there is none.
+        stack: the cluster layer, nearly always ``corosync``.
+        version: Pacemaker's version on the designated controller; empty without one.
         dc: the designated controller, or None.
-        last_change: Unix seconds of the configuration's last change.
-        nodes_configured: count.
-        resources: counts of instances by ``total``, ``disabled``, ``blocked``; NaN for what is no number.
-        options: the cluster options as printed, renamed ones under their older name.
+        last_change: time of the last change of the configuration, in Unix seconds.
+        nodes_configured: the number of configured nodes.
+        resources: the numbers of resource instances by ``total``, ``disabled`` and ``blocked``; NaN if not a number.
+        options: the cluster options as printed; renamed options have their older name.
     """
 
     stack: str = ""
@@ -58,7 +58,7 @@ class Node:
     """``<nodes><node>``.
 
     Attributes:
-        states: the flags of ``NODE_STATES`` in their order, and last whether it is the DC.
+        states: a flag for each of ``NODE_STATES``, and finally whether the node is the designated controller.
     """
 
     name: str
@@ -71,14 +71,14 @@ class Node:
 
 
 class Resource(NamedTuple):
-    """One instance of a primitive resource, wherever it is nested.
+    """One instance of a primitive resource, at any level of nesting.
 
     Attributes:
-        id: the instance's id as printed, with ``:N`` where the tool prints it.
-        role: as printed: Started, Stopped, Promoted, Master, Starting ...
-        group: the id of the group it is in, without an instance suffix; "" if none.
-        clone: the id of the clone or bundle it is in; "" if none.
-        nodes: the names of the nodes it is active on; several is an error state of Pacemaker's.
+        id: the id of the instance as printed, with ``:N`` if the tool prints it.
+        role: the role as printed: Started, Stopped, Promoted, Master, Starting and others.
+        group: the id of its group without an instance suffix; empty if it is in no group.
+        clone: the id of its clone or bundle; empty if it is in none.
+        nodes: the names of the nodes on which it is active. More than one is an error state in Pacemaker.
     """
 
     id: str
@@ -101,7 +101,7 @@ class Resource(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """``<bundle>``: how many replicas it has, and in how many of them something is active."""
+    """``<bundle>``: the number of its replicas, and of those with an active resource."""
 
     id: str
     replicas: int
@@ -117,7 +117,7 @@ class NodeAttribute(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """``<operation_history>``: the last run of one operation; interval in milliseconds, duration in seconds."""
+    """``<operation_history>``: the last run of an operation; interval in milliseconds, duration in seconds."""
 
     task: str
     interval: str
@@ -125,7 +125,7 @@ class Operation(NamedTuple):
 
 
 class ResourceHistory(NamedTuple):
-    """``<resource_history>`` of one node; the threshold is absent for orphans."""
+    """``<resource_history>`` of a resource on one node; orphans have no migration threshold."""
 
     node: str
     resource: str
@@ -136,7 +136,7 @@ class ResourceHistory(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """``<failures><failure>``; interval in milliseconds as Pacemaker names operations, time in Unix seconds."""
+    """``<failures><failure>``: a failed action; interval in milliseconds, time in Unix seconds."""
 
     node: str
     resource: str
@@ -148,7 +148,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FenceEvent:
-    """``<fence_history><fence_event>``; the time is that of its completion, absent while it is pending."""
+    """``<fence_history><fence_event>``; the time of completion is None while the event is pending."""
 
     target: str
     action: str
@@ -160,7 +160,7 @@ class FenceEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """``<tickets><ticket>``; status granted or revoked, last_granted in Unix seconds."""
+    """``<tickets><ticket>``; the status is ``granted`` or ``revoked``, ``last_granted`` is in Unix seconds."""
 
     id: str
     status: str
@@ -170,7 +170,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ban:
-    """``<bans><ban>``: the id is the constraint's or its rule's; the weight is a score."""
+    """``<bans><ban>``; the id is that of the constraint or of its rule, the weight is a score."""
 
     id: str
     resource: str
@@ -181,13 +181,13 @@ class Ban:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterStatus:
-    """All that one ``crm_mon`` says.
+    """Everything that one run of ``crm_mon`` reports.
 
     Attributes:
-        connected: whether the tool had a cluster to speak of: False where it says that it is disconnected, where its
-            status is an error, and where it prints none of the sections.
-        daemon_state: what pacemakerd says of itself, "" where the tool does not tell.
-        status: the tool's own status, None before Pacemaker 2.0.3.
+        connected: whether the tool was connected to the cluster. False if it prints that it is disconnected, if its
+            status is an error, or if it prints none of the sections.
+        daemon_state: the state that pacemakerd reports; empty if the tool does not print it.
+        status: the result of the tool itself; None before Pacemaker 2.0.3.
     """
 
     connected: bool

@@ -1,4 +1,4 @@
-"""Pacemaker: ``crm_mon`` for the state, ``cibadmin`` for the location constraints."""
+"""Collects the state of the cluster with ``crm_mon``, and the location constraints with ``cibadmin``."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ _NOT_RUNNING = re.compile(
     re.IGNORECASE,
 )
 
-# -1 always: without it crm_mon has been seen to wait for ever
+# -1 always: without it crm_mon has been seen to wait forever
 _CRM_MON = (("-1", "--output-as=xml", "--inactive"), ("-1", "-X", "--inactive"))
-# --local: a node without quorum has no other node to ask
+# --local: a node without quorum cannot query another node
 _CIBADMIN = (("--query", "--local", "--scope", "constraints"), ("--query", "--local"))
 
 _BOOLEAN_OPTIONS = ("stonith-enabled", "symmetric-cluster", "maintenance-mode", "stop-all-resources")
 
 
-def _read_crm_mon(result: CommandResult) -> ClusterStatus:
-    """What it prints tells more than its exit status does, so that is read first."""
+def _parse_status(result: CommandResult) -> ClusterStatus:
+    # the document contains more details than the exit status, so it is parsed first
     try:
         status = crm_mon.parse(result.stdout)
     except ParseError:
-        successful_output(result, not_running=_NOT_RUNNING)  # a bad exit status is the better reason
+        successful_output(result, not_running=_NOT_RUNNING)  # a failed command is a better explanation
         raise
     if result.exit_status is None:
         successful_output(result, not_running=_NOT_RUNNING)
     if status.status is not None and status.status.code == _EXIT_INSUFFICIENT_PRIVILEGES:
         raise CommandError(Status.NOT_PERMITTED, status.status.message, value=status)
     if not status.connected and (result.exit_status or status.daemon_state or status.status):
-        said = "says nothing of the cluster"
+        message = "no information about the cluster"
         if status.status is not None and status.status.message != "OK":
-            said = status.status.message
-        raise CommandError(Status.NOT_RUNNING, said, value=status)
+            message = status.status.message
+        raise CommandError(Status.NOT_RUNNING, message, value=status)
     successful_output(result, not_running=_NOT_RUNNING)
     return status
 
 
-def _read_cib(result: CommandResult) -> tuple[cib.LocationConstraint, ...]:
+def _parse_constraints(result: CommandResult) -> tuple[cib.LocationConstraint, ...]:
     return cib.parse(successful_output(result, not_running=_NOT_RUNNING))
 
 
@@ -70,29 +70,29 @@ class PacemakerCollector:
     corosync_configuration: str
 
     def plan(self, host: Host) -> Plan:
-        """Returns the same two probes at each run; the cluster's name comes from Corosync's configuration."""
+        """Returns the same two probes for each run, and Corosync's configuration for the name of the cluster."""
         return Plan(
             probes=(
-                Probe(name="crm_mon", tool="crm_mon", variants=_CRM_MON, read=_read_crm_mon),
-                Probe(name="cibadmin", tool="cibadmin", variants=_CIBADMIN, read=_read_cib),
+                Probe(name="crm_mon", tool="crm_mon", variants=_CRM_MON, read=_parse_status),
+                Probe(name="cibadmin", tool="cibadmin", variants=_CIBADMIN, read=_parse_constraints),
             ),
             files={"corosync.conf": read_file(host, self.corosync_configuration, corosync_conf.parse)},
         )
 
     def make_samples(self, readings: Mapping[str, Reading]) -> SampleSet:
-        """Returns everything under ``ha_cluster_pacemaker_``."""
+        """Returns the samples of the metrics ``ha_cluster_pacemaker_*``."""
         samples = SampleSet()
         reading = readings["crm_mon"]
-        refused = any(reading.status is Status.NOT_PERMITTED for reading in readings.values())
-        _daemon(samples, reading, refused=refused)
+        not_permitted = any(reading.status is Status.NOT_PERMITTED for reading in readings.values())
+        _add_daemon(samples, reading, not_permitted=not_permitted)
         if (status := reading.ok_value) is not None:
             configuration = readings["corosync.conf"].ok_value
-            _summary(samples, status, (configuration and configuration.cluster_name) or "")
-            _nodes(samples, status)
-            _resources(samples, status)
-            _history(samples, status)
-            _events(samples, status)
-            _tickets_and_bans(samples, status)
+            _add_summary(samples, status, (configuration and configuration.cluster_name) or "")
+            _add_nodes(samples, status)
+            _add_resources(samples, status)
+            _add_history(samples, status)
+            _add_events(samples, status)
+            _add_tickets_and_bans(samples, status)
         for constraint in readings["cibadmin"].ok_value or ():
             samples.add(
                 metrics.LOCATION_CONSTRAINTS,
@@ -105,21 +105,21 @@ class PacemakerCollector:
         return samples
 
 
-def _daemon(samples: SampleSet, reading: Reading, *, refused: bool) -> None:
-    """Says whether Pacemaker is up; nothing of that where a tool was refused: the other then finds nobody, too."""
+def _add_daemon(samples: SampleSet, reading: Reading, *, not_permitted: bool) -> None:
+    """Adds whether Pacemaker is up. After a missing permission this is unknown: the other tool then fails, too."""
     status: ClusterStatus | None = reading.value
     if reading.status is Status.OK and status is not None:
         samples.add(metrics.UP, int(status.connected))
-    elif reading.status is Status.NOT_RUNNING and not refused:
+    elif reading.status is Status.NOT_RUNNING and not not_permitted:
         samples.add(metrics.UP, 0)
     state = status.daemon_state if status is not None else ""
-    if not state and reading.status is Status.NOT_RUNNING and not refused:
+    if not state and reading.status is Status.NOT_RUNNING and not not_permitted:
         state = "not_connected"
     if state:
         samples.add(metrics.DAEMON_STATE, metrics.DAEMON_STATE.flags_for(state))
 
 
-def _summary(samples: SampleSet, status: ClusterStatus, cluster_name: str) -> None:
+def _add_summary(samples: SampleSet, status: ClusterStatus, cluster_name: str) -> None:
     summary, dc = status.summary, status.summary.dc
     if summary.stack or summary.version:
         name = dc.name if dc else ""
@@ -133,10 +133,10 @@ def _summary(samples: SampleSet, status: ClusterStatus, cluster_name: str) -> No
         samples.add(metrics.RESOURCES_CONFIGURED, count, state)
     if (total := summary.resources.get("total")) is not None:
         samples.add(metrics.RESOURCES_UNLISTED, max(0, total - len(status.resources)))
-    _options(samples, summary.options)
+    _add_options(samples, summary.options)
 
 
-def _options(samples: SampleSet, options: Mapping[str, str]) -> None:
+def _add_options(samples: SampleSet, options: Mapping[str, str]) -> None:
     flags = {name: int(options[name] == "true") for name in _BOOLEAN_OPTIONS if name in options}
     samples.add(metrics.STONITH_ENABLED, flags.get("stonith-enabled"))
     samples.add(metrics.MAINTENANCE_MODE_ENABLED, flags.get("maintenance-mode"))
@@ -146,7 +146,7 @@ def _options(samples: SampleSet, options: Mapping[str, str]) -> None:
         samples.add(metrics.NO_QUORUM_POLICY, metrics.NO_QUORUM_POLICY.flags_for(policy))
 
 
-def _nodes(samples: SampleSet, status: ClusterStatus) -> None:
+def _add_nodes(samples: SampleSet, status: ClusterStatus) -> None:
     for node in status.nodes:
         samples.add(metrics.NODES, node.states, node.name, node.type)
         samples.add(metrics.NODE_INFO, 1, node.name, node.id, node.feature_set)
@@ -157,7 +157,7 @@ def _nodes(samples: SampleSet, status: ClusterStatus) -> None:
         samples.add(metrics.NODE_ATTRIBUTES, 1, attribute.node, attribute.name, attribute.value)
 
 
-def _resources(samples: SampleSet, status: ClusterStatus) -> None:
+def _add_resources(samples: SampleSet, status: ClusterStatus) -> None:
     add = samples.add
     for resource in status.resources:
         flags = (resource.active, resource.orphaned, resource.blocked, resource.failed, resource.failure_ignored)
@@ -166,20 +166,20 @@ def _resources(samples: SampleSet, status: ClusterStatus) -> None:
         for node in resource.nodes or ("",):
             add(metrics.RESOURCES, flags, node, *labels)
         if resource.target_role or resource.pending or resource.locked_to or resource.maintenance:
-            _resource_info(samples, resource)
+            _add_resource_info(samples, resource)
     for bundle in status.bundles:
         add(metrics.BUNDLE_REPLICAS, bundle.replicas, bundle.id, "total")
         add(metrics.BUNDLE_REPLICAS, bundle.running, bundle.id, "running")
 
 
-def _resource_info(samples: SampleSet, resource: Resource) -> None:
+def _add_resource_info(samples: SampleSet, resource: Resource) -> None:
     maintenance = "true" if resource.maintenance else "false"
-    wanted = (resource.target_role.lower(), resource.pending, resource.locked_to, maintenance)
+    labels = (resource.target_role.lower(), resource.pending, resource.locked_to, maintenance)
     for node in resource.nodes or ("",):
-        samples.add(metrics.RESOURCE_INFO, 1, resource.id, node, resource.group, resource.clone, *wanted)
+        samples.add(metrics.RESOURCE_INFO, 1, resource.id, node, resource.group, resource.clone, *labels)
 
 
-def _history(samples: SampleSet, status: ClusterStatus) -> None:
+def _add_history(samples: SampleSet, status: ClusterStatus) -> None:
     add = samples.add
     for node, resource, count, threshold, operations in status.history:
         add(metrics.FAIL_COUNT, math.inf if count >= INFINITY_SCORE else count, node, resource)
@@ -188,7 +188,7 @@ def _history(samples: SampleSet, status: ClusterStatus) -> None:
             add(metrics.OPERATION_DURATION, duration, node, resource, task, interval)
 
 
-def _events(samples: SampleSet, status: ClusterStatus) -> None:
+def _add_events(samples: SampleSet, status: ClusterStatus) -> None:
     for failure in status.failures:
         labels = (failure.node, failure.resource, failure.operation, failure.interval, failure.status)
         samples.add(metrics.FAILED_ACTIONS, 1, *labels)
@@ -203,7 +203,7 @@ def _events(samples: SampleSet, status: ClusterStatus) -> None:
         samples.add(metrics.FENCE_EVENTS, count, *labels)
 
 
-def _tickets_and_bans(samples: SampleSet, status: ClusterStatus) -> None:
+def _add_tickets_and_bans(samples: SampleSet, status: ClusterStatus) -> None:
     for ticket in status.tickets:
         flags = (ticket.status == "granted", ticket.status == "revoked", ticket.standby)
         samples.add(metrics.TICKETS, flags, ticket.id)
@@ -213,5 +213,5 @@ def _tickets_and_bans(samples: SampleSet, status: ClusterStatus) -> None:
         samples.add(metrics.BANS, ban.weight, ban.id, ban.resource, ban.node, promoted_only)
 
 
-def _flag(value: bool | None) -> int | None:  # noqa: FBT001 - it is the value that is turned
+def _flag(value: bool | None) -> int | None:  # noqa: FBT001 - the value to convert
     return None if value is None else int(value)

@@ -1,11 +1,11 @@
 """``crm_mon --output-as=xml`` and ``crm_mon -X``, with ``--inactive``: Pacemaker 1.1 to 3.0.
 
-The roots differ (``pacemaker-result``, ``crm_mon``), what is below them does not. Sections and attributes that a
-version does not print are absent; those that no version known here prints are ignored. The renamed ones are read under
-both names: ``orphaned``/``removed``, ``stonith-enabled``/``fencing-enabled``, fence events' ``state``/``status``.
+The root elements differ (``pacemaker-result``, ``crm_mon``); their content is the same. Sections and attributes may be
+absent, depending on the version; unknown ones are ignored. Renamed attributes are read under both names:
+``orphaned``/``removed``, ``stonith-enabled``/``fencing-enabled``, and ``state``/``status`` of fencing events.
 
-The document is read as it is parsed, element by element, without a tree of it in memory: that of a large cluster has
-megabytes, and half the time would go into the tree.
+The document is processed element by element, without building a tree. That of a large cluster has megabytes, and the
+tree would take half of the time.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ _SECTIONS = frozenset({"summary", "nodes", "resources", "node_attributes", "node
 
 
 def parse(output: bytes) -> ClusterStatus:
-    """Returns what ``crm_mon`` printed.
+    """Parses the output of the tool.
 
     Raises:
-        ParseError: it is no XML, or not crm_mon's.
+        ParseError: the output is not XML, or has another root element.
     """
     reader = _Reader()
     try:
         reader.read(output)
         return reader.result(output)
     finally:
-        reader.forget()
+        reader.release()
 
 
 class _Reader(ElementReader):
-    """Gathers what the elements say."""
+    """Collects the parts of the status from the elements."""
 
     def __init__(self) -> None:
         super().__init__(ROOTS)
@@ -71,7 +71,7 @@ class _Reader(ElementReader):
         self._fence_events: list[FenceEvent] = []
         self._tickets: list[Ticket] = []
         self._bans: list[Ban] = []
-        # where the reader is
+        # the position in the document
         self._section = ""
         self._node_name = ""
         self._groups: list[str] = []
@@ -107,15 +107,15 @@ class _Reader(ElementReader):
         }
 
     def result(self, output: bytes) -> ClusterStatus:
-        """Returns all that was gathered from the document."""
+        """Returns the status; ``output`` is the document that was read."""
         status = _tool_status(self.others.get("status"))
-        said_nothing = self._seen.isdisjoint({"summary", "nodes", "resources"})
-        if status is not None and said_nothing:  # rare, and short: worth a second look for the texts
+        no_sections = self._seen.isdisjoint({"summary", "nodes", "resources"})
+        if status is not None and no_sections:  # rare, and a short document: parse it again for the error messages
             errors = [(error.text or "").strip() for error in parse_root(output, tags=ROOTS).iter("error")]
             status = replace(status, message=": ".join(filter(None, [status.message, *errors])))
         disconnected = "crm-mon-disconnected" in self.others or (status is not None and status.code != 0)
         return ClusterStatus(
-            connected=not disconnected and not said_nothing,
+            connected=not disconnected and not no_sections,
             daemon_state=_daemon_state(self.others),
             status=status,
             summary=_summary(self.others),
@@ -135,7 +135,7 @@ class _Reader(ElementReader):
         self._seen.add(section)
 
     def _start_node(self, attributes: Attributes) -> None:
-        """A node of the cluster, or the place of a resource, or whose attributes or history follow."""
+        """Handles a node of the cluster, a node of a resource, or the node whose attributes or history follow."""
         name = attributes.get("name") or attributes.get("id", "")
         if self._section == "resources":
             self._places.append(name)
@@ -174,7 +174,7 @@ class _Reader(ElementReader):
         if active and self._replicas:
             self._replicas[-1] = True
         self._resources.append(
-            Resource(  # by position: names would cost half as much again, thousands of times
+            Resource(  # positional: keyword arguments would take half as long again, and there are thousands
                 get("id", ""),
                 get("resource_agent", ""),
                 get("role", ""),
@@ -221,7 +221,7 @@ class _Reader(ElementReader):
             ResourceHistory(
                 self._node_name,
                 get("id", ""),
-                # crm_mon leaves the count out where it is zero
+                # crm_mon omits a count of zero
                 0.0 if fail_count is None else number(fail_count),
                 optional_number(get("migration-threshold")),
                 tuple(self._operations),
@@ -231,7 +231,7 @@ class _Reader(ElementReader):
 
 @lru_cache(maxsize=4096)
 def _seconds(milliseconds: str) -> float:
-    """``2044ms`` is 2.044 seconds; what is no number is NaN."""
+    """Converts a duration like ``2044ms`` to seconds; NaN if it is not a number."""
     return number(milliseconds.removesuffix("ms")) / 1000
 
 
@@ -245,7 +245,11 @@ def _tool_status(attributes: Attributes | None) -> ToolStatus | None:
 
 
 def _daemon_state(parts: Mapping[str, Attributes]) -> str:
-    """2.1.5 has an element of its own, 2.1.6 and later an attribute, and another one when disconnected."""
+    """Returns the state of pacemakerd.
+
+    2.1.5 prints an element ``pacemakerd``; 2.1.6 and later print an attribute of ``stack`` or, if the tool is
+    disconnected, of ``crm-mon-disconnected``.
+    """
     places = (("pacemakerd", "state"), ("stack", "pacemakerd-state"), ("crm-mon-disconnected", "pacemakerd-state"))
     return next((state for tag, name in places if (state := parts.get(tag, {}).get(name))), "")
 
@@ -300,7 +304,7 @@ def _node(name: str, attributes: Attributes) -> Node:
 
 
 def _failure(attributes: Attributes) -> Failure:
-    # op_key is absent where the failure is not that of a configured operation; id stands for it then
+    # without op_key the failure is not that of a configured operation, and id takes its place
     key = _first(attributes, "op_key", "id")
     match = _OPERATION_KEY.fullmatch(key)
     return Failure(
@@ -344,7 +348,7 @@ def _ban(attributes: Attributes) -> Ban:
 
 
 def _flag(attributes: Attributes, name: str) -> bool:
-    """Returns whether an attribute is ``true``, as the tools print it; False if it is absent."""
+    """Returns whether an attribute is ``true``; False if it is absent."""
     return attributes.get(name) == "true"
 
 
@@ -353,5 +357,5 @@ def _optional_flag(attributes: Attributes, name: str) -> bool | None:
 
 
 def _first(attributes: Attributes, *names: str) -> str:
-    """Returns the first of the attributes that is there and not empty, or ""."""
+    """Returns the first of the attributes that is present and not empty, or ""."""
     return next((value for name in names if (value := attributes.get(name))), "")

@@ -1,1 +1,1 @@
-"""What the parsers of several tools share: text, XML and times."""
+"""Text, XML and times: what the parsers of several tools have in common."""

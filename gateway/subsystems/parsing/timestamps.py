@@ -1,8 +1,8 @@
-"""Times as Pacemaker's tools print them.
+"""Parsing of times as Pacemaker's tools print them.
 
-The summary and the history have local time without a zone in the C locale (``Tue May  5 12:04:36 2020``). Failures and
-fencing have ISO 8601 with or without a zone (``2026-11-23 06:57:20Z``, ``2026-11-23 07:57:20 +01:00``), and some
-versions print the summary so, too.
+The summary and the history have local time without a time zone in the C locale (``Tue May  5 12:04:36 2020``). Failures
+and fencing events have ISO 8601 with or without a time zone (``2026-11-23 06:57:20Z``, ``2026-11-23 07:57:20 +01:00``).
+Some versions use ISO 8601 for the summary as well.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _ISO = re.compile(
 
 
 def unix_time(text: str | None) -> float | None:
-    """Returns seconds since the epoch.
+    """Parses a time into Unix seconds.
 
-    A time without a zone is taken in this host's zone: the tool printed it there a moment ago.
+    A time without a time zone is in this host's zone, because the tool ran on this host.
 
     Args:
         text: the time as printed.
 
     Returns:
-        Seconds; None for a time that is absent or empty; NaN for what is no time.
+        Unix seconds; None if the text is absent or empty; NaN if it is not a time.
     """
     text = (text or "").strip()
     if not text:
@@ -37,17 +37,17 @@ def unix_time(text: str | None) -> float | None:
             month, day, hour, minute, second, year = match.groups()
             return _local_time(int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second))
         if match := _ISO.fullmatch(text):
-            return _iso(match)
+            return _iso_time(match)
     except (ValueError, OverflowError):
-        pass  # the form is right, but there is no such day or hour
+        pass  # the format is right, but no such day or hour exists
     return math.nan
 
 
 def _local_time(year: int, month: int, day: int, hour: int, minute: int, second: int) -> float:  # noqa: PLR0917
-    return datetime(year, month, day, hour, minute, second).timestamp()  # noqa: DTZ001 - naive is local, on purpose
+    return datetime(year, month, day, hour, minute, second).timestamp()  # noqa: DTZ001 - naive on purpose: local time
 
 
-def _iso(match: re.Match[str]) -> float:
+def _iso_time(match: re.Match[str]) -> float:
     year, month, day, hour, minute, second = map(int, match.groups()[:6])
     fraction, utc, sign, hours, minutes = match.groups()[6:]
     seconds = float(f"0.{fraction}") if fraction else 0.0

@@ -1,7 +1,7 @@
-"""What the parsers of XML share: a hardened reader, and attributes as values.
+"""Hardened reading of XML, and conversion of attributes to numbers.
 
-Neither entities nor document types nor the network are of any use in what a cluster tool prints, so a document that
-declares a type is refused before anything of it is expanded.
+No cluster tool prints entities or document types, so a document with a document type declaration is rejected before
+anything in it is expanded. Nothing is fetched from the network.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from gateway.errors import ParseError
 Element: TypeAlias = "etree._Element"  # noqa: SLF001 - lxml has no public name for its one element class
 
 INFINITY_SCORE = 1_000_000
-"""Pacemaker's INFINITY: scores and fail counts stop there."""
+"""Pacemaker's INFINITY, the limit of scores and fail counts."""
 
 
 Attributes = Mapping[str, str]
 
-_DOCTYPE = "declares a document type, which no cluster tool does"
+_DOCTYPE = "has a document type declaration, which no cluster tool prints"
 
 
 class ElementReader:
-    """Reads a document as it is parsed, element by element, without a tree of it in memory.
+    """Processes a document element by element while it is parsed, without building a tree.
 
     Attributes:
-        starts: what to call with an element's attributes at its beginning, by tag.
-        ends: what to call at its end, by tag.
-        others: the attributes of elements that ``starts`` does not name, by tag; the first of each.
+        starts: the handlers of start tags, by tag; each receives the attributes.
+        ends: the handlers of end tags, by tag.
+        others: the attributes of elements without a handler in ``starts``, by tag; only the first element of each tag.
     """
 
     def __init__(self, roots: tuple[str, ...]) -> None:
@@ -40,46 +40,46 @@ class ElementReader:
         self.ends: dict[str, Callable[[], object]] = {}
         self.others: dict[str, Attributes] = {}
         self._roots = roots
-        # until the root has come, it is all that may come
+        # until the root element has started, no other element may start
         self._expected: dict[str, Callable[[Attributes], object]] = dict.fromkeys(roots, self._enter)
 
     def read(self, output: bytes) -> None:
-        """Reads a whole document.
+        """Processes a complete document.
 
         Raises:
-            ParseError: it is no well-formed XML, declares a document type, is nested deeper than libxml2 allows (256),
-                or has another root.
+            ParseError: the document is not well-formed XML, has a document type declaration, is nested deeper than
+                libxml2 allows (256 levels), or has another root element.
         """
         _parse(output, target=self)
 
-    def forget(self) -> None:
-        """Lets go of all that was read; the reader is of no use after that.
+    def release(self) -> None:
+        """Releases everything that was read; the reader cannot be used afterwards.
 
-        lxml keeps a parser and its target in a circle of references: what a large cluster's reader holds would wait
-        for the collector of cycles.
+        lxml keeps the parser and its target in a reference cycle. Without this call, the data of a large cluster would
+        stay in memory until the next garbage collection.
         """
         vars(self).clear()
 
     def start(self, tag: str, attributes: Attributes) -> None:
-        """Is called by lxml."""
+        """Handles a start tag; called by lxml."""
         if start := self._expected.get(tag):
             start(attributes)
         elif self._expected is self.starts:
             self.others.setdefault(tag, attributes)
         else:
-            raise ParseError(_strange_root(tag, self._roots))
+            raise ParseError(_unexpected_root(tag, self._roots))
 
     def end(self, tag: str) -> None:
-        """Is called by lxml."""
+        """Handles an end tag; called by lxml."""
         if end := self.ends.get(tag):
             end()
 
     def doctype(self, *_: object) -> None:
-        """Is called by lxml."""
+        """Rejects a document type declaration; called by lxml."""
         raise ParseError(_DOCTYPE)
 
     def close(self) -> None:
-        """Is called by lxml."""
+        """Does nothing: lxml requires the method."""
 
     def _enter(self, _: Attributes) -> None:
         self._expected = self.starts
@@ -89,8 +89,8 @@ def parse_root(output: bytes, *, tags: tuple[str, ...]) -> Element:
     """Returns the root element of a document.
 
     Args:
-        output: the whole document.
-        tags: the tags that the root may have.
+        output: the complete document.
+        tags: the tags that the root element may have.
 
     Raises:
         ParseError: as ``ElementReader.read``.
@@ -99,11 +99,11 @@ def parse_root(output: bytes, *, tags: tuple[str, ...]) -> Element:
     if root.getroottree().docinfo.internalDTD is not None:
         raise ParseError(_DOCTYPE)
     if root.tag not in tags:
-        raise ParseError(_strange_root(str(root.tag), tags))
+        raise ParseError(_unexpected_root(str(root.tag), tags))
     return root
 
 
-def _strange_root(tag: str, tags: tuple[str, ...]) -> str:
+def _unexpected_root(tag: str, tags: tuple[str, ...]) -> str:
     return f"expected <{'> or <'.join(tags)}> as root, found <{tag}>"
 
 
@@ -128,9 +128,9 @@ def _parse(output: bytes, **options: Any) -> Any:
 
 @lru_cache(maxsize=4096)
 def number(text: str) -> float:
-    """Returns an integer attribute. Remembers: a cluster has few different numbers, and each many times.
+    """Parses an integer attribute. Cached, because a cluster prints few different numbers, each of them often.
 
-    Pacemaker's INFINITY in words is infinite. What is no number at all becomes NaN, which costs that one sample.
+    The word INFINITY becomes infinite. Anything else that is not a number becomes NaN, so that only its sample is lost.
     """
     sign, word = (-1.0, text[1:]) if text[:1] == "-" else (1.0, text.removeprefix("+"))
     if word.isascii() and word.isdigit():
@@ -139,12 +139,12 @@ def number(text: str) -> float:
 
 
 def optional_number(text: str | None) -> float | None:
-    """Returns an integer attribute, or None if it is absent."""
+    """Parses an integer attribute; returns None if it is absent."""
     return None if text is None else number(text)
 
 
 def score(text: str | None) -> float | None:
-    """Returns a Pacemaker score: what is beyond a million either way is infinite; None if it is absent."""
+    """Parses a Pacemaker score, infinite from a million up and from minus a million down; None if it is absent."""
     value = optional_number(text)
     if value is None or abs(value) < INFINITY_SCORE:
         return value

@@ -1,4 +1,4 @@
-"""SBD: its configuration file, and ``sbd dump`` and ``sbd list`` of each of its devices, all at once."""
+"""Collects SBD's configuration, and the header and the slots of each of its devices."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ CONFIGURATIONS = ("/etc/sysconfig/sbd", "/etc/default/sbd")
 """Where distributions keep SBD's configuration: SUSE and Red Hat, Debian."""
 
 _NEVER = re.compile(rb"(?!)")
-"""``sbd`` asks a disk, not a daemon: there is nothing that could not be running."""
+"""Matches nothing: ``sbd`` reads a disk and needs no daemon."""
 
 
-def _read_dump(result: CommandResult, *, permitted: bool) -> sbd_dump.SbdHeader:
-    """To a user who may not read a device, sbd says of it what it says of a broken one."""
+def _parse_dump(result: CommandResult, *, permitted: bool) -> sbd_dump.SbdHeader:
+    # to a user who may not read the device, sbd prints the same as for a broken device
     if result.exit_status and not permitted:
-        raise CommandError(Status.NOT_PERMITTED, "the permissions of the device forbid to read it")
+        raise CommandError(Status.NOT_PERMITTED, "the permissions of the device do not allow reading it")
     return sbd_dump.parse(successful_output(result, not_running=_NEVER))
 
 
-def _read_list(result: CommandResult) -> tuple[sbd_list.SbdSlot, ...]:
-    answer = successful_output(result, not_running=_NEVER)
-    if answer.startswith(b"==Dumping header"):
-        raise CommandError(Status.FAILED, "was asked for the slots and printed the header")
-    return sbd_list.parse(answer)
+def _parse_list(result: CommandResult) -> tuple[sbd_list.SbdSlot, ...]:
+    output = successful_output(result, not_running=_NEVER)
+    if output.startswith(b"==Dumping header"):
+        raise CommandError(Status.FAILED, "printed the header instead of the slots")
+    return sbd_list.parse(output)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SbdCollector:
-    """The devices through which nodes can be fenced.
+    """Collects the state of the devices through which nodes can be fenced.
 
     Attributes:
         configuration: the path of SBD's configuration; empty to search ``CONFIGURATIONS``.
@@ -47,8 +47,8 @@ class SbdCollector:
     configuration: str
 
     def plan(self, host: Host) -> Plan | None:
-        """Returns two probes for each device; none for diskless SBD; None where SBD is not configured."""
-        reading = self._configuration(host)
+        """Returns two probes for each device, no probes for diskless SBD, or None if SBD is not configured."""
+        reading = self._read_configuration(host)
         if reading.status is Status.NOT_INSTALLED:
             return None
         devices = reading.ok_value.devices if reading.ok_value else ()
@@ -59,7 +59,7 @@ class SbdCollector:
         )
 
     def make_samples(self, readings: Mapping[str, Reading]) -> SampleSet:
-        """Returns everything under ``ha_cluster_sbd_``."""
+        """Returns the samples of the metrics ``ha_cluster_sbd_*``."""
         samples = SampleSet()
         configuration: sbd_config.SbdConfig | None = readings["configuration"].ok_value
         if configuration is None:
@@ -75,30 +75,30 @@ class SbdCollector:
             configuration.delay_start or "",
         )
         for device in configuration.devices:
-            _device(samples, device, readings[f"dump {device}"], readings[f"list {device}"])
+            _add_device(samples, device, readings[f"dump {device}"], readings[f"list {device}"])
         return samples
 
-    def _configuration(self, host: Host) -> Reading:
-        """Returns the first configuration that there is."""
+    def _read_configuration(self, host: Host) -> Reading:
+        """Returns the reading of the first configuration file that exists."""
         paths = (self.configuration,) if self.configuration else CONFIGURATIONS
         readings = [read_file(host, path, sbd_config.parse) for path in paths]
         return next((reading for reading in readings if reading.status is not Status.NOT_INSTALLED), readings[0])
 
 
 def _probes(device: str, *, permitted: bool) -> tuple[Probe, Probe]:
-    read_dump = partial(_read_dump, permitted=permitted)
+    parse_dump = partial(_parse_dump, permitted=permitted)
     return (
-        Probe(name=f"dump {device}", tool="sbd", variants=(("-d", device, "dump"),), read=read_dump),
-        Probe(name=f"list {device}", tool="sbd", variants=(("-d", device, "list"),), read=_read_list, required=False),
+        Probe(name=f"dump {device}", tool="sbd", variants=(("-d", device, "dump"),), read=parse_dump),
+        Probe(name=f"list {device}", tool="sbd", variants=(("-d", device, "list"),), read=_parse_list, required=False),
     )
 
 
-_TELLING = (Status.OK, Status.FAILED, Status.UNPARSABLE, Status.TIMED_OUT, Status.KILLED)
-"""The ends of ``sbd dump`` that say something of the device; the others say something of this host."""
+_DEVICE_STATUSES = (Status.OK, Status.FAILED, Status.UNPARSABLE, Status.TIMED_OUT, Status.KILLED)
+"""The statuses of ``sbd dump`` that tell something about the device; the others are about this host."""
 
 
-def _device(samples: SampleSet, device: str, dump: Reading, slots: Reading) -> None:
-    if dump.status in _TELLING:
+def _add_device(samples: SampleSet, device: str, dump: Reading, slots: Reading) -> None:
+    if dump.status in _DEVICE_STATUSES:
         samples.add(metrics.DEVICES, 1, device, "healthy" if dump.status is Status.OK else "unhealthy")
     if (header := dump.ok_value) is not None:
         for kind, seconds in header.timeouts.items():

@@ -5,9 +5,9 @@
     SBD_DEVICE="/dev/disk/by-id/scsi-1;/dev/disk/by-id/scsi-2"
     SBD_WATCHDOG_TIMEOUT=5
 
-Shell assignments in form, but systemd reads them (``EnvironmentFile=`` in systemd.exec(5)): an unquoted value reaches
-to the end of its line, blanks and ``;`` included. Older init scripts source the file, hence ``export`` and comments
-after a value are understood as well. Without any device SBD is diskless: it has the watchdog and the quorum only.
+The file looks like shell assignments, but systemd reads it (``EnvironmentFile=`` in systemd.exec(5)): an unquoted value
+extends to the end of its line, including blanks and ``;``. Older init scripts source the file, so ``export`` and
+comments after a value are accepted as well. Without a device SBD is diskless: it relies on the watchdog and on quorum.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ASSIGNMENT = re.compile(
 _COMMENT = re.compile(r"(?:^|(?<=[ \t]))#.*", re.DOTALL)
 _SEPARATORS = re.compile(r"[;\s]+")
 
-# A backslash continues a line; what else it quotes depends on the quotes around it.
+# A backslash continues a line. Which other characters it escapes depends on the quotes around it.
 _ESCAPES_DOUBLE = re.compile(r'\\(?:\n|(["\\`$]))')
 _ESCAPES_PLAIN = re.compile(r"\\(?:\n|(.))")
 
@@ -39,16 +39,15 @@ _Settings = Mapping[str, tuple[str, int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SbdConfig:
-    """The settings that the gateway uses; None stands for not set, or set to nothing, where SBD has a default.
+    """The settings that the gateway uses; None if a setting is absent or empty, in which case SBD has a default.
 
     Attributes:
-        devices: ``SBD_DEVICE``, in its order, each once; empty for diskless SBD.
+        devices: ``SBD_DEVICE``, in its order, without repetitions; empty for diskless SBD.
         watchdog_device: ``SBD_WATCHDOG_DEV``.
-        watchdog_timeout: ``SBD_WATCHDOG_TIMEOUT``, seconds. The headers on the devices take precedence.
+        watchdog_timeout: ``SBD_WATCHDOG_TIMEOUT``, in seconds. The headers on the devices take precedence.
         startmode: ``SBD_STARTMODE``, ``always`` or ``clean``.
-        pacemaker: ``SBD_PACEMAKER``, a boolean as Pacemaker spells them.
-        delay_start: ``SBD_DELAY_START``, such a boolean, or seconds from 2 up.
-        timeout_action: ``SBD_TIMEOUT_ACTION``, like ``flush,reboot``.
+        pacemaker: ``SBD_PACEMAKER``, a boolean in any of Pacemaker's spellings.
+        delay_start: ``SBD_DELAY_START``, a boolean too, or at least 2 seconds.
     """
 
     devices: tuple[str, ...]
@@ -57,16 +56,15 @@ class SbdConfig:
     startmode: str | None
     pacemaker: str | None
     delay_start: str | None
-    timeout_action: str | None
 
 
 def parse(output: bytes) -> SbdConfig:
-    """Reads the content of the file; the last assignment to a name counts, other lines are ignored.
+    """Parses the content of the file. The last assignment to a name counts; other lines are ignored.
 
     Raises:
-        ParseError: a quote is not closed, or the watchdog's time-out is no number.
+        ParseError: a quote is not closed, or the watchdog timeout is not a number.
     """
-    settings = _settings(decode(output).replace("\r\n", "\n"))
+    settings = _parse_settings(decode(output).replace("\r\n", "\n"))
     devices = _SEPARATORS.split(_text(settings, "SBD_DEVICE") or "")
     timeout, line = settings.get("SBD_WATCHDOG_TIMEOUT", ("", 0))
     return SbdConfig(
@@ -76,19 +74,18 @@ def parse(output: bytes) -> SbdConfig:
         startmode=_text(settings, "SBD_STARTMODE"),
         pacemaker=_text(settings, "SBD_PACEMAKER"),
         delay_start=_text(settings, "SBD_DELAY_START"),
-        timeout_action=_text(settings, "SBD_TIMEOUT_ACTION"),
     )
 
 
-def _settings(text: str) -> _Settings:
+def _parse_settings(text: str) -> _Settings:
     settings: dict[str, tuple[str, int]] = {}
     for match in _ASSIGNMENT.finditer(text):
         line = text.count("\n", 0, match.start()) + 1
-        settings[match["name"]] = (_value(match, line), line)
+        settings[match["name"]] = (_parse_value(match, line), line)
     return settings
 
 
-def _value(match: re.Match[str], line: int) -> str:
+def _parse_value(match: re.Match[str], line: int) -> str:
     if match["single"] is not None:
         value = match["single"]
     elif match["double"] is not None:

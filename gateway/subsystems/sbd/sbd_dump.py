@@ -13,8 +13,8 @@
     Timeout (msgwait)  : 10
     ==Header on disk /dev/vdc is dumped
 
-Headers of version 2 (before sbd 1.2) have no UUID. A device that cannot be read leaves only the first line on stdout;
-old versions say ``== disk /dev/vdc unreadable!`` there and exit with 0.
+Headers of version 2 (before sbd 1.2) have no UUID. If a device cannot be read, only the first line is on stdout; old
+versions print ``== disk /dev/vdc unreadable!`` instead and exit with 0.
 """
 
 from __future__ import annotations
@@ -40,33 +40,24 @@ _Items = Mapping[str, tuple[str, int]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SbdHeader:
-    """The header.
+    """The header of a device.
 
     Attributes:
-        device: the device, as it was given to the tool, if printed.
-        version: ``2.1``, or ``2``.
-        uuid: made when the device was initialised.
-        slots: number of slots for nodes.
-        sector_size: bytes.
-        timeouts: seconds, by ``watchdog``, ``allocate``, ``loop`` and ``msgwait``; the first and last always.
+        timeouts: seconds, by ``watchdog``, ``allocate``, ``loop`` and ``msgwait``; the first and the last are always
+            present.
     """
 
-    device: str | None
-    version: str | None
-    uuid: str | None
-    slots: int | None
-    sector_size: int | None
     timeouts: Mapping[str, int]
 
 
 def parse(output: bytes) -> SbdHeader:
-    """Reads the output of the tool for one device.
+    """Parses the output of the tool for one device.
 
     Raises:
-        ParseError: a time-out is missing or malformed, the header could not be read, the output is cut off, or there is
-            more than one header.
+        ParseError: a timeout is missing or malformed, the tool could not read the header, the output is cut off, or
+            there is more than one header.
     """
-    device, items = _read(decode(output))
+    items = _parse_items(decode(output))
     timeouts = {
         timeout["name"]: uint32(value, what=name, line=line)
         for name, (value, line) in items.items()
@@ -75,17 +66,10 @@ def parse(output: bytes) -> SbdHeader:
     for name in _REQUIRED:
         if name not in timeouts:
             raise ParseError(f"found no 'Timeout ({name})'")
-    return SbdHeader(
-        device=device,
-        version=_text(items, "Header version"),
-        uuid=_text(items, "UUID"),
-        slots=_number(items, "Number of slots"),
-        sector_size=_number(items, "Sector size"),
-        timeouts=MappingProxyType(timeouts),
-    )
+    return SbdHeader(timeouts=MappingProxyType(timeouts))
 
 
-def _read(text: str) -> tuple[str | None, _Items]:
+def _parse_items(text: str) -> _Items:
     begin = end = None
     items: dict[str, tuple[str, int]] = {}
     lines = text.split("\n")
@@ -100,15 +84,4 @@ def _read(text: str) -> tuple[str | None, _Items]:
             raise ParseError(f"expected one header, found {line[:100]!r}", line=number)
     if begin != end:
         raise ParseError(f"cut off: found no begin and end of one header of {begin or end}", line=len(lines))
-    return begin, items
-
-
-def _text(items: _Items, name: str) -> str | None:
-    return items[name][0] or None if name in items else None
-
-
-def _number(items: _Items, name: str) -> int | None:
-    if name not in items:
-        return None
-    value, line = items[name]
-    return uint32(value, what=name, line=line)
+    return items
