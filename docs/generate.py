@@ -1,7 +1,7 @@
 """Writes the generated parts of the documentation: ``python docs/generate.py`` in the project's environment.
 
-A generated part stands between two comments, ``<!-- generated: NAME -->`` and ``<!-- end of NAME -->``. Everything
-around them is written by hand and stays.
+A generated part is between two comments, ``<!-- generated: NAME -->`` and ``<!-- end of NAME -->``. The text around
+these parts is written by hand and is left alone.
 """
 # ruff: noqa: INP001 - a script, not a module of a package
 
@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gateway import self_metrics
 from gateway.alarms.conditions import CONDITIONS
 from gateway.alarms.notification import Change, notification_name
 from gateway.catalog import METRICS
@@ -21,11 +22,18 @@ from gateway.config.options import OPTIONS, Field, Option, Records
 from gateway.frontends.snmp.rows import bindings
 from gateway.samples import Metric
 from gateway.snmp import oid as oids
-from gateway.snmp.mib.module import Mib, Object, mib
+from gateway.snmp.mib import module
+from gateway.snmp.mib.module import Object, mib
 from gateway.snmp.oid import Oid
 from gateway.subsystems import SUBSYSTEMS
+from gateway.subsystems.subsystem import Subsystem
 
 DOCS = Path(__file__).parent
+MIB = mib()
+COMPILED: Mapping[str, Mapping[str, Any]] = json.loads(
+    (Path(module.__file__).parent / f"{module.MODULE}.json").read_text("utf-8")
+)
+"""The compiled MIB, for its branches and groups, which the gateway itself does not need."""
 
 
 # --- Tables ----------------------------------------------------------------------------------------------------------
@@ -59,7 +67,7 @@ def _option(option: Option[Any]) -> tuple[str, str, str, str]:
 
 
 def records() -> Iterator[str]:
-    """Yields the lines of the table of what arrays of tables hold."""
+    """Yields the lines of the table of the keys in arrays of tables."""
     rows = (
         _field(option.key, field)
         for option in OPTIONS
@@ -75,24 +83,22 @@ def _field(key: str, field: Field) -> tuple[str, str, str]:
 
 
 def _literal(value: Any) -> str:
-    """Returns a default as it would stand in the file: TOML, which for these is JSON."""
+    """Returns a default as it is written in the file: TOML, which is JSON for these values."""
     return json.dumps(list(value) if isinstance(value, tuple) else value)
 
 
 # --- Metrics ---------------------------------------------------------------------------------------------------------
 
 
-def subsystem(metric: Metric) -> str:
-    """Returns the part of the page that a metric stands in."""
-    return next((subsystem.name for subsystem in SUBSYSTEMS if metric in subsystem.metrics), "gateway")
+def metrics(subsystems: Iterable[Subsystem] = SUBSYSTEMS) -> Iterator[str]:
+    """Yields a section with a table for each subsystem, and one for the gateway itself."""
+    for subsystem in subsystems:
+        yield from (f"## {subsystem.title}", "", *_metric_table(subsystem.metrics), "")
+    yield from ("## The gateway itself", "", *_metric_table(self_metrics.METRICS))
 
 
-def _metrics(name: str) -> Callable[[], Iterator[str]]:
-    def lines() -> Iterator[str]:
-        chosen = [metric for metric in METRICS if subsystem(metric) == name]
-        yield from _table(("metric", "type", "labels", "meaning", "drop-in", "in HA-CLUSTER-MIB"), map(_metric, chosen))
-
-    return lines
+def _metric_table(listed: Iterable[Metric]) -> Iterator[str]:
+    yield from _table(("metric", "type", "labels", "meaning", "drop-in", "in HA-CLUSTER-MIB"), map(_metric, listed))
 
 
 def _metric(metric: Metric) -> tuple[str, ...]:
@@ -107,42 +113,41 @@ def _metric(metric: Metric) -> tuple[str, ...]:
 
 # --- The MIB ---------------------------------------------------------------------------------------------------------
 
-GROUPS = ("cluster", "nodes", "resources", "corosync", "sbd", "drbd", "gateway", "alarms")
-"""The branches of haClusterObjects, in the order of their numbers, which begin with 1."""
 
-MIB = mib()
+def objects(subsystems: Iterable[Subsystem] = SUBSYSTEMS) -> Iterator[str]:
+    """Yields a section for each branch of haClusterObjects: its scalars, then its tables."""
+    titles = {subsystem.name: subsystem.title for subsystem in subsystems}
+    parent = COMPILED["haClusterObjects"]["oid"]
+    branches = [node for node in COMPILED.values() if node.get("oid", "").rpartition(".")[0] == parent]
+    for place, branch in enumerate(sorted(branches, key=lambda node: int(node["oid"].rpartition(".")[2]))):
+        name = branch["name"].removeprefix("haCluster")
+        yield from ([""] if place else [])
+        yield f"## {titles.get(name.lower(), name)}"
+        yield from ("", COMPILED[f"{branch['name']}Group"]["description"], "")
+        yield from _branch(oids.parse(branch["oid"]))
 
 
-def _below(oid: Oid, module: Mib = MIB) -> str:
-    """Returns an identifier as it is below the root."""
-    return oids.dotted(oid.removeprefix(module.root))
+def _branch(branch: Oid) -> Iterator[str]:
+    entries = [entry for entry in MIB.objects.values() if entry.oid.startswith(branch)]
+    scalars = [entry for entry in entries if not entry.row and not entry.index]
+    parts = [list(_objects(scalars))] if scalars else []
+    for row, columns in MIB.rows():
+        if row.oid.startswith(branch):
+            parts.append([f"### {row.name.removesuffix('Entry')}Table", "", _introduction(row), "", *_objects(columns)])
+    for place, part in enumerate(parts):
+        yield from ([""] if place else [])
+        yield from part
 
 
-def _group(number: int) -> Callable[[], Iterator[str]]:
-    """Returns what yields the scalars of a branch, then its tables."""
-
-    def lines() -> Iterator[str]:
-        branch = MIB.root + oids.encode((1, number))
-        found = [entry for entry in MIB.objects.values() if entry.oid.startswith(branch)]
-        scalars = [entry for entry in found if not entry.row and not entry.index]
-        parts = [list(_objects(scalars))] if scalars else []
-        for row, columns in MIB.rows():
-            if row.oid.startswith(branch):
-                parts.append(
-                    [f"### {row.name.removesuffix('Entry')}Table", "", _introduction(row), "", *_objects(columns)]
-                )
-        for place, part in enumerate(parts):
-            yield from ([""] if place else [])
-            yield from part
-
-    return lines
+def _below_root(oid: Oid) -> str:
+    return oids.dotted(oid.removeprefix(MIB.root))
 
 
 def _introduction(row: Object) -> str:
     indexes = ", ".join(map(_code, row.index))
     shown = _shown_by(row.name)
-    metrics = f" In Prometheus, rows are those of {shown}." if shown else ""
-    return f"`{_below(row.oid[:-4])}`. {row.description} Index: {indexes}.{metrics}"
+    in_prometheus = f" Prometheus: {shown}." if shown else ""
+    return f"{_code(_below_root(row.oid[:-4]))}. {row.description} Index: {indexes}.{in_prometheus}"
 
 
 def _objects(listed: Iterable[Object]) -> Iterator[str]:
@@ -150,12 +155,12 @@ def _objects(listed: Iterable[Object]) -> Iterator[str]:
 
 
 def _object(entry: Object) -> tuple[str, ...]:
-    meaning = entry.description if entry.readable else f"{entry.description} Not to be read: it is in the index."
-    return _code(entry.name), _code(_below(entry.oid)), _syntax(entry), meaning, _shown_by(entry.name)
+    meaning = entry.description if entry.readable else f"{entry.description} Not accessible: it is part of the index."
+    return _code(entry.name), _code(_below_root(entry.oid)), _syntax(entry), meaning, _shown_by(entry.name)
 
 
 def _syntax(entry: Object) -> str:
-    """Returns a syntax as people want it: the type, the names of its numbers, where its decimal point is, its units."""
+    """Returns a syntax for people: the type, its enumeration, its decimal places and its units."""
     syntax = entry.syntax
     assert syntax is not None
     name = "INTEGER" if syntax.names and syntax.name == "INTEGER" else syntax.name
@@ -170,7 +175,7 @@ def _syntax(entry: Object) -> str:
 
 
 def _shown_by(name: str) -> str:
-    """Returns the metrics that show an object; where it is none's value, the first that has it as a label."""
+    """Returns the metrics whose value an object shows; if there is none, the first metric with the object as label."""
     labels = {
         binding.metric.name: label
         for binding in reversed(bindings(MIB))
@@ -189,7 +194,7 @@ def _shown_by(name: str) -> str:
 
 
 def _matcher(metric: Metric, name: str) -> str:
-    """Returns what chooses the series that an object shows, where a metric has several objects."""
+    """Returns the label matcher of the series that an object shows, if the metric has several objects."""
     choice = metric.mib_choice
     label, values = (choice.label, tuple(choice.objects)) if choice else (metric.state_label, metric.states)
     if len(metric.mib) != len(values):
@@ -199,32 +204,35 @@ def _matcher(metric: Metric, name: str) -> str:
 
 def notifications() -> Iterator[str]:
     """Yields the lines of the table of notifications."""
-    rows = ((_code(found.name), _code(_below(found.oid)), found.description) for found in MIB.notifications.values())
+    rows = (
+        (_code(notification.name), _code(_below_root(notification.oid)), notification.description)
+        for notification in MIB.notifications.values()
+    )
     yield from _table(("notification", "OID", "meaning"), rows)
 
 
 def variables() -> Iterator[str]:
-    """Yields the lines of the table of what a notification carries, which is the same for all.
+    """Yields the lines of the table of the variables in a notification, which are the same for all notifications.
 
     Raises:
-        ValueError: it is not.
+        ValueError: they are not the same.
     """
-    carried = {found.objects for found in MIB.notifications.values()}
+    carried = {notification.objects for notification in MIB.notifications.values()}
     if len(carried) != 1:
         raise ValueError("the notifications carry different objects: the page needs a table for each")
     rows = [
-        ("1", "`sysUpTime.0`", "`1.3.6.1.2.1.1.3.0`", "`TimeTicks`", "How long the gateway has run."),
-        ("2", "`snmpTrapOID.0`", "`1.3.6.1.6.3.1.1.4.1.0`", "`OBJECT IDENTIFIER`", "Which notification it is."),
+        ("1", "`sysUpTime.0`", "`1.3.6.1.2.1.1.3.0`", "`TimeTicks`", "The time since the gateway started."),
+        ("2", "`snmpTrapOID.0`", "`1.3.6.1.6.3.1.1.4.1.0`", "`OBJECT IDENTIFIER`", "The OID of the notification."),
     ]
     for place, name in enumerate(carried.pop(), 3):
         entry = MIB[name]
         rows.append(
-            (str(place), _code(f"{name}.0"), _code(f"{_below(entry.oid)}.0"), _syntax(entry), entry.description)
+            (str(place), _code(f"{name}.0"), _code(f"{_below_root(entry.oid)}.0"), _syntax(entry), entry.description)
         )
     yield from _table(("", "variable", "OID", "syntax", "meaning"), rows)
 
 
-# --- Alarms ----------------------------------------------------------------------------------------------------------
+# --- Conditions ------------------------------------------------------------------------------------------------------
 
 
 def overview() -> Iterator[str]:
@@ -234,21 +242,21 @@ def overview() -> Iterator[str]:
             f"[{condition.name}](#{condition.name})",
             condition.severity.value,
             condition.about or ("this node" if condition.local else "the cluster"),
-            "each node" if condition.local else "all nodes, or the DC's",
+            "each node" if condition.local else "all nodes or the DC",
             f"{condition.hold:g} s" if condition.hold else "",
         )
         for condition in CONDITIONS
     )
-    yield from _table(("condition", "severity", "about", "told by", "raised after"), rows)
+    yield from _table(("condition", "severity", "object", "sent by", "hold-down"), rows)
 
 
 def conditions() -> Iterator[str]:
-    """Yields a section for each condition."""
-    for place, heading in enumerate(dict.fromkeys(condition.category.title for condition in CONDITIONS)):
+    """Yields a section for each category, with a section for each condition."""
+    for place, title in enumerate(dict.fromkeys(condition.category.title for condition in CONDITIONS)):
         yield from ([""] if place else [])
-        yield f"### {heading}"
+        yield f"## {title}"
         for condition in CONDITIONS:
-            if condition.category.title == heading:
+            if condition.category.title == title:
                 yield from _condition(condition)
 
 
@@ -256,52 +264,49 @@ def _condition(condition: Condition) -> Iterator[str]:
     raised, cleared = (
         MIB.notifications[notification_name(condition.category, change)] for change in (Change.RAISED, Change.CLEARED)
     )
-    when = f" when it has lasted {condition.hold:g} s" if condition.hold else ""
-    over = f" {condition.expires_after:g} s later, by itself" if condition.expires_after else ""
-    yield from ("", f"#### {condition.name}", "", f"{condition.severity.value.capitalize()}. {condition.meaning}", "")
-    yield f"- Raised{when}: `{raised.name}` (`{_below(raised.oid)}`), “{condition.raised}”"
-    yield f"- Cleared{over}: `{cleared.name}` (`{_below(cleared.oid)}`), “{condition.cleared}”"
+    after = f" after {condition.hold:g} s" if condition.hold else ""
+    expiry = f" automatically after {condition.expires_after:g} s" if condition.expires_after else ""
+    yield from ("", f"### {condition.name}", "", f"{condition.severity.value.capitalize()}. {condition.meaning}", "")
+    yield f"- Raised{after}: `{raised.name}` (`{_below_root(raised.oid)}`), “{condition.raised}”"
+    yield f"- Cleared{expiry}: `{cleared.name}` (`{_below_root(cleared.oid)}`), “{condition.cleared}”"
     yield f"- What to do: {condition.action}"
 
 
 # --- Pages -----------------------------------------------------------------------------------------------------------
 
 PAGES: Mapping[str, Mapping[str, Callable[[], Iterable[str]]]] = {
-    "configuration.md": {"options": options, "records": records},
-    "metrics.md": {name: _metrics(name) for name in (*(subsystem.name for subsystem in SUBSYSTEMS), "gateway")},
-    "mib.md": {
-        **{name: _group(number) for number, name in enumerate(GROUPS, 1)},
-        "notifications": notifications,
-        "variables": variables,
-    },
-    "alarms.md": {"overview": overview, "variables": variables, "conditions": conditions},
+    "reference/configuration.md": {"options": options, "records": records},
+    "reference/metrics.md": {"metrics": metrics},
+    "reference/mib.md": {"objects": objects, "notifications": notifications, "variables": variables},
+    "reference/conditions.md": {"overview": overview, "conditions": conditions},
+    "notifications.md": {"variables": variables},
 }
 """The generated parts, by page and name."""
 
 
 def page(name: str) -> str:
-    """Returns a page with its generated parts as they ought to be.
+    """Returns a page with its generated parts brought up to date.
 
     Raises:
-        ValueError: a part has no place on the page.
+        ValueError: the page lacks the comments of a part.
     """
     text = (DOCS / name).read_text("utf-8")
     for part, lines in PAGES[name].items():
         begin, end = f"<!-- generated: {part} -->", f"<!-- end of {part} -->"
-        before, found, rest = text.partition(begin)
+        before, begun, rest = text.partition(begin)
         _, ended, after = rest.partition(end)
-        if not found or not ended:
-            raise ValueError(f"{name}: the part {part!r} has no place")
+        if not begun or not ended:
+            raise ValueError(f"docs/{name}: expected the comments {begin} and {end}")
         text = "\n".join((before + begin, "", *lines(), "", end + after))
     return text
 
 
 def main() -> None:
-    """Writes the pages that are out of date, and names them."""
+    """Writes the pages that are out of date, and prints their names."""
     for name in PAGES:
-        wanted = page(name)
-        if (DOCS / name).read_text("utf-8") != wanted:
-            (DOCS / name).write_text(wanted, "utf-8")
+        text = page(name)
+        if (DOCS / name).read_text("utf-8") != text:
+            (DOCS / name).write_text(text, "utf-8")
             sys.stdout.write(f"{name}\n")
 
 
