@@ -17,6 +17,7 @@ from gateway.engine.run import Run
 from gateway.host.host import Host
 from gateway.snapshot import Snapshot
 from gateway.subsystems.probe import Collector
+from gateway.waiting import completed_within
 
 
 @dataclass(slots=True, kw_only=True)
@@ -101,11 +102,9 @@ class Engine:
         selected = frozenset(self.collector_names if names is None else {*names} & {*self.collector_names})
         shared = next((shared for shared in self._runs if shared.run.names == selected), None) or self._start(selected)
         assert shared.complete is not None
-        try:
-            async with asyncio.timeout(timeout):
-                return await asyncio.shield(shared.complete)
-        except TimeoutError:
-            return await asyncio.shield(shared.partial_snapshot())
+        if await completed_within(asyncio.shield(shared.complete), timeout):
+            return shared.complete.result()
+        return await asyncio.shield(shared.partial_snapshot())
 
     def subscribe(self, callback: Callable[[Snapshot], None]) -> None:
         """Registers a callback that receives every complete snapshot of all collectors."""
