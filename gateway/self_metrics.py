@@ -9,28 +9,28 @@ from gateway.status import STATUSES
 
 SCRAPE_SUCCESS = gauge(
     "scrape_success",
-    "Whether a collector learned all that it should.",
+    "Whether the last run of a collector succeeded.",
     "collector",
     drop_in=True,
     mib="haClusterCollectorSuccess",
 )
 SCRAPE_DURATION = gauge(
     "scrape_duration_seconds",
-    "How long a collector took.",
+    "Duration of the last run of a collector.",
     "collector",
     drop_in=True,
     mib="haClusterCollectorDuration",
 )
 BUILD_INFO = gauge(
     "gateway_build_info",
-    "The version of the gateway and of Python.",
+    "Versions of the gateway and of Python; always 1.",
     "version",
     "python",
     mib={"version": "haClusterGatewayVersion", "python": "haClusterGatewayPython"},
 )
 COLLECTOR_STATE = gauge(
     "gateway_collector_state",
-    "How a collector's last run ended.",
+    "Result of the last run of a collector; 1 for the current state.",
     "collector",
     states=tuple(STATUSES),
     state_label="state",
@@ -38,14 +38,14 @@ COLLECTOR_STATE = gauge(
 )
 COMMAND_DURATION = gauge(
     "gateway_command_duration_seconds",
-    "How long the last run of a command took.",
+    "Duration of the last run of a command.",
     "collector",
     "command",
     mib="haClusterCommandDuration",
 )
 COMMAND_FAILURES = counter(
     "gateway_command_failures_total",
-    "Runs of a command that did not end well, by reason.",
+    "Failed runs of a command, by reason.",
     "collector",
     "command",
     "reason",
@@ -53,73 +53,73 @@ COMMAND_FAILURES = counter(
 )
 COMMAND_TIMEOUTS = counter(
     "gateway_command_timeouts_total",
-    "Runs of a command that were killed at their deadline or not awaited any longer.",
+    "Runs of a command that timed out or did not finish before the scrape timed out.",
     "collector",
     "command",
     mib="haClusterCommandTimeouts",
 )
 SAMPLES_DROPPED = counter(
     "gateway_samples_dropped_total",
-    "Samples that were dropped: no number, or a second one for the same labels.",
+    "Samples dropped because the value was not a number or the labels were duplicates.",
     "collector",
     mib="haClusterCollectorSamplesDropped",
 )
 SNAPSHOT_AGE = gauge(
     "gateway_snapshot_age_seconds",
-    "Age of the oldest thing on this page.",
+    "Age of the data on this page: the time since the collectors were started.",
     mib="haClusterSnapshotAge",
 )
 SCRAPES = counter(
     "gateway_scrapes_total",
-    "Scrapes answered.",
+    "Scrapes served.",
     mib="haClusterHttpScrapes",
 )
 RUNS = counter(
     "gateway_runs_total",
-    "Runs of the collectors; scrapes that arrive together share one.",
+    "Runs of the collectors. Concurrent scrapes share a run.",
     mib="haClusterCollectorRuns",
 )
 AGENTX_STATE = gauge(
     "gateway_agentx_state",
-    "The state of the session with the SNMP master agent.",
+    "State of the AgentX session with the SNMP master agent; 1 for the current state.",
     states=("off", "waiting", "connecting", "opening", "registering", "registered"),
     state_label="state",
     mib="haClusterAgentxState",
 )
 AGENTX_SESSIONS = counter(
     "gateway_agentx_sessions_total",
-    "Sessions that were registered with the SNMP master agent.",
+    "AgentX sessions registered with the SNMP master agent.",
     mib="haClusterAgentxSessions",
 )
 AGENTX_REQUESTS = counter(
     "gateway_agentx_requests_total",
-    "Requests of the SNMP master agent that were answered.",
+    "AgentX requests from the SNMP master agent that were answered.",
     mib="haClusterAgentxRequests",
 )
 AGENTX_REJECTED = counter(
     "gateway_agentx_rejected_total",
-    "Messages of the SNMP master agent that did not keep to the protocol.",
+    "Messages from the SNMP master agent that violated the AgentX protocol.",
     mib="haClusterAgentxRejected",
 )
 AGENT_REQUESTS = counter(
     "gateway_snmp_agent_requests_total",
-    "Requests to the built-in SNMP agent that were answered.",
+    "Requests that the built-in SNMP agent answered.",
     mib="haClusterAgentRequests",
 )
 AGENT_MALFORMED = counter(
     "gateway_snmp_agent_malformed_total",
-    "Datagrams to the built-in SNMP agent that were dropped: they were no messages for an agent.",
+    "Datagrams that the built-in SNMP agent dropped because they were not valid requests.",
     mib="haClusterAgentMalformed",
 )
 AGENT_REFUSED = counter(
     "gateway_snmp_agent_refused_total",
-    "Messages to the built-in SNMP agent whose sender may not ask: unknown, with a wrong password, or by SNMPv1.",
+    "Messages that the built-in SNMP agent refused: unknown community or user, wrong password, or SNMPv1.",
     mib="haClusterAgentRefused",
 )
 SEVERITIES = ("critical", "major", "minor", "warning")
 ALARMS = gauge(
     "gateway_alarms",
-    "An alarm condition that is raised; what it is about is empty where it is the cluster or this node.",
+    "Active alarms; always 1. The object is empty if the alarm concerns the whole cluster or this node.",
     "condition",
     "object",
     "severity",
@@ -127,14 +127,14 @@ ALARMS = gauge(
 )
 ALARMS_SINCE = gauge(
     "gateway_alarms_since_timestamp_seconds",
-    "When an alarm condition was raised.",
+    "Time at which an active alarm was raised, in Unix seconds.",
     "condition",
     "object",
     mib="haClusterAlarmSince",
 )
 ALARMS_ACTIVE = gauge(
     "gateway_alarms_active",
-    "How many alarm conditions of a severity are raised.",
+    "Number of active alarms, by severity.",
     "severity",
     mib=ObjectByLabel(
         label="severity",
@@ -148,27 +148,27 @@ ALARMS_ACTIVE = gauge(
 )
 ALERTS_RECEIVED = counter(
     "gateway_alerts_received_total",
-    "Alerts of Pacemaker's that the alert agent has handed over.",
+    "Pacemaker alerts received from the alert agent.",
     mib="haClusterAlertsReceived",
 )
 ALERTS_DROPPED = counter(
     "gateway_alerts_dropped_total",
-    "Alerts that were dropped: malformed, or too many at once.",
+    "Pacemaker alerts dropped because they were malformed or too many arrived at once.",
     mib="haClusterAlertsDropped",
 )
 ALERTS_COALESCED = counter(
     "gateway_alerts_coalesced_total",
-    "Alerts that a later one about the same object has replaced.",
+    "Pacemaker alerts replaced by a later alert about the same object.",
     mib="haClusterAlertsCoalesced",
 )
 NOTIFICATION_SEQUENCE = gauge(
     "gateway_notification_sequence",
-    "The sequence number of the last notification since the start of the gateway.",
+    "Sequence number of the last notification since the gateway started.",
     mib="haClusterNoticeSequence",
 )
 TARGET_STATE = gauge(
     "gateway_notification_target_state",
-    "How the last delivery of a notification to a target went.",
+    "Result of the last delivery to a notification target; 1 for the current state.",
     "target",
     "kind",
     states=("idle", "ok", "failing"),
@@ -177,37 +177,37 @@ TARGET_STATE = gauge(
 )
 NOTIFICATIONS_SENT = counter(
     "gateway_notifications_sent_total",
-    "Notifications sent to a target; those through the master agent that it has accepted.",
+    "Notifications sent to a target; for the master agent, those that it accepted.",
     "target",
     mib="haClusterTargetSent",
 )
 NOTIFICATIONS_ACKNOWLEDGED = counter(
     "gateway_notifications_acknowledged_total",
-    "Notifications that a target has acknowledged; a trap is never acknowledged.",
+    "Notifications acknowledged by a target. Traps are never acknowledged.",
     "target",
     mib="haClusterTargetAcknowledged",
 )
 NOTIFICATION_RETRIES = counter(
     "gateway_notification_retries_total",
-    "How often a notification was sent to a target again.",
+    "Retransmissions of notifications to a target.",
     "target",
     mib="haClusterTargetRetries",
 )
 NOTIFICATIONS_FAILED = counter(
     "gateway_notifications_failed_total",
-    "Deliveries to a target that were given up for the time being.",
+    "Failed attempts to deliver a notification to a target.",
     "target",
     mib="haClusterTargetFailed",
 )
 NOTIFICATIONS_DROPPED = counter(
     "gateway_notifications_dropped_total",
-    "Notifications to a target that were dropped: too many were waiting, or the gateway ended.",
+    "Notifications to a target that were dropped because the queue was full or the gateway stopped.",
     "target",
     mib="haClusterTargetDropped",
 )
 NOTIFICATIONS_QUEUED = gauge(
     "gateway_notifications_queued",
-    "Notifications that wait to be sent to a target, or to be acknowledged by it.",
+    "Notifications queued for a target, or waiting for its acknowledgement.",
     "target",
     mib="haClusterTargetQueued",
 )
@@ -215,7 +215,7 @@ NOTIFICATIONS_QUEUED = gauge(
 
 @cache
 def process_metric(name: str, text: str, kind: MetricKind) -> Metric:
-    """Returns a ``process_*`` metric, whose names are not the gateway's to choose."""
+    """Returns a ``process_*`` metric, whose name and help come from ``prometheus_client``."""
     return Metric(name=name, help=text, kind=kind)
 
 
