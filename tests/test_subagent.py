@@ -26,7 +26,7 @@ from gateway.frontends.snmp.subagent.address import (
 from gateway.frontends.snmp.subagent.connection import MAX_BULK, MAX_UNSENT, Connection, LostError
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent, SubagentState, Timing
 from gateway.snmp import oid as oids
-from gateway.snmp.agentx.codes import CloseReason, Error
+from gateway.snmp.agentx.codes import CloseReason, ErrorCode
 from gateway.snmp.agentx.encoding import Reader
 from gateway.snmp.agentx.messages import (
     AddAgentCaps,
@@ -82,7 +82,7 @@ class Link:
         assert isinstance(pdu, kind)
         return header, pdu
 
-    def answer(self, header: Header, error: int = Error.NO_ERROR) -> None:
+    def answer(self, header: Header, error: int = ErrorCode.NO_ERROR) -> None:
         response = Response(error=error)
         self.write(encode(response, session_id=SESSION, transaction_id=1, packet_id=header.packet_id))
 
@@ -230,7 +230,7 @@ async def test_capabilities_refused_are_no_reason_to_end(master: Master) -> None
             link = await master.link()
             await link.accept(Open, Register)
             header, _ = await link.expect(AddAgentCaps)
-            link.answer(header, Error.REQUEST_DENIED)
+            link.answer(header, ErrorCode.REQUEST_DENIED)
             await link.ask(Get(ranges=()))
             assert subagent.state is SubagentState.REGISTERED
     assert logs[-1]["event"] == "agentx capabilities refused"
@@ -261,7 +261,7 @@ async def test_a_duplicate_registration_is_tried_again_and_logged_once(master: M
             await link.accept(Open)
             for _ in range(5):
                 header, _ = await link.expect(Register)
-                link.answer(header, Error.DUPLICATE_REGISTRATION)
+                link.answer(header, ErrorCode.DUPLICATE_REGISTRATION)
             header, _ = await link.expect(Register)
             assert (subagent.state, subagent.reason) == (SubagentState.REGISTERING, Reason.DUPLICATE)
             with pytest.raises(NotifyError, match="is registered by another subagent"):
@@ -280,7 +280,7 @@ async def test_a_registration_denied(master: Master) -> None:
         link = await master.link()
         await link.accept(Open)
         header, _ = await link.expect(Register)
-        link.answer(header, Error.REQUEST_DENIED)
+        link.answer(header, ErrorCode.REQUEST_DENIED)
         await link.accept(Register)
         assert subagent.reason is Reason.REFUSED
         assert "is not registered: requestDenied" in subagent.detail
@@ -292,7 +292,7 @@ async def test_a_session_refused(master: Master) -> None:
             for _ in range(3):
                 link = await master.link()
                 header, _ = await link.expect(Open)
-                link.answer(header, Error.OPEN_FAILED)
+                link.answer(header, ErrorCode.OPEN_FAILED)
                 assert await link.is_over() == []
             await master.registered()
             await until(lambda: subagent.sessions == 1)
@@ -330,16 +330,16 @@ async def test_a_ping_without_an_answer_ends_the_session(master: Master) -> None
             assert subagent.reason is Reason.HUNG
             link = await master.registered()
             header, _ = await link.expect(Ping)
-            link.answer(header, Error.NOT_OPEN)
+            link.answer(header, ErrorCode.NOT_OPEN)
             assert await link.is_over() == []
             link = await master.registered()
             header, _ = await link.expect(Ping)
-            link.answer(header, Error.PROCESSING_ERROR)
+            link.answer(header, ErrorCode.PROCESSING_ERROR)
             assert await link.is_over() == [Close(reason=CloseReason.OTHER)]
     details = [log["detail"] for log in logs if log["event"] == "agentx lost"]
     assert details == [
         "no answer within 0.2 s",
-        "the master agent does not know the session any longer",
+        "the master agent no longer knows the session",
         "ping: processingError",
     ]
 
@@ -445,20 +445,20 @@ async def test_messages_byte_by_byte(master: Master) -> None:
             await link.writer.drain()
             await asyncio.sleep(0)
         _, response = await link.expect(Response)
-        assert response.error == Error.NO_ERROR
+        assert response.error == ErrorCode.NO_ERROR
 
 
 async def test_what_breaks_the_protocol_is_answered_and_the_session_goes_on(master: Master) -> None:
     async with running(master.path) as subagent:
         link = await master.registered()
-        assert (await link.ask(Get(ranges=(RANGE,)), session_id=99)).error == Error.NOT_OPEN
-        assert (await link.ask(Ping())).error == Error.PARSE_ERROR
-        assert (await link.ask(IndexAllocate(varbinds=()))).error == Error.PARSE_ERROR
+        assert (await link.ask(Get(ranges=(RANGE,)), session_id=99)).error == ErrorCode.NOT_OPEN
+        assert (await link.ask(Ping())).error == ErrorCode.PARSE_ERROR
+        assert (await link.ask(IndexAllocate(varbinds=()))).error == ErrorCode.PARSE_ERROR
         link.packet_id += 1
         link.write(bytes([1, 77, 0x10, 0]) + b"".join(n.to_bytes(4, "big") for n in (SESSION, 1, link.packet_id, 0)))
         _, response = await link.expect(Response)
-        assert response.error == Error.PARSE_ERROR
-        assert (await link.ask(Get(ranges=(SearchRange(CELL),)))).error == Error.NO_ERROR
+        assert response.error == ErrorCode.PARSE_ERROR
+        assert (await link.ask(Get(ranges=(SearchRange(CELL),)))).error == ErrorCode.NO_ERROR
         assert (subagent.rejected, subagent.sessions) == (4, 1)
 
 
@@ -466,9 +466,9 @@ async def test_set(master: Master) -> None:
     async with running(master.path) as subagent:
         link = await master.registered()
         refused = await link.ask(TestSet(varbinds=(VarBind(CELL, Type.INTEGER, 1),)))
-        assert refused == Response(error=Error.NOT_WRITABLE, index=1)
+        assert refused == Response(error=ErrorCode.NOT_WRITABLE, index=1)
         link.say(CleanupSet())
-        assert await link.ask(CommitSet()) == Response(error=Error.COMMIT_FAILED)
+        assert await link.ask(CommitSet()) == Response(error=ErrorCode.COMMIT_FAILED)
         assert subagent.requests == {"set": 3}
 
 
@@ -555,8 +555,8 @@ async def test_a_bug_in_the_answers_costs_the_request_only(master: Master) -> No
         async with running(master.path, answers=Broken(ROOT, {})) as subagent:
             link = await master.registered()
             for _ in range(3):
-                assert await link.ask(Get(ranges=(RANGE,))) == Response(error=Error.GEN_ERR)
-            assert await link.ask(GetNext(ranges=(RANGE,))) == Response(error=Error.GEN_ERR)
+                assert await link.ask(Get(ranges=(RANGE,))) == Response(error=ErrorCode.GEN_ERR)
+            assert await link.ask(GetNext(ranges=(RANGE,))) == Response(error=ErrorCode.GEN_ERR)
             assert subagent.sessions == 1
     bugs = [log for log in logs if log["log_level"] == "error"]
     assert [type(log["exc_info"]) for log in bugs] == [ZeroDivisionError, TypeError]
@@ -605,7 +605,7 @@ async def test_notifications(master: Master) -> None:
         await sent
         refused = asyncio.ensure_future(subagent.notify(TRAP))
         header, _ = await link.expect(Notify)
-        link.answer(header, Error.PROCESSING_ERROR)
+        link.answer(header, ErrorCode.PROCESSING_ERROR)
         with pytest.raises(NotifyError, match="refused by the master agent: processingError"):
             await refused
         unanswered = asyncio.ensure_future(subagent.notify(TRAP))

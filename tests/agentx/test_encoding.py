@@ -147,20 +147,20 @@ DAMAGED: list[tuple[Callable[[Reader], object], str, str]] = [
     (Reader.oid, "", "expected 4 bytes at 0, found 0"),
     (Reader.oid, "01 04 00", "expected 4 bytes at 0, found 3"),
     (Reader.oid, "02 04 00 00 00000001", "expected 8 bytes at 4, found 4"),
-    (Reader.oid, "7c 04 00 00" + "00000001" * 124, "an object identifier of 129 sub-identifiers"),
-    (Reader.oid, "ff 00 00 00" + "00000001" * 255, "an object identifier of 255 sub-identifiers"),
+    (Reader.oid, "7c 04 00 00" + "00000001" * 124, "an object identifier has 129 sub-identifiers"),
+    (Reader.oid, "ff 00 00 00" + "00000001" * 255, "an object identifier has 255 sub-identifiers"),
     (Reader.uint32, "000000", "expected 4 bytes at 0, found 3"),
     (Reader.octets, "00000002 61", "expected a string of 2 bytes, found 1"),
     (Reader.octets, "ffffffff 61616161", "expected a string of 4294967295 bytes, found 4"),
     (Reader.octets, "00000001 61 0000", "expected 3 bytes at 5, found 2"),
-    (Reader.varbind, "0003 0000 00000000", "a value of the unknown type 3"),
+    (Reader.varbind, "0003 0000 00000000", "unknown value type 3"),
     (Reader.varbind, "0002 0000 00000000 0000", "expected 4 bytes at 8, found 2"),
-    (Reader.ranges, "00", "expected search ranges, found half of one at the end"),
-    (Reader.ranges, "00000000", "expected search ranges, found half of one at the end"),
-    (Reader.ranges, "00000000 0000", "expected search ranges, found half of one at the end"),
-    (Reader.ranges, "02040000 00000001", "expected search ranges, found half of one at the end"),
-    (Reader.ranges, "00000000 02040000 00000001", "expected search ranges, found half of one at the end"),
-    (Reader.ranges, "00000000 00000000 01", "expected search ranges, found half of one at the end"),
+    (Reader.ranges, "00", "expected search ranges, found an incomplete one at the end"),
+    (Reader.ranges, "00000000", "expected search ranges, found an incomplete one at the end"),
+    (Reader.ranges, "00000000 0000", "expected search ranges, found an incomplete one at the end"),
+    (Reader.ranges, "02040000 00000001", "expected search ranges, found an incomplete one at the end"),
+    (Reader.ranges, "00000000 02040000 00000001", "expected search ranges, found an incomplete one at the end"),
+    (Reader.ranges, "00000000 00000000 01", "expected search ranges, found an incomplete one at the end"),
     (Reader.ranges, "81 00 00 00" + "00000001" * 129 + "00000000", "too many sub-identifiers"),
     (Reader.ranges, "00000000 7c 04 00 00" + "00000001" * 124, "too many sub-identifiers"),
 ]
@@ -208,7 +208,7 @@ def test_ranges_are_what_they_are_one_by_one(data: bytes) -> None:
     def one_by_one() -> tuple[SearchRange, ...] | None:
         reader, found = Reader(data), []
         try:
-            while reader.rest:
+            while reader.remaining:
                 found.append(reader.range())
         except DecodeError:
             return None
@@ -220,7 +220,7 @@ def test_ranges_are_what_they_are_one_by_one(data: bytes) -> None:
             found = reader.ranges()
         except DecodeError:
             return None
-        assert reader.rest == 0
+        assert reader.remaining == 0
         return found
 
     assert at_once() == one_by_one()

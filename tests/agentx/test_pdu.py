@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import DecodeError
 from gateway.snmp import oid as oids
-from gateway.snmp.agentx.codes import CloseReason, Error, Flag, PduType, name_of
+from gateway.snmp.agentx.codes import CloseReason, ErrorCode, HeaderFlag, PduType, rfc_name
 from gateway.snmp.agentx.encoding import encode_varbind
 from gateway.snmp.agentx.messages import (
     AddAgentCaps,
@@ -95,7 +95,7 @@ CASES: list[tuple[Pdu, int, str, str]] = [
     (AddAgentCaps(id=ENTERPRISES, description=b"a"), 0x00, f"{NAME} 00000001 61000000", f"{LITTLE} 01000000 61000000"),
     (RemoveAgentCaps(id=ENTERPRISES), 0x00, NAME, LITTLE),
     (
-        Response(up_time=258, error=Error.DUPLICATE_REGISTRATION, index=1, varbinds=encode_varbind(VARBIND_1)),
+        Response(up_time=258, error=ErrorCode.DUPLICATE_REGISTRATION, index=1, varbinds=encode_varbind(VARBIND_1)),
         0x00,
         f"00000102 0107 0001 00020000 {NAME} 00000001",
         f"02010000 0701 0100 02000000 {LITTLE} 01000000",
@@ -141,7 +141,7 @@ def test_a_response_to_a_request() -> None:
     varbinds = encode_varbind(VARBIND_1)
     data = encode_response(request, varbinds)
     assert data == encode(Response(varbinds=varbinds), session_id=7, transaction_id=8, packet_id=9)
-    data = encode_response(request, error=Error.NOT_WRITABLE, index=2)
+    data = encode_response(request, error=ErrorCode.NOT_WRITABLE, index=2)
     assert data == encode(Response(error=17, index=2), session_id=7, transaction_id=8, packet_id=9)
 
 
@@ -150,7 +150,7 @@ def test_a_response_that_is_too_large() -> None:
     largest = encode_response(request, bytes(MAX_PAYLOAD - 8))
     assert decode_header(largest).payload_length == MAX_PAYLOAD
     data = encode_response(request, bytes(MAX_PAYLOAD - 4))
-    assert decode(decode_header(data), data[HEADER_SIZE:]) == Response(error=Error.TOO_BIG)
+    assert decode(decode_header(data), data[HEADER_SIZE:]) == Response(error=ErrorCode.TOO_BIG)
 
 
 @pytest.mark.parametrize(
@@ -175,17 +175,17 @@ def test_what_cannot_be_said(pdu: Pdu) -> None:
 @pytest.mark.parametrize(
     ("number", "kind", "name"),
     [
-        (0, Error, "noError"),
-        (257, Error, "notOpen"),
-        (263, Error, "duplicateRegistration"),
-        (999, Error, "999"),
+        (0, ErrorCode, "noError"),
+        (257, ErrorCode, "notOpen"),
+        (263, ErrorCode, "duplicateRegistration"),
+        (999, ErrorCode, "999"),
         (5, CloseReason, "shutdown"),
         (6, CloseReason, "byManager"),
         (0, CloseReason, "0"),
     ],
 )
-def test_names(number: int, kind: type[Error | CloseReason], name: str) -> None:
-    assert name_of(number, kind) == name
+def test_names(number: int, kind: type[ErrorCode | CloseReason], name: str) -> None:
+    assert rfc_name(number, kind) == name
 
 
 # --- Damage ----------------------------------------------------------------------------------------------------------
@@ -196,10 +196,10 @@ def test_names(number: int, kind: type[Error | CloseReason], name: str) -> None:
     [
         ("02 05 10 00 00000001 00000001 00000001 00000000", "AgentX version 2, expected 1"),
         ("00" * 20, "AgentX version 0, expected 1"),
-        ("01 05 10 00 00000001 00000001 00000001 00100004", "a payload of 1048580 bytes, at most 1048576"),
-        ("01 05 10 00 00000001 00000001 00000001 ffffffff", "a payload of 4294967295 bytes"),
-        ("01 05 00 00 01000000 01000000 01000000 00001001", "a payload of 17825792 bytes"),
-        ("01 05 10 00 00000001 00000001 00000001 00000006", "a payload of 6 bytes, which is no multiple of 4"),
+        ("01 05 10 00 00000001 00000001 00000001 00100004", "the payload has 1048580 bytes, at most 1048576"),
+        ("01 05 10 00 00000001 00000001 00000001 ffffffff", "the payload has 4294967295 bytes"),
+        ("01 05 00 00 01000000 01000000 01000000 00001001", "the payload has 17825792 bytes"),
+        ("01 05 10 00 00000001 00000001 00000001 00000006", "the payload has 6 bytes, which is not a multiple of 4"),
     ],
 )
 def test_damaged_headers(head: str, message: str) -> None:
@@ -214,17 +214,17 @@ def header(kind: int, flags: int = 0x10) -> Header:
 @pytest.mark.parametrize(
     ("kind", "flags", "payload", "message"),
     [
-        (0, 0x10, "", "a message of the unknown type 0"),
-        (19, 0x10, "", "a message of the unknown type 19"),
+        (0, 0x10, "", "unknown PDU type 0"),
+        (19, 0x10, "", "unknown PDU type 19"),
         (PduType.CLOSE, 0x10, "", "expected 4 bytes at 0, found 0"),
         (PduType.CLOSE, 0x10, "05000000 00000000", "4 bytes after the end of Close"),
         (PduType.COMMIT_SET, 0x10, "00000000", "4 bytes after the end of CommitSet"),
         (PduType.PING, 0x18, "", "expected 4 bytes at 0, found 0"),
         (PduType.PING, 0x10, "00000001 63000000", "8 bytes after the end of Ping"),
         (PduType.GET_NEXT, 0x18, "00000009 61000000", "expected a string of 9 bytes, found 4"),
-        (PduType.GET_NEXT, 0x10, "01040000 00000001", "half of one"),
+        (PduType.GET_NEXT, 0x10, "01040000 00000001", "an incomplete one"),
         (PduType.GET_BULK, 0x10, "0001", "expected 4 bytes"),
-        (PduType.TEST_SET, 0x10, "00090000 00000000", "a value of the unknown type 9"),
+        (PduType.TEST_SET, 0x10, "00090000 00000000", "unknown value type 9"),
         (PduType.REGISTER, 0x10, f"00000600 {NAME}", "expected 4 bytes"),
         (PduType.RESPONSE, 0x10, "00000000", "expected 8 bytes at 0, found 4"),
         (PduType.RESPONSE, 0x10, "00000000 00000000 00020000", "expected 4 bytes"),
@@ -237,7 +237,7 @@ def test_damaged_payloads(kind: int, flags: int, payload: str, message: str) -> 
 
 def test_messages_about_no_context_ignore_its_flag() -> None:
     """Section 6.1.1 names those that have one."""
-    flags = Flag.NON_DEFAULT_CONTEXT | Flag.NETWORK_BYTE_ORDER
+    flags = HeaderFlag.NON_DEFAULT_CONTEXT | HeaderFlag.NETWORK_BYTE_ORDER
     assert decode(header(PduType.COMMIT_SET, flags), b"") == CommitSet()
     assert decode(header(PduType.CLOSE, flags), b"\5\0\0\0") == Close(reason=5)
 

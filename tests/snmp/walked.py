@@ -20,7 +20,7 @@ def read(variable: bytes) -> VarBind:
     """Returns a variable; nothing may follow it."""
     reader = Reader(variable)
     varbind = reader.varbind()
-    assert reader.rest == 0
+    assert reader.remaining == 0
     return varbind
 
 

@@ -1,6 +1,6 @@
-"""AgentX (RFC 2741) without I/O: what goes over the wire between a master agent and a subagent.
+"""AgentX (RFC 2741) without I/O: the protocol between a master agent and a subagent.
 
-``oid`` has object identifiers and ``encoding`` the other fields; ``codes`` the numbers, ``messages`` what is said with
-them and ``pdu`` how that is on the wire; ``session`` is a subagent's side of it, and ``states`` what may follow what.
-Nothing here knows of clusters, sockets or the event loop; ``gateway.frontends.snmp.subagent`` is the edge to those.
+``codes`` has the numbers of the protocol, ``messages`` its PDUs, ``encoding`` the encoding of their fields, and ``pdu``
+that of whole messages. ``session`` is the subagent's side of a session, and ``states`` its state machine. Nothing here
+knows clusters, sockets or the event loop: ``gateway.frontends.snmp.subagent`` connects sessions with them.
 """

@@ -1,4 +1,4 @@
-"""The numbers of AgentX (RFC 2741, section 6): types of messages, flags, reasons and errors."""
+"""The numbers of AgentX (RFC 2741, section 6): PDU types, header flags, close reasons and error codes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import IntEnum, IntFlag
 
 
 class PduType(IntEnum):
-    """What a message is (section 6.1)."""
+    """The type of a PDU (section 6.1: h.type)."""
 
     OPEN = 1
     CLOSE = 2
@@ -28,8 +28,8 @@ class PduType(IntEnum):
     RESPONSE = 18
 
 
-class Flag(IntFlag):
-    """The bits of the header's flags (section 6.1)."""
+class HeaderFlag(IntFlag):
+    """The bits of h.flags (section 6.1)."""
 
     NONE = 0x00
     INSTANCE_REGISTRATION = 0x01
@@ -40,7 +40,7 @@ class Flag(IntFlag):
 
 
 class CloseReason(IntEnum):
-    """Why a session ends (section 6.2.2)."""
+    """The reason for closing a session (section 6.2.2: c.reason)."""
 
     OTHER = 1
     PARSE_ERROR = 2
@@ -50,8 +50,8 @@ class CloseReason(IntEnum):
     BY_MANAGER = 6
 
 
-class Error(IntEnum):
-    """The error of a Response (section 6.2.16): AgentX's own from 256, below them those of SNMP (RFC 3416)."""
+class ErrorCode(IntEnum):
+    """The error of a Response (section 6.2.16: res.error): codes of SNMP (RFC 3416), and from 256 on of AgentX."""
 
     NO_ERROR = 0
     TOO_BIG = 1
@@ -87,10 +87,10 @@ class Error(IntEnum):
     PROCESSING_ERROR = 268
 
 
-def name_of(number: int, kind: type[IntEnum]) -> str:
-    """Returns the name of an error or a reason as the RFC has it, such as ``notOpen``; the number if it has none."""
+def rfc_name(number: int, codes: type[IntEnum]) -> str:
+    """Returns the name of a code in the RFC, such as ``notOpen``, or the number if the RFC does not define it."""
     try:
-        first, *others = kind(number).name.lower().split("_")
+        first, *others = codes(number).name.lower().split("_")
     except ValueError:
         return str(number)
     return first + "".join(map(str.capitalize, others))

@@ -1,6 +1,6 @@
-"""The messages of AgentX (RFC 2741, section 6.2), without their headers.
+"""The PDUs of AgentX (RFC 2741, section 6.2), without their headers.
 
-How they are on the wire is said in ``gateway.snmp.agentx.pdu``.
+``gateway.snmp.agentx.pdu`` encodes and decodes them.
 """
 
 from __future__ import annotations
@@ -8,24 +8,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from gateway.snmp.agentx.codes import CloseReason, Error, PduType
+from gateway.snmp.agentx.codes import CloseReason, ErrorCode, PduType
 from gateway.snmp.oid import Oid
 from gateway.snmp.values import SearchRange, VarBind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pdu:
-    """A message without its header."""
+    """A PDU without its header."""
 
     type: ClassVar[PduType]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _InContext(Pdu):
-    """A message that may be about another context than the default one (section 6.1.1).
+    """A PDU that may refer to a non-default context (section 6.1.1).
 
     Attributes:
-        context: its name; empty for the default context.
+        context: name of the context; empty for the default context.
     """
 
     context: bytes = b""
@@ -33,12 +33,12 @@ class _InContext(Pdu):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open(Pdu):
-    """Asks for a session (section 6.2.1).
+    """Opens a session (section 6.2.1).
 
     Attributes:
-        timeout: seconds that the master agent is to wait for answers; 0 leaves it to the master agent.
-        id: what identifies the subagent; may be empty.
-        description: of the subagent, for people.
+        timeout: seconds that the master agent should wait for responses; 0 for its own default.
+        id: object identifier of the subagent; may be empty.
+        description: text that describes the subagent.
     """
 
     type = PduType.OPEN
@@ -49,7 +49,7 @@ class Open(Pdu):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Close(Pdu):
-    """Ends a session (section 6.2.2), because of a ``CloseReason`` or a number that is none."""
+    """Closes a session (section 6.2.2) for a ``CloseReason``, or for a number that the RFC does not define."""
 
     type = PduType.CLOSE
     reason: int = CloseReason.OTHER
@@ -57,13 +57,13 @@ class Close(Pdu):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unregister(_InContext):
-    """Gives a region back (section 6.2.4).
+    """Unregisters a region (section 6.2.4).
 
     Attributes:
-        subtree: where it begins.
-        priority: who wins where regions overlap: the lowest.
-        range_subid: which of the subtree's sub-identifiers, from 1, is only the first of several; 0 for none.
-        upper_bound: the last of these.
+        subtree: root of the region.
+        priority: of overlapping regions, the one with the lowest priority is used.
+        range_subid: position, from 1, of the sub-identifier of ``subtree`` that stands for a range; 0 for no range.
+        upper_bound: last value of the range.
     """
 
     type = PduType.UNREGISTER
@@ -75,11 +75,11 @@ class Unregister(_InContext):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Register(Unregister):
-    """Takes over a region (section 6.2.3).
+    """Registers a region (section 6.2.3).
 
     Attributes:
-        timeout: seconds that the master agent is to wait for answers about it; 0 for those of the session.
-        instance: whether the region is a single instance, fully named.
+        timeout: seconds that the master agent should wait for responses about the region; 0 for those of the session.
+        instance: whether ``subtree`` is the name of a single instance.
     """
 
     type = PduType.REGISTER
@@ -89,7 +89,7 @@ class Register(Unregister):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Get(_InContext):
-    """Asks for variables by their names, which are the ranges' starts (section 6.2.5)."""
+    """Requests variables by name: the starts of the ranges (section 6.2.5)."""
 
     type = PduType.GET
     ranges: tuple[SearchRange, ...]
@@ -97,7 +97,7 @@ class Get(_InContext):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetNext(_InContext):
-    """Asks for the first variable of each range (section 6.2.6)."""
+    """Requests the first variable in each range (section 6.2.6)."""
 
     type = PduType.GET_NEXT
     ranges: tuple[SearchRange, ...]
@@ -105,12 +105,12 @@ class GetNext(_InContext):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetBulk(_InContext):
-    """Asks for the first variables of each range (section 6.2.7).
+    """Requests the first variables in each range (section 6.2.7).
 
     Attributes:
-        ranges: the ranges.
-        non_repeaters: of how many of them, from the first, one variable is wanted.
-        max_repetitions: how many are wanted at most of each other.
+        ranges: the search ranges.
+        non_repeaters: number of ranges at the beginning from which one variable each is requested.
+        max_repetitions: maximum number of variables from each of the other ranges.
     """
 
     type = PduType.GET_BULK
@@ -125,43 +125,43 @@ class _WithVarBinds(_InContext):
 
 
 class TestSet(_WithVarBinds):
-    """Asks whether variables could be set (section 6.2.8)."""
+    """Tests whether variables can be set (section 6.2.8)."""
 
     __slots__ = ()
-    __test__ = False  # whatever pytest thinks of its name
+    __test__ = False  # pytest would collect it because of its name
     type = PduType.TEST_SET
 
 
 class CommitSet(Pdu):
-    """Sets what was tested (section 6.2.9)."""
+    """Sets the variables of the last TestSet (section 6.2.9)."""
 
     __slots__ = ()
     type = PduType.COMMIT_SET
 
 
 class UndoSet(Pdu):
-    """Takes back what was set (section 6.2.9)."""
+    """Undoes the last CommitSet (section 6.2.9)."""
 
     __slots__ = ()
     type = PduType.UNDO_SET
 
 
 class CleanupSet(Pdu):
-    """Says that setting is over; the one request that is not answered (section 7.2.4.4)."""
+    """Ends a set operation; the only request without a response (section 7.2.4.4)."""
 
     __slots__ = ()
     type = PduType.CLEANUP_SET
 
 
 class Notify(_WithVarBinds):
-    """Sends a notification (section 6.2.10): perhaps sysUpTime.0, then snmpTrapOID.0, then its own variables."""
+    """Sends a notification (section 6.2.10): optionally sysUpTime.0, then snmpTrapOID.0, then further variables."""
 
     __slots__ = ()
     type = PduType.NOTIFY
 
 
 class Ping(_InContext):
-    """Asks whether the master agent is there (section 6.2.11)."""
+    """Checks whether the master agent responds (section 6.2.11)."""
 
     __slots__ = ()
     type = PduType.PING
@@ -169,11 +169,11 @@ class Ping(_InContext):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexAllocate(_WithVarBinds):
-    """Asks for values of indexes (section 6.2.12).
+    """Allocates index values (section 6.2.12).
 
     Attributes:
-        new: whether they have to be values that were never given out.
-        any: whether they may be any values that are not given out.
+        new: NEW_INDEX: whether the values must never have been allocated before.
+        any: ANY_INDEX: whether any unallocated values are acceptable.
     """
 
     type = PduType.INDEX_ALLOCATE
@@ -182,7 +182,7 @@ class IndexAllocate(_WithVarBinds):
 
 
 class IndexDeallocate(_WithVarBinds):
-    """Gives values of indexes back (section 6.2.13)."""
+    """Deallocates index values (section 6.2.13)."""
 
     __slots__ = ()
     type = PduType.INDEX_DEALLOCATE
@@ -190,7 +190,7 @@ class IndexDeallocate(_WithVarBinds):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveAgentCaps(_InContext):
-    """Removes the row of this sysORID from sysORTable (section 6.2.15)."""
+    """Removes the row with this sysORID from sysORTable (section 6.2.15)."""
 
     type = PduType.REMOVE_AGENT_CAPS
     id: Oid
@@ -198,7 +198,7 @@ class RemoveAgentCaps(_InContext):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddAgentCaps(_InContext):
-    """Adds a row to sysORTable: its sysORID and sysORDescr (section 6.2.14)."""
+    """Adds a row with this sysORID and sysORDescr to sysORTable (section 6.2.14)."""
 
     type = PduType.ADD_AGENT_CAPS
     id: Oid
@@ -207,17 +207,17 @@ class AddAgentCaps(_InContext):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response(Pdu):
-    """Answers (section 6.2.16).
+    """Responds to any other PDU (section 6.2.16).
 
     Attributes:
-        up_time: the master agent's sysUpTime, in hundredths of a second; a subagent's answers have 0.
-        error: an ``Error``, or a number that is none.
-        index: which variable or range the error is about, from 1; 0 for none.
-        varbinds: the variables, as ``encode_varbind`` makes them; ``Reader(varbinds).varbinds()`` takes them apart.
+        up_time: sysUpTime of the master agent in hundredths of a second; 0 in the responses of a subagent.
+        error: an ``ErrorCode``, or a number that the RFC does not define.
+        index: position, from 1, of the variable or range that caused the error; 0 for none.
+        varbinds: the variables, encoded by ``encode_varbind``; ``Reader(varbinds).varbinds()`` decodes them.
     """
 
     type = PduType.RESPONSE
     up_time: int = 0
-    error: int = Error.NO_ERROR
+    error: int = ErrorCode.NO_ERROR
     index: int = 0
     varbinds: bytes = b""

@@ -1,11 +1,12 @@
 """A subagent's session with a master agent (RFC 2741, section 7), without I/O.
 
-``feed`` takes what was read, in any portions; ``next_event`` returns what it means, one event at a time; after each
-call ``data_to_send`` has what is to be written. What may follow what is the table in ``gateway.snmp.agentx.states``.
+``receive_data`` accepts the bytes that were read, in portions of any size. ``next_event`` returns the next event that
+they contain. After each call, ``data_to_send`` returns the bytes to write. The state machine is the table in
+``gateway.snmp.agentx.states``.
 
-Memory is bounded: by one message of ``MAX_PAYLOAD`` and what was fed with it, by ``MAX_PENDING`` messages whose answers
-are awaited, and by ``MAX_RECENT`` requests that are remembered. What is to be written is the caller's to take away,
-after each event.
+Memory is bounded by one message of ``MAX_PAYLOAD`` and the portion it arrived in, by ``MAX_PENDING`` messages that
+wait for a response, and by ``MAX_RECENT`` requests that are remembered. The caller fetches the bytes to write after
+each event.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gateway.errors import DecodeError
-from gateway.snmp.agentx.codes import CloseReason, Error, PduType, name_of
+from gateway.snmp.agentx.codes import CloseReason, ErrorCode, PduType, rfc_name
 from gateway.snmp.agentx.encoding import encode_varbind
 from gateway.snmp.agentx.messages import (
     AddAgentCaps,
@@ -35,28 +36,28 @@ from gateway.snmp.agentx.messages import (
     UndoSet,
 )
 from gateway.snmp.agentx.pdu import HEADER_SIZE, Header, decode, decode_header, encode, encode_response
-from gateway.snmp.agentx.states import SessionState, Trigger, allowed, following
+from gateway.snmp.agentx.states import ProtocolEvent, SessionState, is_allowed, next_state
 from gateway.snmp.oid import Oid
 from gateway.snmp.values import Type, VarBind
 
 MAX_PENDING = 64
-"""Messages whose answers are awaited; of more the oldest are forgotten, and their answers are dropped."""
+"""Messages that wait for a response. If there are more, the oldest are forgotten and their responses dropped."""
 
 MAX_RECENT = 32
-"""Requests that are remembered to tell repetitions; snmpd sends no more at once than it has SNMP requests."""
+"""Requests that are remembered to detect repetitions; snmpd sends at most one for each SNMP request in progress."""
 
 _MAX_PACKET_ID = 2**32 - 1
 
 
-_ANSWERED = {
-    (PduType.OPEN, True): Trigger.OPENED,
-    (PduType.OPEN, False): Trigger.NOT_OPENED,
-    (PduType.REGISTER, True): Trigger.REGISTERED,
-    (PduType.REGISTER, False): Trigger.NOT_REGISTERED,
+_RESPONSE_EVENTS = {
+    (PduType.OPEN, True): ProtocolEvent.OPEN_ACCEPTED,
+    (PduType.OPEN, False): ProtocolEvent.OPEN_REFUSED,
+    (PduType.REGISTER, True): ProtocolEvent.REGISTER_ACCEPTED,
+    (PduType.REGISTER, False): ProtocolEvent.REGISTER_REFUSED,
 }
-"""What an answer means for the session, by what it answers and whether it says yes."""
+"""The protocol event of a response, by the type of the PDU it responds to and whether there is no error."""
 
-_KINDS: dict[int, str] = {
+_REQUEST_KINDS: dict[int, str] = {
     PduType.GET: "get",
     PduType.GET_NEXT: "get_next",
     PduType.GET_BULK: "get_bulk",
@@ -66,22 +67,22 @@ _KINDS: dict[int, str] = {
     PduType.CLEANUP_SET: "set",
     PduType.CLOSE: "other",
 }
-"""What a master agent may send, Responses aside, and how it is counted."""
+"""The PDUs that a master agent may send, aside from Response, and the kind that each is counted as."""
 
-_SEARCHES = (Get, GetNext, GetBulk)
-"""What is answered with variables."""
+_RETRIEVALS = (Get, GetNext, GetBulk)
+"""The PDUs whose responses contain variables."""
 
-KINDS = tuple(dict.fromkeys(_KINDS.values()))
+REQUEST_KINDS = tuple(dict.fromkeys(_REQUEST_KINDS.values()))
 
 
 @dataclass(slots=True)
 class Statistics:
-    """Counts, over any number of sessions.
+    """Counters of any number of sessions.
 
     Attributes:
-        requests: messages of the master agent that were acted upon, by ``KINDS``.
-        rejected: messages that were dropped or answered with an error because they broke the protocol.
-        repeated: requests that were dropped because they had come before.
+        requests: messages of the master agent that were processed, by ``REQUEST_KINDS``.
+        rejected: messages that were dropped, or got an error in response, because they violate the protocol.
+        repeated: requests that were dropped because they were repetitions.
     """
 
     requests: Counter[str] = field(default_factory=Counter)
@@ -93,48 +94,48 @@ class Statistics:
 
 
 class Request(NamedTuple):
-    """The master agent asks, and ``Session.answer`` or ``Session.fail`` has to follow."""
+    """A request of the master agent; the caller calls ``Session.respond`` or ``Session.respond_error`` next."""
 
     header: Header
     pdu: Get | GetNext | GetBulk
 
 
-class Answered(NamedTuple):
-    """The master agent has answered.
+class ResponseReceived(NamedTuple):
+    """A response of the master agent.
 
     Attributes:
-        packet_id: what the method returned that has sent what is answered.
-        error: an ``Error``, or a number that is none.
+        packet_id: the packet id that the sending method has returned.
+        error: an ``ErrorCode``, or a number that the RFC does not define.
     """
 
     packet_id: int
     error: int
 
 
-class Closed(NamedTuple):
-    """The session is over, and the connection has to be closed.
+class SessionClosed(NamedTuple):
+    """The session is closed; the caller closes the connection.
 
     Attributes:
-        broken: whether that is because what came was not AgentX.
-        detail: what to tell a person.
+        broken: whether the received bytes were not AgentX.
+        detail: the reason, as a text for the log.
     """
 
     broken: bool
     detail: str
 
 
-Event = Request | Answered | Closed
+Event = Request | ResponseReceived | SessionClosed
 
 
 class Session:
-    """One session, which is one connection: snmpd 5.9 mixes up several sessions on one.
+    """One session on one connection: snmpd 5.9 mixes up several sessions on a connection.
 
     Attributes:
-        state: where it is.
-        id: what the master agent calls it; 0 until it is open.
+        state: the state of the session.
+        id: h.sessionID, which the master agent assigns; 0 until the session is open.
 
     Args:
-        statistics: where to count.
+        statistics: counters to increment.
     """
 
     def __init__(self, statistics: Statistics | None = None) -> None:
@@ -147,45 +148,49 @@ class Session:
         self._pending: dict[int, PduType] = {}
         self._recent: dict[int, int] = {}
 
-    def _trigger(self, trigger: Trigger) -> None:
-        self.state = following(self.state, trigger)
+    def _change_state(self, event: ProtocolEvent) -> None:
+        self.state = next_state(self.state, event)
 
-    # --- What the subagent says --------------------------------------------------------------------------------------
+    # --- Sending -----------------------------------------------------------------------------------------------------
 
     def open(self, *, id: Oid = b"", description: bytes = b"", timeout: int = 0) -> int:  # noqa: A002 - RFC's name
-        """Asks for the session (section 7.1.1). Each of these methods returns the packet id that is answered to.
+        """Opens the session (section 7.1.1).
+
+        This and the following methods return the packet id of the message, which the response will have, too.
 
         Raises:
-            StateError: this cannot be done in this state; from all of these methods.
-            ValueError: a value is not one of its type's; from all of these methods. Nothing has happened then.
+            StateError: the state of the session does not allow the message; raised by all these methods.
+            ValueError: a value is out of range, and nothing was sent; raised by all these methods.
         """
-        return self._ask(Trigger.OPEN, Open(id=id, description=description, timeout=timeout))
+        return self._send_request(ProtocolEvent.OPEN_SENT, Open(id=id, description=description, timeout=timeout))
 
     def register(self, subtree: Oid, *, priority: int = 127, timeout: int = 0) -> int:
-        """Takes over a subtree (section 7.1.4)."""
-        return self._ask(Trigger.REGISTER, Register(subtree=subtree, priority=priority, timeout=timeout))
+        """Registers a subtree (section 7.1.4)."""
+        return self._send_request(
+            ProtocolEvent.REGISTER_SENT, Register(subtree=subtree, priority=priority, timeout=timeout)
+        )
 
     def add_agent_caps(self, id: Oid, description: bytes) -> int:  # noqa: A002 - the RFC's name
-        """Adds a row to sysORTable, which goes away with the session (section 7.1.6)."""
-        return self._ask(Trigger.ASK, AddAgentCaps(id=id, description=description))
+        """Adds a row to sysORTable, which is removed when the session ends (section 7.1.6)."""
+        return self._send_request(ProtocolEvent.MESSAGE_SENT, AddAgentCaps(id=id, description=description))
 
     def notify(self, varbinds: Sequence[VarBind]) -> int:
-        """Sends a notification (section 7.1.10); the answer says that it was accepted, not that it arrived."""
-        return self._ask(Trigger.ASK, Notify(varbinds=tuple(varbinds)))
+        """Sends a notification (section 7.1.10); the response says that it was accepted, not that it was delivered."""
+        return self._send_request(ProtocolEvent.MESSAGE_SENT, Notify(varbinds=tuple(varbinds)))
 
     def ping(self) -> int:
-        """Asks whether the master agent is there, and knows the session (section 7.1.11)."""
-        return self._ask(Trigger.ASK, Ping())
+        """Checks whether the master agent responds and knows the session (section 7.1.11)."""
+        return self._send_request(ProtocolEvent.MESSAGE_SENT, Ping())
 
     def close(self, reason: CloseReason = CloseReason.SHUTDOWN) -> None:
-        """Ends the session; one that is not open ends without a word."""
-        if allowed(self.state, Trigger.REQUEST):
+        """Closes the session; sends Close only if the session is open."""
+        if is_allowed(self.state, ProtocolEvent.REQUEST_RECEIVED):
             self._send(Close(reason=reason))
         if self.state is not SessionState.CLOSED:
-            self._trigger(Trigger.CLOSE)
+            self._change_state(ProtocolEvent.CLOSED)
 
-    def _ask(self, trigger: Trigger, pdu: Pdu) -> int:
-        state = following(self.state, trigger)
+    def _send_request(self, event: ProtocolEvent, pdu: Pdu) -> int:
+        state = next_state(self.state, event)
         packet_id = self._send(pdu)
         self.state = state
         self._pending[packet_id] = pdu.type
@@ -200,134 +205,138 @@ class Session:
         return packet_id
 
     def data_to_send(self) -> bytes:
-        """Returns what is to be written, and forgets it."""
+        """Returns the bytes to write, and removes them."""
         data = b"".join(self._outgoing)
         self._outgoing.clear()
         return data
 
-    # --- What the subagent answers -----------------------------------------------------------------------------------
+    # --- Responding --------------------------------------------------------------------------------------------------
 
-    def answer(self, request: Request, varbinds: Sequence[bytes]) -> None:
-        """Answers a request with variables, as ``encode_varbind`` makes them."""
+    def respond(self, request: Request, varbinds: Sequence[bytes]) -> None:
+        """Responds to a request with variables that ``encode_varbind`` has encoded."""
         self._outgoing.append(encode_response(request.header, b"".join(varbinds)))
 
-    def fail(self, request: Request, error: Error = Error.GEN_ERR) -> None:
-        """Answers a request with an error that is about none of its variables."""
+    def respond_error(self, request: Request, error: ErrorCode = ErrorCode.GEN_ERR) -> None:
+        """Responds to a request with an error that no single variable has caused."""
         self._outgoing.append(encode_response(request.header, error=error))
 
-    # --- What the master agent says ----------------------------------------------------------------------------------
+    # --- Receiving ---------------------------------------------------------------------------------------------------
 
-    def feed(self, data: bytes | memoryview) -> None:
-        """Takes what was read."""
+    def receive_data(self, data: bytes | memoryview) -> None:
+        """Adds bytes that were read from the connection."""
         if self.state is not SessionState.CLOSED:
             self._received += data
 
     def next_event(self) -> Event | None:
-        """Returns what the next of the messages that were fed means; None where there is none that means anything.
+        """Returns the next event in the received bytes; None if there is none.
 
-        Messages that are no event are dealt with here: dropped, or answered by the session itself.
+        Messages that are not events are processed by the session itself: it drops them or responds to them.
         """
         received = self._received
         while self.state is not SessionState.CLOSED and len(received) >= HEADER_SIZE:
             try:
                 header = decode_header(received)
             except DecodeError as error:
-                return self._broken(error)
+                return self._end_broken_session(error)
             size = HEADER_SIZE + header.payload_length
             if len(received) < size:
                 return None
             message = bytes(received[:size])
             del received[:size]
-            event = self._message(header, message)
+            event = self._process_message(header, message)
             if event is not None:
                 return event
         return None
 
-    def _broken(self, error: DecodeError) -> Closed:
-        """Ends the session.
+    def _end_broken_session(self, error: DecodeError) -> SessionClosed:
+        """Closes the session after a damaged header.
 
-        "If the received PDU's header was not successfully parsed [...] processing is complete" (section 7.2.2): there
-        is nothing to answer to, and where the next message begins cannot be told.
+        "If the received PDU's header was not successfully parsed [...] processing is complete" (section 7.2.2): no
+        response is possible, and the beginning of the next message is unknown.
         """
         self._statistics.rejected += 1
-        if allowed(self.state, Trigger.REQUEST):
+        if is_allowed(self.state, ProtocolEvent.REQUEST_RECEIVED):
             self._send(Close(reason=CloseReason.PARSE_ERROR))
-        self._trigger(Trigger.BROKEN)
+        self._change_state(ProtocolEvent.PARSE_ERROR)
         self._received.clear()
-        return Closed(broken=True, detail=str(error))
+        return SessionClosed(broken=True, detail=str(error))
 
-    def _message(self, header: Header, message: bytes) -> Event | None:
+    def _process_message(self, header: Header, message: bytes) -> Event | None:
         if header.type == PduType.RESPONSE:
-            return self._response(header, message)
+            return self._process_response(header, message)
         if self._is_repetition(header, message):
             self._statistics.repeated += 1
             return None
-        pdu = self._checked(header, message)
-        if isinstance(pdu, Error):
+        pdu = self._decode_request(header, message)
+        if isinstance(pdu, ErrorCode):
             self._reject(header, pdu)
             return None
-        self._statistics.requests[_KINDS[header.type]] += 1
-        if not isinstance(pdu, _SEARCHES):
-            return self._other(header, pdu)
+        self._statistics.requests[_REQUEST_KINDS[header.type]] += 1
+        if not isinstance(pdu, _RETRIEVALS):
+            return self._process_other_request(header, pdu)
         if not pdu.context:
             return Request(header, pdu)
-        self._outgoing.append(encode_response(header, _nothing(pdu)))
+        self._outgoing.append(encode_response(header, _empty_context_varbinds(pdu)))
         return None
 
-    def _checked(self, header: Header, message: bytes) -> Pdu | Error:
-        """Returns a request, or the error that is to be answered (section 7.2.2).
+    def _decode_request(self, header: Header, message: bytes) -> Pdu | ErrorCode:
+        """Returns the decoded request, or the error to respond with (section 7.2.2).
 
-        "If the received PDU cannot be parsed, res.error is set to `parseError'", also where a master agent sends what
-        only a subagent may. "Otherwise, if h.sessionID does not correspond to a currently established session,
+        "If the received PDU cannot be parsed, res.error is set to `parseError'". This includes PDUs that only a
+        subagent may send. "Otherwise, if h.sessionID does not correspond to a currently established session,
         res.error is set to `notOpen'."
         """
-        if header.type not in _KINDS:
-            return Error.PARSE_ERROR
+        if header.type not in _REQUEST_KINDS:
+            return ErrorCode.PARSE_ERROR
         try:
             pdu = decode(header, message[HEADER_SIZE:])
         except DecodeError:
-            return Error.PARSE_ERROR
-        if header.session_id != self.id or not allowed(self.state, Trigger.REQUEST):
-            return Error.NOT_OPEN
+            return ErrorCode.PARSE_ERROR
+        if header.session_id != self.id or not is_allowed(self.state, ProtocolEvent.REQUEST_RECEIVED):
+            return ErrorCode.NOT_OPEN
         return pdu
 
     def _is_repetition(self, header: Header, message: bytes) -> bool:
-        """Returns whether a request has come before, and remembers it.
+        """Returns whether a request is a repetition, and remembers it.
 
-        A master agent that had to wait sends the same bytes again, with the packet id that it has given to no other
-        message (snmpd 5.9: each second). It has been answered, and needs no second answer.
+        If a response takes long, the master agent sends the same bytes again, with the same packet id (snmpd 5.9: each
+        second). The first one gets its response; the repetition needs none.
         """
-        recent, mark = self._recent, hash(message)
-        if recent.get(header.packet_id) == mark:
+        recent, digest = self._recent, hash(message)
+        if recent.get(header.packet_id) == digest:
             return True
-        recent[header.packet_id] = mark
+        recent[header.packet_id] = digest
         if len(recent) > MAX_RECENT:
             del recent[next(iter(recent))]
         return False
 
-    def _reject(self, header: Header, error: Error) -> None:
+    def _reject(self, header: Header, error: ErrorCode) -> None:
         self._statistics.rejected += 1
-        if header.type != PduType.CLEANUP_SET:  # which is never answered (section 7.2.4.4)
+        if header.type != PduType.CLEANUP_SET:  # there is no response to it (section 7.2.4.4)
             self._outgoing.append(encode_response(header, error=error))
 
-    def _other(self, header: Header, pdu: Pdu) -> Closed | None:
-        """Deals with what needs no values: the end of the session, and SET, which nothing here allows."""
+    def _process_other_request(self, header: Header, pdu: Pdu) -> SessionClosed | None:
+        """Processes the requests that need no variables: Close, and the parts of a set operation, which is refused."""
         if isinstance(pdu, Close):
-            self._trigger(Trigger.CLOSE)
+            self._change_state(ProtocolEvent.CLOSED)
             self._received.clear()
-            return Closed(broken=False, detail=f"closed by the master agent: {name_of(pdu.reason, CloseReason)}")
+            return SessionClosed(
+                broken=False, detail=f"closed by the master agent: {rfc_name(pdu.reason, CloseReason)}"
+            )
         if isinstance(pdu, TestSet):
-            # the first variable that cannot be set is the first (section 7.2.4.1)
+            # no variable can be set, so the first one has caused the error (section 7.2.4.1)
             index = min(1, len(pdu.varbinds))
-            self._outgoing.append(encode_response(header, error=Error.NOT_WRITABLE, index=index))
+            self._outgoing.append(encode_response(header, error=ErrorCode.NOT_WRITABLE, index=index))
         elif isinstance(pdu, CommitSet):
-            self._outgoing.append(encode_response(header, error=Error.COMMIT_FAILED))  # no test has succeeded
+            self._outgoing.append(
+                encode_response(header, error=ErrorCode.COMMIT_FAILED)
+            )  # because no TestSet has succeeded
         elif isinstance(pdu, UndoSet):
-            self._outgoing.append(encode_response(header))  # nothing was set: nothing has to be undone
-        return None  # CleanupSet is not answered (section 7.2.4.4)
+            self._outgoing.append(encode_response(header))  # nothing was set, so there is nothing to undo
+        return None  # there is no response to CleanupSet (section 7.2.4.4)
 
-    def _response(self, header: Header, message: bytes) -> Answered | Closed | None:
-        """Finds out what is answered.
+    def _process_response(self, header: Header, message: bytes) -> ResponseReceived | SessionClosed | None:
+        """Matches a response to its request.
 
         "If there are any errors parsing or interpreting the PDU, it is silently dropped. Otherwise the response is
         matched to the original request via h.packetID" (section 7.2.2).
@@ -336,24 +345,24 @@ class Session:
             pdu = decode(header, message[HEADER_SIZE:])
         except DecodeError:
             pdu = None
-        asked = self._pending.pop(header.packet_id, None) if pdu is not None else None
-        if asked is None:
+        request_type = self._pending.pop(header.packet_id, None) if pdu is not None else None
+        if request_type is None:
             self._statistics.rejected += 1
             return None
         assert isinstance(pdu, Response)
-        if asked is PduType.OPEN and pdu.error == Error.NO_ERROR:
+        if request_type is PduType.OPEN and pdu.error == ErrorCode.NO_ERROR:
             self.id = header.session_id
-        if asked is not PduType.OPEN and pdu.error == Error.NOT_OPEN:
-            self._trigger(Trigger.LOST)
+        if request_type is not PduType.OPEN and pdu.error == ErrorCode.NOT_OPEN:
+            self._change_state(ProtocolEvent.NOT_OPEN)
             self._received.clear()
-            return Closed(broken=False, detail="the master agent does not know the session any longer")
-        trigger = _ANSWERED.get((asked, pdu.error == Error.NO_ERROR))
-        if trigger is not None:
-            self._trigger(trigger)
-        return Answered(header.packet_id, pdu.error)
+            return SessionClosed(broken=False, detail="the master agent no longer knows the session")
+        event = _RESPONSE_EVENTS.get((request_type, pdu.error == ErrorCode.NO_ERROR))
+        if event is not None:
+            self._change_state(event)
+        return ResponseReceived(header.packet_id, pdu.error)
 
 
-def _nothing(pdu: Get | GetNext | GetBulk) -> bytes:
-    """Returns the answer for a context in which there is nothing (sections 7.2.3.1 to 7.2.3.3)."""
-    kind = Type.NO_SUCH_OBJECT if isinstance(pdu, Get) else Type.END_OF_MIB_VIEW
-    return b"".join(encode_varbind(VarBind(searched.start, kind)) for searched in pdu.ranges)
+def _empty_context_varbinds(pdu: Get | GetNext | GetBulk) -> bytes:
+    """Returns the variables of a response for a context without variables (sections 7.2.3.1 to 7.2.3.3)."""
+    type_ = Type.NO_SUCH_OBJECT if isinstance(pdu, Get) else Type.END_OF_MIB_VIEW
+    return b"".join(encode_varbind(VarBind(search_range.start, type_)) for search_range in pdu.ranges)

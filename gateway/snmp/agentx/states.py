@@ -1,22 +1,23 @@
-"""What may follow what in a subagent's session with a master agent (RFC 2741, section 7.1), as a table.
+"""The state machine of a subagent's session with a master agent (RFC 2741, section 7.1), as a table.
 
-Drawn without the triggers that change nothing::
+Events that do not change the state are left out::
 
-    UNOPENED --OPEN--> OPENING --OPENED--> OPEN --REGISTER--> REGISTERING --REGISTERED--> REGISTERED
-                          |                 ^                     |
-                          |                 '----NOT_REGISTERED---'
-                          '--NOT_OPENED--> CLOSED
+    UNOPENED --OPEN_SENT--> OPENING --OPEN_ACCEPTED--> OPEN --REGISTER_SENT--> REGISTERING
+                               |                        ^                       |      |
+                               |                        '---REGISTER_REFUSED----'      |
+                               '--OPEN_REFUSED--> CLOSED        REGISTERED <--REGISTER_ACCEPTED
 
-    any but CLOSED --CLOSE, LOST, BROKEN--> CLOSED
+    every state but CLOSED --CLOSED, NOT_OPEN, PARSE_ERROR--> CLOSED
 
-* What is asked of the master agent, or by it, names the session by the id that it has given to it in its answer to
-  Open (section 6.1): before that nothing but Open can be said.
-* A refused registration leaves the session as it was, so that it can be tried again: what was in the way, often the
-  own former session of which the master agent has not seen the end, may be gone by then (section 7.1.4).
-* Requests are answered from OPEN on: a subagent looks among all variables that it has, "without regard to registration
-  of regions" (section 7.2.3.2).
-* CLOSE is said by either side (section 7.1.8). LOST is the master agent's saying that it does not know the session.
-  BROKEN is a message whose end cannot be told. A closed session stays closed: a new one needs a new connection.
+* All messages but Open carry the session id, which the master agent assigns in its response to Open (section 6.1).
+  Until then, Open is the only message that can be sent.
+* A refused registration leaves the session open, so that it can be repeated. The cause is often the previous session of
+  the same subagent, whose end the master agent has not noticed yet (section 7.1.4).
+* Requests are processed from OPEN on: a subagent searches all its variables, "without regard to registration of
+  regions" (section 7.2.3.2).
+* CLOSED: either side has sent Close (section 7.1.8). NOT_OPEN: the master agent has responded that it does not know
+  the session. PARSE_ERROR: the end of a message cannot be determined. A closed session stays closed: a new session
+  needs a new connection.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from enum import StrEnum
 
 
 class SessionState(StrEnum):
-    """Where a session is."""
+    """The state of a session."""
 
     UNOPENED = "unopened"
     OPENING = "opening"
@@ -35,62 +36,73 @@ class SessionState(StrEnum):
     CLOSED = "closed"
 
 
-class Trigger(StrEnum):
-    """What can happen to a session."""
+class ProtocolEvent(StrEnum):
+    """An event of the protocol that may change the state of a session; the values are used in error messages."""
 
-    OPEN = "asked to open"
-    OPENED = "the master agent has opened it"
-    NOT_OPENED = "the master agent does not open it"
-    REGISTER = "asked to register"
-    REGISTERED = "the master agent has registered"
-    NOT_REGISTERED = "the master agent does not register"
-    ASK = "asked for a notification, capabilities or an echo"
-    REQUEST = "the master agent asks"
-    CLOSE = "one side closes it"
-    LOST = "the master agent does not know it"
-    BROKEN = "what comes is not AgentX"
+    OPEN_SENT = "Open"
+    OPEN_ACCEPTED = "a response that accepts Open"
+    OPEN_REFUSED = "a response that refuses Open"
+    REGISTER_SENT = "Register"
+    REGISTER_ACCEPTED = "a response that accepts Register"
+    REGISTER_REFUSED = "a response that refuses Register"
+    MESSAGE_SENT = "Notify, AddAgentCaps or Ping"
+    REQUEST_RECEIVED = "a request"
+    CLOSED = "Close"
+    NOT_OPEN = "a response with the error notOpen"
+    PARSE_ERROR = "a parse error"
 
 
-_ENDS = {Trigger.CLOSE: SessionState.CLOSED, Trigger.LOST: SessionState.CLOSED, Trigger.BROKEN: SessionState.CLOSED}
+_ENDS = dict.fromkeys(
+    (ProtocolEvent.CLOSED, ProtocolEvent.NOT_OPEN, ProtocolEvent.PARSE_ERROR),
+    SessionState.CLOSED,
+)
 
-TRANSITIONS: dict[SessionState, dict[Trigger, SessionState]] = {
-    SessionState.UNOPENED: {Trigger.OPEN: SessionState.OPENING, **_ENDS},
-    SessionState.OPENING: {Trigger.OPENED: SessionState.OPEN, Trigger.NOT_OPENED: SessionState.CLOSED, **_ENDS},
+TRANSITIONS: dict[SessionState, dict[ProtocolEvent, SessionState]] = {
+    SessionState.UNOPENED: {ProtocolEvent.OPEN_SENT: SessionState.OPENING, **_ENDS},
+    SessionState.OPENING: {
+        ProtocolEvent.OPEN_ACCEPTED: SessionState.OPEN,
+        ProtocolEvent.OPEN_REFUSED: SessionState.CLOSED,
+        **_ENDS,
+    },
     SessionState.OPEN: {
-        Trigger.REGISTER: SessionState.REGISTERING,
-        Trigger.ASK: SessionState.OPEN,
-        Trigger.REQUEST: SessionState.OPEN,
+        ProtocolEvent.REGISTER_SENT: SessionState.REGISTERING,
+        ProtocolEvent.MESSAGE_SENT: SessionState.OPEN,
+        ProtocolEvent.REQUEST_RECEIVED: SessionState.OPEN,
         **_ENDS,
     },
     SessionState.REGISTERING: {
-        Trigger.REGISTERED: SessionState.REGISTERED,
-        Trigger.NOT_REGISTERED: SessionState.OPEN,
-        Trigger.ASK: SessionState.REGISTERING,
-        Trigger.REQUEST: SessionState.REGISTERING,
+        ProtocolEvent.REGISTER_ACCEPTED: SessionState.REGISTERED,
+        ProtocolEvent.REGISTER_REFUSED: SessionState.OPEN,
+        ProtocolEvent.MESSAGE_SENT: SessionState.REGISTERING,
+        ProtocolEvent.REQUEST_RECEIVED: SessionState.REGISTERING,
         **_ENDS,
     },
-    SessionState.REGISTERED: {Trigger.ASK: SessionState.REGISTERED, Trigger.REQUEST: SessionState.REGISTERED, **_ENDS},
+    SessionState.REGISTERED: {
+        ProtocolEvent.MESSAGE_SENT: SessionState.REGISTERED,
+        ProtocolEvent.REQUEST_RECEIVED: SessionState.REGISTERED,
+        **_ENDS,
+    },
     SessionState.CLOSED: {},
 }
-"""What follows what; a trigger that a state lacks is not allowed in it."""
+"""The next state for each event that is allowed in a state."""
 
 
 class StateError(RuntimeError):
-    """The session was asked for what cannot be done in its state: a mistake of the caller's."""
+    """A method of the session was called in a state that does not allow it: a mistake of the caller."""
 
 
-def following(state: SessionState, trigger: Trigger) -> SessionState:
-    """Returns the state in which a trigger leaves the session.
+def next_state(state: SessionState, event: ProtocolEvent) -> SessionState:
+    """Returns the state after an event.
 
     Raises:
-        StateError: it cannot happen in this state.
+        StateError: the event is not allowed in this state.
     """
     try:
-        return TRANSITIONS[state][trigger]
+        return TRANSITIONS[state][event]
     except KeyError:
-        raise StateError(f"{trigger.value}, while the session is {state.value}") from None
+        raise StateError(f"{event.value} is not allowed while the session is {state.value}") from None
 
 
-def allowed(state: SessionState, trigger: Trigger) -> bool:
-    """Returns whether a trigger can happen in this state."""
-    return trigger in TRANSITIONS[state]
+def is_allowed(state: SessionState, event: ProtocolEvent) -> bool:
+    """Returns whether an event is allowed in a state."""
+    return event in TRANSITIONS[state]

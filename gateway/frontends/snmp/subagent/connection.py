@@ -12,7 +12,7 @@ from gateway.frontends.snmp.subagent.address import Reason
 from gateway.frontends.snmp.variable_source import VariableSource
 from gateway.snmp.agentx.codes import CloseReason
 from gateway.snmp.agentx.messages import Get, GetBulk, GetNext
-from gateway.snmp.agentx.session import Answered, Request, Session
+from gateway.snmp.agentx.session import Request, ResponseReceived, Session
 
 MAX_BULK = 512
 """Variables that one GetBulk is answered with at most; the master agent asks again."""
@@ -124,11 +124,11 @@ class Connection(asyncio.BufferedProtocol):
         """Answers requests, and tells those who wait of answers."""
         session = self.session
         try:
-            session.feed(self._buffer[:nbytes])
+            session.receive_data(self._buffer[:nbytes])
             while not self._lost.done() and (event := session.next_event()) is not None:
                 if isinstance(event, Request):
                     self._answer(event)
-                elif isinstance(event, Answered):
+                elif isinstance(event, ResponseReceived):
                     self._answered(event)
                 else:
                     self._lose(Reason.NOT_AGENTX if event.broken else Reason.CLOSED, event.detail)
@@ -158,7 +158,7 @@ class Connection(asyncio.BufferedProtocol):
         if not self._lost.done():
             self._lost.set_result(LostError(reason, detail))
 
-    def _answered(self, event: Answered) -> None:
+    def _answered(self, event: ResponseReceived) -> None:
         future = self._awaited.get(event.packet_id)
         if future is not None and not future.done():
             future.set_result(event.error)
@@ -167,9 +167,9 @@ class Connection(asyncio.BufferedProtocol):
 
     def _answer(self, request: Request) -> None:
         try:
-            self.session.answer(request, self._varbinds(request.pdu))
+            self.session.respond(request, self._varbinds(request.pdu))
         except Exception as error:  # noqa: BLE001 - a bug costs this request, not the session
-            self.session.fail(request)
+            self.session.respond_error(request)
             if type(error) not in self._failed:  # a walk would log thousands
                 self._failed.add(type(error))
                 self._log.error("agentx request not answered: this is a bug", exc_info=error)

@@ -20,7 +20,7 @@ from gateway.errors import GatewayError
 from gateway.frontends.snmp.subagent.address import Address, Reason, connect, explain
 from gateway.frontends.snmp.subagent.connection import Connection, LostError
 from gateway.frontends.snmp.variable_source import VariableSource
-from gateway.snmp.agentx.codes import CloseReason, Error, name_of
+from gateway.snmp.agentx.codes import CloseReason, ErrorCode, rfc_name
 from gateway.snmp.agentx.session import Session, Statistics
 from gateway.snmp.oid import Oid, dotted
 from gateway.snmp.values import VarBind
@@ -124,7 +124,7 @@ class Subagent:
 
     @property
     def requests(self) -> Counter[str]:
-        """The master agent's requests since the start, by ``gateway.snmp.agentx.session.KINDS``."""
+        """The master agent's requests since the start, by ``gateway.snmp.agentx.session.REQUEST_KINDS``."""
         return self._statistics.requests
 
     @property
@@ -196,7 +196,7 @@ class Subagent:
         self.state = SubagentState.OPENING
         ask_to_open = partial(session.open, id=root, description=self._description, timeout=_MASTER_TIMEOUT)
         if error := await connection.ask(ask_to_open, self._timing.answer):
-            raise LostError(Reason.REFUSED, f"{self._address}: no session is opened: {name_of(error, Error)}")
+            raise LostError(Reason.REFUSED, f"{self._address}: no session is opened: {rfc_name(error, ErrorCode)}")
         self.state = SubagentState.REGISTERING
         attempts = 0
         while error := await connection.ask(partial(session.register, root), self._timing.answer):
@@ -215,11 +215,11 @@ class Subagent:
         # a hang has to be bearable from the moment of registration on: all time-outs are those of a ping
         add = partial(connection.session.add_agent_caps, *self._capabilities)
         if error := await connection.ask(add, self._timing.ping):
-            self._log.warning("agentx capabilities refused", error=name_of(error, Error))
+            self._log.warning("agentx capabilities refused", error=rfc_name(error, ErrorCode))
         while True:
             await connection.wait(self._timing.ping_interval)
             if error := await connection.ask(connection.session.ping, self._timing.ping):
-                raise LostError(Reason.REFUSED, f"ping: {name_of(error, Error)}")
+                raise LostError(Reason.REFUSED, f"ping: {rfc_name(error, ErrorCode)}")
 
     def _pause(self, attempts: int, longest: float) -> float:
         """Returns the seconds before the next attempt: twice as long each time, half of it at random."""
@@ -257,7 +257,7 @@ class Subagent:
         except LostError as loss:
             raise NotifyError(loss.detail) from None
         if error:
-            raise NotifyError(f"refused by the master agent: {name_of(error, Error)}")
+            raise NotifyError(f"refused by the master agent: {rfc_name(error, ErrorCode)}")
 
 
 def _octets(text: str) -> bytes:
@@ -265,10 +265,10 @@ def _octets(text: str) -> bytes:
 
 
 def _refusal(root: Oid, error: int) -> LostError:
-    if error == Error.DUPLICATE_REGISTRATION:
+    if error == ErrorCode.DUPLICATE_REGISTRATION:
         return LostError(
             Reason.DUPLICATE,
             f"{dotted(root)} is registered by another subagent: the gateway may run twice, or snmpd has not seen the "
             "end of its last session; trying again",
         )
-    return LostError(Reason.REFUSED, f"{dotted(root)} is not registered: {name_of(error, Error)}; trying again")
+    return LostError(Reason.REFUSED, f"{dotted(root)} is not registered: {rfc_name(error, ErrorCode)}; trying again")
