@@ -44,6 +44,7 @@ def test_switched_off(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) 
     assert check_result(output, "agentx")[0] == "ok    agentx: off"
 
 
+@pytest.mark.daemon
 def test_everything_in_order(
     cluster: FakeCluster,
     capsys: pytest.CaptureFixture[str],
@@ -60,6 +61,7 @@ def test_everything_in_order(
         assert check_result(output, "snmpd's view")[0] == "ok    snmpd's view: 2 of 2 communities see the MIB"
 
 
+@pytest.mark.daemon
 def test_beside_a_gateway_that_runs(
     cluster: FakeCluster,
     capsys: pytest.CaptureFixture[str],
@@ -78,6 +80,7 @@ def test_beside_a_gateway_that_runs(
         assert "ok    snmpd's view: 2 of 2 communities see the MIB" in output
 
 
+@pytest.mark.daemon
 def test_a_view_that_leaves_it_out(
     cluster: FakeCluster,
     capsys: pytest.CaptureFixture[str],

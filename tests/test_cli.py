@@ -93,6 +93,7 @@ def test_every_flag_is_tested_here_or_like_its_siblings() -> None:
                 assert configured(flag, value)[option.key] != option.read(option.default)
 
 
+@pytest.mark.daemon
 def test_the_version_is_told(tmp_path: Path) -> None:
     done = gateway("--version", cwd=tmp_path)
     assert done.returncode == 0
@@ -100,6 +101,7 @@ def test_the_version_is_told(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.daemon
 def test_the_help_names_every_command_and_flag(tmp_path: Path) -> None:
     done = gateway("--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -166,6 +168,7 @@ def test_a_mistake_is_one_line_and_status_two(
     assert line.startswith(f"ha-cluster-gateway: {cause}")
 
 
+@pytest.mark.daemon
 def test_a_mistake_in_the_real_program_shows_no_trace(tmp_path: Path) -> None:
     (tmp_path / "gateway.conf").write_text('[web]\nlisten = 1\n[log]\nlevl = "info"\n')
     done = gateway(cwd=tmp_path)
@@ -177,6 +180,7 @@ def test_a_mistake_in_the_real_program_shows_no_trace(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.daemon
 def test_an_address_in_use_is_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -188,6 +192,7 @@ def test_an_address_in_use_is_one_line(tmp_path: Path) -> None:
 # --- Serving ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.daemon
 @pytest.mark.parametrize(("command", "number"), [([], signal.SIGTERM), (["serve"], signal.SIGINT)])
 def test_flags_alone_serve_until_a_signal(
     command: list[str], number: signal.Signals, cluster: FakeCluster, tmp_path: Path
@@ -199,6 +204,7 @@ def test_flags_alone_serve_until_a_signal(
     assert "event=stopping" in running.lines[-1]
 
 
+@pytest.mark.daemon
 def test_a_configuration_in_the_working_directory_is_used_and_the_log_is_json(tmp_path: Path) -> None:
     (tmp_path / "gateway.conf").write_text(
         '[web]\nlisten = "127.0.0.1:0"\ntelemetry_path = "/m"\n[log]\nformat = "json"\n'
@@ -213,6 +219,7 @@ def test_a_configuration_in_the_working_directory_is_used_and_the_log_is_json(tm
     assert all({"ts", "level", "event"} <= event.keys() for event in events)
 
 
+@pytest.mark.daemon
 def test_debug_tells_of_each_scrape_and_info_does_not(cluster: FakeCluster, tmp_path: Path) -> None:
     for level, times in (("debug", 2), ("info", 0)):
         flags = ("--web.listen-address", "127.0.0.1:0", "--log.level", level)
@@ -224,6 +231,7 @@ def test_debug_tells_of_each_scrape_and_info_does_not(cluster: FakeCluster, tmp_
         assert sum("event=scrape" in line for line in running.lines) == times
 
 
+@pytest.mark.daemon
 def test_the_demo_takes_what_a_file_says_instead_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "demo.conf").write_text('[web]\nlisten = ["127.0.0.1:0"]\n[snmp.agent]\nlisten = []\n')
     with Gateway("demo", "--config", "demo.conf", cwd=tmp_path) as running:
@@ -241,6 +249,7 @@ def test_the_demo_takes_what_a_file_says_instead_of_its_own(tmp_path: Path) -> N
 # --- collect and check -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.daemon
 def test_collect_prints_the_page(cluster: FakeCluster, tmp_path: Path) -> None:
     done = gateway("--config", cluster.config, "collect", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -249,6 +258,7 @@ def test_collect_prints_the_page(cluster: FakeCluster, tmp_path: Path) -> None:
         assert f'ha_cluster_scrape_success{{collector="{name}"}} 1\n' in done.stdout
 
 
+@pytest.mark.daemon
 def test_collect_prints_json(cluster: FakeCluster, tmp_path: Path) -> None:
     document = cluster.printed(CRM_MON).decode()
     history = (
@@ -269,6 +279,7 @@ def test_collect_prints_json(cluster: FakeCluster, tmp_path: Path) -> None:
     assert all(set(node) == {"name", "labels", "status"} and len(node["status"]) == 9 for node in nodes)
 
 
+@pytest.mark.daemon
 def test_collect_prints_what_a_walk_would_show(cluster: FakeCluster, tmp_path: Path) -> None:
     done = gateway("collect", "--format=snmp", "--snmp.root=1.3.6.1.4.1.4711", "--config", cluster.config, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
@@ -280,6 +291,7 @@ def test_collect_prints_what_a_walk_would_show(cluster: FakeCluster, tmp_path: P
     assert ".1.3.6.1.4.1.4711.1.4.4.0 HA-CLUSTER-MIB::haClusterQuorate.0 = INTEGER: true(1)" in lines
 
 
+@pytest.mark.daemon
 def test_mib_prints_the_module(tmp_path: Path) -> None:
     own = gateway("mib", cwd=tmp_path)
     assert (own.returncode, own.stderr) == (0, "")
@@ -289,6 +301,7 @@ def test_mib_prints_the_module(tmp_path: Path) -> None:
     assert gateway("mib", "--snmp.root=1.3.6.1.4.1.4711", cwd=tmp_path).stdout == other.stdout
 
 
+@pytest.mark.daemon
 def test_collect_tells_of_failure_by_its_status(cluster: FakeCluster, tmp_path: Path) -> None:
     cluster.does(CRM_MON, "echo garbage")
     cluster.does("crm_mon -1 -X --inactive", "echo garbage")
@@ -298,6 +311,7 @@ def test_collect_tells_of_failure_by_its_status(cluster: FakeCluster, tmp_path: 
     assert 'ha_cluster_scrape_success{collector="corosync"} 1\n' in done.stdout
 
 
+@pytest.mark.daemon
 @pytest.mark.parametrize("output", ["prometheus", "json", "snmp"])
 def test_collect_writes_utf8_whatever_the_locale(output: str, cluster: FakeCluster, tmp_path: Path) -> None:
     name = os.fsdecode("drbd-split-brain-detected-é".encode() + b"\xff-0")
@@ -309,6 +323,7 @@ def test_collect_writes_utf8_whatever_the_locale(output: str, cluster: FakeClust
     assert "é?".encode() in done.stdout
 
 
+@pytest.mark.daemon
 def test_a_reader_that_has_seen_enough_is_no_trouble(cluster: FakeCluster, tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "gateway", "collect", "--config", str(cluster.config)]
     with subprocess.Popen(
@@ -321,6 +336,7 @@ def test_a_reader_that_has_seen_enough_is_no_trouble(cluster: FakeCluster, tmp_p
         assert process.wait(30) == 1
 
 
+@pytest.mark.daemon
 @pytest.mark.parametrize("order", ["before", "after"])
 def test_check_finds_everything_in_order(order: str, cluster: FakeCluster, tmp_path: Path) -> None:
     config: list[str | Path] = ["--config", cluster.config, "--web.listen-address=127.0.0.1:0"]
@@ -330,6 +346,7 @@ def test_check_finds_everything_in_order(order: str, cluster: FakeCluster, tmp_p
     assert f"ok    configuration: read from {cluster.config}" in done.stdout
 
 
+@pytest.mark.daemon
 def test_the_program_needs_nothing_of_the_working_directory() -> None:
     assert gateway("--version", cwd=Path("/")).returncode == 0
     assert (ROOT / "gateway" / "__main__.py").is_file()

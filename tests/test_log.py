@@ -100,6 +100,7 @@ def test_a_stream_that_takes_nothing_costs_the_line_only(monkeypatch: pytest.Mon
         broken.close()
 
 
+@pytest.mark.daemon
 def test_a_full_disk_does_not_cost_a_scrape(cluster: FakeCluster) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"

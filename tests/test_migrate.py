@@ -180,6 +180,7 @@ def test_a_strange_name_does_not_end_the_comment(tmp_path: Path) -> None:
     assert tomllib.loads(written) == {"log": {"level": "debug"}}
 
 
+@pytest.mark.daemon
 def test_the_program_prints_the_result_and_the_remarks_apart(tmp_path: Path) -> None:
     path = tmp_path / "ha_cluster_exporter.yaml"
     path.write_text(SAMPLE)

@@ -16,6 +16,8 @@ import pytest
 
 from tests.programs import installed
 
+pytestmark = pytest.mark.daemon
+
 # the names are a contract: of ha_cluster_exporter the first two, of this project's users the third
 FORCED = {
     'ha_cluster_pacemaker_config_last_change counter metrics should have "_total" suffix',

@@ -11,6 +11,8 @@ from tests.programs import FakeCluster, Gateway, gateway
 from tests.snmpd import ARC, Snmpd
 from tests.snmptrapd import Snmptrapd, free_port
 
+pytestmark = pytest.mark.daemon
+
 TEST, QUORUM_LOST = f"{ARC}.0.3", f"{ARC}.0.4"
 ENGINE = "0x80001f8805000102030405060708090a0b"
 

@@ -517,6 +517,7 @@ async def test_closing_lets_a_scrape_end(script: Script) -> None:
             await asyncio.open_connection(host, int(port))
 
 
+@pytest.mark.daemon
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_during_a_scrape_ends_the_program_in_time(
     number: signal.Signals, cluster: FakeCluster, tmp_path: Path

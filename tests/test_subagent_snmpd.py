@@ -23,6 +23,8 @@ from tests.agentx.answers import TableAnswers, table
 from tests.conftest import open_descriptors, until
 from tests.snmpd import ARC, ENGINE, SYSORTABLE, Snmpd, free_port
 
+pytestmark = pytest.mark.daemon
+
 ROOT = oids.parse(ARC)
 BACK = 6
 """Seconds within which the subagent has to be back."""

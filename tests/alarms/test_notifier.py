@@ -142,6 +142,7 @@ def expected(of: Notification) -> dict[str, object]:
     }
 
 
+@pytest.mark.daemon
 @pytest.mark.parametrize("kind", [TargetKind.TRAP, TargetKind.INFORM])
 @pytest.mark.parametrize("credential", ["community", *USERS])
 async def test_a_real_receiver_is_told(credential: str, kind: TargetKind, tmp_path: Path) -> None:
@@ -163,6 +164,7 @@ async def test_a_real_receiver_is_told(credential: str, kind: TargetKind, tmp_pa
         assert found == expected(notice())
 
 
+@pytest.mark.daemon
 @pytest.mark.parametrize("kind", [TargetKind.TRAP, TargetKind.INFORM])
 async def test_many_arrive_in_order_and_once(kind: TargetKind, tmp_path: Path) -> None:
     with trapd(tmp_path) as receiver:
@@ -183,6 +185,7 @@ async def test_many_arrive_in_order_and_once(kind: TargetKind, tmp_path: Path) -
         assert numbers(receiver.received) == list(range(1, 51))
 
 
+@pytest.mark.daemon
 @pytest.mark.parametrize("version", ["2c", "3"])
 async def test_what_happens_while_a_receiver_is_down_arrives_in_order(version: str, tmp_path: Path) -> None:
     receiver = trapd(tmp_path)
@@ -209,6 +212,7 @@ async def test_what_happens_while_a_receiver_is_down_arrives_in_order(version: s
     ]
 
 
+@pytest.mark.daemon
 async def test_a_receiver_that_was_made_anew_gets_informs_of_a_user(tmp_path: Path) -> None:
     with trapd(tmp_path / "first") as receiver:
         async with notifier(target(receiver.port, user=USERS["SHA-256 AES"][0])) as tested:
@@ -220,6 +224,7 @@ async def test_a_receiver_that_was_made_anew_gets_informs_of_a_user(tmp_path: Pa
                 assert numbers(other.received) == [2]
 
 
+@pytest.mark.daemon
 @pytest.mark.parametrize(
     ("changes", "error"),
     [

@@ -15,6 +15,8 @@ from tests.conftest import until
 from tests.programs import CRM_MON, ROOT, FakeCluster, Gateway, installed
 from tests.snmpd import ARC, Snmpd
 
+pytestmark = pytest.mark.daemon
+
 STUBS = ROOT / "mibs" / "stubs"
 OLD = "0.1"
 """Seconds after which a request starts a collection, where a test wants to see it."""
