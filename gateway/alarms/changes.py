@@ -13,7 +13,7 @@ from gateway.alarms.details import Details
 from gateway.conditions.view import ClusterView
 from gateway.subsystems.pacemaker import facts as pacemaker_facts
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
-from gateway.subsystems.pacemaker.conditions import nodes_known
+from gateway.subsystems.pacemaker.conditions import has_node_states
 
 _PROMOTED = {"promoted": True, "master": True, "started": False, "unpromoted": False, "slave": False}
 """Whether an instance of this role is promoted; in other roles it is on its way from one to another."""
@@ -31,7 +31,7 @@ class Changes:
 
     def look(self, view: ClusterView) -> list[Details]:
         """Takes a view in, and returns what has changed, in the order in which Pacemaker does it."""
-        if not nodes_known(view):
+        if not has_node_states(view):
             return []
         promoted = _instances(view, self._promoted or {})
         samples_by_metric = (

@@ -43,6 +43,7 @@ def page(snapshot: Snapshot) -> str:
     return exposition.encode_text(samples_by_metric).decode()
 
 
+@pytest.mark.golden
 @pytest.mark.parametrize("situation", SITUATIONS)
 async def test_situation(situation: str) -> None:
     engine = Engine(ReplayHost(recorded(situation)), make_collectors("pacemaker", "corosync", options=WITH_STATISTICS))
@@ -51,6 +52,7 @@ async def test_situation(situation: str) -> None:
     goldens.check(f"lab/{situation}.prom", page(snapshot))
 
 
+@pytest.mark.golden
 async def test_the_demo_shows_every_family_and_nothing_but_what_was_recorded() -> None:
     recording = replay.Recording.load(replay.DEMO)
     clock = FakeClock()

@@ -16,6 +16,7 @@ from tests.situations import demo
 pytestmark = pytest.mark.usefixtures("utc")
 
 
+@pytest.mark.golden
 @pytest.mark.parametrize("situation", [step.situation for step in Recording.load(DEMO).steps])
 def test_situation(situation: str) -> None:
     samples = dict(demo())[f"demo/{situation}"]

@@ -6,13 +6,13 @@ from gateway.samples import Metric, ObjectByLabel, counter, gauge
 
 QUORATE = gauge(
     "corosync_quorate",
-    "Whether this node's partition has quorum.",
+    "Whether the partition of this node has quorum.",
     drop_in=True,
     mib="haClusterQuorate",
 )
 QUORUM_VOTES = gauge(
     "corosync_quorum_votes",
-    "Votes: expected, highest expected, present, and needed for quorum.",
+    "Number of votes in votequorum, by type.",
     "type",
     drop_in=True,
     mib=ObjectByLabel(
@@ -27,7 +27,7 @@ QUORUM_VOTES = gauge(
 )
 MEMBER_VOTES = gauge(
     "corosync_member_votes",
-    "Votes that a member, or the quorum device under node id 0, brings.",
+    "Number of votes of a member, or of the quorum device (node ID 0).",
     "node_id",
     "node",
     "local",
@@ -36,7 +36,7 @@ MEMBER_VOTES = gauge(
 )
 RINGS = gauge(
     "corosync_rings",
-    "Whether all peers are reached over a link (a ring, before Corosync 3).",
+    "Whether a link (called ring before Corosync 3) is healthy.",
     "ring_id",
     "node_id",
     "number",
@@ -46,18 +46,18 @@ RINGS = gauge(
 )
 RING_ERRORS = gauge(
     "corosync_ring_errors",
-    "How many links of this node are faulty.",
+    "Number of faulty links of this node.",
     drop_in=True,
     mib="haClusterLinksFaulty",
 )
 UP = gauge(
     "corosync_up",
-    "Whether Corosync runs on this node and answers.",
+    "Whether Corosync is running on this node.",
     mib="haClusterCorosyncUp",
 )
 INFO = gauge(
     "corosync_info",
-    "Corosync's version and how it is configured.",
+    "Information about Corosync and its configuration.",
     "cluster_name",
     "transport",
     "version",
@@ -69,7 +69,7 @@ INFO = gauge(
 )
 LINK_CONNECTED = gauge(
     "corosync_link_connected",
-    "Whether one peer is reached over one link.",
+    "Whether a peer is connected over a link.",
     "number",
     "address",
     "peer_node_id",
@@ -78,13 +78,13 @@ LINK_CONNECTED = gauge(
 )
 QUORUM_FLAGS = gauge(
     "corosync_quorum_flags",
-    "A flag that votequorum shows.",
+    "Flags of votequorum that are set.",
     "flag",
     mib="haClusterQuorumFlagSet",
 )
 MEMBER_QDEVICE = gauge(
     "corosync_member_qdevice",
-    "How a member stands with its quorum device.",
+    "State of the quorum device as a member sees it.",
     "node_id",
     "node",
     states=("registered", "alive", "vote", "master_wins"),
@@ -94,7 +94,7 @@ MEMBER_QDEVICE = gauge(
 )
 KNET_LATENCY = gauge(
     "corosync_knet_link_latency_seconds",
-    "Round trip to a peer over a link, as knet measures it.",
+    "Round-trip time to a peer over a link, measured by knet.",
     "number",
     "peer_node_id",
     "statistic",
@@ -109,59 +109,59 @@ KNET_LATENCY = gauge(
 )
 KNET_MTU = gauge(
     "corosync_knet_link_mtu_bytes",
-    "Usable size of a packet on a link.",
+    "Maximum payload of a packet on a link.",
     "number",
     "peer_node_id",
     mib="haClusterLinkPeerMtu",
 )
 KNET_DOWN = counter(
     "corosync_knet_link_down_total",
-    "How often a link to a peer went down.",
+    "Number of times that a link to a peer went down.",
     "number",
     "peer_node_id",
     mib="haClusterLinkPeerDowns",
 )
 KNET_UP = counter(
     "corosync_knet_link_up_total",
-    "How often a link to a peer came up.",
+    "Number of times that a link to a peer came up.",
     "number",
     "peer_node_id",
     mib="haClusterLinkPeerUps",
 )
 KNET_ERRORS = counter(
     "corosync_knet_link_transmit_errors_total",
-    "Packets that could not be sent on a link.",
+    "Number of packets that could not be sent over a link.",
     "number",
     "peer_node_id",
     mib="haClusterLinkPeerTransmitErrors",
 )
 KNET_RECEIVED_BYTES = counter(
     "corosync_knet_link_received_bytes_total",
-    "Bytes received from a peer over a link.",
+    "Number of bytes received from a peer over a link.",
     "number",
     "peer_node_id",
     mib="haClusterLinkPeerReceived",
 )
 KNET_SENT_BYTES = counter(
     "corosync_knet_link_sent_bytes_total",
-    "Bytes sent to a peer over a link.",
+    "Number of bytes sent to a peer over a link.",
     "number",
     "peer_node_id",
     mib="haClusterLinkPeerSent",
 )
 TOTEM_RETRANSMITS = counter(
     "corosync_totem_retransmits_total",
-    "Messages that Totem had to send again.",
+    "Number of messages that Totem retransmitted.",
     mib="haClusterTotemRetransmits",
 )
 TOTEM_TOKEN_LOST = counter(
     "corosync_totem_token_losses_total",
-    "How often the token was lost.",
+    "Number of times that the Totem token was lost.",
     mib="haClusterTotemTokenLosses",
 )
 TOTEM_TOKEN_INTERVAL = gauge(
     "corosync_totem_token_interval_seconds",
-    "Mean time between two arrivals of the token.",
+    "Mean time between two arrivals of the Totem token.",
     mib="haClusterTotemTokenInterval",
 )
 

@@ -12,18 +12,18 @@ from gateway.subsystems.drbd import metrics
 DRBDSETUP = evidence_from("drbd", "drbdsetup")
 
 
-def disks(view: ClusterView) -> Iterator[Finding]:
-    """Finds volumes that are not up to date. A client is diskless on purpose; one that is not has lost its disk."""
-    lost = {(row["resource"], row["volume"]): row["value"] for row in view.rows(metrics.DISKLESS_UNINTENTIONAL)}
+def find_bad_disks(view: ClusterView) -> Iterator[Finding]:
+    """Yields the volumes that are not up to date, except for intentionally diskless clients."""
+    disk_lost = {(row["resource"], row["volume"]): row["value"] for row in view.rows(metrics.DISKLESS_UNINTENTIONAL)}
     for row in view.rows(metrics.RESOURCES):
         state = row["disk_state"]
-        client = state == "diskless" and lost.get((row["resource"], row["volume"])) == 0
+        client = state == "diskless" and disk_lost.get((row["resource"], row["volume"])) == 0
         if state != "uptodate" and not client:
             yield Finding(f"{row['resource']}/{row['volume']}", {"state": str(state)})
 
 
-def connections(view: ClusterView) -> Iterator[Finding]:
-    """Finds connections that are not there; what has split is another condition."""
+def find_lost_connections(view: ClusterView) -> Iterator[Finding]:
+    """Yields the connections that are not established. StandAlone ones are reported as a split brain instead."""
     for row in view.rows(metrics.CONNECTION_STATE):
         if not row["Connected"] and not row["StandAlone"]:
             states = metrics.CONNECTION_STATE.states
@@ -31,8 +31,8 @@ def connections(view: ClusterView) -> Iterator[Finding]:
             yield Finding(f"{row['resource']} to {row['peer']}", {"state": state})
 
 
-def split_brain(view: ClusterView) -> Iterator[Finding]:
-    """Finds what has split, by the state of a connection or by the record of the handler."""
+def find_split_brains(view: ClusterView) -> Iterator[Finding]:
+    """Yields the split brains, which show in the state of a connection or in the records of the handler."""
     for row in view.rows(metrics.CONNECTION_STATE):
         if row["StandAlone"]:
             yield Finding(f"{row['resource']} to {row['peer']}", {"why": "the connection is StandAlone"})
@@ -48,9 +48,9 @@ CONDITIONS: tuple[Condition, ...] = (
         about="the resource and the volume",
         raised="DRBD volume {object} is {state}",
         cleared="DRBD volume {object} is up to date again",
-        meaning="This node's copy of the data is missing or old.",
-        action="`drbdadm status`; look at the disk, or wait for the resynchronisation.",
-        find=disks,
+        meaning="The copy of the data on this node is missing or outdated.",
+        action="Run `drbdadm status`. Check the disk, or wait for the resynchronisation to finish.",
+        find=find_bad_disks,
         has_evidence=DRBDSETUP,
         local=True,
     ),
@@ -61,9 +61,9 @@ CONDITIONS: tuple[Condition, ...] = (
         about="the resource and the peer",
         raised="DRBD connection {object} is {state}",
         cleared="DRBD connection {object} is there again",
-        meaning="Data is not replicated to that peer.",
-        action="Look at the peer and at the network of the replication.",
-        find=connections,
+        meaning="Data is not replicated to the peer.",
+        action="Check the peer and the replication network.",
+        find=find_lost_connections,
         has_evidence=DRBDSETUP,
         hold=5.0,
         local=True,
@@ -75,9 +75,9 @@ CONDITIONS: tuple[Condition, ...] = (
         about="the resource, and the volume or the peer",
         raised="DRBD split brain of {object}: {why}",
         cleared="DRBD split brain of {object} is resolved",
-        meaning="Both sides have written: the copies differ, and one has to be given up.",
-        action="Decide which copy to keep; `drbdadm connect --discard-my-data RESOURCE` on the other node.",
-        find=split_brain,
+        meaning="Both nodes have written to the volume. The copies differ, and one of them must be discarded.",
+        action="Decide which copy to keep, and run `drbdadm connect --discard-my-data RESOURCE` on the other node.",
+        find=find_split_brains,
         has_evidence=lambda view: DRBDSETUP(view) and view.has_evidence("drbd", "split brain"),
         local=True,
     ),
@@ -88,8 +88,8 @@ CONDITIONS: tuple[Condition, ...] = (
         about="the resource and the volume",
         raised="DRBD volume {resource}/{volume} has no quorum",
         cleared="DRBD volume {resource}/{volume} has quorum again",
-        meaning="I/O is suspended or fails until enough peers are back.",
-        action="Bring the peers back; look at the network of the replication.",
+        meaning="I/O is suspended or fails until enough peers are connected again.",
+        action="Bring the peers back, and check the replication network.",
         find=samples_where(metrics.QUORUM, lambda row: row["value"] == 0, about="{resource}/{volume}"),
         has_evidence=DRBDSETUP,
         local=True,
@@ -101,8 +101,9 @@ CONDITIONS: tuple[Condition, ...] = (
         about="the resource",
         raised="I/O of DRBD resource {resource} is suspended",
         cleared="I/O of DRBD resource {resource} goes on",
-        meaning="Whatever uses the resource hangs.",
-        action="`drbdsetup status` tells why: quorum, fencing, no data, or by hand (`drbdadm resume-io RESOURCE`).",
+        meaning="Every program that uses the resource hangs.",
+        action="Run `drbdsetup status` for the reason: quorum, fencing, no data, or user. If it is user, run "
+        "`drbdadm resume-io RESOURCE`.",
         find=samples_where(metrics.SUSPENDED, lambda row: row["value"] == 1, about="{resource}"),
         has_evidence=DRBDSETUP,
         local=True,

@@ -10,7 +10,7 @@ _KIB = 1024
 
 RESOURCES = gauge(
     "drbd_resources",
-    "A volume of a DRBD resource on this node.",
+    "Volumes of DRBD resources on this node, with role and disk state; always 1.",
     "resource",
     "role",
     "volume",
@@ -20,7 +20,7 @@ RESOURCES = gauge(
 )
 WRITTEN = gauge(
     "drbd_written",
-    "KiB written to a volume's backing device.",
+    "Amount of data written to the backing device of a volume, in KiB.",
     *_VOLUME,
     drop_in=True,
     mib="haClusterDrbdVolumeWritten",
@@ -28,7 +28,7 @@ WRITTEN = gauge(
 )
 READ = gauge(
     "drbd_read",
-    "KiB read from a volume's backing device.",
+    "Amount of data read from the backing device of a volume, in KiB.",
     *_VOLUME,
     drop_in=True,
     mib="haClusterDrbdVolumeRead",
@@ -36,42 +36,42 @@ READ = gauge(
 )
 AL_WRITES = gauge(
     "drbd_al_writes",
-    "Updates of a volume's activity log.",
+    "Number of updates of the activity log of a volume.",
     *_VOLUME,
     drop_in=True,
     mib="haClusterDrbdVolumeAlWrites",
 )
 BM_WRITES = gauge(
     "drbd_bm_writes",
-    "Updates of a volume's bitmap.",
+    "Number of updates of the bitmap of a volume.",
     *_VOLUME,
     drop_in=True,
     mib="haClusterDrbdVolumeBmWrites",
 )
 UPPER_PENDING = gauge(
     "drbd_upper_pending",
-    "Requests to a volume that are not yet answered.",
+    "Number of requests to a volume that have not been completed.",
     *_VOLUME,
     drop_in=True,
     mib="haClusterDrbdVolumeUpperPending",
 )
 LOWER_PENDING = gauge(
     "drbd_lower_pending",
-    "Requests to a backing device that are not yet answered.",
+    "Number of requests to the backing device of a volume that have not been completed.",
     *_VOLUME,
     drop_in=True,
     mib="haClusterDrbdVolumeLowerPending",
 )
 QUORUM = gauge(
     "drbd_quorum",
-    "Whether a volume has DRBD's own quorum.",
+    "Whether a volume has DRBD quorum.",
     *_VOLUME,
     drop_in=True,
     mib="haClusterDrbdVolumeQuorum",
 )
 CONNECTIONS = gauge(
     "drbd_connections",
-    "A volume on a peer, as this node sees it.",
+    "Volumes on DRBD peers, with role and disk state as seen by this node; always 1.",
     "resource",
     "peer_node_id",
     "peer_role",
@@ -82,42 +82,42 @@ CONNECTIONS = gauge(
 )
 CONNECTIONS_SYNC = gauge(
     "drbd_connections_sync",
-    "How much of a volume is in sync with a peer, in percent.",
+    "Percentage of a volume that is in sync with a peer.",
     *_PEER,
     drop_in=True,
     mib="haClusterDrbdPeerVolumeInSync",
 )
 CONNECTIONS_RECEIVED = gauge(
     "drbd_connections_received",
-    "KiB received from a peer.",
+    "Amount of data received from a peer for a volume, in KiB.",
     *_PEER,
     drop_in=True,
     mib="haClusterDrbdPeerVolumeReceived",
 )
 CONNECTIONS_SENT = gauge(
     "drbd_connections_sent",
-    "KiB sent to a peer.",
+    "Amount of data sent to a peer for a volume, in KiB.",
     *_PEER,
     drop_in=True,
     mib="haClusterDrbdPeerVolumeSent",
 )
 CONNECTIONS_PENDING = gauge(
     "drbd_connections_pending",
-    "Requests that a peer has not yet acknowledged.",
+    "Number of requests to a peer that it has not acknowledged.",
     *_PEER,
     drop_in=True,
     mib="haClusterDrbdPeerVolumePending",
 )
 CONNECTIONS_UNACKED = gauge(
     "drbd_connections_unacked",
-    "Requests of a peer that this node has not yet acknowledged.",
+    "Number of requests of a peer that this node has not acknowledged.",
     *_PEER,
     drop_in=True,
     mib="haClusterDrbdPeerVolumeUnacked",
 )
 SPLIT_BRAIN = gauge(
     "drbd_split_brain",
-    "A split brain that DRBD's handler has recorded and nobody has cleared.",
+    "Split brains that the handler of DRBD has recorded and nobody has cleared; always 1.",
     *_VOLUME,
     drop_in=True,
     mib="haClusterDrbdSplitBrainEntry",
@@ -125,7 +125,7 @@ SPLIT_BRAIN = gauge(
 _CONNECTION = ("resource", "peer_node_id", "peer")
 CONNECTION_STATE = gauge(
     "drbd_connection_state",
-    "The state of a connection to a peer.",
+    "State of the connection to a peer.",
     *_CONNECTION,
     states=(
         "StandAlone",
@@ -144,7 +144,7 @@ CONNECTION_STATE = gauge(
 )
 REPLICATION_STATE = gauge(
     "drbd_replication_state",
-    "The state of a volume's replication with a peer.",
+    "State of the replication of a volume with a peer.",
     *_PEER,
     states=(
         "Off",
@@ -168,7 +168,7 @@ REPLICATION_STATE = gauge(
 )
 OUT_OF_SYNC = gauge(
     "drbd_out_of_sync_bytes",
-    "How much of a volume differs from a peer's.",
+    "Amount of data of a volume that is out of sync with a peer.",
     *_PEER,
     mib="haClusterDrbdPeerVolumeOutOfSync",
 )
@@ -186,13 +186,13 @@ CONGESTED = gauge(
 )
 AP_IN_FLIGHT = gauge(
     "drbd_ap_in_flight",
-    "Application data on its way to a peer, in sectors as DRBD counts it.",
+    "Amount of application data in flight to a peer, in sectors of 512 bytes.",
     *_CONNECTION,
     mib="haClusterDrbdPeerApInFlight",
 )
 RS_IN_FLIGHT = gauge(
     "drbd_rs_in_flight",
-    "Resynchronisation data on its way to a peer, in sectors as DRBD counts it.",
+    "Amount of resynchronisation data in flight to a peer, in sectors of 512 bytes.",
     *_CONNECTION,
     mib="haClusterDrbdPeerRsInFlight",
 )
@@ -204,25 +204,25 @@ DEVICE_SIZE = gauge(
 )
 DISKLESS_UNINTENTIONAL = gauge(
     "drbd_diskless_unintentional",
-    "Whether a volume has lost its disk: it is diskless, and not configured as a client.",
+    "Whether a volume is diskless without being configured as a diskless client.",
     *_VOLUME,
     mib="haClusterDrbdVolumeDiskLost",
 )
 READ_BYTES = counter(
     "drbd_read_bytes_total",
-    "Bytes read from a volume's backing device.",
+    "Number of bytes read from the backing device of a volume.",
     *_VOLUME,
     mib="haClusterDrbdVolumeRead",
 )
 WRITTEN_BYTES = counter(
     "drbd_written_bytes_total",
-    "Bytes written to a volume's backing device.",
+    "Number of bytes written to the backing device of a volume.",
     *_VOLUME,
     mib="haClusterDrbdVolumeWritten",
 )
 VERSION_INFO = gauge(
     "drbd_version_info",
-    "The version of the loaded DRBD kernel module.",
+    "Version of the loaded DRBD kernel module.",
     "kernel",
     mib={"kernel": "haClusterDrbdVersion"},
 )

@@ -6,7 +6,7 @@ from gateway.samples import Merge, Metric, ObjectByLabel, counter, gauge
 
 NODES = gauge(
     "pacemaker_nodes",
-    "Whether a node is in each of the states that Pacemaker knows.",
+    "Whether a node has the status, for each status.",
     "node",
     "type",
     states=(
@@ -28,7 +28,7 @@ NODES = gauge(
 )
 NODE_ATTRIBUTES = gauge(
     "pacemaker_node_attributes",
-    "An attribute of a node; the value stands in a label, the sample is always 1.",
+    "Attributes of nodes, with their value as a label; always 1.",
     "node",
     "name",
     "value",
@@ -37,8 +37,7 @@ NODE_ATTRIBUTES = gauge(
 )
 RESOURCES = gauge(
     "pacemaker_resources",
-    "Whether an instance of a resource is in each of the states that Pacemaker knows; node is empty while it is "
-    "stopped.",
+    "Whether a resource instance has the status, for each status; the node is empty while it is stopped.",
     "node",
     "resource",
     "role",
@@ -60,13 +59,13 @@ STONITH_ENABLED = gauge(
 )
 MAINTENANCE_MODE_ENABLED = gauge(
     "pacemaker_maintenance_mode_enabled",
-    "Whether the whole cluster is in maintenance mode.",
+    "Whether the cluster is in maintenance mode.",
     drop_in=True,
     mib="haClusterMaintenanceMode",
 )
 FAIL_COUNT = gauge(
     "pacemaker_fail_count",
-    "How often a resource has failed on a node; +Inf where Pacemaker counts it as failed for good.",
+    "Fail count of a resource on a node; +Inf if it is Pacemaker's INFINITY.",
     "node",
     "resource",
     merge=Merge.MAX,
@@ -83,13 +82,13 @@ MIGRATION_THRESHOLD = gauge(
 )
 CONFIG_LAST_CHANGE = counter(
     "pacemaker_config_last_change",
-    "Time of the last change of the cluster's configuration, in Unix seconds.",
+    "Unix timestamp of the last change of the cluster configuration.",
     drop_in=True,
     mib="haClusterConfigLastChange",
 )
 LOCATION_CONSTRAINTS = gauge(
     "pacemaker_location_constraints",
-    "Score of a location constraint, or of a rule of one, for a resource.",
+    "Score of a location constraint, or of one of its rules, for a resource.",
     "constraint",
     "node",
     "resource",
@@ -99,12 +98,12 @@ LOCATION_CONSTRAINTS = gauge(
 )
 UP = gauge(
     "pacemaker_up",
-    "Whether Pacemaker runs on this node and answers.",
+    "Whether Pacemaker is running on this node.",
     mib="haClusterPacemakerUp",
 )
 DAEMON_STATE = gauge(
     "pacemaker_daemon_state",
-    "What pacemakerd on this node says of itself.",
+    "State of pacemakerd on this node.",
     states=(
         "init",
         "starting_daemons",
@@ -121,7 +120,7 @@ DAEMON_STATE = gauge(
 )
 INFO = gauge(
     "pacemaker_info",
-    "Pacemaker's version and the cluster as this node sees it.",
+    "Information about Pacemaker and the cluster.",
     "version",
     "dc",
     "stack",
@@ -140,17 +139,17 @@ QUORATE = gauge(
 )
 MIXED_VERSION = gauge(
     "pacemaker_mixed_version",
-    "Whether nodes run different versions of Pacemaker, as during a rolling upgrade.",
+    "Whether the nodes run different versions of Pacemaker, as during a rolling upgrade.",
     mib="haClusterMixedVersion",
 )
 NODES_CONFIGURED = gauge(
     "pacemaker_nodes_configured",
-    "How many nodes the configuration has.",
+    "Number of configured nodes.",
     mib="haClusterNodesConfigured",
 )
 RESOURCES_CONFIGURED = gauge(
     "pacemaker_resources_configured",
-    "How many instances of resources the configuration makes.",
+    "Number of configured resource instances: total, disabled and blocked.",
     "state",
     mib=ObjectByLabel(
         label="state",
@@ -163,12 +162,12 @@ RESOURCES_CONFIGURED = gauge(
 )
 RESOURCES_UNLISTED = gauge(
     "pacemaker_resources_unlisted",
-    "How many configured instances crm_mon left out of its list, and the resource metrics therefore lack.",
+    "Number of configured resource instances that crm_mon does not list and that therefore have no metrics.",
     mib="haClusterResourcesUnlisted",
 )
 NODE_HEALTH = gauge(
     "pacemaker_node_health",
-    "The health of a node by its health attributes.",
+    "Health of a node according to its health attributes.",
     "node",
     states=("green", "yellow", "red"),
     state_label="health",
@@ -176,13 +175,13 @@ NODE_HEALTH = gauge(
 )
 NODE_RESOURCES_RUNNING = gauge(
     "pacemaker_node_resources_running",
-    "How many instances of resources are active on a node.",
+    "Number of resource instances that are active on a node.",
     "node",
     mib="haClusterNodeResourcesRunning",
 )
 NODE_INFO = gauge(
     "pacemaker_node_info",
-    "A node's id and feature set.",
+    "ID and feature set of a node.",
     "node",
     "id",
     "feature_set",
@@ -190,7 +189,7 @@ NODE_INFO = gauge(
 )
 RESOURCE_INFO = gauge(
     "pacemaker_resource_info",
-    "What is asked of an instance of a resource, and what it is waiting for; only where there is anything to say.",
+    "Target role, pending operation, lock and maintenance mode of a resource instance that has any of them; always 1.",
     "resource",
     "node",
     "group",
@@ -203,7 +202,7 @@ RESOURCE_INFO = gauge(
 )
 BUNDLE_REPLICAS = gauge(
     "pacemaker_bundle_replicas",
-    "How many replicas a bundle has, and how many of them are active.",
+    "Number of replicas of a bundle: total and running.",
     "bundle",
     "state",
     mib=ObjectByLabel(
@@ -213,7 +212,7 @@ BUNDLE_REPLICAS = gauge(
 )
 FAILED_ACTIONS = gauge(
     "pacemaker_failed_actions",
-    "An operation in the list of failed actions; interval in milliseconds, status as the agent returned it.",
+    "Failed actions, with the interval in milliseconds and the result; always 1.",
     "node",
     "resource",
     "operation",
@@ -223,7 +222,7 @@ FAILED_ACTIONS = gauge(
 )
 FAILED_ACTIONS_TIMESTAMP = gauge(
     "pacemaker_failed_actions_timestamp_seconds",
-    "When an operation in the list of failed actions failed last.",
+    "Unix timestamp of the last failure of a failed action.",
     "node",
     "resource",
     "operation",
@@ -234,7 +233,7 @@ FAILED_ACTIONS_TIMESTAMP = gauge(
 )
 FENCE_EVENTS = gauge(
     "pacemaker_fence_events",
-    "How many such events the fencing history holds.",
+    "Number of events in the fencing history.",
     "target",
     "action",
     "status",
@@ -244,7 +243,7 @@ FENCE_EVENTS = gauge(
 )
 FENCE_EVENTS_TIMESTAMP = gauge(
     "pacemaker_fence_events_timestamp_seconds",
-    "When the last such event of the fencing history was completed.",
+    "Unix timestamp of the last completed event in the fencing history.",
     "target",
     "action",
     "status",
@@ -255,7 +254,7 @@ FENCE_EVENTS_TIMESTAMP = gauge(
 )
 BANS = gauge(
     "pacemaker_bans",
-    "Score of a constraint that keeps a resource away from a node.",
+    "Score of a constraint that bans a resource from a node.",
     "constraint",
     "resource",
     "node",
@@ -264,7 +263,7 @@ BANS = gauge(
 )
 TICKETS = gauge(
     "pacemaker_tickets",
-    "Whether a ticket is in each of its states.",
+    "Whether a ticket is in the state, for each state.",
     "ticket",
     states=("granted", "revoked", "standby"),
     state_label="state",
@@ -272,13 +271,13 @@ TICKETS = gauge(
 )
 TICKETS_LAST_GRANTED = gauge(
     "pacemaker_tickets_last_granted_timestamp_seconds",
-    "When a ticket was last granted.",
+    "Unix timestamp of when a ticket was last granted.",
     "ticket",
     mib="haClusterTicketLastGranted",
 )
 CLUSTER_OPTION = gauge(
     "pacemaker_cluster_option",
-    "Whether a cluster option is on.",
+    "Whether a cluster option is enabled.",
     "option",
     mib=ObjectByLabel(
         label="option",
@@ -292,14 +291,14 @@ CLUSTER_OPTION = gauge(
 )
 NO_QUORUM_POLICY = gauge(
     "pacemaker_no_quorum_policy",
-    "What the cluster does on loss of quorum.",
+    "Policy that applies on loss of quorum.",
     states=("stop", "freeze", "ignore", "demote", "suicide", "fence"),
     state_label="policy",
     mib="haClusterNoQuorumPolicy",
 )
 OPERATION_DURATION = gauge(
     "pacemaker_operation_duration_seconds",
-    "How long the last run of an operation took; interval in milliseconds, as Pacemaker names operations.",
+    "Duration of the last run of an operation, with its interval in milliseconds.",
     "node",
     "resource",
     "operation",

@@ -13,13 +13,13 @@ from gateway.subsystems.sbd import metrics
 SBD_CONFIGURATION = evidence_from("sbd", "configuration")
 
 
-def sbd_timeouts(view: ClusterView) -> Iterator[Finding]:
-    """Finds devices after whose msgwait a node may still be alive."""
+def find_short_timeouts(view: ClusterView) -> Iterator[Finding]:
+    """Yields the devices on which a node may outlive msgwait, because it is shorter than twice the watchdog timeout."""
     timeouts: defaultdict[str, dict[str, float]] = defaultdict(dict)
     for row in view.rows(metrics.TIMEOUTS):
         timeouts[str(row["device"])][str(row["type"])] = float(row["value"])
-    for device, found in timeouts.items():
-        msgwait, watchdog = found.get("msgwait"), found.get("watchdog")
+    for device, seconds in timeouts.items():
+        msgwait, watchdog = seconds.get("msgwait"), seconds.get("watchdog")
         if msgwait is not None and watchdog is not None and msgwait < 2 * watchdog:
             yield Finding(device, {"device": device, "msgwait": f"{msgwait:g}", "watchdog": f"{watchdog:g}"})
 
@@ -32,8 +32,8 @@ CONDITIONS: tuple[Condition, ...] = (
         about="the device",
         raised="SBD's device {device} cannot be read",
         cleared="SBD's device {device} can be read again",
-        meaning="Fencing over this disk does not work from here; with too few devices the node fences itself.",
-        action="`sbd -d DEVICE dump`, then look at the disk and its path.",
+        meaning="This node cannot fence through the disk. With too few readable devices, it fences itself.",
+        action="Run `sbd -d DEVICE dump`, then check the disk and its path.",
         find=samples_where(metrics.DEVICES, lambda row: row["status"] == "unhealthy", about="{device}"),
         has_evidence=SBD_CONFIGURATION,
         local=True,
@@ -45,9 +45,9 @@ CONDITIONS: tuple[Condition, ...] = (
         about="the device",
         raised="SBD's device {device}: msgwait of {msgwait} s is less than twice the watchdog timeout of {watchdog} s",
         cleared="The timeouts of SBD's device {device} fit together",
-        meaning="A node may count as fenced before its watchdog has ended it.",
-        action="Create the device anew with fitting timeouts (`sbd -d DEVICE -1 WATCHDOG -4 MSGWAIT create`).",
-        find=sbd_timeouts,
+        meaning="A node may be considered fenced before its watchdog has reset it.",
+        action="Initialise the device again with a longer msgwait: `sbd -d DEVICE -1 WATCHDOG -4 MSGWAIT create`.",
+        find=find_short_timeouts,
         has_evidence=SBD_CONFIGURATION,
         local=True,
     ),

@@ -6,7 +6,7 @@ from gateway.samples import Metric, ObjectByLabel, gauge
 
 DEVICES = gauge(
     "sbd_devices",
-    "An SBD device, and whether its header can be read.",
+    "SBD devices, and whether their header can be read; always 1.",
     "device",
     "status",
     drop_in=True,
@@ -30,12 +30,12 @@ TIMEOUTS = gauge(
 )
 DEVICE_COUNT = gauge(
     "sbd_device_count",
-    "How many devices SBD is configured with; 0 is diskless SBD.",
+    "Number of devices that SBD is configured with; 0 means diskless SBD.",
     mib="haClusterSbdDeviceCount",
 )
 SLOTS = gauge(
     "sbd_slots",
-    "A node's slot on an SBD device, and the message in it.",
+    "Slots of nodes on an SBD device, with the message in the slot; always 1.",
     "device",
     "node",
     "message",
@@ -43,12 +43,12 @@ SLOTS = gauge(
 )
 WATCHDOG_TIMEOUT = gauge(
     "sbd_watchdog_timeout_seconds",
-    "Watchdog timeout in SBD's configuration, which counts where there is no device.",
+    "Watchdog timeout in the configuration of SBD; devices override it.",
     mib="haClusterSbdWatchdogTimeout",
 )
 INFO = gauge(
     "sbd_info",
-    "How SBD is configured.",
+    "Information about the configuration of SBD.",
     "watchdog_device",
     "pacemaker",
     "startmode",
