@@ -18,8 +18,9 @@ from gateway.alarms.conditions import CONDITIONS
 from gateway.alarms.notification import Change, notification_name
 from gateway.catalog import METRICS
 from gateway.conditions.model import Condition
-from gateway.config.options import OPTIONS, Field, Option, Records
+from gateway.config.config import OPTIONS
 from gateway.frontends.snmp.rows import bindings
+from gateway.options.model import Field, Option, Records
 from gateway.samples import Metric
 from gateway.snmp import oid as oids
 from gateway.snmp.mib import module
@@ -84,7 +85,7 @@ def _field(key: str, field: Field) -> tuple[str, str, str]:
 
 def _literal(value: Any) -> str:
     """Returns a default as it is written in the file: TOML, which is JSON for these values."""
-    return json.dumps(list(value) if isinstance(value, tuple) else value)
+    return json.dumps(value)
 
 
 # --- Metrics ---------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The sockets that servers listen on, by TCP or by UDP."""
+"""Addresses, and the TCP and UDP sockets that servers listen on."""
 
 from __future__ import annotations
 
@@ -7,77 +7,109 @@ import errno
 import os
 import socket
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gateway.errors import StartError
 
 
-class Open(Protocol):
+class Address(NamedTuple):
+    """An IP address or host name, and a port.
+
+    Attributes:
+        host: the name or address, without brackets; empty for all interfaces.
+        port: the port.
+    """
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Returns the address of ``HOST:PORT``, ``[IPv6]:PORT`` or ``:PORT``.
+
+        Raises:
+            ValueError: the text is none of these; the message says why.
+        """
+        host, colon, port = text.rpartition(":")
+        if host.startswith("[") and host.endswith("]") and ":" in host:
+            host = host[1:-1]
+        elif set(host) & set("[]:"):
+            raise ValueError(f"{text}: an IPv6 address needs brackets")
+        if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+            raise ValueError(f"{text}: expected a port from 0 to 65535")
+        return cls(host, int(port))
+
+
+def socket_address(sock: socket.socket) -> Address:
+    """Returns the address that an IP socket is bound to."""
+    host, port = sock.getsockname()[:2]
+    return Address(host, port)
+
+
+class OpenSocket(Protocol):
     """Opens and binds one socket."""
 
     def __call__(self, family: int, address: tuple[Any, ...], *, dual: bool) -> socket.socket:
-        """Returns a bound socket; with ``dual`` one of IPv6 that takes IPv4, too."""
+        """Returns a bound socket; with ``dual``, an IPv6 socket that also serves IPv4."""
         ...
 
 
 def open_tcp(family: int, address: tuple[Any, ...], *, dual: bool) -> socket.socket:
-    """Returns a socket that accepts connections."""
+    """Returns a listening TCP socket."""
     return socket.create_server(address, family=family, dualstack_ipv6=dual)
 
 
 async def bind(
-    host: str, port: int, *, open_one: Open = open_tcp, kind: socket.SocketKind = socket.SOCK_STREAM
+    address: Address, *, open_socket: OpenSocket = open_tcp, kind: socket.SocketKind = socket.SOCK_STREAM
 ) -> list[socket.socket]:
-    """Returns bound sockets: one for IPv6 and IPv4 together where no host is given, as Go's servers do.
+    """Returns sockets that are bound to all IP addresses of a host.
+
+    Without a host, one socket serves both IPv6 and IPv4 on all interfaces, as in Go's servers.
 
     Args:
-        host: a name, an address, or "" for all interfaces.
-        port: the port.
-        open_one: opens each.
-        kind: what the name is looked up for.
+        address: the address to listen on.
+        open_socket: opens each socket.
+        kind: the type of socket for which the host is resolved.
 
     Raises:
-        StartError: the address is in use, not this host's, or not permitted.
+        StartError: the address is in use, does not belong to this host, or must not be used.
     """
     try:
-        if not host:
-            return [_any_interface(port, open_one)]
+        if not address.host:
+            return [_open_any_interface(address.port, open_socket)]
         loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=kind, flags=socket.AI_PASSIVE)
-        return _bound([(family, address) for family, _, _, _, address in dict.fromkeys(found)], open_one)
+        resolved = await loop.getaddrinfo(*address, type=kind, flags=socket.AI_PASSIVE)
+        return _open_all([(family, sockaddr) for family, _, _, _, sockaddr in dict.fromkeys(resolved)], open_socket)
     except (OSError, UnicodeError) as error:
         reason = str(error)
         if isinstance(error, OSError) and error.errno is not None:
             reason = os.strerror(error.errno) if error.errno > 0 else error.strerror or reason
         protocol = "UDP " if kind is socket.SOCK_DGRAM else ""
-        raise StartError(f"cannot listen on {protocol}{shown((host, port))}: {reason}") from None
+        raise StartError(f"cannot listen on {protocol}{address}: {reason}") from None
 
 
-def _any_interface(port: int, open_one: Open) -> socket.socket:
+def _open_any_interface(port: int, open_socket: OpenSocket) -> socket.socket:
     if socket.has_dualstack_ipv6():
-        return open_one(socket.AF_INET6, ("", port), dual=True)
-    return open_one(socket.AF_INET, ("", port), dual=False)
+        return open_socket(socket.AF_INET6, ("", port), dual=True)
+    return open_socket(socket.AF_INET, ("", port), dual=False)
 
 
-def _bound(addresses: Sequence[tuple[int, tuple[Any, ...]]], open_one: Open = open_tcp) -> list[socket.socket]:
-    """Returns sockets for all of a name's addresses, without those that this host lacks, as often IPv6's localhost."""
+def _open_all(addresses: Sequence[tuple[int, tuple[Any, ...]]], open_socket: OpenSocket) -> list[socket.socket]:
+    """Returns sockets for all addresses of a name, except those that this host lacks, such as IPv6's localhost."""
     sockets: list[socket.socket] = []
-    lacking: OSError | None = None
+    unavailable: OSError | None = None
     for family, address in addresses:
         try:
-            sockets.append(open_one(family, address, dual=False))
+            sockets.append(open_socket(family, address, dual=False))
         except OSError as error:
             if error.errno not in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}:
                 for sock in sockets:
                     sock.close()
                 raise
-            lacking = error
-    if lacking is not None and not sockets:
-        raise lacking
+            unavailable = error
+    if unavailable is not None and not sockets:
+        raise unavailable
     return sockets
-
-
-def shown(address: Sequence[object]) -> str:
-    """Returns a socket's address as ``HOST:PORT`` or ``[IPv6]:PORT``."""
-    host, port = address[0], address[1]
-    return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"

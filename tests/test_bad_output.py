@@ -15,7 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from gateway import app
+from gateway.collection import build_engine, build_local_host
 from gateway.config.loader import load
 from gateway.frontends.prometheus.server import MetricsServer
 from gateway.publication import Publication
@@ -84,7 +84,7 @@ Scrape = Callable[[], Awaitable[Page]]
 async def serving(cluster: FakeCluster, **flags: Any) -> AsyncIterator[Scrape]:
     """Gives a function that scrapes."""
     config = load(cluster.config, {"tools.max_output": 300_000, **flags})
-    engine = app.engine(config, app.local_host(config))
+    engine = build_engine(config, build_local_host(config))
     server = MetricsServer(engine, Publication(), addresses=[("127.0.0.1", 0)])
     await server.start()
 

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from gateway import app
-from gateway.commands.check import check
-from gateway.config.loader import Config, load
+from gateway.collection import build_local_host
+from gateway.commands.check import check, print_results
+from gateway.commands.exit_status import ExitStatus
+from gateway.config.config import BY_KEY, Config
+from gateway.config.loader import load
 from tests.programs import CFGTOOL, CIBADMIN, COROSYNC, CRM_MON, FakeCluster, check_result
 
 OLD_CRM_MON = "crm_mon -1 -X --inactive"
@@ -18,7 +20,7 @@ OLD_CRM_MON = "crm_mon -1 -X --inactive"
 
 def checked(cluster: FakeCluster, capsys: pytest.CaptureFixture[str], **flags: object) -> tuple[bool, str]:
     config = load(cluster.config, {"web.listen": ["127.0.0.1:0"], "alarms.socket": "/run/x/alert.sock", **flags})
-    wrong = check(config, app.local_host(config))
+    wrong = print_results(check(config, build_local_host(config))) is ExitStatus.PROBLEM
     return wrong, capsys.readouterr().out
 
 
@@ -66,12 +68,12 @@ def forbidden(cluster: FakeCluster) -> None:
 @pytest.mark.parametrize(
     ("breaks", "subject", "found", "advice"),
     [
-        (hang, "pacemaker: cibadmin", "timed_out: killed at its deadline", "raise timeout ([tools.NAME])"),
+        (hang, "pacemaker: cibadmin", "timed_out: killed at its deadline", "increase timeout ([tools.NAME])"),
         (garbage, "corosync: corosync-cfgtool", "unparsable: ", "please report it, with the output"),
         (stopped, "pacemaker: crm_mon", "not_running: ", "systemctl start pacemaker"),
         (refused, "pacemaker: cibadmin", "not_permitted: exit status 1: Could", "with haclient as its primary group"),
-        (killed, "pacemaker: cibadmin", "killed: ended by signal 11", "the system's log"),
-        (loud, "pacemaker: cibadmin", "too_much_output: ", "raise max_output ([tools])"),
+        (killed, "pacemaker: cibadmin", "killed: ended by signal 11", "the system log"),
+        (loud, "pacemaker: cibadmin", "too_much_output: ", "increase max_output ([tools])"),
         (missing, "pacemaker: cibadmin", "not_installed: ", "Install it, set its path"),
         (forbidden, "pacemaker: cibadmin", "not_permitted: ", "with haclient as its primary group"),
     ],
@@ -133,16 +135,16 @@ def test_an_address_in_use(cluster: FakeCluster, capsys: pytest.CaptureFixture[s
     assert wrong
     line, advice = check_result(output, f"listen {address}")
     assert line == f"FAIL  listen {address}: cannot listen on {address}: Address already in use"
-    assert "If the gateway is running already, this is it." in advice
+    assert "If the gateway is already running, this is normal." in advice
     assert check_result(output, "listen 127.0.0.1:0")[0].startswith("ok")
 
 
 def test_a_host_without_any_cluster_is_told_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    flags = {option: f"{tmp_path}/none" for option in load(None, {}, search=False).values if option.endswith(".path")}
+    flags = {option: f"{tmp_path}/none" for option in BY_KEY if option.endswith(".path")}
     config: Config = load(None, {"web.listen": ["127.0.0.1:0"], **flags}, search=False)
-    assert check(config, app.local_host(config))
+    assert print_results(check(config, build_local_host(config))) is ExitStatus.PROBLEM
     output = capsys.readouterr().out
-    assert check_result(output, "configuration")[0].endswith("none found, every option has its default")
+    assert check_result(output, "configuration")[0].endswith("no file, every option has its default")
     assert check_result(output, "sbd")[0] == "ok    sbd: not set up on this host, nothing to collect"
     line, advice = check_result(output, "cluster")
     assert line == "FAIL  cluster: no tool of any subsystem was found on this host"
@@ -156,7 +158,7 @@ def test_the_alert_agent_is_there(cluster: FakeCluster, capsys: pytest.CaptureFi
     cluster.prints(ALERTS, b'<alerts><alert id="a" path="/usr/bin/ha-cluster-gateway-alert"/></alerts>')
     wrong, output = checked(cluster, capsys)
     assert not wrong
-    assert check_result(output, "alert agent") == ("ok    alert agent: Pacemaker is configured to run it", "")
+    assert check_result(output, "alert agent") == ("ok    alert agent: configured in Pacemaker", "")
 
 
 def test_how_to_configure_the_alert_agent(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from gateway import app
-from gateway.commands.check import check, snmpd_conf
-from gateway.commands.check.snmp import missing, snmp
-from gateway.config.loader import Config, load
+from gateway.collection import build_local_host
+from gateway.commands.check import check, print_results, snmpd_conf
+from gateway.commands.check.snmp import check_snmp, missing_lines
+from gateway.commands.exit_status import ExitStatus
+from gateway.config.config import Config
+from gateway.config.loader import load
 from gateway.frontends.snmp.subagent.address import TcpAddress, UnixAddress
 from gateway.snmp import oid as oids
 from tests.conftest import closed
@@ -23,7 +25,7 @@ SOCKET = UnixAddress("/var/agentx/master")
 
 def checked(cluster: FakeCluster, capsys: pytest.CaptureFixture[str], agentx: str) -> tuple[bool, str]:
     config = load(cluster.config, {"web.listen": ["127.0.0.1:0"], "snmp.agentx": agentx})
-    wrong = check(config, app.local_host(config))
+    wrong = print_results(check(config, build_local_host(config))) is ExitStatus.PROBLEM
     return wrong, capsys.readouterr().out
 
 
@@ -35,7 +37,7 @@ def _no_snmpd_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 def test_a_host_without_snmpd(cluster: FakeCluster, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     wrong, output = checked(cluster, capsys, f"unix:{tmp_path}/none")
     assert not wrong
-    assert "ok    agentx: there is no snmpd on this host" in output
+    assert "ok    agentx: there is no snmpd on this host to serve through" in output
 
 
 def test_switched_off(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,8 +58,8 @@ def test_everything_in_order(
         wrong, output = checked(cluster, capsys, f"unix:{snmpd.agentx}")
         assert not wrong, output
         address = f"agentx unix:{snmpd.agentx}"
-        assert check_result(output, address)[0].endswith("a session was opened, and the subtree registered")
-        assert check_result(output, "snmpd.conf")[0] == "ok    snmpd.conf: has all that is needed"
+        assert check_result(output, address)[0].endswith("session opened, subtree registered")
+        assert check_result(output, "snmpd.conf")[0] == "ok    snmpd.conf: complete"
         assert check_result(output, "snmpd's view")[0] == "ok    snmpd's view: 2 of 2 communities see the MIB"
 
 
@@ -76,7 +78,7 @@ def test_beside_a_gateway_that_runs(
             snmpd.wait_for_snapshot()
             monkeypatch.setenv("SNMPCONFPATH", str(snmpd.directory))
             _, output = checked(cluster, capsys, f"unix:{snmpd.agentx}")
-        assert "the subtree is registered already: by the gateway" in output
+        assert "the subtree is already registered, by the gateway" in output
         assert "ok    snmpd's view: 2 of 2 communities see the MIB" in output
 
 
@@ -111,7 +113,7 @@ def test_a_socket_and_files_that_may_not_be_looked_at(cluster: FakeCluster, tmp_
     (tmp_path / "snmpd.conf").write_text("master agentx\n")
     config = load(cluster.config, {"snmp.agentx": f"unix:{tmp_path}/master"})
     with closed(tmp_path):
-        findings = list(snmp(config))
+        findings = list(check_snmp(config))
     texts = [finding.text for finding in findings]
     assert any('snmpd.conf needs "agentXPerms 0660 0755 root haclient"' in text for text in texts)
     assert any("Permission denied; run check as root" in text for text in texts)
@@ -121,14 +123,14 @@ def test_lines_go_where_snmpd_looks_for_them(cluster: FakeCluster, tmp_path: Pat
     config = load(cluster.config, {"snmp.agentx": f"unix:{tmp_path}/master"})
     main = tmp_path / "snmpd.conf"
     main.write_text("rocommunity public\n")
-    assert f"In {main}, for example" in advice_on(config)
+    assert f"Add to {main}, then restart snmpd" in advice_on(config)
     (tmp_path / "conf.d").mkdir()
     main.write_text(f"rocommunity public\nincludeDir {tmp_path}/conf.d\n")
-    assert f"In {tmp_path}/conf.d/ha-cluster-gateway.conf, for example" in advice_on(config)
+    assert f"Add to {tmp_path}/conf.d/ha-cluster-gateway.conf, then" in advice_on(config)
 
 
 def advice_on(config: Config) -> str:
-    (found,) = [finding for finding in snmp(config) if finding.subject == "snmpd.conf"]
+    (found,) = [finding for finding in check_snmp(config) if finding.subject == "snmpd.conf"]
     return found.advice
 
 
@@ -150,4 +152,4 @@ def advice_on(config: Config) -> str:
 def test_the_lines_that_are_missing(
     content: bytes, address: TcpAddress | UnixAddress, user: int, lines: list[str]
 ) -> None:
-    assert missing(snmpd_conf.parse([content]), address, ROOT, user=user) == lines
+    assert missing_lines(snmpd_conf.parse([content]), address, ROOT, user_id=user) == lines

@@ -19,9 +19,10 @@ import structlog
 
 import gateway as package
 from gateway import cli
-from gateway.config.loader import Config
-from gateway.config.options import OPTIONS
+from gateway.commands.flags import load_config
+from gateway.config.config import OPTIONS
 from gateway.subsystems import SUBSYSTEMS
+from tests.config_values import plain_values
 from tests.programs import CRM_MON, ROOT, FakeCluster, Gateway, environment, gateway
 
 FLAGS = [
@@ -64,8 +65,8 @@ def _logging() -> Iterator[None]:
     logging.getLogger().handlers[:] = handlers
 
 
-def configured(*arguments: str) -> Config:
-    return cli._config(vars(cli._parser().parse_args(arguments)), search=False)
+def configured(*arguments: str) -> dict[str, Any]:
+    return plain_values(load_config(cli.build_parser().parse_args(arguments), search=False))
 
 
 # --- Flags -----------------------------------------------------------------------------------------------------------
@@ -90,7 +91,7 @@ def test_every_flag_is_tested_here_or_like_its_siblings() -> None:
                 str(option.default) if option.repeatable else option.default
             )
             if value is not None:  # what needs other options, too, is tested with them
-                assert configured(flag, value)[option.key] != option.read(option.default)
+                assert configured(flag, value)[option.key] != option.default
 
 
 @pytest.mark.daemon
@@ -121,7 +122,7 @@ MISTAKES: list[tuple[list[str], str]] = [
     (["--crm-mon=/x"], "unrecognized arguments: --crm-mon=/x"),
     (["--port"], "argument --port: expected one argument"),
     (["serve", "extra"], "unrecognized arguments: extra"),
-    (["--port", "http"], '--port: expected a port, 0 to 65535, found "http"'),
+    (["--port", "http"], '--port: expected a port from 0 to 65535, found "http"'),
     (["--web.listen-address", "nowhere"], '--web.listen-address: expected "HOST:PORT"'),
     (["--log.level", "loud"], '--log.level: expected one of "debug", "info", "warn", "error", found "loud"'),
     (["--log-level", "loud"], '--log-level: expected one of "debug", "info", "warn", "error", found "loud"'),

@@ -16,14 +16,19 @@ import pytest
 
 from gateway.alarms.conditions import CONDITIONS
 from gateway.config import loader as config
+from gateway.config.config import BY_KEY, OPTIONS, RULES
 from gateway.config.loader import load
-from gateway.config.options import BY_KEY, OPTIONS, RULES, TOOLS, MistakesError, Records, parse_address
+from gateway.config.subsystem_options import TOOLS
 from gateway.engine.mode import CollectorMode
 from gateway.errors import ConfigError
 from gateway.host.host import DEFAULT_MAX_OUTPUT, Tool
-from gateway.options.model import OptionValues
+from gateway.log import LogFormat, LogLevel
+from gateway.network import Address
+from gateway.options.model import OptionValues, Records
+from gateway.options.readers import InvalidValuesError
 from gateway.snmp.credentials import Community, SecurityLevel, UsmUser
 from gateway.subsystems import SUBSYSTEMS
+from tests.config_values import plain_defaults, plain_values
 from tests.conftest import closed
 
 SUBSYSTEM_NAMES = [subsystem.name for subsystem in SUBSYSTEMS]
@@ -51,7 +56,7 @@ def file(tmp_path: Path) -> Path:
 ADDRESS = 'expected "HOST:PORT", "[IPv6]:PORT" or ":PORT", or a list of these'
 URL_PATH = 'expected a path such as "/metrics", of letters, digits and ._~+:@,=-, other than /-/healthy, /-/ready'
 COUNT = "expected a whole number of at least 1"
-SECONDS = "expected seconds, more than 0 and at most 3600"
+SECONDS = "expected a number of seconds, more than 0 and at most 3600"
 LEVEL = 'expected one of "debug", "info", "warn", "error"'
 FORMAT = 'expected one of "logfmt", "json"'
 MODE = 'expected one of "auto", "on", "off"'
@@ -141,7 +146,7 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "alarms.interval": (SECONDS, ["0", "true", '"15s"']),
     "alarms.send_from": ('expected one of "all", "dc"', ['"DC"', "true", '["dc"]']),
     "alarms.heartbeat": (
-        "expected 0 for never, or seconds, more than 0 and at most 3600",
+        "expected 0 for never, or a number of seconds, more than 0 and at most 3600",
         ["-1", "false", '"off"', "3601", "nan"],
     ),
     **{f"alarms.{name}": (SWITCH, ['"yes"', "1"]) for name in ("raise_at_start", "native", "agentx")},
@@ -149,7 +154,7 @@ BAD: dict[str, tuple[str, list[str]]] = {
         'expected a list of "corosync", "pacemaker"',
         ['"corosync"', "true", '["Corosync"]', '["pacemaker", 1]', '[["corosync"]]'],
     ),
-    "alarms.socket": (PATH, ['"alert.sock"', "1"]),
+    "alarms.socket": ('expected an absolute path, or "" for none', ['"alert.sock"', "1"]),
     **{f"alarms.disable.{condition.name}": (SWITCH, ['"yes"', "0"]) for condition in CONDITIONS},
     "tools.max_output": (COUNT, ["0", "1e6", '"64 MiB"']),
     **{f"collectors.{name}": (MODE, ['"yes"', "true", '"On"']) for name in SUBSYSTEM_NAMES},
@@ -201,7 +206,7 @@ def test_a_long_value_does_not_fill_the_terminal(file: Path) -> None:
 )
 def test_good_values(text: str, key: str, value: object, file: Path) -> None:
     file.write_text(text)
-    assert load(file, {})[key] == value
+    assert plain_values(load(file, {}))[key] == value
 
 
 @pytest.mark.parametrize(
@@ -215,7 +220,7 @@ def test_good_values(text: str, key: str, value: object, file: Path) -> None:
     ],
 )
 def test_addresses(text: str, address: tuple[str, int]) -> None:
-    assert parse_address(text) == address
+    assert Address.parse(text) == address
 
 
 # --- Keys and files --------------------------------------------------------------------------------------------------
@@ -303,7 +308,11 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 def test_flags_win_over_the_file(file: Path) -> None:
     file.write_text('[log]\nlevel = "debug"\nformat = "json"\n[web]\nlisten = ["a:1", "b:2"]\n')
     loaded = load(file, {"log.level": "error", "web.listen": [":3"]})
-    assert (loaded["log.level"], loaded["log.format"], loaded["web.listen"]) == ("error", "json", (":3",))
+    assert (loaded.log.level, loaded.log.format, loaded.web.listen) == (
+        LogLevel.ERROR,
+        LogFormat.JSON,
+        (Address("", 3),),
+    )
     assert loaded.source == file
 
 
@@ -327,13 +336,13 @@ def test_communities_and_users(file: Path) -> None:
         )
     )
     loaded = load(file, {})
-    assert loaded["snmp.agent.community"] == (Community(name=SECRET), Community(name="b"))
-    assert loaded["snmp.agent.user"] == (
+    assert loaded.snmp.agent.communities == (Community(name=SECRET), Community(name="b"))
+    assert loaded.snmp.agent.users == (
         UsmUser(name="both", auth="SHA-512", auth_password=SECRET, priv="AES-256", priv_password=OTHER),
         UsmUser(name="auth", auth="SHA", auth_password=SECRET),
         UsmUser(name="none"),
     )
-    assert [user.level for user in loaded["snmp.agent.user"]] == [
+    assert [user.level for user in loaded.snmp.agent.users] == [
         SecurityLevel.AUTH_PRIV,
         SecurityLevel.AUTH_NO_PRIV,
         SecurityLevel.NO_AUTH_NO_PRIV,
@@ -344,7 +353,7 @@ def test_communities_and_users(file: Path) -> None:
 
 AUTH = 'one of "none", "SHA", "SHA-224", "SHA-256", "SHA-384", "SHA-512"'
 PRIV = 'one of "none", "AES", "AES-192", "AES-256"'
-PASSWORD = "expected a text of at least 8 characters, found something else"
+PASSWORD = "expected a text of at least 8 characters, found another value"
 GOOD_AUTH = f'auth = "SHA-256"\nauth_password = "{SECRET}"'
 
 
@@ -361,28 +370,29 @@ GOOD_AUTH = f'auth = "SHA-256"\nauth_password = "{SECRET}"'
         (
             'name = "u"\nauth = "MD5"\npriv = "DES"',
             [
-                'auth: MD5 is not supported, for it can be broken: take "SHA-256", or "SHA" for what has no SHA-2',
-                'priv: DES is not supported, for it can be broken: take "AES"',
+                'auth: MD5 is not supported, because it is broken: use "SHA-256", '
+                'or "SHA" if the other side has no SHA-2',
+                'priv: DES is not supported, because it is broken: use "AES"',
             ],
         ),
         (f'name = "u"\n{GOOD_AUTH}\npriv = "aes"', [f'priv: expected {PRIV}, found "aes"']),
         (
             'name = "u"\nauth = "SHA"',
-            ["auth_password: missing: auth takes it, or auth_password_file"],
+            ["auth_password: missing: auth requires it, or auth_password_file"],
         ),
         ('name = "u"\nauth = "SHA"\nauth_password = "1234567"', [f"auth_password: {PASSWORD}"]),
         ('name = "u"\nauth = "SHA"\nauth_password = 12345678', [f"auth_password: {PASSWORD}"]),
         (
             f'name = "u"\nauth = "none"\nauth_password = "{SECRET}"',
-            ['auth_password: there is no use for it with auth = "none"'],
+            ['auth_password: not used with auth = "none"'],
         ),
         (
             f'name = "u"\n{GOOD_AUTH}\npriv_password = "{OTHER}"',
-            ['priv_password: there is no use for it with priv = "none"'],
+            ['priv_password: not used with priv = "none"'],
         ),
         (
             f'name = "u"\nauth = "none"\npriv = "AES"\npriv_password = "{SECRET}"',
-            ['priv: there is no privacy without authentication: set auth, or priv = "none"'],
+            ['priv: privacy requires authentication: set auth, or priv = "none"'],
         ),
         (f'name = "u"\n{GOOD_AUTH}\nauth_pasword = "x"', ["auth_pasword: unknown key, did you mean auth_password?"]),
         (
@@ -415,9 +425,9 @@ def test_mistakes_of_all_tables_are_told_at_once(file: Path) -> None:
 def test_names_are_there_once(file: Path) -> None:
     text = users(*['name = "u"\nauth = "none"'] * 3) + f'[[snmp.agent.community]]\nname = "{SECRET}"\n' * 2
     assert problems(text, file) == [
-        "snmp.agent.user[2].name: the same as that of [1]",
-        "snmp.agent.user[3].name: the same as that of [1]",
-        "snmp.agent.community[2].name: the same as that of [1]",
+        "snmp.agent.user[2].name: the same as in [1]",
+        "snmp.agent.user[3].name: the same as in [1]",
+        "snmp.agent.community[2].name: the same as in [1]",
     ]
 
 
@@ -461,7 +471,7 @@ def password_file(tmp_path: Path) -> Path:
 
 def test_a_password_from_a_file(file: Path, password_file: Path) -> None:
     file.write_text(users(f'name = "u"\nauth = "SHA"\nauth_password_file = "{password_file}"'))
-    assert load(file, {})["snmp.agent.user"] == (UsmUser(name="u", auth="SHA", auth_password=SECRET),)
+    assert load(file, {}).snmp.agent.users == (UsmUser(name="u", auth="SHA", auth_password=SECRET),)
 
 
 @pytest.mark.parametrize(
@@ -471,8 +481,8 @@ def test_a_password_from_a_file(file: Path, password_file: Path) -> None:
         (b"\nsecond line\n", 0o600, "expected a first line of at least 8 characters"),
         (b"1234567\n", 0o600, "expected a first line of at least 8 characters"),
         (b"\xff" * 10, 0o600, "not text in UTF-8"),
-        (SECRET.encode(), 0o644, "everyone can read or write it; chmod 600 {}"),
-        (SECRET.encode(), 0o602, "everyone can read or write it; chmod 600 {}"),
+        (SECRET.encode(), 0o644, "everyone can read or write it; run chmod 600 {}"),
+        (SECRET.encode(), 0o602, "everyone can read or write it; run chmod 600 {}"),
     ],
 )
 def test_a_password_file_that_is_not_right(
@@ -494,23 +504,24 @@ def test_a_password_file_that_cannot_be_read(file: Path, password_file: Path, tm
     assert found(tmp_path) == [f"{place}{tmp_path}: Is a directory"]
     assert found("password") == [f'{place}expected an absolute path, found "password"']
     user = {"name": "u", "auth": "SHA", "auth_password_file": str(password_file)}
-    with closed(password_file), pytest.raises(MistakesError) as caught:
+    with closed(password_file), pytest.raises(InvalidValuesError) as caught:
         BY_KEY["snmp.agent.user"].read([user])
     assert caught.value.problems == (("[1].auth_password_file", f"{password_file}: Permission denied"),)
 
 
 def test_a_password_is_given_once(file: Path, password_file: Path) -> None:
     assert problems(users(f'name = "u"\n{GOOD_AUTH}\nauth_password_file = "{password_file}"'), file) == [
-        "snmp.agent.user[1].auth_password_file: there is auth_password, too: leave one of them out"
+        "snmp.agent.user[1].auth_password_file: set together with auth_password: remove one of them"
     ]
 
 
 # --- Rules between options -------------------------------------------------------------------------------------------
 
-NOBODY = "nobody may ask there: add a [[snmp.agent.user]] or a [[snmp.agent.community]]"
+NOBODY = "nobody can read from the built-in agent: add a [[snmp.agent.user]] or a [[snmp.agent.community]]"
 INSECURE = (
-    "{} is not on loopback: whoever listens on the network can learn a community, or pose as a user without auth; "
-    "have users with auth only, or set snmp.agent.allow_insecure_off_loopback = true"
+    "{} is not a loopback address: anyone who can listen on the network can learn a community "
+    "or pose as a user without auth; configure only users with auth, or set "
+    "snmp.agent.allow_insecure_off_loopback = true"
 )
 COMMUNITY = '[[snmp.agent.community]]\nname = "public"\n'
 
@@ -534,7 +545,7 @@ def test_what_is_insecure_off_loopback_has_to_be_meant(who: str, address: str, f
     listen = f'[snmp.agent]\nlisten = ["127.0.0.1:161", "{address}"]\n'
     assert problems(listen + who, file) == [f"snmp.agent.listen: {INSECURE.format(address)}"]
     file.write_text(f"{listen}allow_insecure_off_loopback = true\n{who}")
-    assert load(file, {})["snmp.agent.listen"] == ("127.0.0.1:161", address)
+    assert plain_values(load(file, {}))["snmp.agent.listen"] == ("127.0.0.1:161", address)
 
 
 @pytest.mark.parametrize(
@@ -549,7 +560,7 @@ def test_what_is_insecure_off_loopback_has_to_be_meant(who: str, address: str, f
 )
 def test_what_is_secure_enough(address: str, who: str, file: Path) -> None:
     file.write_text(f'[snmp.agent]\nlisten = "{address}"\n{who}')
-    assert load(file, {})["snmp.agent.listen"] == (address,)
+    assert plain_values(load(file, {}))["snmp.agent.listen"] == (address,)
 
 
 # --- Where it is looked for ------------------------------------------------------------------------------------------
@@ -573,20 +584,20 @@ def test_the_real_search_path() -> None:
 def test_none_at_all_is_the_defaults(places: tuple[Path, Path]) -> None:
     loaded = load(None, {})
     assert loaded.source is None
-    assert loaded.values == {option.key: option.read(option.default) for option in OPTIONS}
+    assert plain_values(loaded) == plain_defaults()
 
 
 def test_the_working_directory_comes_first(places: tuple[Path, Path]) -> None:
     here, etc = places
     (etc / "gateway.conf").write_text('[log]\nlevel = "error"')
-    assert load(None, {})["log.level"] == "error"
+    assert load(None, {}).log.level is LogLevel.ERROR
     (here / "gateway.conf").mkdir()  # no file, and so not meant
     assert load(None, {}).source == etc / "gateway.conf"
     (here / "gateway.conf").rmdir()
     (here / "gateway.conf").write_text('[log]\nlevel = "debug"')
-    assert load(None, {})["log.level"] == "debug"
+    assert load(None, {}).log.level is LogLevel.DEBUG
     assert load(None, {}, search=False).source is None
-    assert load(etc / "gateway.conf", {})["log.level"] == "error"
+    assert load(etc / "gateway.conf", {}).log.level is LogLevel.ERROR
 
 
 def test_mistakes_of_a_found_file_are_told(places: tuple[Path, Path]) -> None:
@@ -617,16 +628,16 @@ def test_tools_and_modes(file: Path) -> None:
         '[collectors]\nsbd = "off"\n[tools.cibadmin]\npath = "/opt/cibadmin"\ntimeout = 2\nprefix = ["sudo", "-n"]\n'
     )
     loaded = load(file, {})
-    assert loaded.tools.keys() == set(TOOL_NAMES)
-    assert loaded.tools["cibadmin"] == Tool(path="/opt/cibadmin", timeout=2.0, prefix=("sudo", "-n"))
-    assert loaded.tools["crm_mon"] == Tool()
+    assert loaded.tools.by_name.keys() == set(TOOL_NAMES)
+    assert loaded.tools.by_name["cibadmin"] == Tool(path="/opt/cibadmin", timeout=2.0, prefix=("sudo", "-n"))
+    assert loaded.tools.by_name["crm_mon"] == Tool()
     modes = {
         "pacemaker": CollectorMode.AUTO,
         "corosync": CollectorMode.AUTO,
         "sbd": CollectorMode.OFF,
         "drbd": CollectorMode.AUTO,
     }
-    assert loaded.modes == modes
+    assert loaded.collectors == modes
 
 
 @pytest.mark.parametrize(
@@ -647,18 +658,18 @@ def test_deprecated_options_win_unless_they_say_their_defaults(
     given: dict[str, Any], values: dict[str, Any], file: Path
 ) -> None:
     file.write_text('[log]\nlevel = "debug"\n')
-    before = load(file, {"web.listen": "h:1"})
-    loaded = load(file, {"web.listen": "h:1"}, deprecated=given)
-    assert {key: value for key, value in loaded.values.items() if before[key] != value} == values
+    before = plain_values(load(file, {"web.listen": "h:1"}))
+    loaded = plain_values(load(file, {"web.listen": "h:1"}, deprecated=given))
+    assert {key: value for key, value in loaded.items() if before[key] != value} == values
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"port": "http"}, '--port: expected a port, 0 to 65535, found "http"'),
-        ({"port": 65536}, "--port: expected a port, 0 to 65535, found 65536"),
-        ({"port": True}, "--port: expected a port, 0 to 65535, found true"),
-        ({"address": 1}, "--address: expected a host's name or address, found 1"),
+        ({"port": "http"}, '--port: expected a port from 0 to 65535, found "http"'),
+        ({"port": 65536}, "--port: expected a port from 0 to 65535, found 65536"),
+        ({"port": True}, "--port: expected a port from 0 to 65535, found true"),
+        ({"address": 1}, "--address: expected a host name or an address, found 1"),
         ({"address": "[::1"}, f'--address: {ADDRESS}, found ["[::1:9664"]'),
         ({"log-level": "loud"}, f'--log-level: {LEVEL}, found "loud"'),
     ],
@@ -674,7 +685,7 @@ def test_mistakes_of_deprecated_options(given: dict[str, Any], expected: str) ->
 
 def test_the_example_says_the_defaults() -> None:
     loaded = load(EXAMPLE, {})
-    assert loaded.values == {option.key: option.read(option.default) for option in OPTIONS}
+    assert plain_values(loaded) == plain_defaults()
 
 
 def test_the_example_has_every_option_with_a_comment() -> None:
@@ -701,8 +712,8 @@ def test_the_example_has_every_array_of_tables_as_a_comment(file: Path) -> None:
             assert "\n".join(["", *lines, ""]) in text
     file.write_text(re.sub(r"^# (?=\[\[|\w+ = )", "", text, flags=re.MULTILINE))
     loaded = load(file, {})
-    assert (len(loaded["snmp.agent.community"]), len(loaded["snmp.agent.user"])) == (1, 1)
-    assert len(loaded["alarms.target"]) == 1
+    assert (len(loaded.snmp.agent.communities), len(loaded.snmp.agent.users)) == (1, 1)
+    assert len(loaded.alarms.targets) == 1
 
 
 def test_the_table_of_options_is_sound() -> None:

@@ -167,11 +167,13 @@ def test_the_readme_begins_with_commands_that_work() -> None:
 
 def parsers() -> dict[str, argparse.ArgumentParser]:
     """Returns the parser of each subcommand by its name, and the main parser as ``""``."""
-    main = cli._parser()
+    main = cli.build_parser()
     parsers = {"": main}
     for action in main._actions:
         if isinstance(action, argparse._SubParsersAction):
             parsers.update(action.choices)
+            for name, subparser in action.choices.items():
+                cli.load_command(name).add_arguments(subparser)
     return parsers
 
 

@@ -20,6 +20,7 @@ import pytest
 import structlog
 
 from gateway import log
+from gateway.log import LogFormat, LogLevel
 from tests.programs import FakeCluster, environment, get
 
 
@@ -34,12 +35,14 @@ def _own_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     root.setLevel(level)
 
 
-def written(monkeypatch: pytest.MonkeyPatch, *, level: str = "info", output: str = "logfmt") -> list[str]:
+def written(
+    monkeypatch: pytest.MonkeyPatch, *, level: LogLevel = LogLevel.INFO, log_format: LogFormat = LogFormat.LOGFMT
+) -> list[str]:
     """Logs in all the ways there are, and returns the lines."""
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
     logging.getLogger().handlers.clear()  # pytest's
-    log.configure(level=level, output=output)
+    log.configure(level=level, log_format=log_format)
     logger = structlog.get_logger("test")
     logger.debug("scrape", seconds=0.5)
     logger.info("started", listen=":9664", pair=None, flag=True)
@@ -68,7 +71,7 @@ def test_logfmt_is_one_event_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_json_is_one_object_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = written(monkeypatch, level="debug", output="json")
+    lines = written(monkeypatch, level=LogLevel.DEBUG, log_format=LogFormat.JSON)
     events = [json.loads(line) for line in lines]
     assert [event["level"] for event in events] == ["debug", "info", "warning", "error", "error"]
     assert events[0]["seconds"] == 0.5
@@ -79,8 +82,8 @@ def test_json_is_one_object_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(event["ts"].endswith("Z") for event in events)
 
 
-@pytest.mark.parametrize(("level", "count"), [("debug", 5), ("info", 4), ("warn", 3), ("error", 2)])
-def test_levels(level: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("level", "count"), list(zip(LogLevel, (5, 4, 3, 2), strict=True)))
+def test_levels(level: LogLevel, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(written(monkeypatch, level=level)) == count
 
 
@@ -93,7 +96,7 @@ def test_a_stream_that_takes_nothing_costs_the_line_only(monkeypatch: pytest.Mon
     for stream in (broken, closed):
         monkeypatch.setattr(sys, "stderr", stream)
         logging.getLogger().handlers.clear()
-        log.configure(level="info", output="logfmt")
+        log.configure(level=LogLevel.INFO, log_format=LogFormat.LOGFMT)
         structlog.get_logger("test").info("started")
         logging.getLogger("x").error("odd")
     with pytest.raises(BrokenPipeError):

@@ -11,8 +11,8 @@ import pytest
 
 from gateway.commands.migrate import migrate
 from gateway.config.loader import load
-from gateway.config.options import OPTIONS
 from gateway.errors import ConfigError
+from tests.config_values import plain_defaults, plain_values
 from tests.programs import gateway
 
 SAMPLE = """\
@@ -50,7 +50,7 @@ MEANING = {
     "drbd.split_brain_directory": "/var/run/drbd/splitbrain2",
 }
 
-DEFAULTS = {option.key: option.read(option.default) for option in OPTIONS}
+DEFAULTS = plain_defaults()
 
 
 def migrated(path: Path, text: str) -> tuple[dict[str, Any], list[str]]:
@@ -61,7 +61,7 @@ def migrated(path: Path, text: str) -> tuple[dict[str, Any], list[str]]:
     result.write_text(written)
     loaded = load(result, {})
     assert all(remark.startswith(f"{path}: ") for remark in remarks)
-    changed = {key: value for key, value in loaded.values.items() if value != DEFAULTS[key]}
+    changed = {key: value for key, value in plain_values(loaded).items() if value != DEFAULTS[key]}
     return changed, [remark.removeprefix(f"{path}: ") for remark in remarks]
 
 
@@ -126,17 +126,17 @@ def test_what_is_left_out_is_remarked(text: str, remark: str, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("name", "text", "problems"),
     [
-        ("a.conf", "", ["expected a name that ends in .yaml, .yml, .json, .toml"]),
+        ("a.conf", "", ["expected a file name that ends in .yaml, .yml, .json, .toml"]),
         ("a.yaml", "a: b: c", ["not YAML: mapping values are not allowed here in "]),
         ("a.yaml", "a: !!python/object/apply:os.system [x]", ["not YAML: could not determine a constructor "]),
         ("a.yaml", "[" * 5_000, ["not YAML: "]),
-        ("a.yaml", "- a\n- b", ["expected keys and values"]),
+        ("a.yaml", "- a\n- b", ["expected a table of keys and values"]),
         ("a.json", '{"a": }', ["not JSON: Expecting value: line 1 column 7 (char 6)"]),
         ("a.json", "[" * 5_000, ["not JSON: "]),
-        ("a.json", "3", ["expected keys and values"]),
+        ("a.json", "3", ["expected a table of keys and values"]),
         ("a.toml", "a = ", ["not TOML: Invalid value (at end of document)"]),
-        ("a.yaml", "port: http", ['port: expected a port, 0 to 65535, found "http"']),
-        ("a.yaml", "address: [1]", ["address: expected a host's name or address, found [1]"]),
+        ("a.yaml", "port: http", ['port: expected a port from 0 to 65535, found "http"']),
+        ("a.yaml", "address: [1]", ["address: expected a host name or an address, found [1]"]),
         ("a.yaml", "web.listen-address: nowhere", ['web.listen: expected "HOST:PORT"']),
         ("a.yaml", "log-level: loud", ["log-level: expected one of "]),
         (
@@ -187,7 +187,7 @@ def test_the_program_prints_the_result_and_the_remarks_apart(tmp_path: Path) -> 
     done = gateway("migrate", path, cwd=tmp_path)
     assert done.returncode == 0
     (tmp_path / "gateway.conf").write_text(done.stdout)
-    assert load(tmp_path / "gateway.conf", {}).values == {**DEFAULTS, **MEANING}
+    assert plain_values(load(tmp_path / "gateway.conf", {})) == {**DEFAULTS, **MEANING}
     assert done.stderr == (
         f"ha-cluster-gateway: {path}: web.config.file was left out: TLS and authentication are not built in yet\n"
     )

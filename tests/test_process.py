@@ -257,7 +257,7 @@ def test_a_command_that_may_not_be_killed_is_given_up() -> None:
     """As with sudo: here root without the right to kill others runs a command as somebody else."""
     code = """
 import asyncio, os
-from gateway import app
+from gateway import runtime
 from gateway.host import process
 from gateway.host.host import Tool
 from gateway.host.local import LocalHost
@@ -270,7 +270,7 @@ async def main():
     result = await host.run("tool", "1")
     await asyncio.sleep(0.05)  # pipes are closed in the loop's next turn
     print(result.status, result.exit_status, len(os.listdir("/proc/self/fd")) - before)
-app.run(main())
+runtime.run(main())
 """
     argv = ["setpriv", "--bounding-set=-kill", "--inh-caps=-kill", sys.executable, "-c", code]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False, cwd=ROOT)

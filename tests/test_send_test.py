@@ -96,7 +96,7 @@ def test_the_gateway_that_runs_keeps_its_session_and_its_place_in_snmpv3(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("test-notification",), "there is nobody to send to: set snmp.agentx, or add an [[alarms.target]]"),
+        (("test-notification",), "no target is configured: set snmp.agentx, or add an [[alarms.target]]"),
         (("test-notification", "nonsense"), "no such condition: nonsense; there are: quorum-lost, "),
     ],
 )

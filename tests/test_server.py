@@ -30,7 +30,7 @@ from gateway.frontends.prometheus.negotiation import SCRAPE_TIMEOUT_HEADER
 from gateway.frontends.prometheus.server import MetricsServer
 from gateway.host.host import CommandResult, Tool
 from gateway.host.local import LocalHost
-from gateway.network import _bound, bind
+from gateway.network import Address, _open_all, bind, open_tcp
 from gateway.publication import Publication
 from gateway.samples import Metric, SampleSet
 from gateway.subsystems.probe import Plan, Probe, Reading
@@ -455,7 +455,7 @@ async def test_several_addresses_and_ipv6() -> None:
 
 
 async def test_a_name_with_several_addresses() -> None:
-    sockets = await bind("localhost", 0)
+    sockets = await bind(Address("localhost", 0))
     hosts = {sock.getsockname()[0] for sock in sockets}
     for sock in sockets:
         sock.close()
@@ -474,7 +474,7 @@ async def test_a_name_with_several_addresses() -> None:
 )
 async def test_addresses_that_are_not_ours(host: str, reason: str) -> None:
     with pytest.raises(StartError) as caught:
-        await bind(host, 0)
+        await bind(Address(host, 0))
     assert str(caught.value).startswith(reason)
     assert "\n" not in str(caught.value)
 
@@ -482,22 +482,22 @@ async def test_addresses_that_are_not_ours(host: str, reason: str) -> None:
 async def test_what_a_name_means_beyond_this_host_is_left_out() -> None:
     """As with localhost, where the host has no IPv6."""
     ours, others = (socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_INET, ("203.0.113.7", 0))
-    (bound,) = _bound([others, ours, others])
+    (bound,) = _open_all([others, ours, others], open_tcp)
     before = open_descriptors()
     with pytest.raises(OSError, match="Address already in use"):
-        _bound([ours, (socket.AF_INET, bound.getsockname())])
+        _open_all([ours, (socket.AF_INET, bound.getsockname())], open_tcp)
     assert open_descriptors() == before
     bound.close()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", ""])
 async def test_an_address_in_use(host: str) -> None:
-    (taken,) = await bind(host, 0)
+    (taken,) = await bind(Address(host, 0))
     port = taken.getsockname()[1]
     shown = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     before = open_descriptors()
     with pytest.raises(StartError) as caught:
-        await bind(host, port)
+        await bind(Address(host, port))
     assert str(caught.value) == f"cannot listen on {shown}: Address already in use"
     assert open_descriptors() == before
     taken.close()
@@ -559,7 +559,8 @@ def _large_cluster(cluster: FakeCluster, directory: Path) -> None:
 TICKING = """
 import asyncio, subprocess, sys, time
 from pathlib import Path
-from gateway import app
+from gateway import runtime
+from gateway.collection import build_engine, build_local_host
 from gateway.config.loader import load
 from gateway.frontends.prometheus.server import MetricsServer
 from gateway.publication import Publication
@@ -583,7 +584,7 @@ async def tick(gaps):
 
 async def main():
     config = load(Path(sys.argv[1]), {})
-    engine = app.engine(config, app.local_host(config))
+    engine = build_engine(config, build_local_host(config))
     server = MetricsServer(engine, Publication(), addresses=[("127.0.0.1", 0)])
     await server.start()
     for _ in range(3):
@@ -597,7 +598,7 @@ async def main():
     await server.close()
     await engine.close()
 
-app.run(main())
+runtime.run(main())
 """
 
 

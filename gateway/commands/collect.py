@@ -1,71 +1,78 @@
-"""One cycle to standard output: the command ``collect``."""
+"""The subcommand ``collect``: collects once and prints the samples."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import sys
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from gateway import app
-from gateway.config.loader import Config
+from gateway import runtime
+from gateway.collection import build_engine, build_local_host
+from gateway.commands.exit_status import ExitStatus
+from gateway.commands.flags import QUIET, load_config
+from gateway.config.config import Config
 from gateway.frontends.prometheus import exposition
 from gateway.frontends.snmp import listing, tables
 from gateway.host.host import Host
 from gateway.publication import Publication
 from gateway.samples import SamplesByMetric, as_float
 from gateway.snapshot import Snapshot
-from gateway.snmp.mib.module import Mib, mib
+from gateway.snmp.mib.module import Mib
 from gateway.status import Status
 
 
-def take(config: Config, host: Host) -> Snapshot:
-    """Returns one snapshot."""
-
-    async def collect() -> Snapshot:
-        engine = app.engine(config, host)
-        try:
-            return await engine.collect()
-        finally:
-            await engine.close()
-
-    return app.run(collect())
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the format of the output."""
+    parser.add_argument(
+        "--format",
+        choices=("prometheus", "json", "snmp"),
+        default="prometheus",
+        help="Format of the output. (default: prometheus)",
+    )
 
 
-def collect(config: Config, host: Host, *, output: str) -> bool:
-    """Prints one snapshot.
+def run(arguments: argparse.Namespace) -> int:
+    """Prints one snapshot; a collector that fails is a problem."""
+    config = load_config(arguments, overrides=QUIET)
+    snapshot = runtime.run(collect_once(config, build_local_host(config)))
+    page = format_snapshot(snapshot, arguments.format, config.snmp.root)
+    sys.stdout.buffer.write(page)  # UTF-8, whatever the encoding of the terminal
+    failed = any(report.present and report.status is not Status.OK for report in snapshot.collectors.values())
+    return ExitStatus.PROBLEM if failed else ExitStatus.OK
 
-    Args:
-        config: the configuration.
-        host: the machine to ask.
-        output: ``prometheus``, ``json`` or ``snmp``.
 
-    Returns:
-        Whether a collector has failed.
-    """
-    snapshot = take(config, host)
+async def collect_once(config: Config, host: Host) -> Snapshot:
+    """Returns one snapshot of a host."""
+    engine = build_engine(config, host)
+    try:
+        return await engine.collect()
+    finally:
+        await engine.close()
+
+
+def format_snapshot(snapshot: Snapshot, output_format: str, module: Mib) -> bytes:
+    """Returns a snapshot, merged with the gateway's own samples, in one of the formats of ``--format``."""
     publication = Publication()
-    if output == "json":
-        page = (
-            json.dumps(as_json(snapshot, publication), indent=2, ensure_ascii=False).encode("utf-8", "replace") + b"\n"
-        )
-    elif output == "snmp":
-        page = as_snmp(snapshot, publication, mib(config["snmp.root"])).encode("utf-8", "replace")
-    else:
-        page = exposition.encode_text(publication.merge(snapshot))
-    sys.stdout.buffer.write(page)  # UTF-8, whatever the terminal's encoding
-    return any(report.present and report.status is not Status.OK for report in snapshot.collectors.values())
+    if output_format == "json":
+        text = json.dumps(as_json(snapshot, publication), indent=2, ensure_ascii=False) + "\n"
+        return text.encode("utf-8", "replace")
+    if output_format == "snmp":
+        return as_snmp(snapshot, publication, module).encode("utf-8", "replace")
+    return exposition.encode_text(publication.merge(snapshot))
 
 
 def as_snmp(snapshot: Snapshot, publication: Publication, module: Mib) -> str:
-    """Returns a snapshot as a walk would show it, a line for each variable."""
-    found = tables.build(snapshot, publication.merge(snapshot), module, age=partial(publication.age, snapshot))
-    return "".join(f"{line}\n" for line in listing.lines(found, module))
+    """Returns a snapshot as a walk would show it, one line for each variable."""
+    built = tables.build(snapshot, publication.merge(snapshot), module, age=partial(publication.age, snapshot))
+    return "".join(f"{line}\n" for line in listing.lines(built, module))
 
 
 def as_json(snapshot: Snapshot, publication: Publication) -> dict[str, Any]:
-    """Returns a snapshot as JSON's own types; numbers that JSON lacks are strings."""
+    """Returns a snapshot as JSON types; infinite numbers are strings."""
     return {
         "time": snapshot.time,
         "collectors": {
@@ -90,7 +97,7 @@ def as_json(snapshot: Snapshot, publication: Publication) -> dict[str, Any]:
     }
 
 
-def _samples(samples_by_metric: SamplesByMetric) -> Any:
+def _samples(samples_by_metric: SamplesByMetric) -> Iterator[dict[str, Any]]:
     for metric, samples in samples_by_metric.items():
         for labels, value in samples.items():
             named = dict(zip(metric.labels, labels, strict=True))

@@ -1,11 +1,14 @@
-"""The command ``migrate``: the configuration of ``ha_cluster_exporter`` as one of the gateway's.
+"""The subcommand ``migrate``: turns a configuration of ``ha_cluster_exporter`` into one of the gateway.
 
-The exporter reads YAML, JSON or TOML; its keys are its flags, written with dots (``web.listen-address``) or nested.
+The exporter reads YAML, JSON or TOML. Its keys are the names of its flags, with dots (``web.listen-address``) or
+nested.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -13,9 +16,12 @@ from typing import Any
 
 import yaml
 
-from gateway.config.loader import read_deprecated, validate
-from gateway.config.options import OPTIONS
+from gateway.commands import PROGRAM
+from gateway.commands.exit_status import ExitStatus
+from gateway.config.config import OPTIONS
+from gateway.config.loader import OptionReader, translate_deprecated
 from gateway.errors import ConfigError
+from gateway.options.readers import InvalidValuesError
 
 _LOADERS: Mapping[str, Callable[[str], Any]] = {
     ".yaml": yaml.safe_load,
@@ -32,35 +38,57 @@ _WITHOUT_SUCCESSOR = {
 }
 
 
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the file to migrate."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="Configuration file of ha_cluster_exporter.")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the migrated configuration, and remarks to standard error."""
+    text, remarks = migrate(arguments.file)
+    print(text, end="")
+    for remark in remarks:
+        print(f"{PROGRAM}: {remark}", file=sys.stderr)
+    return ExitStatus.OK
+
+
 def migrate(path: Path) -> tuple[str, list[str]]:
-    """Returns the text of a ``gateway.conf``, and remarks about what could not be taken over.
+    """Returns the text of a ``gateway.conf``, and remarks about settings that were left out.
 
     Raises:
-        ConfigError: the file cannot be read, or a value of it means nothing.
+        ConfigError: the file cannot be read, or one of its values is invalid.
     """
-    given = {name.lower(): value for name, value in _flatten(_read(path)) if value is not None}
+    settings = {name.lower(): value for name, value in _flatten(_read(path)) if value is not None}
+    reader = OptionReader()
     values: dict[str, Any] = {}
     remarks = []
-    deprecated: dict[str, Any] = {name: given.pop(name) for name in ("address", "port", "log-level") if name in given}
-    for name, value in given.items():
+    deprecated: dict[str, Any] = {
+        name: settings.pop(name) for name in ("address", "port", "log-level") if name in settings
+    }
+    for name, value in settings.items():
         if name in _WITHOUT_SUCCESSOR:
             if value:
                 remarks.append(f"{path}: {name} was left out: {_WITHOUT_SUCCESSOR[name]}")
         elif option := _BY_FLAG.get(name):
             values[option.key] = [value] if option.repeatable and isinstance(value, str) else value
+            reader.read(option.key, values[option.key], f"{path}: {option.key}")
         else:
             remarks.append(f"{path}: {name} was left out: ha_cluster_exporter has no such option")
-    problems = validate(values, path)
-    read_deprecated(values, deprecated, f"{path}: ", problems)
-    if problems:
-        raise ConfigError(problems)
-    return _toml(path, values), remarks
+    try:
+        for name, key, value in translate_deprecated(deprecated):
+            values[key] = value
+            reader.read(key, value, f"{path}: {name}")
+    except InvalidValuesError as error:
+        reader.problems += (f"{path}: {name}: {message}" for name, message in error.problems)
+    if reader.problems:
+        raise ConfigError(reader.problems)
+    return _format_toml(path, values), remarks
 
 
 def _read(path: Path) -> dict[str, Any]:
     loader = _LOADERS.get(path.suffix.lower())
     if loader is None:
-        raise ConfigError([f"{path}: expected a name that ends in {', '.join(_LOADERS)}"])
+        raise ConfigError([f"{path}: expected a file name that ends in {', '.join(_LOADERS)}"])
     try:
         document = loader(path.read_text("utf-8"))
     except OSError as error:
@@ -69,20 +97,20 @@ def _read(path: Path) -> dict[str, Any]:
         reason = " ".join(str(error).split())
         raise ConfigError([f"{path}: not {path.suffix.removeprefix('.').upper()}: {reason}"]) from None
     if document is not None and not isinstance(document, dict):
-        raise ConfigError([f"{path}: expected keys and values"])
+        raise ConfigError([f"{path}: expected a table of keys and values"])
     return document or {}
 
 
 def _flatten(document: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     for name, value in document.items():
-        # no key has more than three parts; in YAML a table may hold itself
+        # no key has more than three parts, and in YAML a table may contain itself
         if isinstance(value, dict) and prefix.count(".") < 3:
             yield from _flatten(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
 
 
-def _toml(path: Path, values: Mapping[str, Any]) -> str:
+def _format_toml(path: Path, values: Mapping[str, Any]) -> str:
     tables: dict[str, list[str]] = {}
     for key, value in values.items():
         table, _, name = key.rpartition(".")
@@ -92,5 +120,5 @@ def _toml(path: Path, values: Mapping[str, Any]) -> str:
 
 
 def _literal(value: Any) -> str:
-    """Strings, numbers and lists of strings look the same in JSON and TOML, except for one control character."""
-    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """Returns a value in TOML: JSON, except for one control character."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,7 +1,8 @@
-"""The command ``test-notification``: sends a notification that says that it is a test, and tells what became of it."""
+"""The subcommand ``test-notification``: sends a test notification to every target, and prints the results."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import socket
@@ -10,20 +11,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from gateway import app
+from gateway import app, runtime
 from gateway.alarms.conditions import BY_NAME
 from gateway.alarms.delivery import Outcome
 from gateway.alarms.notification import Change, Notification, notification_name
+from gateway.commands.exit_status import ExitStatus
+from gateway.commands.flags import QUIET, load_config
 from gateway.conditions.model import Severity
-from gateway.config.loader import Config
+from gateway.config.config import Config
 from gateway.errors import ConfigError
 from gateway.frontends.snmp import engine_identity
 from gateway.frontends.snmp.static_source import StaticSource
-from gateway.frontends.snmp.subagent.address import Address, UnixAddress, parse_agentx
+from gateway.frontends.snmp.subagent.address import Address, UnixAddress
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent
 from gateway.frontends.snmp.tables import Tables
 from gateway.snmp import oid as oids
-from gateway.snmp.mib.module import Mib, mib
+from gateway.snmp.mib.module import Mib
 from gateway.snmp.values import VarBind
 
 TYPE_CHECKING = False
@@ -39,26 +42,31 @@ _ARC = oids.encode((3,))
 _TEXT = "TEST: {}; nothing has happened"
 
 
-def send_test(config: Config, condition: str | None) -> bool:
-    """Sends a test to everybody, and prints a line for each.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the condition."""
+    parser.add_argument(
+        "condition",
+        nargs="?",
+        metavar="CONDITION",
+        help="Send the notification of this condition, such as quorum-lost, instead of haClusterTest.",
+    )
 
-    Args:
-        config: the configuration.
-        condition: the condition whose notification is sent; None for one of its own kind.
 
-    Returns:
-        Whether one of them was not reached.
+def run(arguments: argparse.Namespace) -> int:
+    """Sends the test, and prints one line for each target; a target that cannot be reached is a problem.
 
     Raises:
-        ConfigError: there is no such condition, or nobody to send to.
+        ConfigError: there is no such condition, or no target.
     """
-    notice = _notice(condition)
-    outcomes = app.run(_send(config, _master_address(config), notice))
+    config = load_config(arguments, overrides=QUIET)
+    notification = _notice(arguments.condition)
+    outcomes = runtime.run(_send(config, _master_address(config), notification))
     if not outcomes:
-        raise ConfigError(["there is nobody to send to: set snmp.agentx, or add an [[alarms.target]]"])
+        raise ConfigError(["no target is configured: set snmp.agentx, or add an [[alarms.target]]"])
     for line in _lines(outcomes):
-        print(line)  # noqa: T201 - for people
-    return any(outcome.result is None for outcome in outcomes)
+        print(line)
+    failed = any(outcome.result is None for outcome in outcomes)
+    return ExitStatus.PROBLEM if failed else ExitStatus.OK
 
 
 def _notice(condition: str | None) -> Notification:
@@ -81,15 +89,14 @@ def _notice(condition: str | None) -> Notification:
 
 def _master_address(config: Config) -> Address | None:
     """Returns where the master agent is; None where it is not to be used, or where there is none to tell its sinks."""
-    address = parse_agentx(config["snmp.agentx"]) if config["alarms.agentx"] else None
+    address = config.snmp.agentx if config.alarms.agentx else None
     return None if isinstance(address, UnixAddress) and not Path(address.path).exists() else address
 
 
 async def _send(config: Config, address: Address | None, notice: Notification) -> tuple[Outcome, ...]:
-    users = any(target.user for target in config["alarms.target"])
-    directory = Path(config["snmp.state_directory"])
-    identity = engine_identity.load_current(directory) if users else engine_identity.ephemeral()
-    async with _master(address, mib(config["snmp.root"])) as master:
+    users = any(target.user for target in config.alarms.targets)
+    identity = engine_identity.load_current(config.snmp.state_directory) if users else engine_identity.ephemeral()
+    async with _master(address, config.snmp.root) as master:
         notifier = app.notifier(config, identity, master)
         await notifier.start()
         try:

@@ -1,25 +1,34 @@
-"""The options of alarms: what is told, in which forms, and to whom."""
+"""The options of alarms: which notifications are sent, in which forms, and to which targets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from gateway.alarms.conditions import CONDITIONS
+from gateway.config.section import from_option, from_options
 from gateway.config.snmp_options import USM_FIELDS, usm_user
 from gateway.frontends.snmp.notifications.compat import FORMS
 from gateway.frontends.snmp.notifications.target import DEFAULT_PORT, Target, TargetKind
-from gateway.options.model import Field, Option, Records, Rule
+from gateway.network import Address
+from gateway.options.model import Field, Option, OptionValues, Records
 from gateway.options.readers import (
-    MistakeError,
-    MistakesError,
-    absolute_path,
-    numeric,
-    octets,
+    InvalidValueError,
+    InvalidValuesError,
+    Problem,
+    boolean,
+    member_of,
     one_of,
-    parse_address,
+    parse_printable_address,
+    path_or_none,
     seconds,
-    switch,
+    seconds_or_zero,
+    subset_of,
+    text,
+    whole_number,
 )
 from gateway.snmp.credentials import MAX_NAME
 
@@ -28,39 +37,23 @@ from gateway.snmp.credentials import MAX_NAME
 _MAX_RETRIES = 100
 
 
-def _seconds_or_off(value: Any) -> float:
-    if not isinstance(value, bool) and numeric(value) == 0:
-        return 0.0
-    try:
-        return seconds(value)
-    except MistakeError as mistake:
-        raise MistakeError(f"0 for never, or {mistake}") from None
+class SendFrom(Enum):
+    """Which nodes send the notifications about the cluster."""
+
+    ALL = "all"
+    DC = "dc"
 
 
-def _forms(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(form, str) and form in FORMS for form in value):
-        raise MistakeError("a list of " + ", ".join(f'"{form}"' for form in FORMS))
-    return tuple(dict.fromkeys(value))
-
-
-def _retries(value: Any) -> int:
-    number = numeric(value)
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= _MAX_RETRIES:
-        raise MistakeError(f"a whole number from 0 to {_MAX_RETRIES}")
-    return number
-
-
-def _receiver(value: Any) -> tuple[str, int]:
-    """Reads the address of a receiver, with or without a port."""
-    text = value if isinstance(value, str) and value.isprintable() else ""
-    for whole in (text, f"{text}:{DEFAULT_PORT}"):
+def _target_address(value: Any) -> Address:
+    """Reads the address of a target, with or without a port."""
+    for text_with_port in (value, f"{value}:{DEFAULT_PORT}"):
         try:
-            host, port = parse_address(whole)
+            address = parse_printable_address(text_with_port)
         except ValueError:
             continue
-        if host and port:
-            return host, port
-    raise MistakeError(f'"HOST:PORT", "[IPv6]:PORT", or either without the port for {DEFAULT_PORT}')
+        if isinstance(value, str) and address.host and address.port:
+            return address
+    raise InvalidValueError(f'"HOST:PORT", "[IPv6]:PORT", or either without the port for {DEFAULT_PORT}')
 
 
 # --- Targets ---------------------------------------------------------------------------------------------------------
@@ -73,22 +66,22 @@ def _target(values: Mapping[str, Any]) -> Target:
     """Returns the target that the fields of a table describe.
 
     Raises:
-        MistakesError: they do not go together.
+        InvalidValuesError: the fields do not fit together.
     """
     problems = list(_credential_problems(values))
     user = None
     if values["version"] == _V3:
         try:
             user = usm_user(values["user"] or "", values)
-        except MistakesError as mistakes:
-            problems += mistakes.problems
+        except InvalidValuesError as error:
+            problems += error.problems
     if problems:
-        raise MistakesError(*problems)
+        raise InvalidValuesError(*problems)
     host, port = values["address"]
     return Target(
         host=host,
         port=port,
-        kind=TargetKind(values["kind"]),
+        kind=values["kind"],
         community=values["community"] or "",
         user=user,
         timeout=values["timeout"],
@@ -96,14 +89,14 @@ def _target(values: Mapping[str, Any]) -> Target:
     )
 
 
-def _credential_problems(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _credential_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
     version = values["version"]
-    needed, useless = ("user", ("community",)) if version == _V3 else ("community", ("user", *_USM_KEYS))
-    if values[needed] is None:
-        yield f".{needed}", f'missing: version = "{version}" takes it'
-    for name in useless:
+    required, unused = ("user", ("community",)) if version == _V3 else ("community", ("user", *_USM_KEYS))
+    if values[required] is None:
+        yield Problem(f".{required}", f'missing: version = "{version}" requires it')
+    for name in unused:
         if values[name] is not None:
-            yield f".{name}", f'there is no use for it with version = "{version}"'
+            yield Problem(f".{name}", f'not used with version = "{version}"')
 
 
 _TARGETS = Records(
@@ -111,143 +104,159 @@ _TARGETS = Records(
     fields=(
         Field(
             name="address",
-            read=_receiver,
-            help=f"The receiver: HOST:PORT, [IPv6]:PORT, or either without the port for {DEFAULT_PORT}.",
+            read=_target_address,
+            help=f"Address of the receiver: HOST:PORT, [IPv6]:PORT, or either without the port for {DEFAULT_PORT}.",
             example="manager.example:162",
             required=True,
         ),
         Field(
             name="version",
             read=one_of(_V2C, _V3),
-            help="The version of SNMP: 2c with a community, 3 with a user.",
+            help="Version of SNMP: 2c with a community, 3 with a user.",
             example=_V3,
             required=True,
         ),
         Field(
             name="kind",
-            read=one_of(TargetKind.TRAP.value, TargetKind.INFORM.value),
-            help="trap: sent once, nobody knows whether it arrives; inform: sent until it is acknowledged.",
+            read=member_of((TargetKind.TRAP, TargetKind.INFORM)),
+            help="trap: sent once, without acknowledgement; inform: sent until it is acknowledged.",
             example=TargetKind.INFORM.value,
-            default=TargetKind.INFORM.value,
+            default=TargetKind.INFORM,
         ),
         Field(
             name="timeout",
             read=seconds,
-            help="Seconds until an inform without an answer is sent again.",
+            help="Seconds after which an unacknowledged inform is sent again.",
             example=1.0,
             default=1.0,
         ),
         Field(
             name="retries",
-            read=_retries,
-            help="How often that is done until there is a pause; after it the same inform is next.",
+            read=whole_number(0, _MAX_RETRIES),
+            help="Retransmissions before a pause; after the pause the same inform is tried again.",
             example=5,
             default=5,
         ),
         Field(
             name="community",
-            read=octets(255),
-            help="The community, for version 2c; it crosses the network in clear.",
+            read=text(255),
+            help="Community, for version 2c; it crosses the network unencrypted.",
             example="change me",
             secret=True,
         ),
-        Field(name="user", read=octets(MAX_NAME), help="The user's name, for version 3.", example="gateway"),
+        Field(name="user", read=text(MAX_NAME), help="Name of the user, for version 3.", example="gateway"),
         *USM_FIELDS,
     ),
     make=_target,
 )
 
 
-# --- Rules -----------------------------------------------------------------------------------------------------------
+# --- The section -----------------------------------------------------------------------------------------------------
 
-
-def _targets_differ(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    first: dict[str, int] = {}
-    for index, target in enumerate(values["alarms.target"], 1):
-        name = target.name.lower()
-        if first.setdefault(name, index) != index:
-            yield "alarms.target", f"[{index}] is the same receiver as [{first[name]}], {target.name}"
-
-
-def _something_is_sent(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if not values["alarms.native"] and not values["alarms.compat"]:
-        yield "alarms.native", "without them, and with alarms.compat empty, nothing would be sent at all"
-
-
-# --- The table -------------------------------------------------------------------------------------------------------
-
-OPTIONS: tuple[Option[Any], ...] = (
-    Option(
-        key="alarms.interval",
-        default=15.0,
-        read=seconds,
-        help="Seconds from one look at the cluster to the next, whatever events tell in between.",
-    ),
-    Option(
-        key="alarms.send_from",
-        default="all",
-        read=one_of("all", "dc"),
-        help="Who tells of the cluster: all nodes, or the DC's only (dc); of itself each node tells in any case.",
-    ),
-    Option(
-        key="alarms.heartbeat",
-        default=0.0,
-        read=_seconds_or_off,
-        help="Seconds from one notification that the gateway lives to the next; 0 for none.",
-    ),
-    Option(
-        key="alarms.raise_at_start",
+_DISABLE: Mapping[str, Option[bool]] = {
+    condition.name: Option(
+        key=f"alarms.disable.{condition.name}",
         default=False,
-        read=switch,
-        help="Whether what is wrong at the start is told as if it had just begun; it is summed up in any case.",
-    ),
-    Option(
-        key="alarms.native",
-        default=True,
-        read=switch,
-        help="Whether to send the notifications of HA-CLUSTER-MIB.",
-    ),
-    Option(
-        key="alarms.compat",
-        default=[],
-        read=_forms,
-        help="Other programs' notifications to send: corosync (corosync-notifyd), pacemaker (alert_snmp).",
-    ),
-    Option(
-        key="alarms.agentx",
-        default=True,
-        read=switch,
-        help="Whether to send through the host's snmpd, to its own sinks; it takes snmp.agentx.",
-    ),
-    Option(
-        key="alarms.socket",
-        default="/run/ha-cluster-gateway/alert.sock",
-        read=absolute_path,
-        help="The socket for Pacemaker's alerts, which ha-cluster-gateway-alert hands over; empty for none.",
-    ),
-    Option(
-        key="alarms.target",
-        default=[],
-        read=_TARGETS,
-        help="Receivers that the gateway sends to directly, each in a table of its own.",
-    ),
-    *(
+        read=boolean,
+        help=f"Disable {condition.name}: {condition.meaning.partition('. ')[0].removesuffix('.')}.",
+    )
+    for condition in CONDITIONS
+}
+
+
+def _disabled(values: OptionValues) -> frozenset[str]:
+    return frozenset(name for name, option in _DISABLE.items() if values[option])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlarmsConfig:
+    """Alarms and notifications.
+
+    Attributes:
+        interval: seconds between two evaluations.
+        send_from: which nodes send the notifications about the cluster.
+        heartbeat: seconds between two heartbeats; 0 for none.
+        raise_at_start: whether the conditions that hold at the start are sent one by one.
+        native: whether to send the notifications of HA-CLUSTER-MIB.
+        compat: the other programs whose notifications are sent, too.
+        agentx: whether to send through the host's snmpd.
+        socket: the socket for Pacemaker's alerts, if any.
+        targets: the receivers that the gateway sends to directly.
+        disabled: the names of the conditions that are not evaluated.
+    """
+
+    interval: float = from_option(
         Option(
-            key=f"alarms.disable.{condition.name}",
-            default=False,
-            read=switch,
-            help=f"Leave out {condition.name}: {condition.meaning.partition('. ')[0].removesuffix('.')}.",
+            key="alarms.interval",
+            default=15.0,
+            read=seconds,
+            help="Seconds between two evaluations of the cluster; events trigger further ones in between.",
         )
-        for condition in CONDITIONS
-    ),
-)
-
-RULES: tuple[Rule, ...] = (
-    Rule(keys=("alarms.target",), check=_targets_differ),
-    Rule(keys=("alarms.native", "alarms.compat"), check=_something_is_sent),
-)
-
-
-def disabled(values: Mapping[str, Any]) -> frozenset[str]:
-    """Returns the names of the conditions that are to be left out, of a configuration's values."""
-    return frozenset(condition.name for condition in CONDITIONS if values[f"alarms.disable.{condition.name}"])
+    )
+    send_from: SendFrom = from_option(
+        Option(
+            key="alarms.send_from",
+            default="all",
+            read=member_of(SendFrom),
+            help="Nodes that send notifications about the cluster: all, or the DC only (dc). Every node sends those "
+            "about itself.",
+        )
+    )
+    heartbeat: float = from_option(
+        Option(
+            key="alarms.heartbeat",
+            default=0.0,
+            read=seconds_or_zero,
+            help="Seconds between two notifications that the gateway is alive; 0 for none.",
+        )
+    )
+    raise_at_start: bool = from_option(
+        Option(
+            key="alarms.raise_at_start",
+            default=False,
+            read=boolean,
+            help="Whether to send alarms that are active at the start as if they had just been raised; a summary is "
+            "sent in any case.",
+        )
+    )
+    native: bool = from_option(
+        Option(
+            key="alarms.native",
+            default=True,
+            read=boolean,
+            help="Whether to send the notifications of HA-CLUSTER-MIB.",
+        )
+    )
+    compat: tuple[str, ...] = from_option(
+        Option(
+            key="alarms.compat",
+            default=[],
+            read=subset_of(*FORMS),
+            help="Notifications of other programs to send, too: corosync (corosync-notifyd), pacemaker (alert_snmp).",
+        )
+    )
+    agentx: bool = from_option(
+        Option(
+            key="alarms.agentx",
+            default=True,
+            read=boolean,
+            help="Whether to send through the host's snmpd, to the sinks in its configuration; requires snmp.agentx.",
+        )
+    )
+    socket: Path | None = from_option(
+        Option(
+            key="alarms.socket",
+            default="/run/ha-cluster-gateway/alert.sock",
+            read=path_or_none("for none"),
+            help="Socket on which ha-cluster-gateway-alert delivers Pacemaker's alerts; empty for none.",
+        )
+    )
+    targets: tuple[Target, ...] = from_option(
+        Option(
+            key="alarms.target",
+            default=[],
+            read=_TARGETS,
+            help="Receivers that the gateway sends to directly, one table each.",
+        )
+    )
+    disabled: frozenset[str] = from_options(_DISABLE.values(), _disabled)

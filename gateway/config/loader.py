@@ -1,77 +1,86 @@
-"""The configuration: read from TOML and from flags, with all mistakes reported at once."""
+"""Reads the configuration from TOML and from flags, and reports all invalid values at once."""
 
 from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.config.options import (
-    ANY_ADDRESS,
-    BY_KEY,
-    DEFAULT_LEVEL,
-    DEFAULT_PORT,
-    OPTIONS,
-    RULES,
-    TABLES,
-    TOOLS,
-    MistakeError,
-    MistakesError,
-    numeric,
-    shown,
+from gateway.config.config import BY_KEY, OPTIONS, RULES, TABLES, Config
+from gateway.config.section import build_section
+from gateway.config.web_options import DEFAULT_PORT, LISTEN, LOG_LEVEL
+from gateway.errors import ConfigError
+from gateway.options.model import OptionValues
+from gateway.options.readers import (
+    InvalidValueError,
+    InvalidValuesError,
+    Problem,
+    format_value,
+    parse_number,
     unknown_key,
 )
-from gateway.engine.mode import CollectorMode
-from gateway.errors import ConfigError
-from gateway.host.host import Tool
-from gateway.options.model import OptionValues
 
 SEARCH_PATH = (Path("gateway.conf"), Path("/etc/ha-cluster-gateway/gateway.conf"))
-"""Where the configuration is looked for without ``--config``; none at all is a good one, too."""
+"""The files of which the first that exists is read without ``--config``; the configuration may be absent."""
+
+EXPORTER_ADDRESS = "0.0.0.0"  # noqa: S104 - the default of the exporter
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
-    """A complete configuration.
+class OptionReader:
+    """Reads the values of options, and collects the problems.
 
     Attributes:
-        values: the value of every option, by its key.
-        source: the file that it came from, or None.
+        problems: one line for each problem.
     """
 
-    values: Mapping[str, Any]
-    source: Path | None = None
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self._values: dict[str, object] = {option.key: option.read(option.default) for option in OPTIONS}
+        self._origins: dict[str, str] = {}
+        self._invalid: set[str] = set()
 
-    def __getitem__(self, key: str) -> Any:
-        return self.values[key]
+    def read(self, key: str, value: Any, origin: str) -> None:
+        """Reads one value, which replaces an earlier one.
 
-    @property
-    def option_values(self) -> OptionValues:
-        """The typed values, for the subsystems."""
-        return OptionValues(self.values)
+        Args:
+            key: the key of the option.
+            value: the value as the file or the flag holds it.
+            origin: how messages refer to it: the file and the key, or the flag.
+        """
+        self._origins[key] = origin
+        option = BY_KEY.get(key)
+        if option is None:
+            is_table = key in TABLES
+            message = f"expected a table, found {format_value(value)}" if is_table else _unknown_key(key)
+            self.problems.append(f"{origin}: {message}")
+            return
+        try:
+            self._values[key] = option.read(value)
+            self._invalid.discard(key)
+        except InvalidValueError as error:
+            self._invalid.add(key)
+            self.problems.append(f"{origin}: expected {error}, found {format_value(value)}")
+        except InvalidValuesError as error:
+            self._invalid.add(key)
+            self.problems += (f"{origin}{path}: {message}" for path, message in error.problems)
 
-    @property
-    def tools(self) -> dict[str, Tool]:
-        """How each tool is to be run."""
-        return {
-            tool.name: Tool(
-                path=self.option_values[tool.path] or None,
-                timeout=self.option_values[tool.timeout],
-                prefix=self.option_values[tool.prefix],
-            )
-            for tool in TOOLS
-        }
+    def build(self, source: Path | None) -> Config:
+        """Returns the configuration.
 
-    @property
-    def modes(self) -> dict[str, CollectorMode]:
-        """When each collector runs."""
-        return {
-            key.removeprefix("collectors."): CollectorMode(value)
-            for key, value in self.values.items()
-            if key.startswith("collectors.")
-        }
+        Args:
+            source: the file that values were read from, if any.
+
+        Raises:
+            ConfigError: with all problems, also those between options.
+        """
+        config: Config = build_section(Config, OptionValues(self._values), source=source)
+        for rule in RULES:
+            if not self._invalid.intersection(rule.keys):
+                self.problems += (f"{self._origins.get(key, key)}: {message}" for key, message in rule.check(config))
+        if self.problems:
+            raise ConfigError(self.problems)
+        return config
 
 
 def load(
@@ -82,85 +91,74 @@ def load(
     deprecated: Mapping[str, Any] | None = None,
     search: bool = True,
 ) -> Config:
-    """Returns the configuration of a file and of flags, which win.
+    """Returns the configuration of a file and of flags; flags override the file.
 
     Args:
         path: the file, or None.
         flags: values by option key, as text.
-        defaults: values by option key that stand for the options' own.
-        deprecated: values of the flags that ``read_deprecated`` takes.
-        search: whether to look along ``SEARCH_PATH`` where no file is given.
+        defaults: values by option key that replace the options' defaults.
+        deprecated: values of the flags that ``translate_deprecated`` translates.
+        search: whether to search ``SEARCH_PATH`` if no file is named.
 
     Raises:
-        ConfigError: with one line for each mistake.
+        ConfigError: with one line for each problem.
     """
     source = path
     if source is None and search:
         source = next(filter(_exists, SEARCH_PATH), None)
-    problems: list[str] = []
-    given: dict[str, Any] = {}
-    places: dict[str, str] = {}
-    standing: dict[str, Any] = {option.key: option.read(option.default) for option in OPTIONS}
+    reader = OptionReader()
     for key, value in (defaults or {}).items():
-        _set(standing, key, value, key, problems)
+        reader.read(key, value, key)
     if source is not None:
-        for key, value in _flatten(_read(source)):
-            places[key] = f"{source}: {key}"
-            _set(given, key, value, places[key], problems)
+        for key, value in _flatten(_read_toml(source)):
+            reader.read(key, value, f"{source}: {key}")
     for key, value in flags.items():
-        places[key] = next(iter(BY_KEY[key].flags), key)
-        _set(given, key, value, places[key], problems)
-    read_deprecated(given, deprecated or {}, "--", problems)
-    values = standing | given
-    for rule in RULES:
-        if all(key in given or key not in places for key in rule.keys):
-            problems += [f"{places.get(key, key)}: {text}" for key, text in rule.check(values)]
-    if problems:
-        raise ConfigError(problems)
-    return Config(values, source)
+        reader.read(key, value, next(iter(BY_KEY[key].flags), key))
+    try:
+        for name, key, value in translate_deprecated(deprecated or {}):
+            reader.read(key, value, f"--{name}")
+    except InvalidValuesError as error:
+        reader.problems += (f"--{name}: {message}" for name, message in error.problems)
+    return reader.build(source)
+
+
+def translate_deprecated(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """Translates the deprecated settings of ``ha_cluster_exporter`` with the exporter's semantics.
+
+    Its ``address``, ``port`` and ``log-level`` override their successors, unless they have their default values.
+
+    Args:
+        settings: the values, by these three names.
+
+    Yields:
+        The deprecated name, the key of the option, and its value.
+
+    Raises:
+        InvalidValuesError: a value is invalid.
+    """
+    level = settings.get("log-level", LOG_LEVEL.default)
+    if level != LOG_LEVEL.default:
+        yield "log-level", LOG_LEVEL.key, level
+    address, port = settings.get("address", EXPORTER_ADDRESS), parse_number(settings.get("port", DEFAULT_PORT))
+    if not isinstance(address, str):
+        message = f"expected a host name or an address, found {format_value(address)}"
+        raise InvalidValuesError(Problem("address", message))
+    if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
+        raise InvalidValuesError(Problem("port", f"expected a port from 0 to 65535, found {format_value(port)}"))
+    if (address, port) != (EXPORTER_ADDRESS, DEFAULT_PORT):
+        host = f"[{address}]" if ":" in address and not address.startswith("[") else address
+        yield "address", LISTEN.key, [f"{host}:{port}"]
 
 
 def _exists(path: Path) -> bool:
     try:
         return path.is_file()
     except PermissionError:
-        # a working directory that is not ours holds nothing of ours; a configuration that we may not see is one
+        # a file in an unreadable working directory is not meant for the gateway; an unreadable one in /etc is an error
         return path.is_absolute()
 
 
-def validate(values: Mapping[str, Any], source: Path) -> list[str]:
-    """Checks values by option key that came from elsewhere; returns one line for each mistake."""
-    problems: list[str] = []
-    for key, value in values.items():
-        _set({}, key, value, f"{source}: {key}", problems)
-    return problems
-
-
-def read_deprecated(values: dict[str, Any], given: Mapping[str, Any], where: str, problems: list[str]) -> None:
-    """Translates what ``ha_cluster_exporter`` has deprecated, and means as it does.
-
-    Its ``address``, ``port`` and ``log-level`` win over their successors, but not where they say what their defaults
-    are.
-
-    Args:
-        values: by option key; the result goes here.
-        given: what was given, by these three names.
-        where: what stands before the names in messages.
-        problems: messages go here.
-    """
-    address, port = given.get("address", ANY_ADDRESS), numeric(given.get("port", DEFAULT_PORT))
-    if not isinstance(address, str):
-        problems.append(f"{where}address: expected a host's name or address, found {shown(address)}")
-    elif isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535:
-        problems.append(f"{where}port: expected a port, 0 to 65535, found {shown(port)}")
-    elif (address, port) != (ANY_ADDRESS, DEFAULT_PORT):
-        host = f"[{address}]" if ":" in address and not address.startswith("[") else address
-        _set(values, "web.listen", [f"{host}:{port}"], f"{where}address", problems)
-    if (level := given.get("log-level", DEFAULT_LEVEL)) != DEFAULT_LEVEL:
-        _set(values, "log.level", level, f"{where}log-level", problems)
-
-
-def _read(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
@@ -170,7 +168,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields what a table and those below it hold, by dotted keys; a table that holds nothing known as it is."""
+    """Yields the values of a table and its subtables by their dotted keys; an unknown subtable is one value."""
     for name, value in table.items():
         key = f"{prefix}{name}"
         if isinstance(value, dict) and key in TABLES:
@@ -179,17 +177,10 @@ def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield key, value
 
 
-def _set(values: dict[str, Any], key: str, value: Any, where: str, problems: list[str]) -> None:
-    option = BY_KEY.get(key)
-    if option is None and key in TABLES:
-        problems.append(f"{where}: expected a table, found {shown(value)}")
-        return
-    if option is None:
-        problems.append(f"{where}: {unknown_key(key, [*BY_KEY, *TABLES])}")
-        return
-    try:
-        values[key] = option.read(value)
-    except MistakeError as mistake:
-        problems.append(f"{where}: expected {mistake}, found {shown(value)}")
-    except MistakesError as mistakes:
-        problems += [f"{where}{place}: {text}" for place, text in mistakes.problems]
+def _unknown_key(key: str) -> str:
+    """Returns the message about an unknown key: the most similar key of its table is meant, or else any other."""
+    table, _, _ = key.rpartition(".")
+    keys = [*BY_KEY, *TABLES]
+    siblings = [other for other in keys if other.rpartition(".")[0] == table]
+    message = unknown_key(key, siblings)
+    return message if message != unknown_key(key, ()) else unknown_key(key, keys)

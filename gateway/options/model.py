@@ -1,12 +1,12 @@
-"""What the table of options is made of: options, records of several fields, and rules between options."""
+"""Options, their typed values, and records: options whose value is an array of tables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
 
-from gateway.options.readers import MistakeError, MistakesError, shown, unknown_key
+from gateway.options.readers import InvalidValueError, InvalidValuesError, Problem, format_value, unknown_key
 
 T = TypeVar("T")
 
@@ -18,7 +18,8 @@ class Option(Generic[T]):
     Attributes:
         key: the dotted key in the configuration file.
         default: the default as one would write it in the file; ``read`` turns it into the value.
-        read: turns what the file or the flag holds into the value; raises ``MistakeError`` or ``MistakesError``.
+        read: turns what the file or the flag holds into the value; raises ``InvalidValueError`` or
+            ``InvalidValuesError``.
         help: one line for ``--help`` and the example configuration.
         flags: the flags that set the option, the preferred one first.
     """
@@ -50,6 +51,10 @@ class OptionValues:
             return cast("T", self._values[option.key])
         return option.read(option.default)
 
+    def select(self, options: Iterable[Option[Any]]) -> OptionValues:
+        """Returns the values of some options only, defaults included."""
+        return OptionValues({option.key: self[option] for option in options})
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, OptionValues) and self._values == other._values
 
@@ -58,16 +63,16 @@ class OptionValues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One key of the tables that a ``Records`` reads.
+    """One key of the tables that ``Records`` reads.
 
     Attributes:
         name: the key.
-        read: as an option's.
-        help: one line for the example.
-        example: a value for it.
-        default: its value where it is not set; None where that depends on the others.
-        required: whether it has to be set.
-        secret: whether what was found must not be shown.
+        read: as in ``Option``.
+        help: one line for the example configuration.
+        example: a value for the example configuration.
+        default: the value if the key is not set; None if it has no default.
+        required: whether the key must be set.
+        secret: whether error messages must not show the value.
     """
 
     name: str
@@ -80,79 +85,65 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Records:
+class Records(Generic[T]):
     """Reads an array of tables, such as ``[[snmp.agent.user]]``.
 
     Attributes:
-        key: the dotted key in the file.
-        fields: what each of its tables may hold.
-        make: turns the values of a table, by name, into what stands for it; raises ``MistakesError`` where they do not
-            go together.
-        unique: the field that no two tables may have alike, if any.
+        key: the dotted key in the configuration file.
+        fields: the keys that each table may hold.
+        make: makes a record of the values of one table, by field name; raises ``InvalidValuesError`` if they do not
+            fit together.
+        unique: the field in which no two tables may be equal; empty if there is none.
     """
 
     key: str
     fields: tuple[Field, ...]
-    make: Callable[[Mapping[str, Any]], Any]
+    make: Callable[[Mapping[str, Any]], T]
     unique: str = ""
 
-    def __call__(self, value: Any) -> tuple[Any, ...]:
+    def __call__(self, value: Any) -> tuple[T, ...]:
         """Returns the records.
 
         Raises:
-            MistakesError: with the mistakes of all tables; the first table is ``[1]``.
+            InvalidValuesError: with the problems of all tables; the first table is ``[1]``.
         """
         if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
-            raise MistakesError(("", f"expected tables that begin with [[{self.key}]], found something else"))
-        problems: list[tuple[str, str]] = []
-        records = []
-        for index, table in enumerate(value, 1):
-            record, found = self._record(table)
-            records.append(record)
-            problems += [(f"[{index}]{place}", text) for place, text in found]
-        problems += self._repeated(value)
+            raise InvalidValuesError(
+                Problem("", f"expected tables that begin with [[{self.key}]], found another value")
+            )
+        records: list[T] = []
+        problems: list[Problem] = []
+        for number, table in enumerate(value, 1):
+            try:
+                records.append(self._make_record(table))
+            except InvalidValuesError as error:
+                problems += (Problem(f"[{number}]{path}", message) for path, message in error.problems)
+        problems += self._find_duplicates(value)
         if problems:
-            raise MistakesError(*problems)
+            raise InvalidValuesError(*problems)
         return tuple(records)
 
-    def _record(self, table: Mapping[str, Any]) -> tuple[Any, list[tuple[str, str]]]:
-        """Returns what stands for a table, or the mistakes in it."""
+    def _make_record(self, table: Mapping[str, Any]) -> T:
         values = {field.name: field.default for field in self.fields}
-        problems = [(f".{name}", unknown_key(name, values)) for name in table if name not in values]
+        problems = [Problem(f".{name}", unknown_key(name, values)) for name in table if name not in values]
         for field in self.fields:
             if field.name in table:
                 try:
                     values[field.name] = field.read(table[field.name])
-                except MistakeError as mistake:
-                    found = "something else" if field.secret else shown(table[field.name])
-                    problems.append((f".{field.name}", f"expected {mistake}, found {found}"))
-                except MistakesError as mistakes:
-                    problems += [(f".{field.name}{place}", text) for place, text in mistakes.problems]
+                except InvalidValueError as error:
+                    value = "another value" if field.secret else format_value(table[field.name])
+                    problems.append(Problem(f".{field.name}", f"expected {error}, found {value}"))
+                except InvalidValuesError as error:
+                    problems += (Problem(f".{field.name}{path}", message) for path, message in error.problems)
             elif field.required:
-                problems.append((f".{field.name}", "missing"))
-        if not problems:
-            try:
-                return self.make(values), []
-            except MistakesError as mistakes:
-                problems = list(mistakes.problems)
-        return None, problems
+                problems.append(Problem(f".{field.name}", "missing"))
+        if problems:
+            raise InvalidValuesError(*problems)
+        return self.make(values)
 
-    def _repeated(self, tables: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-        first: dict[str, int] = {}
-        for index, table in enumerate(tables, 1):
+    def _find_duplicates(self, tables: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
+        numbers: dict[str, int] = {}
+        for number, table in enumerate(tables, 1):
             name = table.get(self.unique)
-            if isinstance(name, str) and first.setdefault(name, index) != index:
-                yield f"[{index}].{self.unique}", f"the same as that of [{first[name]}]"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """What has to hold between options.
-
-    Attributes:
-        keys: the options that it looks at; it is not asked while one of them has a mistake of its own.
-        check: yields the key of the option that is to be changed, and a sentence that says why.
-    """
-
-    keys: tuple[str, ...]
-    check: Callable[[Mapping[str, Any]], Iterator[tuple[str, str]]]
+            if isinstance(name, str) and numbers.setdefault(name, number) != number:
+                yield Problem(f"[{number}].{self.unique}", f"the same as in [{numbers[name]}]")

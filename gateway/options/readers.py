@@ -1,4 +1,7 @@
-"""Readers of single values: what an option takes, and what is said about what it does not take."""
+"""Readers of single values: each turns what a file or a flag holds into the value of an option, or rejects it.
+
+Flags are text; files hold the types of TOML. A reader accepts both.
+"""
 
 from __future__ import annotations
 
@@ -6,40 +9,57 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from enum import Enum
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 from gateway.errors import GatewayError
+from gateway.network import Address
+
+E = TypeVar("E", bound=Enum)
 
 
-class MistakeError(GatewayError):
-    """A value is not what an option takes; the message says what it takes."""
+class InvalidValueError(GatewayError):
+    """A value is not one that an option accepts; the message completes "expected ..."."""
 
 
-class MistakesError(GatewayError):
-    """Something within a value, or several things, are not as they should be.
+class Problem(NamedTuple):
+    """One problem within a value.
 
     Attributes:
-        problems: for each where it is within the value, such as ``[1].auth`` (empty: the value itself), and a sentence.
+        path: where it is within the value, such as ``[1].auth``; empty for the value itself.
+        message: what is wrong, in one sentence.
     """
 
-    def __init__(self, *problems: tuple[str, str]) -> None:
-        super().__init__("; ".join(f"{place}: {text}" for place, text in problems))
+    path: str
+    message: str
+
+
+class InvalidValuesError(GatewayError):
+    """A value has problems that "expected ..., found ..." does not describe, or several of them.
+
+    Attributes:
+        problems: all of them.
+    """
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("; ".join(f"{path}: {message}" for path, message in problems))
         self.problems = problems
 
 
 # --- Messages --------------------------------------------------------------------------------------------------------
 
 
-def unknown_key(key: str, known: Iterable[str]) -> str:
-    """Returns the message about a key that does not exist."""
-    near = difflib.get_close_matches(key, known, n=1)
-    return "unknown key" + (f", did you mean {near[0]}?" if near else "")
+def unknown_key(key: str, keys: Iterable[str]) -> str:
+    """Returns the message about a key that does not exist, with the most similar one that does."""
+    similar = difflib.get_close_matches(key, keys, n=1)
+    return "unknown key" + (f", did you mean {similar[0]}?" if similar else "")
 
 
-def shown(value: Any) -> str:
-    """Returns a value as it stands in the file, near enough, and not longer than a line.
+def format_value(value: Any) -> str:
+    """Returns a value approximately as it is written in the file, cut to the length of a line.
 
-    What tables hold is left out: it may be a password.
+    The contents of tables are left out, because they may be passwords.
     """
     text = _literal(value)
     return text if len(text) <= 80 else f"{text[:80]}..."
@@ -53,133 +73,181 @@ def _literal(value: Any) -> str:
     return json.dumps(value, default=str, ensure_ascii=False)
 
 
-# --- Readers: each returns the value that it is given as the option's own, or raises MistakeError --------------------
-
-
-def absolute_path(value: Any) -> str:
-    """Reads the path of a file that may be searched for instead."""
-    if not isinstance(value, str) or (value and not value.startswith("/")) or not value.isprintable():
-        raise MistakeError('an absolute path, or "" to search for it')
-    return value
-
-
-_URL_PATH = re.compile(r"(?:/[\w.~+:@,=-]+)+/?", re.ASCII)
-_TAKEN_PATHS = ("/-/healthy", "/-/ready")
-
-
-def url_path(value: Any) -> str:
-    """Reads the path of a page."""
-    if not isinstance(value, str) or not _URL_PATH.fullmatch(value) or value in _TAKEN_PATHS:
-        raise MistakeError(
-            'a path such as "/metrics", of letters, digits and ._~+:@,=-, other than /-/healthy, /-/ready'
-        )
-    return value
+# --- Words and numbers -----------------------------------------------------------------------------------------------
 
 
 def one_of(*choices: str) -> Callable[[Any], str]:
-    """Returns the reader of a word."""
+    """Returns a reader that accepts some words."""
 
     def read(value: Any) -> str:
         if value not in choices:
-            raise MistakeError("one of " + ", ".join(f'"{choice}"' for choice in choices))
+            raise InvalidValueError("one of " + ", ".join(f'"{choice}"' for choice in choices))
         return str(value)
 
     return read
 
 
+def member_of(members: type[E] | Iterable[E]) -> Callable[[Any], E]:
+    """Returns a reader that accepts the values of members of an enumeration."""
+    by_value = {member.value: member for member in members}
+    read_word = one_of(*by_value)
+    return lambda value: by_value[read_word(value)]
+
+
 def seconds(value: Any) -> float:
-    """Reads a span of time."""
+    """Reads a duration."""
     try:
-        number = 0.0 if isinstance(value, bool) else float(value)
+        duration = 0.0 if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):
-        number = 0.0
-    if not 0 < number <= 3600:
-        raise MistakeError("seconds, more than 0 and at most 3600")
-    return number
+        duration = 0.0
+    if not 0 < duration <= 3600:
+        raise InvalidValueError("a number of seconds, more than 0 and at most 3600")
+    return duration
 
 
-def count(value: Any) -> int:
-    """Reads a whole number."""
-    number = numeric(value)
-    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise MistakeError("a whole number of at least 1")
-    return number
+def seconds_or_zero(value: Any) -> float:
+    """Reads a duration, or 0 for never."""
+    if not isinstance(value, bool) and parse_number(value) == 0:
+        return 0.0
+    try:
+        return seconds(value)
+    except InvalidValueError as error:
+        raise InvalidValueError(f"0 for never, or {error}") from None
 
 
-def numeric(value: Any) -> Any:
-    """Flags bring numbers as text."""
+def whole_number(least: int, most: int | None = None) -> Callable[[Any], int]:
+    """Returns a reader that accepts the whole numbers of a range."""
+    expected = f"a whole number of at least {least}" if most is None else f"a whole number from {least} to {most}"
+
+    def read(value: Any) -> int:
+        number = parse_number(value)
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise InvalidValueError(expected)
+        if number < least or (most is not None and number > most):
+            raise InvalidValueError(expected)
+        return number
+
+    return read
+
+
+def parse_number(value: Any) -> Any:
+    """Returns the whole number that a flag's text stands for, and anything else as it is."""
     try:
         return int(value) if isinstance(value, str) else value
     except ValueError:
         return value
 
 
-def switch(value: Any) -> bool:
+def boolean(value: Any) -> bool:
     """Reads a truth value."""
     truth = {"true": True, "false": False}.get(value) if isinstance(value, str) else value
     if not isinstance(truth, bool):
-        raise MistakeError("true or false")
+        raise InvalidValueError("true or false")
     return truth
 
 
-def words(value: Any) -> tuple[str, ...]:
-    """Reads a list of words."""
+def arguments(value: Any) -> tuple[str, ...]:
+    """Reads a list of words for a command line."""
     if not isinstance(value, list) or not all(isinstance(word, str) and word and word.isprintable() for word in value):
-        raise MistakeError('a list of words, such as ["sudo", "-n"]')
+        raise InvalidValueError('a list of words, such as ["sudo", "-n"]')
     return tuple(value)
 
 
-def parse_address(text: str) -> tuple[str, int]:
-    """Returns host and port of ``HOST:PORT``, ``[IPv6]:PORT`` or ``:PORT`` (all interfaces: an empty host).
+def subset_of(*choices: str) -> Callable[[Any], tuple[str, ...]]:
+    """Returns a reader that accepts a list of some words, and drops repetitions."""
 
-    Raises:
-        ValueError: it is none of these.
-    """
-    host, colon, port = text.rpartition(":")
-    if host.startswith("[") and host.endswith("]") and ":" in host:
-        host = host[1:-1]
-    elif set(host) & set("[]:"):
-        raise ValueError(f"{text}: an IPv6 address has to stand in brackets")
-    if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise ValueError(f"{text}: no port")
-    return host, int(port)
+    def read(value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(word, str) and word in choices for word in value):
+            raise InvalidValueError("a list of " + ", ".join(f'"{choice}"' for choice in choices))
+        return tuple(dict.fromkeys(value))
+
+    return read
 
 
-def addresses(value: Any) -> tuple[str, ...]:
+def text(max_octets: int) -> Callable[[Any], str]:
+    """Returns a reader that accepts text of at least one octet in UTF-8."""
+
+    def read(value: Any) -> str:
+        if not isinstance(value, str) or not value.isprintable() or not 1 <= len(value.encode()) <= max_octets:
+            raise InvalidValueError(f"a text of 1 to {max_octets} octets")
+        return value
+
+    return read
+
+
+# --- Paths -----------------------------------------------------------------------------------------------------------
+
+
+def absolute_path(value: Any) -> Path:
+    """Reads an absolute path."""
+    if not _is_absolute_path(value):
+        raise InvalidValueError("an absolute path")
+    return Path(value)
+
+
+def path_or_none(meaning: str) -> Callable[[Any], Path | None]:
+    """Returns a reader that accepts an absolute path, or "" with the given meaning, such as "to search for it"."""
+
+    def read(value: Any) -> Path | None:
+        if value == "":
+            return None
+        if not _is_absolute_path(value):
+            raise InvalidValueError(f'an absolute path, or "" {meaning}')
+        return Path(value)
+
+    return read
+
+
+def host_path(value: Any) -> str:
+    """Reads the path of a file that a ``Host`` reads or runs; may be empty."""
+    if value != "" and not _is_absolute_path(value):
+        raise InvalidValueError('an absolute path, or "" to search for it')
+    return str(value)
+
+
+def _is_absolute_path(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("/") and value.isprintable()
+
+
+_URL_PATH = re.compile(r"(?:/[\w.~+:@,=-]+)+/?", re.ASCII)
+_RESERVED_PATHS = ("/-/healthy", "/-/ready")
+
+
+def url_path(value: Any) -> str:
+    """Reads the path of a page."""
+    if not isinstance(value, str) or not _URL_PATH.fullmatch(value) or value in _RESERVED_PATHS:
+        raise InvalidValueError(
+            'a path such as "/metrics", of letters, digits and ._~+:@,=-, other than /-/healthy, /-/ready'
+        )
+    return value
+
+
+# --- Addresses -------------------------------------------------------------------------------------------------------
+
+
+def addresses(value: Any) -> tuple[Address, ...]:
     """Reads one address or several."""
-    listed = [value] if isinstance(value, str) else value
-    if not isinstance(listed, list) or not listed or not all(map(is_address, listed)):
-        raise MistakeError('"HOST:PORT", "[IPv6]:PORT" or ":PORT", or a list of these')
-    return tuple(listed)
-
-
-def is_address(value: Any) -> bool:
-    """Returns whether ``parse_address`` takes it."""
+    texts = [value] if isinstance(value, str) else value
+    expected = InvalidValueError('"HOST:PORT", "[IPv6]:PORT" or ":PORT", or a list of these')
+    if not isinstance(texts, list) or not texts:
+        raise expected
     try:
-        parse_address(value)
-    except (ValueError, AttributeError):
-        return False
-    return bool(value.isprintable())
+        return tuple(map(parse_printable_address, texts))
+    except ValueError:
+        raise expected from None
 
 
-def addresses_if_any(value: Any) -> tuple[str, ...]:
+def addresses_or_none(value: Any) -> tuple[Address, ...]:
     """Reads one address, several, or none."""
     return () if value == [] else addresses(value)
 
 
-def given_path(value: Any) -> str:
-    """Reads a path that cannot be left to a search."""
-    if not isinstance(value, str) or not value.startswith("/") or not value.isprintable():
-        raise MistakeError("an absolute path")
-    return value
+def parse_printable_address(value: Any) -> Address:
+    """Returns an address that a file or a flag holds.
 
-
-def octets(most: int) -> Callable[[Any], str]:
-    """Returns the reader of a text, by its octets in UTF-8."""
-
-    def read(value: Any) -> str:
-        if not isinstance(value, str) or not value.isprintable() or not 1 <= len(value.encode()) <= most:
-            raise MistakeError(f"a text of 1 to {most} octets")
-        return value
-
-    return read
+    Raises:
+        ValueError: it is not the text of an address.
+    """
+    if not isinstance(value, str) or not value.isprintable():
+        raise ValueError("an address is printable text")
+    return Address.parse(value)

@@ -10,7 +10,7 @@ from gateway.conditions.model import Condition
 from gateway.conditions.view import Accumulator
 from gateway.host.host import DEFAULT_TIMEOUT
 from gateway.options.model import Option, OptionValues
-from gateway.options.readers import absolute_path, seconds, words
+from gateway.options.readers import arguments, host_path, seconds
 from gateway.samples import Metric, MibCounts, MibRow
 from gateway.status import Status
 from gateway.subsystems.probe import Collector
@@ -34,7 +34,7 @@ class ToolSpec:
         return Option(
             key=f"tools.{self.name}.path",
             default="",
-            read=absolute_path,
+            read=host_path,
             help=f"Path of {self.name}; empty to search the standard directories.",
             flags=(self.path_flag or f"--{self.name.replace('_', '-')}-path",),
         )
@@ -55,7 +55,7 @@ class ToolSpec:
         return Option(
             key=f"tools.{self.name}.prefix",
             default=[],
-            read=words,
+            read=arguments,
             help=f'Words to put before {self.name}, such as ["sudo", "-n"].',
         )
 

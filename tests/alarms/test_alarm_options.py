@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from gateway.alarms.conditions import CONDITIONS
-from gateway.config import alarm_options as alarms
 from gateway.config.loader import load
 from gateway.errors import ConfigError
 from gateway.frontends.snmp.notifications.target import Target, TargetKind
@@ -56,7 +55,7 @@ priv = "AES-256"
 priv_password = "another one"
 """
     )
-    targets = load(file, {})["alarms.target"]
+    targets = load(file, {}).alarms.targets
     assert targets == (
         Target(host="manager", kind=TargetKind.INFORM, community=SECRET),
         Target(
@@ -85,7 +84,7 @@ priv_password = "another one"
 )
 def test_addresses(address: str, name: str, file: Path) -> None:
     file.write_text(MANAGER.replace("manager", address))
-    (target,) = load(file, {})["alarms.target"]
+    (target,) = load(file, {}).alarms.targets
     assert target.name == name
 
 
@@ -103,16 +102,16 @@ def test_what_is_no_address(address: str, file: Path) -> None:
     ("table", "expected"),
     [
         ("", ["address: missing", "version: missing"]),
-        ('address = "m"\nversion = "2c"', ['community: missing: version = "2c" takes it']),
+        ('address = "m"\nversion = "2c"', ['community: missing: version = "2c" requires it']),
         (
             'address = "m"\nversion = "2c"\ncommunity = "c"\nuser = "u"\nauth = "SHA"\npriv_password = "12345678"',
-            [f'{name}: there is no use for it with version = "2c"' for name in ("user", "auth", "priv_password")],
+            [f'{name}: not used with version = "2c"' for name in ("user", "auth", "priv_password")],
         ),
         (
             'address = "m"\nversion = "3"\ncommunity = "a password of mine"',
             [
-                'user: missing: version = "3" takes it',
-                'community: there is no use for it with version = "3"',
+                'user: missing: version = "3" requires it',
+                'community: not used with version = "3"',
                 "auth: missing: one of none, SHA, SHA-224, SHA-256, SHA-384, SHA-512",
             ],
         ),
@@ -122,14 +121,14 @@ def test_what_is_no_address(address: str, file: Path) -> None:
                 "x: unknown key",
                 'version: expected one of "2c", "3", found 3',
                 'kind: expected one of "trap", "inform", found "set"',
-                "timeout: expected seconds, more than 0 and at most 3600, found 0",
+                "timeout: expected a number of seconds, more than 0 and at most 3600, found 0",
                 "retries: expected a whole number from 0 to 100, found -1",
-                "community: expected a text of 1 to 255 octets, found something else",
+                "community: expected a text of 1 to 255 octets, found another value",
             ],
         ),
         (
             'address = "m"\nversion = "3"\nuser = "u"\nauth = "none"\npriv = "AES"\npriv_password = "12345678"',
-            ['priv: there is no privacy without authentication: set auth, or priv = "none"'],
+            ['priv: privacy requires authentication: set auth, or priv = "none"'],
         ),
     ],
 )
@@ -158,17 +157,17 @@ def test_a_receiver_is_there_once(file: Path) -> None:
 
 def test_conditions_are_left_out(file: Path) -> None:
     file.write_text("[alarms.disable]\nnode-standby = true\nresource-moved = true\nquorum-lost = false\n")
-    assert alarms.disabled(load(file, {}).values) == {"node-standby", "resource-moved"}
+    assert load(file, {}).alarms.disabled == {"node-standby", "resource-moved"}
 
 
 def test_every_condition_can_be_left_out(file: Path) -> None:
     lines = (f"{condition.name} = true\n" for condition in CONDITIONS)
     file.write_text("[alarms.disable]\n" + "".join(lines))
-    assert alarms.disabled(load(file, {}).values) == {condition.name for condition in CONDITIONS}
+    assert load(file, {}).alarms.disabled == {condition.name for condition in CONDITIONS}
 
 
 def test_none_is_left_out_by_default() -> None:
-    assert alarms.disabled(load(None, {}, search=False).values) == set()
+    assert load(None, {}, search=False).alarms.disabled == set()
 
 
 def test_an_unknown_condition_is_told_with_the_nearest(file: Path) -> None:
@@ -186,15 +185,15 @@ def test_the_conditions_are_a_table(file: Path) -> None:
 @pytest.mark.parametrize(("text", "value"), [("0", 0.0), ("0.0", 0.0), ("60", 60.0)])
 def test_a_heartbeat(text: str, value: float, file: Path) -> None:
     file.write_text(f"[alarms]\nheartbeat = {text}\n")
-    assert load(file, {})["alarms.heartbeat"] == value
+    assert load(file, {}).alarms.heartbeat == value
 
 
 def test_forms(file: Path) -> None:
     file.write_text('[alarms]\nnative = false\ncompat = ["pacemaker", "corosync", "pacemaker"]\n')
-    assert load(file, {})["alarms.compat"] == ("pacemaker", "corosync")
+    assert load(file, {}).alarms.compat == ("pacemaker", "corosync")
 
 
 def test_something_has_to_be_sent(file: Path) -> None:
     assert problems("[alarms]\nnative = false\n", file) == [
-        "alarms.native: without them, and with alarms.compat empty, nothing would be sent at all"
+        "alarms.native: no notification would be sent, because alarms.compat is empty, too"
     ]

@@ -32,17 +32,17 @@ pytestmark = pytest.mark.lab
 WATCHER = """
 import json, time
 from dataclasses import asdict
-from gateway import app, log
+from gateway import log, runtime
 from gateway.alarms.sources.quorum_watcher import QuorumWatcher
 from gateway.host.local import LocalHost
 log.configure(level="error", output="json")
 def tell(event):
     print(json.dumps({"event": type(event).__name__, "told": time.time(), **asdict(event)}), flush=True)
-app.run(QuorumWatcher(LocalHost(), tell).run())
+runtime.run(QuorumWatcher(LocalHost(), tell).run())
 """
 RECEIVER = """
 import json, time
-from gateway import app, log
+from gateway import log, runtime
 from gateway.alarms.sources.alert_socket import AlertSocket
 log.configure(level="error", output="json")
 async def main():
@@ -52,7 +52,7 @@ async def main():
     while True:
         hint = await alerts.get()
         print(json.dumps({"event": hint.kind, "told": time.time(), "object": hint.object, **hint.fields}), flush=True)
-app.run(main())
+runtime.run(main())
 """
 
 Event = Mapping[str, Any]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.commands.check.snmpd_conf import Reader, VacmView, includes, parse
+from gateway.commands.check.snmpd_conf import Reader, VacmView, included_directories, parse
 from gateway.snmp import oid as oids
 
 ROOT = oids.parse("1.3.6.1.4.1.8072.9999.9999.9664")
@@ -41,8 +41,8 @@ def test_debians_file() -> None:
         Reader(name="public", community=True, view="systemonly"),
         Reader(name="authPrivUser", community=False, view="systemonly"),
     )
-    assert not any(found.sees(reader, ROOT) for reader in found.readers)
-    assert includes(DEBIAN) == ("/etc/snmp/snmpd.conf.d",)
+    assert not any(found.is_visible(ROOT, reader) for reader in found.readers)
+    assert included_directories(DEBIAN) == ("/etc/snmp/snmpd.conf.d",)
 
 
 def test_red_hats_file() -> None:
@@ -56,22 +56,22 @@ def test_a_drop_in_adds_to_the_main_file() -> None:
     found = parse(
         [DEBIAN, b"view systemonly included .1.3.6.1.4.1.8072.9999.9999.9664\nagentXPerms 0660 0755 root haclient"]
     )
-    assert all(found.sees(reader, ROOT) for reader in found.readers)
+    assert all(found.is_visible(ROOT, reader) for reader in found.readers)
     assert found.permissions == ("0660", "0755", "root", "haclient")
 
 
 def test_the_longest_view_decides() -> None:
     (reader,) = parse([b"rocommunity c default -V v"]).readers
     views = b"view v included .1\nview v excluded .1.3.6.1.4.1\nview other included .1.3.6.1.4.1.8072\n"
-    assert not parse([views]).sees(reader, ROOT)
-    assert parse([views + b"view v included 1.3.6.1.4.1.8072\n"]).sees(reader, ROOT)
+    assert not parse([views]).is_visible(ROOT, reader)
+    assert parse([views + b"view v included 1.3.6.1.4.1.8072\n"]).is_visible(ROOT, reader)
 
 
 def test_what_is_seen_without_a_view() -> None:
     found = parse(
         [b"rocommunity a\nrocommunity b 10.0.0.0/8 .1.3.6.1.2\nrocommunity c default .1\nrwuser -s usm d priv\n"]
     )
-    assert [found.sees(reader, ROOT) for reader in found.readers] == [True, False, True, True]
+    assert [found.is_visible(ROOT, reader) for reader in found.readers] == [True, False, True, True]
 
 
 def test_sockets_and_other_names_for_things() -> None:
@@ -88,5 +88,5 @@ def test_nothing_in_the_file_is_an_error(words: list[bytes]) -> None:
     content = b" ".join(words)
     found = parse([content])
     for reader in found.readers:
-        found.sees(reader, ROOT)
-    includes(content)
+        found.is_visible(ROOT, reader)
+    included_directories(content)

@@ -1,61 +1,62 @@
-"""What ``check`` finds out about SNMP: snmpd's socket, the registration, and what snmpd shows of it."""
+"""Checks that the host's snmpd lets the gateway register and managers see the MIB."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway import app
+from gateway import runtime
 from gateway.commands.check import snmp_query as query
 from gateway.commands.check import snmpd_conf
-from gateway.commands.check.result import CheckResult
+from gateway.commands.check.check_result import CheckResult, plural
 from gateway.commands.check.snmpd_conf import Reader, SnmpdConfig
-from gateway.config.loader import Config
+from gateway.config.config import Config
 from gateway.frontends.snmp import tables
 from gateway.frontends.snmp.static_source import StaticSource
-from gateway.frontends.snmp.subagent.address import Address, Reason, UnixAddress, parse_agentx
+from gateway.frontends.snmp.subagent.address import Address, Reason, UnixAddress
 from gateway.frontends.snmp.subagent.subagent import Subagent, SubagentState
 from gateway.snapshot import Snapshot
 from gateway.snmp import oid as oids
-from gateway.snmp.mib.module import Mib, mib
+from gateway.snmp.mib.module import Mib
 from gateway.snmp.oid import Oid
 
-_PATIENCE = 5.0
-"""Seconds for a session."""
-_MAX_FILE = 1024 * 1024
+_SESSION_TIMEOUT = 5.0
+_MAX_FILE_SIZE = 1024 * 1024
 _DEFAULT_PATH = "/etc/snmp:/usr/share/snmp:/var/lib/snmp"
 _DROP_IN = "ha-cluster-gateway.conf"
 _GROUP = "haclient"
 _AGENTX_PERMS = f"agentXPerms 0660 0755 root {_GROUP}"
-_PERMISSIONS = f"If the gateway is not to run as root, snmpd.conf needs: {_AGENTX_PERMS}"
 _DEFAULT_SOCKET = "/var/agentx/master"
+_DEFAULT_MANAGER_ADDRESS = ("127.0.0.1", 161)
 
 
-def snmp(config: Config) -> Iterator[CheckResult]:
-    """Yields what was found."""
-    address = parse_agentx(config["snmp.agentx"])
+def check_snmp(config: Config) -> Iterator[CheckResult]:
+    """Yields the results: the session with snmpd, its configuration, and its view."""
+    address = config.snmp.agentx
     if address is None:
         yield CheckResult(good=True, subject="agentx", text="off")
         return
-    module = mib(config["snmp.root"])
     files = _read_files()
     if not files.contents and not files.unreadable and isinstance(address, UnixAddress) and not _exists(address.path):
-        yield CheckResult(
-            good=True, subject="agentx", text="there is no snmpd on this host, nothing is served through it"
-        )
+        yield CheckResult(good=True, subject="agentx", text="there is no snmpd on this host to serve through")
         return
-    found = snmpd_conf.parse(files.contents)
-    attempt = app.run(_attempt(address, module, found))
-    yield _session(address, attempt)
-    yield from _configuration(files, missing(found, address, module.root, user=os.geteuid()))
-    if os.geteuid() == 0 and isinstance(address, UnixAddress) and found.master and _GROUP not in found.permissions:
-        yield CheckResult(good=True, subject="agentXPerms", text="only root may connect", advice=_PERMISSIONS)
-    if attempt.asked:
-        yield _visibility(attempt, module)
+    snmpd = snmpd_conf.parse(files.contents)
+    attempt = runtime.run(_attempt_session(address, config.snmp.root, snmpd))
+    yield _check_session(address, attempt)
+    yield from _check_files(files, missing_lines(snmpd, address, config.snmp.root.root, user_id=os.geteuid()))
+    if os.geteuid() == 0 and isinstance(address, UnixAddress) and snmpd.master and _GROUP not in snmpd.permissions:
+        yield CheckResult(
+            good=True,
+            subject="agentXPerms",
+            text="only root may connect",
+            advice=f"To run the gateway as another user, add to snmpd.conf: {_AGENTX_PERMS}",
+        )
+    if attempt.visibility:
+        yield _check_view(attempt.visibility, config.snmp.root)
 
 
 # --- The session -----------------------------------------------------------------------------------------------------
@@ -63,77 +64,91 @@ def snmp(config: Config) -> Iterator[CheckResult]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Attempt:
-    """How a session went, and whether each community that was asked with has seen something of it."""
+    """The result of an AgentX session.
+
+    Attributes:
+        registered: whether the subtree was registered.
+        reason: why it was not.
+        detail: the same for people.
+        visibility: for each community whether it sees the MIB; None if snmpd did not respond.
+    """
 
     registered: bool
     reason: Reason | None
     detail: str
-    asked: dict[str, bool | None]
+    visibility: Mapping[str, bool | None]
 
 
-async def _attempt(address: Address, module: Mib, found: SnmpdConfig) -> _Attempt:
-    """Tries a session, and asks snmpd as its communities would; where the gateway has one already, that is as good."""
-    shown = tables.build(Snapshot(samples_by_metric={}), {}, module, age=lambda: 0.0)
+async def _attempt_session(address: Address, module: Mib, snmpd: SnmpdConfig) -> _Attempt:
+    """Registers the subtree, and queries snmpd with its communities; a gateway that has registered it is as good."""
+    empty = tables.build(Snapshot(samples_by_metric={}), {}, module, age=lambda: 0.0)
     subagent = Subagent(
-        answers=StaticSource(module.root, shown), address=address, description="ha-cluster-gateway check"
+        answers=StaticSource(module.root, empty), address=address, description="ha-cluster-gateway check"
     )
     running = asyncio.create_task(subagent.run())
     try:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_SESSION_TIMEOUT):
                 await subagent.settled()
         registered = subagent.state is SubagentState.REGISTERED
-        asked = {}
+        visibility = {}
         if registered or subagent.reason is Reason.DUPLICATE:
-            name = module["haClusterSnapshotAge"].oid + oids.encode((0,))
-            host, port = _manager_address(found)
-            for reader in {reader.name: reader for reader in found.readers if reader.community}.values():
-                asked[reader.name] = await query.is_readable(host, port, reader.name, name)
-        return _Attempt(registered=registered, reason=subagent.reason, detail=subagent.detail, asked=asked)
+            visibility = await _query_communities(module, snmpd)
+        return _Attempt(registered=registered, reason=subagent.reason, detail=subagent.detail, visibility=visibility)
     finally:
         running.cancel()
         await asyncio.wait([running])
 
 
-def _manager_address(found: SnmpdConfig) -> tuple[str, int]:
-    """Returns where this host can ask its snmpd."""
-    for address in found.addresses or ("127.0.0.1",):
-        place = address.removeprefix("udp:")
-        host, _, port = place.rpartition(":") if place.count(":") == 1 else (place, "", "")
+async def _query_communities(module: Mib, snmpd: SnmpdConfig) -> dict[str, bool | None]:
+    name = module["haClusterSnapshotAge"].oid + oids.encode((0,))
+    host, port = _manager_address(snmpd)
+    communities = dict.fromkeys(reader.name for reader in snmpd.readers if reader.community)
+    return {community: await query.is_readable(host, port, community, name) for community in communities}
+
+
+def _manager_address(snmpd: SnmpdConfig) -> tuple[str, int]:
+    """Returns an IPv4 address at which this host can query its snmpd."""
+    default_host, default_port = _DEFAULT_MANAGER_ADDRESS
+    for address in snmpd.addresses:
+        text = address.removeprefix("udp:")
+        host, _, port = text.rpartition(":") if text.count(":") == 1 else (text, "", "")
         if ":" not in host and "[" not in host:
-            if place.isdigit():
-                return "127.0.0.1", int(place)
-            return host or "127.0.0.1", int(port) if port.isdigit() else 161
-    return "127.0.0.1", 161
+            if text.isdigit():
+                return default_host, int(text)
+            return host or default_host, int(port) if port.isdigit() else default_port
+    return _DEFAULT_MANAGER_ADDRESS
 
 
-def _session(address: Address, attempt: _Attempt) -> CheckResult:
+def _check_session(address: Address, attempt: _Attempt) -> CheckResult:
     subject = f"agentx {address}"
     if attempt.registered:
-        return CheckResult(good=True, subject=subject, text="a session was opened, and the subtree registered")
+        return CheckResult(good=True, subject=subject, text="session opened, subtree registered")
     if attempt.reason is Reason.DUPLICATE:
         return CheckResult(
-            good=True, subject=subject, text="the subtree is registered already: by the gateway, if that is running"
+            good=True, subject=subject, text="the subtree is already registered, by the gateway if it is running"
         )
     return CheckResult(
         good=False,
         subject=subject,
-        text=attempt.detail or "no answer",
-        advice='Where nobody asks by SNMP, set agentx = "off" ([snmp]).',
+        text=attempt.detail or "no response",
+        advice='If SNMP is not used, set agentx = "off" ([snmp]).',
     )
 
 
-def _visibility(attempt: _Attempt, module: Mib) -> CheckResult:
+def _check_view(visibility: Mapping[str, bool | None], module: Mib) -> CheckResult:
     subject = "snmpd's view"
-    seeing = [name for name, seen in attempt.asked.items() if seen]
-    if seeing:
-        return CheckResult(
-            good=True, subject=subject, text=f"{len(seeing)} of {len(attempt.asked)} communities see the MIB"
-        )
-    silent = all(seen is None for seen in attempt.asked.values())
-    text = "snmpd did not answer" if silent else "no community sees the MIB"
-    advice = f'A line such as "view systemonly included .{oids.dotted(module.root)}" in snmpd.conf shows it.'
-    return CheckResult(good=False, subject=subject, text=text, advice=advice)
+    number, total = sum(visible is True for visible in visibility.values()), len(visibility)
+    if number:
+        communities = "community sees" if total == 1 else "communities see"
+        return CheckResult(good=True, subject=subject, text=f"{number} of {total} {communities} the MIB")
+    silent = all(visible is None for visible in visibility.values())
+    return CheckResult(
+        good=False,
+        subject=subject,
+        text="snmpd did not respond" if silent else "no community sees the MIB",
+        advice=f'Add a line such as "view systemonly included .{oids.dotted(module.root)}" to snmpd.conf.',
+    )
 
 
 # --- The configuration -----------------------------------------------------------------------------------------------
@@ -141,81 +156,91 @@ def _visibility(attempt: _Attempt, module: Mib) -> CheckResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Files:
-    """The contents of snmpd's files, the paths of those that may not be read, and where further lines belong."""
+    """The configuration files of snmpd.
+
+    Attributes:
+        contents: the contents of those that could be read.
+        unreadable: the path of each other one, and the reason.
+        path_for_additions: the file to add lines to.
+    """
 
     contents: tuple[bytes, ...]
     unreadable: tuple[str, ...]
-    place: str
+    path_for_additions: str
 
 
 def _read_files() -> _Files:
-    """Reads what snmpd would: along SNMPCONFPATH, and what is included."""
+    """Reads the files that snmpd would read: along SNMPCONFPATH, and those that they include."""
     contents: list[bytes] = []
     unreadable: list[str] = []
-    place = ""
-    folders = os.environ.get("SNMPCONFPATH", _DEFAULT_PATH).split(":")
-    paths = [Path(folder, "snmpd.conf") for folder in folders if folder]
+    path_for_additions = ""
+    directories = os.environ.get("SNMPCONFPATH", _DEFAULT_PATH).split(":")
+    paths = [Path(directory, "snmpd.conf") for directory in directories if directory]
     while paths:
         path = paths.pop(0)
         try:
             with path.open("rb") as file:
-                content = file.read(_MAX_FILE)
+                content = file.read(_MAX_FILE_SIZE)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
             unreadable.append(f"{path}: {error.strerror or error}")
             continue
         contents.append(content)
-        included = snmpd_conf.includes(content)
-        place = next((str(Path(folder, _DROP_IN)) for folder in included), place or str(path))
-        paths += (found for folder in included for found in sorted(Path(folder).glob("*.conf")))
-    return _Files(contents=tuple(contents), unreadable=tuple(unreadable), place=place)
+        included = snmpd_conf.included_directories(content)
+        drop_in = next((str(Path(directory, _DROP_IN)) for directory in included), "")
+        path_for_additions = drop_in or path_for_additions or str(path)
+        paths += (file for directory in included for file in sorted(Path(directory).glob("*.conf")))
+    return _Files(contents=tuple(contents), unreadable=tuple(unreadable), path_for_additions=path_for_additions)
 
 
-def missing(found: SnmpdConfig, address: Address, root: Oid, *, user: int) -> list[str]:
-    """Returns the lines that snmpd's configuration lacks.
+def missing_lines(snmpd: SnmpdConfig, address: Address, root: Oid, *, user_id: int) -> list[str]:
+    """Returns the lines that the configuration of snmpd lacks.
 
     Args:
-        found: what it says.
-        address: where the gateway looks for snmpd.
-        root: what the gateway serves.
-        user: the gateway's user id; root needs no permissions.
+        snmpd: the configuration.
+        address: the address at which the gateway connects to snmpd.
+        root: the subtree that the gateway serves.
+        user_id: the user that the gateway runs as; root needs no permissions.
     """
     lines = []
-    if not found.master:
+    if not snmpd.master:
         lines.append("master agentx")
     socket = address.path if isinstance(address, UnixAddress) else str(address)
-    if socket not in {place.removeprefix("unix:") for place in found.sockets or (_DEFAULT_SOCKET,)}:
+    if socket not in {text.removeprefix("unix:") for text in snmpd.sockets or (_DEFAULT_SOCKET,)}:
         lines.append(f"agentXSocket {socket}")
-    if user != 0 and isinstance(address, UnixAddress) and _GROUP not in found.permissions:
+    if user_id != 0 and isinstance(address, UnixAddress) and _GROUP not in snmpd.permissions:
         lines.append(_AGENTX_PERMS)
-    if found.readers and not any(found.sees(reader, root) for reader in found.readers):
-        lines += (f"view {name} included .{oids.dotted(root)}" for name in _views(found.readers))
-    if not found.readers:
+    if snmpd.readers and not any(snmpd.is_visible(root, reader) for reader in snmpd.readers):
+        lines += (f"view {name} included .{oids.dotted(root)}" for name in _view_names(snmpd.readers))
+    if not snmpd.readers:
         lines.append(f"rocommunity public 127.0.0.1 .{oids.dotted(root)}")
     return lines
 
 
-def _views(readers: Sequence[Reader]) -> list[str]:
+def _view_names(readers: Sequence[Reader]) -> list[str]:
     return list(dict.fromkeys(reader.view for reader in readers if reader.view))
 
 
-def _configuration(files: _Files, lines: Sequence[str]) -> Iterator[CheckResult]:
+def _check_files(files: _Files, lines: Sequence[str]) -> Iterator[CheckResult]:
     for problem in files.unreadable:
-        yield CheckResult(good=True, subject="snmpd.conf", text=f"{problem}; run check as root to have it looked at")
+        yield CheckResult(good=True, subject="snmpd.conf", text=f"{problem}; run check as root to include it")
     if not files.contents:
         return
     if not lines:
-        yield CheckResult(good=True, subject="snmpd.conf", text="has all that is needed")
+        yield CheckResult(good=True, subject="snmpd.conf", text="complete")
         return
     advice = "\n      ".join(
-        [f"In {files.place}, for example; then restart snmpd:", *(f"    {line}" for line in lines)]
+        [f"Add to {files.path_for_additions}, then restart snmpd:", *(f"    {line}" for line in lines)]
     )
-    yield CheckResult(good=False, subject="snmpd.conf", text=f"lacks {len(lines)} lines", advice=advice)
+    verb = "is" if len(lines) == 1 else "are"
+    yield CheckResult(
+        good=False, subject="snmpd.conf", text=f"{plural(len(lines), 'line')} {verb} missing", advice=advice
+    )
 
 
 def _exists(path: str) -> bool:
     try:
         return Path(path).exists()
     except OSError:
-        return True  # what may not be looked at may be there
+        return True  # a path in an unreadable directory may exist

@@ -1,7 +1,7 @@
-"""``snmpd.conf``: what Net-SNMP's daemon lets subagents and managers do, as far as that matters to a subagent.
+"""Parses ``snmpd.conf``: what Net-SNMP's daemon lets subagents and managers do.
 
-The directives are those of snmpd.conf(5), Net-SNMP 5.7 to 5.9. What is not among those that are read here is passed
-over: nothing in the file is an error.
+The directives are those of snmpd.conf(5), Net-SNMP 5.7 to 5.9. Other directives are ignored: nothing in the file is an
+error.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class VacmView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """Somebody who may read: a community, a user, or a group.
+    """A community, a user or a group that may read.
 
     Attributes:
-        name: whom.
-        community: whether it is a community, which can be asked with.
-        view: the name of the view that is seen; "" where ``subtree`` says it.
-        subtree: all that is seen where there is no view.
+        name: its name.
+        community: whether it is a community, with which ``check`` can query snmpd.
+        view: the name of its view; empty if it has a subtree.
+        subtree: the subtree that it sees if it has no view.
     """
 
     name: str
@@ -45,15 +45,15 @@ class Reader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnmpdConfig:
-    """What the files say.
+    """The configuration of snmpd, as far as it matters to a subagent.
 
     Attributes:
-        master: whether subagents are wanted: ``master agentx``.
-        sockets: where they are waited for, as written; empty for the default.
-        permissions: the words of ``agentXPerms``; empty where it is not set.
-        addresses: where managers are waited for, as written; empty for the default.
-        views: all views.
-        readers: all who may read.
+        master: whether AgentX is enabled (``master agentx``).
+        sockets: the AgentX addresses to listen on, as written; empty for the default.
+        permissions: the words of ``agentXPerms``; empty if it is not set.
+        addresses: the addresses to listen on for managers, as written; empty for the default.
+        views: all lines of views.
+        readers: all communities, users and groups that may read.
     """
 
     master: bool = False
@@ -63,8 +63,8 @@ class SnmpdConfig:
     views: tuple[VacmView, ...] = ()
     readers: tuple[Reader, ...] = ()
 
-    def sees(self, reader: Reader, subtree: Oid) -> bool:
-        """Returns whether a reader sees a subtree: the longest view of a name that it is in decides."""
+    def is_visible(self, subtree: Oid, reader: Reader) -> bool:
+        """Returns whether a reader sees a subtree: the longest matching line of its view decides."""
         if not reader.view:
             return subtree.startswith(reader.subtree)
         views = [view for view in self.views if view.name == reader.view and subtree.startswith(view.subtree)]
@@ -72,7 +72,9 @@ class SnmpdConfig:
 
 
 @dataclass(slots=True)
-class _Found:
+class _Directives:
+    """The directives that were parsed so far."""
+
     master: bool = False
     sockets: list[str] = field(default_factory=list)
     permissions: tuple[str, ...] = ()
@@ -82,81 +84,81 @@ class _Found:
 
 
 def parse(contents: Iterable[bytes]) -> SnmpdConfig:
-    """Returns what the files say, together; a later one adds to an earlier one."""
-    found = _Found()
-    for words in _directives(contents):
-        _take(found, words[0].lower(), words[1:])
+    """Returns the configuration that the files add up to; a later file adds to an earlier one."""
+    directives = _Directives()
+    for words in _split_lines(contents):
+        _parse_directive(directives, words[0].lower(), words[1:])
     return SnmpdConfig(
-        master=found.master,
-        sockets=tuple(found.sockets),
-        permissions=found.permissions,
-        addresses=tuple(found.addresses),
-        views=tuple(found.views),
-        readers=tuple(found.readers),
+        master=directives.master,
+        sockets=tuple(directives.sockets),
+        permissions=directives.permissions,
+        addresses=tuple(directives.addresses),
+        views=tuple(directives.views),
+        readers=tuple(directives.readers),
     )
 
 
-def includes(content: bytes) -> tuple[str, ...]:
+def included_directories(content: bytes) -> tuple[str, ...]:
     """Returns the directories that a file includes (``includeDir``)."""
-    return tuple(words[1] for words in _directives([content]) if words[0].lower() == "includedir" and len(words) > 1)
+    return tuple(words[1] for words in _split_lines([content]) if words[0].lower() == "includedir" and len(words) > 1)
 
 
-def _directives(contents: Iterable[bytes]) -> Iterator[list[str]]:
+def _split_lines(contents: Iterable[bytes]) -> Iterator[list[str]]:
     for content in contents:
         for line in content.decode("utf-8", "replace").splitlines():
-            if words := _words(line):
+            if words := _split_words(line):
                 yield words
 
 
-def _words(line: str) -> list[str]:
+def _split_words(line: str) -> list[str]:
     if line.lstrip().startswith("#"):
         return []
     try:
         return shlex.split(line, comments=True)
-    except ValueError:  # a quote that is not closed
+    except ValueError:  # an unclosed quote
         return line.split()
 
 
-def _take(found: _Found, directive: str, words: list[str]) -> None:
-    if directive == "master" and words:
-        found.master = words[0].lower() in {"agentx", "all", "yes", "on"}
-    elif directive == "agentxsocket":
-        found.sockets += (address for word in words for address in word.split(","))
-    elif directive == "agentxperms":
-        found.permissions = tuple(words)
-    elif directive == "agentaddress":
-        found.addresses += (address for word in words for address in word.split(","))
-    elif directive == "view" and len(words) > 2:
-        subtree = _oid(words[2])
+def _parse_directive(directives: _Directives, name: str, words: list[str]) -> None:
+    if name == "master" and words:
+        directives.master = words[0].lower() in {"agentx", "all", "yes", "on"}
+    elif name == "agentxsocket":
+        directives.sockets += (address for word in words for address in word.split(","))
+    elif name == "agentxperms":
+        directives.permissions = tuple(words)
+    elif name == "agentaddress":
+        directives.addresses += (address for word in words for address in word.split(","))
+    elif name == "view" and len(words) > 2:
+        subtree = _parse_oid(words[2])
         if subtree is not None:
-            found.views.append(
-                VacmView(name=words[0], included=words[1].lower() in {"included", "include"}, subtree=subtree)
-            )
-    elif reader := _reader(directive, words):
-        found.readers.append(reader)
+            included = words[1].lower() in {"included", "include"}
+            directives.views.append(VacmView(name=words[0], included=included, subtree=subtree))
+    elif reader := _parse_reader(name, words):
+        directives.readers.append(reader)
 
 
-def _reader(directive: str, words: list[str]) -> Reader | None:
-    """Returns who may read by a directive, or None where it is about something else."""
-    if directive in {"rocommunity", "rwcommunity", "rocommunity6", "rwcommunity6"} and words:
-        return _seen(words[0], words[2:], community=True)  # the word between is the source
-    if directive in {"rouser", "rwuser"} and words:
+def _parse_reader(name: str, words: list[str]) -> Reader | None:
+    """Returns the reader that a directive permits, or None if it permits none."""
+    if name in {"rocommunity", "rwcommunity", "rocommunity6", "rwcommunity6"} and words:
+        return _parse_access(words[0], words[2:], community=True)  # the word in between is the source
+    if name in {"rouser", "rwuser"} and words:
         words = words[2:] if words[0] == "-s" else words
-        return _seen(words[0], words[2:], community=False) if words else None  # the word between is the level
-    if directive == "access" and len(words) > 5:
+        # the word in between is the security level
+        return _parse_access(words[0], words[2:], community=False) if words else None
+    if name == "access" and len(words) > 5:
         return Reader(name=words[0], community=False, view=words[5])
     return None
 
 
-def _seen(name: str, words: list[str], *, community: bool) -> Reader | None:
+def _parse_access(name: str, words: list[str], *, community: bool) -> Reader | None:
     if words[:1] == ["-V"]:
         return Reader(name=name, community=community, view=words[1]) if len(words) > 1 else None
-    subtree = _oid(words[0]) if words else b""
+    subtree = _parse_oid(words[0]) if words else b""
     return None if subtree is None else Reader(name=name, community=community, subtree=subtree)
 
 
-def _oid(text: str) -> Oid | None:
-    """Returns an OID that is written in numbers, or as one of the names that stand for all; None for other names."""
+def _parse_oid(text: str) -> Oid | None:
+    """Returns a numeric OID, or one of the names for everything; None for other names."""
     plain = text.removeprefix(".")
     try:
         return _NAMES[plain] if plain in _NAMES else oids.parse(plain)

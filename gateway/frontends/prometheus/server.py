@@ -21,7 +21,7 @@ from gateway.frontends.prometheus.negotiation import (
     negotiate_content_type,
 )
 from gateway.frontends.prometheus.pages import PageCache
-from gateway.network import bind, shown
+from gateway.network import Address, bind, socket_address
 from gateway.publication import Publication
 from gateway.samples import SampleSet
 
@@ -74,7 +74,7 @@ class MetricsServer:
     def addresses(self) -> tuple[str, ...]:
         """The addresses that the server listens on, as ``HOST:PORT``."""
         sockets = [sock for listener in self._listeners for sock in listener.sockets]
-        return tuple(shown(sock.getsockname()) for sock in sockets)
+        return tuple(str(socket_address(sock)) for sock in sockets)
 
     @property
     def connections(self) -> int:
@@ -99,8 +99,8 @@ class MetricsServer:
         server = self._runner.server
         assert server is not None
         loop = asyncio.get_running_loop()
-        for host, port in self._addresses:
-            for sock in await bind(host, port):
+        for address in self._addresses:
+            for sock in await bind(Address(*address)):
                 listener = await loop.create_server(
                     lambda: self._guard.create_protocol(server), sock=sock, backlog=_BACKLOG
                 )

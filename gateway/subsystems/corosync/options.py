@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from gateway.options.model import Option
-from gateway.options.readers import absolute_path, switch
+from gateway.options.readers import boolean, host_path
 
 CONFIG = Option(
     key="corosync.config",
     default="/etc/corosync/corosync.conf",
-    read=absolute_path,
+    read=host_path,
     help="Corosync's configuration, for the name of the cluster.",
 )
 STATISTICS = Option(
     key="corosync.statistics",
     default=False,
-    read=switch,
+    read=boolean,
     help="Whether to collect statistics of knet and Totem; Corosync is asked for each number, which takes time.",
     flags=("--corosync.statistics",),
 )

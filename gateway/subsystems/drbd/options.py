@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from gateway.options.model import Option
-from gateway.options.readers import absolute_path
+from gateway.options.readers import host_path
 
 SPLIT_BRAIN_DIRECTORY = Option(
     key="drbd.split_brain_directory",
     default="/var/run/drbd/splitbrain",
-    read=absolute_path,
+    read=host_path,
     help="Where DRBD's split-brain handler leaves its files.",
     flags=("--drbdsplitbrain-path",),
 )

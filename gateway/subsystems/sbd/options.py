@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from gateway.options.model import Option
-from gateway.options.readers import absolute_path
+from gateway.options.readers import host_path
 
 CONFIG = Option(
     key="sbd.config",
     default="",
-    read=absolute_path,
+    read=host_path,
     help="SBD's configuration; empty: /etc/sysconfig/sbd or /etc/default/sbd, whichever is there.",
     flags=("--sbd-config-path",),
 )

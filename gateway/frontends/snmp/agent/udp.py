@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from gateway.errors import StartError
-from gateway.network import bind, shown
+from gateway.network import Address, bind, socket_address
 
 Answer = Callable[[bytes], bytes | None]
 """Returns the answer to a datagram, if there is one."""
@@ -45,7 +45,7 @@ class UdpServer:
     @property
     def addresses(self) -> tuple[str, ...]:
         """The addresses that are listened on, as ``HOST:PORT``."""
-        return tuple(shown(sock.getsockname()) for sock in self._sockets)
+        return tuple(str(socket_address(sock)) for sock in self._sockets)
 
     async def start(self, addresses: Sequence[tuple[str, int]]) -> None:
         """Listens; on all interfaces where a host is empty.
@@ -55,8 +55,8 @@ class UdpServer:
         """
         loop = asyncio.get_running_loop()
         try:
-            for host, port in addresses:
-                self._sockets += await bind(host, port, open_one=_open, kind=socket.SOCK_DGRAM)
+            for address in addresses:
+                self._sockets += await bind(Address(*address), open_socket=_open, kind=socket.SOCK_DGRAM)
         except StartError:
             self.close()
             raise

@@ -1,0 +1,27 @@
+"""The result of one check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """The result of one check.
+
+    Attributes:
+        good: whether nothing has to be done.
+        subject: what was checked.
+        text: the result, in a few words.
+        advice: what to do; empty if nothing has to be done.
+    """
+
+    good: bool
+    subject: str
+    text: str
+    advice: str = ""
+
+
+def plural(number: int, noun: str) -> str:
+    """Returns a number with its noun, such as "1 line" or "3 lines"; only nouns that take an s."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,89 @@
+"""Checks that every collector gets what it needs from the tools and files of its subsystem."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Iterator, Mapping
+
+from gateway import runtime
+from gateway.commands.check.check_result import CheckResult
+from gateway.commands.collect import collect_once
+from gateway.config.config import Config
+from gateway.host.host import Host
+from gateway.snapshot import CollectorReport, CommandReport
+from gateway.status import Status
+from gateway.subsystems import SUBSYSTEMS
+from gateway.subsystems.subsystem import Subsystem
+
+_ADVICE: Mapping[Status, str] = {
+    Status.NOT_INSTALLED: "Install it, set its path ([tools.NAME] path), or switch the collector off ([collectors]).",
+    Status.NOT_PERMITTED: "User {user} lacks the permission. Run the gateway as root or with haclient as its primary "
+    'group, or set prefix = ["sudo", "-n"] for the tool ([tools.NAME]).',
+    Status.NOT_RUNNING: "Start the cluster on this node (systemctl start pacemaker) if it should run.",
+    Status.TIMED_OUT: "Run the tool by hand to see why it hangs; increase timeout ([tools.NAME]) if it is only slow.",
+    Status.TOO_MUCH_OUTPUT: "Run the tool by hand; increase max_output ([tools]) if its output is correct.",
+    Status.KILLED: "Find the reason in the system log.",
+    Status.FAILED: "Run the tool by hand to see more.",
+    Status.UNPARSABLE: "Run the tool by hand; if its output is correct, this is a bug in the gateway: please report "
+    "it, with the output and the version of the tool.",
+}
+"""What to do, unless the subsystem has better advice."""
+
+_BUG = "This is a bug in the gateway: please report it, with the gateway's log."
+
+_NO_SUBSYSTEM = CheckResult(
+    good=False,
+    subject="cluster",
+    text="no tool of any subsystem was found on this host",
+    advice="Run the gateway on a cluster node, or set the paths of the tools ([tools.NAME] path). "
+    "To see what the gateway serves on a cluster node: ha-cluster-gateway demo",
+)
+
+
+def check_collectors(config: Config, host: Host) -> Iterator[CheckResult]:
+    """Collects once, and yields the result of every command and file."""
+    reports = runtime.run(collect_once(config, host)).collectors
+    for subsystem in SUBSYSTEMS:
+        if subsystem.name in reports:  # the others are switched off
+            yield from _check_collector(subsystem, reports[subsystem.name])
+    if not any(report.present for report in reports.values()):
+        yield _NO_SUBSYSTEM
+
+
+def _check_collector(subsystem: Subsystem, report: CollectorReport) -> Iterator[CheckResult]:
+    if not report.present:
+        yield CheckResult(good=True, subject=subsystem.name, text="not set up on this host, nothing to collect")
+    elif not report.commands:
+        yield CheckResult(good=True, subject=subsystem.name, text="nothing to run")
+    for command in report.commands:
+        yield CheckResult(
+            good=not command.failed,
+            subject=f"{subsystem.name}: {command.name}",
+            text=_describe(command),
+            advice=_choose_advice(subsystem, command),
+        )
+
+
+def _describe(command: CommandReport) -> str:
+    if command.status is Status.OK:
+        return command.status.value
+    line = f" (line {command.line})" if command.line is not None else ""
+    optional = "" if command.failed else "; optional"
+    return f"{command.status.value}: {command.detail}{line}{optional}"
+
+
+def _choose_advice(subsystem: Subsystem, command: CommandReport) -> str:
+    if command.detail.startswith("internal error: "):
+        return _BUG
+    if not command.failed:
+        return ""
+    advice = subsystem.advice.get(command.status) or _ADVICE[command.status]
+    return advice.format(user=_user_name())
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # containers often run as a user without a name
+        return str(os.getuid())

@@ -1,0 +1,108 @@
+"""The flags that every subcommand accepts, and the configuration that they result in."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gateway import log
+from gateway.config.config import OPTIONS, Config
+from gateway.config.loader import load
+from gateway.errors import ConfigError
+
+_NO_WEB_CONFIG = (
+    "--web.config.file: TLS and authentication are not built in yet; "
+    "leave the flag out, and put a reverse proxy in front if the network is not trusted"
+)
+
+_OPTION, _DEPRECATED = "option ", "deprecated "
+"""Prefixes of the attributes in which argparse stores the values."""
+
+_DEPRECATED_FLAGS = {
+    "address": "--web.listen-address",
+    "port": "--web.listen-address",
+    "log-level": "--log.level",
+}
+"""Flags that ha_cluster_exporter has deprecated, and their successors."""
+
+QUIET: Mapping[str, Any] = {"log.level": "error"}
+"""The values of options for subcommands whose output is for people: only errors are logged."""
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Adds the flags of all options, and those for compatibility with ha_cluster_exporter."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help="Configuration file.")
+    for option in OPTIONS:
+        if option.flags:
+            parser.add_argument(
+                *option.flags,
+                dest=option_attribute(option.key),
+                action="append" if option.repeatable else "store",
+                metavar="VALUE",
+                help=f"{option.help} (default: {format_default(option.default)})".replace("%", "%%"),
+            )
+    parser.add_argument("--web.config.file", dest="web_config_file", metavar="FILE", help="Not supported yet; refused.")
+    for name, successor in _DEPRECATED_FLAGS.items():
+        parser.add_argument(
+            f"--{name}",
+            dest=f"{_DEPRECATED}{name}",
+            metavar="VALUE",
+            help=f"Deprecated, but overrides its successor {successor}.",
+        )
+    parser.add_argument(
+        "--enable-timestamps", action="store_true", help="Deprecated and without effect: samples have no timestamps."
+    )
+
+
+def option_attribute(key: str) -> str:
+    """Returns the attribute of the parsed arguments that holds the flag of an option."""
+    return f"{_OPTION}{key}"
+
+
+def format_default(default: Any) -> str:
+    """Returns a default as ``--help`` shows it."""
+    if isinstance(default, bool):
+        return str(default).lower()
+    if isinstance(default, float):
+        return f"{default:g}"
+    if isinstance(default, list):
+        return ", ".join(map(str, default)) or "none"
+    return str(default) or "none"
+
+
+def load_config(
+    arguments: argparse.Namespace,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    search: bool = True,
+) -> Config:
+    """Returns the configuration of the file and the flags, and configures the log.
+
+    Args:
+        arguments: the parsed command line.
+        overrides: values by option key that override the file, but not the flags.
+        defaults: values by option key that replace the options' defaults.
+        search: whether to search for a file if none is named.
+
+    Raises:
+        ConfigError: a value is invalid.
+    """
+    values = vars(arguments)
+    if values.get("web_config_file"):
+        raise ConfigError([_NO_WEB_CONFIG])
+    config = load(
+        values.get("config"),
+        {**(overrides or {}), **_select(values, _OPTION)},
+        defaults=defaults,
+        deprecated=_select(values, _DEPRECATED),
+        search=search,
+    )
+    log.configure(level=config.log.level, log_format=config.log.format)
+    return config
+
+
+def _select(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}

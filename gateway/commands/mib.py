@@ -1,0 +1,28 @@
+"""The subcommand ``mib``: prints HA-CLUSTER-MIB."""
+
+from __future__ import annotations
+
+import argparse
+
+from gateway.commands.exit_status import ExitStatus
+from gateway.commands.flags import load_config, option_attribute
+from gateway.snmp import oid as oids
+from gateway.snmp.mib import module
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds a short form of ``--snmp.root``."""
+    parser.add_argument(
+        "--root",
+        dest=option_attribute("snmp.root"),
+        default=argparse.SUPPRESS,  # None would hide --snmp.root
+        metavar="OID",
+        help="OID below which the MIB is placed; the same as --snmp.root.",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the text of the MIB below the configured root."""
+    config = load_config(arguments)
+    print(module.text(oids.dotted(config.snmp.root.root)), end="")
+    return ExitStatus.OK

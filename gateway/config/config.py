@@ -1,0 +1,117 @@
+"""The configuration as a whole: every section, every option and every rule between options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gateway.config.alarm_options import AlarmsConfig
+from gateway.config.section import from_options, from_section, section_options
+from gateway.config.snmp_options import SnmpConfig
+from gateway.config.subsystem_options import MODES, SUBSYSTEM_OPTIONS, TOOLS, ToolsConfig, read_modes, read_subsystems
+from gateway.config.web_options import LogConfig, WebConfig
+from gateway.engine.mode import CollectorMode
+from gateway.options.model import Option, OptionValues
+from gateway.options.readers import Problem
+from gateway.snmp.credentials import is_insecure, is_loopback
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A complete configuration.
+
+    Attributes:
+        web: the HTTP server.
+        log: the log.
+        collectors: when each collector runs, by the name of its subsystem.
+        subsystems: the values of the options of all subsystems and tools, for the subsystems' collectors.
+        snmp: the subagent and the built-in agent.
+        alarms: conditions and notifications.
+        tools: how the tools of the cluster are run.
+        source: the file that the configuration was read from, if any.
+    """
+
+    web: WebConfig = from_section(WebConfig)
+    log: LogConfig = from_section(LogConfig)
+    collectors: Mapping[str, CollectorMode] = from_options(MODES.values(), read_modes)
+    subsystems: OptionValues = from_options(SUBSYSTEM_OPTIONS, read_subsystems)
+    snmp: SnmpConfig = from_section(SnmpConfig)
+    alarms: AlarmsConfig = from_section(AlarmsConfig)
+    tools: ToolsConfig = from_section(ToolsConfig)
+    source: Path | None = None
+
+
+OPTIONS: tuple[Option[Any], ...] = section_options(Config)
+"""Every option, in the order of the example configuration."""
+
+BY_KEY: Mapping[str, Option[Any]] = {option.key: option for option in OPTIONS}
+"""The options by their dotted keys."""
+
+TABLES = {key[:index] for key in BY_KEY for index, character in enumerate(key) if character == "."}
+"""The dotted keys of the tables that hold options."""
+
+
+# --- Rules -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A condition between options.
+
+    Attributes:
+        keys: the options that the rule compares; it is skipped if one of them has an invalid value.
+        check: yields the key of an option that has to change, and why.
+    """
+
+    keys: tuple[str, ...]
+    check: Callable[[Config], Iterator[Problem]]
+
+
+def _check_readers(config: Config) -> Iterator[Problem]:
+    agent = config.snmp.agent
+    if agent.listen and not (agent.communities or agent.users):
+        yield Problem(
+            "snmp.agent.listen",
+            "nobody can read from the built-in agent: add a [[snmp.agent.user]] or a [[snmp.agent.community]]",
+        )
+
+
+def _check_exposure(config: Config) -> Iterator[Problem]:
+    agent = config.snmp.agent
+    if agent.allow_insecure_off_loopback or not is_insecure(agent.communities, agent.users):
+        return
+    for address in agent.listen:
+        if not is_loopback(address.host):
+            yield Problem(
+                "snmp.agent.listen",
+                f"{address} is not a loopback address: anyone who can listen on the network can learn a community "
+                "or pose as a user without auth; configure only users with auth, or set "
+                "snmp.agent.allow_insecure_off_loopback = true",
+            )
+
+
+def _check_targets(config: Config) -> Iterator[Problem]:
+    numbers: dict[str, int] = {}
+    for number, target in enumerate(config.alarms.targets, 1):
+        name = target.name.lower()
+        if numbers.setdefault(name, number) != number:
+            yield Problem("alarms.target", f"[{number}] is the same receiver as [{numbers[name]}], {target.name}")
+
+
+def _check_forms(config: Config) -> Iterator[Problem]:
+    if not config.alarms.native and not config.alarms.compat:
+        yield Problem("alarms.native", "no notification would be sent, because alarms.compat is empty, too")
+
+
+_AGENT = ("snmp.agent.listen", "snmp.agent.community", "snmp.agent.user", "snmp.agent.allow_insecure_off_loopback")
+
+RULES: tuple[Rule, ...] = (
+    Rule(keys=_AGENT, check=_check_readers),
+    Rule(keys=_AGENT, check=_check_exposure),
+    Rule(keys=("alarms.target",), check=_check_targets),
+    Rule(keys=("alarms.native", "alarms.compat"), check=_check_forms),
+)
+
+__all__ = ["BY_KEY", "OPTIONS", "RULES", "TABLES", "TOOLS", "Config", "Rule"]

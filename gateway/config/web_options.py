@@ -1,0 +1,78 @@
+"""The options of the HTTP server and of the log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.config.section import from_option
+from gateway.log import LogFormat, LogLevel
+from gateway.network import Address
+from gateway.options.model import Option
+from gateway.options.readers import addresses, member_of, seconds, url_path, whole_number
+
+DEFAULT_PORT = 9664
+"""The port that ha_cluster_exporter uses."""
+
+LISTEN = Option(
+    key="web.listen",
+    default=[f":{DEFAULT_PORT}"],
+    read=addresses,
+    help="Addresses to serve HTTP on: HOST:PORT, [IPv6]:PORT, or :PORT for all interfaces.",
+    flags=("--web.listen-address",),
+)
+
+LOG_LEVEL = Option(
+    key="log.level",
+    default="info",
+    read=member_of(LogLevel),
+    help="Lowest severity to log: debug, info, warn or error.",
+    flags=("--log.level",),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebConfig:
+    """The HTTP server."""
+
+    listen: tuple[Address, ...] = from_option(LISTEN)
+    telemetry_path: str = from_option(
+        Option(
+            key="web.telemetry_path",
+            default="/metrics",
+            read=url_path,
+            help="Path of the metrics page.",
+            flags=("--web.telemetry-path",),
+        )
+    )
+    max_connections: int = from_option(
+        Option(
+            key="web.max_connections",
+            default=512,
+            read=whole_number(1),
+            help="Open connections above which new ones are answered with status 503.",
+        )
+    )
+    client_timeout: float = from_option(
+        Option(
+            key="web.client_timeout",
+            default=15.0,
+            read=seconds,
+            help="Seconds that a client may take to send its request, and to read the response.",
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogConfig:
+    """The log, on standard error."""
+
+    level: LogLevel = from_option(LOG_LEVEL)
+    format: LogFormat = from_option(
+        Option(
+            key="log.format",
+            default="logfmt",
+            read=member_of(LogFormat),
+            help="Format of the log: logfmt or json.",
+            flags=("--log.format",),
+        )
+    )

@@ -1,0 +1,60 @@
+"""Runs the event loop, with the garbage collector and the interpreter tuned for this program."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import sys
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_GC_THRESHOLD = (1_000_000, 20, 50)
+"""Allocations before a collection of the youngest generation, and collections before one of the two older ones.
+
+The first exceeds what a scrape of 24,000 resource instances allocates. It limits the garbage that thousands of scrapes
+a minute leave behind.
+"""
+
+_GC_INTERVAL = 60.0
+"""Seconds between collections if the threshold is not reached: a scrape leaves a few hundred objects in cycles."""
+
+_SWITCH_INTERVAL = 0.0005
+"""Seconds for which a thread may keep the interpreter while the event loop waits for it.
+
+Threads parse large outputs and build tables. Each system call of the event loop lets such a thread run and then waits
+this long to continue: three times for each SNMP request, and snmpd turns one GETBULK into fifty requests. Python's
+default is 5 ms.
+"""
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine on a new event loop, and returns its result."""
+    # A snapshot consists of tens of thousands of small tuples without a cycle among them. With Python's defaults the
+    # garbage collector traverses all of them again and again, which takes a fifth to a third of the CPU time of a
+    # scrape.
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLD)
+    sys.setswitchinterval(_SWITCH_INTERVAL)
+    if sys.version_info < (3, 12) and _has_pidfd():
+        # no thread for each process; newer versions do this by default
+        asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
+    return asyncio.run(main)
+
+
+async def wait_for_stop(stop: asyncio.Event) -> None:
+    """Waits for an event, and collects garbage once a minute meanwhile."""
+    stopped = asyncio.ensure_future(stop.wait())
+    while not (await asyncio.wait([stopped], timeout=_GC_INTERVAL))[0]:
+        gc.collect()
+
+
+def _has_pidfd() -> bool:
+    """Returns whether the kernel has pidfd_open and permits it: RHEL 8 and some containers do not."""
+    try:
+        os.close(os.pidfd_open(os.getpid()))
+    except (AttributeError, OSError):
+        return False
+    return True
