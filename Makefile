@@ -31,7 +31,7 @@ lint: $(VENV)/dev
 	$(BIN)/lint-imports --no-logo
 
 # Rewrites everything that is generated: the compiled MIB, parts of the documentation, the expected outputs of tests.
-regenerate: $(VENV)/test
+regenerate: $(VENV)/test-requirements
 	$(TREE) mibs/compile.py
 	$(TREE) docs/generate.py
 	REGENERATE=1 $(TREE) -m pytest -q -m golden

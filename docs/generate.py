@@ -1,4 +1,4 @@
-"""Writes the generated parts of the documentation: ``python docs/generate.py`` in the project's environment.
+"""Writes the generated parts of the documentation; ``make regenerate`` runs it.
 
 A generated part is between two comments, ``<!-- generated: NAME -->`` and ``<!-- end of NAME -->``. The text around
 these parts is written by hand and is left alone.

@@ -1,4 +1,4 @@
-"""Compiles HA-CLUSTER-MIB.txt for the gateway: ``python mibs/compile.py``, in the project's environment.
+"""Compiles HA-CLUSTER-MIB.txt for the gateway; ``make regenerate`` runs it.
 
 The result, ``gateway/snmp/mib/HA-CLUSTER-MIB.json``, is committed, so that neither a build nor a start needs a
 compiler or the texts of other modules; a test fails when it is out of date. The modules that are imported come from
@@ -43,5 +43,6 @@ def compiled() -> str:
 
 
 if __name__ == "__main__":
-    COMPILED.write_text(compiled(), "utf-8")
-    sys.stdout.write(f"{COMPILED.name}\n")
+    if (text := compiled()) != COMPILED.read_text("utf-8"):
+        COMPILED.write_text(text, "utf-8")
+        sys.stdout.write(f"{COMPILED.name}\n")

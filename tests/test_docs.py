@@ -50,7 +50,7 @@ def blocks(text: str, *languages: str) -> Iterator[str]:
 def test_generated_parts_are_up_to_date() -> None:
     generate = load_script(DOCS / "generate.py")
     outdated = [name for name in generate.PAGES if (DOCS / name).read_text("utf-8") != generate.page(name)]
-    assert outdated == [], "run docs/generate.py"
+    assert outdated == [], "run make regenerate"
 
 
 def test_the_drop_in_metrics_are_in_the_catalogue() -> None:

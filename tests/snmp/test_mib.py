@@ -47,7 +47,7 @@ def test_smilint_would_say_something(tmp_path: Path) -> None:
 
 def test_the_compiled_module_is_up_to_date() -> None:
     compile_ = load_script(MIBS / "compile.py")
-    assert compile_.COMPILED.read_text() == compile_.compiled(), "run mibs/compile.py"
+    assert compile_.COMPILED.read_text() == compile_.compiled(), "run make regenerate"
 
 
 def test_the_text_with_its_own_root_is_the_text() -> None:
