@@ -1,5 +1,5 @@
-"""How Sphinx builds the documentation: ``make docs``."""
-# ruff: noqa: INP001, A001 - a file with names of Sphinx's choice, not a module of a package
+"""The configuration of Sphinx, which ``make docs`` uses to build the documentation."""
+# ruff: noqa: INP001, A001 - Sphinx defines the names, and this is not a module of a package
 
 from __future__ import annotations
 

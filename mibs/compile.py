@@ -1,8 +1,7 @@
 """Compiles HA-CLUSTER-MIB.txt for the gateway; ``make regenerate`` runs it.
 
-The result, ``gateway/snmp/mib/HA-CLUSTER-MIB.json``, is committed, so that neither a build nor a start needs a
-compiler or the texts of other modules; a test fails when it is out of date. The modules that are imported come from
-``stubs``.
+The result, ``gateway/snmp/mib/HA-CLUSTER-MIB.json``, is committed, so that neither a build nor a start needs a compiler
+or the modules that the MIB imports. A test fails if it is out of date. The imported modules are in ``stubs``.
 """
 # ruff: noqa: INP001 - a script, not a module of a package
 
@@ -24,10 +23,10 @@ COMPILED = HERE.parent / "gateway" / "snmp" / "mib" / f"{MODULE}.json"
 
 
 def compiled() -> str:
-    """Returns the compiled module: pysmi's JSON document, without what depends on when and where it was made.
+    """Returns the compiled module as pysmi's JSON document, without the fields that depend on time and machine.
 
     Raises:
-        ValueError: the module does not compile; the message says why.
+        ValueError: the module does not compile; the message gives the reason.
     """
     documents: dict[str, str] = {}
     compiler = MibCompiler(

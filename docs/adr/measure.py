@@ -1,10 +1,11 @@
-"""The measurements behind some of the decisions, as ratios.
+"""Repeats the measurements behind some of the decisions, and prints ratios.
 
-    PYTHONPATH=. .venv/bin/python docs/adr/measure.py writers       0004: our text writer and prometheus_client's
-    PYTHONPATH=. .venv/bin/python docs/adr/measure.py readers       0005: crm_mon's XML with and without a tree
-    PYTHONPATH=. .venv/bin/python docs/adr/measure.py statistics    0007: Corosync with and without its statistics
+    PYTHONPATH=. .venv/bin/python docs/adr/measure.py writers       0004: our text writer and that of prometheus_client
+    PYTHONPATH=. .venv/bin/python docs/adr/measure.py readers       0005: reading crm_mon's XML with and without a tree
+    PYTHONPATH=. .venv/bin/python docs/adr/measure.py statistics    0007: scrapes with and without Corosync's statistics
 
-The first two need ``crm_mon``, but no cluster: it prints a made CIB of 32 nodes. The third needs the lab, and root.
+The first two need ``crm_mon``, but no cluster: it prints a generated CIB with 32 nodes. The third needs the lab
+and root.
 """
 # ruff: noqa: INP001, T201 - a script for people, beside the pages that quote it
 
@@ -44,23 +45,23 @@ ROUNDS = 21
 LAB_ROUNDS = 201
 
 
-def median_seconds(works: Sequence[Callable[[], object]], rounds: int = ROUNDS) -> list[float]:
-    """Returns the median processor time of each piece of work; in turns, so that what disturbs one disturbs all."""
-    seconds: list[list[float]] = [[] for _ in works]
+def median_seconds(functions: Sequence[Callable[[], object]], rounds: int = ROUNDS) -> list[float]:
+    """Returns the median processor time of each function. They take turns, so that a disturbance affects all."""
+    seconds: list[list[float]] = [[] for _ in functions]
     for _ in range(rounds):
-        for work, taken in zip(works, seconds, strict=True):
+        for function, durations in zip(functions, seconds, strict=True):
             started = time.process_time()
-            work()
-            taken.append(time.process_time() - started)
-    return [statistics.median(taken) for taken in seconds]
+            function()
+            durations.append(time.process_time() - started)
+    return [statistics.median(durations) for durations in seconds]
 
 
-def peak_bytes(work: Callable[[], object]) -> int:
-    """Returns how much the resident memory of a process of its own grows at most while it works."""
+def peak_bytes(function: Callable[[], object]) -> int:
+    """Returns the largest growth of resident memory while a function runs in a process of its own."""
     reader, writer = os.pipe()
     if not (child := os.fork()):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        work()
+        function()
         os.write(writer, str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before).encode())
         os._exit(0)
     os.waitpid(child, 0)
@@ -69,7 +70,7 @@ def peak_bytes(work: Callable[[], object]) -> int:
 
 
 def large_cluster() -> bytes:
-    """Returns what crm_mon prints of a large cluster."""
+    """Returns the output of crm_mon for a large cluster."""
     with tempfile.NamedTemporaryFile("w", suffix=".xml") as cib:
         cib.writelines(large_cib.cib(NODES, INSTANCES))
         cib.flush()
@@ -84,15 +85,15 @@ def large_cluster() -> bytes:
 # --- 0004 ------------------------------------------------------------------------------------------------------------
 
 
-class Theirs(Collector):
-    """The same samples as the objects that prometheus_client's writer wants."""
+class ConvertingCollector(Collector):
+    """Converts samples to the objects of prometheus_client at each collection."""
 
     def __init__(self, samples_by_metric: SamplesByMetric) -> None:
-        self._families = samples_by_metric
+        self._samples_by_metric = samples_by_metric
 
     def collect(self) -> Iterable[ClientFamily]:
         """Yields one family for each metric, with one sample for each line."""
-        for metric, samples in self._families.items():
+        for metric, samples in self._samples_by_metric.items():
             family = GaugeMetricFamily(metric.name, metric.help)
             for labels, value in samples.items():
                 named = dict(zip(metric.labels, labels, strict=True))
@@ -105,37 +106,41 @@ class Theirs(Collector):
 
 
 def writers() -> None:
-    """Compares the two text writers."""
+    """Compares our text writer with that of prometheus_client."""
     status = crm_mon.parse(large_cluster())
-    nothing = Reading(status=Status.NOT_INSTALLED)
-    readings = {"crm_mon": Reading(status=Status.OK, value=status), "cibadmin": nothing, "corosync.conf": nothing}
+    not_installed = Reading(status=Status.NOT_INSTALLED)
+    readings = {
+        "crm_mon": Reading(status=Status.OK, value=status),
+        "cibadmin": not_installed,
+        "corosync.conf": not_installed,
+    }
     samples_by_metric = pacemaker.SUBSYSTEM.make_collector(OptionValues()).make_samples(readings).samples_by_metric
-    made = CollectorRegistry()
-    made.register(Theirs(samples_by_metric))
-    ready = CollectorRegistry()
-    ready.register(_Ready(list(Theirs(samples_by_metric).collect())))
+    converting = CollectorRegistry()
+    converting.register(ConvertingCollector(samples_by_metric))
+    prepared = CollectorRegistry()
+    prepared.register(_PreparedCollector(list(ConvertingCollector(samples_by_metric).collect())))
 
-    ours, theirs, only_theirs = median_seconds(
+    ours, with_conversion, without_conversion = median_seconds(
         [
             lambda: exposition.encode_text(samples_by_metric),
-            lambda: client.generate_latest(made),
-            lambda: client.generate_latest(ready),
+            lambda: client.generate_latest(converting),
+            lambda: client.generate_latest(prepared),
         ]
     )
     lines = sum(not line.startswith(b"#") for line in exposition.encode_text(samples_by_metric).splitlines())
-    print(f"{lines} lines, processor time, ours : prometheus_client's")
-    print(f"  from the neutral samples to the page     {ours / theirs:.2f}")
-    print(f"  from its own objects, made beforehand    {ours / only_theirs:.2f}")
+    print(f"{lines} lines; our processor time : that of prometheus_client")
+    print(f"  from the neutral samples to the page     {ours / with_conversion:.2f}")
+    print(f"  from its own objects, created before     {ours / without_conversion:.2f}")
 
 
-class _Ready(Collector):
-    """Families that are there already."""
+class _PreparedCollector(Collector):
+    """Holds objects of prometheus_client that exist already."""
 
-    def __init__(self, samples_by_metric: list[ClientFamily]) -> None:
-        self._families = samples_by_metric
+    def __init__(self, families: list[ClientFamily]) -> None:
+        self._families = families
 
     def collect(self) -> Iterator[ClientFamily]:
-        """Yields them."""
+        """Yields the objects."""
         yield from self._families
 
 
@@ -143,8 +148,8 @@ class _Ready(Collector):
 
 
 def with_tree(output: bytes) -> ClusterStatus:
-    """Reads as ``crm_mon.parse`` does, but from a tree that was made first."""
-    reader = crm_mon._Reader()  # noqa: SLF001 - it is what is measured
+    """Returns the result of ``crm_mon.parse``, read from a tree that is built first."""
+    reader = crm_mon._Reader()  # noqa: SLF001 - the reader is measured
     root = etree.fromstring(output, etree.XMLParser(resolve_entities=False, no_network=True, remove_blank_text=True))
     for event, element in etree.iterwalk(root, events=("start", "end")):
         if event == "start":
@@ -155,13 +160,13 @@ def with_tree(output: bytes) -> ClusterStatus:
 
 
 def readers() -> None:
-    """Compares reading while parsing with reading from a tree."""
+    """Compares reading during parsing with reading from a tree."""
     output = large_cluster()
-    # memory first: what this process has used and freed would be used again, and not show
+    # memory first: memory that this process has freed would be reused, and the growth would not show
     streamed_peak, tree_peak = peak_bytes(lambda: crm_mon.parse(output)), peak_bytes(lambda: with_tree(output))
     assert with_tree(output) == crm_mon.parse(output)
     streamed, tree = median_seconds([lambda: crm_mon.parse(output), lambda: with_tree(output)])
-    print(f"{len(output) / 1e6:.1f} MB of XML, as it is parsed : by a tree")
+    print(f"{len(output) / 1e6:.1f} MB of XML; during parsing : from a tree")
     print(f"  processor time             {streamed / tree:.2f}")
     print(f"  growth of resident memory  {streamed_peak / tree_peak:.2f}")
 
@@ -170,8 +175,8 @@ def readers() -> None:
 
 
 def corosync_statistics() -> None:
-    """Compares scrapes of a lab's node with and without Corosync's statistics."""
-    from tests.bench.__main__ import in_node  # noqa: PLC0415 - needs what the first two do not
+    """Compares scrapes of a node in the lab with and without Corosync's statistics."""
+    from tests.bench.__main__ import in_node  # noqa: PLC0415 - the other comparisons do not need it
     from tests.bench.peers import GATEWAY, measure  # noqa: PLC0415 - as above
     from tests.lab.cluster import Cluster, Options  # noqa: PLC0415 - as above
     from tests.lab.resources import DEMO_RESOURCES  # noqa: PLC0415 - as above
@@ -181,15 +186,15 @@ def corosync_statistics() -> None:
         cluster.load(DEMO_RESOURCES)
         cluster.wait_idle()
         keys = len(cluster.run("node1", "corosync-cmapctl", "-m", "stats").stdout.splitlines())
-        asking = (*GATEWAY, "--corosync.statistics=true")
-        with in_node(cluster, GATEWAY, 9664) as without, in_node(cluster, asking, 9665) as with_them:
+        with_statistics = (*GATEWAY, "--corosync.statistics=true")
+        with in_node(cluster, GATEWAY, 9664) as without, in_node(cluster, with_statistics, 9665) as with_them:
             measure([without, with_them], LAB_ROUNDS)
             print(f"{keys} keys on three nodes with two links, median scrape, with : without")
             print(f"  {with_them.wall / without.wall:.2f}")
 
 
 def main() -> None:
-    """Runs one comparison."""
+    """Runs the comparison that the command line names."""
     comparisons = {"writers": writers, "readers": readers, "statistics": corosync_statistics}
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("comparison", choices=comparisons)

@@ -63,12 +63,12 @@ QDEVICE = """\
 """
 QNETD = "mkdir -p /run/corosync-qnetd && chown coroqnetd /run/corosync-qnetd && corosync-qnetd -s off"
 README = """\
-# What the tools print, in the project's own lab
+# Output of the tools in the project's own lab
 
-These files come from a cluster of the project's own lab (`tests/lab`), written by `python -m tests.lab.capture`, and
-from nowhere else. Nothing in them was edited. `SITUATION/TOOL.stdout` and `.stderr` are what the tool wrote, `.rc` is
-its exit status. The tools ran on node1 as root, unless the situation says otherwise, with no environment but
-`LC_ALL=C` and `PATH`, on Debian packages:
+`python -m tests.lab.capture` recorded all of these files on a cluster of the project's own lab (`tests/lab`). They are
+unedited. `SITUATION/TOOL.stdout` and `.stderr` contain the output of the tool, `.rc` its exit status. Unless the
+situation says otherwise, the tools ran on node1 as root. Their environment contained only `LC_ALL=C` and `PATH`. The
+Debian packages were:
 
 {packages}
 
@@ -76,15 +76,15 @@ its exit status. The tools ran on node1 as root, unless the situation says other
 |---|---|
 {tools}
 
-The cluster has the nodes node1 to node3, two rings (knet) and the configuration `tests/lab/resources.py`, unless the
-situation says otherwise. Its agents (Dummy, Delay and Stateful) only pretend; no real service runs. In the order of
-recording:
+Unless the situation says otherwise, the cluster has the nodes node1 to node3, two rings (knet) and the configuration in
+`tests/lab/resources.py`. Its resource agents (Dummy, Delay and Stateful) only simulate services. The situations, in the
+order in which they were recorded:
 
 | folder | situation |
 |---|---|
 {situations}
 
-Commands of single folders; the SBD devices are loop devices of 4 MiB:
+Commands that were recorded in some folders only. The SBD devices are loop devices of 4 MiB:
 
 | file | command |
 |---|---|
