@@ -342,6 +342,12 @@ def test_metrics_and_labels_are_in_the_catalogue() -> None:
     assert problems == []
 
 
+def test_shown_help_texts_are_those_of_the_metrics() -> None:
+    shown = [match for text in PAGES.values() for match in re.findall(r"^ *# HELP (\S+) (.+)$", text, re.MULTILINE)]
+    assert shown
+    assert [(name, text) for name, text in shown if METRICS[name].help != text] == []
+
+
 def example(name: str) -> str:
     """Returns the example on the page about Prometheus that begins with its file name in a comment."""
     found = [block for block in blocks(PAGES[DOCS / "prometheus.md"], "yaml") if block.startswith(f"# {name}\n")]
