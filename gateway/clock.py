@@ -1,4 +1,4 @@
-"""Time, as a parameter."""
+"""The clock, passed as a parameter so that tests can control time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What tells the time."""
+    """A source of time."""
 
     def time(self) -> float:
         """Returns Unix seconds."""
@@ -19,7 +19,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """This machine's clocks."""
+    """The clocks of this machine."""
 
     def time(self) -> float:
         """Returns Unix seconds."""

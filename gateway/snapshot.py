@@ -11,16 +11,16 @@ from gateway.status import Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandReport:
-    """How one command of a collector fared.
+    """The result of one command of a collector, or of reading one file.
 
     Attributes:
-        name: the probe's name.
-        tool: the tool that it ran; empty for a file.
+        name: the name of the probe or file.
+        tool: the tool that was run; empty for a file.
         status: how it ended.
-        detail: why it is not ``OK``, in one line; else empty.
-        line: the line of its output that could not be read, from 1, or None.
-        duration: seconds.
-        required: whether the collector needs its answer.
+        detail: the reason why the status is not ``OK``, in one line; otherwise empty.
+        line: the line of the output that could not be parsed, counted from 1, or None.
+        duration: seconds that it took.
+        required: whether the collector fails if it fails.
     """
 
     name: str
@@ -33,9 +33,9 @@ class CommandReport:
 
     @property
     def failed(self) -> bool:
-        """Whether the collector has failed because of it.
+        """Whether the collector has failed because of this command.
 
-        A tool that is not required may be missing, or have no answer: it may not hang, crash or talk nonsense.
+        A tool that is not required may be missing or fail; it may not hang, crash or print something unparsable.
         """
         if self.status is Status.OK:
             return False
@@ -47,12 +47,12 @@ _MISBEHAVIOUR = frozenset({Status.TIMED_OUT, Status.TOO_MUCH_OUTPUT, Status.KILL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorReport:
-    """How one collector fared.
+    """The result of one collector.
 
     Attributes:
-        name: the collector.
-        commands: its commands and files, in its own order; empty where the subsystem is absent.
-        duration: seconds from the start of the run to the last of its answers.
+        name: the collector's name.
+        commands: its commands and files, in the order of its plan; empty if the subsystem is absent.
+        duration: seconds from the start of the run to the end of its last command.
         present: whether the subsystem is set up on this host.
     """
 
@@ -65,14 +65,14 @@ class CollectorReport:
     def failing(self) -> tuple[CommandReport, ...]:
         """The commands because of which the collector has failed, those that were not permitted first.
 
-        To a user who may not ask, some tools say that nothing runs: the one that says why is the better reason.
+        Some tools report that a daemon is not running if the user lacks a permission, so that is the better reason.
         """
         failed = (command for command in self.commands if command.failed)
         return tuple(sorted(failed, key=lambda command: command.status is not Status.NOT_PERMITTED))
 
     @property
     def status(self) -> Status:
-        """``OK``, or the status of the first that fails; ``NOT_INSTALLED`` where the subsystem is absent."""
+        """``OK``, or the status of the first failing command; ``NOT_INSTALLED`` if the subsystem is absent."""
         if not self.present:
             return Status.NOT_INSTALLED
         return next((command.status for command in self.failing), Status.OK)
@@ -80,13 +80,13 @@ class CollectorReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Snapshot:
-    """One moment of the cluster.
+    """The state of the cluster at one moment.
 
     Attributes:
-        samples_by_metric: all samples; treat as read-only.
+        samples_by_metric: all samples; must not be modified.
         collectors: the reports by collector name.
-        time: when the run began, in Unix seconds.
-        started: the same on the monotonic clock: the age of the oldest thing in it.
+        time: when the run started, in Unix seconds; no sample is older.
+        started: the same on the monotonic clock.
     """
 
     samples_by_metric: SamplesByMetric
