@@ -1,4 +1,4 @@
-"""The engine over a host made of events: who waits for whom is decided by the test, not by time."""
+"""Runs the engine on a fake host: events, not time, decide which command ends when."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from gateway.subsystems.probe import CommandError, Plan, Probe, Reading
 from tests.conftest import Script, is_process, open_descriptors, until
 from tests.fakes import MISSING, FakeClock, FakeHost, Result, printed
 
-VALUE = Metric(name="value", help="What a command said.", labels=("collector", "command"))
+VALUE = Metric(name="value", help="The number that a command printed.", labels=("collector", "command"))
 
 BAD = CommandResult(status=Status.FAILED, exit_status=1, stderr=b"bad")
 HUNG = CommandResult(status=Status.TIMED_OUT)
 
 
 def read(result: CommandResult) -> int:
-    """Reads a number; what is none is answered in all the ways that parsers have."""
+    """Reads a number; fails in each way that parsers can fail."""
     if result.status is not Status.OK:
-        raise CommandError(result.status, result.detail or "no answer")
+        raise CommandError(result.status, result.detail or "no output")
     try:
         return int(result.stdout)
     except ValueError:
@@ -49,7 +49,7 @@ def probe(name: str, **settings: Any) -> Probe:
 
 @dataclass
 class FakeCollector:
-    """Adds the numbers that its probes read."""
+    """Makes a sample of each number that its probes read."""
 
     name: str
     probes: Sequence[Probe]
@@ -83,15 +83,15 @@ def values(snapshot: Snapshot, metric: Metric = VALUE) -> dict[tuple[str, ...], 
     return dict(snapshot.samples_by_metric.get(metric, {}))
 
 
-def latest(tested: Engine) -> Snapshot | None:
-    return tested.latest
+def latest(engine: Engine) -> Snapshot | None:
+    return engine.latest
 
 
 def statuses(snapshot: Snapshot) -> dict[str, str]:
     return {name: report.status.value for name, report in snapshot.collectors.items()}
 
 
-# --- One run for all -------------------------------------------------------------------------------------------------
+# --- Shared runs -----------------------------------------------------------------------------------------------------
 
 
 async def test_all_commands_of_all_collectors_start_at_once() -> None:
@@ -103,19 +103,19 @@ async def test_all_commands_of_all_collectors_start_at_once() -> None:
             await barrier.wait()
             return await super().run(tool, *arguments)
 
-    tested = Engine(Meeting(), [collector(name, *tools[at : at + 4]) for name, at in (("a", 0), ("b", 4), ("c", 8))])
+    engine = Engine(Meeting(), [collector(name, *tools[at : at + 4]) for name, at in (("a", 0), ("b", 4), ("c", 8))])
     async with asyncio.timeout(5):
-        snapshot = await tested.collect()
+        snapshot = await engine.collect()
     assert len(values(snapshot)) == 12
     assert set(statuses(snapshot).values()) == {"ok"}
 
 
-async def test_two_hundred_at_once_share_one_run_and_later_ones_do_not() -> None:
+async def test_concurrent_callers_share_a_run_and_later_ones_do_not() -> None:
     host = FakeHost(held={"x": asyncio.Event()})
-    tested = Engine(host, [collector("a", "x")])
-    waiting = [asyncio.ensure_future(tested.collect()) for _ in range(200)]
+    engine = Engine(host, [collector("a", "x")])
+    waiting = [asyncio.ensure_future(engine.collect()) for _ in range(200)]
     await until(lambda: bool(host.calls))
-    late = asyncio.ensure_future(tested.collect())
+    late = asyncio.ensure_future(engine.collect())
     await asyncio.sleep(0)
     host.held["x"].set()
     snapshots = await asyncio.gather(*waiting, late)
@@ -123,31 +123,31 @@ async def test_two_hundred_at_once_share_one_run_and_later_ones_do_not() -> None
     assert len({id(snapshot) for snapshot in snapshots}) == 1
     assert values(snapshots[0], self_metrics.RUNS) == {(): 1}
 
-    again = await tested.collect()
+    again = await engine.collect()
     assert host.calls == ["x", "x"]
     assert again is not snapshots[0]
     assert values(again, self_metrics.RUNS) == {(): 2}
 
 
-async def test_a_selection_is_a_run_of_its_own() -> None:
+async def test_a_selection_of_collectors_is_a_separate_run() -> None:
     host = FakeHost(held={"x": asyncio.Event()})
-    tested = Engine(host, [collector("a", "x"), collector("b", "y")])
-    everything = asyncio.ensure_future(tested.collect())
+    engine = Engine(host, [collector("a", "x"), collector("b", "y")])
+    everything = asyncio.ensure_future(engine.collect())
     await until(lambda: len(host.calls) == 2)
-    only = await tested.collect({"b"})
+    only = await engine.collect({"b"})
     assert host.calls == ["x", "y", "y"]
     assert statuses(only) == {"b": "ok"}
     assert values(only) == {("b", "y"): 1}
-    assert latest(tested) is None
+    assert latest(engine) is None
     host.held["x"].set()
     snapshot = await everything
-    assert latest(tested) is snapshot
+    assert latest(engine) is snapshot
 
 
-async def test_who_goes_away_takes_nothing_from_the_others() -> None:
+async def test_a_cancelled_caller_does_not_affect_the_others() -> None:
     host = FakeHost(held={"x": asyncio.Event()})
-    tested = Engine(host, [collector("a", "x")])
-    first, second = asyncio.ensure_future(tested.collect()), asyncio.ensure_future(tested.collect())
+    engine = Engine(host, [collector("a", "x")])
+    first, second = asyncio.ensure_future(engine.collect()), asyncio.ensure_future(engine.collect())
     await until(lambda: bool(host.calls))
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -156,115 +156,118 @@ async def test_who_goes_away_takes_nothing_from_the_others() -> None:
     assert values(await second) == {("a", "x"): 1}
 
 
-async def test_nothing_to_collect_is_a_snapshot_too() -> None:
-    tested = Engine(FakeHost(), [])
-    snapshot = await tested.collect()
+async def test_without_collectors_the_snapshot_is_empty() -> None:
+    engine = Engine(FakeHost(), [])
+    snapshot = await engine.collect()
     assert snapshot.collectors == {}
     assert values(snapshot, self_metrics.RUNS) == {(): 1}
 
 
-async def test_large_output_is_read_and_translated_in_a_thread() -> None:
+async def test_large_output_is_parsed_and_translated_in_a_thread() -> None:
     threads: dict[str, str] = {}
 
-    def noting(result: CommandResult) -> int:
+    def recording_read(result: CommandResult) -> int:
         threads[f"read {len(result.stdout)}"] = threading.current_thread().name
         return read(result)
 
-    class Noting(FakeCollector):
+    class RecordingCollector(FakeCollector):
         def make_samples(self, readings: Mapping[str, Reading]) -> SampleSet:
             threads[f"samples {self.name}"] = threading.current_thread().name
             return super().make_samples(readings)
 
     limit = LARGE_OUTPUT
     host = FakeHost(results={"x": printed("1".rjust(limit)), "y": printed("1".rjust(limit + 1))})
-    small, large = Noting("small", [probe("x", read=noting)]), Noting("large", [probe("y", read=noting)])
-    tested = Engine(host, [small, large])
-    await tested.collect()
-    await tested.close()
+    small, large = (
+        RecordingCollector("small", [probe("x", read=recording_read)]),
+        RecordingCollector("large", [probe("y", read=recording_read)]),
+    )
+    engine = Engine(host, [small, large])
+    await engine.collect()
+    await engine.close()
     assert threads.pop(f"read {limit}") == threads.pop("samples small") == "MainThread"
     assert len(threads) == 2
     assert all(name.startswith("parser") for name in threads.values())
 
 
-# --- What is not known in time ---------------------------------------------------------------------------------------
+# --- Time-outs -------------------------------------------------------------------------------------------------------
 
 
-async def test_what_is_known_is_served_and_the_rest_counted_once() -> None:
+async def test_a_time_out_returns_what_is_known_and_counts_the_rest_once() -> None:
     host = FakeHost(held={"x": asyncio.Event()})
-    tested = Engine(host, [collector("a", "x", "y"), collector("b", "z")])
-    partial = await tested.collect(timeout=0.05)
+    engine = Engine(host, [collector("a", "x", "y"), collector("b", "z")])
+    partial = await engine.collect(timeout=0.05)
     assert values(partial) == {("a", "y"): 1, ("b", "z"): 1}
     assert statuses(partial) == {"a": "timed_out", "b": "ok"}
     assert values(partial, self_metrics.SCRAPE_SUCCESS) == {("a",): 0, ("b",): 1}
     assert values(partial, self_metrics.COMMAND_TIMEOUTS)["a", "x"] == 1
-    assert latest(tested) is None
+    assert latest(engine) is None
 
-    # the run goes on, and whoever comes meanwhile gets its result; that it ends badly is no second failure
-    late = asyncio.ensure_future(tested.collect())
+    # the run continues, and later callers share its result; if it fails as well, that is not a second failure
+    late = asyncio.ensure_future(engine.collect())
     await asyncio.sleep(0)
     host.results["x"] = HUNG
     host.held.pop("x").set()
     complete = await late
     assert sorted(host.calls) == ["x", "y", "z"]
-    assert latest(tested) is complete
+    assert latest(engine) is complete
     assert values(complete, self_metrics.COMMAND_TIMEOUTS) == {("a", "x"): 1, ("a", "y"): 0, ("b", "z"): 0}
     assert values(complete, self_metrics.COMMAND_FAILURES) == {("a", "x", "timed_out"): 1}
 
-    again = await tested.collect()
+    again = await engine.collect()
     assert values(again, self_metrics.COMMAND_TIMEOUTS)["a", "x"] == 2
 
 
-async def test_all_who_give_up_together_share_what_is_known() -> None:
+async def test_callers_that_time_out_together_share_a_snapshot() -> None:
     host = FakeHost(held={"x": asyncio.Event(), "y": asyncio.Event()})
-    tested = Engine(host, [collector("a", "x", "y", "z", duplicates=1)])
-    snapshots = await asyncio.gather(*(tested.collect(timeout=0.05) for _ in range(200)))
+    engine = Engine(host, [collector("a", "x", "y", "z", duplicates=1)])
+    snapshots = await asyncio.gather(*(engine.collect(timeout=0.05) for _ in range(200)))
     assert len({id(snapshot) for snapshot in snapshots}) == 1
     assert values(snapshots[0], self_metrics.SAMPLES_DROPPED) == {("a",): 1}
     host.held.pop("y").set()
-    more = await tested.collect(timeout=0.05)
+    more = await engine.collect(timeout=0.05)
     assert values(more) == {("a", "y"): 1, ("a", "z"): 1}
     assert values(more, self_metrics.SAMPLES_DROPPED) == {("a",): 2}
     host.held.pop("x").set()
-    await until(lambda: tested.latest is not None)
-    assert tested.latest is not None
-    assert values(tested.latest, self_metrics.SAMPLES_DROPPED) == {("a",): 3}
+    await until(lambda: engine.latest is not None)
+    assert engine.latest is not None
+    assert values(engine.latest, self_metrics.SAMPLES_DROPPED) == {("a",): 3}
 
 
-async def test_a_timeout_that_suffices_changes_nothing() -> None:
-    tested = Engine(FakeHost(), [collector("a", "x")])
-    assert values(await tested.collect(timeout=5)) == {("a", "x"): 1}
+async def test_a_time_out_that_is_long_enough_changes_nothing() -> None:
+    engine = Engine(FakeHost(), [collector("a", "x")])
+    assert values(await engine.collect(timeout=5)) == {("a", "x"): 1}
 
 
-# --- Variants and static answers -------------------------------------------------------------------------------------
+# --- Variants and static readings ------------------------------------------------------------------------------------
 
-TWO_SPELLINGS = (("--new",), ("--old",))
+TWO_VARIANTS = (("--new",), ("--old",))
 
 
-async def test_the_spelling_that_works_is_remembered() -> None:
+async def test_the_variant_that_works_is_remembered() -> None:
     host = FakeHost(results={"x --new": BAD, "x --old": printed("7")})
-    tested = Engine(host, [FakeCollector("a", [probe("x", variants=TWO_SPELLINGS)])])
-    assert values(await tested.collect()) == {("a", "x"): 7}
-    assert values(await tested.collect()) == {("a", "x"): 7}
+    engine = Engine(host, [FakeCollector("a", [probe("x", variants=TWO_VARIANTS)])])
+    assert values(await engine.collect()) == {("a", "x"): 7}
+    assert values(await engine.collect()) == {("a", "x"): 7}
     assert host.calls == ["x --new", "x --old", "x --old"]
-    # an update may take the old spelling away
+    # an update may remove the old variant
     host.results.update({"x --new": printed("8"), "x --old": printed("usage:")})
-    assert values(await tested.collect()) == {("a", "x"): 8}
-    assert values(await tested.collect()) == {("a", "x"): 8}
+    assert values(await engine.collect()) == {("a", "x"): 8}
+    assert values(await engine.collect()) == {("a", "x"): 8}
     assert host.calls[3:] == ["x --old", "x --new", "x --new"]
 
 
 @pytest.mark.parametrize("status", [Status.TIMED_OUT, Status.NOT_INSTALLED, Status.NOT_PERMITTED, Status.KILLED])
-async def test_another_spelling_is_not_tried_where_it_would_not_help(status: Status) -> None:
+async def test_other_variants_are_not_tried_if_they_would_not_help(status: Status) -> None:
     host = FakeHost(results={"x --new": CommandResult(status=status)})
-    tested = Engine(host, [FakeCollector("a", [probe("x", variants=TWO_SPELLINGS)])])
-    assert statuses(await tested.collect()) == {"a": status.value}
+    engine = Engine(host, [FakeCollector("a", [probe("x", variants=TWO_VARIANTS)])])
+    assert statuses(await engine.collect()) == {"a": status.value}
     assert host.calls == ["x --new"]
 
 
-async def test_where_no_spelling_works_the_newest_tells_why() -> None:
+async def test_if_no_variant_works_the_newest_is_reported() -> None:
     host = FakeHost(results={"x --new": printed("garbage"), "x --old": BAD})
-    tested = Engine(host, [FakeCollector("a", [probe("x", variants=TWO_SPELLINGS)])])
-    (report,) = (await tested.collect()).collectors["a"].commands
+    engine = Engine(host, [FakeCollector("a", [probe("x", variants=TWO_VARIANTS)])])
+    (report,) = (await engine.collect()).collectors["a"].commands
     assert (report.status, report.detail, report.line) == (
         Status.UNPARSABLE,
         "expected a number, found b'garbage'",
@@ -272,53 +275,53 @@ async def test_where_no_spelling_works_the_newest_tells_why() -> None:
     )
 
 
-async def test_a_static_answer_holds_as_long_as_the_file() -> None:
+async def test_a_static_reading_is_kept_until_the_tool_changes() -> None:
     host = FakeHost(identities={"x": "first"})
-    tested = Engine(host, [FakeCollector("a", [probe("x", static=True)])])
+    engine = Engine(host, [FakeCollector("a", [probe("x", static=True)])])
     for _ in range(3):
-        assert values(await tested.collect()) == {("a", "x"): 1}
+        assert values(await engine.collect()) == {("a", "x"): 1}
     assert host.calls == ["x"]
     host.identities["x"] = "second"
     host.results["x"] = BAD
     for _ in range(2):
-        assert values(await tested.collect()) == {}
+        assert values(await engine.collect()) == {}
     assert host.calls == ["x"] * 3
     host.results["x"] = printed("2")
     for _ in range(2):
-        assert values(await tested.collect()) == {("a", "x"): 2}
+        assert values(await engine.collect()) == {("a", "x"): 2}
     assert host.calls == ["x"] * 4
 
 
-async def test_without_an_identity_nothing_is_static() -> None:
+async def test_without_an_identity_no_reading_is_kept() -> None:
     host = FakeHost()
-    tested = Engine(host, [FakeCollector("a", [probe("x", static=True)])])
-    await tested.collect()
-    await tested.collect()
+    engine = Engine(host, [FakeCollector("a", [probe("x", static=True)])])
+    await engine.collect()
+    await engine.collect()
     assert host.calls == ["x", "x"]
 
 
 # --- Modes -----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_subsystem_that_is_not_here_costs_nothing_until_it_is() -> None:
+async def test_an_absent_subsystem_runs_nothing_until_it_is_installed() -> None:
     host = FakeHost(results={"x": MISSING, "y": MISSING})
-    tested = Engine(host, [collector("a", "x", "y")], modes={"a": CollectorMode.AUTO})
-    snapshot = await tested.collect()
+    engine = Engine(host, [collector("a", "x", "y")], modes={"a": CollectorMode.AUTO})
+    snapshot = await engine.collect()
     assert (host.calls, statuses(snapshot)) == ([], {"a": "not_installed"})
     assert not snapshot.collectors["a"].present
     assert self_metrics.SCRAPE_SUCCESS not in snapshot.samples_by_metric
     flags = values(snapshot, self_metrics.COLLECTOR_STATE)["a",]
     assert flags == self_metrics.COLLECTOR_STATE.flags_for("not_installed")
 
-    host.results["y"] = printed("5")  # installed later, without a restart; the other is a failure from here on
-    snapshot = await tested.collect()
+    host.results["y"] = printed("5")  # installed later, without a restart; the missing tool is a failure now
+    snapshot = await engine.collect()
     assert values(snapshot) == {("a", "y"): 5}
     assert values(snapshot, self_metrics.SCRAPE_SUCCESS) == {("a",): 0}
 
 
 async def test_a_collector_that_is_on_fails_without_its_tool() -> None:
-    tested = Engine(FakeHost(results={"x": MISSING}), [collector("a", "x")], modes={"a": CollectorMode.ON})
-    snapshot = await tested.collect()
+    engine = Engine(FakeHost(results={"x": MISSING}), [collector("a", "x")], modes={"a": CollectorMode.ON})
+    snapshot = await engine.collect()
     assert snapshot.collectors["a"].present
     assert values(snapshot, self_metrics.SCRAPE_SUCCESS) == {("a",): 0}
     assert values(snapshot, self_metrics.COMMAND_FAILURES) == {("a", "x", "not_installed"): 1}
@@ -326,22 +329,22 @@ async def test_a_collector_that_is_on_fails_without_its_tool() -> None:
 
 @pytest.mark.parametrize(("mode", "present"), [(CollectorMode.AUTO, False), (CollectorMode.ON, True)])
 async def test_a_subsystem_without_configuration(mode: CollectorMode, present: bool) -> None:  # noqa: FBT001
-    tested = Engine(FakeHost(), [collector("a", "x", present=False)], modes={"a": mode})
-    report = (await tested.collect()).collectors["a"]
+    engine = Engine(FakeHost(), [collector("a", "x", present=False)], modes={"a": mode})
+    report = (await engine.collect()).collectors["a"]
     assert (report.present, report.status) == (present, Status.NOT_INSTALLED)
     assert [command.detail for command in report.commands] == ["its configuration was not found"] * present
 
 
 async def test_a_collector_that_is_off_does_not_exist() -> None:
     host = FakeHost()
-    tested = Engine(host, [collector("a", "x"), collector("b", "y")], modes={"a": CollectorMode.OFF})
-    assert tested.collector_names == ("b",)
-    assert statuses(await tested.collect()) == {"b": "ok"}
-    assert statuses(await tested.collect({"a", "b"})) == {"b": "ok"}
+    engine = Engine(host, [collector("a", "x"), collector("b", "y")], modes={"a": CollectorMode.OFF})
+    assert engine.collector_names == ("b",)
+    assert statuses(await engine.collect()) == {"b": "ok"}
+    assert statuses(await engine.collect({"a", "b"})) == {"b": "ok"}
     assert host.calls == ["y", "y"]
 
 
-async def test_a_tool_that_is_not_needed_may_be_missing_but_not_misbehave() -> None:
+async def test_an_optional_tool_may_be_missing_but_not_misbehave() -> None:
     expected = {
         MISSING.status: Status.OK,
         Status.NOT_RUNNING: Status.OK,
@@ -353,11 +356,11 @@ async def test_a_tool_that_is_not_needed_may_be_missing_but_not_misbehave() -> N
     }
     for status, outcome in expected.items():
         host = FakeHost(results={"extra": CommandResult(status=status)})
-        tested = Engine(host, [FakeCollector("a", [probe("x"), probe("extra", required=False)])])
-        assert (await tested.collect()).collectors["a"].status is outcome, status
+        engine = Engine(host, [FakeCollector("a", [probe("x"), probe("extra", required=False)])])
+        assert (await engine.collect()).collectors["a"].status is outcome, status
     files = {"conf": Reading(status=Status.UNPARSABLE, detail="odd")}
-    tested = Engine(FakeHost(), [collector("a", "x", files=files)])
-    assert (await tested.collect()).collectors["a"].status is Status.OK
+    engine = Engine(FakeHost(), [collector("a", "x", files=files)])
+    assert (await engine.collect()).collectors["a"].status is Status.OK
 
 
 # --- Bugs ------------------------------------------------------------------------------------------------------------
@@ -411,13 +414,13 @@ class BrokenFind(FakeHost):
         (BrokenFind(), collector("a", "x"), "plan", "OSError: [Errno 5] of the search"),
     ],
 )
-async def test_a_bug_costs_its_collector_and_is_logged_once_with_its_trace(
+async def test_a_bug_affects_its_collector_only_and_is_logged_once_with_its_traceback(
     host: FakeHost, bad: FakeCollector, command: str, detail: str
 ) -> None:
-    tested = Engine(host, [bad, collector("b", "y")])
+    engine = Engine(host, [bad, collector("b", "y")])
     with capture_logs() as logs:
-        first = await tested.collect()
-        second = await tested.collect()
+        first = await engine.collect()
+        second = await engine.collect()
     for snapshot in (first, second):
         assert statuses(snapshot) == {"a": "failed", "b": "ok"}
         assert values(snapshot) == {("b", "y"): 1}
@@ -432,31 +435,31 @@ async def test_a_bug_costs_its_collector_and_is_logged_once_with_its_trace(
     assert detail.partition(":")[0] in event["exception"]
 
 
-async def test_a_bug_in_a_thread_is_a_bug_too() -> None:
+async def test_a_bug_in_a_thread_affects_its_collector_only() -> None:
     host = FakeHost(results={"x": printed("1".rjust(LARGE_OUTPUT + 1))})
-    tested = Engine(host, [collector("a", "x", fails=KeyError("odd")), collector("b", "y")])
-    assert statuses(await tested.collect()) == {"a": "failed", "b": "ok"}
-    await tested.close()
+    engine = Engine(host, [collector("a", "x", fails=KeyError("odd")), collector("b", "y")])
+    assert statuses(await engine.collect()) == {"a": "failed", "b": "ok"}
+    await engine.close()
 
 
 # --- The log ---------------------------------------------------------------------------------------------------------
 
 
-def told(logs: Sequence[EventDict]) -> list[tuple[str, ...]]:
+def events(logs: Sequence[EventDict]) -> list[tuple[str, ...]]:
     keys = ("log_level", "event", "collector", "state", "command", "reason", "line", "others")
     return [tuple(str(event[key]) for key in keys if key in event) for event in logs]
 
 
-async def test_a_change_of_state_is_logged_once_and_not_at_each_scrape() -> None:
+async def test_a_change_of_state_is_logged_once() -> None:
     host = FakeHost(results={"z": MISSING})
-    tested = Engine(host, [collector("a", "x", "y"), collector("b", "z")])
+    engine = Engine(host, [collector("a", "x", "y"), collector("b", "z")])
 
     async def changes(**results: Result) -> list[tuple[str, ...]]:
         host.results.update(results)
         with capture_logs() as logs:
             for _ in range(3):
-                await tested.collect()
-        return told(logs)
+                await engine.collect()
+        return events(logs)
 
     assert await changes() == [
         ("info", "collector ready", "a", "ok"),
@@ -466,47 +469,47 @@ async def test_a_change_of_state_is_logged_once_and_not_at_each_scrape() -> None
     failing = ("warning", "collector failing", "a")
     number = "expected a number, found b'?'"
     assert await changes(x=printed("?")) == [(*failing, "unparsable", "x", number, "3")]
-    assert await changes(y=HUNG) == [(*failing, "unparsable", "y", "no answer", "x: unparsable")]
-    assert await changes(x=BAD) == [(*failing, "failed", "x", "no answer", "y: timed_out")]
-    assert await changes(x=printed("1")) == [(*failing, "timed_out", "y", "no answer")]
+    assert await changes(y=HUNG) == [(*failing, "unparsable", "y", "no output", "x: unparsable")]
+    assert await changes(x=BAD) == [(*failing, "failed", "x", "no output", "y: timed_out")]
+    assert await changes(x=printed("1")) == [(*failing, "timed_out", "y", "no output")]
     assert await changes(y=printed("1")) == [("warning", "collector state changed", "a", "ok")]
     assert await changes(z=printed("1")) == [("warning", "collector state changed", "b", "ok")]
 
 
-async def test_the_tool_is_named_where_the_commands_name_does_not() -> None:
+async def test_the_tool_is_logged_if_the_command_has_another_name() -> None:
     host = FakeHost(results={"sbd": HUNG})
-    tested = Engine(host, [FakeCollector("a", [probe("dump /dev/x", tool="sbd")])])
+    engine = Engine(host, [FakeCollector("a", [probe("dump /dev/x", tool="sbd")])])
     with capture_logs() as logs:
-        await tested.collect()
+        await engine.collect()
     assert [(event["command"], event["tool"]) for event in logs] == [("dump /dev/x", "sbd")]
 
 
-async def test_a_command_that_is_always_too_slow_does_not_recover_at_each_scrape() -> None:
+async def test_a_command_that_is_always_too_slow_does_not_recover_between_scrapes() -> None:
     host = FakeHost(held={"x": asyncio.Event()})
-    tested = Engine(host, [collector("a", "x")])
+    engine = Engine(host, [collector("a", "x")])
     with capture_logs() as logs:
         for _ in range(3):
             host.held["x"].clear()
-            assert statuses(await tested.collect(timeout=0.02)) == {"a": "timed_out"}
-            run = asyncio.ensure_future(tested.collect())
+            assert statuses(await engine.collect(timeout=0.02)) == {"a": "timed_out"}
+            run = asyncio.ensure_future(engine.collect())
             await asyncio.sleep(0)
             host.held["x"].set()
             assert statuses(await run) == {"a": "ok"}
     late = "did not finish before the scrape timed out"
-    assert told(logs) == [("warning", "collector failing", "a", "timed_out", "x", late)]
+    assert events(logs) == [("warning", "collector failing", "a", "timed_out", "x", late)]
     with capture_logs() as logs:
-        await tested.collect(timeout=5)
-    assert told(logs) == [("warning", "collector state changed", "a", "ok")]
+        await engine.collect(timeout=5)
+    assert events(logs) == [("warning", "collector state changed", "a", "ok")]
 
 
 # --- Time ------------------------------------------------------------------------------------------------------------
 
 
-async def test_durations_are_told_by_collector() -> None:
+async def test_durations_by_collector() -> None:
     clock = FakeClock(100, epoch=1_000_000)
     host = FakeHost(held={"x": asyncio.Event(), "y": asyncio.Event()})
-    tested = Engine(host, [collector("a", "x"), collector("b", "y"), collector("c")], clock=clock)
-    running = asyncio.ensure_future(tested.collect())
+    engine = Engine(host, [collector("a", "x"), collector("b", "y"), collector("c")], clock=clock)
+    running = asyncio.ensure_future(engine.collect())
     await until(lambda: len(host.calls) == 2)
     for tool, seconds in (("x", 2), ("y", 3)):
         clock.advance(seconds)
@@ -515,24 +518,24 @@ async def test_durations_are_told_by_collector() -> None:
             await asyncio.sleep(0)
     snapshot = await running
     assert (snapshot.time, snapshot.started) == (1_000_100, 100)
-    # a collector without tools is never here
+    # a collector without tools is always absent
     assert values(snapshot, self_metrics.SCRAPE_DURATION) == {("a",): 2, ("b",): 5}
     assert values(snapshot, self_metrics.COMMAND_DURATION) == {("a", "x"): 0.01, ("b", "y"): 0.01}
 
 
-# --- The end ---------------------------------------------------------------------------------------------------------
+# --- Closing ---------------------------------------------------------------------------------------------------------
 
 
-async def test_closing_ends_what_is_under_way_with_its_processes(script: Script, tmp_path: Path) -> None:
+async def test_closing_ends_runs_in_progress_with_their_processes(script: Script, tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     path = script(f"echo $$ > {pid}.new; mv {pid}.new {pid}; sleep 1000")
-    tested = Engine(LocalHost({"slow": Tool(path=str(path), timeout=600)}), [collector("a", "slow")])
+    engine = Engine(LocalHost({"slow": Tool(path=str(path), timeout=600)}), [collector("a", "slow")])
     before = open_descriptors()
-    waiting = [asyncio.ensure_future(tested.collect()) for _ in range(3)]
+    waiting = [asyncio.ensure_future(engine.collect()) for _ in range(3)]
     await until(pid.exists)
-    partial = await tested.collect(timeout=0.01)
+    partial = await engine.collect(timeout=0.01)
     assert statuses(partial) == {"a": "timed_out"}
-    await tested.close()
+    await engine.close()
     assert all(
         isinstance(end, asyncio.CancelledError) for end in await asyncio.gather(*waiting, return_exceptions=True)
     )
@@ -541,8 +544,8 @@ async def test_closing_ends_what_is_under_way_with_its_processes(script: Script,
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-async def test_closing_an_idle_engine_is_nothing() -> None:
-    tested = Engine(FakeHost(), [collector("a", "x")])
-    await tested.collect()
-    await tested.close()
+async def test_closing_an_idle_engine_leaves_no_tasks() -> None:
+    engine = Engine(FakeHost(), [collector("a", "x")])
+    await engine.collect()
+    await engine.close()
     assert asyncio.all_tasks() == {asyncio.current_task()}

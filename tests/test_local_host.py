@@ -1,4 +1,4 @@
-"""What ``LocalHost`` finds on this machine: tools, files, directories."""
+"""Finds tools, files and directories on this machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.conftest import Script, closed, open_descriptors
 # --- Finding tools ---------------------------------------------------------------------------------------------------
 
 
-def test_a_tool_that_can_be_run_is_preferred(tmp_path: Path, script: Script) -> None:
+def test_an_executable_tool_is_preferred(tmp_path: Path, script: Script) -> None:
     for name in ("first", "second", "third"):
         (tmp_path / name).mkdir()
     (tmp_path / "first" / "sbd").mkdir()
@@ -29,11 +29,11 @@ def test_a_tool_that_can_be_run_is_preferred(tmp_path: Path, script: Script) -> 
 
 async def test_a_tool_installed_later_is_found(tmp_path: Path, script: Script) -> None:
     host = LocalHost({"set": Tool(path=str(tmp_path / "set"))}, directories=[str(tmp_path)])
-    assert (host.find("set"), host.find("sought")) == (None, None)
+    assert (host.find("set"), host.find("searched")) == (None, None)
     script("echo here", name="set")
-    script("echo there", name="sought")
+    script("echo there", name="searched")
     assert (await host.run("set")).stdout == b"here\n"
-    assert (await host.run("sought")).stdout == b"there\n"
+    assert (await host.run("searched")).stdout == b"there\n"
 
 
 def test_identity_changes_with_the_file(tmp_path: Path, script: Script) -> None:
@@ -60,14 +60,14 @@ def test_files_are_read(tmp_path: Path) -> None:
     assert host.read_file(str(tmp_path / "link")) == path.read_bytes()
 
 
-def test_files_that_are_not_there(tmp_path: Path) -> None:
+def test_files_that_do_not_exist(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("nowhere")
     (tmp_path / "file").write_bytes(b"")
     for name in ("missing", "link", "file/below"):
         assert LocalHost().read_file(str(tmp_path / name)) is None
 
 
-def test_files_that_are_none_are_refused_at_once_and_closed(tmp_path: Path) -> None:
+def test_special_and_large_files_are_refused_at_once_and_closed(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "large").write_bytes(b" " * (local.MAX_FILE_SIZE + 1))
     before = open_descriptors()
@@ -82,7 +82,7 @@ def test_files_that_are_none_are_refused_at_once_and_closed(tmp_path: Path) -> N
     assert open_descriptors() == before
 
 
-def test_a_fifo_that_was_put_in_a_files_place_does_not_wait(tmp_path: Path) -> None:
+def test_a_fifo_that_has_replaced_a_file_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     with open(tmp_path / "fifo", "rb", opener=local._open_nonblocking) as file:
         assert file.read() == b""
@@ -108,7 +108,7 @@ def test_directories_are_listed(tmp_path: Path) -> None:
 
 
 def test_a_directory_with_too_many_names_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "MAX_DIRECTORY_ENTRIES", 100)  # ten thousand take their time
+    monkeypatch.setattr(local, "MAX_DIRECTORY_ENTRIES", 100)  # creating ten thousand would take long
     for number in range(101):
         assert len(LocalHost().list_directory(str(tmp_path))) == number
         (tmp_path / str(number)).touch()

@@ -1,4 +1,4 @@
-"""Commands are real processes here: small scripts that misbehave in every way that is known."""
+"""Runs real processes: small scripts that misbehave in every known way."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to run a c
 
 @pytest.fixture(params=["ThreadedChildWatcher", "PidfdChildWatcher"] if sys.version_info < (3, 12) else [None])
 def _child_watcher(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Up to Python 3.11 there are two ways to learn of a process's end, and the gateway meets both."""
+    """Runs each test with both ways in which Python 3.11 notices the end of a process."""
     if request.param is None:
         yield
         return
-    known = asyncio.get_event_loop_policy()
-    before = known.get_child_watcher()  # type: ignore[attr-defined,unused-ignore]
+    policy = asyncio.get_event_loop_policy()
+    before = policy.get_child_watcher()  # type: ignore[attr-defined,unused-ignore]
     asyncio.set_child_watcher(getattr(asyncio, request.param)())  # type: ignore[attr-defined,unused-ignore]
     yield
     asyncio.set_child_watcher(before)  # type: ignore[attr-defined,unused-ignore]
@@ -46,12 +46,12 @@ async def run(path: Path | str, *arguments: str, timeout: float = 5.0, max_outpu
 
 
 def children() -> set[str]:
-    """Returns the numbers of our children, zombies included; the lab's fixtures have some, too."""
+    """Returns the ids of this process's children, zombies included; the fixtures of the lab have some, too."""
     return {pid for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()}
 
 
-class Watched:
-    """A process whose end can be awaited, though it is no child of ours. Its script writes its number to a FIFO."""
+class ForeignProcess:
+    """A process whose end can be awaited although it is not our child. Its script writes its process id to a FIFO."""
 
     def __init__(self, directory: Path) -> None:
         self.fifo = directory / "pid"
@@ -59,19 +59,19 @@ class Watched:
         self._descriptor = -1
 
     async def started(self) -> None:
-        """Returns when the script has told its number."""
-        loop, told = asyncio.get_running_loop(), asyncio.Event()
+        """Returns when the script has written its process id."""
+        loop, written = asyncio.get_running_loop(), asyncio.Event()
         descriptor = os.open(self.fifo, os.O_RDWR | os.O_NONBLOCK)
-        loop.add_reader(descriptor, told.set)
+        loop.add_reader(descriptor, written.set)
         try:
             async with asyncio.timeout(5):
-                await told.wait()
+                await written.wait()
             self._descriptor = os.pidfd_open(int(os.read(descriptor, 100)))
         finally:
             loop.remove_reader(descriptor)
             os.close(descriptor)
 
-    async def gone(self) -> bool:
+    async def ended(self) -> bool:
         """Returns whether it ends within five seconds."""
         try:
             readable, _, _ = await asyncio.to_thread(select.select, [self._descriptor], [], [], 5)
@@ -92,14 +92,14 @@ async def test_a_command_that_succeeds(script: Script) -> None:
 
 
 @pytest.mark.parametrize("exit_status", [1, 2, 127, 255])
-async def test_an_exit_status_is_told_with_all_output(script: Script, exit_status: int) -> None:
+async def test_an_exit_status_is_reported_with_all_output(script: Script, exit_status: int) -> None:
     result = await run(script(f"echo no; echo why >&2; exit {exit_status}"))
     assert (result.status, result.exit_status, result.signal) == (Status.FAILED, exit_status, None)
     assert (result.stdout, result.stderr) == (b"no\n", b"why\n")
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGTERM, signal.SIGKILL])
-async def test_a_signal_is_told_and_half_an_answer_is_none(script: Script, number: signal.Signals) -> None:
+async def test_a_signal_is_reported_and_incomplete_output_is_discarded(script: Script, number: signal.Signals) -> None:
     result = await run(script(f"echo half; echo why >&2; kill -{number.value} $$"))
     assert (result.status, result.exit_status, result.signal) == (Status.KILLED, None, number.value)
     assert (result.stdout, result.stderr) == (b"", b"why\n")
@@ -122,7 +122,7 @@ async def test_a_tool_in_no_directory_is_not_installed(tmp_path: Path) -> None:
     assert (result.status, result.detail) == (Status.NOT_INSTALLED, "crm_mon not found")
 
 
-async def test_what_is_not_executable_is_not_permitted_to_root_either(script: Script) -> None:
+async def test_a_file_that_is_not_executable_is_not_permitted_even_to_root(script: Script) -> None:
     path = script("echo no", mode=0o644)
     result = await run(path)
     assert (result.status, result.detail) == (Status.NOT_PERMITTED, f"{path}: Permission denied")
@@ -132,7 +132,7 @@ async def test_a_directory_is_not_permitted(tmp_path: Path) -> None:
     assert (await run(tmp_path)).status is Status.NOT_PERMITTED
 
 
-async def test_a_tool_of_others_is_not_permitted_and_not_missing(script: Script) -> None:
+async def test_a_tool_of_another_user_is_not_permitted_rather_than_missing(script: Script) -> None:
     path = script("echo no")
     with closed(path):
         result = await run(path)
@@ -164,17 +164,17 @@ async def test_a_script_that_cannot_be_started_has_failed(script: Script, body: 
 
 
 @pytest.mark.parametrize("argument", ["a\0b", "\ud800", "x" * 3_000_000])
-async def test_impossible_arguments_are_a_result_too(argument: str) -> None:
+async def test_impossible_arguments_give_a_result(argument: str) -> None:
     result = await run("/bin/true", argument)
     assert (result.status, result.exit_status) == (Status.FAILED, None)
     assert result.detail.startswith("/bin/true: ")
 
 
-async def test_a_path_with_a_nul_byte_is_of_no_tool() -> None:
+async def test_a_path_with_a_nul_byte_is_not_installed() -> None:
     assert (await run("/bin/tr\0ue")).status is Status.NOT_INSTALLED
 
 
-async def test_arguments_that_are_no_text_reach_the_tool_as_they_are() -> None:
+async def test_arguments_that_are_not_utf_8_reach_the_tool_unchanged() -> None:
     result = await run("/bin/echo", os.fsdecode(b"\xff\xfe"))
     assert result.stdout == b"\xff\xfe\n"
 
@@ -183,7 +183,7 @@ async def test_arguments_that_are_no_text_reach_the_tool_as_they_are() -> None:
 
 
 async def test_the_deadline_kills_the_whole_process_group(script: Script, tmp_path: Path) -> None:
-    grandchild = Watched(tmp_path)
+    grandchild = ForeignProcess(tmp_path)
     path = script(f"trap '' TERM\nsh -c 'trap \"\" TERM; echo $$ > {grandchild.fifo}; sleep 1000' &\necho half\nwait")
     running = asyncio.ensure_future(run(path, timeout=0.5))
     await grandchild.started()
@@ -191,7 +191,7 @@ async def test_the_deadline_kills_the_whole_process_group(script: Script, tmp_pa
     assert (result.status, result.exit_status, result.signal) == (Status.TIMED_OUT, None, None)
     assert result.stdout == b""
     assert 0.5 <= result.duration < 2
-    assert await grandchild.gone()
+    assert await grandchild.ended()
 
 
 async def test_a_deadline_in_the_past_is_a_timeout() -> None:
@@ -233,15 +233,15 @@ async def test_closing_its_output_does_not_escape_the_deadline(script: Script) -
 
 
 async def test_a_child_that_holds_the_pipe_is_killed_at_the_deadline(script: Script, tmp_path: Path) -> None:
-    child = Watched(tmp_path)
+    child = ForeignProcess(tmp_path)
     running = asyncio.ensure_future(run(script(f"sleep 1000 & echo $! > {child.fifo}; exit 0"), timeout=0.5))
     await child.started()
     assert (await running).status is Status.TIMED_OUT
-    assert await child.gone()
+    assert await child.ended()
 
 
-async def test_a_child_that_holds_nothing_does_not_survive_its_parent(script: Script, tmp_path: Path) -> None:
-    child = Watched(tmp_path)
+async def test_a_child_that_holds_no_pipe_does_not_survive_its_parent(script: Script, tmp_path: Path) -> None:
+    child = ForeignProcess(tmp_path)
     running = asyncio.ensure_future(
         run(script(f"sleep 1000 > /dev/null 2>&1 & echo $! > {child.fifo}; echo done; exit 0"))
     )
@@ -249,12 +249,12 @@ async def test_a_child_that_holds_nothing_does_not_survive_its_parent(script: Sc
     result = await running
     assert (result.status, result.stdout) == (Status.OK, b"done\n")
     assert result.duration < 4
-    assert await child.gone()
+    assert await child.ended()
 
 
 @needs_root
-def test_a_command_that_may_not_be_killed_is_given_up() -> None:
-    """As with sudo: here root without the right to kill others runs a command as somebody else."""
+def test_a_command_that_may_not_be_killed_is_abandoned() -> None:
+    """As with sudo: here root without CAP_KILL runs a command as another user."""
     code = """
 import asyncio, os
 from gateway import runtime
@@ -268,19 +268,19 @@ async def main():
     await host.run("tool", "0")
     before = len(os.listdir("/proc/self/fd"))
     result = await host.run("tool", "1")
-    await asyncio.sleep(0.05)  # pipes are closed in the loop's next turn
+    await asyncio.sleep(0.05)  # the pipes are closed in the next iteration of the loop
     print(result.status, result.exit_status, len(os.listdir("/proc/self/fd")) - before)
 runtime.run(main())
 """
     argv = ["setpriv", "--bounding-set=-kill", "--inh-caps=-kill", sys.executable, "-c", code]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False, cwd=ROOT)
-    # 3.11 waits for the process on a descriptor of its own, until it ends
+    # Python 3.11 keeps one descriptor open until the process ends
     assert done.stdout.split()[:2] == ["timed_out", "None"], done.stderr
     assert int(done.stdout.split()[2]) <= 1
     assert done.returncode == 0
 
 
-# --- What a command finds --------------------------------------------------------------------------------------------
+# --- The environment of a command ------------------------------------------------------------------------------------
 
 
 async def test_the_environment_is_the_c_locale_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,7 +301,7 @@ async def test_the_time_zone_is_the_gateways_own(monkeypatch: pytest.MonkeyPatch
     assert "TZ" not in clean_environment({"TZ": ""})
 
 
-def test_standard_input_is_at_its_end_whatever_ours_is() -> None:
+def test_standard_input_is_empty() -> None:
     code = """
 import asyncio
 from gateway.host.host import Tool
@@ -318,7 +318,7 @@ print(asyncio.run(LocalHost({"cat": Tool(path="/bin/cat")}).run("cat")).status)
         assert process.stdout.read() == b"ok\n"
 
 
-async def test_it_leads_its_own_group_in_the_root_directory_without_our_descriptors() -> None:
+async def test_a_command_leads_its_group_in_the_root_directory_without_our_descriptors() -> None:
     inheritable = os.open("/", os.O_RDONLY)
     os.set_inheritable(inheritable, True)  # noqa: FBT003 - a positional-only argument
     code = (
@@ -328,7 +328,7 @@ async def test_it_leads_its_own_group_in_the_root_directory_without_our_descript
     )
     result = await run(sys.executable, "-I", "-c", code)
     os.close(inheritable)
-    # the fourth is the directory that is being listed
+    # the fourth is that of the directory being listed
     assert result.stdout == b"True / [0, 1, 2] 4 set()\n"
 
 
@@ -340,7 +340,7 @@ async def test_a_prefix_comes_before_the_tool() -> None:
     assert result.stdout == b"A=1\n"
 
 
-async def test_a_missing_prefix_is_said(tmp_path: Path) -> None:
+async def test_a_missing_prefix_is_not_installed(tmp_path: Path) -> None:
     result = await LocalHost({"true": Tool(path="/bin/true", prefix=("no-such-sudo", "-n"))}).run("true")
     assert (result.status, result.detail) == (Status.NOT_INSTALLED, "no-such-sudo: No such file or directory")
 
@@ -397,11 +397,11 @@ async def test_cancelled_runs_leave_neither_processes_nor_descriptors(script: Sc
         task.cancel()
         if turns % 2:
             await asyncio.sleep(0)
-            task.cancel()  # impatience must not leave anything behind either
+            task.cancel()  # a second cancellation must not leave anything behind either
         with pytest.raises(asyncio.CancelledError):
             await task
     deadline = time.monotonic() + 5
     while (left := _processes_of(str(tmp_path))) or open_descriptors() != before:
         assert time.monotonic() < deadline, (left, open_descriptors(), before)
-        await asyncio.sleep(0.01)  # a killed process takes its time to be gone, and tells nobody but its parent
+        await asyncio.sleep(0.01)  # a killed process takes some time to disappear, and only its parent is notified
     assert children() <= family

@@ -1,4 +1,4 @@
-"""Commands that go on and on are real processes here, too: scripts that print, end, hang and flood."""
+"""Streams real processes: scripts that print, end, hang and flood; and the recorded stream of the demo."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gateway.host.local import LocalHost
 from gateway.host.output import MAX_LINE, MAX_RATE
 from gateway.host.replay import DEMO, Recording, ReplayHost
 from gateway.status import Status
-from gateway.subsystems.corosync import quorum_report as corosync_monitor
+from gateway.subsystems.corosync import quorum_report
 from tests.conftest import Script, is_process, open_descriptors, until
 
 
@@ -36,7 +36,7 @@ async def streamed(path: Path | str, *arguments: str) -> tuple[CommandResult, li
 # --- Lines -----------------------------------------------------------------------------------------------------------
 
 
-async def test_each_line_is_told_when_it_comes(script: Script, tmp_path: Path) -> None:
+async def test_each_line_is_passed_on_at_once(script: Script, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "go")
     path = script(f"echo one; echo two; read go < {tmp_path}/go; printf 'th'; printf 'ree\\n\\nfour\\nrest'; exit 3")
     lines: list[bytes] = []
@@ -45,7 +45,7 @@ async def test_each_line_is_told_when_it_comes(script: Script, tmp_path: Path) -
     assert not running.done()
     await asyncio.to_thread((tmp_path / "go").write_text, "go\n")
     result = await running
-    # a line that is not ended is none
+    # an unfinished line is discarded
     assert lines == [b"one", b"two", b"three", b"", b"four"]
     assert (result.status, result.exit_status, result.stdout) == (Status.FAILED, 3, b"")
 
@@ -56,17 +56,17 @@ async def test_lines_in_many_pieces_at_once(script: Script) -> None:
     assert lines == [str(number).encode() for number in range(1, 100_001)]
 
 
-async def test_what_tell_raises_ends_the_command_and_is_raised(script: Script) -> None:
-    told: list[bytes] = []
+async def test_an_exception_of_on_line_ends_the_command_and_is_raised(script: Script) -> None:
+    lines: list[bytes] = []
 
     def on_line(line: bytes) -> None:
-        told.append(line)
+        lines.append(line)
         raise ValueError(line)
 
     before = open_descriptors()
     with pytest.raises(ValueError, match="one"):
         await start_stream(script("echo one; echo two; exec sleep 1000"), on_line=on_line)
-    assert told == [b"one"]
+    assert lines == [b"one"]
     await until(lambda: open_descriptors() == before)
 
 
@@ -80,23 +80,23 @@ async def test_the_last_of_standard_error_is_kept(script: Script) -> None:
     assert result.stderr.endswith(b"\n10000\nwhy\n")
 
 
-async def test_a_signal_is_told(script: Script) -> None:
+async def test_a_signal_is_reported(script: Script) -> None:
     result, lines = await streamed(script("echo one; kill -9 $$"))
     assert (result.status, result.signal, lines) == (Status.KILLED, signal.SIGKILL, [b"one"])
 
 
-async def test_what_cannot_be_started(script: Script) -> None:
+async def test_a_command_that_cannot_be_started(script: Script) -> None:
     assert (await streamed("/nonexistent"))[0].status is Status.NOT_INSTALLED
     assert (await streamed(script("", mode=0o644)))[0].status is Status.NOT_PERMITTED
 
 
-async def test_a_program_of_any_path_can_be_streamed() -> None:
+async def test_a_program_with_any_path_can_be_streamed() -> None:
     lines: list[bytes] = []
     result = await LocalHost().stream(sys.executable, "-I", "-c", "print('here')", on_line=lines.append)
     assert (result.status, lines) == (Status.OK, [b"here"])
 
 
-async def test_a_child_that_holds_the_pipe_does_not_hold_up_the_end(script: Script, tmp_path: Path) -> None:
+async def test_a_child_that_holds_the_pipe_does_not_delay_the_end(script: Script, tmp_path: Path) -> None:
     result, lines = await streamed(script(f"sleep 1000 & echo $! > {tmp_path}/child; echo one; kill -9 $$"))
     assert (result.status, lines) == (Status.KILLED, [b"one"])
     assert result.duration < 4
@@ -104,7 +104,7 @@ async def test_a_child_that_holds_the_pipe_does_not_hold_up_the_end(script: Scri
 
 
 def is_running(pid: str) -> bool:
-    """Returns whether a process runs; one that has ended may wait for its parent for a while."""
+    """Returns whether a process runs; one that has ended may remain a zombie for a while."""
     try:
         return Path("/proc", pid.strip(), "stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
@@ -121,13 +121,13 @@ async def test_a_line_has_a_limit(script: Script, size: int, status: Status) -> 
     assert lines == ([b"x" * size] if status is Status.OK else [])
 
 
-async def test_a_line_without_an_end_is_not_gathered() -> None:
+async def test_a_line_without_an_end_is_not_kept_in_memory() -> None:
     result, lines = await streamed("/bin/cat", "/dev/zero")
     assert (result.status, lines) == (Status.TOO_MUCH_OUTPUT, [])
 
 
 @pytest.mark.parametrize("redirection", ["", ">&2"])
-async def test_a_flood_ends_it(script: Script, redirection: str) -> None:
+async def test_a_flood_ends_the_command(script: Script, redirection: str) -> None:
     result, lines = await streamed(script(f"yes {redirection}"))
     assert result.status is Status.TOO_MUCH_OUTPUT
     assert sum(map(len, lines)) + len(lines) <= MAX_RATE
@@ -137,15 +137,15 @@ async def test_a_flood_ends_it(script: Script, redirection: str) -> None:
 # --- Nothing is left behind ------------------------------------------------------------------------------------------
 
 
-async def test_cancelling_ends_it_at_any_moment(script: Script, tmp_path: Path) -> None:
+async def test_cancelling_ends_the_command_at_any_moment(script: Script, tmp_path: Path) -> None:
     path = script(f"echo $$ >> {tmp_path}/pids; sleep 1000 & echo $! >> {tmp_path}/pids; echo one; wait")
     before = open_descriptors()
-    for turn in range(12):
+    for iterations in range(12):
         lines: list[bytes] = []
         running = start_stream(path, on_line=lines.append)
-        for _ in range(turn):
+        for _ in range(iterations):
             await asyncio.sleep(0)
-        if turn >= 8:
+        if iterations >= 8:
             await until(lambda: bool(lines))  # noqa: B023 - it is awaited here
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -153,37 +153,39 @@ async def test_cancelling_ends_it_at_any_moment(script: Script, tmp_path: Path) 
     pids = (tmp_path / "pids").read_text().split()
     assert len(pids) >= 8
     await until(lambda: not any(map(is_running, pids)) and open_descriptors() == before)
-    assert not any(map(is_process, pids[::2]))  # our children are no zombies either
+    assert not any(map(is_process, pids[::2]))  # our own children are not zombies either
 
 
 # --- The demo --------------------------------------------------------------------------------------------------------
 
 
-async def test_the_demo_tells_the_quorum_of_each_situation() -> None:
-    reports: list[corosync_monitor.QuorumReport] = []
+async def test_the_demo_streams_the_quorum_of_each_situation() -> None:
+    reports: list[quorum_report.QuorumReport] = []
     recording = Recording.load(DEMO)
     host = ReplayHost(recording, streams=STREAMS, scale=0.005)
     started = time.time()
-    follower = asyncio.ensure_future(
+    stream = asyncio.ensure_future(
         host.stream(
             "python3",
             "-I",
-            f"/any/{corosync_monitor.PROGRAM}",
-            on_line=lambda line: reports.append(corosync_monitor.parse(line)),
+            f"/any/{quorum_report.PROGRAM}",
+            on_line=lambda line: reports.append(quorum_report.parse(line)),
         )
     )
     await until(lambda: len(reports) > len(recording.steps))
-    follower.cancel()
+    stream.cancel()
     with contextlib.suppress(asyncio.CancelledError):
-        await follower
-    quorate = {step.situation: report.quorate for step, report in zip(recording.steps, reports, strict=False)}
-    assert [situation for situation, has in quorate.items() if not has] == ["quorum-lost"]
+        await stream
+    quorate_by_situation = {
+        step.situation: report.quorate for step, report in zip(recording.steps, reports, strict=False)
+    }
+    assert [situation for situation, quorate in quorate_by_situation.items() if not quorate] == ["quorum-lost"]
     assert reports[0].members == (1, 2, 3)
     assert reports[3].members == (1,)
     assert all(started - 1 < report.time < time.time() + 1 for report in reports)
 
 
-async def test_nothing_else_was_recorded_to_be_streamed() -> None:
+async def test_no_other_command_was_recorded_as_a_stream() -> None:
     host = ReplayHost(Recording.load(DEMO), streams=STREAMS)
     assert (await host.stream("crm_mon", on_line=print)).status is Status.NOT_INSTALLED
     assert (await host.stream("crm_mon", "-1", on_line=print)).status is Status.NOT_INSTALLED
