@@ -1,4 +1,4 @@
-"""What each tool may print or do, through the whole program: the page stays, and only what is broken is missing."""
+"""Bad output and misbehaviour of each tool, in the whole program: only the samples of that tool are missing."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ COLLECTORS = tuple(subsystem.name for subsystem in SUBSYSTEMS)
 
 @dataclass(frozen=True)
 class Command:
-    """A command, and a series that only it brings."""
+    """A command, and a metric that only this command provides."""
 
     line: str
     collector: str
     name: str
     family: str
     labels: tuple[tuple[str, str], ...] = ()
-    spellings: tuple[str, ...] = ()
-    needed: bool = True
+    variants: tuple[str, ...] = ()
+    required: bool = True
 
     @property
     def tool(self) -> str:
@@ -54,19 +54,19 @@ class Command:
 
 
 COMMANDS = (
-    Command(CRM_MON, "pacemaker", "crm_mon", "ha_cluster_pacemaker_nodes", spellings=("crm_mon -1 -X --inactive",)),
+    Command(CRM_MON, "pacemaker", "crm_mon", "ha_cluster_pacemaker_nodes", variants=("crm_mon -1 -X --inactive",)),
     Command(
         CIBADMIN,
         "pacemaker",
         "cibadmin",
         "ha_cluster_pacemaker_location_constraints",
-        spellings=("cibadmin --query --local",),
+        variants=("cibadmin --query --local",),
     ),
     Command(QUORUMTOOL, "corosync", "corosync-quorumtool", "ha_cluster_corosync_quorum_votes"),
     Command(CFGTOOL, "corosync", "corosync-cfgtool", "ha_cluster_corosync_rings"),
-    Command(CMAPCTL, "corosync", "corosync-cmapctl", "ha_cluster_corosync_totem_retransmits_total", needed=False),
+    Command(CMAPCTL, "corosync", "corosync-cmapctl", "ha_cluster_corosync_totem_retransmits_total", required=False),
     Command(SBD_DUMP, "sbd", "dump /dev/loop0", "ha_cluster_sbd_timeouts", (("device", "/dev/loop0"),)),
-    Command(SBD_LIST, "sbd", "list /dev/loop0", "ha_cluster_sbd_slots", (("device", "/dev/loop0"),), needed=False),
+    Command(SBD_LIST, "sbd", "list /dev/loop0", "ha_cluster_sbd_slots", (("device", "/dev/loop0"),), required=False),
     Command(DRBDSETUP, "drbd", "drbdsetup", "ha_cluster_drbd_resources"),
 )
 XML = (CRM_MON, CIBADMIN)
@@ -82,7 +82,7 @@ Scrape = Callable[[], Awaitable[Page]]
 
 @contextlib.asynccontextmanager
 async def serving(cluster: FakeCluster, **flags: Any) -> AsyncIterator[Scrape]:
-    """Gives a function that scrapes."""
+    """Runs a server, and returns a function that scrapes it."""
     config = load(cluster.config, {"tools.max_output": 300_000, **flags})
     engine = build_engine(config, build_local_host(config))
     server = MetricsServer(engine, Publication(), addresses=[("127.0.0.1", 0)])
@@ -109,8 +109,8 @@ async def scrape(cluster: FakeCluster) -> AsyncIterator[Scrape]:
         yield get
 
 
-async def logged(scrape: Scrape) -> tuple[Page, list[EventDict]]:
-    """Returns the page, and the warnings that the scrape has caused."""
+async def scrape_and_log(scrape: Scrape) -> tuple[Page, list[EventDict]]:
+    """Scrapes, and returns the page and the warnings that were logged."""
     with capture_logs() as logs:
         page = await scrape()
     return page, [event for event in logs if event["log_level"] in {"warning", "error", "critical"}]
@@ -139,8 +139,8 @@ EXTERNAL = b"""<!DOCTYPE x [<!ENTITY secret SYSTEM "file:///etc/passwd">]>
 """
 
 
-def kinds(command: Command, cluster: FakeCluster) -> dict[str, bytes]:
-    """Returns outputs that are none."""
+def bad_outputs(command: Command, cluster: FakeCluster) -> dict[str, bytes]:
+    """Returns invalid outputs of a command, by description."""
     good = cluster.printed(command.line)
     outputs = {
         "garbage": b"\x00\x01\xfe\xffgarbage\x7f" * 50,
@@ -159,34 +159,34 @@ def kinds(command: Command, cluster: FakeCluster) -> dict[str, bytes]:
     return outputs
 
 
-# what is no mistake: a device without slots, and DRBD without resources
-FINE = {(SBD_LIST, "empty"), (DRBDSETUP, "empty")}
-# half of a list of lines is a list of lines
-UNNOTICED = {(SBD_LIST, "truncated")}
+# valid: a device without slots, and DRBD without resources
+VALID = {(SBD_LIST, "empty"), (DRBDSETUP, "empty")}
+# cannot be noticed: half of a list of lines is a list of lines
+UNNOTICEABLE = {(SBD_LIST, "truncated")}
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=[command.name for command in COMMANDS])
-async def test_bad_output_costs_that_command_only(command: Command, cluster: FakeCluster) -> None:
-    for kind, output in kinds(command, cluster).items():
-        for line in (command.line, *command.spellings):
+async def test_bad_output_affects_that_command_only(command: Command, cluster: FakeCluster) -> None:
+    for kind, output in bad_outputs(command, cluster).items():
+        for line in (command.line, *command.variants):
             cluster.prints(line, output)
         async with serving(cluster) as scrape:
-            page, events = await logged(scrape)
-        if (command.line, kind) in UNNOTICED:
+            page, events = await scrape_and_log(scrape)
+        if (command.line, kind) in UNNOTICEABLE:
             continue
         assert not has(page, command), kind
         assert all(has(page, other) for other in COMMANDS if other is not command), kind
-        good = (command.line, kind) in FINE
-        assert success(page) == {**dict.fromkeys(COLLECTORS, 1), command.collector: int(good)}, kind
+        valid = (command.line, kind) in VALID
+        assert success(page) == {**dict.fromkeys(COLLECTORS, 1), command.collector: int(valid)}, kind
         assert b"root:" not in repr(page).encode()
-        if good:
+        if valid:
             assert events == []
         else:
-            _one_event(events, command, "too_much_output" if kind == "oversized" else "unparsable", kind)
+            assert_one_event(events, command, "too_much_output" if kind == "oversized" else "unparsable", kind)
 
 
-async def test_a_tool_that_is_right_again_is_told_once(cluster: FakeCluster, scrape: Scrape) -> None:
-    page, events = await logged(scrape)
+async def test_a_recovery_is_logged_once(cluster: FakeCluster, scrape: Scrape) -> None:
+    page, events = await scrape_and_log(scrape)
     assert success(page) == dict.fromkeys(COLLECTORS, 1)
     assert all(has(page, command) for command in COMMANDS)
     assert events == []
@@ -195,14 +195,14 @@ async def test_a_tool_that_is_right_again_is_told_once(cluster: FakeCluster, scr
     assert success(page)["corosync"] == 0
     cluster.prints(CFGTOOL, cluster.printed(CFGTOOL))
     for count in (1, 0):
-        page, events = await logged(scrape)
+        page, events = await scrape_and_log(scrape)
         assert success(page) == dict.fromkeys(COLLECTORS, 1)
         assert [(event["event"], event["collector"]) for event in events] == [
             ("collector state changed", "corosync")
         ] * count
 
 
-def _one_event(events: list[EventDict], command: Command, state: str, kind: str) -> None:
+def assert_one_event(events: list[EventDict], command: Command, state: str, kind: str) -> None:
     (event,) = events
     assert (event["log_level"], event["event"]) == ("warning", "collector failing"), kind
     assert (event["collector"], event["command"], event["state"]) == (command.collector, command.name, state), kind
@@ -213,7 +213,7 @@ def _one_event(events: list[EventDict], command: Command, state: str, kind: str)
     assert event.get("line", 1) >= 1, kind
 
 
-DEEDS = {
+MISBEHAVIOURS = {
     "is killed": ("{good}; kill -SEGV $$", "killed"),
     "prints without end": ("yes", "too_much_output"),
     "fails": ("echo oh no >&2; exit 1", "failed"),
@@ -222,38 +222,38 @@ DEEDS = {
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=[command.name for command in COMMANDS])
-async def test_bad_deeds_cost_that_command_only(command: Command, cluster: FakeCluster, scrape: Scrape) -> None:
+async def test_misbehaviour_affects_that_command_only(command: Command, cluster: FakeCluster, scrape: Scrape) -> None:
     await scrape()
     before = open_descriptors()
     good = cluster.directory / "good"
     good.write_bytes(cluster.printed(command.line))
     expected: dict[tuple[str, str], int] = {}
-    for kind, (deed, state) in DEEDS.items():
-        for line in (command.line, *command.spellings):
-            cluster.does(line, deed.format(good=f"cat '{good}'"))
-        page, events = await logged(scrape)
-        counts = command.needed or state not in {"failed", "not_permitted"}
+    for kind, (script, state) in MISBEHAVIOURS.items():
+        for line in (command.line, *command.variants):
+            cluster.does(line, script.format(good=f"cat '{good}'"))
+        page, events = await scrape_and_log(scrape)
+        counts = command.required or state not in {"failed", "not_permitted"}
         assert not has(page, command), kind
         assert all(has(page, other) for other in COMMANDS if other is not command), kind
         assert success(page) == {**dict.fromkeys(COLLECTORS, 1), command.collector: 1 - counts}, kind
         expected[command.name, state] = expected.get((command.name, state), 0) + 1
         assert failures(page) == expected, kind
         if counts:
-            _one_event(events, command, state, kind)
+            assert_one_event(events, command, state, kind)
         else:
             assert [event for event in events if event["event"] == "collector failing"] == [], kind
     assert open_descriptors() == before
 
 
-async def test_a_tool_that_hangs_costs_that_command_only(tmp_path: Path) -> None:
+async def test_a_hanging_tool_affects_that_command_only(tmp_path: Path) -> None:
     async def page_without(command: Command) -> Page:
         directory = tmp_path / command.name.replace("/", "_")
         directory.mkdir()
         cluster = FakeCluster(directory)
         good = directory / "good"
         good.write_bytes(cluster.printed(command.line))
-        answer = f"cat '{good}'; " if command.needed else ""  # an answer without an end is none
-        cluster.does(command.line, f"{answer}sleep 1000")
+        output = f"cat '{good}'; " if command.required else ""  # incomplete output is discarded
+        cluster.does(command.line, f"{output}sleep 1000")
         async with serving(cluster, **{f"tools.{command.tool}.timeout": 1.5}) as scrape:
             return await scrape()
 
@@ -266,11 +266,12 @@ async def test_a_tool_that_hangs_costs_that_command_only(tmp_path: Path) -> None
         assert all(has(page, other) for other in COMMANDS if other is not command)
         assert success(page) == {**dict.fromkeys(COLLECTORS, 1), command.collector: 0}
         assert failures(page) == {(command.name, "timed_out"): 1}
-        _one_event([event for event in events if event["command"] == command.name], command, "timed_out", "hangs")
+        assert_one_event([event for event in events if event["command"] == command.name], command, "timed_out", "hangs")
 
 
 @contextlib.contextmanager
-def _without(cluster: FakeCluster, tool: str, mode: int | None) -> Any:
+def unavailable(cluster: FakeCluster, tool: str, mode: int | None) -> Any:
+    """Removes a tool for a while, or changes its permissions."""
     path = cluster.path(tool)
     aside = path.with_name("aside")
     if mode is None:
@@ -284,18 +285,18 @@ def _without(cluster: FakeCluster, tool: str, mode: int | None) -> Any:
 
 
 @pytest.mark.parametrize("tool", ["crm_mon", "cibadmin", "corosync-quorumtool", "corosync-cfgtool"])
-async def test_a_tool_that_is_missing_or_forbidden_costs_what_it_brings(
+async def test_a_missing_or_forbidden_tool_affects_its_own_samples_only(
     tool: str, cluster: FakeCluster, scrape: Scrape
 ) -> None:
     (command,) = (command for command in COMMANDS if command.tool == tool)
     await scrape()
     for mode, state in ((None, "not_installed"), (0o644, "not_permitted")):
-        with _without(cluster, tool, mode):
-            page, events = await logged(scrape)
+        with unavailable(cluster, tool, mode):
+            page, events = await scrape_and_log(scrape)
         assert not has(page, command)
         assert all(has(page, other) for other in COMMANDS if other is not command)
         assert success(page) == {**dict.fromkeys(COLLECTORS, 1), command.collector: 0}
-        _one_event(events, command, state, state)
+        assert_one_event(events, command, state, state)
     page = await scrape()
     assert success(page) == dict.fromkeys(COLLECTORS, 1)
 
@@ -304,11 +305,11 @@ async def test_a_tool_that_is_missing_or_forbidden_costs_what_it_brings(
 async def test_the_only_tool_of_a_subsystem(tool: str, collector: str, cluster: FakeCluster, scrape: Scrape) -> None:
     await scrape()
     others = {name: 1 for name in COLLECTORS if name != collector}
-    with _without(cluster, tool, None):
-        page, events = await logged(scrape)
+    with unavailable(cluster, tool, None):
+        page, events = await scrape_and_log(scrape)
     assert success(page) == others
     assert [event["state"] for event in events] == ["not_installed"]
-    with _without(cluster, tool, 0o644):
-        page, events = await logged(scrape)
+    with unavailable(cluster, tool, 0o644):
+        page, events = await scrape_and_log(scrape)
     assert success(page) == {**others, collector: 0}
     assert [event["state"] for event in events] == ["not_permitted"]

@@ -1,4 +1,4 @@
-"""Our text means what ``prometheus_client``'s would, and keeps the names of the contract."""
+"""Compares the pages with those of ``prometheus_client``, and checks complete outputs."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ MIDDLE = Metric(name="t_middle", help="State between.", labels=("z", "a"), state
 BARE = Metric(name="t_bare", help="Only a state.", states=("on", "off"), state_label="state")
 ALL = (PLAIN, GAUGE, COUNTER, FIRST, LAST, MIDDLE, BARE)
 
-# --- Compared with prometheus_client's writer -------------------------------------------------------------------------
+# --- Compared with prometheus_client ---------------------------------------------------------------------------------
 
 
 def lines(metric: Metric, labels: Labels, value: Value) -> Iterator[tuple[dict[str, str], float]]:
-    """Yields the label sets and numbers that a sample stands for."""
+    """Yields the labels and the number of each line of a sample."""
     named = dict(zip(metric.labels, labels, strict=True))
     if isinstance(value, tuple):
         for state, flag in zip(metric.states, value, strict=True):
@@ -65,12 +65,12 @@ class Reference(Collector):
 
 
 def registry(samples_by_metric: SamplesByMetric) -> CollectorRegistry:
-    made = CollectorRegistry()
-    made.register(Reference(samples_by_metric))
-    return made
+    registry = CollectorRegistry()
+    registry.register(Reference(samples_by_metric))
+    return registry
 
 
-def meaning(samples_by_metric: Iterable[ClientFamily]) -> dict[str, Any]:
+def normalize(families: Iterable[ClientFamily]) -> dict[str, Any]:
     return {
         family.name: (
             family.type,
@@ -81,16 +81,16 @@ def meaning(samples_by_metric: Iterable[ClientFamily]) -> dict[str, Any]:
             },
             len(family.samples),
         )
-        for family in samples_by_metric
+        for family in families
     }
 
 
-def read_text(page: bytes) -> dict[str, Any]:
-    return meaning(text_parser.text_string_to_metric_families(page.decode()))
+def parse_text(page: bytes) -> dict[str, Any]:
+    return normalize(text_parser.text_string_to_metric_families(page.decode()))
 
 
-def read_openmetrics(page: bytes) -> dict[str, Any]:
-    return meaning(openmetrics_parser.text_string_to_metric_families(page.decode()))  # type: ignore[no-untyped-call]
+def parse_openmetrics(page: bytes) -> dict[str, Any]:
+    return normalize(openmetrics_parser.text_string_to_metric_families(page.decode()))  # type: ignore[no-untyped-call]
 
 
 text = st.text(
@@ -119,17 +119,19 @@ def page(draw: st.DrawFn) -> dict[Metric, dict[Labels, Value]]:
 
 
 @given(page())
-def test_text_means_the_same_as_the_clients(samples_by_metric: dict[Metric, dict[Labels, Value]]) -> None:
-    ours = read_text(exposition.encode_text(samples_by_metric))
-    assert ours == read_text(client_text.generate_latest(registry(samples_by_metric)))
-    assert ours == meaning(Reference(samples_by_metric).collect())
+def test_text_is_equivalent_to_that_of_prometheus_client(samples_by_metric: dict[Metric, dict[Labels, Value]]) -> None:
+    ours = parse_text(exposition.encode_text(samples_by_metric))
+    assert ours == parse_text(client_text.generate_latest(registry(samples_by_metric)))
+    assert ours == normalize(Reference(samples_by_metric).collect())
 
 
 @given(page())
-def test_openmetrics_means_the_same_as_the_clients(samples_by_metric: dict[Metric, dict[Labels, Value]]) -> None:
+def test_openmetrics_is_equivalent_to_that_of_prometheus_client(
+    samples_by_metric: dict[Metric, dict[Labels, Value]],
+) -> None:
     theirs = client_openmetrics.generate_latest(registry(samples_by_metric))  # type: ignore[no-untyped-call]
     ours = exposition.encode_openmetrics(samples_by_metric)
-    assert read_openmetrics(ours) == read_openmetrics(theirs)
+    assert parse_openmetrics(ours) == parse_openmetrics(theirs)
     assert ours.endswith(b"# EOF\n")
 
 
@@ -139,10 +141,10 @@ NUMBER = re.compile(r"[+-]Inf|-?\d+(?:\.\d+)?(?:e[+-]\d+)?")
 
 @given(page())
 def test_every_line_is_a_name_labels_and_one_number(samples_by_metric: dict[Metric, dict[Labels, Value]]) -> None:
-    for write, end in ((exposition.encode_text, ""), (exposition.encode_openmetrics, "# EOF\n")):
-        written = write(samples_by_metric).decode()
-        assert written.endswith(end)
-        for line in written.removesuffix(end).split("\n")[:-1]:
+    for encode, end in ((exposition.encode_text, ""), (exposition.encode_openmetrics, "# EOF\n")):
+        page_text = encode(samples_by_metric).decode()
+        assert page_text.endswith(end)
+        for line in page_text.removesuffix(end).split("\n")[:-1]:
             if not line.startswith(("# HELP ", "# TYPE ")):
                 match = LINE.fullmatch(line)
                 assert match, line
@@ -151,12 +153,12 @@ def test_every_line_is_a_name_labels_and_one_number(samples_by_metric: dict[Metr
 
 
 @given(st.dictionaries(st.tuples(st.text(), st.text(), st.text()), number))
-def test_no_label_value_costs_the_page(samples: Mapping[Labels, Value]) -> None:
-    for write in (exposition.encode_text, exposition.encode_openmetrics):
-        assert write({GAUGE: samples}).decode().count("\nt_gauge{") == len(samples)
+def test_no_label_value_breaks_the_page(samples: Mapping[Labels, Value]) -> None:
+    for encode in (exposition.encode_text, exposition.encode_openmetrics):
+        assert encode({GAUGE: samples}).decode().count("\nt_gauge{") == len(samples)
 
 
-# --- Whole outputs ---------------------------------------------------------------------------------------------------
+# --- Complete pages --------------------------------------------------------------------------------------------------
 
 FAMILIES: SamplesByMetric = {
     LAST: {("b1", "a1"): (True, False, True)},
@@ -167,7 +169,7 @@ FAMILIES: SamplesByMetric = {
 }
 
 
-def test_a_page_as_text() -> None:
+def test_a_page_in_text_format() -> None:
     assert exposition.encode_text(FAMILIES).decode() == (
         "# HELP t_counter_total A counter.\n"
         "# TYPE t_counter_total counter\n"
@@ -186,7 +188,7 @@ def test_a_page_as_text() -> None:
     )
 
 
-def test_a_page_as_openmetrics() -> None:
+def test_a_page_in_openmetrics() -> None:
     assert exposition.encode_openmetrics({COUNTER: {("x",): 3}, GAUGE: {("z", "a", "l"): -math.inf}}).decode() == (
         "# HELP t_counter A counter.\n"
         "# TYPE t_counter counter\n"
@@ -202,28 +204,28 @@ def test_an_empty_page() -> None:
     assert (exposition.encode_text({}), exposition.encode_openmetrics({})) == (b"", b"# EOF\n")
 
 
-def test_the_one_counter_of_the_contract_keeps_its_name() -> None:
+def test_the_only_counter_without_total_keeps_its_name() -> None:
     samples_by_metric: SamplesByMetric = {pacemaker_metrics.CONFIG_LAST_CHANGE: {(): 1790000000}}
     name = "ha_cluster_pacemaker_config_last_change"
     sample = f"{name} 1790000000\n"
-    written = exposition.encode_text(samples_by_metric).decode()
-    assert f"# TYPE {name} counter\n" in written
-    assert written.endswith(f"\n{sample}")
-    # OpenMetrics knows no counter without _total
-    written = exposition.encode_openmetrics(samples_by_metric).decode()
-    assert f"# TYPE {name} unknown\n{sample}# EOF\n" in written
-    assert list(read_openmetrics(written.encode())[name][2].values()) == [(1790000000, None, None)]
+    page_text = exposition.encode_text(samples_by_metric).decode()
+    assert f"# TYPE {name} counter\n" in page_text
+    assert page_text.endswith(f"\n{sample}")
+    # OpenMetrics has no counters without _total
+    page_text = exposition.encode_openmetrics(samples_by_metric).decode()
+    assert f"# TYPE {name} unknown\n{sample}# EOF\n" in page_text
+    assert list(parse_openmetrics(page_text.encode())[name][2].values()) == [(1790000000, None, None)]
 
 
-def test_every_metric_of_the_catalogue_is_understood_in_both_formats() -> None:
+def test_every_metric_can_be_parsed_in_both_formats() -> None:
     samples_by_metric = {
         metric: {tuple(metric.labels): tuple(True for _ in metric.states) if metric.states else 1}
         for metric in catalog.METRICS
-        if metric is not pacemaker_metrics.CONFIG_LAST_CHANGE  # the client's parser of text invents its _total
+        if metric is not pacemaker_metrics.CONFIG_LAST_CHANGE  # the client's text parser appends _total to its name
     }
     in_text, in_openmetrics = (
-        read_text(exposition.encode_text(samples_by_metric)),
-        read_openmetrics(exposition.encode_openmetrics(samples_by_metric)),
+        parse_text(exposition.encode_text(samples_by_metric)),
+        parse_openmetrics(exposition.encode_openmetrics(samples_by_metric)),
     )
     assert in_text.keys() == in_openmetrics.keys()
     for name, (_, _, samples, count) in in_text.items():
@@ -233,8 +235,8 @@ def test_every_metric_of_the_catalogue_is_understood_in_both_formats() -> None:
     assert sample_names == {metric.name for metric in samples_by_metric}
 
 
-@pytest.mark.parametrize("write", [exposition.encode_text, exposition.encode_openmetrics])
+@pytest.mark.parametrize("encode", [exposition.encode_text, exposition.encode_openmetrics])
 @pytest.mark.parametrize("label", ["\ud800", "a\udcffb", '\ude00"\\\n'])
-def test_what_is_no_text_is_replaced(write: Callable[[SamplesByMetric], bytes], label: str) -> None:
+def test_surrogates_are_replaced(encode: Callable[[SamplesByMetric], bytes], label: str) -> None:
     expected = label.encode("utf-8", "replace").decode().replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-    assert f'{{a="{expected}"}} 1\n' in write({COUNTER: {(label,): 1}}).decode()
+    assert f'{{a="{expected}"}} 1\n' in encode({COUNTER: {(label,): 1}}).decode()

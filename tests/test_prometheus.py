@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes the demo cluster, and its linter reads the page."""
+"""A real Prometheus server scrapes the demo cluster, and promtool checks the page."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.programs import installed
 
 pytestmark = pytest.mark.daemon
 
-# the names are a contract: of ha_cluster_exporter the first two, of this project's users the third
-FORCED = {
+# established names: the first two come from ha_cluster_exporter, the third has been published by this project
+ACCEPTED_WARNINGS = {
     'ha_cluster_pacemaker_config_last_change counter metrics should have "_total" suffix',
     'ha_cluster_pacemaker_fail_count non-histogram and non-summary metrics should not have "_count" suffix',
     'ha_cluster_sbd_device_count non-histogram and non-summary metrics should not have "_count" suffix',
@@ -49,7 +49,7 @@ def wait_for(url: str) -> None:
         try:
             get(url)
         except OSError:
-            assert time.monotonic() < deadline, f"{url} does not answer"
+            assert time.monotonic() < deadline, f"no response from {url}"
             time.sleep(0.05)
         else:
             return
@@ -57,7 +57,7 @@ def wait_for(url: str) -> None:
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[int]:
-    """The port of the demo cluster, which stays healthy for as long as the tests take."""
+    """Runs the demo cluster, which stays healthy during the tests, and returns its port."""
     port = free_port()
     argv = [sys.executable, "-m", "gateway", "demo", f"--web.listen-address=127.0.0.1:{port}", "--speed=100"]
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -68,12 +68,12 @@ def demo() -> Iterator[int]:
             process.terminate()
 
 
-def test_promtool_finds_nothing_but_what_the_contract_forces(demo: int) -> None:
+def test_promtool_only_warns_about_established_names(demo: int) -> None:
     page = get(f"http://127.0.0.1:{demo}/metrics")
-    found = subprocess.run(
+    result = subprocess.run(
         [installed("promtool"), "check", "metrics"], input=page, capture_output=True, text=True, check=False
     )
-    assert set((found.stdout + found.stderr).splitlines()) == FORCED
+    assert set((result.stdout + result.stderr).splitlines()) == ACCEPTED_WARNINGS
 
 
 def test_prometheus_scrapes_every_series(demo: int, tmp_path: Path) -> None:
@@ -100,10 +100,10 @@ def test_prometheus_scrapes_every_series(demo: int, tmp_path: Path) -> None:
 
 
 def eventually(port: int, expression: str) -> float:
-    """Returns the value of an expression once it has one."""
+    """Returns the value of an expression as soon as it has one."""
     url = f"http://127.0.0.1:{port}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
     deadline = time.monotonic() + 30
     while not (result := json.loads(get(url))["data"]["result"]):
-        assert time.monotonic() < deadline, f"{expression} never has a value"
+        assert time.monotonic() < deadline, f"{expression} has no value"
         time.sleep(0.1)
     return float(result[0]["value"][1])

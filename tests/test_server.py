@@ -1,4 +1,4 @@
-"""The HTTP server, over real sockets: what scrapers, people, scanners and bad clients get."""
+"""The HTTP server over real sockets, with scrapers, browsers, port scanners and misbehaving clients."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from gateway.subsystems.probe import Plan, Probe, Reading
 from tests.conftest import Script, open_descriptors, until
 from tests.programs import CIBADMIN, CRM_MON, ROOT, FakeCluster, Gateway, environment
 
-VALUE = Metric(name="value", help="What the tool said.", labels=("tool",))
+VALUE = Metric(name="value", help="The number that the tool printed.", labels=("tool",))
 LARGE = Metric(name="large", help="Many samples.", labels=("number",))
 
 
@@ -46,11 +46,11 @@ def read(result: CommandResult) -> str:
 
 
 @dataclass
-class Simple:
-    """A collector of what some scripts print."""
+class ScriptCollector:
+    """A collector of the numbers that scripts print."""
 
     paths: Mapping[str, Path]
-    many: int = 0
+    extra_samples: int = 0
     name: str = "simple"
     plans: int = 0
 
@@ -66,17 +66,19 @@ class Simple:
         samples = SampleSet()
         for name, reading in readings.items():
             samples.add(VALUE, None if reading.ok_value is None else float(reading.ok_value), name)
-        for number in range(self.many):
+        for number in range(self.extra_samples):
             samples.add(LARGE, number + 0.5, f"{number:040}")
         return samples
 
 
 @dataclass
 class Served:
+    """A running server, and a client for it."""
+
     server: MetricsServer
     engine: Engine
     session: aiohttp.ClientSession
-    collectors: tuple[Simple, ...]
+    collectors: tuple[ScriptCollector, ...]
     ports: list[int] = field(default_factory=list)
 
     @property
@@ -91,7 +93,7 @@ class Served:
         return answer.startswith(b"HTTP/1.1 200 ")
 
     async def raw(self, *data: bytes, wait: float = 5) -> bytes:
-        """Sends bytes and returns all that comes back until the other side closes."""
+        """Sends bytes and returns everything received until the server closes the connection."""
         host, _, port = self.server.addresses[0].rpartition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         try:
@@ -108,20 +110,22 @@ class Served:
 
 @contextlib.asynccontextmanager
 async def serving(
-    *collectors: Simple, addresses: tuple[tuple[str, int], ...] = (("127.0.0.1", 0),), **settings: Any
+    *collectors: ScriptCollector, addresses: tuple[tuple[str, int], ...] = (("127.0.0.1", 0),), **settings: Any
 ) -> AsyncIterator[Served]:
-    tools = {name: Tool(path=str(path), timeout=30) for each in collectors for name, path in each.paths.items()}
+    tools = {
+        name: Tool(path=str(path), timeout=30) for collector in collectors for name, path in collector.paths.items()
+    }
     engine = Engine(LocalHost(tools), collectors)
     publication = Publication()
-    tested = MetricsServer(engine, publication, addresses=addresses, **settings)
-    publication.add_source(tested.add_samples)
-    await tested.start()
-    # without a limit of its own, and with what it is told
+    server = MetricsServer(engine, publication, addresses=addresses, **settings)
+    publication.add_source(server.add_samples)
+    await server.start()
+    # the client itself must not limit connections or decompress
     async with aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0), headers={"Accept-Encoding": "identity"}, auto_decompress=False
     ) as session:
-        yield Served(tested, engine, session, collectors)
-    await tested.close()
+        yield Served(server, engine, session, collectors)
+    await server.close()
     await engine.close()
 
 
@@ -134,7 +138,7 @@ def request(path: str = "/metrics", *headers: str, method: str = "GET") -> bytes
 
 
 async def test_pages(script: Script) -> None:
-    async with serving(Simple({"x": script("echo 5")})) as served:
+    async with serving(ScriptCollector({"x": script("echo 5")})) as served:
         async with served.get() as response:
             assert response.status == 200
             assert response.headers["Content-Type"] == exposition.TEXT
@@ -158,7 +162,7 @@ async def test_pages(script: Script) -> None:
 
 
 async def test_another_path_for_the_metrics(script: Script) -> None:
-    async with serving(Simple({"x": script("echo 5")}), telemetry_path="/a/b") as served:
+    async with serving(ScriptCollector({"x": script("echo 5")}), telemetry_path="/a/b") as served:
         for path, status in (("/a/b", 200), ("/metrics", 404)):
             async with served.get(path) as response:
                 assert response.status == status
@@ -169,7 +173,7 @@ async def test_another_path_for_the_metrics(script: Script) -> None:
 @pytest.mark.parametrize(
     "path", ["/metrics/", "/metric", "/-/", "/-/healthy/", "/favicon.ico", "/%2e%2e", "/metrics%00"]
 )
-async def test_what_is_not_there(path: str) -> None:
+async def test_unknown_paths(path: str) -> None:
     async with serving() as served:
         answer = await served.raw(request(path, "Connection: close"))
         assert answer.startswith(b"HTTP/1.1 404 ")
@@ -188,7 +192,7 @@ async def test_only_get_and_head(path: str) -> None:
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])
 async def test_head_is_get_without_a_body(path: str, encoding: str, script: Script) -> None:
     headers = (f"Accept-Encoding: {encoding}", "Accept: application/openmetrics-text", "Connection: close")
-    async with serving(Simple({"x": script("echo 5")})) as served:
+    async with serving(ScriptCollector({"x": script("echo 5")})) as served:
         answers = {method: await served.raw(request(path, *headers, method=method)) for method in ("GET", "HEAD")}
     fields = {}
     for method, answer in answers.items():
@@ -205,11 +209,11 @@ async def test_head_is_get_without_a_body(path: str, encoding: str, script: Scri
     assert fields["GET"][0] == "HTTP/1.1 200 OK"
 
 
-# --- Formats and selections -------------------------------------------------------------------------------------------
+# --- Formats and selections ------------------------------------------------------------------------------------------
 
 
-async def test_all_forms_of_a_page_say_the_same(script: Script) -> None:
-    async with serving(Simple({"x": script("echo 5")}, many=10)) as served:
+async def test_all_formats_of_a_page_have_the_same_content(script: Script) -> None:
+    async with serving(ScriptCollector({"x": script("echo 5")}, extra_samples=10)) as served:
         for accept, content_type in (("", exposition.TEXT), ("application/openmetrics-text", exposition.OPENMETRICS)):
             for encoding in ("gzip", "identity"):
                 headers = {"Accept": accept, "Accept-Encoding": encoding}
@@ -222,8 +226,11 @@ async def test_all_forms_of_a_page_say_the_same(script: Script) -> None:
                 assert text.endswith("# EOF\n") == (content_type == exposition.OPENMETRICS)
 
 
-async def test_collectors_are_chosen_as_node_exporter_does(script: Script) -> None:
-    a, b = Simple({"x": script("echo 1")}, name="a"), Simple({"y": script("echo 2", name="y")}, name="b")
+async def test_collectors_are_selected_as_in_node_exporter(script: Script) -> None:
+    a, b = (
+        ScriptCollector({"x": script("echo 1")}, name="a"),
+        ScriptCollector({"y": script("echo 2", name="y")}, name="b"),
+    )
     async with serving(a, b) as served:
 
         async def values(query: str) -> tuple[int, set[str]]:
@@ -247,9 +254,9 @@ async def test_collectors_are_chosen_as_node_exporter_does(script: Script) -> No
 # --- Time ------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_scrape_ends_within_the_scrapers_time(script: Script) -> None:
+async def test_a_scrape_ends_before_the_scrape_timeout(script: Script) -> None:
     tools = {"quick": script("echo 5", name="quick"), "hung": script("sleep 1000", name="hung")}
-    async with serving(Simple(tools)) as served:
+    async with serving(ScriptCollector(tools)) as served:
         before = time.monotonic()
         async with served.get(headers={SCRAPE_TIMEOUT_HEADER: "1"}) as response:
             page = await response.text()
@@ -262,11 +269,11 @@ async def test_a_scrape_ends_within_the_scrapers_time(script: Script) -> None:
     assert 'state="timed_out"} 1\n' in page
 
 
-async def test_two_hundred_scrapes_at_once_are_one_run(script: Script, tmp_path: Path) -> None:
+async def test_concurrent_scrapes_share_a_run(script: Script, tmp_path: Path) -> None:
     runs, gate = tmp_path / "runs", tmp_path / "gate"
     os.mkfifo(gate)
     path = script(f"echo run >> '{runs}'; read _ < '{gate}'; echo 5")
-    async with serving(Simple({"x": path}, many=3000)) as served:
+    async with serving(ScriptCollector({"x": path}, extra_samples=3000)) as served:
 
         async def scrape() -> tuple[int, bytes]:
             async with served.get(headers={"Accept-Encoding": "gzip"}) as response:
@@ -274,8 +281,8 @@ async def test_two_hundred_scrapes_at_once_are_one_run(script: Script, tmp_path:
 
         scrapes = [asyncio.ensure_future(scrape()) for _ in range(200)]
         await until(lambda: served.server.requests == 200, seconds=20)
-        await asyncio.sleep(0.05)  # each has been taken up, and is on its way to the engine
-        with open(gate, "r+b", buffering=0) as opened:  # noqa: ASYNC230, PTH123 - it does not wait, and is no file
+        await asyncio.sleep(0.05)  # every request has reached the engine
+        with open(gate, "r+b", buffering=0) as opened:  # noqa: ASYNC230, PTH123 - a FIFO, opened without blocking
             opened.write(b"go\n")
             answers = await asyncio.gather(*scrapes)
     assert runs.read_text() == "run\n"
@@ -285,10 +292,10 @@ async def test_two_hundred_scrapes_at_once_are_one_run(script: Script, tmp_path:
     assert b'value{tool="x"} 5\n' in gzip.decompress(body)
 
 
-async def test_a_client_that_hangs_up_leaves_nothing_behind(script: Script, tmp_path: Path) -> None:
+async def test_a_client_that_disconnects_leaves_nothing_behind(script: Script, tmp_path: Path) -> None:
     started = tmp_path / "started"
     path = script(f"echo $$ > {started}; sleep 0.2; echo 5")
-    async with serving(Simple({"x": path})) as served:
+    async with serving(ScriptCollector({"x": path})) as served:
         async with served.get("/-/healthy"):
             pass
         await served.session.close()
@@ -301,7 +308,7 @@ async def test_a_client_that_hangs_up_leaves_nothing_behind(script: Script, tmp_
             await until(started.exists)
             writer.transport.abort()
             started.unlink()
-            # the next scrape shares the run, or has its own: it is answered
+            # the next scrape shares the run or starts a new one, and is answered
             answer = await served.raw(request("/metrics", "Connection: close"))
             assert b'value{tool="x"} 5\n' in answer
             started.unlink(missing_ok=True)
@@ -309,11 +316,11 @@ async def test_a_client_that_hangs_up_leaves_nothing_behind(script: Script, tmp_
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-# --- Bad clients -----------------------------------------------------------------------------------------------------
+# --- Misbehaving clients ---------------------------------------------------------------------------------------------
 
 
 COUNTS_HEADERS = inspect.signature(RequestHandler).parameters["max_headers"].default < 1000
-"""Whether this aiohttp limits the number of headers: before 3.14 it limits their sizes only."""
+"""Whether this aiohttp limits the number of headers; before 3.14 it only limits their size."""
 
 
 async def test_oversized_headers_are_refused() -> None:
@@ -341,7 +348,7 @@ async def test_oversized_headers_are_refused() -> None:
         request("/", "Expect: \udcff", "Connection: close"),
     ],
 )
-async def test_what_is_not_http_is_refused_quietly(data: bytes, caplog: pytest.LogCaptureFixture) -> None:
+async def test_invalid_http_is_refused_without_a_log_record(data: bytes, caplog: pytest.LogCaptureFixture) -> None:
     async with serving(client_timeout=0.5) as served:
         answer = await served.raw(data)
         assert not answer or answer.startswith((b"HTTP/1.0 400 ", b"HTTP/1.1 400 ", b"HTTP/1.1 500 "))
@@ -350,7 +357,7 @@ async def test_what_is_not_http_is_refused_quietly(data: bytes, caplog: pytest.L
     assert caplog.records == []
 
 
-async def test_an_unexpected_error_is_told_and_logged(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unexpected_error_is_answered_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     async with serving() as served:
 
         async def broken(*_: object, **__: object) -> None:
@@ -366,7 +373,7 @@ async def test_an_unexpected_error_is_told_and_logged(caplog: pytest.LogCaptureF
 
 
 @pytest.mark.parametrize("beginning", [b"", b"GET /", b"GET /metrics HTTP/1.1\r\nX: "])
-async def test_a_client_that_says_nothing_or_trickles_is_dropped(beginning: bytes) -> None:
+async def test_a_client_that_is_silent_or_trickles_is_disconnected(beginning: bytes) -> None:
     async with serving(client_timeout=0.5) as served:
         host, _, port = served.server.addresses[0].rpartition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
@@ -387,17 +394,17 @@ async def test_a_client_that_says_nothing_or_trickles_is_dropped(beginning: byte
             await writer.wait_closed()
 
 
-async def test_a_client_that_is_quick_enough_is_not_dropped() -> None:
+async def test_a_client_that_is_fast_enough_is_not_disconnected() -> None:
     async with serving(client_timeout=0.3) as served:
         for _ in range(3):
             async with served.get("/-/healthy") as response:
                 assert response.status == 200
-            await asyncio.sleep(0.2)  # longer than the time-out altogether, on one connection
+            await asyncio.sleep(0.2)  # on one connection, in total longer than the time-out
         assert served.server.connections == 1
 
 
-async def test_a_client_that_does_not_read_is_dropped(script: Script) -> None:
-    async with serving(Simple({"x": script("echo 5")}, many=100_000), client_timeout=0.5) as served:
+async def test_a_client_that_does_not_read_is_disconnected(script: Script) -> None:
+    async with serving(ScriptCollector({"x": script("echo 5")}, extra_samples=100_000), client_timeout=0.5) as served:
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         sock.setblocking(False)  # noqa: FBT003 - positional only
@@ -413,11 +420,11 @@ async def test_a_client_that_does_not_read_is_dropped(script: Script) -> None:
                 size += len(data)
             assert size < 4_000_000
         sock.close()
-        async with served.get() as response:  # whoever reads gets it
+        async with served.get() as response:  # a client that reads receives the page
             assert len(await response.read()) > 4_000_000
 
 
-async def test_connections_beyond_the_limit_are_told_so() -> None:
+async def test_connections_above_the_limit_are_answered_with_503() -> None:
     async with serving(max_connections=3) as served:
         host, _, port = served.server.addresses[0].rpartition(":")
         pairs = await asyncio.gather(*(asyncio.open_connection(host, int(port)) for _ in range(10)))
@@ -428,10 +435,10 @@ async def test_connections_beyond_the_limit_are_told_so() -> None:
         for _, writer in pairs:
             writer.close()
         await asyncio.gather(*(writer.wait_closed() for _, writer in pairs), return_exceptions=True)
-        await until(served.is_healthy)  # their places are free again
+        await until(served.is_healthy)  # the connections are free again
 
 
-async def test_who_comes_and_goes_takes_no_place_for_long() -> None:
+async def test_clients_that_disconnect_at_once_free_their_connections() -> None:
     async with serving(max_connections=3) as served:
         host, _, port = served.server.addresses[0].rpartition(":")
         for _ in range(20):
@@ -472,15 +479,15 @@ async def test_a_name_with_several_addresses() -> None:
         ("x" * 64, f"cannot listen on {'x' * 64}:0: "),
     ],
 )
-async def test_addresses_that_are_not_ours(host: str, reason: str) -> None:
+async def test_addresses_of_other_hosts(host: str, reason: str) -> None:
     with pytest.raises(StartError) as caught:
         await bind(Address(host, 0))
     assert str(caught.value).startswith(reason)
     assert "\n" not in str(caught.value)
 
 
-async def test_what_a_name_means_beyond_this_host_is_left_out() -> None:
-    """As with localhost, where the host has no IPv6."""
+async def test_addresses_of_a_name_that_this_host_lacks_are_skipped() -> None:
+    """As with ``localhost`` on a host without IPv6."""
     ours, others = (socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_INET, ("203.0.113.7", 0))
     (bound,) = _open_all([others, ours, others], open_tcp)
     before = open_descriptors()
@@ -503,11 +510,11 @@ async def test_an_address_in_use(host: str) -> None:
     taken.close()
 
 
-# --- The end ---------------------------------------------------------------------------------------------------------
+# --- Closing ---------------------------------------------------------------------------------------------------------
 
 
-async def test_closing_lets_a_scrape_end(script: Script) -> None:
-    async with serving(Simple({"x": script("sleep 0.3; echo 5")})) as served:
+async def test_closing_waits_for_a_scrape_in_progress(script: Script) -> None:
+    async with serving(ScriptCollector({"x": script("sleep 0.3; echo 5")})) as served:
         scrape = asyncio.ensure_future(served.raw(request("/metrics", "Connection: close")))
         await until(lambda: served.collectors[0].plans > 0)
         host, _, port = served.server.addresses[0].rpartition(":")
@@ -519,7 +526,7 @@ async def test_closing_lets_a_scrape_end(script: Script) -> None:
 
 @pytest.mark.daemon
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_during_a_scrape_ends_the_program_in_time(
+def test_a_signal_during_a_scrape_stops_the_program_in_time(
     number: signal.Signals, cluster: FakeCluster, tmp_path: Path
 ) -> None:
     fifo = tmp_path / "fifo"
@@ -545,7 +552,7 @@ def test_a_signal_during_a_scrape_ends_the_program_in_time(
 
 
 def _large_cluster(cluster: FakeCluster, directory: Path) -> None:
-    """Makes the tools print 2,400 instances on 32 nodes."""
+    """Makes the tools print a cluster of 32 nodes with 2,400 resource instances."""
     argv = [sys.executable, str(ROOT / "tests" / "bench" / "large_cib.py"), "--nodes", "32", "--instances", "2400"]
     cib = directory / "cib.xml"
     cib.write_bytes(subprocess.run(argv, check=True, capture_output=True, timeout=60).stdout)
@@ -574,7 +581,7 @@ for _ in range(3):
 '''
 
 async def tick(gaps):
-    # in time of the processor: what other processes of the machine take is not the gateway's fault
+    # in processor time: other processes on the machine must not matter
     last = time.process_time()
     while True:
         await asyncio.sleep(0.005)
@@ -603,8 +610,8 @@ runtime.run(main())
 
 
 @pytest.mark.skipif(shutil.which("crm_mon") is None, reason="needs crm_mon to show a large cluster")
-def test_a_large_cluster_does_not_hold_up_the_event_loop(cluster: FakeCluster, tmp_path: Path) -> None:
-    """In a process of its own: in this one, collecting the garbage of the tests takes longer than a scrape."""
+def test_a_large_cluster_does_not_block_the_event_loop(cluster: FakeCluster, tmp_path: Path) -> None:
+    """In a separate process: here, garbage collection of the tests' objects takes longer than a scrape."""
     _large_cluster(cluster, tmp_path)
     argv = [sys.executable, "-c", TICKING, str(cluster.config)]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True, env=environment())
