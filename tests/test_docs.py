@@ -99,6 +99,17 @@ def test_both_readers_of_the_measurement_agree() -> None:
     assert load_script(DOCS / "adr" / "measure.py").with_tree(output) == crm_mon.parse(output)
 
 
+def test_decisions_that_refer_to_each_other_do_so_in_both() -> None:
+    decisions = {path.name: text for path, text in PAGES.items() if re.match(r"\d{4}-", path.name)}
+    references = {
+        (name, target)
+        for name, text in decisions.items()
+        for target in re.findall(r"\]\((\d{4}-[\w-]+\.md)", text.partition("\n## Context\n")[0])
+    }
+    assert len(references) > 10
+    assert {(name, target) for name, target in references if (target, name) not in references} == set()
+
+
 # --- Identifiers -----------------------------------------------------------------------------------------------------
 
 
