@@ -78,7 +78,7 @@ def forbidden(cluster: FakeCluster) -> None:
         (forbidden, "pacemaker: cibadmin", "not_permitted: ", "with haclient as its primary group"),
     ],
 )
-def test_what_is_wrong_comes_with_advice(  # noqa: PLR0917
+def test_failures_come_with_advice(  # noqa: PLR0917
     breaks: object,
     subject: str,
     found: str,
@@ -96,14 +96,14 @@ def test_what_is_wrong_comes_with_advice(  # noqa: PLR0917
     assert output.count("FAIL") == 1
 
 
-def test_what_is_optional_is_no_fault(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_optional_tool_is_not_a_failure(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
     cluster.does(COROSYNC, "exit 1")
     wrong, output = checked(cluster, capsys)
     assert not wrong
     assert check_result(output, "corosync: corosync")[0] == "ok    corosync: corosync: failed: exit status 1; optional"
 
 
-def test_a_collector_that_is_off_is_not_looked_at(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_collector_that_is_off_is_not_checked(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
     missing(cluster)
     wrong, output = checked(cluster, capsys, **{"collectors.pacemaker": "off"})
     assert not wrong
@@ -139,7 +139,7 @@ def test_an_address_in_use(cluster: FakeCluster, capsys: pytest.CaptureFixture[s
     assert check_result(output, "listen 127.0.0.1:0")[0].startswith("ok")
 
 
-def test_a_host_without_any_cluster_is_told_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_host_without_a_cluster_gets_advice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = {option: f"{tmp_path}/none" for option in BY_KEY if option.endswith(".path")}
     config: Config = load(None, {"web.listen": ["127.0.0.1:0"], **flags}, search=False)
     assert print_results(check(config, build_local_host(config))) is ExitStatus.PROBLEM
@@ -154,14 +154,14 @@ def test_a_host_without_any_cluster_is_told_what_to_do(tmp_path: Path, capsys: p
 ALERTS = "cibadmin --query --local --scope alerts"
 
 
-def test_the_alert_agent_is_there(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_alert_agent_is_configured(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
     cluster.prints(ALERTS, b'<alerts><alert id="a" path="/usr/bin/ha-cluster-gateway-alert"/></alerts>')
     wrong, output = checked(cluster, capsys)
     assert not wrong
     assert check_result(output, "alert agent") == ("ok    alert agent: configured in Pacemaker", "")
 
 
-def test_how_to_configure_the_alert_agent(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_alert_agent_is_not_configured(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
     cluster.prints(ALERTS, b'<alerts><alert id="a" path="/usr/bin/another"/></alerts>')
     wrong, output = checked(cluster, capsys)
     assert not wrong

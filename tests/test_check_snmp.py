@@ -64,7 +64,7 @@ def test_everything_in_order(
 
 
 @pytest.mark.daemon
-def test_beside_a_gateway_that_runs(
+def test_beside_a_running_gateway(
     cluster: FakeCluster,
     capsys: pytest.CaptureFixture[str],
     tmp_path_factory: pytest.TempPathFactory,
@@ -83,7 +83,7 @@ def test_beside_a_gateway_that_runs(
 
 
 @pytest.mark.daemon
-def test_a_view_that_leaves_it_out(
+def test_a_view_without_the_mib(
     cluster: FakeCluster,
     capsys: pytest.CaptureFixture[str],
     tmp_path_factory: pytest.TempPathFactory,
@@ -97,7 +97,7 @@ def test_a_view_that_leaves_it_out(
         assert f"          view tested included .{ARC}\n" in output
 
 
-def test_snmpd_that_does_not_run(cluster: FakeCluster, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_snmpd_is_not_running(cluster: FakeCluster, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "snmpd.conf").write_text("rocommunity public default -V systemonly\n")
     wrong, output = checked(cluster, capsys, f"unix:{tmp_path}/none")
     assert wrong
@@ -109,7 +109,7 @@ def test_snmpd_that_does_not_run(cluster: FakeCluster, capsys: pytest.CaptureFix
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to become somebody else")
-def test_a_socket_and_files_that_may_not_be_looked_at(cluster: FakeCluster, tmp_path: Path) -> None:
+def test_an_unreadable_socket_and_unreadable_files(cluster: FakeCluster, tmp_path: Path) -> None:
     (tmp_path / "snmpd.conf").write_text("master agentx\n")
     config = load(cluster.config, {"snmp.agentx": f"unix:{tmp_path}/master"})
     with closed(tmp_path):
@@ -119,7 +119,7 @@ def test_a_socket_and_files_that_may_not_be_looked_at(cluster: FakeCluster, tmp_
     assert any("Permission denied; run check as root" in text for text in texts)
 
 
-def test_lines_go_where_snmpd_looks_for_them(cluster: FakeCluster, tmp_path: Path) -> None:
+def test_the_advice_names_the_file_to_add_lines_to(cluster: FakeCluster, tmp_path: Path) -> None:
     config = load(cluster.config, {"snmp.agentx": f"unix:{tmp_path}/master"})
     main = tmp_path / "snmpd.conf"
     main.write_text("rocommunity public\n")
@@ -149,7 +149,5 @@ def advice_on(config: Config) -> str:
         ),
     ],
 )
-def test_the_lines_that_are_missing(
-    content: bytes, address: TcpAddress | UnixAddress, user: int, lines: list[str]
-) -> None:
+def test_missing_lines(content: bytes, address: TcpAddress | UnixAddress, user: int, lines: list[str]) -> None:
     assert missing_lines(snmpd_conf.parse([content]), address, ROOT, user_id=user) == lines

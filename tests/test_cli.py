@@ -75,13 +75,15 @@ def configured(*arguments: str) -> dict[str, Any]:
 @pytest.mark.usefixtures("_logging")
 @pytest.mark.parametrize("command", [[], ["serve"], ["check"], ["collect"]])
 @pytest.mark.parametrize(("flags", "key", "value"), FLAGS)
-def test_a_flag_means_what_it_means_there(command: list[str], flags: list[str], key: str, value: object) -> None:
+def test_a_flag_works_before_and_after_the_subcommand(
+    command: list[str], flags: list[str], key: str, value: object
+) -> None:
     assert configured(*command, *flags)[key] == value
     assert configured(*flags, *command)[key] == value
 
 
 @pytest.mark.usefixtures("_logging")
-def test_every_flag_is_tested_here_or_like_its_siblings() -> None:
+def test_every_flag_is_tested_here_or_resembles_a_tested_one() -> None:
     tested = {flag.partition("=")[0] for flags, _, _ in FLAGS for flag in flags if flag.startswith("--")}
     others = {flag for option in OPTIONS for flag in option.flags} - tested
     assert {flag for flag in others if not flag.startswith(("--collector.", "--corosync", "--snmp.agent."))} == set()
@@ -95,7 +97,7 @@ def test_every_flag_is_tested_here_or_like_its_siblings() -> None:
 
 
 @pytest.mark.daemon
-def test_the_version_is_told(tmp_path: Path) -> None:
+def test_version(tmp_path: Path) -> None:
     done = gateway("--version", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stdout.startswith(f"ha-cluster-gateway {package.__version__} (Python {sys.version_info.major}.")
@@ -107,15 +109,27 @@ def test_the_help_names_every_command_and_flag(tmp_path: Path) -> None:
     done = gateway("--help", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     words = set(re.findall(r"[\w.-]+", done.stdout))
-    assert {"serve", "demo", "collect", "check", "mib", "migrate"} <= words
+    assert cli.COMMANDS.keys() <= words
     assert {flag for option in OPTIONS for flag in option.flags} <= words
-    for command in ("serve", "demo", "collect", "check", "mib", "migrate"):
+    for command in cli.COMMANDS:
         assert gateway(command, "--help", cwd=tmp_path).returncode == 0
 
 
-# --- Mistakes --------------------------------------------------------------------------------------------------------
+def test_the_help_shows_defaults() -> None:
+    text = " ".join(cli.build_parser().format_help().split())
+    for default in (
+        "for all interfaces. (default: :9664)",
+        "Format of the log: logfmt or json. (default: logfmt)",
+        "which takes time. (default: false)",
+        "is answered at once. (default: 15)",
+        "empty for no such agent. (default: none)",
+    ):
+        assert default in text
 
-MISTAKES: list[tuple[list[str], str]] = [
+
+# --- Errors ----------------------------------------------------------------------------------------------------------
+
+ERRORS: list[tuple[list[str], str]] = [
     (["srve"], "argument COMMAND: invalid choice: 'srve'"),
     (["--nonsense"], "unrecognized arguments: --nonsense"),
     (["--web.listen"], "unrecognized arguments: --web.listen"),
@@ -149,8 +163,8 @@ MISTAKES: list[tuple[list[str], str]] = [
 
 
 @pytest.mark.usefixtures("_logging")
-@pytest.mark.parametrize(("arguments", "cause"), MISTAKES)
-def test_a_mistake_is_one_line_and_status_two(
+@pytest.mark.parametrize(("arguments", "cause"), ERRORS)
+def test_an_error_is_one_line_and_status_two(
     arguments: list[str],
     cause: str,
     tmp_path: Path,
@@ -162,15 +176,15 @@ def test_a_mistake_is_one_line_and_status_two(
         status: Any = cli.main(arguments)
     except SystemExit as end:
         status = end.code
-    told = capsys.readouterr()
+    output = capsys.readouterr()
     assert status == 2
-    assert told.out == ""
-    (line,) = told.err.splitlines()
+    assert output.out == ""
+    (line,) = output.err.splitlines()
     assert line.startswith(f"ha-cluster-gateway: {cause}")
 
 
 @pytest.mark.daemon
-def test_a_mistake_in_the_real_program_shows_no_trace(tmp_path: Path) -> None:
+def test_an_error_in_the_configuration_shows_no_traceback(tmp_path: Path) -> None:
     (tmp_path / "gateway.conf").write_text('[web]\nlisten = 1\n[log]\nlevl = "info"\n')
     done = gateway(cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
@@ -221,7 +235,7 @@ def test_a_configuration_in_the_working_directory_is_used_and_the_log_is_json(tm
 
 
 @pytest.mark.daemon
-def test_debug_tells_of_each_scrape_and_info_does_not(cluster: FakeCluster, tmp_path: Path) -> None:
+def test_scrapes_are_logged_at_level_debug_only(cluster: FakeCluster, tmp_path: Path) -> None:
     for level, times in (("debug", 2), ("info", 0)):
         flags = ("--web.listen-address", "127.0.0.1:0", "--log.level", level)
         with Gateway("--config", cluster.config, *flags, cwd=tmp_path) as running:
@@ -233,7 +247,7 @@ def test_debug_tells_of_each_scrape_and_info_does_not(cluster: FakeCluster, tmp_
 
 
 @pytest.mark.daemon
-def test_the_demo_takes_what_a_file_says_instead_of_its_own(tmp_path: Path) -> None:
+def test_a_file_overrides_the_defaults_of_the_demo(tmp_path: Path) -> None:
     (tmp_path / "demo.conf").write_text('[web]\nlisten = ["127.0.0.1:0"]\n[snmp.agent]\nlisten = []\n')
     with Gateway("demo", "--config", "demo.conf", cwd=tmp_path) as running:
         (started,) = [line for line in running.lines if "event=started" in line]
@@ -281,7 +295,7 @@ def test_collect_prints_json(cluster: FakeCluster, tmp_path: Path) -> None:
 
 
 @pytest.mark.daemon
-def test_collect_prints_what_a_walk_would_show(cluster: FakeCluster, tmp_path: Path) -> None:
+def test_collect_prints_the_lines_of_a_walk(cluster: FakeCluster, tmp_path: Path) -> None:
     done = gateway("collect", "--format=snmp", "--snmp.root=1.3.6.1.4.1.4711", "--config", cluster.config, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
@@ -303,7 +317,7 @@ def test_mib_prints_the_module(tmp_path: Path) -> None:
 
 
 @pytest.mark.daemon
-def test_collect_tells_of_failure_by_its_status(cluster: FakeCluster, tmp_path: Path) -> None:
+def test_collect_reports_failure_in_its_exit_status(cluster: FakeCluster, tmp_path: Path) -> None:
     cluster.does(CRM_MON, "echo garbage")
     cluster.does("crm_mon -1 -X --inactive", "echo garbage")
     done = gateway("--config", cluster.config, "collect", cwd=tmp_path)
@@ -325,7 +339,7 @@ def test_collect_writes_utf8_whatever_the_locale(output: str, cluster: FakeClust
 
 
 @pytest.mark.daemon
-def test_a_reader_that_has_seen_enough_is_no_trouble(cluster: FakeCluster, tmp_path: Path) -> None:
+def test_a_closed_pipe_is_not_an_error(cluster: FakeCluster, tmp_path: Path) -> None:
     argv = [sys.executable, "-m", "gateway", "collect", "--config", str(cluster.config)]
     with subprocess.Popen(
         argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path, env=environment()

@@ -1,4 +1,4 @@
-"""The configuration: every option's mistakes, all at once, and the example that comes with the program."""
+"""The configuration: valid and invalid values of every option, and the example that comes with the program."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from gateway.alarms.conditions import CONDITIONS
 from gateway.config import loader as config
-from gateway.config.config import BY_KEY, OPTIONS, RULES
+from gateway.config.config import BY_KEY, OPTIONS, RULES, Config
 from gateway.config.loader import load
 from gateway.config.subsystem_options import TOOLS
 from gateway.engine.mode import CollectorMode
@@ -24,11 +24,11 @@ from gateway.errors import ConfigError
 from gateway.host.host import DEFAULT_MAX_OUTPUT, Tool
 from gateway.log import LogFormat, LogLevel
 from gateway.network import Address
-from gateway.options.model import OptionValues, Records
+from gateway.options.model import Records
 from gateway.options.readers import InvalidValuesError
 from gateway.snmp.credentials import Community, SecurityLevel, UsmUser
 from gateway.subsystems import SUBSYSTEMS
-from tests.config_values import plain_defaults, plain_values
+from tests.config_values import config_values, plain_defaults, plain_values
 from tests.conftest import closed
 
 SUBSYSTEM_NAMES = [subsystem.name for subsystem in SUBSYSTEMS]
@@ -38,7 +38,7 @@ EXAMPLE = Path(__file__).parents[1] / "gateway.conf.example"
 
 
 def problems(text: str, path: Path, flags: Mapping[str, Any] | None = None) -> list[str]:
-    """Returns the mistakes of a file, without the file's name that stands before each."""
+    """Returns the problems of a file, without the name of the file that precedes each."""
     path.write_text(text)
     with pytest.raises(ConfigError) as caught:
         load(path, flags or {})
@@ -164,12 +164,12 @@ BAD: dict[str, tuple[str, list[str]]] = {
 }
 
 
-def test_every_option_has_mistakes_to_be_tested() -> None:
+def test_every_option_has_invalid_values_to_test() -> None:
     assert BAD.keys() == BY_KEY.keys() - {option.key for option in OPTIONS if isinstance(option.read, Records)}
 
 
 @pytest.mark.parametrize("key", BAD)
-def test_a_wrong_value_is_told_with_what_was_expected(key: str, file: Path) -> None:
+def test_an_invalid_value_is_reported_with_the_expected_one(key: str, file: Path) -> None:
     expected, values = BAD[key]
     table, _, name = key.rpartition(".")
     for value in values:
@@ -178,7 +178,7 @@ def test_a_wrong_value_is_told_with_what_was_expected(key: str, file: Path) -> N
         assert problems(f"[{table}]\n{name} = {value}\n", file) == [f"{key}: {expected}, found {shown}"]
 
 
-def test_a_long_value_does_not_fill_the_terminal(file: Path) -> None:
+def test_a_long_value_is_cut(file: Path) -> None:
     (problem,) = problems(f'[log]\nlevel = "{"x" * 1000}"\n', file)
     assert len(problem) < 200
     assert problem.endswith("xxx...")
@@ -204,7 +204,7 @@ def test_a_long_value_does_not_fill_the_terminal(file: Path) -> None:
         ("[snmp.agent]\nlisten = []", "snmp.agent.listen", ()),
     ],
 )
-def test_good_values(text: str, key: str, value: object, file: Path) -> None:
+def test_valid_values(text: str, key: str, value: object, file: Path) -> None:
     file.write_text(text)
     assert plain_values(load(file, {}))[key] == value
 
@@ -244,7 +244,7 @@ def test_addresses(text: str, address: tuple[str, int]) -> None:
         ("[web.config]\nfile = 1", ["web.config: unknown key"]),
     ],
 )
-def test_wrong_keys_and_tables(text: str, expected: list[str], file: Path) -> None:
+def test_unknown_keys_and_tables(text: str, expected: list[str], file: Path) -> None:
     found = problems(text, file)
     assert [problem.partition(", did you mean")[0] for problem in found] == [
         problem.partition(", did you mean")[0] for problem in expected
@@ -253,7 +253,7 @@ def test_wrong_keys_and_tables(text: str, expected: list[str], file: Path) -> No
         assert found == expected
 
 
-def test_all_mistakes_are_told_at_once(file: Path) -> None:
+def test_all_problems_are_reported_at_once(file: Path) -> None:
     text = '[web]\nlisten = 1\nfoo = 2\n[log]\nlevel = "loud"\n[tools.sbd]\npath = "sbd"\ntimeout = -1\n[nothing]\n'
     found = problems(text, file, {"log.format": "xml", "collectors.sbd": "maybe"})
     keys = [problem.partition(": ")[0] for problem in found]
@@ -279,7 +279,7 @@ def test_all_mistakes_are_told_at_once(file: Path) -> None:
         (b"a = " + b"[" * 100_000, ""),
     ],
 )
-def test_what_is_not_toml_is_told_with_its_line(text: bytes, where: str, file: Path) -> None:
+def test_a_syntax_error_is_reported_with_its_line(text: bytes, where: str, file: Path) -> None:
     file.write_bytes(text)
     with pytest.raises(ConfigError) as caught:
         load(file, {})
@@ -305,7 +305,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     assert caught.value.problems == (f"{file}: Permission denied",)
 
 
-def test_flags_win_over_the_file(file: Path) -> None:
+def test_flags_override_the_file(file: Path) -> None:
     file.write_text('[log]\nlevel = "debug"\nformat = "json"\n[web]\nlisten = ["a:1", "b:2"]\n')
     loaded = load(file, {"log.level": "error", "web.listen": [":3"]})
     assert (loaded.log.level, loaded.log.format, loaded.web.listen) == (
@@ -316,7 +316,7 @@ def test_flags_win_over_the_file(file: Path) -> None:
     assert loaded.source == file
 
 
-# --- Arrays of tables: who may ask over SNMP --------------------------------------------------------------------------
+# --- Arrays of tables: communities and users --------------------------------------------------------------------------
 
 SECRET = "correct horse"
 OTHER = "battery staple"
@@ -406,12 +406,12 @@ GOOD_AUTH = f'auth = "SHA-256"\nauth_password = "{SECRET}"'
         ),
     ],
 )
-def test_mistakes_of_a_user(table: str, expected: list[str], file: Path) -> None:
+def test_invalid_users(table: str, expected: list[str], file: Path) -> None:
     good = 'name = "good"\nauth = "none"'
     assert problems(users(good, table), file) == [f"snmp.agent.user[2].{problem}" for problem in expected]
 
 
-def test_mistakes_of_all_tables_are_told_at_once(file: Path) -> None:
+def test_problems_of_all_tables_are_reported_at_once(file: Path) -> None:
     text = "[[snmp.agent.community]]\n" + users("auth = 1", 'name = "b"') + "[log]\nlevel = 1\n"
     assert [problem.partition(": ")[0] for problem in problems(text, file)] == [
         "snmp.agent.community[1].name",
@@ -422,7 +422,7 @@ def test_mistakes_of_all_tables_are_told_at_once(file: Path) -> None:
     ]
 
 
-def test_names_are_there_once(file: Path) -> None:
+def test_names_are_unique(file: Path) -> None:
     text = users(*['name = "u"\nauth = "none"'] * 3) + f'[[snmp.agent.community]]\nname = "{SECRET}"\n' * 2
     assert problems(text, file) == [
         "snmp.agent.user[2].name: the same as in [1]",
@@ -452,7 +452,7 @@ def test_names_are_there_once(file: Path) -> None:
         f'[log]\nlevel = [{{auth_password = "{SECRET}"}}]',
     ],
 )
-def test_no_mistake_tells_a_secret(text: str, file: Path) -> None:
+def test_no_message_reveals_a_secret(text: str, file: Path) -> None:
     found = problems(text, file)
     assert found
     assert SECRET not in "".join(found)
@@ -485,9 +485,7 @@ def test_a_password_from_a_file(file: Path, password_file: Path) -> None:
         (SECRET.encode(), 0o602, "everyone can read or write it; run chmod 600 {}"),
     ],
 )
-def test_a_password_file_that_is_not_right(
-    content: bytes, mode: int, expected: str, file: Path, password_file: Path
-) -> None:
+def test_invalid_password_files(content: bytes, mode: int, expected: str, file: Path, password_file: Path) -> None:
     password_file.write_bytes(content)
     password_file.chmod(mode)
     found = problems(users(f'name = "u"\n{GOOD_AUTH}\npriv = "AES"\npriv_password_file = "{password_file}"'), file)
@@ -495,7 +493,7 @@ def test_a_password_file_that_is_not_right(
     assert found == [place + expected.format(password_file)]
 
 
-def test_a_password_file_that_cannot_be_read(file: Path, password_file: Path, tmp_path: Path) -> None:
+def test_unreadable_password_files(file: Path, password_file: Path, tmp_path: Path) -> None:
     def found(path: str | Path) -> list[str]:
         return problems(users(f'name = "u"\nauth = "SHA"\nauth_password_file = "{path}"'), file)
 
@@ -509,7 +507,7 @@ def test_a_password_file_that_cannot_be_read(file: Path, password_file: Path, tm
     assert caught.value.problems == (("[1].auth_password_file", f"{password_file}: Permission denied"),)
 
 
-def test_a_password_is_given_once(file: Path, password_file: Path) -> None:
+def test_a_password_and_a_password_file_exclude_each_other(file: Path, password_file: Path) -> None:
     assert problems(users(f'name = "u"\n{GOOD_AUTH}\nauth_password_file = "{password_file}"'), file) == [
         "snmp.agent.user[1].auth_password_file: set together with auth_password: remove one of them"
     ]
@@ -526,14 +524,14 @@ INSECURE = (
 COMMUNITY = '[[snmp.agent.community]]\nname = "public"\n'
 
 
-def test_somebody_has_to_be_able_to_ask(file: Path) -> None:
+def test_an_agent_needs_a_community_or_a_user(file: Path) -> None:
     assert problems('[snmp.agent]\nlisten = ["localhost:161"]', file) == [f"snmp.agent.listen: {NOBODY}"]
     with pytest.raises(ConfigError) as caught:
         load(None, {"snmp.agent.listen": ["127.0.0.1:161"]}, search=False)
     assert caught.value.problems == (f"--snmp.agent.listen: {NOBODY}",)
 
 
-def test_a_rule_is_not_asked_while_what_it_looks_at_is_wrong(file: Path) -> None:
+def test_a_rule_is_skipped_if_one_of_its_options_is_invalid(file: Path) -> None:
     assert problems('[snmp.agent]\nlisten = "127.0.0.1:161"\n[[snmp.agent.community]]', file) == [
         "snmp.agent.community[1].name: missing"
     ]
@@ -541,7 +539,7 @@ def test_a_rule_is_not_asked_while_what_it_looks_at_is_wrong(file: Path) -> None
 
 @pytest.mark.parametrize("who", [COMMUNITY, users('name = "u"\nauth = "none"')])
 @pytest.mark.parametrize("address", [":161", "0.0.0.0:161", "10.1.2.3:161", "[::]:161", "node1:161"])
-def test_what_is_insecure_off_loopback_has_to_be_meant(who: str, address: str, file: Path) -> None:
+def test_insecure_access_off_loopback_has_to_be_allowed(who: str, address: str, file: Path) -> None:
     listen = f'[snmp.agent]\nlisten = ["127.0.0.1:161", "{address}"]\n'
     assert problems(listen + who, file) == [f"snmp.agent.listen: {INSECURE.format(address)}"]
     file.write_text(f"{listen}allow_insecure_off_loopback = true\n{who}")
@@ -558,17 +556,17 @@ def test_what_is_insecure_off_loopback_has_to_be_meant(who: str, address: str, f
         (":161", users(f'name = "u"\n{GOOD_AUTH}')),
     ],
 )
-def test_what_is_secure_enough(address: str, who: str, file: Path) -> None:
+def test_secure_access_needs_no_permission(address: str, who: str, file: Path) -> None:
     file.write_text(f'[snmp.agent]\nlisten = "{address}"\n{who}')
     assert plain_values(load(file, {}))["snmp.agent.listen"] == (address,)
 
 
-# --- Where it is looked for ------------------------------------------------------------------------------------------
+# --- The search path ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """The working directory, and what stands for /etc."""
+    """The working directory, and a directory in place of /etc."""
     here, etc = tmp_path / "here", tmp_path / "etc"
     here.mkdir()
     etc.mkdir()
@@ -581,7 +579,7 @@ def test_the_real_search_path() -> None:
     assert list(map(str, config.SEARCH_PATH)) == ["gateway.conf", "/etc/ha-cluster-gateway/gateway.conf"]
 
 
-def test_none_at_all_is_the_defaults(places: tuple[Path, Path]) -> None:
+def test_without_a_file_every_option_has_its_default(places: tuple[Path, Path]) -> None:
     loaded = load(None, {})
     assert loaded.source is None
     assert plain_values(loaded) == plain_defaults()
@@ -600,27 +598,25 @@ def test_the_working_directory_comes_first(places: tuple[Path, Path]) -> None:
     assert load(etc / "gateway.conf", {}).log.level is LogLevel.ERROR
 
 
-def test_mistakes_of_a_found_file_are_told(places: tuple[Path, Path]) -> None:
+def test_problems_of_a_file_on_the_search_path_are_reported(places: tuple[Path, Path]) -> None:
     (places[0] / "gateway.conf").write_text("x = 1")
     with pytest.raises(ConfigError, match=r"^gateway\.conf: x: unknown key$"):
         load(None, {})
 
 
-def test_a_working_directory_of_others_is_none_of_ours(
-    places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unreadable_working_directory_is_skipped(places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config, "SEARCH_PATH", (config.SEARCH_PATH[0], Path("/nonexistent/gateway.conf")))
     with closed(places[0]):
         assert load(None, {}).source is None
 
 
-def test_a_configuration_that_may_not_be_read_is_not_ignored(places: tuple[Path, Path]) -> None:
+def test_an_unreadable_configuration_is_an_error(places: tuple[Path, Path]) -> None:
     (places[1] / "gateway.conf").touch()
     with closed(places[1]), pytest.raises(ConfigError, match="Permission denied"):
         load(None, {})
 
 
-# --- What it becomes -------------------------------------------------------------------------------------------------
+# --- Sections -------------------------------------------------------------------------------------------------
 
 
 def test_tools_and_modes(file: Path) -> None:
@@ -654,7 +650,7 @@ def test_tools_and_modes(file: Path) -> None:
         ({"log-level": "warn"}, {"log.level": "warn"}),
     ],
 )
-def test_deprecated_options_win_unless_they_say_their_defaults(
+def test_deprecated_options_override_unless_they_have_their_defaults(
     given: dict[str, Any], values: dict[str, Any], file: Path
 ) -> None:
     file.write_text('[log]\nlevel = "debug"\n')
@@ -674,7 +670,7 @@ def test_deprecated_options_win_unless_they_say_their_defaults(
         ({"log-level": "loud"}, f'--log-level: {LEVEL}, found "loud"'),
     ],
 )
-def test_mistakes_of_deprecated_options(given: dict[str, Any], expected: str) -> None:
+def test_invalid_values_of_deprecated_options(given: dict[str, Any], expected: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(None, {}, deprecated=given, search=False)
     assert caught.value.problems == (expected,)
@@ -683,7 +679,7 @@ def test_mistakes_of_deprecated_options(given: dict[str, Any], expected: str) ->
 # --- The example -----------------------------------------------------------------------------------------------------
 
 
-def test_the_example_says_the_defaults() -> None:
+def test_the_example_shows_the_defaults() -> None:
     loaded = load(EXAMPLE, {})
     assert plain_values(loaded) == plain_defaults()
 
@@ -716,13 +712,17 @@ def test_the_example_has_every_array_of_tables_as_a_comment(file: Path) -> None:
     assert len(loaded.alarms.targets) == 1
 
 
-def test_the_table_of_options_is_sound() -> None:
+def test_every_option_reaches_a_field_of_a_section() -> None:
+    assert list(config_values(Config())) == list(BY_KEY)
+    assert Config() == load(None, {}, search=False)
+
+
+def test_the_options_are_consistent() -> None:
     assert len(BY_KEY) == len(OPTIONS)
     assert {option.key for option in OPTIONS} >= {key for rule in RULES for key in rule.keys}
     flags = [flag for option in OPTIONS for flag in option.flags]
     assert len(set(flags)) == len(flags)
     for option in OPTIONS:
-        assert option.read(option.default) == OptionValues()[option]
         assert option.help.endswith(".")
         assert not isinstance(option.default, datetime.date)
     assert DEFAULT_MAX_OUTPUT == 64 * 1024 * 1024

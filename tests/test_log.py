@@ -87,7 +87,7 @@ def test_levels(level: LogLevel, count: int, monkeypatch: pytest.MonkeyPatch) ->
     assert len(written(monkeypatch, level=level)) == count
 
 
-def test_a_stream_that_takes_nothing_costs_the_line_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_stream_costs_only_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
     reading, writing = os.pipe()
     os.close(reading)  # as when the journal was restarted
     broken = open(writing, "w", buffering=1)  # noqa: SIM115, PTH123 - it has no path, and cannot be closed well

@@ -119,7 +119,7 @@ def test_single_values(text: str, values: dict[str, Any], tmp_path: Path) -> Non
         ("a: &a {b: *a}", "a.b.b.b was left out: ha_cluster_exporter has no such option"),
     ],
 )
-def test_what_is_left_out_is_remarked(text: str, remark: str, tmp_path: Path) -> None:
+def test_omitted_settings_are_reported(text: str, remark: str, tmp_path: Path) -> None:
     assert migrated(tmp_path / "a.yaml", text) == ({}, [remark])
 
 
@@ -149,7 +149,7 @@ def test_what_is_left_out_is_remarked(text: str, remark: str, tmp_path: Path) ->
         ("a.json", '{"sbd-path": "/a\\u007f"}', ["tools.sbd.path: expected an absolute path"]),
     ],
 )
-def test_what_is_broken_is_one_clear_line_each(name: str, text: str, problems: list[str], tmp_path: Path) -> None:
+def test_each_problem_is_one_clear_line(name: str, text: str, problems: list[str], tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_text(text)
     with pytest.raises(ConfigError) as caught:
@@ -160,7 +160,7 @@ def test_what_is_broken_is_one_clear_line_each(name: str, text: str, problems: l
         assert "\n" not in found
 
 
-def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+def test_unreadable_files(tmp_path: Path) -> None:
     (tmp_path / "directory.yaml").mkdir()
     (tmp_path / "latin.yaml").write_bytes(b"a: \xe9")
     for name, reason in (
@@ -173,7 +173,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         assert caught.value.problems == (f"{tmp_path / name}: {reason}",)
 
 
-def test_a_strange_name_does_not_end_the_comment(tmp_path: Path) -> None:
+def test_a_line_break_in_the_file_name_does_not_end_the_comment(tmp_path: Path) -> None:
     path = tmp_path / "a\nb.yaml"
     path.write_text("log.level: debug")
     written, _ = migrate(path)
@@ -181,7 +181,7 @@ def test_a_strange_name_does_not_end_the_comment(tmp_path: Path) -> None:
 
 
 @pytest.mark.daemon
-def test_the_program_prints_the_result_and_the_remarks_apart(tmp_path: Path) -> None:
+def test_the_result_and_the_remarks_are_printed_separately(tmp_path: Path) -> None:
     path = tmp_path / "ha_cluster_exporter.yaml"
     path.write_text(SAMPLE)
     done = gateway("migrate", path, cwd=tmp_path)

@@ -30,7 +30,7 @@ def community(port: int, kind: str) -> str:
     return f'{whom}kind = "{kind}"\ntimeout = 0.2\nretries = 1'
 
 
-def test_each_way_is_told_and_tells(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_every_target_gets_the_test_and_is_listed(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     with Snmptrapd(tmp_path / "a") as first, Snmptrapd(tmp_path / "b") as second:
         sink = f"trap2sink 127.0.0.1:{first.port} public"
         with Snmpd(tmp_path_factory.mktemp("d"), extra=(sink,)) as snmpd:
@@ -50,7 +50,7 @@ def test_each_way_is_told_and_tells(tmp_path: Path, tmp_path_factory: pytest.Tem
         assert text == b"TEST: a notification was sent by hand; nothing has happened"
 
 
-def test_a_condition_is_told_as_a_test(tmp_path: Path) -> None:
+def test_a_condition_is_sent_as_a_test(tmp_path: Path) -> None:
     with Snmptrapd(tmp_path / "a") as receiver:
         file = config(tmp_path, community(receiver.port, "inform"))
         done = gateway("--config", file, "test-notification", "quorum-lost", cwd=tmp_path)
@@ -62,14 +62,14 @@ def test_a_condition_is_told_as_a_test(tmp_path: Path) -> None:
     assert text.startswith(b"TEST: ")
 
 
-def test_who_does_not_answer_is_named(tmp_path: Path) -> None:
+def test_an_unreachable_target_is_named(tmp_path: Path) -> None:
     port = free_port()
     done = gateway("--config", config(tmp_path, community(port, "inform")), "test-notification", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stdout.startswith(f"FAIL  127.0.0.1:{port} (inform): failed: ")
 
 
-def test_the_gateway_that_runs_keeps_its_session_and_its_place_in_snmpv3(
+def test_a_running_gateway_keeps_its_session_and_its_snmpv3_engine(
     cluster: FakeCluster, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """A second boot of the same engine would be the end of the first: receivers drop what comes from before it."""
@@ -100,7 +100,7 @@ def test_the_gateway_that_runs_keeps_its_session_and_its_place_in_snmpv3(
         (("test-notification", "nonsense"), "no such condition: nonsense; there are: quorum-lost, "),
     ],
 )
-def test_mistakes(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+def test_errors(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
     done = gateway("--config", config(tmp_path), *arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr

@@ -38,7 +38,7 @@ def problems(text: str, file: Path) -> list[str]:
 # --- Receivers -------------------------------------------------------------------------------------------------------
 
 
-def test_receivers(file: Path) -> None:
+def test_targets(file: Path) -> None:
     file.write_text(
         MANAGER
         + """
@@ -91,7 +91,7 @@ def test_addresses(address: str, name: str, file: Path) -> None:
 @pytest.mark.parametrize(
     "address", ['""', '":162"', '"manager:0"', '"::1"', '"manager:snmp"', "162", '"a\\nb"', '"[::1"']
 )
-def test_what_is_no_address(address: str, file: Path) -> None:
+def test_invalid_addresses(address: str, file: Path) -> None:
     expected = 'expected "HOST:PORT", "[IPv6]:PORT", or either without the port for 162'
     assert problems(MANAGER.replace('"manager"', address), file) == [
         f"alarms.target[1].address: {expected}, found {address.replace(chr(10), chr(92) + 'n')}"
@@ -132,11 +132,11 @@ def test_what_is_no_address(address: str, file: Path) -> None:
         ),
     ],
 )
-def test_mistakes_of_a_receiver(table: str, expected: list[str], file: Path) -> None:
+def test_invalid_targets(table: str, expected: list[str], file: Path) -> None:
     assert problems(f"[[alarms.target]]\n{table}\n", file) == [f"alarms.target[1].{text}" for text in expected]
 
 
-def test_mistakes_of_all_receivers_are_told_at_once(file: Path) -> None:
+def test_problems_of_all_targets_are_reported_at_once(file: Path) -> None:
     table = '[[alarms.target]]\naddress = "m"\nversion = "2c"\n'
     found = problems(f"[alarms]\ninterval = 0\n{table}{table}", file)
     assert [problem.partition(":")[0] for problem in found] == [
@@ -146,7 +146,7 @@ def test_mistakes_of_all_receivers_are_told_at_once(file: Path) -> None:
     ]
 
 
-def test_a_receiver_is_there_once(file: Path) -> None:
+def test_targets_are_unique(file: Path) -> None:
     again = MANAGER.replace('"manager"', '"Manager:162"')
     expected = ["alarms.target: [2] is the same receiver as [1], Manager:162"]
     assert problems(MANAGER + again, file) == expected
@@ -155,45 +155,45 @@ def test_a_receiver_is_there_once(file: Path) -> None:
 # --- The rest --------------------------------------------------------------------------------------------------------
 
 
-def test_conditions_are_left_out(file: Path) -> None:
+def test_conditions_can_be_disabled(file: Path) -> None:
     file.write_text("[alarms.disable]\nnode-standby = true\nresource-moved = true\nquorum-lost = false\n")
     assert load(file, {}).alarms.disabled == {"node-standby", "resource-moved"}
 
 
-def test_every_condition_can_be_left_out(file: Path) -> None:
+def test_every_condition_can_be_disabled(file: Path) -> None:
     lines = (f"{condition.name} = true\n" for condition in CONDITIONS)
     file.write_text("[alarms.disable]\n" + "".join(lines))
     assert load(file, {}).alarms.disabled == {condition.name for condition in CONDITIONS}
 
 
-def test_none_is_left_out_by_default() -> None:
+def test_no_condition_is_disabled_by_default() -> None:
     assert load(None, {}, search=False).alarms.disabled == set()
 
 
-def test_an_unknown_condition_is_told_with_the_nearest(file: Path) -> None:
+def test_an_unknown_condition_is_reported_with_the_most_similar_one(file: Path) -> None:
     assert problems("[alarms.disable]\nnode-standbye = true\n", file) == [
         "alarms.disable.node-standbye: unknown key, did you mean alarms.disable.node-standby?"
     ]
 
 
-def test_the_conditions_are_a_table(file: Path) -> None:
+def test_the_disabled_conditions_are_a_table(file: Path) -> None:
     assert problems('[alarms]\ndisable = ["node-standby"]\n', file) == [
         'alarms.disable: expected a table, found ["node-standby"]'
     ]
 
 
 @pytest.mark.parametrize(("text", "value"), [("0", 0.0), ("0.0", 0.0), ("60", 60.0)])
-def test_a_heartbeat(text: str, value: float, file: Path) -> None:
+def test_heartbeat(text: str, value: float, file: Path) -> None:
     file.write_text(f"[alarms]\nheartbeat = {text}\n")
     assert load(file, {}).alarms.heartbeat == value
 
 
-def test_forms(file: Path) -> None:
+def test_compat_forms(file: Path) -> None:
     file.write_text('[alarms]\nnative = false\ncompat = ["pacemaker", "corosync", "pacemaker"]\n')
     assert load(file, {}).alarms.compat == ("pacemaker", "corosync")
 
 
-def test_something_has_to_be_sent(file: Path) -> None:
+def test_some_form_has_to_be_sent(file: Path) -> None:
     assert problems("[alarms]\nnative = false\n", file) == [
         "alarms.native: no notification would be sent, because alarms.compat is empty, too"
     ]

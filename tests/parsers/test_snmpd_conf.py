@@ -1,4 +1,4 @@
-"""snmpd.conf: what subagents and managers may do by it."""
+"""snmpd.conf: what it permits to subagents and managers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ access  notConfigGroup ""      any       noauth    exact  systemview none none
 """
 
 
-def test_debians_file() -> None:
+def test_the_file_of_debian() -> None:
     found = parse([DEBIAN])
     assert found.master
     assert found.addresses == ("127.0.0.1", "[::1]")
@@ -45,7 +45,7 @@ def test_debians_file() -> None:
     assert included_directories(DEBIAN) == ("/etc/snmp/snmpd.conf.d",)
 
 
-def test_red_hats_file() -> None:
+def test_the_file_of_red_hat() -> None:
     found = parse([RED_HAT])
     assert not found.master
     assert found.readers == (Reader(name="notConfigGroup", community=False, view="systemview"),)
@@ -67,14 +67,14 @@ def test_the_longest_view_decides() -> None:
     assert parse([views + b"view v included 1.3.6.1.4.1.8072\n"]).is_visible(ROOT, reader)
 
 
-def test_what_is_seen_without_a_view() -> None:
+def test_visibility_without_a_view() -> None:
     found = parse(
         [b"rocommunity a\nrocommunity b 10.0.0.0/8 .1.3.6.1.2\nrocommunity c default .1\nrwuser -s usm d priv\n"]
     )
     assert [found.is_visible(ROOT, reader) for reader in found.readers] == [True, False, True, True]
 
 
-def test_sockets_and_other_names_for_things() -> None:
+def test_sockets_and_other_spellings() -> None:
     found = parse(
         [b"MASTER yes\nagentXSocket unix:/run/x,tcp:localhost:705\nagentaddress udp:161\nview v included iso\n"]
     )
