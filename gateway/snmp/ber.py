@@ -1,8 +1,9 @@
-"""Writes BER (X.690) as SNMP's messages need it (RFC 3417, section 8): definite lengths, each as short as it can be.
+"""Encodes SNMP messages in BER (X.690, RFC 3417, section 8): definite lengths, each in the shortest form.
 
-pysnmp makes objects of everything first: a tenth of a millisecond for each variable, a whole one for each message. Here
-it is a tenth of that. GETBULK has to know the size of a variable before it makes a message; and when quorum is lost,
-everything on the node wants the processor at once, and whoever needs little of it is heard first.
+pysnmp creates objects first, which takes a tenth of a millisecond for each variable and a millisecond for each message.
+These functions take a tenth of that. It matters in two cases: a GETBULK has to know the size of each variable before it
+builds the message, and a notification has to leave the node quickly when a loss of quorum makes everything else on it
+busy.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from gateway.snmp.values import Type, VarBind
 
 _SEQUENCE = 0x30
 _LONG = 0x80
-"""Lengths, and the digits of sub-identifiers, from here on take more than one octet."""
+"""The smallest length or sub-identifier that takes more than one octet."""
 
 
 class PduTag(IntEnum):
@@ -34,7 +35,7 @@ class PduTag(IntEnum):
 
 
 def tagged(tag: int, content: bytes) -> bytes:
-    """Returns a value with its tag and length."""
+    """Encodes a tag, a length and the content."""
     size = len(content)
     if size < _LONG:
         return bytes((tag, size)) + content
@@ -42,39 +43,39 @@ def tagged(tag: int, content: bytes) -> bytes:
     return bytes((tag, _LONG | len(length))) + length + content
 
 
-def sequence(*parts: bytes) -> bytes:
-    """Returns values, each with its tag, as one."""
-    return tagged(_SEQUENCE, b"".join(parts))
+def sequence(*elements: bytes) -> bytes:
+    """Encodes a SEQUENCE of encoded elements."""
+    return tagged(_SEQUENCE, b"".join(elements))
 
 
 def integer(value: int, tag: int = Type.INTEGER) -> bytes:
-    """Returns a number in the fewest octets, the first bit being the sign, whether its type has one or not."""
+    """Encodes an integer in the fewest octets; the first bit is the sign, also for unsigned types."""
     magnitude = value if value >= 0 else ~value
     return tagged(tag, value.to_bytes(magnitude.bit_length() // 8 + 1, "big", signed=True))
 
 
 def octets(value: bytes) -> bytes:
-    """Returns a string of octets."""
+    """Encodes an OCTET STRING."""
     return tagged(Type.OCTET_STRING, value)
 
 
 @lru_cache(maxsize=1024)
 def identifier(oid: Oid) -> bytes:
-    """Returns an object identifier: the first two numbers in one, all in digits to the base of 128.
+    """Encodes an OBJECT IDENTIFIER: the first two sub-identifiers in one, each in base 128.
 
-    One of fewer than two numbers is filled up with zeros, for BER has no shorter one.
+    BER has no form for fewer than two sub-identifiers: missing ones are encoded as zeros.
     """
     first, second, *others = oids.decode(oid.ljust(8, b"\0"))
     content = bytearray()
-    for number in (40 * first + second, *others):
-        if number < _LONG:
-            content.append(number)
+    for subid in (40 * first + second, *others):
+        if subid < _LONG:
+            content.append(subid)
         else:
-            content += _digits(number)
+            content += _base128(subid)
     return tagged(Type.OBJECT_IDENTIFIER, bytes(content))
 
 
-def _digits(number: int) -> bytes:
+def _base128(number: int) -> bytes:
     digits = [number & 0x7F]
     while number := number >> 7:
         digits.append(_LONG | number & 0x7F)
@@ -82,21 +83,18 @@ def _digits(number: int) -> bytes:
 
 
 def varbind(variable: VarBind) -> bytes:
-    """Returns a variable: its name and its value (RFC 3416, section 3).
-
-    The tags of SNMP's types are AgentX's numbers of them (RFC 2741, section 5.4).
-    """
+    """Encodes a variable binding (RFC 3416, section 3); the members of ``Type`` are also the tags in BER."""
     return sequence(identifier(variable.oid), _value(variable.type, variable.value))
 
 
-def _value(kind: Type, value: int | bytes | None) -> bytes:
+def _value(type_: Type, value: int | bytes | None) -> bytes:
     if isinstance(value, int):
-        return integer(value, kind)
-    if value is not None and kind is Type.OBJECT_IDENTIFIER:
+        return integer(value, type_)
+    if value is not None and type_ is Type.OBJECT_IDENTIFIER:
         return identifier(value)
-    return tagged(kind, value or b"")
+    return tagged(type_, value or b"")
 
 
-def pdu(tag: int, request_id: int, variables: Sequence[VarBind]) -> bytes:
-    """Returns a PDU (RFC 3416, section 3) without an error."""
-    return tagged(tag, integer(request_id) + integer(0) + integer(0) + sequence(*map(varbind, variables)))
+def pdu(tag: PduTag, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
+    """Encodes a PDU (RFC 3416, section 3) whose error-status and error-index are 0."""
+    return tagged(tag, integer(request_id) + integer(0) + integer(0) + sequence(*map(varbind, varbinds)))

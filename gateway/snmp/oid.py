@@ -1,7 +1,7 @@
-"""Object identifiers, as bytes: each sub-identifier in 32 bits, most significant byte first.
+"""Object identifiers as bytes: each sub-identifier in 32 bits, most significant byte first.
 
-In this form they compare as object identifiers do, are what AgentX puts on the wire (RFC 2741, section 5.1, in network
-byte order), and can be searched with ``bisect``.
+In this form they sort in the order of object identifiers, so that ``bisect`` can search them. It is also their form in
+AgentX messages in network byte order (RFC 2741, section 5.1).
 """
 
 from __future__ import annotations
@@ -10,19 +10,20 @@ import struct
 from collections.abc import Iterable
 
 Oid = bytes
-"""An object identifier; its length is four times the number of its sub-identifiers."""
+"""An object identifier; it has four bytes for each sub-identifier."""
 
 MAX_SUBIDS = 128
-"""RFC 2578, section 3.5."""
+"""Maximum number of sub-identifiers (RFC 2578, section 3.5)."""
 
 MAX_SUBID = 2**32 - 1
+"""Largest sub-identifier."""
 
 
 def encode(subids: Iterable[int]) -> Oid:
-    """Returns an object identifier of these sub-identifiers.
+    """Returns the object identifier with these sub-identifiers.
 
     Raises:
-        ValueError: there are more than 128, or one is not within 32 bits.
+        ValueError: there are more than 128 sub-identifiers, or one does not fit into 32 bits.
     """
     numbers = tuple(subids)
     if len(numbers) > MAX_SUBIDS:
@@ -34,31 +35,31 @@ def encode(subids: Iterable[int]) -> Oid:
 
 
 def decode(oid: Oid) -> tuple[int, ...]:
-    """Returns the sub-identifiers."""
+    """Returns the sub-identifiers of an object identifier."""
     return struct.unpack(f">{len(oid) // 4}I", oid)
 
 
 def parse(text: str) -> Oid:
-    """Returns the object identifier of ``1.3.6.1`` or ``.1.3.6.1``.
+    """Parses an object identifier such as ``1.3.6.1`` or ``.1.3.6.1``.
 
     Raises:
-        ValueError: it is not one.
+        ValueError: the text is not an object identifier.
     """
     parts = text.removeprefix(".").split(".")
     if not all(part.isascii() and part.isdigit() for part in parts):
-        raise ValueError(f"expected numbers with dots between them, found {text!r}")
+        raise ValueError(f"expected numbers separated by dots, found {text!r}")
     return encode(map(int, parts))
 
 
 def dotted(oid: Oid) -> str:
-    """Returns ``1.3.6.1``."""
+    """Returns an object identifier as a text such as ``1.3.6.1``."""
     return ".".join(map(str, decode(oid)))
 
 
 def after_subtree(oid: Oid) -> Oid:
-    """Returns the first object identifier behind all that begin with this one; empty if there is none.
+    """Returns the first object identifier after a subtree; empty if there is none.
 
-    An empty end is what RFC 2741 writes for a range without one.
+    An empty object identifier stands for an unlimited search range in RFC 2741, too.
     """
     subids = list(decode(oid))
     while subids and subids[-1] == MAX_SUBID:

@@ -140,7 +140,7 @@ class UsmCodec:
 
     def encode_discovery(self) -> bytes:
         """Returns a message that makes the receiver report its engine id (RFC 3414, section 4)."""
-        unknown = _AuthoritativeEngine(id=b"", keys=LocalizedKeys(None, None))
+        unknown = _AuthoritativeEngine(id=b"", keys=LocalizedKeys())
         return self._encode(unknown, MsgFlags.REPORTABLE, ber.pdu(PduTag.GET_REQUEST, 0, ()))
 
     def decode_reply(self, data: bytes) -> Reply:

@@ -1,4 +1,4 @@
-"""The values of SNMP, independent of their encoding: types, variable bindings and search ranges."""
+"""Variable bindings, their types, and search ranges, independent of their encoding in AgentX or BER."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gateway.snmp.oid import Oid
 
 
 class Type(IntEnum):
-    """The type of a value (section 5.4)."""
+    """The type of a value, with its number in AgentX (RFC 2741, section 5.4), which is also its tag in BER."""
 
     INTEGER = 2
     OCTET_STRING = 4
@@ -27,12 +27,18 @@ class Type(IntEnum):
 
 
 UNSIGNED32 = frozenset({Type.COUNTER32, Type.GAUGE32, Type.TIME_TICKS})
+"""Types whose values are unsigned 32-bit integers."""
 OCTETS = frozenset({Type.OCTET_STRING, Type.IP_ADDRESS, Type.OPAQUE})
+"""Types whose values are octet strings."""
 EMPTY = frozenset({Type.NULL, Type.NO_SUCH_OBJECT, Type.NO_SUCH_INSTANCE, Type.END_OF_MIB_VIEW})
+"""Types without a value."""
 
 
 class VarBind(NamedTuple):
-    """A name and its value: an int, bytes (an ``Oid`` for ``OBJECT_IDENTIFIER``), or None where the type has none."""
+    """A variable binding: name, type and value.
+
+    The value is an int or bytes (an ``Oid`` for ``OBJECT_IDENTIFIER``), or None for the types in ``EMPTY``.
+    """
 
     oid: Oid
     type: Type
@@ -40,12 +46,12 @@ class VarBind(NamedTuple):
 
 
 class SearchRange(NamedTuple):
-    """Where to search (section 5.2).
+    """A range of object identifiers to search (RFC 2741, section 5.2).
 
     Attributes:
-        start: where it begins.
-        end: the first object identifier that is not in it; empty for no end.
-        include: whether the start itself may be the answer.
+        start: beginning of the range.
+        end: first object identifier after the range; empty for an unlimited range.
+        include: whether ``start`` itself belongs to the range.
     """
 
     start: Oid

@@ -1,7 +1,8 @@
-"""Who the gateway is to SNMPv3: snmpEngineID and snmpEngineBoots, which outlive a process (RFC 3414, section 2.2).
+"""Stores the identity of the SNMP engine: snmpEngineID and snmpEngineBoots (RFC 3414, section 2.2).
 
-Keys are made for one engine id, and a message is good for 150 seconds of one boot. So both are kept in a directory of
-the gateway's own, and the boots are one more at each start. It is the only state that the gateway has on disk.
+Both have to survive a restart: keys are localized for one engine id, and a message is valid for 150 seconds of one
+boot. They are stored in a private directory, and each start increments the boots. This is the only state that the
+gateway has on disk.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ _NEW_FILE = f"{FILE}.new"
 
 
 def ephemeral() -> EngineIdentity:
-    """Returns an identity for this process only: enough where nobody asks by SNMPv3, and for a demo."""
+    """Returns an identity for this process only, for a gateway without SNMPv3 users and for a demo."""
     return EngineIdentity(engine_id=new_engine_id(), boots=1)
 
 
 def begin_boot(directory: Path) -> EngineIdentity:
-    """Returns the identity that is kept in a directory, one boot further, and keeps that.
+    """Increments the boots of the stored identity, stores and returns it.
 
-    The directory is made where it is missing, open to nobody else. Where the file is damaged, or the boots have come to
-    their end, the engine gets a new id, which the log tells.
+    A missing directory is created, and only the owner can access it. If the file is damaged or the boots have reached
+    their maximum, the engine gets a new id, which is logged.
 
     Raises:
         StartError: the directory cannot be used.
@@ -39,61 +40,62 @@ def begin_boot(directory: Path) -> EngineIdentity:
     path = directory / FILE
     try:
         _make_private(directory)
-        known, reason = _read(path)
-        identity = successor(known)
-        if known is not None and known.engine_id != identity.engine_id:
-            reason = "snmpEngineBoots has come to its end"
+        stored, reason = _read(path)
+        identity = next_boot(stored)
+        if stored is not None and stored.engine_id != identity.engine_id:
+            reason = "snmpEngineBoots has reached its maximum"
         if reason:
             log = structlog.get_logger("snmp")
-            log.warning("SNMP engine id made anew", path=str(path), reason=reason, engine_id=identity.engine_id.hex())
+            log.warning("SNMP engine id replaced", path=str(path), reason=reason, engine_id=identity.engine_id.hex())
         _write(path, serialize(identity))
     except OSError as error:
         raise StartError(
-            f"cannot keep the state of SNMPv3 in {directory}: {error.strerror or error}; "
-            "make it a directory of the gateway's own, or set snmp.state_directory"
+            f"cannot store the SNMPv3 state in {directory}: {error.strerror or error}; "
+            "make it a directory that only the gateway uses, or set snmp.state_directory"
         ) from None
     return identity
 
 
 def load_current(directory: Path) -> EngineIdentity:
-    """Returns the identity of the gateway that runs, for a command beside it; where none has run yet, begins one.
+    """Returns the stored identity without a new boot, for a command that runs beside the gateway.
 
-    A second boot would be the end of the first: receivers drop what comes from before the last boot that they know.
+    A new boot would invalidate that of the running gateway: receivers drop messages from before the last boot that they
+    know. If no gateway has run yet, the first boot begins.
 
     Raises:
         StartError: the directory cannot be used.
     """
     path = directory / FILE
     try:
-        known, _ = _read(path)
-        since = time.time() - path.stat().st_mtime if known is not None else 0.0
+        stored, _ = _read(path)
+        uptime = time.time() - path.stat().st_mtime if stored is not None else 0.0
     except OSError as error:
-        raise StartError(f"cannot read the state of SNMPv3 in {directory}: {error.strerror or error}") from None
-    if known is None:
+        raise StartError(f"cannot read the SNMPv3 state in {directory}: {error.strerror or error}") from None
+    if stored is None:
         return begin_boot(directory)
-    return EngineIdentity(engine_id=known.engine_id, boots=known.boots, started=time.monotonic() - max(0.0, since))
+    return EngineIdentity(engine_id=stored.engine_id, boots=stored.boots, started=time.monotonic() - max(0.0, uptime))
 
 
-# --- Pure parts ------------------------------------------------------------------------------------------------------
+# --- Without I/O -----------------------------------------------------------------------------------------------------
 
 
-def successor(known: EngineIdentity | None) -> EngineIdentity:
-    """Returns the identity of the next start: one more boot, or a new id where there is no next boot."""
-    if known is None or known.boots >= MAX_BOOTS - 1:
+def next_boot(stored: EngineIdentity | None) -> EngineIdentity:
+    """Returns the identity of the next boot; it has a new engine id if nothing is stored or the boots are exhausted."""
+    if stored is None or stored.boots >= MAX_BOOTS - 1:
         return ephemeral()
-    return EngineIdentity(engine_id=known.engine_id, boots=known.boots + 1)
+    return EngineIdentity(engine_id=stored.engine_id, boots=stored.boots + 1)
 
 
 def serialize(identity: EngineIdentity) -> bytes:
-    """Returns the content of the file."""
+    """Returns the content of the file for an identity."""
     return json.dumps({"engine_id": identity.engine_id.hex(), "boots": identity.boots}).encode() + b"\n"
 
 
 def parse(content: bytes) -> EngineIdentity:
-    """Returns what a file says.
+    """Parses the content of the file.
 
     Raises:
-        ValueError: it is damaged; the message says how.
+        ValueError: the content is damaged; the message says what was expected.
     """
     try:
         document = json.loads(content)
@@ -111,17 +113,21 @@ def parse(content: bytes) -> EngineIdentity:
 
 
 def _make_private(directory: Path) -> None:
-    """Makes the directory, or closes it to others; one that holds other files is somebody else's, and stays."""
+    """Creates the directory, or removes the permissions of others.
+
+    Raises:
+        OSError: others have access to the directory, and it contains other files, so it is not the gateway's.
+    """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     mode = stat.S_IMODE(directory.stat().st_mode)
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         if not {entry.name for entry in directory.iterdir()} <= {FILE, _NEW_FILE}:
-            raise OSError(f"others may enter it, and it holds other files (mode {mode:o})")
+            raise OSError(f"others have access to it, and it contains other files (mode {mode:o})")
         directory.chmod(0o700)
 
 
 def _read(path: Path) -> tuple[EngineIdentity | None, str]:
-    """Returns what the file says, if there is one, and why it is of no use, if so."""
+    """Returns the stored identity, or None and the reason why the file is unusable; empty if there is no file."""
     try:
         return parse(path.read_bytes()), ""
     except FileNotFoundError:
@@ -131,11 +137,11 @@ def _read(path: Path) -> tuple[EngineIdentity | None, str]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Replaces the file at once: after a crash it is the old one, or the new."""
+    """Replaces the file atomically: after a crash it has either the old or the new content."""
     new = path.with_name(_NEW_FILE)
     with contextlib.suppress(FileNotFoundError):
         new.unlink()
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123 - with a mode
+    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123 - sets the mode
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

@@ -84,10 +84,15 @@ def decode_scoped_pdu(data: bytes) -> DecodedPdu:
 
 
 class LocalizedKeys(NamedTuple):
-    """The keys of a user for one engine (RFC 3414, section 2.6); None without authentication or privacy."""
+    """The keys of a user for one engine (RFC 3414, section 2.6), as pysnmp stores them.
 
-    auth: bytes | None
-    priv: bytes | None
+    Attributes:
+        auth: the authentication key; None without authentication.
+        priv: the privacy key; None without privacy.
+    """
+
+    auth: Any = None
+    priv: Any = None
 
 
 class UserSecurity:
@@ -114,15 +119,14 @@ class UserSecurity:
         """Returns the user's keys for an engine."""
         auth_key = priv_key = None
         if self._auth_key is not None:
-            auth_key = bytes(self._auth.localize_key(self._auth_key, OctetString(engine_id)))
+            auth_key = self._auth.localize_key(self._auth_key, OctetString(engine_id))
         if self._priv_key is not None:
-            localized = self._priv.localize_key(self._auth_protocol, self._priv_key, OctetString(engine_id))
-            priv_key = bytes(localized)
+            priv_key = self._priv.localize_key(self._auth_protocol, self._priv_key, OctetString(engine_id))
         return LocalizedKeys(auth_key, priv_key)
 
     def authenticate(self, keys: LocalizedKeys, message: bytes) -> bytes:
         """Returns an outgoing message with its digest in place of the zeros of msgAuthenticationParameters."""
-        return bytes(self._auth.authenticate_outgoing_message(OctetString(keys.auth), message))
+        return bytes(self._auth.authenticate_outgoing_message(keys.auth, message))
 
     def verify(self, keys: LocalizedKeys, digest: bytes, message: bytes) -> None:
         """Verifies the digest of an incoming message.
@@ -131,13 +135,13 @@ class UserSecurity:
             DecodeError: the digest is wrong.
         """
         try:
-            self._auth.authenticate_incoming_message(OctetString(keys.auth), OctetString(digest), message)
+            self._auth.authenticate_incoming_message(keys.auth, OctetString(digest), message)
         except Exception as error:  # noqa: BLE001 - damaged input makes pysnmp raise its own errors and any other
             raise DecodeError(f"not authentic: {error}") from None
 
     def encrypt(self, keys: LocalizedKeys, boots: int, time: int, data: bytes) -> tuple[bytes, bytes]:
         """Returns an encrypted scoped PDU, and the salt for msgPrivacyParameters."""
-        encrypted, salt = self._priv.encrypt_data(OctetString(keys.priv), (boots, time, None), data)
+        encrypted, salt = self._priv.encrypt_data(keys.priv, (boots, time, None), data)
         return bytes(encrypted), bytes(salt)
 
     def decrypt(self, keys: LocalizedKeys, boots: int, time: int, salt: bytes, data: bytes) -> bytes:
@@ -147,7 +151,7 @@ class UserSecurity:
             DecodeError: the data cannot be decrypted.
         """
         try:
-            plain = self._priv.decrypt_data(OctetString(keys.priv), (boots, time, OctetString(salt)), OctetString(data))
+            plain = self._priv.decrypt_data(keys.priv, (boots, time, OctetString(salt)), OctetString(data))
         except Exception as error:  # noqa: BLE001 - damaged input makes pysnmp raise its own errors and any other
             raise DecodeError(f"not decrypted: {error}") from None
         return bytes(plain)

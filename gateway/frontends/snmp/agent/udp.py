@@ -9,49 +9,46 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import structlog
-
 from gateway.errors import StartError
 from gateway.network import Address, bind, socket_address
 
-Answer = Callable[[bytes], bytes | None]
-"""Returns the answer to a datagram, if there is one."""
+ProcessMessage = Callable[[bytes], bytes | None]
+"""Returns the response to a datagram, or None."""
 
-_LARGEST = 65535
-_ANCILLARY = 128
+_MAX_DATAGRAM = 65535
+_MAX_ANCILLARY_DATA = 128
 
-_IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)  # Linux's number; Python has the name from 3.14 on
+_IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)  # the number on Linux; Python has the name since 3.14
 _PKTINFO = {
     socket.AF_INET: (socket.IPPROTO_IP, _IP_PKTINFO, _IP_PKTINFO),
     socket.AF_INET6: (socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, socket.IPV6_PKTINFO),
 }
-"""By family: level, the option that asks for it, and the type of the message that tells where a datagram came in."""
+"""By address family: level, socket option, and type of the ancillary data with a datagram's destination address."""
 
 
 class UdpServer:
-    """Answers datagrams, each from the address that it was sent to.
+    """Receives datagrams and sends the responses, each from the address that the datagram was sent to.
 
-    That is not a matter of course: on a host with several addresses, such as a cluster's, the kernel would choose one.
+    On a host with several addresses, such as a cluster node, the kernel would choose the sender address otherwise.
 
     Args:
-        answer: called with each datagram, on the event loop.
+        process_message: called with each datagram on the event loop.
     """
 
-    def __init__(self, answer: Answer) -> None:
-        self._answer = answer
+    def __init__(self, process_message: ProcessMessage) -> None:
+        self._process_message = process_message
         self._sockets: list[socket.socket] = []
-        self._log = structlog.get_logger("snmp")
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The addresses that are listened on, as ``HOST:PORT``."""
+        """The addresses that the server listens on, as ``HOST:PORT``."""
         return tuple(str(socket_address(sock)) for sock in self._sockets)
 
     async def start(self, addresses: Sequence[tuple[str, int]]) -> None:
-        """Listens; on all interfaces where a host is empty.
+        """Starts to listen; an empty host stands for all interfaces.
 
         Raises:
-            StartError: an address is in use, not this host's, or not permitted; then none is listened on.
+            StartError: an address is in use, not of this host, or not permitted; all sockets are closed then.
         """
         loop = asyncio.get_running_loop()
         try:
@@ -64,39 +61,42 @@ class UdpServer:
             loop.add_reader(sock, self._receive, sock)
 
     def close(self) -> None:
-        """Stops listening."""
+        """Stops listening. Idempotent."""
         for sock in self._sockets:
             asyncio.get_running_loop().remove_reader(sock)
             sock.close()
         self._sockets.clear()
 
     def _receive(self, sock: socket.socket) -> None:
-        """Answers one datagram: the loop comes back for the next, and has something else done in between."""
-        # an error is a datagram that was lost, or the report that an answer could not be delivered
+        """Processes one datagram, so that the event loop can do other work before the next one."""
+        # an error means that a datagram was lost, or reports that an earlier response was not delivered
         with contextlib.suppress(OSError):
-            message, ancillary, _, sender = sock.recvmsg(_LARGEST, _ANCILLARY)
-            answer = self._answer(message)
-            if answer is not None:
-                sock.sendmsg([answer], [_outgoing(item) for item in ancillary if _is_pktinfo(item)], 0, sender)
+            message, ancillary, _, sender = sock.recvmsg(_MAX_DATAGRAM, _MAX_ANCILLARY_DATA)
+            response = self._process_message(message)
+            if response is not None:
+                sock.sendmsg([response], [_source_address(item) for item in ancillary if _is_pktinfo(item)], 0, sender)
 
 
 def _is_pktinfo(item: tuple[int, int, bytes]) -> bool:
-    return any(item[:2] == (level, kind) for level, _, kind in _PKTINFO.values())
+    return any(item[:2] == (level, type_) for level, _, type_ in _PKTINFO.values())
 
 
-def _outgoing(item: tuple[int, int, bytes]) -> tuple[int, int, bytes]:
-    """Returns what makes an answer leave from the address that was asked, by whatever interface leads to the sender."""
-    level, kind, data = item
+def _source_address(item: tuple[int, int, bytes]) -> tuple[int, int, bytes]:
+    """Returns the ancillary data that makes the destination address of a datagram the source of the response.
+
+    The interface is left to the routing table.
+    """
+    level, type_, data = item
     if level == socket.IPPROTO_IP:
         _, address, _ = struct.unpack("=I4s4s", data)  # in_pktinfo: interface, local address, address in the header
-        return level, kind, struct.pack("=I4s4s", 0, address, bytes(4))
+        return level, type_, struct.pack("=I4s4s", 0, address, bytes(4))
     address, interface = struct.unpack("=16sI", data)  # in6_pktinfo
-    # a link-local address means nothing without its interface
-    return level, kind, struct.pack("=16sI", address, interface if address.startswith(b"\xfe\x80") else 0)
+    # a link-local address is not unique without its interface
+    return level, type_, struct.pack("=16sI", address, interface if address.startswith(b"\xfe\x80") else 0)
 
 
 def _open(family: int, address: tuple[Any, ...], *, dual: bool) -> socket.socket:
-    """Returns a socket that says which of this host's addresses each datagram came to."""
+    """Returns a bound socket that reports the destination address of each datagram."""
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         sock.settimeout(0)

@@ -1,4 +1,4 @@
-"""Who the gateway is to SNMPv3, over restarts, damage and the end of numbers."""
+"""The stored SNMP engine identity: restarts, damaged files, and exhausted boots."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from gateway.frontends.snmp.engine_identity import (
     FILE,
     begin_boot,
     ephemeral,
+    next_boot,
     parse,
     serialize,
-    successor,
 )
 from gateway.snmp.engine import MAX_BOOTS, EngineIdentity, new_engine_id
 from tests.conftest import closed, open_descriptors
@@ -38,23 +38,23 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def keep(directory: Path, content: bytes) -> Path:
+def store(directory: Path, content: bytes) -> Path:
     directory.mkdir(mode=0o700, parents=True)
     path = directory / FILE
     path.write_bytes(content)
     return path
 
 
-# --- Pure parts ------------------------------------------------------------------------------------------------------
+# --- Without I/O -----------------------------------------------------------------------------------------------------
 
 
-def test_an_engine_id_is_of_the_form_that_is_administratively_assigned() -> None:
+def test_engine_ids_are_random_octets_in_the_administratively_assigned_format() -> None:
     assert new_engine_id(lambda size: b"r" * size) == bytes.fromhex("80001f8805") + b"r" * 12
     assert new_engine_id() != new_engine_id()
 
 
 @given(st.binary(min_size=5, max_size=32), st.integers(1, MAX_BOOTS))
-def test_what_is_written_is_read(engine_id: bytes, boots: int) -> None:
+def test_round_trips(engine_id: bytes, boots: int) -> None:
     identity = EngineIdentity(engine_id=engine_id, boots=boots)
     assert parse(serialize(identity)) == identity
 
@@ -80,30 +80,30 @@ def test_what_is_written_is_read(engine_id: bytes, boots: int) -> None:
         (b'{"engine_id": "80001f880512345678", "boots": "1"}', "expected boots"),
     ],
 )
-def test_what_is_damaged_is_told(content: bytes, reason: str) -> None:
+def test_the_error_names_the_damage(content: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         parse(content)
 
 
 @given(st.binary())
-def test_damage_raises_nothing_else(content: bytes) -> None:
+def test_damaged_content_raises_only_value_errors(content: bytes) -> None:
     with contextlib.suppress(ValueError):
         parse(content)
 
 
-def test_the_successor_has_one_more_boot() -> None:
-    assert successor(EngineIdentity(engine_id=ID, boots=41)) == EngineIdentity(engine_id=ID, boots=42)
-    assert successor(EngineIdentity(engine_id=ID, boots=MAX_BOOTS - 2)).boots == MAX_BOOTS - 1
+def test_the_next_boot_increments_the_boots() -> None:
+    assert next_boot(EngineIdentity(engine_id=ID, boots=41)) == EngineIdentity(engine_id=ID, boots=42)
+    assert next_boot(EngineIdentity(engine_id=ID, boots=MAX_BOOTS - 2)).boots == MAX_BOOTS - 1
 
 
 @pytest.mark.parametrize("boots", [MAX_BOOTS - 1, MAX_BOOTS])
-def test_where_the_boots_end_there_is_a_new_engine(boots: int) -> None:
-    new = successor(EngineIdentity(engine_id=ID, boots=boots))
+def test_exhausted_boots_lead_to_a_new_engine_id(boots: int) -> None:
+    new = next_boot(EngineIdentity(engine_id=ID, boots=boots))
     assert new.engine_id != ID
     assert new.boots == 1
 
 
-def test_the_time_of_an_engine_begins_with_its_boot() -> None:
+def test_the_engine_time_counts_from_the_boot() -> None:
     assert ephemeral().time == 0
     assert EngineIdentity(engine_id=ID, boots=1, started=time.monotonic() - 77.5).time == 77
 
@@ -121,7 +121,7 @@ def test_the_first_start(directory: Path) -> None:
     assert logs == []
 
 
-def test_boots_are_counted_and_the_id_stays(directory: Path) -> None:
+def test_each_start_increments_the_boots_and_keeps_the_engine_id(directory: Path) -> None:
     open_before = open_descriptors()
     identities = [begin_boot(directory) for _ in range(3)]
     assert [identity.boots for identity in identities] == [1, 2, 3]
@@ -129,7 +129,7 @@ def test_boots_are_counted_and_the_id_stays(directory: Path) -> None:
     assert open_descriptors() == open_before
 
 
-def test_the_umask_does_not_matter(directory: Path) -> None:
+def test_the_mode_is_independent_of_the_umask(directory: Path) -> None:
     before = os.umask(0)
     try:
         begin_boot(directory)
@@ -138,34 +138,34 @@ def test_the_umask_does_not_matter(directory: Path) -> None:
     assert (mode(directory), mode(directory / FILE)) == (0o700, 0o600)
 
 
-def test_a_damaged_file_is_told_and_replaced(directory: Path) -> None:
-    path = keep(directory, b"\0" * 100)
+def test_a_damaged_file_is_logged_and_replaced(directory: Path) -> None:
+    path = store(directory, b"\0" * 100)
     with capture_logs() as logs:
         identity = begin_boot(directory)
     (event,) = logs
     assert event["log_level"] == "warning"
-    assert event["event"] == "SNMP engine id made anew"
+    assert event["event"] == "SNMP engine id replaced"
     assert event["path"] == str(path)
     assert event["reason"].startswith("expected {")
     assert event["engine_id"] == identity.engine_id.hex()
     assert begin_boot(directory) == EngineIdentity(engine_id=identity.engine_id, boots=2)
 
 
-def test_the_end_of_boots_is_told(directory: Path) -> None:
-    keep(directory, serialize(EngineIdentity(engine_id=ID, boots=MAX_BOOTS - 1)))
+def test_exhausted_boots_are_logged(directory: Path) -> None:
+    store(directory, serialize(EngineIdentity(engine_id=ID, boots=MAX_BOOTS - 1)))
     with capture_logs() as logs:
         assert begin_boot(directory).boots == 1
-    assert logs[0]["reason"] == "snmpEngineBoots has come to its end"
+    assert logs[0]["reason"] == "snmpEngineBoots has reached its maximum"
 
 
-def test_what_a_crash_has_left_is_no_hindrance(directory: Path) -> None:
-    path = keep(directory, serialize(EngineIdentity(engine_id=ID, boots=5)))
+def test_a_file_left_by_a_crash_is_replaced(directory: Path) -> None:
+    path = store(directory, serialize(EngineIdentity(engine_id=ID, boots=5)))
     path.with_name(f"{FILE}.new").write_bytes(b"{")
     assert begin_boot(directory) == EngineIdentity(engine_id=ID, boots=6)
     assert [entry.name for entry in directory.iterdir()] == [FILE]
 
 
-def test_a_directory_of_the_gateways_own_is_closed_to_others(directory: Path) -> None:
+def test_permissions_of_others_are_removed_from_the_directory(directory: Path) -> None:
     directory.mkdir(parents=True)
     directory.chmod(0o755)
     begin_boot(directory)
@@ -175,34 +175,34 @@ def test_a_directory_of_the_gateways_own_is_closed_to_others(directory: Path) ->
     assert mode(directory) == 0o700
 
 
-ADVICE = "; make it a directory of the gateway's own, or set snmp.state_directory"
+ADVICE = "; make it a directory that only the gateway uses, or set snmp.state_directory"
 
 
-def test_a_directory_of_others_is_left_alone(directory: Path) -> None:
+def test_a_directory_with_other_files_is_not_used(directory: Path) -> None:
     directory.mkdir(parents=True)
     directory.chmod(0o755)
     (directory / "other").touch()
     with pytest.raises(StartError) as caught:
         begin_boot(directory)
-    reason = "others may enter it, and it holds other files (mode 755)"
-    assert str(caught.value) == f"cannot keep the state of SNMPv3 in {directory}: {reason}{ADVICE}"
+    reason = "others have access to it, and it contains other files (mode 755)"
+    assert str(caught.value) == f"cannot store the SNMPv3 state in {directory}: {reason}{ADVICE}"
     assert mode(directory) == 0o755
     assert not (directory / FILE).exists()
 
 
-def test_a_directory_that_cannot_be_used_is_told(directory: Path, tmp_path: Path) -> None:
+def test_an_unusable_directory_is_an_error(directory: Path, tmp_path: Path) -> None:
     (tmp_path / "var").touch()
     with pytest.raises(StartError) as caught:
         begin_boot(directory)
-    assert str(caught.value) == f"cannot keep the state of SNMPv3 in {directory}: Not a directory{ADVICE}"
+    assert str(caught.value) == f"cannot store the SNMPv3 state in {directory}: Not a directory{ADVICE}"
     (tmp_path / "var").unlink()
     directory.mkdir(mode=0o700, parents=True)
     with closed(directory), pytest.raises(StartError, match="Permission denied; make it a directory"):
         begin_boot(directory)
 
 
-def test_the_file_is_never_half_written(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    known = begin_boot(directory)
+def test_the_file_is_replaced_atomically(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = begin_boot(directory)
 
     def fail(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
@@ -210,6 +210,6 @@ def test_the_file_is_never_half_written(directory: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(StartError, match="No space left on device"):
         begin_boot(directory)
-    assert json.loads((directory / FILE).read_text())["boots"] == known.boots
+    assert json.loads((directory / FILE).read_text())["boots"] == first.boots
     monkeypatch.undo()
-    assert begin_boot(directory).boots == known.boots + 1
+    assert begin_boot(directory).boots == first.boots + 1
