@@ -1,10 +1,12 @@
-"""The errors of the gateway.
+"""The exceptions of the gateway.
 
 ``GatewayError``
- +-- ``ConfigError``   the user's: files, keys and what was expected, all mistakes at once
- +-- ``DecodeError``   a message of another program does not keep to its protocol
- +-- ``ParseError``    a tool printed something that is not in the known format
- +-- ``StartError``    the service cannot start: an address in use, a file that cannot be read
+ +-- ``ConfigError``   the configuration has mistakes: all of them, with file, key and expected value
+ +-- ``DecodeError``   a message from another program violates its protocol
+ +-- ``ParseError``    the output of a tool is not in a known format
+ +-- ``StartError``    a service cannot start: an address is in use, a file cannot be read
+
+Modules define further subclasses for errors that only their callers handle.
 """
 
 from __future__ import annotations
@@ -13,15 +15,15 @@ from collections.abc import Sequence
 
 
 class GatewayError(Exception):
-    """Base of every error that the gateway raises on purpose."""
+    """Base class of all exceptions that the gateway raises deliberately."""
 
 
 class ParseError(GatewayError):
-    """A tool's output is not in any format that its parser knows.
+    """The output of a tool is not in any format that its parser knows.
 
     Attributes:
         reason: what was expected and what was found, in one line.
-        line: the line of the output, from 1, or None where the whole output is meant.
+        line: the line of the output, counted from 1, or None if the error concerns the whole output.
     """
 
     def __init__(self, reason: str, *, line: int | None = None) -> None:
@@ -31,14 +33,14 @@ class ParseError(GatewayError):
 
 
 class DecodeError(GatewayError):
-    """A message that came over a connection is cut off, garbled, or not what its protocol allows."""
+    """A received message is truncated, malformed, or not allowed by its protocol."""
 
 
 class ConfigError(GatewayError):
     """A configuration has mistakes.
 
     Attributes:
-        problems: one line for each mistake: file, key, what was expected, what to do.
+        problems: one line per mistake: file, key, what was expected, and what to do.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:
@@ -47,4 +49,4 @@ class ConfigError(GatewayError):
 
 
 class StartError(GatewayError):
-    """The service cannot start; the message is one line that names the cause."""
+    """A service cannot start; the message names the cause in one line."""
