@@ -1,8 +1,8 @@
-"""The neutral form of what is known about the cluster: metrics, and samples of them.
+"""Metrics and samples: the neutral form of all data, between the collectors and the frontends.
 
-A metric is one row of the catalogue. A sample is a metric, the values of its labels, and a number, or, for a metric
-with states, one flag for each state: a node is one sample with nine flags, not nine samples. Frontends expand it as
-their protocol wants: Prometheus into one line a state, SNMP into one column a state.
+A sample consists of a metric, the values of its labels, and a number. For a metric with states it has one flag per
+state instead: a node is one sample with nine flags, not nine samples. Each frontend expands it as its protocol
+requires: Prometheus into one line per state, SNMP into one column per state.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from enum import Enum
 from typing import NamedTuple
 
 PREFIX = "ha_cluster_"
-"""Every metric name begins with it, ``process_*`` aside."""
+"""The prefix of every metric name, except for ``process_*``."""
 
 Labels = tuple[str, ...]
-"""Label values, in the order of the metric's label names."""
+"""The values of labels, in the order of the metric's label names."""
 
 Flags = tuple[bool, ...]
 """One flag for each state, in the order of the metric's states."""
 
 Value = float | Flags
-"""A number (an int is one too), or the flags of a metric with states."""
+"""A number, float or int; or the flags of a metric with states."""
 
 
 class MetricKind(Enum):
@@ -34,14 +34,14 @@ class MetricKind(Enum):
 
 
 class Merge(Enum):
-    """What becomes of two samples with equal labels and different numbers. Flags are always or-ed."""
+    """How two samples with equal labels and different numbers are merged. Flags are always combined with OR."""
 
     FIRST = "first"
-    """The first is kept, the second dropped and counted."""
+    """The first is kept; the second is dropped and counted."""
     LAST = "last"
-    """The last is kept: the tool lists them in the order in which they happened."""
+    """The last is kept: for tools that list events in chronological order."""
     MAX = "max"
-    """The larger is kept: the copies of a clone on one node share their labels, and the worst of them matters."""
+    """The larger is kept: the instances of a clone on one node share their labels, and the worst one matters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,22 +59,22 @@ class ObjectByLabel:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Metric:
-    """One row of the catalogue.
+    """A metric, as both frontends publish it.
 
     Attributes:
-        name: the full name in Prometheus, with its prefix.
-        help: one sentence for people.
+        name: the full name, with its prefix.
+        help: the HELP text: one sentence for people.
         kind: gauge or counter.
-        labels: label names, in the order in which samples give their values.
-        states: the values of ``state_label``, one flag each; empty for a plain number.
-        state_label: the label that tells the states apart.
-        merge: what becomes of samples whose labels coincide.
+        labels: the names of the labels, in the order in which samples list their values.
+        states: the values of ``state_label``, one flag each; empty for a metric with numbers.
+        state_label: the label whose value is the name of a state.
+        merge: how samples with equal labels are merged.
         mib: the objects of HA-CLUSTER-MIB that show it: one for its number, one for each state, one for each value of
             ``mib_choice``, or, if the number is always 1, the row or the objects that show its labels.
         mib_choice: how the value of a label selects one of these objects.
         mib_labels: the scalars that show labels, by label. Columns that show labels are declared in ``MibRow``.
         mib_factor: the factor from the metric's unit to the object's unit.
-        drop_in: whether name, labels and type are those of ``ha_cluster_exporter``, and must never change.
+        drop_in: whether its name, labels and type are those of ``ha_cluster_exporter`` and must never change.
     """
 
     name: str
@@ -91,8 +91,8 @@ class Metric:
     drop_in: bool = False
 
     def flags_for(self, state: str) -> Flags:
-        """Returns flags with only this state set; none set if the metric does not know it."""
-        return tuple(known == state for known in self.states)
+        """Returns flags of which only this state's is set; none is set for an unknown state."""
+        return tuple(name == state for name in self.states)
 
 
 def gauge(
@@ -111,7 +111,7 @@ def gauge(
     Args:
         name: the name without ``PREFIX``.
         text: the HELP text.
-        labels: label names, in the order in which samples give their values.
+        labels: as ``Metric.labels``.
         states: as ``Metric.states``.
         state_label: as ``Metric.state_label``.
         merge: as ``Metric.merge``.
@@ -186,7 +186,7 @@ class MibCounts:
 
 
 def as_float(value: float) -> float:
-    """Returns a number as a float; an integer beyond all floats is infinite."""
+    """Returns a number as a float; an integer that is too large for a float becomes infinite."""
     try:
         return float(value)
     except OverflowError:
@@ -194,7 +194,7 @@ def as_float(value: float) -> float:
 
 
 class Sample(NamedTuple):
-    """One metric at one combination of label values."""
+    """The value of a metric for one combination of labels."""
 
     metric: Metric
     labels: Labels
@@ -202,15 +202,15 @@ class Sample(NamedTuple):
 
 
 SamplesByMetric = Mapping[Metric, Mapping[Labels, Value]]
-"""Samples grouped by metric: each combination of labels at most once."""
+"""Samples grouped by metric; each combination of labels occurs at most once."""
 
 
 class SampleSet:
-    """Samples, gathered so that no combination of labels occurs twice.
+    """A set of samples in which each combination of labels occurs at most once.
 
     Attributes:
-        samples_by_metric: the samples by metric and labels, in the order of their first arrival.
-        dropped: how many samples were refused: not a number, or a second value for labels that have one.
+        samples_by_metric: the samples by metric and labels, in the order in which they were added first.
+        dropped: the number of samples that were dropped: not a number, or a second value for the same labels.
     """
 
     __slots__ = ("dropped", "samples_by_metric")
@@ -220,18 +220,18 @@ class SampleSet:
         self.dropped = 0
 
     def add(self, metric: Metric, value: Value | None, *labels: str) -> None:
-        """Adds a sample; None stands for what is not known, and adds nothing."""
+        """Adds a sample. None means that the value is unknown, and adds nothing."""
         if value is None:
             return
         family = self.samples_by_metric.get(metric)
         if family is None:
             family = self.samples_by_metric[metric] = {}
-        known = family.setdefault(labels, value)
-        if known is not value or value != value:  # noqa: PLR0124 - NaN is the one value that differs from itself
-            self._settle(metric, family, labels, known, value)
+        current = family.setdefault(labels, value)
+        if current is not value or value != value:  # noqa: PLR0124 - NaN is the only value that differs from itself
+            self._merge(metric, family, labels, current, value)
 
     def update(self, other: SampleSet) -> None:
-        """Adds all samples of another set, and its count of dropped ones."""
+        """Adds all samples of another set, and its number of dropped samples."""
         self.dropped += other.dropped
         for metric, family in other.samples_by_metric.items():
             if metric not in self.samples_by_metric:
@@ -240,20 +240,21 @@ class SampleSet:
             for labels, value in family.items():
                 self.add(metric, value, *labels)
 
-    def _settle(self, metric: Metric, family: dict[Labels, Value], labels: Labels, known: Value, value: Value) -> None:
-        if isinstance(known, tuple) and isinstance(value, tuple):
-            family[labels] = tuple(a or b for a, b in zip(known, value, strict=True))
-        elif isinstance(known, tuple) or isinstance(value, tuple):
+    def _merge(self, metric: Metric, family: dict[Labels, Value], labels: Labels, current: Value, value: Value) -> None:
+        """Merges a second value for the same labels, or drops a value that is not a number."""
+        if isinstance(current, tuple) and isinstance(value, tuple):
+            family[labels] = tuple(a or b for a, b in zip(current, value, strict=True))
+        elif isinstance(current, tuple) or isinstance(value, tuple):
             raise TypeError(f"{metric.name} has both flags and numbers")
         elif math.isnan(as_float(value)):
             self.dropped += 1
-            if math.isnan(as_float(known)):
+            if math.isnan(as_float(current)):
                 del family[labels]
         elif metric.merge is Merge.LAST:
             family[labels] = value
         elif metric.merge is Merge.MAX:
-            family[labels] = max(known, value)
-        elif known != value:
+            family[labels] = max(current, value)
+        elif current != value:
             self.dropped += 1
 
     def __iter__(self) -> Iterator[Sample]:

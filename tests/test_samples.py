@@ -1,4 +1,4 @@
-"""Samples: what merges, what is dropped, and what is counted."""
+"""Sample sets: merging, and the count of dropped samples."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STATES = Metric(name="states", help="Flags.", labels=("a",), states=("up", "down
 NAN = float("nan")
 
 
-def gathered(metric: Metric, *numbers: Value | None) -> tuple[list[Value], int]:
+def add_all(metric: Metric, *numbers: Value | None) -> tuple[list[Value], int]:
     samples = SampleSet()
     for number in numbers:
         samples.add(metric, number, "x")
@@ -49,7 +49,7 @@ def gathered(metric: Metric, *numbers: Value | None) -> tuple[list[Value], int]:
     ],
 )
 def test_samples_with_equal_labels(metric: Metric, numbers: tuple[Value], kept: list[Value], dropped: int) -> None:
-    assert gathered(metric, *numbers) == (kept, dropped)
+    assert add_all(metric, *numbers) == (kept, dropped)
 
 
 def test_flags_and_numbers_do_not_mix() -> None:
@@ -61,7 +61,7 @@ def test_flags_and_numbers_do_not_mix() -> None:
         samples.add(STATES, (True, False), "x")
 
 
-def test_other_labels_are_another_sample() -> None:
+def test_samples_with_different_labels() -> None:
     samples = SampleSet()
     samples.add(NUMBER, 1, "x")
     samples.add(NUMBER, 2, "")
@@ -72,10 +72,10 @@ def test_other_labels_are_another_sample() -> None:
 
 def test_states_by_name() -> None:
     assert STATES.flags_for("down") == (False, True, False)
-    assert STATES.flags_for("unheard of") == (False, False, False)
+    assert STATES.flags_for("unknown") == (False, False, False)
 
 
-def test_metrics_are_themselves_and_not_what_they_say() -> None:
+def test_metrics_are_compared_by_identity() -> None:
     twin = Metric(name="number", help="One number.", labels=("a",))
     assert twin != NUMBER
     assert len({twin, NUMBER}) == 2
@@ -92,7 +92,7 @@ numbers = st.lists(
 
 
 @given(numbers, numbers)
-def test_adding_a_set_is_adding_its_samples(
+def test_update_adds_each_sample_of_the_other_set(
     first: list[tuple[Metric, str, Value]], second: list[tuple[Metric, str, Value]]
 ) -> None:
     one, other, together = SampleSet(), SampleSet(), SampleSet()
@@ -112,5 +112,5 @@ def test_adding_a_set_is_adding_its_samples(
 @pytest.mark.parametrize(
     ("number", "result"), [(1, 1.0), (-0.5, -0.5), (10**400, math.inf), (-(10**400), -math.inf), (math.inf, math.inf)]
 )
-def test_every_number_is_a_float(number: float, result: float) -> None:
+def test_numbers_as_float(number: float, result: float) -> None:
     assert as_float(number) == result

@@ -28,7 +28,7 @@ class _SharedRun:
         run: the run.
         reporter: makes its snapshots.
         complete: makes the snapshot of the complete run; None before it is started.
-        partial: makes the snapshot of what was known before, with the number of commands that had ended then.
+        partial: makes a snapshot before that, together with the number of commands that had ended at the time.
     """
 
     run: Run
@@ -40,7 +40,7 @@ class _SharedRun:
         return self.reporter.make_snapshot(await self.run.outcomes())
 
     def partial_snapshot(self) -> asyncio.Task[Snapshot]:
-        """Returns the snapshot of what is known by now; callers that give up before more is known share it."""
+        """Returns a snapshot of the commands that have ended; it is shared until the next command ends."""
         done = self.run.commands_done
         if self.partial is None or self.partial[0] != done:
             self.partial = done, asyncio.create_task(self.make_snapshot())
@@ -97,7 +97,8 @@ class Engine:
 
         Args:
             names: the collectors to run; None for all.
-            timeout: seconds after which the snapshot is made of what is known; what is not counts as timed out.
+            timeout: seconds to wait for the run. After that the snapshot is made of the commands that have ended, and
+                the others count as timed out.
         """
         selected = frozenset(self.collector_names if names is None else {*names} & {*self.collector_names})
         shared = next((shared for shared in self._runs if shared.run.names == selected), None) or self._start(selected)

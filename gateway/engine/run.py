@@ -106,7 +106,7 @@ class Run:
             await asyncio.wait(self._outcomes.values())
 
     async def outcomes(self) -> Sequence[Outcome]:
-        """Returns what is known by now, collector by collector; a command that still runs counts as timed out."""
+        """Returns the outcome of each collector as of now; a command that still runs counts as timed out."""
         outcomes = []
         for name, plan in self._plans.items():
             if plan is None:

@@ -23,7 +23,7 @@ def find_program(name: str, directories: Sequence[str]) -> str | None:
 
 
 def is_regular_file(path: str) -> bool:
-    """Returns whether a path leads to a regular file; False as well if that cannot be found out."""
+    """Returns whether a path leads to a regular file; False if the file is inaccessible."""
     try:
         return stat.S_ISREG(Path(path).stat().st_mode)
     except (OSError, ValueError):
