@@ -57,9 +57,9 @@ def _code(text: str) -> str:
 # --- Options ---------------------------------------------------------------------------------------------------------
 
 
-def options() -> Iterator[str]:
+def options(listed: Iterable[Option[Any]] = OPTIONS) -> Iterator[str]:
     """Yields the lines of the table of options."""
-    yield from _table(("key", "default", "flag", "meaning"), map(_option, OPTIONS))
+    yield from _table(("key", "default", "flag", "meaning"), map(_option, listed))
 
 
 def _option(option: Option[Any]) -> tuple[str, str, str, str]:
@@ -236,7 +236,7 @@ def variables() -> Iterator[str]:
 # --- Conditions ------------------------------------------------------------------------------------------------------
 
 
-def overview() -> Iterator[str]:
+def overview(listed: Iterable[Condition] = CONDITIONS) -> Iterator[str]:
     """Yields the lines of the table of all conditions."""
     rows = (
         (
@@ -246,17 +246,17 @@ def overview() -> Iterator[str]:
             "each node" if condition.local else "all nodes or the DC",
             f"{condition.hold:g} s" if condition.hold else "",
         )
-        for condition in CONDITIONS
+        for condition in listed
     )
     yield from _table(("condition", "severity", "object", "sent by", "hold-down"), rows)
 
 
-def conditions() -> Iterator[str]:
+def conditions(listed: Sequence[Condition] = CONDITIONS) -> Iterator[str]:
     """Yields a section for each category, with a section for each condition."""
-    for place, title in enumerate(dict.fromkeys(condition.category.title for condition in CONDITIONS)):
+    for place, title in enumerate(dict.fromkeys(condition.category.title for condition in listed)):
         yield from ([""] if place else [])
         yield f"## {title}"
-        for condition in CONDITIONS:
+        for condition in listed:
             if condition.category.title == title:
                 yield from _condition(condition)
 

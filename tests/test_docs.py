@@ -14,12 +14,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from gateway import catalog, cli
 from gateway.alarms.conditions import CONDITIONS
 from gateway.alarms.notification import Change, notification_name
 from gateway.config.loader import load
+from gateway.errors import ConfigError
 from gateway.samples import Metric
 from gateway.snmp.mib.module import mib
 from gateway.subsystems.pacemaker import crm_mon
@@ -286,6 +288,16 @@ def test_example_configurations_are_valid(tmp_path: Path) -> None:
         text = re.sub(r"/etc/ha-cluster-gateway/(auth|priv)\b", rf"{tmp_path}/\1", example)
         (tmp_path / f"{page}.conf").write_text(text, "utf-8")
         load(tmp_path / f"{page}.conf", {})
+
+
+def test_shown_mistakes_are_reported_as_shown(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.conf"
+    path.write_text('[web]\nlisten_address = ":9664"\n[tools.crm_mon]\ntimeout = 0\n', "utf-8")
+    with pytest.raises(ConfigError) as error:
+        load(path, {})
+    text = PAGES[DOCS / "reference" / "configuration.md"]
+    shown = re.findall(r"^    ha-cluster-gateway: (gateway\.conf: .+)$", text, re.MULTILINE)
+    assert [line.replace(f"{path}", "gateway.conf") for line in str(error.value).splitlines()] == shown
 
 
 PACKAGED = {
