@@ -99,8 +99,8 @@ def _alarms(config: Config, source: Engine, told: Notifier, snmp: SnmpService) -
         disabled=config.alarms.disabled,
         changes="pacemaker" in config.alarms.compat,
     )
-    alarms = AlarmService(source, told, settings, changed=snmp.cache.renew)
-    snmp.cache.add_extra(alarms.mib_values)
+    alarms = AlarmService(source, told, settings, changed=snmp.cache.rebuild)
+    snmp.cache.add_value_source(alarms.mib_values)
     return alarms
 
 

@@ -12,7 +12,6 @@ import socket
 import sys
 import tempfile
 import time
-from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
@@ -31,14 +30,16 @@ from gateway.frontends.snmp import engine_identity
 from gateway.frontends.snmp.agent.agent import BuiltInAgent
 from gateway.frontends.snmp.agent.command_responder import MAX_MESSAGE, UNFRAGMENTED, CommandResponder
 from gateway.frontends.snmp.agent.commands import ErrorStatus, Request, RequestKind, execute
-from gateway.frontends.snmp.agent.view import MibView, Scalars, fitting
+from gateway.frontends.snmp.agent.view import MibView, fitting
+from gateway.frontends.snmp.agent.view import scalars as scalar_group
+from gateway.frontends.snmp.variable import Cell, Variable
+from gateway.frontends.snmp.variable_table import VariableTable
 from gateway.snmp import oid as oids
-from gateway.snmp.agentx.encoding import encode_varbind
 from gateway.snmp.credentials import Community, UsmUser
 from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.oid import Oid
 from gateway.snmp.usm_protocols import AUTH_PROTOCOLS, PRIV_PROTOCOLS
-from gateway.snmp.values import SearchRange, Type, VarBind
+from gateway.snmp.values import SearchRange, Type
 from tests.conftest import open_descriptors
 from tests.programs import environment, installed
 
@@ -51,14 +52,13 @@ DESCRIPTION = "ha-cluster-gateway 1.2.3"
 NO_COMMUNITIES: tuple[Community, ...] = ()
 
 
-class Simple:
+class Simple(VariableTable):
     """A MIB of six columns with a value of each kind, and 500 rows."""
-
-    root = oids.parse(ROOT)
 
     def __init__(self, rows: int = 500) -> None:
         source = random.Random(1)
-        self.variables: dict[Oid, bytes] = {}
+        root = oids.parse(ROOT)
+        self.variables: dict[Oid, Cell] = {}
         self.failing = False
         for row in range(rows):
             values: tuple[tuple[Type, int | bytes], ...] = (
@@ -66,31 +66,18 @@ class Simple:
                 (Type.OCTET_STRING, source.randbytes(source.randrange(256))),
                 (Type.COUNTER64, 2**64 - 1 - row),
                 (Type.GAUGE32, 2**32 - 1 - row),
-                (Type.OBJECT_IDENTIFIER, self.root),
+                (Type.OBJECT_IDENTIFIER, root),
                 (Type.OCTET_STRING, b"row %d" % row),
             )
             for column, (kind, value) in enumerate(values, 1):
-                name = oids.parse(f"{COLUMN}.{column}.{row}")
-                self.variables[name] = encode_varbind(VarBind(name, kind, value))
+                self.variables[oids.parse(f"{COLUMN}.{column}.{row}")] = Cell(kind, value)
         self.names = sorted(self.variables)
+        super().__init__(root, objects=[root], names=self.names, cells=[self.variables[name] for name in self.names])
 
-    def get(self, names: Sequence[Oid]) -> list[bytes]:
+    def get(self, names: Sequence[Oid]) -> list[Variable]:
         if self.failing:
             raise RuntimeError("for a test")
-        none = Type.NO_SUCH_INSTANCE
-        return [self.variables.get(name) or encode_varbind(VarBind(name, none)) for name in names]
-
-    def get_next(self, ranges: Sequence[SearchRange]) -> list[bytes]:
-        return [self._next(searched) for searched in ranges]
-
-    def _next(self, searched: SearchRange) -> bytes:
-        index = (bisect_left if searched.include else bisect_right)(self.names, searched.start)
-        if index == len(self.names) or (searched.end and self.names[index] >= searched.end):
-            return encode_varbind(VarBind(searched.start, Type.END_OF_MIB_VIEW))
-        return self.variables[self.names[index]]
-
-    def get_bulk(self, ranges: Sequence[SearchRange], *, non_repeaters: int, max_repetitions: int) -> list[bytes]:
-        raise NotImplementedError
+        return super().get(names)
 
 
 MIB = Simple()
@@ -892,9 +879,9 @@ def test_the_time_of_the_engine_is_not_the_clock_on_the_wall() -> None:
 # --- Pure parts: the view --------------------------------------------------------------------------------------------
 
 
-def scalars(root: str, *numbers: int) -> Scalars:
+def scalars(root: str, *numbers: int) -> VariableTable:
     name = oids.parse(root)
-    return Scalars(name, {name + oids.encode((number,)): (Type.INTEGER, lambda: 1) for number in numbers})
+    return scalar_group(name, {name + oids.encode((number,)): (Type.INTEGER, lambda: 1) for number in numbers})
 
 
 VIEW = MibView([scalars("1.3.5", 1, 2), scalars("1.3.1", 7), scalars("1.3.9"), scalars("1.3.7", 1)])
@@ -905,7 +892,7 @@ def names_behind(name: str, count: int = 10) -> list[str]:
     start = oids.parse(name)
     for _ in range(count):
         (varbind,) = VIEW.get_next([start])
-        if varbind.type is Type.END_OF_MIB_VIEW:
+        if varbind.cell.type is Type.END_OF_MIB_VIEW:
             assert varbind.oid == start
             break
         start = varbind.oid
@@ -928,7 +915,7 @@ def test_many_names_at_once() -> None:
     assert [oids.dotted(varbind.oid) for varbind in found] == ["1.3.7.1.0", "1.3.1.7.0", "1.3.8", "1.3.5.2.0"]
     got = VIEW.get([oids.parse("1.3.5.2.0"), oids.parse("1.3.5.2"), oids.parse("1.3.5.3"), oids.parse("1.3.5.2.0")])
     kinds = [Type.INTEGER, Type.NO_SUCH_INSTANCE, Type.NO_SUCH_OBJECT, Type.INTEGER]
-    assert [varbind.type for varbind in got] == kinds
+    assert [variable.cell.type for variable in got] == kinds
 
 
 @pytest.mark.parametrize(("name", "inside"), [("1.3.5", True), ("1.3.9.1", True), ("1.3", False), ("1.3.50", False)])
@@ -962,7 +949,7 @@ def test_rows_that_would_not_be_sent_are_not_asked_for() -> None:
     asked = []
 
     class Counting(Simple):
-        def get_next(self, ranges: Sequence[SearchRange]) -> list[bytes]:
+        def get_next(self, ranges: Sequence[SearchRange]) -> list[Variable]:
             asked.append(len(ranges))
             return super().get_next(ranges)
 

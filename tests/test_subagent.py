@@ -25,6 +25,8 @@ from gateway.frontends.snmp.subagent.address import (
 )
 from gateway.frontends.snmp.subagent.connection import MAX_BULK, MAX_UNSENT, Connection, LostError
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent, SubagentState, Timing
+from gateway.frontends.snmp.variable import Cell, Variable
+from gateway.frontends.snmp.variable_table import VariableTable
 from gateway.snmp import oid as oids
 from gateway.snmp.agentx.codes import CloseReason, ErrorCode
 from gateway.snmp.agentx.encoding import Reader
@@ -49,7 +51,7 @@ from gateway.snmp.agentx.pdu import HEADER_SIZE, Header, decode, decode_header, 
 from gateway.snmp.agentx.session import Event, Session
 from gateway.snmp.oid import Oid
 from gateway.snmp.values import SearchRange, Type, VarBind
-from tests.agentx.answers import TableAnswers, table
+from tests.agentx.variables import table, table_of
 from tests.conftest import closed, open_descriptors, until
 
 ROOT = oids.parse("1.3.6.1.4.1.8072.9999.9999.9664")
@@ -170,10 +172,14 @@ async def master(tmp_path: Path) -> AsyncIterator[Master]:
 
 @contextlib.asynccontextmanager
 async def running(
-    path: Path, *, answers: TableAnswers | None = None, timing: Timing = FAST, **settings: Any
+    path: Path, *, source: VariableTable | None = None, timing: Timing = FAST, **settings: Any
 ) -> AsyncIterator[Subagent]:
     subagent = Subagent(
-        answers=answers or table(ROOT), address=UnixAddress(str(path)), description="tested", timing=timing, **settings
+        source=table(ROOT) if source is None else source,
+        address=UnixAddress(str(path)),
+        description="tested",
+        timing=timing,
+        **settings,
     )
     task = asyncio.ensure_future(subagent.run())
     try:
@@ -346,8 +352,8 @@ async def test_a_ping_without_an_answer_ends_the_session(master: Master) -> None
 
 async def test_a_master_agent_that_does_not_read(master: Master) -> None:
     """What it does not read is kept only up to a limit."""
-    values = {CELL + oids.encode((number,)): (Type.OCTET_STRING, bytes(4000)) for number in range(100)}
-    async with running(master.path, answers=TableAnswers(ROOT, values)) as subagent:
+    values = {CELL + oids.encode((number,)): Cell(Type.OCTET_STRING, bytes(4000)) for number in range(100)}
+    async with running(master.path, source=table_of(ROOT, values)) as subagent:
         link = await master.registered()
         link.reader._transport.pause_reading()  # type: ignore[attr-defined]  # a stream reads ahead by itself
         for _ in range(1 + 2 * MAX_UNSENT // 400_000):
@@ -528,7 +534,7 @@ async def test_get_bulk(master: Master) -> None:
 
 
 async def test_get_bulk_of_more_than_is_answered_at_once(master: Master) -> None:
-    async with running(master.path, answers=table(ROOT, columns=2, rows=MAX_BULK)):
+    async with running(master.path, source=table(ROOT, columns=2, rows=MAX_BULK)):
         link = await master.registered()
         for ranges, expected in (((RANGE,), MAX_BULK), ((RANGE,) * 3, MAX_BULK // 3 * 3), ((), 0)):
             response = await link.ask(GetBulk(ranges=ranges, max_repetitions=65535))
@@ -540,26 +546,26 @@ async def test_get_bulk_of_more_than_is_answered_at_once(master: Master) -> None
 # --- Bugs ------------------------------------------------------------------------------------------------------------
 
 
-class Broken(TableAnswers):
+class Broken(VariableTable):
     """Answers that have a bug."""
 
-    def get(self, names: Sequence[Oid]) -> list[bytes]:
+    def get(self, names: Sequence[Oid]) -> list[Variable]:
         raise ZeroDivisionError
 
-    def get_next(self, ranges: Sequence[SearchRange]) -> list[bytes]:
+    def get_next(self, ranges: Sequence[SearchRange]) -> list[Variable]:
         return [None for _ in ranges]  # type: ignore[misc]  # the bug
 
 
 async def test_a_bug_in_the_answers_costs_the_request_only(master: Master) -> None:
     with capture_logs() as logs:
-        async with running(master.path, answers=Broken(ROOT, {})) as subagent:
+        async with running(master.path, source=Broken(ROOT)) as subagent:
             link = await master.registered()
             for _ in range(3):
                 assert await link.ask(Get(ranges=(RANGE,))) == Response(error=ErrorCode.GEN_ERR)
             assert await link.ask(GetNext(ranges=(RANGE,))) == Response(error=ErrorCode.GEN_ERR)
             assert subagent.sessions == 1
     bugs = [log for log in logs if log["log_level"] == "error"]
-    assert [type(log["exc_info"]) for log in bugs] == [ZeroDivisionError, TypeError]
+    assert [type(log["exc_info"]) for log in bugs] == [ZeroDivisionError, AttributeError]
 
 
 class BuggySession(Session):
@@ -634,7 +640,7 @@ async def test_notifications_side_by_side(master: Master) -> None:
 
 
 async def test_notifications_without_a_session(tmp_path: Path) -> None:
-    subagent = Subagent(answers=table(ROOT), address=UnixAddress(str(tmp_path / "none")), description="tested")
+    subagent = Subagent(source=table(ROOT), address=UnixAddress(str(tmp_path / "none")), description="tested")
     with pytest.raises(NotifyError, match="not registered with a master agent"):
         await subagent.notify(TRAP)
 
@@ -693,7 +699,7 @@ def test_a_path_that_is_too_long() -> None:
 
 
 async def reason_of(address: UnixAddress | TcpAddress, timing: Timing = FAST) -> tuple[Reason | None, str]:
-    subagent = Subagent(answers=table(ROOT), address=address, description="tested", timing=timing)
+    subagent = Subagent(source=table(ROOT), address=address, description="tested", timing=timing)
     task = asyncio.ensure_future(subagent.run())
     await until(lambda: subagent.reason is not None)
     task.cancel()
@@ -742,7 +748,7 @@ async def test_tcp() -> None:
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     address = TcpAddress("localhost", port)  # which may be ::1 as well, where nobody listens
-    subagent = Subagent(answers=table(ROOT), address=address, description="tested", timing=FAST)
+    subagent = Subagent(source=table(ROOT), address=address, description="tested", timing=FAST)
     task = asyncio.ensure_future(subagent.run())
     await asyncio.wait_for(served.wait(), 5)
     task.cancel()

@@ -16,10 +16,12 @@ from structlog.testing import capture_logs
 
 from gateway.frontends.snmp.subagent.address import Reason, parse_agentx
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent, SubagentState, Timing
+from gateway.frontends.snmp.variable import Cell, Variable
+from gateway.frontends.snmp.variable_table import VariableTable
 from gateway.snmp import oid as oids
 from gateway.snmp.oid import Oid
 from gateway.snmp.values import Type, VarBind
-from tests.agentx.answers import TableAnswers, table
+from tests.agentx.variables import table, table_of
 from tests.conftest import open_descriptors, until
 from tests.snmpd import ARC, ENGINE, SYSORTABLE, Snmpd, free_port
 
@@ -37,7 +39,7 @@ def snmpd(tmp_path: Path) -> Iterator[Snmpd]:
 
 
 @pytest.fixture
-def answers() -> TableAnswers:
+def source() -> VariableTable:
     return table(ROOT)
 
 
@@ -58,12 +60,12 @@ class Running(Subagent):
 
 @contextlib.asynccontextmanager
 async def running(
-    daemon: Snmpd, answers: TableAnswers, *, address: str = "", registered: bool = True, timing: Timing | None = None
+    daemon: Snmpd, source: VariableTable, *, address: str = "", registered: bool = True, timing: Timing | None = None
 ) -> AsyncIterator[Running]:
     place = parse_agentx(address or f"unix:{daemon.agentx}")
     assert place
     before = open_descriptors()
-    subagent = Running(answers=answers, address=place, description="tested", timing=timing)
+    subagent = Running(source=source, address=place, description="tested", timing=timing)
     subagent.start()
     if registered:
         await until(lambda: subagent.state is SubagentState.REGISTERED, seconds=BACK)
@@ -85,8 +87,8 @@ def lines(columns: range, rows: range) -> list[str]:
 # --- What managers see -----------------------------------------------------------------------------------------------
 
 
-async def test_get(snmpd: Snmpd, answers: TableAnswers) -> None:
-    async with running(snmpd, answers) as subagent:
+async def test_get(snmpd: Snmpd, source: VariableTable) -> None:
+    async with running(snmpd, source) as subagent:
         found = await snmpd.ask("snmpget", f"{ARC}.1.2.1.3.4", f"{ARC}.1.2.1.5.6", f"{ARC}.1.2.1.9.1")
         assert found.lines == [
             line(3, 4),
@@ -96,9 +98,9 @@ async def test_get(snmpd: Snmpd, answers: TableAnswers) -> None:
         assert subagent.requests == {"get": 1}
 
 
-async def test_walks_show_everything_once_and_in_order(snmpd: Snmpd, answers: TableAnswers) -> None:
+async def test_walks_show_everything_once_and_in_order(snmpd: Snmpd, source: VariableTable) -> None:
     everything = lines(range(1, 9), range(1, 21))
-    async with running(snmpd, answers) as subagent:
+    async with running(snmpd, source) as subagent:
         assert (await snmpd.ask("snmpwalk", ARC)).lines == everything
         assert (await snmpd.ask("snmpbulkwalk", "-Cr40", ARC)).lines == everything
         assert (await snmpd.ask("snmpbulkwalk", ARC + ".1.2.1.4")).lines == lines(range(4, 5), range(1, 21))
@@ -106,23 +108,23 @@ async def test_walks_show_everything_once_and_in_order(snmpd: Snmpd, answers: Ta
         assert (subagent.rejected, subagent.repeated) == (0, 0)
 
 
-async def test_columns_side_by_side(snmpd: Snmpd, answers: TableAnswers) -> None:
+async def test_columns_side_by_side(snmpd: Snmpd, source: VariableTable) -> None:
     columns = [f"{ARC}.1.2.1.{column}" for column in range(1, 9)]
-    async with running(snmpd, answers):
+    async with running(snmpd, source):
         found = await snmpd.ask("snmpbulkget", "-Cr10", *columns)
         assert found.lines == [line(column, row) for row in range(1, 11) for column in range(1, 9)]
         following = await snmpd.ask("snmpgetnext", f"{ARC}.1.2.1.1.20", f"{ARC}.1.2.1.2", ARC)
         assert following.lines == [line(2, 1), line(2, 1), line(1, 1)]
 
 
-async def test_what_comes_after_the_last_variable_is_snmpds_own(snmpd: Snmpd, answers: TableAnswers) -> None:
-    async with running(snmpd, answers):
+async def test_what_comes_after_the_last_variable_is_snmpds_own(snmpd: Snmpd, source: VariableTable) -> None:
+    async with running(snmpd, source):
         found = (await snmpd.ask("snmpgetnext", f"{ARC}.1.2.1.8.20")).lines
         assert found[0].startswith(f".{ENGINE}.")
 
 
-async def test_nothing_can_be_set(snmpd: Snmpd, answers: TableAnswers) -> None:
-    async with running(snmpd, answers) as subagent:
+async def test_nothing_can_be_set(snmpd: Snmpd, source: VariableTable) -> None:
+    async with running(snmpd, source) as subagent:
         for name in ("1.2.1.1.1", "1.2.1.99.1"):
             refused = await snmpd.ask("snmpset", f"{ARC}.{name}", "i", "5", community="private")
             assert refused.status == 2
@@ -145,22 +147,20 @@ async def test_all_types_arrive(snmpd: Snmpd) -> None:
         10: (Type.OCTET_STRING, b"x" * 255, f'STRING: "{"x" * 255}"'),
     }
     name = ROOT + oids.encode((1, 1))
-    answers = TableAnswers(
-        ROOT, {name + oids.encode((key,)): (kind, value) for key, (kind, value, _) in values.items()}
-    )
-    async with running(snmpd, answers):
+    source = table_of(ROOT, {name + oids.encode((key,)): Cell(kind, value) for key, (kind, value, _) in values.items()})
+    async with running(snmpd, source):
         found = await snmpd.ask("snmpwalk", ARC)
         assert [text.partition(" = ")[2] for text in found.lines] == [text for _, _, text in values.values()]
 
 
-async def test_capabilities_are_in_sysortable_as_long_as_the_session(snmpd: Snmpd, answers: TableAnswers) -> None:
+async def test_capabilities_are_in_sysortable_as_long_as_the_session(snmpd: Snmpd, source: VariableTable) -> None:
     async def rows() -> list[str]:
         return [text.partition(" = ")[2] for text in (await snmpd.ask("snmpwalk", SYSORTABLE)).lines]
 
     async def are_gone() -> bool:
         return f"OID: .{ARC}" not in await rows()
 
-    async with running(snmpd, answers):
+    async with running(snmpd, source):
         await until(lambda: _holds(rows, f"OID: .{ARC}", 'STRING: "tested"'))
     await until(are_gone)
 
@@ -181,10 +181,10 @@ async def back(subagent: Subagent, sessions: int) -> None:
     assert subagent.state is SubagentState.REGISTERED
 
 
-async def test_snmpd_may_be_started_later(tmp_path: Path, answers: TableAnswers) -> None:
+async def test_snmpd_may_be_started_later(tmp_path: Path, source: VariableTable) -> None:
     daemon = Snmpd(tmp_path)
     with capture_logs() as logs:
-        async with running(daemon, answers, registered=False) as subagent:
+        async with running(daemon, source, registered=False) as subagent:
             await until(lambda: subagent.reason is Reason.NOT_THERE)
             with pytest.raises(NotifyError, match="is snmpd running"):
                 await subagent.notify([])
@@ -195,8 +195,8 @@ async def test_snmpd_may_be_started_later(tmp_path: Path, answers: TableAnswers)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-async def test_snmpd_may_be_restarted(snmpd: Snmpd, answers: TableAnswers, how: signal.Signals) -> None:
-    async with running(snmpd, answers) as subagent:
+async def test_snmpd_may_be_restarted(snmpd: Snmpd, source: VariableTable, how: signal.Signals) -> None:
+    async with running(snmpd, source) as subagent:
         for sessions in (2, 3):
             snmpd.stop(how)
             await until(lambda: subagent.state is SubagentState.WAITING)
@@ -205,28 +205,28 @@ async def test_snmpd_may_be_restarted(snmpd: Snmpd, answers: TableAnswers, how: 
             assert await is_answered(snmpd)
 
 
-async def test_a_new_configuration_keeps_the_session(snmpd: Snmpd, answers: TableAnswers) -> None:
-    async with running(snmpd, answers) as subagent:
+async def test_a_new_configuration_keeps_the_session(snmpd: Snmpd, source: VariableTable) -> None:
+    async with running(snmpd, source) as subagent:
         snmpd.kill(signal.SIGHUP)
         await until(lambda: "Reconfiguring" in snmpd.log.read_text() or "restarted" in snmpd.log.read_text())
         assert await is_answered(snmpd)
         assert subagent.sessions == 1
 
 
-async def test_a_hang_keeps_the_session(snmpd: Snmpd, answers: TableAnswers) -> None:
-    async with running(snmpd, answers) as subagent:
+async def test_a_hang_keeps_the_session(snmpd: Snmpd, source: VariableTable) -> None:
+    async with running(snmpd, source) as subagent:
         with snmpd.held():
             assert not await is_answered(snmpd)
         await until(lambda: is_answered(snmpd))
         assert subagent.sessions == 1
 
 
-class Stalling(TableAnswers):
+class Stalling(VariableTable):
     """Answers the first request only after a while in which the whole program does nothing."""
 
     stall = 2.2
 
-    def get(self, names: Sequence[Oid]) -> list[bytes]:
+    def get(self, names: Sequence[Oid]) -> list[Variable]:
         time.sleep(self.stall)
         self.stall = 0
         return super().get(names)
@@ -234,8 +234,8 @@ class Stalling(TableAnswers):
 
 async def test_a_request_that_is_sent_again_is_answered_once(snmpd: Snmpd) -> None:
     """In that time snmpd sends the same twice more."""
-    answers = Stalling(ROOT, {ROOT + oids.encode((1, 2, 1, 1, 1)): (Type.INTEGER, 1001)})
-    async with running(snmpd, answers) as subagent:
+    source = table_of(ROOT, {ROOT + oids.encode((1, 2, 1, 1, 1)): Cell(Type.INTEGER, 1001)}, Stalling)
+    async with running(snmpd, source) as subagent:
         assert (await snmpd.ask("snmpget", f"{ARC}.1.2.1.1.1", timeout=5)).lines == [line(1, 1)]
         await until(lambda: subagent.repeated > 0)
         assert await is_answered(snmpd)
@@ -245,8 +245,8 @@ async def test_a_request_that_is_sent_again_is_answered_once(snmpd: Snmpd) -> No
 IMPATIENT = Timing(ping_interval=0.1, ping=0.3, answer=0.3, longest_pause=0.2)
 
 
-async def test_a_hang_that_lasts_costs_the_session(snmpd: Snmpd, answers: TableAnswers) -> None:
-    async with running(snmpd, answers, timing=IMPATIENT) as subagent:
+async def test_a_hang_that_lasts_costs_the_session(snmpd: Snmpd, source: VariableTable) -> None:
+    async with running(snmpd, source, timing=IMPATIENT) as subagent:
         with snmpd.held():
             await until(lambda: subagent.state is SubagentState.WAITING)
             assert subagent.reason is Reason.HUNG
@@ -258,8 +258,8 @@ async def test_a_hang_that_lasts_costs_the_session(snmpd: Snmpd, answers: TableA
         assert time.monotonic() - continued < BACK
 
 
-async def test_the_second_of_two_waits(snmpd: Snmpd, answers: TableAnswers) -> None:
-    async with running(snmpd, answers) as first:
+async def test_the_second_of_two_waits(snmpd: Snmpd, source: VariableTable) -> None:
+    async with running(snmpd, source) as first:
         with capture_logs() as logs:
             async with running(snmpd, table(ROOT, rows=3), registered=False) as second:
                 await until(lambda: second.reason is Reason.DUPLICATE)
@@ -293,9 +293,9 @@ class Walker:
 
 
 @pytest.mark.timeout(180)
-async def test_killed_restarted_and_held_25_times_while_walked(snmpd: Snmpd, answers: TableAnswers) -> None:
+async def test_killed_restarted_and_held_25_times_while_walked(snmpd: Snmpd, source: VariableTable) -> None:
     walker = Walker(snmpd, lines(range(1, 9), range(1, 21)))
-    async with running(snmpd, answers) as subagent:
+    async with running(snmpd, source) as subagent:
         walking = asyncio.ensure_future(walker.run())
         for number in range(25):
             assert snmpd.is_running, "snmpd crashed"
@@ -317,13 +317,13 @@ async def test_killed_restarted_and_held_25_times_while_walked(snmpd: Snmpd, ans
 SNMP_TRAP_OID = oids.parse("1.3.6.1.6.3.1.1.4.1.0")
 
 
-async def test_a_notification_leaves_snmpd_as_a_trap(tmp_path: Path, answers: TableAnswers) -> None:
+async def test_a_notification_leaves_snmpd_as_a_trap(tmp_path: Path, source: VariableTable) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
         sink.bind(("127.0.0.1", 0))
         sink.settimeout(5)
         port = sink.getsockname()[1]
         with Snmpd(tmp_path, extra=[f"trap2sink 127.0.0.1:{port} traps"]) as daemon:
-            async with running(daemon, answers) as subagent:
+            async with running(daemon, source) as subagent:
                 sink.recv(65536)  # snmpd's own: coldStart
                 trap = VarBind(SNMP_TRAP_OID, Type.OBJECT_IDENTIFIER, ROOT + oids.encode((0, 1)))
                 name = VarBind(ROOT + oids.encode((1, 1, 0)), Type.OCTET_STRING, b"node lost")
@@ -341,10 +341,10 @@ async def test_a_notification_leaves_snmpd_as_a_trap(tmp_path: Path, answers: Ta
 # --- TCP -------------------------------------------------------------------------------------------------------------
 
 
-async def test_over_tcp(tmp_path: Path, answers: TableAnswers) -> None:
+async def test_over_tcp(tmp_path: Path, source: VariableTable) -> None:
     port = free_port(socket.SOCK_STREAM)
     with Snmpd(tmp_path, tcp=port) as daemon:
-        async with running(daemon, answers, address=f"tcp:localhost:{port}") as subagent:
+        async with running(daemon, source, address=f"tcp:localhost:{port}") as subagent:
             assert await is_answered(daemon)
             daemon.restart(signal.SIGKILL)
             await back(subagent, 2)

@@ -21,10 +21,9 @@ from gateway.conditions.model import Severity
 from gateway.config.config import Config
 from gateway.errors import ConfigError
 from gateway.frontends.snmp import engine_identity
-from gateway.frontends.snmp.static_source import StaticSource
 from gateway.frontends.snmp.subagent.address import Address, UnixAddress
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent
-from gateway.frontends.snmp.tables import Tables
+from gateway.frontends.snmp.variable_table import VariableTable
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import Mib
 from gateway.snmp.values import VarBind
@@ -127,8 +126,8 @@ async def _master(address: Address | None, module: Mib) -> AsyncIterator[_Sessio
     if address is None:
         yield None
         return
-    answers = StaticSource(module.root + _ARC, Tables(module))
-    subagent = Subagent(answers=answers, address=address, description="ha-cluster-gateway test-notification")
+    empty = VariableTable(module.root + _ARC)
+    subagent = Subagent(source=empty, address=address, description="ha-cluster-gateway test-notification")
     running = asyncio.create_task(subagent.run())
     try:
         yield _Session(subagent)

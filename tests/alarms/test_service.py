@@ -200,12 +200,12 @@ async def test_alarms_are_in_the_metrics_and_in_the_mib(setting: Setting) -> Non
     publication = Publication(clock=setting.clock)
     publication.add_source(setting.alarms.samples)
     cache = TableCache(setting.engine, publication, mib(), max_age=15, clock=setting.clock)
-    cache.add_extra(setting.alarms.mib_values)
+    cache.add_value_source(setting.alarms.mib_values)
     setting.engine.subscribe(cache.on_snapshot)
     await setting.engine.collect()
     await setting.situation("quorum-lost")
     await cache.refresh()
-    found = walked(cache._tables, mib())
+    found = walked(cache._table, mib())
     condition, about = (len("node-lost"), *b"node-lost"), (len("node3"), *b"node3")
     assert found["haClusterAlarmText"][condition + about] == b"node3 is not online"
     assert found["haClusterAlarmSeverity"][condition + about] == 3

@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.engine.engine import Engine
-from gateway.frontends.snmp.cache import ASKED_LATELY, MAX_BULK_VARIABLES, MAX_WALKS, SMALL, WALK_TIME, TableCache
+from gateway.frontends.snmp.bulk import get_bulk
+from gateway.frontends.snmp.cache import FOLLOW_TIME, MAX_INLINE_SAMPLES, MAX_WALKS, WALK_TIME, TableCache
 from gateway.host.host import Host
 from gateway.host.replay import DEMO, Recording, ReplayHost
 from gateway.publication import Publication
@@ -116,9 +117,9 @@ async def test_what_a_scrape_has_brought_is_used_instead_of_a_run(setting: Setti
 
 
 async def test_what_a_scrape_of_a_large_cluster_has_brought_is_there_when_it_has_been_made(setting: Setting) -> None:
-    setting.collector.size = 2 * SMALL
+    setting.collector.size = 2 * MAX_INLINE_SAMPLES
     await setting.refreshed()
-    setting.clock.now += ASKED_LATELY + 1
+    setting.clock.now += FOLLOW_TIME + 1
     await setting.engine.collect()
     assert setting.running() == 1
     await setting.cache.refresh()
@@ -135,12 +136,12 @@ async def test_while_somebody_asks_the_tables_follow_each_snapshot(setting: Sett
 
 async def test_what_the_gateway_says_of_itself_is_renewed(setting: Setting) -> None:
     said = ["before"]
-    setting.cache.add_extra(lambda: [("haClusterNoticeText", (), said[0])])
+    setting.cache.add_value_source(lambda: [("haClusterNoticeText", (), said[0])])
     name = MIB["haClusterNoticeText"].oid + oids.encode((0,))
     await setting.refreshed()
     assert read(setting.cache.get([name])[0]).value == b"before"
     said[0] = "after"
-    setting.cache.renew()
+    setting.cache.rebuild()
     await setting.cache.refresh()
     assert read(setting.cache.get([name])[0]).value == b"after"
     assert setting.collector.rounds == 1
@@ -201,7 +202,7 @@ async def test_bulk_brings_rows_of_all_columns_and_stops_where_nothing_is_left(s
         MIB[name].oid for name in ("haClusterNodeName", "haClusterNodeResourcesRunning", "haClusterSnapshotAge")
     )
     ranges = [SearchRange(age), SearchRange(names, MIB["haClusterNodeType"].oid), SearchRange(running, END)]
-    found = [read(each) for each in setting.cache.get_bulk(ranges, non_repeaters=1, max_repetitions=10**9)]
+    found = [read(each) for each in get_bulk(setting.cache.rows(ranges, non_repeaters=1), max_repetitions=10**9)]
     assert found[0].oid.startswith(age)
     assert [each.value for each in found[1:9:2]] == [b"node0", b"node1", b"node2", None]
     assert found[7].type is Type.END_OF_MIB_VIEW
@@ -209,18 +210,11 @@ async def test_bulk_brings_rows_of_all_columns_and_stops_where_nothing_is_left(s
     assert [each.type for each in found[-2:]] == [Type.END_OF_MIB_VIEW, Type.END_OF_MIB_VIEW]
 
 
-async def test_bulk_is_bounded(setting: Setting) -> None:
-    setting.collector.size = 3 * MAX_BULK_VARIABLES
-    await setting.refreshed()
-    found = setting.cache.get_bulk([SearchRange(MIB.root, END)], non_repeaters=0, max_repetitions=2**31 - 1)
-    assert len(found) == MAX_BULK_VARIABLES
-
-
 async def test_a_bulk_walk_sees_one_moment(setting: Setting) -> None:
     await setting.refreshed()
     start = SearchRange(MIB["haClusterNodeResourcesRunning"].oid, END)
-    (first,) = setting.cache.get_bulk([start], non_repeaters=0, max_repetitions=1)
+    (first,) = get_bulk(setting.cache.rows([start], non_repeaters=0), max_repetitions=1)
     setting.clock.now += MAX_AGE + 1
     await setting.refreshed()
-    rest = setting.cache.get_bulk([SearchRange(read(first).oid, END)], non_repeaters=0, max_repetitions=2)
+    rest = get_bulk(setting.cache.rows([SearchRange(first.oid, END)], non_repeaters=0), max_repetitions=2)
     assert [read(each).value for each in (first, *rest)] == [1, 1, 1]

@@ -28,7 +28,8 @@ def test_situation(situation: str) -> None:
 
 def test_numeric_names_come_first() -> None:
     snapshot = Snapshot(samples_by_metric=dict(demo())["demo/healthy"].samples_by_metric)
-    found = list(listing.lines(tables.build(snapshot, snapshot.samples_by_metric, mib(), age=lambda: 0.0), mib()))
+    table = tables.build(snapshot, snapshot.samples_by_metric, mib(), age=lambda: 0.0)
+    found = list(listing.lines(table, mib()))
     assert (
         '.1.3.6.1.4.1.8072.9999.9999.9664.1.2.1.1.4.5.110.111.100.101.49 HA-CLUSTER-MIB::haClusterNodeOnline."node1" '
         "= INTEGER: true(1)"

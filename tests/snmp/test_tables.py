@@ -9,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.frontends.snmp import tables
-from gateway.frontends.snmp.tables import Tables
+from gateway.frontends.snmp.variable import Variable
+from gateway.frontends.snmp.variable_table import VariableTable
 from gateway.samples import SampleSet
 from gateway.snapshot import CollectorReport, CommandReport, Snapshot
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import mib
-from gateway.snmp.values import SearchRange, Type
+from gateway.snmp.oid import Oid
+from gateway.snmp.values import SearchRange, Type, VarBind
 from gateway.status import Status
 from gateway.subsystems import SUBSYSTEMS
 from gateway.subsystems.drbd import metrics as drbd_metrics
@@ -26,17 +28,28 @@ MIB = mib()
 ROOT = SearchRange(MIB.root, oids.after_subtree(MIB.root))
 
 
-def build(samples: SampleSet, *, age: float = 0.0) -> Tables:
+def build(samples: SampleSet, *, age: float = 0.0) -> VariableTable:
     snapshot = Snapshot(samples_by_metric=samples.samples_by_metric)
     return tables.build(snapshot, samples.samples_by_metric, MIB, age=lambda: age)
 
 
-def healthy() -> Tables:
+def healthy() -> VariableTable:
     return build(dict(situations())["demo/healthy"])
 
 
 def text_index(text: str) -> Index:
     return len(text), *map(ord, text)
+
+
+def got(table: VariableTable, name: Oid) -> Variable:
+    (variable,) = table.get([name])
+    return variable
+
+
+def next_in(table: VariableTable, searched: SearchRange) -> VarBind | None:
+    (variable,) = table.get_next([searched])
+    varbind = read(variable)
+    return None if varbind.type is Type.END_OF_MIB_VIEW else varbind
 
 
 def oid(name: str, *index: int) -> bytes:
@@ -47,7 +60,7 @@ def oid(name: str, *index: int) -> bytes:
 
 
 def test_get_finds_what_is_there() -> None:
-    found = read(healthy().get(oid("haClusterNodeOnline", *text_index("node2"))))
+    found = read(got(healthy(), oid("haClusterNodeOnline", *text_index("node2"))))
     assert (found.type, found.value) == (Type.INTEGER, 1)
 
 
@@ -64,23 +77,23 @@ def test_get_finds_what_is_there() -> None:
     ],
 )
 def test_get_tells_no_instance_from_no_object(name: bytes, kind: Type) -> None:
-    found = read(healthy().get(name))
+    found = read(got(healthy(), name))
     assert (found.oid, found.type, found.value) == (name, kind, None)
 
 
 def test_before_the_first_snapshot_there_is_no_instance() -> None:
-    empty = Tables(MIB)
-    assert read(empty.get(oid("haClusterQuorate", 0))).type is Type.NO_SUCH_INSTANCE
-    assert empty.get_next(ROOT) is None
+    empty = tables.empty(MIB)
+    assert read(got(empty, oid("haClusterQuorate", 0))).type is Type.NO_SUCH_INSTANCE
+    assert next_in(empty, ROOT) is None
 
 
 def test_a_walk_meets_everything_once() -> None:
     found, whole = [], healthy()
     searched = ROOT
-    while (next_ := whole.get_next(searched)) is not None:
-        found.append(next_[1])
-        searched = SearchRange(next_[0], ROOT.end)
-    assert found == list(whole)
+    while (varbind := next_in(whole, searched)) is not None:
+        found.append(varbind)
+        searched = SearchRange(varbind.oid, ROOT.end)
+    assert found == list(map(read, whole))
     assert len(found) == len(whole) > 500
 
 
@@ -88,19 +101,20 @@ def test_a_range_ends_before_its_end_and_begins_at_its_start_only_if_that_is_inc
     whole = healthy()
     first, second = oid("haClusterQuorate", 0), oid("haClusterVotesExpected", 0)
     found = {
-        (include, end): whole.get_next(SearchRange(first, end, include))
+        (include, end): next_in(whole, SearchRange(first, end, include))
         for include in (False, True)
         for end in (first, second, b"")
     }
-    assert found[True, second] == (first, whole.get(first))
+    assert found[True, second] == read(got(whole, first))
     assert found[True, first] is None
     assert found[False, second] is None
-    assert found[False, b""] == (second, whole.get(second))
+    assert found[False, b""] == read(got(whole, second))
 
 
 def test_nothing_in_a_range_has_the_name_of_its_start() -> None:
     start = oid("haClusterQuorate", 0)
-    found = read(tables.end_of_view(SearchRange(start, start)))
+    (variable,) = healthy().get_next([SearchRange(start, start)])
+    found = read(variable)
     assert (found.oid, found.type) == (start, Type.END_OF_MIB_VIEW)
 
 
@@ -108,10 +122,10 @@ def test_the_age_is_of_the_moment_at_which_it_is_asked_for() -> None:
     ages = iter([0.0, 7.9, 8.0, 9.0])
     whole = tables.build(Snapshot(samples_by_metric={}), {}, MIB, age=lambda: next(ages))
     name = oid("haClusterSnapshotAge", 0)
-    assert read(whole.get(name)).value == 7
-    found = whole.get_next(SearchRange(name, b"", include=True))
+    assert got(whole, name).cell.value == 7
+    found = next_in(whole, SearchRange(name, b"", include=True))
     assert found is not None
-    assert read(found[1]).value == 8
+    assert found.value == 8
 
 
 # --- rows ------------------------------------------------------------------------------------------------------------
@@ -263,4 +277,4 @@ def test_anything_that_is_sampled_can_be_walked(data: st.DataObject) -> None:
     whole = build(samples)
     walked(whole, MIB)
     for variable in whole:
-        assert whole.get(read(variable).oid) == variable
+        assert got(whole, variable.oid).varbind == variable.varbind

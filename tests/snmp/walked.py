@@ -6,8 +6,9 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable
 
+from gateway.frontends.snmp.variable import Variable
 from gateway.snmp import oid as oids
-from gateway.snmp.agentx.encoding import Reader
+from gateway.snmp.agentx.encoding import Reader, encode_varbind
 from gateway.snmp.mib.module import Mib
 from gateway.snmp.values import Type, VarBind
 
@@ -16,15 +17,16 @@ Walked = dict[str, dict[Index, int | bytes]]
 """Values by the name of their object and their index, as numbers."""
 
 
-def read(variable: bytes) -> VarBind:
-    """Returns a variable; nothing may follow it."""
-    reader = Reader(variable)
+def read(variable: Variable) -> VarBind:
+    """Returns a variable as a subagent sends it; nothing may follow it."""
+    reader = Reader(variable.encoded(encode_varbind))
     varbind = reader.varbind()
     assert reader.remaining == 0
+    assert varbind == variable.varbind
     return varbind
 
 
-def walked(variables: Iterable[bytes], mib: Mib) -> Walked:
+def walked(variables: Iterable[Variable], mib: Mib) -> Walked:
     """Returns what a walk has brought, having looked at what every manager relies on: order, types, lengths."""
     found: Walked = defaultdict(dict)
     objects = [target.oid for target in mib.readable]

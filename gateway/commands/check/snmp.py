@@ -16,7 +16,6 @@ from gateway.commands.check.check_result import CheckResult, plural
 from gateway.commands.check.snmpd_conf import Reader, SnmpdConfig
 from gateway.config.config import Config
 from gateway.frontends.snmp import tables
-from gateway.frontends.snmp.static_source import StaticSource
 from gateway.frontends.snmp.subagent.address import Address, Reason, UnixAddress
 from gateway.frontends.snmp.subagent.subagent import Subagent, SubagentState
 from gateway.snapshot import Snapshot
@@ -82,9 +81,7 @@ class _Attempt:
 async def _attempt_session(address: Address, module: Mib, snmpd: SnmpdConfig) -> _Attempt:
     """Registers the subtree, and queries snmpd with its communities; a gateway that has registered it is as good."""
     empty = tables.build(Snapshot(samples_by_metric={}), {}, module, age=lambda: 0.0)
-    subagent = Subagent(
-        answers=StaticSource(module.root, empty), address=address, description="ha-cluster-gateway check"
-    )
+    subagent = Subagent(source=empty, address=address, description="ha-cluster-gateway check")
     running = asyncio.create_task(subagent.run())
     try:
         with contextlib.suppress(TimeoutError):

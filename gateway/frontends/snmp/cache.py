@@ -1,8 +1,8 @@
-"""The tables that requests are answered from, and when they are made anew.
+"""The tables that requests are answered from, and when they are rebuilt.
 
 SNMP never waits for a tool: snmpd gives a subagent one second, and blocks the whole agent meanwhile. A request is
-answered from the tables that there are; one that finds them older than ``max_age`` starts a refresh. A walk sees one
-moment: it goes on in the tables in which it began, for a minute at most, whatever has been collected meanwhile.
+answered from the current tables; if these are older than ``max_age``, it also starts a refresh. A walk sees one moment:
+for a minute at most it continues in the tables in which it began, whatever has been collected meanwhile.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -19,45 +19,59 @@ from gateway.clock import Clock, SystemClock
 from gateway.engine.engine import Engine
 from gateway.frontends.snmp import tables
 from gateway.frontends.snmp.rows import MibValue
-from gateway.frontends.snmp.tables import Tables
+from gateway.frontends.snmp.variable import END_OF_MIB_VIEW, Variable
+from gateway.frontends.snmp.variable_source import Rows
+from gateway.frontends.snmp.variable_table import VariableTable
 from gateway.publication import Publication
 from gateway.snapshot import Snapshot
 from gateway.snmp.mib.module import Mib
 from gateway.snmp.oid import Oid
 from gateway.snmp.values import SearchRange
 
-ASKED_LATELY = 3600.0
-"""Seconds after a request for which the tables follow each snapshot that is made anyhow."""
+FOLLOW_TIME = 3600.0
+"""Seconds after a request for which the tables are rebuilt from every snapshot that is collected for other reasons."""
 
-SMALL = 2000
-"""Samples up to which tables are made within a request: it takes few milliseconds, and who asks seldom gets news."""
+MAX_INLINE_SAMPLES = 2000
+"""Samples up to which tables are built within a request: that takes few milliseconds, and a rare request gets news."""
 
 WALK_TIME = 60.0
 """Seconds for which a walk sees the moment in which it began."""
 
 MAX_WALKS = 64
-"""Walks that are under way at once; the one that has waited longest is forgotten when there is one more."""
+"""Walks in progress; one more, and the walk whose last request is the oldest is forgotten."""
 
-MAX_BULK_VARIABLES = 4096
-"""Variables in the answer to one GETBULK, whatever is asked for: more than any message has room for."""
+MibValueSource = Callable[[], Iterable[MibValue]]
+"""Returns values of the MIB that are no samples."""
 
-_Walk = tuple[Tables, float]
-"""The tables that a walk goes through, and when it has begun."""
+
+class _Walk(NamedTuple):
+    """The tables that a walk goes through, and when it began."""
+
+    table: VariableTable
+    began: float
 
 
 class TableCache:
-    """Answers requests from the last snapshot. Implements ``Answers``.
+    """Answers requests from the last snapshot. Implements ``VariableSource``.
 
     Args:
-        engine: where snapshots come from.
+        engine: collects snapshots.
         publication: adds the gateway's own samples to them.
-        mib: what they become.
+        mib: the MIB that they are translated to.
         max_age: seconds after which a request starts a refresh.
-        clock: tells the time.
+        clock: measures the age of snapshots.
+        agentx: whether a subagent serves the tables, so that their variables are encoded for AgentX in advance.
     """
 
     def __init__(
-        self, engine: Engine, publication: Publication, mib: Mib, *, max_age: float, clock: Clock | None = None
+        self,
+        engine: Engine,
+        publication: Publication,
+        mib: Mib,
+        *,
+        max_age: float,
+        clock: Clock | None = None,
+        agentx: bool = False,
     ) -> None:
         self.root = mib.root
         self._engine = engine
@@ -65,113 +79,97 @@ class TableCache:
         self._mib = mib
         self._max_age = max_age
         self._clock = clock or SystemClock()
+        self._agentx = agentx
         self._log = structlog.get_logger("snmp")
-        self._tables = Tables(mib)
+        self._table = tables.empty(mib)
+        self._snapshot: Snapshot | None = None
         self._walks: OrderedDict[Oid, _Walk] = OrderedDict()
-        self._refreshing: asyncio.Task[None] | None = None
-        self._asked = float("-inf")
-        self._extra: list[Callable[[], Iterable[MibValue]]] = []
+        self._refresh_task: asyncio.Task[None] | None = None
+        self._last_request = float("-inf")
+        self._value_sources: list[MibValueSource] = []
 
-    def add_extra(self, source: Callable[[], Iterable[MibValue]]) -> None:
-        """Adds who has values of the MIB that are no samples."""
-        self._extra.append(source)
+    def add_value_source(self, source: MibValueSource) -> None:
+        """Adds a part of the gateway that has values of the MIB which are no samples."""
+        self._value_sources.append(source)
 
     @property
     def snapshot(self) -> Snapshot | None:
         """The snapshot that requests are answered from; None before the first."""
-        return self._tables.snapshot
+        return self._snapshot
 
     # --- requests ----------------------------------------------------------------------------------------------------
 
-    def get(self, names: Sequence[Oid]) -> list[bytes]:
+    def get(self, names: Sequence[Oid]) -> list[Variable]:
         """Returns one variable for each name."""
-        self._freshen(self._clock.monotonic())
-        return list(map(self._tables.get, names))
+        self._refresh_if_old(self._clock.monotonic())
+        return self._table.get(names)
 
-    def get_next(self, ranges: Sequence[SearchRange]) -> list[bytes]:
+    def get_next(self, ranges: Sequence[SearchRange]) -> list[Variable]:
         """Returns one variable for each range."""
         now = self._clock.monotonic()
-        self._freshen(now)
-        chosen, began = self._walk(ranges, now)
-        variables, last = [], b""
-        for searched in ranges:
-            found = chosen.get_next(searched)
-            if found is None:
-                variables.append(tables.end_of_view(searched))
-            else:
-                variables.append(found[1])
-                last = last or found[0]
-        self._remember(last, chosen, began)
+        self._refresh_if_old(now)
+        walk = self._resume_walk(ranges, now)
+        variables = walk.table.get_next(ranges)
+        self._remember_walk(walk, variables)
         return variables
 
-    def get_bulk(self, ranges: Sequence[SearchRange], *, non_repeaters: int, max_repetitions: int) -> list[bytes]:
-        """Returns the variables of a GETBULK (RFC 3416, section 4.2.3), at most ``MAX_BULK_VARIABLES`` or so."""
+    def rows(self, ranges: Sequence[SearchRange], *, non_repeaters: int) -> Rows:
+        """Yields the rows of a GETBULK response, all from the same tables."""
         now = self._clock.monotonic()
-        self._freshen(now)
-        chosen, began = self._walk(ranges[non_repeaters:] or ranges, now)
-        variables = [
-            tables.end_of_view(searched) if (found := chosen.get_next(searched)) is None else found[1]
-            for searched in ranges[:non_repeaters]
-        ]
-        repeaters = list(ranges[non_repeaters:])
-        last = b""
-        while repeaters and max_repetitions > 0 and len(variables) < MAX_BULK_VARIABLES:
-            max_repetitions -= 1
-            last, ended = b"", True
-            for place, searched in enumerate(repeaters):
-                found = chosen.get_next(searched)
-                if found is None:
-                    variables.append(tables.end_of_view(searched))
-                    continue
-                ended = False
-                last = last or found[0]
-                variables.append(found[1])
-                repeaters[place] = SearchRange(found[0], searched.end)
-            if ended:
-                break
-        self._remember(last, chosen, began)
-        return variables
+        self._refresh_if_old(now)
+        walk = self._resume_walk(ranges[non_repeaters:] or ranges, now)
+        rows = walk.table.rows(ranges, non_repeaters=non_repeaters)
+        yield next(rows)
+        last: list[Variable] = []
+        try:
+            for row in rows:
+                last = row
+                yield row
+        finally:
+            self._remember_walk(walk, last)
 
     # --- walks -------------------------------------------------------------------------------------------------------
 
-    def _walk(self, ranges: Sequence[SearchRange], now: float) -> _Walk:
-        """Returns the tables for a request: those of the walk that it continues, or the newest.
+    def _resume_walk(self, ranges: Sequence[SearchRange], now: float) -> _Walk:
+        """Returns the walk that a request continues, or a new one in the current tables.
 
-        What continues a walk begins where the last answer has ended.
+        A request continues a walk if it starts at the name with which the last response ended.
         """
         walk = self._walks.pop(ranges[0].start, None) if ranges else None
-        if walk is None or now - walk[1] > WALK_TIME:
-            return self._tables, now
+        if walk is None or now - walk.began > WALK_TIME:
+            return _Walk(self._table, now)
         return walk
 
-    def _remember(self, last: Oid, chosen: Tables, began: float) -> None:
-        if not last:
-            return
-        self._walks[last] = chosen, began
-        if len(self._walks) > MAX_WALKS:
-            self._walks.popitem(last=False)
+    def _remember_walk(self, walk: _Walk, variables: Sequence[Variable]) -> None:
+        """Remembers where a walk will continue: at the first variable of a response or of its last row."""
+        for variable in variables:
+            if variable.cell is not END_OF_MIB_VIEW:
+                self._walks[variable.oid] = walk
+                if len(self._walks) > MAX_WALKS:
+                    self._walks.popitem(last=False)
+                return
 
-    def _forget_old_walks(self) -> None:
-        """Frees the tables of walks that nobody goes on with."""
+    def _expire_walks(self) -> None:
+        """Frees the tables of walks that were abandoned."""
         oldest = self._clock.monotonic() - WALK_TIME
-        for name, (_, began) in list(self._walks.items()):
-            if began < oldest:
+        for name, walk in list(self._walks.items()):
+            if walk.began < oldest:
                 del self._walks[name]
 
     # --- refreshing --------------------------------------------------------------------------------------------------
 
-    def _freshen(self, now: float) -> None:
-        """Starts a refresh where the tables are too old and none is under way."""
-        self._asked = now
-        if self._refreshing is not None or not self._is_old(self._tables.snapshot, now):
+    def _refresh_if_old(self, now: float) -> None:
+        """Starts a refresh if the tables are too old and none is in progress."""
+        self._last_request = now
+        if self._refresh_task is not None or not self._is_old(self._snapshot, now):
             return
         latest = self._engine.latest
         if (
             latest is not None
             and not self._is_old(latest, now)
-            and sum(map(len, latest.samples_by_metric.values())) <= SMALL
+            and sum(map(len, latest.samples_by_metric.values())) <= MAX_INLINE_SAMPLES
         ):
-            self._tables = self._make(latest)()
+            self._table, self._snapshot = self._builder(latest)(), latest
         else:
             self.refresh()
 
@@ -179,56 +177,58 @@ class TableCache:
         return snapshot is None or now - snapshot.started > self._max_age
 
     def refresh(self) -> asyncio.Task[None]:
-        """Starts a refresh, or returns the one that is under way."""
-        return self._refreshing or self._begin(self._refresh())
+        """Starts a refresh, or returns the one in progress."""
+        return self._refresh_task or self._start_refresh(self._refresh())
 
-    def renew(self) -> None:
-        """Makes the tables anew where somebody looks at them: what the gateway says of itself has changed."""
+    def rebuild(self) -> None:
+        """Rebuilds the tables from the last snapshot, if requests arrive: the gateway's own values have changed."""
         if (latest := self._engine.latest) is not None:
             self.on_snapshot(latest)
 
     def on_snapshot(self, snapshot: Snapshot) -> None:
-        """Shows a snapshot that was made anyhow, so that a manager that asks seldom does not get an old one."""
-        if self._refreshing is None and self._clock.monotonic() - self._asked < ASKED_LATELY:
-            self._begin(self.show(snapshot))
+        """Rebuilds the tables from a snapshot that was collected for other reasons, if requests arrive.
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        self._refreshing = asyncio.create_task(work)
-        self._refreshing.add_done_callback(self._refreshed)
-        return self._refreshing
+        Subscribe it to the engine.
+        """
+        if self._refresh_task is None and self._clock.monotonic() - self._last_request < FOLLOW_TIME:
+            self._start_refresh(self._build_from(snapshot))
 
-    def _refreshed(self, task: asyncio.Task[None]) -> None:
-        self._refreshing = None
+    def _start_refresh(self, refresh: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        self._refresh_task = asyncio.create_task(refresh)
+        self._refresh_task.add_done_callback(self._on_refreshed)
+        return self._refresh_task
+
+    def _on_refreshed(self, task: asyncio.Task[None]) -> None:
+        self._refresh_task = None
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._log.error("tables not made", exc_info=error)
+            self._log.error("table refresh failed", exc_info=error)
 
     async def _refresh(self) -> None:
-        """Makes tables of the engine's last snapshot if that is new enough, or else of a new one."""
+        """Builds tables from the engine's last snapshot if that is recent enough, and else from a new one."""
         snapshot = self._engine.latest
         if snapshot is None or self._is_old(snapshot, self._clock.monotonic()):
             snapshot = await self._engine.collect()
-        await self.show(snapshot)
+        await self._build_from(snapshot)
 
-    async def show(self, snapshot: Snapshot) -> None:
-        """Answers from a snapshot from now on; its tables are made in a thread."""
-        self._tables = await asyncio.to_thread(self._make(snapshot))
-        self._forget_old_walks()
+    async def _build_from(self, snapshot: Snapshot) -> None:
+        """Replaces the tables by those of a snapshot, which are built in a thread."""
+        self._table, self._snapshot = await asyncio.to_thread(self._builder(snapshot)), snapshot
+        self._expire_walks()
 
-    def _make(self, snapshot: Snapshot) -> Callable[[], Tables]:
-        """Returns what makes tables; what it needs is gathered at once, here in the event loop."""
-        samples = self._publication.merge(snapshot)
-        extra = [value for source in self._extra for value in source()]
+    def _builder(self, snapshot: Snapshot) -> Callable[[], VariableTable]:
+        """Returns a function that builds tables in any thread; its input is collected here, in the event loop."""
         return partial(
             tables.build,
             snapshot,
-            samples,
+            self._publication.merge(snapshot),
             self._mib,
             age=partial(self._publication.age, snapshot),
-            extra=extra,
+            extra=[value for source in self._value_sources for value in source()],
+            agentx=self._agentx,
         )
 
     async def close(self) -> None:
-        """Ends a refresh that is under way."""
-        if (task := self._refreshing) is not None:
+        """Cancels a refresh in progress; idempotent."""
+        if (task := self._refresh_task) is not None:
             task.cancel()
             await asyncio.wait([task])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
+from gateway.frontends.snmp.variable import Variable
 from gateway.snmp import oid as oids
-from gateway.snmp.agentx.encoding import Reader
 from gateway.snmp.mib.module import MODULE, Mib, Object
 from gateway.snmp.oid import Oid
 from gateway.snmp.values import Type, VarBind
@@ -19,11 +19,11 @@ _TYPES = {
 }
 
 
-def lines(variables: Iterable[bytes], mib: Mib) -> Iterator[str]:
+def lines(variables: Iterable[Variable], mib: Mib) -> Iterator[str]:
     """Yields a line for each variable: ``.1.3.6.1… HA-CLUSTER-MIB::haClusterNodeOnline."node1" = INTEGER: true(1)``."""
     objects = [target.oid for target in mib.readable]
     for variable in variables:
-        varbind = Reader(variable).varbind()
+        varbind = variable.varbind
         target = mib.readable[bisect_right(objects, varbind.oid) - 1]
         index = _index(mib, target, varbind.oid[len(target.oid) :])
         name = f"{MODULE}::{target.name}.{index}"

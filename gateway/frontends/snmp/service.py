@@ -63,10 +63,10 @@ class SnmpService:
         agentx: Address | None = None,
         agent: AgentSettings | None = None,
     ) -> None:
-        self.cache = TableCache(engine, publication, mib, max_age=max_age)
+        self.cache = TableCache(engine, publication, mib, max_age=max_age, agentx=agentx is not None)
         self._subagent: Subagent | None = None
         if agentx is not None:
-            self._subagent = Subagent(answers=self.cache, address=agentx, description=_DESCRIPTION)
+            self._subagent = Subagent(source=self.cache, address=agentx, description=_DESCRIPTION)
         self._agent: BuiltInAgent | None = None
         if agent is not None:
             self._agent = BuiltInAgent(

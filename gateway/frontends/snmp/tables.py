@@ -1,18 +1,19 @@
-"""A snapshot as SNMP sees it: all its variables in order, each already in AgentX's wire form. Pure.
+"""Builds the table of all variables of HA-CLUSTER-MIB from the samples of one moment. Pure.
 
 The order comes without sorting variables: columns follow each other as in the MIB, and within a column the rows as
-their indexes do. Both are bytes that compare like object identifiers, so that a search is a ``bisect``.
+their indexes do.
 """
 
 from __future__ import annotations
 
 import struct
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from gateway.frontends.snmp.rows import LIVE, Binding, MibValue, bindings, derived
+from gateway.frontends.snmp.variable import Cell, EncodedForms
+from gateway.frontends.snmp.variable_table import ReadCell, VariableTable
 from gateway.samples import Labels, Metric, SamplesByMetric, Value
 from gateway.snapshot import Snapshot
 from gateway.snmp.agentx.encoding import encode_oid, encode_value, encode_varbind
@@ -20,86 +21,14 @@ from gateway.snmp.mib import syntax
 from gateway.snmp.mib.module import Mib, Object
 from gateway.snmp.mib.syntax import SampleValue
 from gateway.snmp.oid import Oid
-from gateway.snmp.values import SearchRange, Type, VarBind
 
 _SCALAR = b"\0\0\0\0"
 """The index of a scalar: the instance 0."""
 
-_EMPTY = encode_value(Type.OCTET_STRING, b"")
 
-_Cells = dict[str, dict[bytes, bytes]]
-"""Encoded values by the name of their object and their index."""
-
-
-class Tables:
-    """All variables of one moment.
-
-    Args:
-        mib: the MIB that they are of.
-        names: their names, in order.
-        variables: the variables, in the same order.
-        snapshot: what they were made of; None before the first.
-        live: the variables that are another number at each request, by their names.
-    """
-
-    def __init__(
-        self,
-        mib: Mib,
-        names: Sequence[Oid] = (),
-        variables: Sequence[bytes] = (),
-        *,
-        snapshot: Snapshot | None = None,
-        live: Mapping[Oid, Callable[[], bytes]] | None = None,
-    ) -> None:
-        self.snapshot = snapshot
-        self._names = names
-        self._variables = variables
-        self._live = dict(live or {})
-        self._objects = _object_ids(mib)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __iter__(self) -> Iterator[bytes]:
-        for name, variable in zip(self._names, self._variables, strict=True):
-            yield self._live[name]() if name in self._live else variable
-
-    def get(self, name: Oid) -> bytes:
-        """Returns the variable of this name, or one that says that there is none."""
-        index = bisect_left(self._names, name)
-        if index < len(self._names) and self._names[index] == name:
-            return self._live[name]() if name in self._live else self._variables[index]
-        known = bisect_right(self._objects, name) - 1
-        exists = known >= 0 and name.startswith(self._objects[known])
-        return _nothing(Type.NO_SUCH_INSTANCE if exists else Type.NO_SUCH_OBJECT, name)
-
-    def get_next(self, searched: SearchRange) -> tuple[Oid, bytes] | None:
-        """Returns the name and the variable that come first in a range, or None where nothing is in it."""
-        names, (start, end, include) = self._names, searched
-        index = bisect_left(names, start) if include else bisect_right(names, start)
-        if index == len(names):
-            return None
-        name = names[index]
-        if end and name >= end:
-            return None
-        return name, self._live[name]() if name in self._live else self._variables[index]
-
-
-def end_of_view(searched: SearchRange) -> bytes:
-    """Returns the variable that says that nothing is in a range (RFC 2741, section 7.2.3.2)."""
-    return _nothing(Type.END_OF_MIB_VIEW, searched.start)
-
-
-def _nothing(kind: Type, name: Oid) -> bytes:
-    return struct.pack(">HH", kind, 0) + encode_oid(name)
-
-
-@lru_cache(maxsize=4)
-def _object_ids(mib: Mib) -> tuple[Oid, ...]:
-    return tuple(found.oid for found in mib.readable)
-
-
-# --- Building --------------------------------------------------------------------------------------------------------
+def empty(mib: Mib) -> VariableTable:
+    """Returns the table before the first snapshot."""
+    return VariableTable(mib.root, objects=_object_ids(mib))
 
 
 def build(
@@ -109,15 +38,18 @@ def build(
     *,
     age: Callable[[], float],
     extra: Iterable[MibValue] = (),
-) -> Tables:
+    agentx: bool = False,
+) -> VariableTable:
     """Returns the variables of a snapshot.
 
     Args:
         snapshot: the state of the cluster.
         samples_by_metric: the samples to show, as ``Publication.merge`` returns them.
-        mib: where everything goes.
-        age: tells how old the snapshot is, in seconds.
+        mib: the MIB.
+        age: returns the age of the snapshot, in seconds.
         extra: further values, which are no samples.
+        agentx: whether to encode all variables for AgentX at once, so that the requests of a subagent find them
+            encoded. Without it, each variable is encoded when it is first requested.
     """
     builder = _Builder(mib)
     for binding in bindings(mib):
@@ -125,53 +57,58 @@ def build(
             builder.add(binding, family)
     for name, index, raw in (*derived(snapshot), *extra):
         builder.put(name, builder.index(name, index), raw)
-    live: dict[Oid, Callable[[], bytes]] = {}
+    live: dict[Oid, ReadCell] = {}
     for name in LIVE.values():
         builder.put(name, _SCALAR, age())
-        live[mib[name].oid + _SCALAR] = _live(mib[name], age)
-    names, variables = builder.variables()
-    return Tables(mib, names, variables, snapshot=snapshot, live=live)
+        live[mib[name].oid + _SCALAR] = _reader(mib[name], age)
+    return builder.table(live, agentx=agentx)
 
 
-def _live(target: Object, read: Callable[[], float]) -> Callable[[], bytes]:
-    def variable() -> bytes:
+def _reader(target: Object, read: Callable[[], float]) -> ReadCell:
+    def read_cell() -> Cell:
         assert target.syntax is not None
-        return encode_varbind(VarBind(target.oid + _SCALAR, target.syntax.type, target.syntax.convert(int(read()))))
+        return Cell(target.syntax.type, target.syntax.convert(int(read())))
 
-    return variable
+    return read_cell
+
+
+@lru_cache(maxsize=4)
+def _object_ids(mib: Mib) -> tuple[Oid, ...]:
+    return tuple(target.oid for target in mib.readable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Column:
-    """Where part of a sample goes: the object, its cells, and what has been encoded already."""
+    """An object, its cells by index, and its cells by the value that was converted to them."""
 
     target: Object
-    cells: dict[bytes, bytes]
-    known: dict[SampleValue, bytes | None]
+    cells: dict[bytes, Cell]
+    by_value: dict[SampleValue, Cell | None]
 
     def put(self, index: bytes, raw: SampleValue) -> None:
         try:
-            data = self.known[raw]
+            cell = self.by_value[raw]
         except KeyError:
-            data = self.known[raw] = _encoded(self.target, raw)
-        # two metrics may show the same thing, and one of them may not know it
-        if data is not None and self.cells.get(index, _EMPTY) == _EMPTY:
-            self.cells[index] = data
+            cell = self.by_value[raw] = _cell(self.target, raw)
+        if cell is not None:
+            # two metrics may show the same text, and one of them may not know it
+            present = self.cells.setdefault(index, cell)
+            if present is not cell and present.value == b"":
+                self.cells[index] = cell
 
 
-def _encoded(target: Object, raw: SampleValue) -> bytes | None:
+def _cell(target: Object, raw: SampleValue) -> Cell | None:
     assert target.syntax is not None
     value = target.syntax.convert(raw)
-    return None if value is None else encode_value(target.syntax.type, value)
+    return None if value is None else Cell(target.syntax.type, value)
 
 
 class _Builder:
-    """Gathers cells, and puts them in order."""
+    """Collects cells, and puts them in order."""
 
     def __init__(self, mib: Mib) -> None:
         self._mib = mib
-        self._cells: _Cells = {}
-        self._known: dict[str, dict[SampleValue, bytes | None]] = {}
+        self._columns: dict[str, _Column] = {}
         self._indexes: dict[str, dict[Labels, bytes]] = {}
         self._taken: dict[str, set[bytes]] = {}
 
@@ -211,8 +148,10 @@ class _Builder:
         self._column(name).put(index, raw)
 
     def _column(self, name: str) -> _Column:
-        cells, known = self._cells.setdefault(name, {}), self._known.setdefault(name, {})
-        return _Column(target=self._mib[name], cells=cells, known=known)
+        column = self._columns.get(name)
+        if column is None:
+            column = self._columns[name] = _Column(target=self._mib[name], cells={}, by_value={})
+        return column
 
     # --- indexes -----------------------------------------------------------------------------------------------------
 
@@ -247,16 +186,42 @@ class _Builder:
 
     # --- the result --------------------------------------------------------------------------------------------------
 
-    def variables(self) -> tuple[list[Oid], list[bytes]]:
-        """Returns all names in order, and their variables."""
+    def table(self, live: Mapping[Oid, ReadCell], *, agentx: bool) -> VariableTable:
+        """Returns all variables in the order of their names."""
         names: list[Oid] = []
-        variables: list[bytes] = []
+        cells: list[Cell] = []
+        encoded: list[bytes | None] = []
         for target in self._mib.readable:
-            if cells := self._cells.get(target.name):
-                ordered = sorted(cells)
-                names += map(target.oid.__add__, ordered)
-                variables += _variables(target, ordered, cells)
-        return names, variables
+            if column := self._columns.get(target.name):
+                indexes = sorted(column.cells)
+                names += map(target.oid.__add__, indexes)
+                cells += map(column.cells.__getitem__, indexes)
+                if agentx:
+                    encoded += _encoded(column, indexes)
+        forms = EncodedForms(len(names))
+        if agentx:
+            forms[encode_varbind] = encoded
+        return VariableTable(
+            self._mib.root, objects=_object_ids(self._mib), names=names, cells=cells, live=live, forms=forms
+        )
+
+
+def _encoded(column: _Column, indexes: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields the variables of one object for AgentX, as ``encode_varbind`` returns them, in a fraction of its time.
+
+    What precedes the index is the same for all indexes of one length, and equal cells are one object.
+    """
+    target = column.target
+    assert target.syntax is not None
+    values = {id(cell): encode_value(*cell) for cell in column.by_value.values() if cell is not None}
+    kind = struct.pack(">HH", target.syntax.type, 0)
+    heads: dict[int, bytes] = {}
+    for index in indexes:
+        size = len(index)
+        head = heads.get(size)
+        if head is None:
+            head = heads[size] = kind + encode_oid(target.oid + index)[:-size]
+        yield head + index + values[id(column.cells[index])]
 
 
 def _raw(metric: Metric, value: Value, factor: int) -> SampleValue:
@@ -303,16 +268,3 @@ def _text_index(text: str, size: int, whole: str | None = None) -> bytes:
     octets = syntax.shortened(octets, size, whole=None if whole is None else syntax.octets(whole))
     # each octet becomes a sub-identifier of four: what UTF-32 does with the first 256 characters
     return struct.pack(">I", len(octets)) + octets.decode("latin-1").encode("utf-32-be")
-
-
-def _variables(target: Object, ordered: Iterable[bytes], cells: Mapping[bytes, bytes]) -> Iterator[bytes]:
-    """Yields the variables of one object: what stands before the index is the same for all of one length."""
-    assert target.syntax is not None
-    kind = struct.pack(">HH", target.syntax.type, 0)
-    before: dict[int, bytes] = {}
-    for index in ordered:
-        size = len(index)
-        head = before.get(size)
-        if head is None:
-            head = before[size] = kind + encode_oid(target.oid + index)[:-size]
-        yield head + index + cells[index]

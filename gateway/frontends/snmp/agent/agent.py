@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gateway.frontends.snmp.agent.udp import UdpServer
-from gateway.frontends.snmp.agent.view import Scalars, Value
+from gateway.frontends.snmp.agent.view import ScalarReader, scalars
 from gateway.frontends.snmp.variable_source import VariableSource
+from gateway.frontends.snmp.variable_table import VariableTable
 from gateway.snmp import oid as oids
 from gateway.snmp.credentials import Community, UsmUser, is_insecure, is_loopback
 from gateway.snmp.engine import EngineIdentity
@@ -115,10 +116,10 @@ class BuiltInAgent:
         return self._responder.process_message(message) if self._responder else None
 
 
-def _make_system_group(source: VariableSource, description: str, name: str) -> Scalars:
+def _make_system_group(source: VariableSource, description: str, name: str) -> VariableTable:
     """Returns the group system (RFC 3418)."""
     started = time.monotonic()
-    values: Mapping[int, Value] = {
+    values: Mapping[int, ScalarReader] = {
         1: (Type.OCTET_STRING, description.encode),  # sysDescr
         2: (Type.OBJECT_IDENTIFIER, lambda: source.root),  # sysObjectID
         3: (Type.TIME_TICKS, lambda: int((time.monotonic() - started) * 100) % _TIME_TICKS),  # sysUpTime
@@ -127,4 +128,4 @@ def _make_system_group(source: VariableSource, description: str, name: str) -> S
         6: (Type.OCTET_STRING, bytes),  # sysLocation
         7: (Type.INTEGER, lambda: _APPLICATION_LAYER),  # sysServices
     }
-    return Scalars(_SYSTEM, {_SYSTEM + oids.encode((number,)): value for number, value in values.items()})
+    return scalars(_SYSTEM, {_SYSTEM + oids.encode((number,)): value for number, value in values.items()})

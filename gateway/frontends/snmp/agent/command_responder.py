@@ -21,7 +21,8 @@ from gateway.frontends.snmp.agent.commands import (
     execute,
 )
 from gateway.frontends.snmp.agent.counters import Counters, Outcome
-from gateway.frontends.snmp.agent.view import MibView, Scalars, Source, Value
+from gateway.frontends.snmp.agent.view import MibView, ScalarReader, Subtree, scalars
+from gateway.frontends.snmp.variable_table import VariableTable
 from gateway.snmp import ber
 from gateway.snmp import oid as oids
 from gateway.snmp.ber import PduTag
@@ -88,7 +89,7 @@ class CommandResponder:
         identity: EngineIdentity,
         communities: Sequence[Community],
         users: Sequence[UsmUser],
-        sources: Sequence[Source],
+        sources: Sequence[Subtree],
     ) -> None:
         self.requests = dict.fromkeys(RequestKind, 0)
         self.malformed = 0
@@ -178,13 +179,13 @@ class CommandResponder:
         return message_size - _V2C_OVERHEAD - self._longest_community
 
 
-def _snmp_engine_group(identity: EngineIdentity) -> Scalars:
+def _snmp_engine_group(identity: EngineIdentity) -> VariableTable:
     """Returns the group snmpEngine (RFC 3411, section 5)."""
     root = oids.parse("1.3.6.1.6.3.10.2.1")
-    values: Sequence[Value] = (
+    values: Sequence[ScalarReader] = (
         (Type.OCTET_STRING, lambda: identity.engine_id),
         (Type.INTEGER, lambda: identity.boots),
         (Type.INTEGER, lambda: identity.time),
         (Type.INTEGER, lambda: MAX_MESSAGE),
     )
-    return Scalars(root, {root + oids.encode((number,)): value for number, value in enumerate(values, 1)})
+    return scalars(root, {root + oids.encode((number,)): value for number, value in enumerate(values, 1)})

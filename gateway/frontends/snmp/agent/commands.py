@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum
 
 from gateway.frontends.snmp.agent.view import MibView, fitting
+from gateway.frontends.snmp.bulk import get_bulk, limited
+from gateway.frontends.snmp.variable import Variable
 from gateway.snmp import ber
 from gateway.snmp.oid import Oid
 
@@ -76,20 +78,28 @@ NOT_AUTHORIZED = Response(varbinds=None, status=ErrorStatus.AUTHORIZATION_ERROR)
 
 
 def execute(view: MibView, request: Request) -> Response:
-    """Returns the answer to a request."""
+    """Returns the response to a request."""
     if request.kind is RequestKind.SET:
         return _refuse_set(view, request.names)
     if request.kind is RequestKind.GET_BULK:
-        varbinds = view.get_bulk(
-            request.names,
-            non_repeaters=max(0, request.non_repeaters),
-            max_repetitions=request.max_repetitions,
-            enough=min(request.enough, request.room),
-        )
-        return Response(varbinds=fitting(varbinds, request.room))
-    found = view.get(request.names) if request.kind is RequestKind.GET else view.get_next(request.names)
-    varbinds = list(map(ber.varbind, found))
+        return _get_bulk(view, request)
+    variables = view.get(request.names) if request.kind is RequestKind.GET else view.get_next(request.names)
+    varbinds = list(map(_encoded, variables))
     return Response(varbinds=varbinds) if sum(map(len, varbinds)) <= request.room else TOO_BIG
+
+
+def _get_bulk(view: MibView, request: Request) -> Response:
+    rows = limited(
+        view.rows(request.names, non_repeaters=max(0, request.non_repeaters)),
+        size_of=lambda variable: len(_encoded(variable)),
+        max_size=min(request.enough, request.room),
+    )
+    variables = get_bulk(rows, max_repetitions=request.max_repetitions)
+    return Response(varbinds=fitting(list(map(_encoded, variables)), request.room))
+
+
+def _encoded(variable: Variable) -> bytes:
+    return variable.encoded(ber.varbind)
 
 
 def _refuse_set(view: MibView, names: Sequence[Oid]) -> Response:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 from typing import NamedTuple, Protocol
 
-from gateway.frontends.snmp.agent.view import Scalars
+from gateway.frontends.snmp.agent.view import scalars
+from gateway.frontends.snmp.variable_table import VariableTable
 from gateway.snmp import oid as oids
 from gateway.snmp.usm_stats import USM_STATS, UsmStatistic
 from gateway.snmp.values import Type
@@ -132,10 +133,10 @@ class Counters:
         for counter in self._by_name.values():
             counter.wrap()
 
-    def sources(self) -> list[Scalars]:
+    def sources(self) -> list[VariableTable]:
         """Returns the groups as variables."""
         return [
-            Scalars(
+            scalars(
                 group.root,
                 {
                     oids.encode(self._by_name[name].name[:-1]): (Type.COUNTER32, self._reader(name))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 
+from gateway.frontends.snmp.bulk import get_bulk
 from gateway.frontends.snmp.subagent.address import Reason
+from gateway.frontends.snmp.variable import Variable
 from gateway.frontends.snmp.variable_source import VariableSource
 from gateway.snmp.agentx.codes import CloseReason
+from gateway.snmp.agentx.encoding import encode_varbind
 from gateway.snmp.agentx.messages import Get, GetBulk, GetNext
 from gateway.snmp.agentx.session import Request, ResponseReceived, Session
 
@@ -40,9 +43,9 @@ class Connection(asyncio.BufferedProtocol):
         session: the session.
     """
 
-    def __init__(self, session: Session, answers: VariableSource) -> None:
+    def __init__(self, session: Session, source: VariableSource) -> None:
         self.session = session
-        self._answers = answers
+        self._source = source
         self._transport: asyncio.Transport | None = None
         loop = asyncio.get_running_loop()
         self._lost: asyncio.Future[LostError] = loop.create_future()
@@ -167,20 +170,21 @@ class Connection(asyncio.BufferedProtocol):
 
     def _answer(self, request: Request) -> None:
         try:
-            self.session.respond(request, self._varbinds(request.pdu))
+            variables = self._variables(request.pdu)
+            self.session.respond(request, [variable.encoded(encode_varbind) for variable in variables])
         except Exception as error:  # noqa: BLE001 - a bug costs this request, not the session
             self.session.respond_error(request)
             if type(error) not in self._failed:  # a walk would log thousands
                 self._failed.add(type(error))
                 self._log.error("agentx request not answered: this is a bug", exc_info=error)
 
-    def _varbinds(self, pdu: Get | GetNext | GetBulk) -> Sequence[bytes]:
+    def _variables(self, pdu: Get | GetNext | GetBulk) -> list[Variable]:
         ranges = pdu.ranges
         if isinstance(pdu, GetNext):
-            return self._answers.get_next(ranges)
+            return self._source.get_next(ranges)
         if isinstance(pdu, Get):
-            return self._answers.get([searched.start for searched in ranges])
-        fixed = min(pdu.non_repeaters, len(ranges))
-        most = max(1, MAX_BULK // max(1, len(ranges) - fixed))
-        repetitions = min(pdu.max_repetitions, most)
-        return self._answers.get_bulk(ranges, non_repeaters=fixed, max_repetitions=repetitions)
+            return self._source.get([searched.start for searched in ranges])
+        non_repeaters = min(pdu.non_repeaters, len(ranges))
+        most = max(1, MAX_BULK // max(1, len(ranges) - non_repeaters))
+        rows = self._source.rows(ranges, non_repeaters=non_repeaters)
+        return get_bulk(rows, max_repetitions=min(pdu.max_repetitions, most))

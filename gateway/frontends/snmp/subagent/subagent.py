@@ -87,7 +87,7 @@ class Subagent:
         sessions: sessions that were registered since the start.
 
     Args:
-        answers: whom to ask; its root is what is registered.
+        source: serves the variables; its root is the subtree that is registered.
         address: where the master agent listens.
         description: of this subagent, for people.
         capabilities: the row of sysORTable: its sysORID and sysORDescr; without it, the root and the description.
@@ -98,7 +98,7 @@ class Subagent:
     def __init__(
         self,
         *,
-        answers: VariableSource,
+        source: VariableSource,
         address: Address,
         description: str,
         capabilities: tuple[Oid, str] | None = None,
@@ -109,10 +109,10 @@ class Subagent:
         self.reason: Reason | None = None
         self.detail = ""
         self.sessions = 0
-        self._answers = answers
+        self._source = source
         self._address = address
         self._description = _octets(description)
-        sysorid, sysordescr = capabilities or (answers.root, description)
+        sysorid, sysordescr = capabilities or (source.root, description)
         self._capabilities = sysorid, _octets(sysordescr)
         self._timing = timing or Timing()
         self._jitter = jitter
@@ -162,7 +162,7 @@ class Subagent:
         """Goes through one session, or the attempt at one, to its end."""
         sessions, reason = self.sessions, CloseReason.OTHER
         self.state = SubagentState.CONNECTING
-        connection = Connection(Session(self._statistics), self._answers)
+        connection = Connection(Session(self._statistics), self._source)
         try:
             await self._connect(connection)
             self._connection = connection
@@ -192,7 +192,7 @@ class Subagent:
             raise LostError(*explain(self._address, error)) from None
 
     async def _establish(self, connection: Connection) -> None:
-        session, root = connection.session, self._answers.root
+        session, root = connection.session, self._source.root
         self.state = SubagentState.OPENING
         ask_to_open = partial(session.open, id=root, description=self._description, timeout=_MASTER_TIMEOUT)
         if error := await connection.ask(ask_to_open, self._timing.answer):
