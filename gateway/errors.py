@@ -1,7 +1,7 @@
 """The exceptions of the gateway.
 
 ``GatewayError``
- +-- ``ConfigError``   the configuration has mistakes: all of them, with file, key and expected value
+ +-- ``ConfigError``   the configuration is invalid: all problems, with file, key and expected value
  +-- ``DecodeError``   a message from another program violates its protocol
  +-- ``ParseError``    the output of a tool is not in a known format
  +-- ``StartError``    a service cannot start: an address is in use, a file cannot be read
@@ -37,10 +37,10 @@ class DecodeError(GatewayError):
 
 
 class ConfigError(GatewayError):
-    """A configuration has mistakes.
+    """The configuration is invalid.
 
     Attributes:
-        problems: one line per mistake: file, key, what was expected, and what to do.
+        problems: one line for each problem: file, key, what was expected, and what to do.
     """
 
     def __init__(self, problems: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from gateway.alarms.conditions import CONDITIONS
 from gateway.config.section import from_option, from_options
-from gateway.config.snmp_options import USM_FIELDS, usm_user
+from gateway.config.usm_options import USM_FIELDS, usm_user
 from gateway.frontends.snmp.notifications.compat import FORMS
 from gateway.frontends.snmp.notifications.target import DEFAULT_PORT, Target, TargetKind
 from gateway.network import Address
