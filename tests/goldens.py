@@ -17,4 +17,4 @@ def check(name: str, text: str) -> None:
     if os.environ.get("REGENERATE"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
-    assert text == path.read_text("utf-8"), f"differs from {path.name}"
+    assert text == path.read_text("utf-8"), f"{path.name} is out of date: run make regenerate"
