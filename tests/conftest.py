@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.programs import PACKAGES, FakeCluster
+from tests.waiting import until as until  # noqa: PLC0414 - until all tests import it from there
 
 # How long an example takes depends on what else the machine does: tests of speed compare sizes, or use processor time.
 settings.register_profile("gateway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -67,16 +67,6 @@ def closed(path: Path) -> Iterator[None]:
         if root:
             os.seteuid(0)
         path.chmod(mode)
-
-
-async def until(condition: Callable[[], Awaitable[bool] | bool], *, seconds: float = 5) -> None:
-    """Waits for what no event tells of: a file that another process makes, a socket that the loop closes."""
-    async with asyncio.timeout(seconds):
-        while True:
-            true = condition()
-            if true if isinstance(true, bool) else await true:
-                return
-            await asyncio.sleep(0.005)
 
 
 def open_descriptors() -> int:

@@ -8,19 +8,18 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
 from tests.programs import installed
+from tests.waiting import wait_until
 
 ARC = "1.3.6.1.4.1.8072.9999.9999.9664"
 SYSORTABLE = "1.3.6.1.2.1.1.9"
 ENGINE = "1.3.6.1.6.3.10.2.1"
 """A group of snmpd's own; the first that comes after ours in the view."""
 COMMUNITY = "public"
-_START_TIMEOUT = 20
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
@@ -95,11 +94,12 @@ class Snmpd:
         assert self.process is None
         argv = [self._program, "-f", "-C", "-c", str(self._config), "-Lf", str(self.log), "-r", "-I", "-smux"]
         self.process = self._popen(argv, stdin=subprocess.DEVNULL, env=self._environment)
-        deadline = time.monotonic() + _START_TIMEOUT
-        while not self.is_listening():
-            assert self.process.poll() is None, self.log.read_text(errors="replace")
-            assert time.monotonic() < deadline, "snmpd does not listen"
-            time.sleep(0.005)
+        wait_until(self._has_started, what="snmpd")
+
+    def _has_started(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text(errors="replace")
+        return self.is_listening()
 
     def is_listening(self) -> bool:
         """Returns whether subagents can connect; what it binds last is the UDP port."""
@@ -180,10 +180,7 @@ class Snmpd:
 
     def wait_for_snapshot(self, root: str = ARC) -> None:
         """Waits until a manager sees the first snapshot below the root."""
-        deadline = time.monotonic() + _START_TIMEOUT
-        while "demo" not in self.get(f"{root}.1.1.1.0"):
-            assert time.monotonic() < deadline, "the gateway publishes no snapshot"
-            time.sleep(0.02)
+        wait_until(lambda: "demo" in self.get(f"{root}.1.1.1.0"), what="the gateway's first snapshot")
 
 
 class Answer(NamedTuple):

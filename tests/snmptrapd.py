@@ -6,13 +6,13 @@ import contextlib
 import os
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from tests.programs import installed
+from tests.waiting import wait_until
 
 COMMUNITY = "public"
 HOST = "127.0.0.1"
@@ -20,7 +20,6 @@ HOST = "127.0.0.1"
 _FIELD, _VARIABLE, _END = "\x1d", "\x1e", "\x1f\n"
 _FORMAT = _FIELD.join(("%b", "%P", "%V" + _VARIABLE + "%v")) + _END
 """Where from, as whom, what; the separators occur in nothing that is printed, for texts are printed as octets."""
-_START_TIMEOUT = 20
 _SNMP_TRAP_OID = "1.3.6.1.6.3.1.1.4.1.0"
 
 
@@ -75,7 +74,7 @@ class Snmptrapd:
         directory.mkdir(parents=True, exist_ok=True)
         self.port = port or free_port()
         self._config = directory / "snmptrapd.conf"
-        self._printed = directory / "printed"
+        self._log = directory / "printed.log"
         self._persistent = directory / "persistent"
         names = [next(word for word in _words(user)) for user in users]
         lines = [
@@ -93,16 +92,29 @@ class Snmptrapd:
 
     def start(self) -> None:
         """Starts it, or starts it again; what it has received before is kept."""
-        log = self._printed.with_suffix(".log")
-        argv = [self._program, "-f", "-C", "-c", str(self._config), "-A", "-Lf", str(log), "-m", "", "-M", "/nowhere"]
+        argv = [
+            self._program,
+            "-f",
+            "-C",
+            "-c",
+            str(self._config),
+            "-A",
+            "-Lf",
+            str(self._log),
+            "-m",
+            "",
+            "-M",
+            "/nowhere",
+        ]
         argv += ["-On", "-Ox", "-Ot", "-F", _FORMAT, f"udp:{HOST}:{self.port}"]
         environment = {**os.environ, "SNMP_PERSISTENT_DIR": str(self._persistent), "SNMPCONFPATH": "/nowhere"}
         self._process = self._popen(argv, env=environment, stdin=subprocess.DEVNULL)
-        deadline = time.monotonic() + _START_TIMEOUT
-        while f":{self.port:04X} " not in (self._net / "udp").read_text():
-            assert self._process.poll() is None, log.read_text(errors="replace")
-            assert time.monotonic() < deadline, "snmptrapd does not listen"
-            time.sleep(0.01)
+        wait_until(self._has_started, what="snmptrapd")
+
+    def _has_started(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, self._log.read_text(errors="replace")
+        return f":{self.port:04X} " in (self._net / "udp").read_text()
 
     def stop(self) -> None:
         """Ends it: nobody listens on its port afterwards."""
@@ -117,8 +129,7 @@ class Snmptrapd:
     @property
     def received(self) -> list[Received]:
         """What has arrived until now, in its order."""
-        log = self._printed.with_suffix(".log")
-        text = log.read_bytes().decode("latin-1") if log.exists() else ""
+        text = self._log.read_bytes().decode("latin-1") if self._log.exists() else ""
         *whole, _ = text.split(_END)  # what comes last is being written
         return [_parsed(part) for part in whole]
 

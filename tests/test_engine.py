@@ -24,8 +24,9 @@ from gateway.samples import Metric, SampleSet
 from gateway.snapshot import Snapshot
 from gateway.status import Status
 from gateway.subsystems.probe import CommandError, Plan, Probe, Reading
-from tests.conftest import Script, is_process, open_descriptors, until
+from tests.conftest import Script, is_process, open_descriptors
 from tests.fakes import MISSING, FakeClock, FakeHost, Result, printed
+from tests.waiting import until
 
 VALUE = Metric(name="value", help="The number that a command printed.", labels=("collector", "command"))
 

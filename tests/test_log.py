@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,10 +21,11 @@ import structlog
 from gateway import log
 from gateway.log import LogFormat, LogLevel
 from tests.programs import FakeCluster, environment, get
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
-def _own_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _own_log() -> Iterator[None]:
     """Gives the test the root logger for itself, and restores the defaults after it."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
@@ -35,29 +35,26 @@ def _own_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     root.setLevel(level)
 
 
-def written(
-    monkeypatch: pytest.MonkeyPatch, *, level: LogLevel = LogLevel.INFO, log_format: LogFormat = LogFormat.LOGFMT
-) -> list[str]:
+def written(*, level: LogLevel = LogLevel.INFO, log_format: LogFormat = LogFormat.LOGFMT) -> list[str]:
     """Logs in all the ways there are, and returns the lines."""
-    stream = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", stream)
-    logging.getLogger().handlers.clear()  # pytest's
-    log.configure(level=level, log_format=log_format)
-    logger = structlog.get_logger("test")
-    logger.debug("scrape", seconds=0.5)
-    logger.info("started", listen=":9664", pair=None, flag=True)
-    logger.warning("collector failing", reason='two\nlines, "quoted" = \\ é \udcff', line=3)
-    logger.error("odd", exception="Traceback:\n  File\nKeyError: 'x'")
-    logging.getLogger("aiohttp.server").warning("not told")
-    try:
-        int("of a library")
-    except ValueError:
-        logging.getLogger("asyncio").exception("Task %s failed", "x")
+    with contextlib.redirect_stderr(io.StringIO()) as stream:
+        logging.getLogger().handlers.clear()  # pytest's
+        log.configure(level=level, log_format=log_format)
+        logger = structlog.get_logger("test")
+        logger.debug("scrape", seconds=0.5)
+        logger.info("started", listen=":9664", pair=None, flag=True)
+        logger.warning("collector failing", reason='two\nlines, "quoted" = \\ é \udcff', line=3)
+        logger.error("odd", exception="Traceback:\n  File\nKeyError: 'x'")
+        logging.getLogger("aiohttp.server").warning("not told")
+        try:
+            int("of a library")
+        except ValueError:
+            logging.getLogger("asyncio").exception("Task %s failed", "x")
     return stream.getvalue().splitlines()
 
 
-def test_logfmt_is_one_event_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = written(monkeypatch)
+def test_logfmt_is_one_event_a_line() -> None:
+    lines = written()
     assert len(lines) == 4
     for line, level in zip(lines, ("info", "warning", "error", "error"), strict=True):
         assert re.match(rf"ts=\d{{4}}-\d\d-\d\dT[\d:.]+Z level={level} event=", line)
@@ -70,8 +67,8 @@ def test_logfmt_is_one_event_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "ValueError: invalid literal" in lines[3]
 
 
-def test_json_is_one_object_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    lines = written(monkeypatch, level=LogLevel.DEBUG, log_format=LogFormat.JSON)
+def test_json_is_one_object_a_line() -> None:
+    lines = written(level=LogLevel.DEBUG, log_format=LogFormat.JSON)
     events = [json.loads(line) for line in lines]
     assert [event["level"] for event in events] == ["debug", "info", "warning", "error", "error"]
     assert events[0]["seconds"] == 0.5
@@ -83,24 +80,30 @@ def test_json_is_one_object_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("level", "count"), list(zip(LogLevel, (5, 4, 3, 2), strict=True)))
-def test_levels(level: LogLevel, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(written(monkeypatch, level=level)) == count
+def test_levels(level: LogLevel, count: int) -> None:
+    assert len(written(level=level)) == count
 
 
-def test_a_broken_stream_costs_only_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_stream_costs_only_the_line() -> None:
     reading, writing = os.pipe()
     os.close(reading)  # as when the journal was restarted
     broken = open(writing, "w", buffering=1)  # noqa: SIM115, PTH123 - it has no path, and cannot be closed well
     closed = io.StringIO()
     closed.close()
     for stream in (broken, closed):
-        monkeypatch.setattr(sys, "stderr", stream)
-        logging.getLogger().handlers.clear()
-        log.configure(level=LogLevel.INFO, log_format=LogFormat.LOGFMT)
-        structlog.get_logger("test").info("started")
-        logging.getLogger("x").error("odd")
+        with contextlib.redirect_stderr(stream):
+            logging.getLogger().handlers.clear()
+            log.configure(level=LogLevel.INFO, log_format=LogFormat.LOGFMT)
+            structlog.get_logger("test").info("started")
+            logging.getLogger("x").error("odd")
     with pytest.raises(BrokenPipeError):
         broken.close()
+
+
+def is_listening(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    with socket.socket() as client:
+        return client.connect_ex((host, int(port))) == 0
 
 
 @pytest.mark.daemon
@@ -112,13 +115,7 @@ def test_a_full_disk_does_not_cost_a_scrape(cluster: FakeCluster) -> None:
         Path("/dev/full").open("w") as full,
         subprocess.Popen(argv, stderr=full, cwd=cluster.directory, env=environment()) as process,
     ):
-        deadline = time.monotonic() + 20
-        page = ""
-        while not page:
-            with contextlib.suppress(ConnectionRefusedError):  # not yet: it cannot say when
-                page = get(address)
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        assert "ha_cluster_pacemaker_up 1\n" in page
+        wait_until(lambda: is_listening(address), what="a gateway that cannot log that it has started")
+        assert "ha_cluster_pacemaker_up 1\n" in get(address)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0

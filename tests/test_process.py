@@ -9,7 +9,6 @@ import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from gateway.host.programs import clean_environment
 from gateway.status import Status
 from tests.conftest import Script, closed, open_descriptors
 from tests.programs import ROOT
+from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("_child_watcher")
 
@@ -400,8 +400,6 @@ async def test_cancelled_runs_leave_neither_processes_nor_descriptors(script: Sc
             task.cancel()  # a second cancellation must not leave anything behind either
         with pytest.raises(asyncio.CancelledError):
             await task
-    deadline = time.monotonic() + 5
-    while (left := _processes_of(str(tmp_path))) or open_descriptors() != before:
-        assert time.monotonic() < deadline, (left, open_descriptors(), before)
-        await asyncio.sleep(0.01)  # a killed process takes some time to disappear, and only its parent is notified
+    # a killed process takes a while to disappear, and only its parent is notified
+    await until(lambda: not _processes_of(str(tmp_path)) and open_descriptors() == before)
     assert children() <= family

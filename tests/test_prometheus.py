@@ -6,15 +6,16 @@ import json
 import socket
 import subprocess
 import sys
-import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.programs import installed
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.daemon
 
@@ -43,16 +44,16 @@ def get(url: str) -> str:
         return str(response.read().decode())
 
 
+def answers(url: str) -> bool:
+    try:
+        get(url)
+    except OSError:
+        return False
+    return True
+
+
 def wait_for(url: str) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            get(url)
-        except OSError:
-            assert time.monotonic() < deadline, f"no response from {url}"
-            time.sleep(0.05)
-        else:
-            return
+    wait_until(lambda: answers(url), what=url)
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +103,11 @@ def test_prometheus_scrapes_every_series(demo: int, tmp_path: Path) -> None:
 def eventually(port: int, expression: str) -> float:
     """Returns the value of an expression as soon as it has one."""
     url = f"http://127.0.0.1:{port}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
-    deadline = time.monotonic() + 30
-    while not (result := json.loads(get(url))["data"]["result"]):
-        assert time.monotonic() < deadline, f"{expression} has no value"
-        time.sleep(0.1)
-    return float(result[0]["value"][1])
+    results: list[Any] = []
+
+    def has_value() -> bool:
+        results[:] = json.loads(get(url))["data"]["result"]
+        return bool(results)
+
+    wait_until(has_value, what=f"a value of {expression}")
+    return float(results[0]["value"][1])

@@ -34,8 +34,9 @@ from gateway.network import Address, _open_all, bind, open_tcp
 from gateway.publication import Publication
 from gateway.samples import Metric, SampleSet
 from gateway.subsystems.probe import Plan, Probe, Reading
-from tests.conftest import Script, open_descriptors, until
+from tests.conftest import Script, open_descriptors
 from tests.programs import CIBADMIN, CRM_MON, ROOT, FakeCluster, Gateway, environment
+from tests.waiting import until
 
 VALUE = Metric(name="value", help="The number that the tool printed.", labels=("tool",))
 LARGE = Metric(name="large", help="Many samples.", labels=("number",))

@@ -20,7 +20,8 @@ from gateway.host.output import MAX_LINE, MAX_RATE
 from gateway.host.replay import DEMO, Recording, ReplayHost
 from gateway.status import Status
 from gateway.subsystems.corosync import quorum_report
-from tests.conftest import Script, is_process, open_descriptors, until
+from tests.conftest import Script, is_process, open_descriptors
+from tests.waiting import until
 
 
 def start_stream(path: Path | str, *arguments: str, on_line: Callable[[bytes], None]) -> asyncio.Task[CommandResult]:

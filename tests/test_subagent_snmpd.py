@@ -22,8 +22,9 @@ from gateway.snmp import oid as oids
 from gateway.snmp.oid import Oid
 from gateway.snmp.values import Type, VarBind
 from tests.agentx.variables import table, table_of
-from tests.conftest import open_descriptors, until
+from tests.conftest import open_descriptors
 from tests.snmpd import ARC, ENGINE, SYSORTABLE, Snmpd, free_port
+from tests.waiting import until
 
 pytestmark = pytest.mark.daemon
 

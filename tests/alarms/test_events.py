@@ -21,7 +21,8 @@ from gateway.alarms.sources import alert_socket as events
 from gateway.alarms.sources.alert_socket import AlertSocket, Hint, HintKind, parse
 from gateway.alert_agent import FIELDS, MAGIC, MAX_DATAGRAM, message
 from gateway.errors import DecodeError, StartError
-from tests.conftest import open_descriptors, until
+from tests.conftest import open_descriptors
+from tests.waiting import until
 
 
 def datagram(**fields: str) -> bytes:

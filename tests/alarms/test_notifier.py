@@ -47,9 +47,10 @@ from gateway.snmp.mib.module import mib
 from gateway.snmp.usm import MsgFlags
 from gateway.snmp.values import VarBind
 from tests.alarms.receivers import TOO_BIG, Manager, Receiver, acknowledge, community_pdu, notice, sequences
-from tests.conftest import open_descriptors, until
+from tests.conftest import open_descriptors
 from tests.programs import environment
 from tests.snmptrapd import COMMUNITY, HOST, Received, Snmptrapd, free_port
+from tests.waiting import until
 
 ENGINE = bytes.fromhex("80001f8805") + b"a gateway"
 QUICK = Pauses(least=0.01, first=0.02, longest=0.1)

@@ -20,10 +20,10 @@ from gateway.publication import Publication
 from gateway.samples import SampleSet
 from gateway.snmp.mib.module import mib
 from gateway.status import Status
-from tests.conftest import until
 from tests.fakes import FakeClock
 from tests.snmp.walked import walked
 from tests.subsystems import make_collectors
+from tests.waiting import until
 
 
 class Told:

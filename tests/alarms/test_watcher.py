@@ -31,8 +31,9 @@ from gateway.host.local import LocalHost
 from gateway.status import Status
 from gateway.subsystems.corosync import quorum_report as corosync_monitor
 from gateway.subsystems.corosync.quorum_report import QuorumReport
-from tests.conftest import Script, until
+from tests.conftest import Script
 from tests.fakes import FakeClock
+from tests.waiting import until
 
 FULL = b"time=1000.000000 quorate=1 ring=8 members=1,2,3"
 LEFT = b"time=1001.000000 quorate=1 ring=12 members=1,2"

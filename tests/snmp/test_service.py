@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests import series
-from tests.conftest import until
 from tests.programs import CRM_MON, ROOT, FakeCluster, Gateway, installed
 from tests.snmpd import ARC, Snmpd
+from tests.waiting import until
 
 pytestmark = pytest.mark.daemon
 
