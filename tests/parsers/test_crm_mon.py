@@ -170,6 +170,22 @@ def test_what_is_no_time_is_not_a_number(text: str) -> None:
     assert math.isnan(value)
 
 
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("a &amp; b", "a & b"),
+        ("a &#38; b", "a & b"),
+        ("a &#x26; b", "a & b"),
+        ("&amp;amp;", "&amp;"),
+        ("&amp;#38;", "&#38;"),
+        ("&lt;&quot;&apos;&gt;", "<\"'>"),
+    ],
+)
+def test_attributes_are_decoded(written: str, value: str) -> None:
+    status = parse(f'<node_attributes><node name="n"><attribute name="a" value="{written}"/></node></node_attributes>')
+    assert [attribute.value for attribute in status.attributes] == [value]
+
+
 def test_a_disconnected_tool_says_so() -> None:
     status = parse(
         '<crm-mon-disconnected description="Pacemaker daemons shut down" pacemakerd-state="shutting_down"/>'

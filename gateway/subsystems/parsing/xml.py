@@ -7,6 +7,7 @@ anything in it is expanded. Nothing is fetched from the network.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -22,6 +23,9 @@ INFINITY_SCORE = 1_000_000
 
 
 Attributes = Mapping[str, str]
+
+# Without resolution of entities, libxml2 reports an ampersand in an attribute as a reference.
+_AMPERSAND = re.compile(rb"&(?:amp|#0*38|#x0*26);")
 
 _DOCTYPE = "has a document type declaration, which no cluster tool prints"
 
@@ -40,6 +44,7 @@ class ElementReader:
         self.ends: dict[str, Callable[[], object]] = {}
         self.others: dict[str, Attributes] = {}
         self._roots = roots
+        self._has_ampersands = False
         # until the root element has started, no other element may start
         self._expected: dict[str, Callable[[Attributes], object]] = dict.fromkeys(roots, self._enter)
 
@@ -50,6 +55,7 @@ class ElementReader:
             ParseError: the document is not well-formed XML, has a document type declaration, is nested deeper than
                 libxml2 allows (256 levels), or has another root element.
         """
+        self._has_ampersands = _AMPERSAND.search(output) is not None
         _parse(output, target=self)
 
     def release(self) -> None:
@@ -62,6 +68,8 @@ class ElementReader:
 
     def start(self, tag: str, attributes: Attributes) -> None:
         """Handles a start tag; called by lxml."""
+        if self._has_ampersands:
+            attributes = {name: value.replace("&#38;", "&") for name, value in attributes.items()}
         if start := self._expected.get(tag):
             start(attributes)
         elif self._expected is self.starts:
