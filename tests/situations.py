@@ -1,4 +1,4 @@
-"""Everything that was ever recorded, as samples: the corpus beside the repository, the lab's captures, the demo."""
+"""Situations as samples: outputs in every known format, the demo, the lab's captures, the corpus if it is present."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.fakes import FakeHost
 from tests.subsystems import WITH_STATISTICS, WITHOUT_MODULE, make_collector, make_collectors
 
 LAB = Path(__file__).with_name("data") / "lab"
+FORMATS = Path(__file__).with_name("data") / "formats"
 
 COMMANDS = {
     ("crm_mon", "-1", "--output-as=xml", "--inactive"): "crm_mon--output-as=xml",
@@ -52,47 +53,67 @@ def _result(path: Path) -> CommandResult:
     )
 
 
-def _pacemaker(corpus: Path) -> Iterator[tuple[str, SampleSet]]:
+_OPTIONS = {**WITH_STATISTICS, **WITHOUT_MODULE, SPLIT_BRAIN_DIRECTORY.key: "/splitbrain"}
+_SPLIT_BRAINS = ("drbd-split-brain-detected-my.res-0", "drbd-split-brain-detected-b-x")
+_DEVICE = "/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK:lun.0+1=2" + "x" * 30
+_SBD_CONFIGURATION = "sbd-configuration"
+
+_PROBES = {
+    "crm_mon": ("pacemaker", "crm_mon"),
+    "cibadmin": ("pacemaker", "cibadmin"),
+    "corosync-quorumtool": ("corosync", "corosync-quorumtool"),
+    "corosync-cfgtool": ("corosync", "corosync-cfgtool"),
+    "corosync-cmapctl": ("corosync", "corosync-cmapctl"),
+    "sbd-dump": ("sbd", f"dump {_DEVICE}"),
+    "sbd-list": ("sbd", f"list {_DEVICE}"),
+    "drbdsetup": ("drbd", "drbdsetup"),
+}
+"""The subsystem and the probe that read an output, by its folder in ``data/formats``."""
+
+
+def samples_of(outputs: Mapping[str, Path]) -> SampleSet:
+    """Returns the samples of outputs of one subsystem, as if its other tools were not installed.
+
+    Args:
+        outputs: the files of the outputs, by the folder in ``data/formats`` to which they would belong.
+    """
+    subsystem, results = "sbd", {}
+    configuration = f'SBD_DEVICE="{_DEVICE}"\n'.encode()
+    for folder, path in outputs.items():
+        if folder == _SBD_CONFIGURATION:
+            configuration = path.read_bytes()
+        else:
+            subsystem, probe = _PROBES[folder]
+            results[probe] = _result(path)
+    host = FakeHost(files={CONFIGURATIONS[0]: configuration}, directories={"/splitbrain": _SPLIT_BRAINS})
+    return _samples(make_collector(subsystem, options=_OPTIONS), results, host)
+
+
+def formats() -> Iterator[tuple[str, SampleSet]]:
+    """Yields the path and the samples of each file in ``data/formats``."""
+    for path in sorted(FORMATS.glob("*/*")):
+        yield f"{path.parent.name}/{path.name}", samples_of({path.parent.name: path})
+
+
+def _corpus_files(corpus: Path) -> Iterator[dict[str, Path]]:
+    """Yields the outputs of the corpus, those of one situation together."""
     for case in sorted(path for path in corpus.glob("pacemaker*/*") if path.is_dir()):
         for spelling in ("crm_mon.xml", "crm_mon.output-as-xml.xml"):
             if (case / spelling).exists():
-                results = {
-                    "crm_mon": _result(case / spelling),
-                    "cibadmin": _result(case / "cibadmin.xml"),
-                }
-                samples = _samples(make_collector("pacemaker"), results, FakeHost())
-                yield f"{case.parent.name}/{case.name}/{spelling}", samples
-
-
-def _corosync(corpus: Path) -> Iterator[tuple[str, SampleSet]]:
-    collector = make_collector("corosync", options=WITH_STATISTICS)
-    folder = corpus / "corosync"
-    for path in sorted({*folder.glob("quorumtool*.txt"), *folder.glob("cfgtool-s*.txt"), *folder.glob("cmapctl*")}):
-        tool = {"quo": "corosync-quorumtool", "cfg": "corosync-cfgtool", "cma": "corosync-cmapctl"}[path.name[:3]]
-        yield f"corosync/{path.name}", _samples(collector, {tool: _result(path)}, FakeHost())
-    for path in sorted(folder.glob("live317.*.quorumtool-p.txt")):
-        results = {
-            "corosync-quorumtool": _result(path),
-            "corosync-cfgtool": _result(path.with_name(path.name.replace("quorumtool-p", "cfgtool-s"))),
-        }
-        yield f"corosync/{path.name}", _samples(collector, results, FakeHost())
-
-
-def _others(corpus: Path) -> Iterator[tuple[str, SampleSet]]:
-    for path in sorted((corpus / "drbd").glob("*.json")):
-        collector = make_collector("drbd", options={**WITHOUT_MODULE, SPLIT_BRAIN_DIRECTORY.key: "/splitbrain"})
-        host = FakeHost(
-            directories={"/splitbrain": ("drbd-split-brain-detected-my.res-0", "drbd-split-brain-detected-b-x")}
-        )
-        yield f"drbd/{path.name}", _samples(collector, {"drbdsetup": _result(path)}, host)
-    for path in sorted((corpus / "sbd").glob("*.sysconfig")):
-        host = FakeHost(files={CONFIGURATIONS[0]: path.read_bytes()})
-        yield f"sbd/{path.name}", _samples(make_collector("sbd"), {}, host)
-    for path in sorted({*(corpus / "sbd").glob("*dump*.txt"), *(corpus / "sbd").glob("live.list*.txt")}):
-        device = "/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK:lun.0+1=2" + "x" * 30
-        probe = f"{'list' if '.list' in path.name else 'dump'} {device}"
-        host = FakeHost(files={CONFIGURATIONS[0]: f'SBD_DEVICE="{device}"\n'.encode()})
-        yield f"sbd/{path.name}", _samples(make_collector("sbd"), {probe: _result(path)}, host)
+                yield {"crm_mon": case / spelling, "cibadmin": case / "cibadmin.xml"}
+    for folder, pattern in (
+        ("corosync-quorumtool", "corosync/quorumtool*.txt"),
+        ("corosync-cfgtool", "corosync/cfgtool-s*.txt"),
+        ("corosync-cmapctl", "corosync/cmapctl*"),
+        ("drbdsetup", "drbd/*.json"),
+        (_SBD_CONFIGURATION, "sbd/*.sysconfig"),
+        ("sbd-dump", "sbd/*dump*.txt"),
+        ("sbd-list", "sbd/live.list*.txt"),
+    ):
+        yield from ({folder: path} for path in sorted(corpus.glob(pattern)))
+    for path in sorted(corpus.glob("corosync/live317.*.quorumtool-p.txt")):
+        links = path.with_name(path.name.replace("quorumtool-p", "cfgtool-s"))
+        yield {"corosync-quorumtool": path, "corosync-cfgtool": links}
 
 
 def _replayed(recording: Recording, situation: str, folders: tuple[str, ...]) -> Iterator[tuple[str, SampleSet]]:
@@ -127,9 +148,9 @@ def demo() -> Iterator[tuple[str, SampleSet]]:
 
 
 def situations() -> Iterator[tuple[str, SampleSet]]:
-    """Yields a name and the samples of everything there is; of the corpus only where it is there."""
+    """Yields a name and the samples of every situation; those of the corpus only if it is present."""
     yield from demo()
+    yield from formats()
     if CORPUS is not None:
-        yield from _pacemaker(CORPUS)
-        yield from _corosync(CORPUS)
-        yield from _others(CORPUS)
+        for outputs in _corpus_files(CORPUS):
+            yield str(next(iter(outputs.values())).relative_to(CORPUS)), samples_of(outputs)

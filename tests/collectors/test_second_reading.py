@@ -1,4 +1,4 @@
-"""The collectors on outputs of real clusters, held against a second reading of the same files.
+"""The samples of the collectors, compared with a second, independent reading of the same outputs.
 
 The second reading is deliberately naive: it walks the XML with the standard library, and knows nothing of samples.
 """
@@ -19,9 +19,8 @@ from tests import series
 from tests.corpus import CORPUS, needs_corpus
 from tests.fakes import FakeHost
 from tests.series import Series, ended
+from tests.situations import FORMATS, LAB
 from tests.subsystems import make_collector
-
-pytestmark = needs_corpus
 
 NODE_STATES = {
     "online": "online",
@@ -36,12 +35,25 @@ NODE_STATES = {
 }
 FLAGS = ("active", "orphaned", "blocked", "failed", "failure_ignored")
 
-CASES = sorted(path for path in CORPUS.glob("pacemaker*/*") if path.is_dir()) if CORPUS else []
+
+def outputs(*patterns: str) -> dict[str, bytes]:
+    """Returns the outputs that match any of the patterns, by path; those of the corpus only if it is present.
+
+    Outputs of commands that failed are left out.
+    """
+    folders = [FORMATS, LAB, *([CORPUS] if CORPUS else [])]
+    paths = sorted(path for folder in folders for pattern in patterns for path in folder.glob(pattern))
+    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in paths if succeeded(path)}
+
+
+def succeeded(path: Path) -> bool:
+    exit_status = path.with_suffix(".rc")
+    return not exit_status.exists() or exit_status.read_text().strip() == "0"
+
+
+STATUSES = outputs("crm_mon/*.xml", "*/crm_mon*.stdout", "pacemaker*/*/crm_mon*.xml")
+CONSTRAINTS = outputs("cibadmin/*.xml", "*/cibadmin-constraints.stdout", "pacemaker*/*/cibadmin.xml")
 LIVE_COROSYNC = sorted(CORPUS.glob("corosync/live317.*.quorumtool-p.txt")) if CORPUS else []
-
-
-def name_of(path: Path) -> str:
-    return f"{path.parent.name}/{path.name}"
 
 
 def collect(crm_mon: bytes, cib: bytes | None) -> Series:
@@ -118,40 +130,38 @@ def expected_attributes(root: ET.Element) -> Series:
 
 def test_pacemaker() -> None:
     failures = []
-    for case in CASES:
-        assert (case / "crm_mon.xml").exists()
-        for spelling in ("crm_mon.xml", "crm_mon.output-as-xml.xml"):
-            if not (case / spelling).exists():
-                continue  # written by a version that has only the other
-            document = (case / spelling).read_bytes()
-            found = collect(document, None)
-            root = ET.fromstring(document)
-            for names, expected in (
-                (("pacemaker_nodes",), expected_nodes(root)),
-                (("pacemaker_resources",), expected_resources(root)),
-                (("pacemaker_fail_count", "pacemaker_migration_threshold"), expected_history(root)),
-                (("pacemaker_node_attributes",), expected_attributes(root)),
-            ):
-                full_names = {f"ha_cluster_{name}" for name in names}
-                if {key: value for key, value in found.items() if key[0] in full_names} != expected:
-                    failures.append((name_of(case), spelling, names))
+    for name, document in STATUSES.items():
+        found = collect(document, None)
+        root = ET.fromstring(document)
+        for metrics, expected in (
+            (("pacemaker_nodes",), expected_nodes(root)),
+            (("pacemaker_resources",), expected_resources(root)),
+            (("pacemaker_fail_count", "pacemaker_migration_threshold"), expected_history(root)),
+            (("pacemaker_node_attributes",), expected_attributes(root)),
+        ):
+            full_names = {f"ha_cluster_{metric}" for metric in metrics}
+            if {key: value for key, value in found.items() if key[0] in full_names} != expected:
+                failures.append((name, metrics))
     assert failures == []
 
 
+@needs_corpus
 def test_both_spellings_make_the_same_series() -> None:
-    failures = []
-    for case in CASES:
-        other = case / "crm_mon.output-as-xml.xml"
-        if other.exists() and collect((case / "crm_mon.xml").read_bytes(), None) != collect(other.read_bytes(), None):
-            failures.append(name_of(case))
-    assert failures == []
+    older, newer = "/crm_mon.xml", "/crm_mon.output-as-xml.xml"
+    cases = [name.removesuffix(newer) for name in STATUSES if name.endswith(newer)]
+    assert cases
+    assert [
+        case for case in cases if collect(STATUSES[case + older], None) != collect(STATUSES[case + newer], None)
+    ] == []
 
 
 def location_constraints(document: bytes) -> set[str]:
     """Returns the constraints of a CIB that have a score, or their rules if there are several."""
     names = set()
-    for location in ET.fromstring(document).iter("rsc_location"):
-        rules = location.findall("rule")
+    root = ET.fromstring(document)
+    rules_by_id = {rule.attrib["id"]: rule for rule in root.iter("rule") if "id" in rule.attrib}
+    for location in root.iter("rsc_location"):
+        rules = [rules_by_id.get(rule.get("id-ref", ""), rule) for rule in location.findall("rule")]
         for scored in rules or [location]:
             if "score" in scored.attrib:
                 names.add(scored.attrib["id"] if len(rules) > 1 else location.attrib["id"])
@@ -160,11 +170,10 @@ def location_constraints(document: bytes) -> set[str]:
 
 def test_every_location_constraint_with_a_score_is_there() -> None:
     failures = []
-    for case in CASES:
-        document = (case / "cibadmin.xml").read_bytes()
+    for name, document in CONSTRAINTS.items():
         found = series.named(collect(b"<crm_mon/>", document), "ha_cluster_pacemaker_location_constraints")
         if {dict(labels)["constraint"] for labels in found} != location_constraints(document):
-            failures.append(name_of(case))
+            failures.append(name)
     assert failures == []
 
 
@@ -196,6 +205,7 @@ def live_corosync(path: Path) -> Series:
     return series.collected(make_collector("corosync"), results, FakeHost())
 
 
+@needs_corpus
 def test_corosync_states() -> None:
     assert LIVE_COROSYNC
     for path in LIVE_COROSYNC:
