@@ -120,10 +120,6 @@ def gauge(
             the scalars that show its labels, by label.
         mib_factor: as ``Metric.mib_factor``.
     """
-    if isinstance(mib, str):
-        objects = tuple(mib.split())
-    else:
-        objects = tuple((mib.objects if isinstance(mib, ObjectByLabel) else mib).values())
     return Metric(
         name=PREFIX + name,
         help=text,
@@ -131,12 +127,18 @@ def gauge(
         states=states,
         state_label=state_label,
         merge=merge,
-        mib=objects,
+        mib=_object_names(mib),
         mib_choice=mib if isinstance(mib, ObjectByLabel) else None,
         mib_labels=mib if isinstance(mib, Mapping) else {},
         mib_factor=mib_factor,
         drop_in=drop_in,
     )
+
+
+def _object_names(mib: str | ObjectByLabel | Mapping[str, str]) -> tuple[str, ...]:
+    if isinstance(mib, str):
+        return tuple(mib.split())
+    return tuple((mib.objects if isinstance(mib, ObjectByLabel) else mib).values())
 
 
 def counter(name: str, text: str, *labels: str, drop_in: bool = False, mib: str) -> Metric:
