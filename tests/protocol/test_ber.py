@@ -1,4 +1,4 @@
-"""BER, octet for octet as pyasn1 writes it, but for its mistakes."""
+"""The encoder of BER, compared octet by octet with pyasn1, aside from pyasn1's mistakes."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ OIDS = st.tuples(st.integers(0, 2), st.integers(0, 39), st.lists(SUBIDS, max_siz
 )
 
 
-def integers(kind: Type, low: int, high: int) -> st.SearchStrategy[tuple[Type, Any]]:
+def integers(type_: Type, low: int, high: int) -> st.SearchStrategy[tuple[Type, Any]]:
     edges = st.sampled_from([value for value in (low, 0, 127, 128, 255, 256, 32767, 32768, high) if low <= value])
-    return st.tuples(st.just(kind), st.integers(low, high) | edges)
+    return st.tuples(st.just(type_), st.integers(low, high) | edges)
 
 
 VALUES: st.SearchStrategy[tuple[Type, Any]] = st.one_of(
@@ -47,45 +47,45 @@ VALUES: st.SearchStrategy[tuple[Type, Any]] = st.one_of(
 
 
 @given(OIDS, VALUES)
-def test_pyasn1_understands_variables(name: Oid, value: tuple[Type, Any]) -> None:
-    kind, content = value
-    theirs = OF_PYSNMP[kind]("" if content is None else content)
+def test_pyasn1_decodes_variable_bindings(name: Oid, value: tuple[Type, Any]) -> None:
+    type_, content = value
+    theirs = OF_PYSNMP[type_]("" if content is None else content)
     varbind = v2c.VarBind()
     v2c.apiVarBind.set_oid_value(varbind, (rfc1902.ObjectName(oids.decode(name)), theirs))
-    ours = ber.varbind(VarBind(name, kind, content))
+    ours = ber.varbind(VarBind(name, type_, content))
     assert decoder.decode(ours, asn1Spec=v2c.VarBind()) == (varbind, b"")
-    assert len(ours) <= len(encoder.encode(varbind))  # of -128 it makes two octets, which X.690, section 8.3.2 forbids
+    assert len(ours) <= len(encoder.encode(varbind))  # pyasn1 encodes -128 in two octets, against X.690, section 8.3.2
 
 
 @pytest.mark.parametrize(
     ("name", "encoded"),
     [("0.0", "00"), ("1.3", "2b"), ("2.39", "77"), ("2.999", "8837"), ("1.3.127.128.4294967295", "2b7f81008fffffff7f")],
 )
-def test_identifiers(name: str, encoded: str) -> None:
+def test_object_identifiers(name: str, encoded: str) -> None:
     assert ber.identifier(oids.parse(name))[2:].hex() == encoded
 
 
 @given(OIDS)
-def test_identifiers_as_pyasn1_writes_them(oid: Oid) -> None:
+def test_object_identifiers_are_encoded_as_by_pyasn1(oid: Oid) -> None:
     assert ber.identifier(oid) == encoder.encode(univ.ObjectIdentifier(oids.decode(oid)))
 
 
-def test_an_identifier_that_is_too_short_is_filled_up() -> None:
+def test_missing_sub_identifiers_are_encoded_as_zeros() -> None:
     assert ber.identifier(b"") == b"\x06\x01\x00"
     assert ber.identifier(oids.parse("1")) == bytes([6, 1, 40])
 
 
 @given(st.integers(-(2**63), 2**63 - 1) | st.sampled_from(EDGES))
-def test_numbers(number: int) -> None:
-    """Here pyasn1 is no model: it writes -128 in two octets, against X.690, section 8.3.2."""
-    written = ber.integer(number)
-    assert decoder.decode(written) == (number, b"")
-    content = written[2:]
+def test_integers_have_the_shortest_encoding(number: int) -> None:
+    """Not compared with pyasn1, which violates X.690, section 8.3.2: it encodes -128 in two octets."""
+    encoded = ber.integer(number)
+    assert decoder.decode(encoded) == (number, b"")
+    content = encoded[2:]
     assert len(content) == 1 or content[0] not in {0x00, 0xFF} or (content[0] ^ content[1]) & 0x80
 
 
 @given(st.integers(0, 2**64 - 1))
-def test_numbers_without_a_sign(number: int) -> None:
+def test_unsigned_integers(number: int) -> None:
     assert ber.integer(number, Type.COUNTER64) == encoder.encode(rfc1902.Counter64(number))
 
 
@@ -95,15 +95,16 @@ def test_lengths(size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tag", "kind"), [(PduTag.SNMPV2_TRAP, rfc1905.SNMPv2TrapPDU), (PduTag.INFORM_REQUEST, rfc1905.InformRequestPDU)]
+    ("tag", "pdu_class"),
+    [(PduTag.SNMPV2_TRAP, rfc1905.SNMPv2TrapPDU), (PduTag.INFORM_REQUEST, rfc1905.InformRequestPDU)],
 )
-def test_pdus_with_values_of_all_types(tag: PduTag, kind: type) -> None:
+def test_pdus_with_values_of_all_types_are_encoded_as_by_pysnmp(tag: PduTag, pdu_class: type) -> None:
     for number in (0, 1, 2**31 - 1):
-        assert ber.pdu(tag, number, VARBINDS) == encoder.encode(pdu_of(kind, number, VARBINDS))
+        assert ber.pdu(tag, number, VARBINDS) == encoder.encode(pdu_of(pdu_class, number, VARBINDS))
     assert ber.pdu(PduTag.GET_REQUEST, 0, ()) == encoder.encode(pdu_of(rfc1905.GetRequestPDU, 0, ()))
 
 
-def test_a_message() -> None:
+def test_a_trap_is_encoded_as_by_pysnmp() -> None:
     message = v2c.Message()
     v2c.apiMessage.set_defaults(message)
     v2c.apiMessage.set_community(message, b"public")
