@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from gateway.snapshot import Snapshot
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import Mib
 from gateway.snmp.oid import Oid
+from gateway.waiting import completed_within
 
 _SESSION_TIMEOUT = 5.0
 _MAX_FILE_SIZE = 1024 * 1024
@@ -84,9 +84,7 @@ async def _attempt_session(address: Address, module: Mib, snmpd: SnmpdConfig) ->
     subagent = Subagent(source=empty, address=address, description="ha-cluster-gateway check")
     running = asyncio.create_task(subagent.run())
     try:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_SESSION_TIMEOUT):
-                await subagent.settled()
+        await completed_within(subagent.settled(), _SESSION_TIMEOUT)
         registered = subagent.state is SubagentState.REGISTERED
         visibility = {}
         if registered or subagent.reason is Reason.DUPLICATE:
