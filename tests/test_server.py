@@ -514,6 +514,31 @@ async def test_an_address_in_use(host: str) -> None:
 # --- Closing ---------------------------------------------------------------------------------------------------------
 
 
+async def test_starting_and_closing_are_idempotent() -> None:
+    engine = Engine(LocalHost(), [])
+    before = open_descriptors()
+    server = MetricsServer(engine, Publication(), addresses=[("127.0.0.1", 0)])
+    await server.close()
+    await server.start()
+    addresses = server.addresses
+    await server.start()
+    assert server.addresses == addresses
+    await server.close()
+    await server.close()
+    assert server.addresses == ()
+    await until(lambda: open_descriptors() == before)
+
+
+async def test_a_failed_start_is_closed_completely() -> None:
+    engine = Engine(LocalHost(), [])
+    before = open_descriptors()
+    server = MetricsServer(engine, Publication(), addresses=[("127.0.0.1", 0), ("203.0.113.7", 0)])
+    with pytest.raises(StartError, match=r"203\.0\.113\.7"):
+        await server.start()
+    await server.close()
+    await until(lambda: open_descriptors() == before)
+
+
 async def test_closing_waits_for_a_scrape_in_progress(script: Script) -> None:
     async with serving(ScriptCollector({"x": script("sleep 0.3; echo 5")})) as served:
         scrape = asyncio.ensure_future(served.raw(request("/metrics", "Connection: close")))

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -190,3 +191,11 @@ async def test_no_other_command_was_recorded_as_a_stream() -> None:
     host = ReplayHost(Recording.load(DEMO), streams=STREAMS)
     assert (await host.stream("crm_mon", on_line=print)).status is Status.NOT_INSTALLED
     assert (await host.stream("crm_mon", "-1", on_line=print)).status is Status.NOT_INSTALLED
+
+
+async def test_the_recorded_stream_ends_without_corosync() -> None:
+    recording = replace(Recording.load(DEMO), commands={})
+    result = await ReplayHost(recording, streams=STREAMS).stream(f"/any/{quorum_report.PROGRAM}", on_line=print)
+    assert result.status is Status.NOT_INSTALLED  # the program is the last argument, not the tool
+    result = await ReplayHost(recording, streams=STREAMS).stream("python3", quorum_report.PROGRAM, on_line=print)
+    assert result.status is Status.NOT_RUNNING
