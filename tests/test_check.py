@@ -1,4 +1,4 @@
-"""``check`` says what is missing, and what to do about it."""
+"""``check``: the result and the advice for each collector, address and alert agent."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def forbidden(cluster: FakeCluster) -> None:
 
 
 @pytest.mark.parametrize(
-    ("breaks", "subject", "found", "advice"),
+    ("breaks", "subject", "text", "advice"),
     [
         (hang, "pacemaker: cibadmin", "timed_out: killed at its deadline", "increase timeout ([tools.NAME])"),
         (garbage, "corosync: corosync-cfgtool", "unparsable: ", "please report it, with the output"),
@@ -81,7 +81,7 @@ def forbidden(cluster: FakeCluster) -> None:
 def test_failures_come_with_advice(  # noqa: PLR0917
     breaks: object,
     subject: str,
-    found: str,
+    text: str,
     advice: str,
     cluster: FakeCluster,
     capsys: pytest.CaptureFixture[str],
@@ -90,9 +90,9 @@ def test_failures_come_with_advice(  # noqa: PLR0917
     breaks(cluster)
     wrong, output = checked(cluster, capsys, **{"tools.cibadmin.timeout": 0.3, "tools.max_output": 1_000_000})
     assert wrong
-    line, told = check_result(output, subject)
-    assert line.startswith(f"FAIL  {subject}: {found}")
-    assert advice in told
+    line, shown_advice = check_result(output, subject)
+    assert line.startswith(f"FAIL  {subject}: {text}")
+    assert advice in shown_advice
     assert output.count("FAIL") == 1
 
 

@@ -1,4 +1,4 @@
-"""``check`` on snmpd: the socket, the registration, the view, and the lines that are missing."""
+"""``check`` on snmpd: the session, the view, and missing lines of snmpd.conf."""
 
 from __future__ import annotations
 
@@ -113,8 +113,8 @@ def test_an_unreadable_socket_and_unreadable_files(cluster: FakeCluster, tmp_pat
     (tmp_path / "snmpd.conf").write_text("master agentx\n")
     config = load(cluster.config, {"snmp.agentx": f"unix:{tmp_path}/master"})
     with closed(tmp_path):
-        findings = list(check_snmp(config))
-    texts = [finding.text for finding in findings]
+        results = list(check_snmp(config))
+    texts = [result.text for result in results]
     assert any('snmpd.conf needs "agentXPerms 0660 0755 root haclient"' in text for text in texts)
     assert any("Permission denied; run check as root" in text for text in texts)
 
@@ -123,15 +123,15 @@ def test_the_advice_names_the_file_to_add_lines_to(cluster: FakeCluster, tmp_pat
     config = load(cluster.config, {"snmp.agentx": f"unix:{tmp_path}/master"})
     main = tmp_path / "snmpd.conf"
     main.write_text("rocommunity public\n")
-    assert f"Add to {main}, then restart snmpd" in advice_on(config)
+    assert f"Add to {main}, then restart snmpd" in snmpd_conf_advice(config)
     (tmp_path / "conf.d").mkdir()
     main.write_text(f"rocommunity public\nincludeDir {tmp_path}/conf.d\n")
-    assert f"Add to {tmp_path}/conf.d/ha-cluster-gateway.conf, then" in advice_on(config)
+    assert f"Add to {tmp_path}/conf.d/ha-cluster-gateway.conf, then" in snmpd_conf_advice(config)
 
 
-def advice_on(config: Config) -> str:
-    (found,) = [finding for finding in check_snmp(config) if finding.subject == "snmpd.conf"]
-    return found.advice
+def snmpd_conf_advice(config: Config) -> str:
+    (result,) = [result for result in check_snmp(config) if result.subject == "snmpd.conf"]
+    return result.advice
 
 
 @pytest.mark.parametrize(

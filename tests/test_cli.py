@@ -1,4 +1,4 @@
-"""The command line, as a person and as an init script meet it."""
+"""The command line, as people and service managers use it."""
 
 from __future__ import annotations
 

@@ -61,13 +61,13 @@ LEVEL = 'expected one of "debug", "info", "warn", "error"'
 FORMAT = 'expected one of "logfmt", "json"'
 MODE = 'expected one of "auto", "on", "off"'
 PATH = 'expected an absolute path, or "" to search for it'
-WORDS = 'expected a list of words, such as ["sudo", "-n"]'
-GIVEN_PATH = "expected an absolute path"
+ARGUMENTS = 'expected a list of words, such as ["sudo", "-n"]'
+REQUIRED_PATH = "expected an absolute path"
 AGENTX = 'expected "unix:PATH" with an absolute path of at most 107 bytes, "tcp:HOST:PORT" or "off"'
 ROOT = "expected an OID below 1.3.6.1.4.1 of at most 12 numbers (more leave no room for indexes)"
-SWITCH = "expected true or false"
+BOOLEAN = "expected true or false"
 
-BAD: dict[str, tuple[str, list[str]]] = {
+INVALID: dict[str, tuple[str, list[str]]] = {
     "web.listen": (
         ADDRESS,
         [
@@ -100,7 +100,7 @@ BAD: dict[str, tuple[str, list[str]]] = {
     "web.client_timeout": (SECONDS, ["0", "-1", "nan", "inf", "3600.1", "false", '"soon"', "[1]"]),
     "log.level": (LEVEL, ['"warning"', '"INFO"', "20", "[]", "{a = 1}"]),
     "log.format": (FORMAT, ['"xml"', "true"]),
-    "corosync.statistics": (SWITCH, ['"yes"', "1"]),
+    "corosync.statistics": (BOOLEAN, ['"yes"', "1"]),
     "corosync.config": (PATH, ['"corosync.conf"', "1", '"/a\\u0000b"', '"/a\\nb"']),
     "sbd.config": (PATH, ['"./sbd"', '["/etc/sbd"]']),
     "drbd.split_brain_directory": (PATH, ['"splitbrain"', "true"]),
@@ -140,42 +140,44 @@ BAD: dict[str, tuple[str, list[str]]] = {
         ],
     ),
     "snmp.max_age": (SECONDS, ["0", "true", '"15s"']),
-    "snmp.state_directory": (GIVEN_PATH, ['""', '"state"', "1", '"/a\\nb"']),
+    "snmp.state_directory": (REQUIRED_PATH, ['""', '"state"', "1", '"/a\\nb"']),
     "snmp.agent.listen": (ADDRESS, ["161", '"localhost"', '[""]', '["::1:161"]', "{a = 1}"]),
-    "snmp.agent.allow_insecure_off_loopback": (SWITCH, ['"yes"', "0"]),
+    "snmp.agent.allow_insecure_off_loopback": (BOOLEAN, ['"yes"', "0"]),
     "alarms.interval": (SECONDS, ["0", "true", '"15s"']),
     "alarms.send_from": ('expected one of "all", "dc"', ['"DC"', "true", '["dc"]']),
     "alarms.heartbeat": (
         "expected 0 for never, or a number of seconds, more than 0 and at most 3600",
         ["-1", "false", '"off"', "3601", "nan"],
     ),
-    **{f"alarms.{name}": (SWITCH, ['"yes"', "1"]) for name in ("raise_at_start", "native", "agentx")},
+    **{f"alarms.{name}": (BOOLEAN, ['"yes"', "1"]) for name in ("raise_at_start", "native", "agentx")},
     "alarms.compat": (
         'expected a list of "corosync", "pacemaker"',
         ['"corosync"', "true", '["Corosync"]', '["pacemaker", 1]', '[["corosync"]]'],
     ),
     "alarms.socket": ('expected an absolute path, or "" for none', ['"alert.sock"', "1"]),
-    **{f"alarms.disable.{condition.name}": (SWITCH, ['"yes"', "0"]) for condition in CONDITIONS},
+    **{f"alarms.disable.{condition.name}": (BOOLEAN, ['"yes"', "0"]) for condition in CONDITIONS},
     "tools.max_output": (COUNT, ["0", "1e6", '"64 MiB"']),
     **{f"collectors.{name}": (MODE, ['"yes"', "true", '"On"']) for name in SUBSYSTEM_NAMES},
     **{f"tools.{tool}.path": (PATH, ['"crm_mon"', "0", '"~/tool"']) for tool in TOOL_NAMES},
     **{f"tools.{tool}.timeout": (SECONDS, ["0", "-5.0", '"5s"', "1979-05-27"]) for tool in TOOL_NAMES},
-    **{f"tools.{tool}.prefix": (WORDS, ['"sudo -n"', "[1]", '[""]', '["a\\nb"]', "{a = 1}"]) for tool in TOOL_NAMES},
+    **{
+        f"tools.{tool}.prefix": (ARGUMENTS, ['"sudo -n"', "[1]", '[""]', '["a\\nb"]', "{a = 1}"]) for tool in TOOL_NAMES
+    },
 }
 
 
 def test_every_option_has_invalid_values_to_test() -> None:
-    assert BAD.keys() == BY_KEY.keys() - {option.key for option in OPTIONS if isinstance(option.read, Records)}
+    assert INVALID.keys() == BY_KEY.keys() - {option.key for option in OPTIONS if isinstance(option.read, Records)}
 
 
-@pytest.mark.parametrize("key", BAD)
+@pytest.mark.parametrize("key", INVALID)
 def test_an_invalid_value_is_reported_with_the_expected_one(key: str, file: Path) -> None:
-    expected, values = BAD[key]
+    expected, values = INVALID[key]
     table, _, name = key.rpartition(".")
     for value in values:
-        found = tomllib.loads(f"x = {value}")["x"]
-        shown = "{...}" if isinstance(found, dict) else json.dumps(found, default=str, ensure_ascii=False)
-        assert problems(f"[{table}]\n{name} = {value}\n", file) == [f"{key}: {expected}, found {shown}"]
+        parsed = tomllib.loads(f"x = {value}")["x"]
+        text = "{...}" if isinstance(parsed, dict) else json.dumps(parsed, default=str, ensure_ascii=False)
+        assert problems(f"[{table}]\n{name} = {value}\n", file) == [f"{key}: {expected}, found {text}"]
 
 
 def test_a_long_value_is_cut(file: Path) -> None:
@@ -245,18 +247,18 @@ def test_addresses(text: str, address: tuple[str, int]) -> None:
     ],
 )
 def test_unknown_keys_and_tables(text: str, expected: list[str], file: Path) -> None:
-    found = problems(text, file)
-    assert [problem.partition(", did you mean")[0] for problem in found] == [
+    lines = problems(text, file)
+    assert [problem.partition(", did you mean")[0] for problem in lines] == [
         problem.partition(", did you mean")[0] for problem in expected
     ]
     if "did you mean" in expected[0]:
-        assert found == expected
+        assert lines == expected
 
 
 def test_all_problems_are_reported_at_once(file: Path) -> None:
     text = '[web]\nlisten = 1\nfoo = 2\n[log]\nlevel = "loud"\n[tools.sbd]\npath = "sbd"\ntimeout = -1\n[nothing]\n'
-    found = problems(text, file, {"log.format": "xml", "collectors.sbd": "maybe"})
-    keys = [problem.partition(": ")[0] for problem in found]
+    lines = problems(text, file, {"log.format": "xml", "collectors.sbd": "maybe"})
+    keys = [problem.partition(": ")[0] for problem in lines]
     assert keys == [
         "web.listen",
         "web.foo",
@@ -453,9 +455,9 @@ def test_names_are_unique(file: Path) -> None:
     ],
 )
 def test_no_message_reveals_a_secret(text: str, file: Path) -> None:
-    found = problems(text, file)
-    assert found
-    assert SECRET not in "".join(found)
+    lines = problems(text, file)
+    assert lines
+    assert SECRET not in "".join(lines)
 
 
 # --- Password files --------------------------------------------------------------------------------------------------
@@ -488,19 +490,19 @@ def test_a_password_from_a_file(file: Path, password_file: Path) -> None:
 def test_invalid_password_files(content: bytes, mode: int, expected: str, file: Path, password_file: Path) -> None:
     password_file.write_bytes(content)
     password_file.chmod(mode)
-    found = problems(users(f'name = "u"\n{GOOD_AUTH}\npriv = "AES"\npriv_password_file = "{password_file}"'), file)
+    lines = problems(users(f'name = "u"\n{GOOD_AUTH}\npriv = "AES"\npriv_password_file = "{password_file}"'), file)
     place = f"snmp.agent.user[1].priv_password_file: {password_file}: "
-    assert found == [place + expected.format(password_file)]
+    assert lines == [place + expected.format(password_file)]
 
 
 def test_unreadable_password_files(file: Path, password_file: Path, tmp_path: Path) -> None:
-    def found(path: str | Path) -> list[str]:
+    def problems_with(path: str | Path) -> list[str]:
         return problems(users(f'name = "u"\nauth = "SHA"\nauth_password_file = "{path}"'), file)
 
     place = "snmp.agent.user[1].auth_password_file: "
-    assert found(tmp_path / "missing") == [f"{place}{tmp_path}/missing: No such file or directory"]
-    assert found(tmp_path) == [f"{place}{tmp_path}: Is a directory"]
-    assert found("password") == [f'{place}expected an absolute path, found "password"']
+    assert problems_with(tmp_path / "missing") == [f"{place}{tmp_path}/missing: No such file or directory"]
+    assert problems_with(tmp_path) == [f"{place}{tmp_path}: Is a directory"]
+    assert problems_with("password") == [f'{place}expected an absolute path, found "password"']
     user = {"name": "u", "auth": "SHA", "auth_password_file": str(password_file)}
     with closed(password_file), pytest.raises(InvalidValuesError) as caught:
         BY_KEY["snmp.agent.user"].read([user])
@@ -515,7 +517,7 @@ def test_a_password_and_a_password_file_exclude_each_other(file: Path, password_
 
 # --- Rules between options -------------------------------------------------------------------------------------------
 
-NOBODY = "nobody can read from the built-in agent: add a [[snmp.agent.user]] or a [[snmp.agent.community]]"
+NO_READER = "nobody can read from the built-in agent: add a [[snmp.agent.user]] or a [[snmp.agent.community]]"
 INSECURE = (
     "{} is not a loopback address: anyone who can listen on the network can learn a community "
     "or pose as a user without auth; configure only users with auth, or set "
@@ -525,10 +527,10 @@ COMMUNITY = '[[snmp.agent.community]]\nname = "public"\n'
 
 
 def test_an_agent_needs_a_community_or_a_user(file: Path) -> None:
-    assert problems('[snmp.agent]\nlisten = ["localhost:161"]', file) == [f"snmp.agent.listen: {NOBODY}"]
+    assert problems('[snmp.agent]\nlisten = ["localhost:161"]', file) == [f"snmp.agent.listen: {NO_READER}"]
     with pytest.raises(ConfigError) as caught:
         load(None, {"snmp.agent.listen": ["127.0.0.1:161"]}, search=False)
-    assert caught.value.problems == (f"--snmp.agent.listen: {NOBODY}",)
+    assert caught.value.problems == (f"--snmp.agent.listen: {NO_READER}",)
 
 
 def test_a_rule_is_skipped_if_one_of_its_options_is_invalid(file: Path) -> None:
@@ -637,7 +639,7 @@ def test_tools_and_modes(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "values"),
+    ("settings", "values"),
     [
         ({}, {}),
         ({"address": "0.0.0.0", "port": "9664", "log-level": "info"}, {}),
@@ -651,16 +653,16 @@ def test_tools_and_modes(file: Path) -> None:
     ],
 )
 def test_deprecated_options_override_unless_they_have_their_defaults(
-    given: dict[str, Any], values: dict[str, Any], file: Path
+    settings: dict[str, Any], values: dict[str, Any], file: Path
 ) -> None:
     file.write_text('[log]\nlevel = "debug"\n')
     before = plain_values(load(file, {"web.listen": "h:1"}))
-    loaded = plain_values(load(file, {"web.listen": "h:1"}, deprecated=given))
+    loaded = plain_values(load(file, {"web.listen": "h:1"}, deprecated=settings))
     assert {key: value for key, value in loaded.items() if before[key] != value} == values
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("settings", "expected"),
     [
         ({"port": "http"}, '--port: expected a port from 0 to 65535, found "http"'),
         ({"port": 65536}, "--port: expected a port from 0 to 65535, found 65536"),
@@ -670,9 +672,9 @@ def test_deprecated_options_override_unless_they_have_their_defaults(
         ({"log-level": "loud"}, f'--log-level: {LEVEL}, found "loud"'),
     ],
 )
-def test_invalid_values_of_deprecated_options(given: dict[str, Any], expected: str) -> None:
+def test_invalid_values_of_deprecated_options(settings: dict[str, Any], expected: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        load(None, {}, deprecated=given, search=False)
+        load(None, {}, deprecated=settings, search=False)
     assert caught.value.problems == (expected,)
 
 
@@ -686,15 +688,15 @@ def test_the_example_shows_the_defaults() -> None:
 
 def test_the_example_has_every_option_with_a_comment() -> None:
     lines = EXAMPLE.read_text().splitlines()
-    table, found = "", {}
+    table, comments = "", {}
     for before, line in itertools.pairwise(lines):
         if line.startswith("["):
             table = line.strip("[]")
         elif " = " in line and not line.startswith("#"):
-            found[f"{table}.{line.partition(' = ')[0]}"] = before
+            comments[f"{table}.{line.partition(' = ')[0]}"] = before
     arrays = {option.key for option in OPTIONS if isinstance(option.read, Records)}
-    assert found.keys() == BY_KEY.keys() - arrays
-    assert all(found[key] == f"# {BY_KEY[key].help}" for key in found)
+    assert comments.keys() == BY_KEY.keys() - arrays
+    assert all(comments[key] == f"# {BY_KEY[key].help}" for key in comments)
 
 
 def test_the_example_has_every_array_of_tables_as_a_comment(file: Path) -> None:

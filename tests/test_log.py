@@ -45,7 +45,7 @@ def written(*, level: LogLevel = LogLevel.INFO, log_format: LogFormat = LogForma
         logger.info("started", listen=":9664", pair=None, flag=True)
         logger.warning("collector failing", reason='two\nlines, "quoted" = \\ é \udcff', line=3)
         logger.error("odd", exception="Traceback:\n  File\nKeyError: 'x'")
-        logging.getLogger("aiohttp.server").warning("not told")
+        logging.getLogger("aiohttp.server").warning("not logged")
         try:
             int("of a library")
         except ValueError:

@@ -1,4 +1,4 @@
-"""The exporter's configuration becomes one of ours that loads, and means the same."""
+"""``migrate``: a configuration of ha_cluster_exporter becomes one of the gateway with the same effect."""
 
 from __future__ import annotations
 
@@ -155,9 +155,9 @@ def test_each_problem_is_one_clear_line(name: str, text: str, problems: list[str
     with pytest.raises(ConfigError) as caught:
         migrate(path)
     assert len(caught.value.problems) == len(problems)
-    for found, expected in zip(caught.value.problems, problems, strict=True):
-        assert found.startswith(f"{path}: {expected}")
-        assert "\n" not in found
+    for problem, expected in zip(caught.value.problems, problems, strict=True):
+        assert problem.startswith(f"{path}: {expected}")
+        assert "\n" not in problem
 
 
 def test_unreadable_files(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""``test-notification``: a marked test by every way, and what became of it."""
+"""``test-notification``: every target gets a notification that is marked as a test, and its result is printed."""
 
 from __future__ import annotations
 
@@ -94,13 +94,13 @@ def test_a_running_gateway_keeps_its_session_and_its_snmpv3_engine(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("test-notification",), "no target is configured: set snmp.agentx, or add an [[alarms.target]]"),
         (("test-notification", "nonsense"), "no such condition: nonsense; there are: quorum-lost, "),
     ],
 )
-def test_errors(tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+def test_errors(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     done = gateway("--config", config(tmp_path), *arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr
+    assert message in done.stderr

@@ -1,4 +1,4 @@
-"""The options of alarms: receivers and as whom they are spoken to, conditions that are left out, and mistakes."""
+"""The options of alarms: targets and their credentials, disabled conditions, and invalid values."""
 
 from __future__ import annotations
 
@@ -138,8 +138,8 @@ def test_invalid_targets(table: str, expected: list[str], file: Path) -> None:
 
 def test_problems_of_all_targets_are_reported_at_once(file: Path) -> None:
     table = '[[alarms.target]]\naddress = "m"\nversion = "2c"\n'
-    found = problems(f"[alarms]\ninterval = 0\n{table}{table}", file)
-    assert [problem.partition(":")[0] for problem in found] == [
+    lines = problems(f"[alarms]\ninterval = 0\n{table}{table}", file)
+    assert [problem.partition(":")[0] for problem in lines] == [
         "alarms.interval",
         "alarms.target[1].community",
         "alarms.target[2].community",

@@ -32,32 +32,32 @@ access  notConfigGroup ""      any       noauth    exact  systemview none none
 
 
 def test_the_file_of_debian() -> None:
-    found = parse([DEBIAN])
-    assert found.master
-    assert found.addresses == ("127.0.0.1", "[::1]")
-    assert found.sockets == ()
-    assert found.readers == (
+    config = parse([DEBIAN])
+    assert config.master
+    assert config.addresses == ("127.0.0.1", "[::1]")
+    assert config.sockets == ()
+    assert config.readers == (
         Reader(name="public", community=True, view="systemonly"),
         Reader(name="public", community=True, view="systemonly"),
         Reader(name="authPrivUser", community=False, view="systemonly"),
     )
-    assert not any(found.is_visible(ROOT, reader) for reader in found.readers)
+    assert not any(config.is_visible(ROOT, reader) for reader in config.readers)
     assert included_directories(DEBIAN) == ("/etc/snmp/snmpd.conf.d",)
 
 
 def test_the_file_of_red_hat() -> None:
-    found = parse([RED_HAT])
-    assert not found.master
-    assert found.readers == (Reader(name="notConfigGroup", community=False, view="systemview"),)
-    assert found.views == (VacmView(name="systemview", included=True, subtree=oids.parse("1.3.6.1.2.1.1")),)
+    config = parse([RED_HAT])
+    assert not config.master
+    assert config.readers == (Reader(name="notConfigGroup", community=False, view="systemview"),)
+    assert config.views == (VacmView(name="systemview", included=True, subtree=oids.parse("1.3.6.1.2.1.1")),)
 
 
 def test_a_drop_in_adds_to_the_main_file() -> None:
-    found = parse(
+    config = parse(
         [DEBIAN, b"view systemonly included .1.3.6.1.4.1.8072.9999.9999.9664\nagentXPerms 0660 0755 root haclient"]
     )
-    assert all(found.is_visible(ROOT, reader) for reader in found.readers)
-    assert found.permissions == ("0660", "0755", "root", "haclient")
+    assert all(config.is_visible(ROOT, reader) for reader in config.readers)
+    assert config.permissions == ("0660", "0755", "root", "haclient")
 
 
 def test_the_longest_view_decides() -> None:
@@ -68,25 +68,25 @@ def test_the_longest_view_decides() -> None:
 
 
 def test_visibility_without_a_view() -> None:
-    found = parse(
+    config = parse(
         [b"rocommunity a\nrocommunity b 10.0.0.0/8 .1.3.6.1.2\nrocommunity c default .1\nrwuser -s usm d priv\n"]
     )
-    assert [found.is_visible(ROOT, reader) for reader in found.readers] == [True, False, True, True]
+    assert [config.is_visible(ROOT, reader) for reader in config.readers] == [True, False, True, True]
 
 
 def test_sockets_and_other_spellings() -> None:
-    found = parse(
+    config = parse(
         [b"MASTER yes\nagentXSocket unix:/run/x,tcp:localhost:705\nagentaddress udp:161\nview v included iso\n"]
     )
-    assert found.master
-    assert found.sockets == ("unix:/run/x", "tcp:localhost:705")
-    assert found.views == (VacmView(name="v", included=True, subtree=oids.parse("1")),)
+    assert config.master
+    assert config.sockets == ("unix:/run/x", "tcp:localhost:705")
+    assert config.views == (VacmView(name="v", included=True, subtree=oids.parse("1")),)
 
 
 @given(st.lists(st.sampled_from(DEBIAN.split() + RED_HAT.split() + [b"\n", b'"', b"-V", b"\xff"]), max_size=40))
 def test_nothing_in_the_file_is_an_error(words: list[bytes]) -> None:
     content = b" ".join(words)
-    found = parse([content])
-    for reader in found.readers:
-        found.is_visible(ROOT, reader)
+    config = parse([content])
+    for reader in config.readers:
+        config.is_visible(ROOT, reader)
     included_directories(content)
