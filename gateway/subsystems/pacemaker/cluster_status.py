@@ -25,7 +25,6 @@ class CurrentDC:
     """``<current_dc>``: the designated controller."""
 
     name: str
-    version: str
     with_quorum: bool | None
     mixed_version: bool | None
 

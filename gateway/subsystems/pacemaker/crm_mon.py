@@ -276,7 +276,6 @@ def _summary(parts: Mapping[str, Attributes]) -> Summary:
 def _current_dc(attributes: Attributes) -> CurrentDC:
     return CurrentDC(
         name=attributes.get("name", ""),
-        version=attributes.get("version", ""),
         with_quorum=_optional_flag(attributes, "with_quorum"),
         mixed_version=_optional_flag(attributes, "mixed_version"),
     )
