@@ -15,10 +15,11 @@ from typing import Any
 
 from gateway import self_metrics
 from gateway.alarms.conditions import CONDITIONS
-from gateway.alarms.notification import Change, notification_name
+from gateway.alarms.notification import Change
 from gateway.catalog import METRICS
 from gateway.conditions.model import Condition
 from gateway.config.config import OPTIONS
+from gateway.frontends.snmp.notifications.rendering import notification_name
 from gateway.frontends.snmp.rows import bindings
 from gateway.options.model import Field, Option, Records
 from gateway.samples import Metric

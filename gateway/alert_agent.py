@@ -1,13 +1,13 @@
-"""``ha-cluster-gateway-alert``, the alert agent: hands what Pacemaker tells it to the gateway on this node.
+"""``ha-cluster-gateway-alert``, the alert agent: hands Pacemaker's alerts over to the gateway on this node.
 
 Pacemaker (1.1.15 and later) runs it for each event, with the event in its environment; "Pacemaker Explained", chapter
-"Alerts", has the variables. It sends them as one datagram to a unix socket and ends, always with exit status 0: a
-gateway that does not run is no concern of the cluster's.
+"Alerts", lists the variables. It sends them as one datagram to a unix socket and exits, always with exit status 0: the
+cluster must not care whether the gateway runs.
 
 A datagram is ``MAGIC`` and ``name=value`` for each variable that is set, without ``CRM_alert_`` before the name, each
 followed by a NUL byte, in UTF-8.
 
-It is run for each of many events at once, so it imports next to nothing.
+Pacemaker may run it for many events at once, so it imports as little as possible.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SOCKET = "/run/ha-cluster-gateway/alert.sock"
-"""Where the gateway listens, unless it or the alert's recipient says something else."""
+"""Where the gateway listens by default. The recipient of the alert may be another path."""
 
 MAGIC = b"ha-cluster-gateway-alert 1\0"
-"""The beginning of each datagram: what it is, and the version of its format."""
+"""The first bytes of each datagram: its format, and the version of that."""
 
 FIELDS = (
     *("kind", "node", "nodeid", "desc", "rsc", "task", "interval", "rc", "target_rc", "status", "exec_time"),
@@ -32,59 +32,59 @@ FIELDS = (
 """The variables that are sent, without ``CRM_alert_``."""
 
 MAX_VALUE = 255
-"""Bytes of a value that are sent."""
+"""Bytes of a value that are sent, at most."""
 
 MAX_DATAGRAM = 8192
-"""Bytes that a datagram may have; it has fewer than 5000."""
+"""Bytes of a datagram that the gateway accepts, at most; a datagram has fewer than 5000."""
 
 _TIMEOUT = 0.1
-"""Seconds to wait for room in the socket's queue, which the kernel limits to 10 datagrams by default."""
+"""Seconds to wait for room in the queue of the socket; the kernel's default is 10 datagrams."""
 
 
-def message(environment: Mapping[str, str]) -> bytes:
-    """Returns the datagram that tells of the event in an environment."""
+def encode_alert(environment: Mapping[str, str]) -> bytes:
+    """Returns the datagram for the event in an environment."""
     parts = [MAGIC]
     for name in FIELDS:
         value = environment.get(f"CRM_alert_{name}")
         if value:
-            cut = value.encode("utf-8", "replace")[:MAX_VALUE].decode("utf-8", "ignore")
-            parts.append(f"{name}={cut}\0".encode())
+            truncated = value.encode("utf-8", "replace")[:MAX_VALUE].decode("utf-8", "ignore")
+            parts.append(f"{name}={truncated}\0".encode())
     return b"".join(parts)
 
 
 def send(datagram: bytes, path: str) -> None:
-    """Sends a datagram to the socket of a path.
+    """Sends a datagram to the socket at a path.
 
     Raises:
-        OSError: nobody listens there, this user may not write to it, or its queue stays full.
+        OSError: nothing listens there, this user may not write to it, or its queue stays full.
     """
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM)
     try:
         connection.settimeout(_TIMEOUT)
-        connection.connect(path)  # connected, the timeout knows of the queue at the other end
+        connection.connect(path)  # for an unconnected socket, the time-out ignores the receiver's queue
         connection.send(datagram)
     finally:
         connection.close()
 
 
 def main(environment: Mapping[str, str] = os.environ) -> None:
-    """Sends the event of this process's environment; says in one line on standard error why it could not."""
+    """Sends the event in the environment; prints one line to standard error if that fails."""
     recipient = environment.get("CRM_alert_recipient", "")
     path = recipient if recipient.startswith("/") else SOCKET
     if "CRM_alert_kind" not in environment:
-        _say("nothing to tell: this is run by Pacemaker, for its alerts")
+        _print_error("no alert in the environment: this is an alert agent, to be run by Pacemaker")
         return
     try:
-        send(message(environment), path)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is no concern of the cluster's
-        _say(f"{path}: {getattr(error, 'strerror', None) or error}")
+        send(encode_alert(environment), path)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the cluster must not care
+        _print_error(f"{path}: {getattr(error, 'strerror', None) or error}")
 
 
-def _say(text: str) -> None:
+def _print_error(text: str) -> None:
     try:  # noqa: SIM105 - contextlib would have to be imported
         os.write(2, f"ha-cluster-gateway-alert: {text}\n".encode("utf-8", "replace"))
     except OSError:
-        pass  # nobody to tell
+        pass  # standard error is closed
 
 
 if __name__ == "__main__":

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 import structlog
 
 import gateway
-from gateway.alarms.notifier import GRACE, Master, Notifier
-from gateway.alarms.service import AlarmService, Settings
+from gateway.alarms.notifier import GRACE, Notifier
+from gateway.alarms.service import AlarmService, AlarmSettings
 from gateway.alarms.sources.alert_socket import AlertSocket
 from gateway.alarms.sources.quorum_watcher import QuorumWatcher
 from gateway.collection import build_engine
@@ -21,10 +22,15 @@ from gateway.engine.engine import Engine
 from gateway.engine.mode import CollectorMode
 from gateway.frontends.prometheus.server import MetricsServer
 from gateway.frontends.snmp import engine_identity
+from gateway.frontends.snmp.notifications.agentx_channel import MasterAgent
+from gateway.frontends.snmp.notifications.alarm_values import alarm_values
+from gateway.frontends.snmp.notifications.deliveries import snmp_deliveries
+from gateway.frontends.snmp.notifications.rendering import Renderer
 from gateway.frontends.snmp.service import AgentSettings, SnmpService
 from gateway.host.host import Host, StreamingHost
 from gateway.publication import Publication
 from gateway.runtime import wait_for_stop
+from gateway.service import Service
 from gateway.snmp.engine import EngineIdentity
 
 _GRACE = 1.5
@@ -72,45 +78,44 @@ def _identity(config: Config) -> EngineIdentity:
     return engine_identity.ephemeral()
 
 
-def notifier(config: Config, identity: EngineIdentity, master: Master | None) -> Notifier:
-    """Returns what delivers notifications.
+def notifier(config: Config, identity: EngineIdentity, master: MasterAgent | None, *, grace: float = GRACE) -> Notifier:
+    """Returns the notifier for all configured targets.
 
     Args:
         config: the configuration.
-        identity: who the gateway is to SNMPv3.
-        master: the way through the host's snmpd, where there is one.
+        identity: the SNMP engine of the gateway.
+        master: the session with the host's master agent, or None.
+        grace: seconds that closing waits for queued notifications.
     """
-    return Notifier(
-        config.snmp.root,
+    deliveries = snmp_deliveries(
+        Renderer(config.snmp.root, native=config.alarms.native, compat=config.alarms.compat),
         targets=config.alarms.targets,
         master=master if config.alarms.agentx and config.snmp.agentx is not None else None,
         identity=identity,
-        forms=config.alarms.compat,
-        native=config.alarms.native,
     )
+    return Notifier(deliveries, grace=grace)
 
 
 def _alarms(config: Config, source: Engine, told: Notifier, snmp: SnmpService) -> AlarmService:
-    settings = Settings(
+    settings = AlarmSettings(
         interval=config.alarms.interval,
         dc_only=config.alarms.send_from is SendFrom.DC,
         heartbeat=config.alarms.heartbeat,
         raise_at_start=config.alarms.raise_at_start,
         disabled=config.alarms.disabled,
-        changes="pacemaker" in config.alarms.compat,
+        routine_changes="pacemaker" in config.alarms.compat,
     )
-    alarms = AlarmService(source, told, settings, changed=snmp.cache.rebuild)
-    snmp.cache.add_value_source(alarms.mib_values)
+    alarms = AlarmService(source, told.publish, settings, on_change=snmp.cache.rebuild)
+    snmp.cache.add_value_source(partial(alarm_values, alarms, told))
     return alarms
 
 
-def _watcher(config: Config, host: StreamingHost, alarms: AlarmService) -> QuorumWatcher | None:
-    """Returns what watches Corosync, where that is to be looked at."""
-    return None if config.collectors["corosync"] is CollectorMode.OFF else QuorumWatcher(host, alarms.hear)
-
-
-def _alert_socket(config: Config) -> AlertSocket | None:
-    return AlertSocket(config.alarms.socket) if config.alarms.socket is not None else None
+def _alarm_sources(config: Config, host: StreamingHost, alarms: AlarmService) -> Iterator[QuorumWatcher | AlertSocket]:
+    """Yields the services that report events to the alarm engine."""
+    if config.collectors["corosync"] is not CollectorMode.OFF:
+        yield QuorumWatcher(host, alarms.on_quorum_event)
+    if config.alarms.socket is not None:
+        yield AlertSocket(alarms.on_alert, config.alarms.socket)
 
 
 class ServingHost(Host, StreamingHost, Protocol):
@@ -148,15 +153,21 @@ async def serve(
     server, snmp = _server(config, source, publication), _snmp(config, source, publication, identity)
     told = notifier(config, identity, snmp)
     alarms = _alarms(config, source, told, snmp)
-    for add_samples in (server.add_samples, snmp.add_samples, alarms.samples):
+    sources = tuple(_alarm_sources(config, host, alarms))
+    for add_samples in (server.add_samples, snmp.add_samples, alarms.add_samples, told.add_samples):
         publication.add_source(add_samples)
-    for on_snapshot in (snmp.cache.on_snapshot, alarms.look):
+    for event_source in sources:
+        if isinstance(event_source, AlertSocket):
+            publication.add_source(event_source.add_samples)
+    for on_snapshot in (snmp.cache.on_snapshot, alarms.on_snapshot):
         source.subscribe(on_snapshot)
     try:
         await server.start()
         await snmp.start()
         await told.start()
-        await alarms.start(watcher=_watcher(config, host, alarms), alert_socket=_alert_socket(config))
+        await alarms.start()
+        for event_source in sources:
+            await event_source.start()
         log.info(
             "started",
             version=gateway.__version__,
@@ -169,7 +180,7 @@ async def serve(
         await wait_for_stop(stop)
         log.info("stopping")
     finally:
-        telling = asyncio.ensure_future(_tell_the_rest(alarms, told, snmp))
+        telling = asyncio.ensure_future(_tell_the_rest(sources, alarms, told, snmp))
         serving = asyncio.ensure_future(server.close())
         await asyncio.wait([serving], timeout=_GRACE)
         await source.close()
@@ -177,8 +188,10 @@ async def serve(
         await asyncio.wait([telling], timeout=GRACE + _SHUTDOWN_TIMEOUT)
 
 
-async def _tell_the_rest(alarms: AlarmService, told: Notifier, snmp: SnmpService) -> None:
+async def _tell_the_rest(sources: Sequence[Service], alarms: AlarmService, told: Notifier, snmp: SnmpService) -> None:
     """Ends alarms and SNMP; what waits to be told has some seconds, while snmpd is there to tell it to."""
+    for event_source in sources:
+        await event_source.close()
     await alarms.close()
     await told.close()
     await snmp.close()

@@ -19,9 +19,10 @@ import yaml
 
 from gateway import catalog, cli
 from gateway.alarms.conditions import CONDITIONS
-from gateway.alarms.notification import Change, notification_name
+from gateway.alarms.notification import Change
 from gateway.config.loader import load
 from gateway.errors import ConfigError
+from gateway.frontends.snmp.notifications.rendering import notification_name
 from gateway.samples import Metric
 from gateway.snmp.mib.module import mib
 from gateway.subsystems.pacemaker import crm_mon

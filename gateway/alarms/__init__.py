@@ -1,5 +1,6 @@
-"""Alarms: what is wrong in a snapshot, and telling it to whoever has to know, at once and until it is acknowledged.
+"""The alarm engine: evaluates conditions on each snapshot and publishes notifications, whatever protocol carries them.
 
-``conditions`` is the table of what can be wrong, ``monitor`` finds out what has begun and what is over, ``watcher`` has
-the sources of events, and ``notifier`` delivers what ``notice`` describes.
+``conditions`` lists the conditions, ``alarm_table`` raises and clears alarms, ``service`` turns these into
+notifications, ``notifier`` and ``delivery`` queue them for the channels of the frontends, and ``sources`` reports
+events of the cluster.
 """

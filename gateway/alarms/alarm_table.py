@@ -1,13 +1,13 @@
-"""Finds out what has begun and what is over: conditions, compared from one view to the next. Pure; time is given.
+"""Raises and clears alarms: compares the findings of each view with those before. Pure; the time is an argument.
 
 An alarm is one condition about one object::
 
-    absent ──found──▶ pending ──found for `hold` seconds──▶ raised ──not found──▶ absent
-              (without `hold` at once)                        │
-                                    what merely happens is over after `expires_after` seconds
+    absent ──finding──▶ pending ──finding for `hold` seconds──▶ active ──no finding──▶ absent
+               (without `hold`, active at once)                    │
+                               an event expires after `expires_after` seconds
 
-Where a view cannot tell of a condition, its alarms stay as they are. Quorum is told twice: at once by whoever watches
-Corosync, and by each view; one whose collection has begun before the last such event is out of date.
+While a view lacks the evidence for a condition, its alarms stay as they are. Quorum is reported twice: at once by the
+quorum watcher, and by each view. A view whose collection began before the last quorum event is out of date.
 """
 
 from __future__ import annotations
@@ -17,59 +17,68 @@ from dataclasses import dataclass
 
 from gateway.alarms.conditions import BY_NAME, CONDITIONS
 from gateway.alarms.notification import Change
-from gateway.conditions.model import Condition, Finding
+from gateway.conditions.model import Condition, Finding, Severity
 from gateway.conditions.view import ClusterView
 
-QUORUM = BY_NAME["quorum-lost"]
+QUORUM_LOST = BY_NAME["quorum-lost"]
+
+_SEVERITIES = tuple(Severity)
+_ORDER = {condition.name: index for index, condition in enumerate(CONDITIONS)}
 
 _Key = tuple[str, str]
-"""A condition and an object."""
+"""The names of a condition and of an object."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Alarm:
-    """One condition about one object, while it is found.
+    """One condition about one object, pending or active.
 
     Attributes:
-        condition: which.
+        condition: the condition.
         object: what it is about.
-        fields: what is known of it.
-        found: when it was found first, on the monotonic clock.
+        fields: what the last finding said about the object.
+        first_seen: time of the first finding, on the monotonic clock.
         since: the same in Unix seconds.
-        raised: whether it is raised; before that it is pending.
+        active: whether it was raised; before that it is pending.
     """
 
     condition: Condition
     object: str
     fields: Mapping[str, str]
-    found: float
+    first_seen: float
     since: float
-    raised: bool = False
+    active: bool = False
 
     @property
     def text(self) -> str:
         """What is wrong, in one sentence."""
-        return _text(self.condition.raised, self)
+        return self.format(self.condition.raised)
+
+    def format(self, template: str) -> str:
+        """Fills in a template with the fields of the last finding."""
+        return template.format_map({**self.fields, "object": self.object})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmEvent:
-    """An alarm that was raised or cleared, and what there is to say of it."""
+    """The moment at which an alarm is raised or cleared.
+
+    Attributes:
+        alarm: the alarm.
+        change: what happened to it.
+        text: the text of the notification.
+    """
 
     alarm: Alarm
     change: Change
     text: str
 
 
-def _text(template: str, alarm: Alarm) -> str:
-    return template.format_map({**alarm.fields, "object": alarm.object})
-
-
 class AlarmTable:
-    """Keeps the alarms.
+    """Keeps pending and active alarms.
 
     Args:
-        disabled: the names of conditions that are not looked at.
+        disabled: the names of conditions that are not evaluated.
 
     Attributes:
         view: the last view, or None before the first.
@@ -79,21 +88,20 @@ class AlarmTable:
         self.view: ClusterView | None = None
         self._conditions = [condition for condition in CONDITIONS if condition.name not in disabled]
         self._alarms: dict[_Key, Alarm] = {}
-        self._quorum_time = float("-inf")
+        self._last_quorum_event = float("-inf")
 
     @property
-    def raised(self) -> list[Alarm]:
-        """The alarms that are raised, the gravest first."""
-        order = {condition.name: place for place, condition in enumerate(CONDITIONS)}
-        severities = list(type(QUORUM.severity))
-        found = (alarm for alarm in self._alarms.values() if alarm.raised)
-        return sorted(
-            found,
-            key=lambda alarm: (severities.index(alarm.condition.severity), order[alarm.condition.name], alarm.object),
-        )
+    def active(self) -> list[Alarm]:
+        """The active alarms, the most serious first."""
 
-    def look(self, view: ClusterView, *, now: float, time: float) -> list[AlarmEvent]:
-        """Takes a view in.
+        def rank(alarm: Alarm) -> tuple[int, int, str]:
+            condition = alarm.condition
+            return _SEVERITIES.index(condition.severity), _ORDER[condition.name], alarm.object
+
+        return sorted((alarm for alarm in self._alarms.values() if alarm.active), key=rank)
+
+    def evaluate(self, view: ClusterView, *, now: float, time: float) -> list[AlarmEvent]:
+        """Evaluates all conditions on a view.
 
         Args:
             view: the view.
@@ -101,67 +109,69 @@ class AlarmTable:
             time: the time in Unix seconds.
 
         Returns:
-            What was raised and what was cleared by it; nothing for the first one, which shows what stands already.
+            The alarms that are raised and cleared by it. The first view raises what is wrong already, without events.
         """
-        first = self.view is None
+        is_first = self.view is None
         self.view = view
         events: list[AlarmEvent] = []
         for condition in self._conditions:
-            if condition is QUORUM and view.snapshot.started <= self._quorum_time:
+            if condition is QUORUM_LOST and view.snapshot.started <= self._last_quorum_event:
                 continue
             if condition.has_evidence(view):
                 events += self._compare(condition, condition.find(view), now=now, time=time)
-        if first:
+        if is_first:
             for alarm in self._alarms.values():
-                alarm.raised = True
+                alarm.active = True
             return []
         return events
 
-    def quorum(self, *, quorate: bool, now: float, time: float) -> list[AlarmEvent]:
-        """Takes in what Corosync has just decided; returns what was raised or cleared by it."""
-        self._quorum_time = now
-        if QUORUM not in self._conditions:
+    def on_quorum_event(self, *, quorate: bool, now: float, time: float) -> list[AlarmEvent]:
+        """Evaluates a quorum event; returns the alarms that are raised and cleared by it."""
+        self._last_quorum_event = now
+        if QUORUM_LOST not in self._conditions:
             return []
-        return list(self._compare(QUORUM, [] if quorate else [Finding("", {})], now=now, time=time))
+        return list(self._compare(QUORUM_LOST, [] if quorate else [Finding("", {})], now=now, time=time))
 
-    def tick(self, *, now: float) -> list[AlarmEvent]:
-        """Returns what time alone has raised or cleared."""
+    def on_timer(self, *, now: float) -> list[AlarmEvent]:
+        """Returns the alarms that are raised and cleared by the passing of time alone."""
         alarms = list(self._alarms.values())
         raised = [event for alarm in alarms if (event := self._raise_if_due(alarm, now))]
-        return [*raised, *(self._clear(alarm) for alarm in alarms if self._is_over(alarm, now))]
+        return [*raised, *(self._clear(alarm) for alarm in alarms if self._has_expired(alarm, now))]
 
-    def due(self) -> float | None:
-        """Returns when ``tick`` will have something to do, on the monotonic clock, or None."""
+    def next_deadline(self) -> float | None:
+        """Returns when ``on_timer`` has something to do next, on the monotonic clock, or None."""
         return min(self._deadlines(), default=None)
 
     def _deadlines(self) -> Iterator[float]:
         for alarm in self._alarms.values():
-            if not alarm.raised:
-                yield alarm.found + alarm.condition.hold
+            if not alarm.active:
+                yield alarm.first_seen + alarm.condition.hold
             elif alarm.condition.expires_after:
-                yield alarm.found + alarm.condition.expires_after
+                yield alarm.first_seen + alarm.condition.expires_after
 
     # --- one condition -----------------------------------------------------------------------------------------------
 
     def _compare(
         self, condition: Condition, findings: Iterable[Finding], *, now: float, time: float
     ) -> Iterator[AlarmEvent]:
-        found = {finding.object: finding for finding in findings}
-        for finding in found.values():
-            yield from self._found(condition, finding, now=now, time=time)
-        for (name, about), alarm in list(self._alarms.items()):
-            if name == condition.name and about not in found and not condition.expires_after:
-                if alarm.raised:
+        by_object = {finding.object: finding for finding in findings}
+        for finding in by_object.values():
+            yield from self._on_finding(condition, finding, now=now, time=time)
+        if condition.expires_after:
+            return
+        for key, alarm in list(self._alarms.items()):
+            if alarm.condition is condition and alarm.object not in by_object:
+                if alarm.active:
                     yield self._clear(alarm)
                 else:
-                    del self._alarms[name, about]
+                    del self._alarms[key]
 
-    def _found(self, condition: Condition, finding: Finding, *, now: float, time: float) -> Iterator[AlarmEvent]:
+    def _on_finding(self, condition: Condition, finding: Finding, *, now: float, time: float) -> Iterator[AlarmEvent]:
         key = (condition.name, finding.object)
         alarm = self._alarms.get(key)
-        if alarm is None or condition.expires_after:  # what happens again is told again
+        if alarm is None or condition.expires_after:  # an event that happens again is raised again
             alarm = self._alarms[key] = Alarm(
-                condition=condition, object=finding.object, fields=finding.fields, found=now, since=time
+                condition=condition, object=finding.object, fields=finding.fields, first_seen=now, since=time
             )
         else:
             alarm.fields = finding.fields
@@ -169,14 +179,15 @@ class AlarmTable:
             yield event
 
     def _raise_if_due(self, alarm: Alarm, now: float) -> AlarmEvent | None:
-        if alarm.raised or now < alarm.found + alarm.condition.hold:
+        if alarm.active or now < alarm.first_seen + alarm.condition.hold:
             return None
-        alarm.raised = True
+        alarm.active = True
         return AlarmEvent(alarm=alarm, change=Change.RAISED, text=alarm.text)
 
-    def _is_over(self, alarm: Alarm, now: float) -> bool:
-        return alarm.raised and alarm.condition.expires_after > 0 and now >= alarm.found + alarm.condition.expires_after
+    def _has_expired(self, alarm: Alarm, now: float) -> bool:
+        condition = alarm.condition
+        return alarm.active and condition.expires_after > 0 and now >= alarm.first_seen + condition.expires_after
 
     def _clear(self, alarm: Alarm) -> AlarmEvent:
         del self._alarms[alarm.condition.name, alarm.object]
-        return AlarmEvent(alarm=alarm, change=Change.CLEARED, text=_text(alarm.condition.cleared, alarm))
+        return AlarmEvent(alarm=alarm, change=Change.CLEARED, text=alarm.format(alarm.condition.cleared))

@@ -1,37 +1,70 @@
-"""What notices carry beyond their text, for notifications in the form of other programs; ``compat`` has the table."""
+"""The details of an alarm event: facts about its object, for notifications in the forms of other programs.
+
+The key ``kind`` says what the facts are about, and which other keys there are. Unknown values are absent or empty.
+
+============  ================  ===================================================================================
+kind          key               value
+============  ================  ===================================================================================
+``node``      ``node``          the node's name
+              ``node_id``       its id in Corosync
+              ``address``       its address in ring 0
+              ``status``        Corosync's word: ``joined`` or ``left``
+              ``description``   Pacemaker's word: ``member`` or ``lost``
+``quorum``    ``node``          this node's name
+              ``node_id``       its id in Corosync
+              ``status``        ``quorate`` or ``not quorate``
+``link``      ``node``          this node's name
+              ``node_id``       its id in Corosync
+              ``peer_id``       the id of the node at the other end
+              ``number``        the number of the link
+              ``status``        ``operational`` or ``disconnected``
+``fencing``   ``node``          the target of the fencing
+              ``task``          the operation, such as ``st_notify_fence``
+              ``description``   Pacemaker's sentence about it
+              ``rc``            0 for success
+``resource``  ``node``          where it runs, or ran
+              ``resource``      its id
+              ``task``          the operation, such as ``monitor``
+              ``description``   its result in words, such as ``not running``
+              ``status``        how its execution went, a number
+              ``rc``            what it returned
+              ``target_rc``     what it should have returned
+``attribute`` ``node``          the node that has the attribute
+              ``attribute``     its name
+              ``value``         its value
+============  ================  ===================================================================================
+
+Names and values are those of Pacemaker's ``CRM_alert_*`` variables if there are any.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
 from gateway.alarms.alarm_table import AlarmEvent
-from gateway.alarms.notification import Change
+from gateway.alarms.notification import Change, Details
 from gateway.conditions.view import ClusterView
 from gateway.subsystems.corosync import metrics as corosync_metrics
 from gateway.subsystems.corosync.facts import local_node, node_ids
 
-Details = Mapping[str, str]
+
+def event_details(event: AlarmEvent, view: ClusterView | None) -> tuple[Details, ...]:
+    """Returns the details of an event, once for each notification that it is in the forms of other programs."""
+    describe = _DESCRIBERS.get(event.alarm.condition.name)
+    return () if describe is None or view is None else tuple(describe(event, view))
 
 
-def details(event: AlarmEvent, view: ClusterView | None) -> list[Details]:
-    """Returns what is known of an event, once for each notification that it is in the forms of other programs."""
-    describe = _DESCRIBE.get(event.alarm.condition.name)
-    if describe is None or view is None:
-        return [{}]
-    return list(describe(event, view)) or [{}]
-
-
-def _raised(event: AlarmEvent) -> bool:
+def _is_raised(event: AlarmEvent) -> bool:
     return event.change is Change.RAISED
 
 
-def _here(view: ClusterView) -> Details:
+def _this_node(view: ClusterView) -> Details:
     return {"node": local_node(view), "node_id": view.accumulated(node_ids).get(local_node(view), "")}
 
 
 def _node(event: AlarmEvent, view: ClusterView) -> Iterator[Details]:
     name = event.alarm.object
-    status, description = ("left", "lost") if _raised(event) else ("joined", "member")
+    status, description = ("left", "lost") if _is_raised(event) else ("joined", "member")
     yield {
         "kind": "node",
         "node": name,
@@ -42,26 +75,25 @@ def _node(event: AlarmEvent, view: ClusterView) -> Iterator[Details]:
 
 
 def _quorum(event: AlarmEvent, view: ClusterView) -> Iterator[Details]:
-    yield {"kind": "quorum", **_here(view), "status": "not quorate" if _raised(event) else "quorate"}
+    yield {"kind": "quorum", **_this_node(view), "status": "not quorate" if _is_raised(event) else "quorate"}
 
 
 def _link(event: AlarmEvent, view: ClusterView) -> Iterator[Details]:
-    """One for each peer on the link."""
-    number, status = event.alarm.fields["number"], "disconnected" if _raised(event) else "operational"
+    """Yields the details of each peer on the link."""
+    number, status = event.alarm.fields["number"], "disconnected" if _is_raised(event) else "operational"
     for row in view.rows(corosync_metrics.LINK_CONNECTED):
         if row["number"] == number and event.alarm.fields.get("node_id", row["peer_node_id"]) == row["peer_node_id"]:
             yield {
                 "kind": "link",
-                **_here(view),
+                **_this_node(view),
                 "peer_id": str(row["peer_node_id"]),
                 "number": number,
                 "status": status,
             }
 
 
-def _fencing(event: AlarmEvent, view: ClusterView) -> Iterator[Details]:
-    del view
-    if _raised(event):
+def _fencing(event: AlarmEvent, _view: ClusterView) -> Iterator[Details]:
+    if _is_raised(event):
         failed = event.alarm.condition.name == "fencing-failed"
         yield {
             "kind": "fencing",
@@ -72,10 +104,9 @@ def _fencing(event: AlarmEvent, view: ClusterView) -> Iterator[Details]:
         }
 
 
-def _failed_action(event: AlarmEvent, view: ClusterView) -> Iterator[Details]:
-    del view
+def _failed_action(event: AlarmEvent, _view: ClusterView) -> Iterator[Details]:
     fields = event.alarm.fields
-    if _raised(event):
+    if _is_raised(event):
         yield {
             "kind": "resource",
             "node": fields["node"],
@@ -86,7 +117,7 @@ def _failed_action(event: AlarmEvent, view: ClusterView) -> Iterator[Details]:
         }
 
 
-_DESCRIBE: Mapping[str, Callable[[AlarmEvent, ClusterView], Iterator[Details]]] = {
+_DESCRIBERS: Mapping[str, Callable[[AlarmEvent, ClusterView], Iterator[Details]]] = {
     "quorum-lost": _quorum,
     "node-lost": _node,
     "link-down": _link,

@@ -1,116 +1,71 @@
-"""A notice: one thing to tell, and the variables of the SNMP notification that tells it."""
+"""A notification as a plain value, which knows no protocol."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.conditions.model import QUORUM_LOSS, Category, Severity
-from gateway.snmp import oid as oids
-from gateway.snmp.mib.module import Mib
-from gateway.snmp.mib.syntax import SampleValue
-from gateway.snmp.oid import Oid
-from gateway.snmp.values import Type, VarBind
+from gateway.conditions.model import Category, Severity
 
-SYS_UP_TIME = oids.parse("1.3.6.1.2.1.1.3.0")
-SNMP_TRAP_OID = oids.parse("1.3.6.1.6.3.1.1.4.1.0")
-"""The first two variables of every notification (RFC 3416, section 4.2.6)."""
+Details = Mapping[str, str]
+"""Facts about the object of a notification, for channels that need more than its text; ``details`` lists them."""
 
-_SCALAR = oids.encode((0,))
+
+class NotificationKind(StrEnum):
+    """What a notification announces."""
+
+    CONDITION = "condition"
+    """An alarm that was raised or cleared."""
+    STARTED = "started"
+    """The start of the gateway."""
+    HEARTBEAT = "heartbeat"
+    TEST = "test"
+    """A test, sent by hand. It may have the form of a condition."""
+    ROUTINE_CHANGE = "routine change"
+    """An ordinary change of the cluster: no alarm, without a sequence number, and of interest to some channels only."""
 
 
 class Change(StrEnum):
-    """What has happened to a condition."""
+    """What happened to a condition."""
 
     RAISED = "raised"
     CLEARED = "cleared"
     INFO = "info"
-    """Neither: a start, a heartbeat, a test."""
-
-
-def notification_name(category: Category, change: Change) -> str:
-    """Returns the name of the notification in HA-CLUSTER-MIB that announces a change of a condition."""
-    if category is QUORUM_LOSS:
-        return "haClusterQuorumLost" if change is Change.RAISED else "haClusterQuorumRegained"
-    return f"haCluster{category.name}{'Alarm' if change is Change.RAISED else 'Clear'}"
+    """Neither: a start, a heartbeat, a test or a routine change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """One thing to tell.
+    """One event that the gateway reports.
 
     Attributes:
-        sequence: counts the notices of this gateway since its start, from 1.
+        kind: what it announces.
+        sequence: counts the notifications since the start of the gateway, from 1; a routine change repeats the last
+            number, and a test has 0.
         time: when it happened, in Unix seconds.
+        uptime: seconds from the start of the gateway until the notification was built.
         condition: the name of the condition, such as ``quorum-lost``.
-        severity: how grave that is.
-        change: whether it was raised or cleared.
-        object: what it is about, such as a node; empty where it is the cluster or this node.
-        node: the node whose gateway tells it.
-        cluster: the cluster's name; empty where it has none.
-        text: what has happened, in one sentence.
-        notification: the name of the notification in HA-CLUSTER-MIB.
-        details: what else is known of the object, for notifications in the form of other programs.
+        category: the category of the condition; None if no condition is behind it.
+        severity: how serious the condition is.
+        change: whether the condition was raised or cleared.
+        object: what it is about, such as a node; empty for the cluster or this node.
+        node: the node whose gateway sends it.
+        cluster: the cluster's name; empty if it has none.
+        text: what happened, in one sentence.
+        details: facts about the object, once for each notification that it is in the forms of other programs.
     """
 
+    kind: NotificationKind
     sequence: int
     time: float
+    uptime: float
     condition: str
+    category: Category | None = None
     severity: Severity
     change: Change
-    object: str
+    object: str = ""
     node: str
     cluster: str
     text: str
-    notification: str
-    details: Mapping[str, str] = field(default_factory=dict)
-
-
-def values(notice: Notification) -> Mapping[str, SampleValue]:
-    """Returns the values of the MIB's objects that are about the last notice."""
-    return {
-        "haClusterNoticeSequence": notice.sequence,
-        "haClusterNoticeTime": notice.time,
-        "haClusterNoticeCondition": notice.condition,
-        "haClusterNoticeSeverity": notice.severity,
-        "haClusterNoticeChange": notice.change,
-        "haClusterNoticeObject": notice.object,
-        "haClusterNoticeNode": notice.node,
-        "haClusterName": notice.cluster,
-        "haClusterNoticeText": notice.text,
-    }
-
-
-def varbinds(notice: Notification, mib: Mib, *, uptime: float) -> list[VarBind]:
-    """Returns the variables of a notice's notification, ``sysUpTime.0`` and ``snmpTrapOID.0`` first.
-
-    Args:
-        notice: what to tell.
-        mib: the MIB that it is told by.
-        uptime: seconds since the gateway has started.
-    """
-    notification = mib.notifications[notice.notification]
-    found = values(notice)
-    return [*head(notification.oid, uptime), *(_varbind(mib, name, found[name]) for name in notification.objects)]
-
-
-def head(notification: Oid, uptime: float) -> list[VarBind]:
-    """Returns the two variables with which a notification begins.
-
-    Args:
-        notification: its identifier.
-        uptime: seconds since the start; ``sysUpTime`` counts hundredths in 32 bits, and starts over.
-    """
-    return [
-        VarBind(SYS_UP_TIME, Type.TIME_TICKS, int(uptime * 100) % 2**32),
-        VarBind(SNMP_TRAP_OID, Type.OBJECT_IDENTIFIER, notification),
-    ]
-
-
-def _varbind(mib: Mib, name: str, raw: SampleValue) -> VarBind:
-    target = mib[name]
-    assert target.syntax is not None
-    value = target.syntax.convert(raw)
-    assert value is not None
-    return VarBind(target.oid + _SCALAR, target.syntax.type, value)
+    details: tuple[Details, ...] = ()

@@ -9,8 +9,8 @@ from gateway.conditions.view import ClusterView
 from gateway.status import Status
 
 
-def collectors(view: ClusterView) -> Iterator[Finding]:
-    """Finds collectors that fail; that a daemon does not run is another condition."""
+def find_failing_collectors(view: ClusterView) -> Iterator[Finding]:
+    """Yields the collectors that fail; a daemon that does not run is another condition."""
     for name, report in view.snapshot.collectors.items():
         if report.present and report.status not in {Status.OK, Status.NOT_RUNNING}:
             failing = report.failing[0]
@@ -27,7 +27,7 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="The collector {object} works again",
         meaning="Part of the state is not known, and conditions that depend on it are neither raised nor cleared.",
         action="`ha-cluster-gateway check` says what is missing, and what to do.",
-        find=collectors,
+        find=find_failing_collectors,
         has_evidence=lambda view: bool(view.snapshot.collectors),
         hold=30.0,
         local=True,

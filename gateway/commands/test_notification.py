@@ -13,8 +13,8 @@ from pathlib import Path
 
 from gateway import app, runtime
 from gateway.alarms.conditions import BY_NAME
-from gateway.alarms.delivery import Outcome
-from gateway.alarms.notification import Change, Notification, notification_name
+from gateway.alarms.notification import Change, Notification, NotificationKind
+from gateway.alarms.notifier import TargetOutcome
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import QUIET, load_config
 from gateway.conditions.model import Severity
@@ -71,18 +71,19 @@ def run(arguments: argparse.Namespace) -> int:
 def _notice(condition: str | None) -> Notification:
     if condition is not None and condition not in BY_NAME:
         raise ConfigError([f"no such condition: {condition}; there are: {', '.join(BY_NAME)}"])
-    known = BY_NAME[condition] if condition is not None else None
+    tested = BY_NAME[condition] if condition is not None else None
     return Notification(
-        sequence=0,  # it is none of those that are counted
+        kind=NotificationKind.TEST,
+        sequence=0,  # it is not counted
         time=time.time(),
+        uptime=0.0,
         condition=condition or "test",
-        severity=known.severity if known else Severity.INFO,
-        change=Change.RAISED if known else Change.INFO,
-        object="",
+        category=tested.category if tested else None,
+        severity=tested.severity if tested else Severity.INFO,
+        change=Change.RAISED if tested else Change.INFO,
         node=socket.gethostname(),
         cluster="",
-        text=_TEXT.format(known.meaning.rstrip(".") if known else "a notification was sent by hand"),
-        notification=notification_name(known.category, Change.RAISED) if known else "haClusterTest",
+        text=_TEXT.format(tested.meaning.rstrip(".") if tested else "a notification was sent by hand"),
     )
 
 
@@ -92,16 +93,16 @@ def _master_address(config: Config) -> Address | None:
     return None if isinstance(address, UnixAddress) and not Path(address.path).exists() else address
 
 
-async def _send(config: Config, address: Address | None, notice: Notification) -> tuple[Outcome, ...]:
+async def _send(config: Config, address: Address | None, notice: Notification) -> tuple[TargetOutcome, ...]:
     users = any(target.user for target in config.alarms.targets)
     identity = engine_identity.load_current(config.snmp.state_directory) if users else engine_identity.ephemeral()
     async with _master(address, config.snmp.root) as master:
-        notifier = app.notifier(config, identity, master)
+        notifier = app.notifier(config, identity, master, grace=0)
         await notifier.start()
         try:
             return await notifier.test(notice)
         finally:
-            await notifier.close(0)
+            await notifier.close()
 
 
 class _Session:
@@ -137,7 +138,7 @@ async def _master(address: Address | None, module: Mib) -> AsyncIterator[_Sessio
             await running
 
 
-def _lines(outcomes: Sequence[Outcome]) -> Iterator[str]:
+def _lines(outcomes: Sequence[TargetOutcome]) -> Iterator[str]:
     for outcome in outcomes:
         result = outcome.result.value if outcome.result is not None else f"failed: {outcome.error}"
-        yield f"{'ok  ' if outcome.result is not None else 'FAIL'}  {outcome.target} ({outcome.kind.value}): {result}"
+        yield f"{'ok  ' if outcome.result is not None else 'FAIL'}  {outcome.target} ({outcome.kind}): {result}"

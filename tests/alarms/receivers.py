@@ -12,8 +12,6 @@ from pysnmp.proto import rfc1902, rfc1905  # type: ignore[import-untyped]
 from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 from pysnmp.proto.mpmod.rfc3412 import SNMPv3Message  # type: ignore[import-untyped]
 
-from gateway.alarms.notification import Change, Notification
-from gateway.conditions.model import Severity
 from gateway.snmp import oid as oids
 from gateway.snmp.credentials import UsmUser
 from gateway.snmp.engine import EngineIdentity
@@ -30,23 +28,6 @@ _USM_STATS = (1, 3, 6, 1, 6, 3, 15, 1, 1)
 
 Answer = Callable[[bytes], Sequence[bytes]]
 """Returns what a receiver answers to a message."""
-
-
-def notice(sequence: int = 1, **changes: Any) -> Notification:
-    """Returns a notice of a node that is lost."""
-    values: dict[str, Any] = {
-        "sequence": sequence,
-        "time": 1_700_000_000.0,
-        "condition": "node-lost",
-        "severity": Severity.MAJOR,
-        "change": Change.RAISED,
-        "object": "node2",
-        "node": "node1",
-        "cluster": "demo",
-        "text": "Node node2 is offline",
-        "notification": "haClusterNodeAlarm",
-    }
-    return Notification(**{**values, **changes})
 
 
 VARBINDS = (

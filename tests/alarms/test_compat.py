@@ -1,21 +1,23 @@
-"""Notices in the form of other programs, beside what these have sent themselves in the project's lab."""
+"""Notifications in the forms of other programs, compared with what these sent in the lab."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 
-from gateway.alarms.notification import SNMP_TRAP_OID, SYS_UP_TIME
+from gateway.alarms import details
 from gateway.frontends.snmp.notifications import compat
-from gateway.frontends.snmp.notifications.compat import FORMS, corosync, pacemaker
+from gateway.frontends.snmp.notifications.compat import FORMS, render_corosync, render_pacemaker
+from gateway.frontends.snmp.notifications.header import SNMP_TRAP_OID, SYS_UP_TIME
 from gateway.snmp import oid as oids
 from gateway.snmp.agentx.encoding import encode_varbind
 from gateway.snmp.message import CommunityCodec
 from gateway.snmp.values import Type, VarBind
-from tests.alarms.receivers import community_pdu, notice
+from tests.alarms.notifications import node_lost
+from tests.alarms.receivers import community_pdu
 
 Plain = Sequence[tuple[str, str, object]]
 """Name, type and value of variables."""
@@ -27,11 +29,6 @@ def plain(varbinds: Sequence[VarBind]) -> Plain:
         (oids.dotted(name), kind.name, oids.dotted(value) if kind is Type.OBJECT_IDENTIFIER else value)  # type: ignore[arg-type]
         for name, kind, value in varbinds
     ]
-
-
-def only(notifications: Iterable[Sequence[VarBind]]) -> Sequence[VarBind]:
-    (found,) = notifications
-    return found
 
 
 # --- COROSYNC-MIB ----------------------------------------------------------------------------------------------------
@@ -86,18 +83,18 @@ NOTIFYD: Mapping[str, tuple[Mapping[str, str], str]] = {
 
 @pytest.mark.parametrize("name", NOTIFYD)
 def test_as_corosync_notifyd_sends_it(name: str) -> None:
-    """Octet for octet, but for the time since the start, which it has wrong: it sends the date there."""
+    """Octet for octet, except for sysUpTime, where corosync-notifyd sends the date."""
     details, message = NOTIFYD[name]
     pdu = community_pdu(bytes.fromhex(message))
     ((_, date), *_), request_id = v2c.apiPDU.get_varbinds(pdu), int(v2c.apiPDU.get_request_id(pdu))
     assert int(date) in range(1_700_000_000, 1_800_000_000)
-    ours = only(corosync(notice(details=details), (int(date) + 0.5) / 100))
+    ours = render_corosync(node_lost(uptime=(int(date) + 0.5) / 100), details)
     assert CommunityCodec("").encode_trap(request_id, ours).hex() == message
 
 
 def test_a_node_without_an_address() -> None:
     details = {**NODE, "node": "node3", "status": "left"}
-    assert plain(only(corosync(notice(details=details), 0)))[2:] == [
+    assert plain(render_corosync(node_lost(), details))[2:] == [
         (f"{OBJECTS}.1", "OCTET_STRING", b"node3"),
         (f"{OBJECTS}.2", "GAUGE32", 3),
         (f"{OBJECTS}.4", "OCTET_STRING", b""),
@@ -145,7 +142,7 @@ def test_as_alert_snmp_sends_it(name: str) -> None:
     details, values = ALERTS[name]
     kinds = ["OCTET_STRING"] * 4 + ["INTEGER"] * 3 + ["OCTET_STRING"] * 2
     names = [f"1.3.6.1.4.1.32723.1.{number}" for number in range(1, 10)]
-    assert plain(only(pacemaker(notice(details=details), 0.5))) == [
+    assert plain(render_pacemaker(node_lost(uptime=0.5), details)) == [
         ("1.3.6.1.2.1.1.3.0", "TIME_TICKS", 50),
         ("1.3.6.1.6.3.1.1.4.1.0", "OBJECT_IDENTIFIER", "1.3.6.1.4.1.32723.2.1"),
         *zip(names, kinds, values, strict=True),
@@ -161,16 +158,16 @@ def test_as_alert_snmp_sends_it(name: str) -> None:
         {"task": "monitor", "description": "Cancelled", "rc": "1"},
     ],
 )
-def test_what_alert_snmp_leaves_out(changes: Mapping[str, str]) -> None:
-    assert list(pacemaker(notice(details={**RESOURCE, **changes}), 0)) == []
+def test_alert_snmp_leaves_out_routine_monitors(changes: Mapping[str, str]) -> None:
+    assert not render_pacemaker(node_lost(), {**RESOURCE, **changes})
 
 
 # --- Both ------------------------------------------------------------------------------------------------------------
 
 
-def test_one_notice_in_both_forms() -> None:
+def test_a_notification_may_have_both_forms() -> None:
     details = {**NODE, "node": "node3", "status": "left", "description": "lost"}
-    assert [len(list(form(notice(details=details), 0))) for form in FORMS.values()] == [1, 1]
+    assert all(form(node_lost(), details) for form in FORMS.values())
 
 
 @pytest.mark.parametrize(
@@ -186,28 +183,33 @@ def test_one_notice_in_both_forms() -> None:
         {**NODE, "node": "n"},
     ],
 )
-def test_what_is_not_known_well_enough_is_not_sent(details: Mapping[str, str]) -> None:
+def test_without_a_needed_value_there_is_no_form(details: Mapping[str, str]) -> None:
     for form in FORMS.values():
-        assert list(form(notice(details=details), 0)) == []
+        assert not form(node_lost(), details)
 
 
-def test_the_table_of_details_is_complete() -> None:
-    table = re.findall(r"^(?:``(\w+)``)?\s+``(\w+)``\s", compat.__doc__ or "", re.MULTILINE)
+def table_of_details(text: str | None) -> Mapping[str, set[str]]:
+    """Returns the keys of each kind in the table of a docstring."""
     kinds: dict[str, set[str]] = {}
     kind = ""
-    for named, key in table:
-        kind = named or kind
+    for name, key in re.findall(r"^(?:``(\w+)``)?\s+``(\w+)``\s", text or "", re.MULTILINE):
+        kind = name or kind
         kinds.setdefault(kind, set()).add(key)
-    used = {name: {found.key for found in objects} for name, (_, objects) in compat._COROSYNC.items()}
+    return kinds
+
+
+def test_the_tables_of_details_are_complete() -> None:
+    used = {name: {each.key for each in objects} for name, (_, objects) in compat._COROSYNC.items()}
     for name, objects in compat._PACEMAKER.items():
-        used[name] = used.get(name, set()) | {found.key for found in objects if found.key}
-    assert kinds == used
+        used[name] = used.get(name, set()) | {each.key for each in objects if each.key}
+    assert table_of_details(compat.__doc__) == used
+    assert table_of_details(details.__doc__) == used
 
 
 @pytest.mark.parametrize("details", [details for details, _ in (*NOTIFYD.values(), *ALERTS.values())])
-def test_every_way_can_carry_them(details: Mapping[str, str]) -> None:
+def test_the_forms_fit_into_agentx_and_into_the_smallest_snmp_message(details: Mapping[str, str]) -> None:
     for form in FORMS.values():
-        for varbinds in form(notice(details=details), 1e9):
+        if varbinds := form(node_lost(uptime=1e9), details):
             assert [varbind.oid for varbind in varbinds[:2]] == [SYS_UP_TIME, SNMP_TRAP_OID]
             assert all(map(encode_varbind, varbinds))
             assert len(CommunityCodec("public").encode_trap(1, varbinds)) <= 484

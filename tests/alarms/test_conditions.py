@@ -1,4 +1,4 @@
-"""Every condition is raised when it should be and cleared when it is over: in recorded clusters where there are any."""
+"""Every condition is raised and cleared: on recordings of clusters if there are any, otherwise on samples."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import pytest
 
 from gateway.alarms.alarm_table import AlarmEvent, AlarmTable
 from gateway.alarms.conditions import BY_NAME, CONDITIONS
-from gateway.alarms.notification import Change, notification_name
+from gateway.alarms.notification import Change
 from gateway.catalog import ACCUMULATORS
 from gateway.conditions.model import Condition
 from gateway.conditions.view import ClusterView
 from gateway.engine.engine import Engine
+from gateway.frontends.snmp.notifications.rendering import notification_name
 from gateway.host.replay import DEMO, Recording, ReplayHost
 from gateway.samples import SampleSet
 from gateway.snapshot import Snapshot
@@ -27,10 +28,10 @@ from tests.situations import recorded
 from tests.subsystems import make_collectors
 
 LONG = 1000.0
-"""Seconds that are longer than whatever conditions wait for."""
+"""More seconds than any condition waits for."""
 
 
-async def of_the_lab(situation: str) -> Snapshot:
+async def lab_snapshot(situation: str) -> Snapshot:
     engine = Engine(ReplayHost(recorded(situation)), make_collectors("pacemaker", "corosync"))
     try:
         return await engine.collect()
@@ -38,7 +39,7 @@ async def of_the_lab(situation: str) -> Snapshot:
         await engine.close()
 
 
-async def of_the_demo(situation: str) -> Snapshot:
+async def demo_snapshot(situation: str) -> Snapshot:
     recording, clock = Recording.load(DEMO), FakeClock()
     host = ReplayHost(recording, clock=clock)
     for step in recording.steps[: [step.situation for step in recording.steps].index(situation)]:
@@ -50,25 +51,25 @@ async def of_the_demo(situation: str) -> Snapshot:
         await engine.close()
 
 
-def made(*samples: Sample) -> Snapshot:
+def snapshot_of(*samples: Sample) -> Snapshot:
     found = SampleSet()
     for metric, value, labels in (DC, *samples):
         found.add(metric, value, *labels)
     return Snapshot(samples_by_metric=found.samples_by_metric, collectors=reports({}))
 
 
-async def snapshot(of: str | Snapshot) -> Snapshot:
+async def load(of: str | Snapshot) -> Snapshot:
     if isinstance(of, Snapshot):
         return of
     source, _, situation = of.partition("/")
-    return await {"lab": of_the_lab, "demo": of_the_demo}[source](situation)
+    return await {"lab": lab_snapshot, "demo": demo_snapshot}[source](situation)
 
 
-def vip(place: str) -> Sample:
+def vip_on(node_name: str) -> Sample:
     return (
         pacemaker_metrics.RESOURCES,
         (True, False, False, False, False),
-        (place, "vip", "started", "true", "a", "", ""),
+        (node_name, "vip", "started", "true", "a", "", ""),
     )
 
 
@@ -78,14 +79,14 @@ def fenced(time: float, status: str = "success") -> Sample:
 
 def timeouts(watchdog: int, msgwait: int) -> Snapshot:
     device = "/dev/sdb"
-    return made(
+    return snapshot_of(
         (sbd_metrics.TIMEOUTS, watchdog, (device, "watchdog")), (sbd_metrics.TIMEOUTS, msgwait, (device, "msgwait"))
     )
 
 
 def disk(state: str, lost: int) -> Snapshot:
     labels = ("r0", "0")
-    return made(
+    return snapshot_of(
         (drbd_metrics.RESOURCES, 1, ("r0", "Secondary", "0", state)),
         (drbd_metrics.DISKLESS_UNINTENTIONAL, lost, labels),
     )
@@ -104,15 +105,15 @@ CASES: dict[str, tuple[str | Snapshot, str | Snapshot, Sequence[str]]] = {
     "fencing-disabled": ("lab/fenced", "lab/healthy", [""]),
     "node-lost": ("lab/healthy", "lab/quorum-lost", ["node2", "node3"]),
     "node-unclean": ("lab/healthy", "lab/fencing-pending", ["node3"]),
-    "node-pending": (made(node("n2", "online")), made(node("n2", "pending")), ["n2"]),
+    "node-pending": (snapshot_of(node("n2", "online")), snapshot_of(node("n2", "pending")), ["n2"]),
     "node-standby": ("lab/healthy", "lab/standby", ["node2"]),
     "node-maintenance": ("lab/healthy", "lab/standby", ["node3"]),
-    "fencing-performed": (made(fenced(100)), made(fenced(200)), ["n3"]),
-    "fencing-failed": (made(node("n3")), made(node("n3"), fenced(5, "failed")), ["n3"]),
+    "fencing-performed": (snapshot_of(fenced(100)), snapshot_of(fenced(200)), ["n3"]),
+    "fencing-failed": (snapshot_of(node("n3")), snapshot_of(node("n3"), fenced(5, "failed")), ["n3"]),
     "resource-failed": ("lab/healthy", "lab/stop-failed", [STUCK]),
     "resource-blocked": ("lab/healthy", "lab/stop-failed", [STUCK]),
     "resource-stopped": ("lab/healthy", "lab/start-failed", ["broken"]),
-    "resource-moved": (made(vip("n1")), made(vip("n2")), ["vip"]),
+    "resource-moved": (snapshot_of(vip_on("n1")), snapshot_of(vip_on("n2")), ["vip"]),
     "fail-count": ("lab/healthy", "lab/stop-failed", [STUCK]),
     "failed-action": ("lab/healthy", "lab/resource-failed", ["monitor of vip on node1"]),
     "move-left-behind": ("lab/healthy", "lab/moved", ["cli-ban-db-clone-on-node1"]),
@@ -127,25 +128,25 @@ CASES: dict[str, tuple[str | Snapshot, str | Snapshot, Sequence[str]]] = {
     "drbd-suspended": ("demo/healthy", "demo/quorum-lost", ["r-nfs"]),
     "collector-failing": ("demo/healthy", "demo/device-replaced", ["sbd"]),
 }
-"""For each condition a snapshot without it, one with it, and what it is about."""
+"""For each condition a snapshot without it, one with it, and its objects."""
 
 
 class Watch:
-    """A monitor that is shown one snapshot after the other, with much time between them."""
+    """An alarm table that evaluates one snapshot after the other, with much time between them."""
 
     def __init__(self) -> None:
-        self.monitor = AlarmTable()
+        self.table = AlarmTable()
         self.now = 0.0
         self._view: ClusterView | None = None
 
-    def shown(self, found: Snapshot) -> list[AlarmEvent]:
-        self._view = ClusterView(found, self._view, accumulators=ACCUMULATORS)
-        events = self.monitor.look(self._view, now=self.now, time=self.now)
+    def evaluate(self, snapshot: Snapshot) -> list[AlarmEvent]:
+        self._view = ClusterView(snapshot, self._view, accumulators=ACCUMULATORS)
+        events = self.table.evaluate(self._view, now=self.now, time=self.now)
         self.now += LONG
-        return [*events, *self.monitor.tick(now=self.now)]
+        return [*events, *self.table.on_timer(now=self.now)]
 
 
-def about(events: list[AlarmEvent], condition: str, change: Change) -> list[str]:
+def objects_of(events: list[AlarmEvent], condition: str, change: Change) -> list[str]:
     return sorted(
         event.alarm.object for event in events if event.alarm.condition.name == condition and event.change is change
     )
@@ -153,69 +154,71 @@ def about(events: list[AlarmEvent], condition: str, change: Change) -> list[str]
 
 @pytest.mark.parametrize("name", CASES)
 async def test_a_condition_is_raised_and_cleared(name: str) -> None:
-    without, found, objects = CASES[name]
+    without, with_condition, objects = CASES[name]
     watch = Watch()
-    watch.shown(await snapshot(without))
-    assert name not in {alarm.condition.name for alarm in watch.monitor.raised}
-    events = watch.shown(await snapshot(found))
-    assert about(events, name, Change.RAISED) == objects
-    # what has merely happened is over by itself, and undoing it would be another
-    events += watch.shown(await snapshot(found if BY_NAME[name].expires_after else without))
-    assert about(events, name, Change.CLEARED) == objects
-    assert name not in {alarm.condition.name for alarm in watch.monitor.raised}
+    watch.evaluate(await load(without))
+    assert name not in {alarm.condition.name for alarm in watch.table.active}
+    events = watch.evaluate(await load(with_condition))
+    assert objects_of(events, name, Change.RAISED) == objects
+    # an event expires by itself; undoing it would be another event
+    events += watch.evaluate(await load(with_condition if BY_NAME[name].expires_after else without))
+    assert objects_of(events, name, Change.CLEARED) == objects
+    assert name not in {alarm.condition.name for alarm in watch.table.active}
     for event in events:
         assert event.text
         assert not re.search("[{}]|  |None", event.text), event.text
 
 
-def test_every_condition_is_tested() -> None:
+def test_every_condition_has_a_case() -> None:
     assert sorted(CASES) == sorted(condition.name for condition in CONDITIONS)
 
 
-# --- what is none ----------------------------------------------------------------------------------------------------
+# --- no alarms ---------------------------------------------------------------------------------------------------
 
 
-async def nothing_new(before: str | Snapshot, after: str | Snapshot) -> list[str]:
+async def newly_raised(before: str | Snapshot, after: str | Snapshot) -> list[str]:
     watch = Watch()
-    watch.shown(await snapshot(before))
-    return [event.alarm.condition.name for event in watch.shown(await snapshot(after)) if event.change is Change.RAISED]
+    watch.evaluate(await load(before))
+    return [event.alarm.condition.name for event in watch.evaluate(await load(after)) if event.change is Change.RAISED]
 
 
-async def test_a_healthy_cluster_has_but_the_fencing_that_the_lab_lacks() -> None:
+async def test_a_healthy_cluster_has_no_alarm_except_for_the_fencing_that_the_lab_lacks() -> None:
     watch = Watch()
-    watch.shown(await snapshot("lab/healthy"))
-    assert [alarm.condition.name for alarm in watch.monitor.raised] == ["fencing-disabled"]
+    watch.evaluate(await load("lab/healthy"))
+    assert [alarm.condition.name for alarm in watch.table.active] == ["fencing-disabled"]
 
 
-async def test_a_node_that_is_gone_takes_no_links_with_it() -> None:
-    assert "link-peer-down" not in await nothing_new("lab/healthy", "lab/node-lost")
-    assert "link-down" not in await nothing_new("lab/healthy", "lab/node-lost")
+async def test_a_lost_node_raises_no_alarm_about_its_links() -> None:
+    assert "link-peer-down" not in await newly_raised("lab/healthy", "lab/node-lost")
+    assert "link-down" not in await newly_raised("lab/healthy", "lab/node-lost")
 
 
-async def test_without_a_designated_controller_nothing_is_known_of_nodes() -> None:
-    assert await nothing_new("lab/healthy", "lab/no-dc") == ["dc-missing"]
+async def test_without_a_designated_controller_no_alarm_about_nodes_is_raised() -> None:
+    assert await newly_raised("lab/healthy", "lab/no-dc") == ["dc-missing"]
 
 
-async def test_who_may_not_ask_learns_of_nothing_but_that() -> None:
-    assert set(await nothing_new("lab/healthy", "lab/not-permitted")) == {"collector-failing"}
+async def test_without_permissions_only_failing_collectors_are_raised() -> None:
+    assert set(await newly_raised("lab/healthy", "lab/not-permitted")) == {"collector-failing"}
 
 
 @pytest.mark.parametrize(
     "after",
     [
-        pytest.param(disk("diskless", 0), id="a client of DRBD has no disk"),
-        pytest.param(made(vip("n1")), id="a resource that is there for the first time has not moved"),
-        pytest.param(made(fenced(100)), id="fencing that was there before has not happened now"),
-        pytest.param(made((pacemaker_metrics.FAIL_COUNT, 5, ("n", "r"))), id="no threshold, nothing is reached"),
+        pytest.param(disk("diskless", 0), id="a diskless DRBD client"),
+        pytest.param(snapshot_of(vip_on("n1")), id="a resource that starts for the first time"),
+        pytest.param(snapshot_of(fenced(100)), id="fencing that happened before"),
         pytest.param(
-            made(
+            snapshot_of((pacemaker_metrics.FAIL_COUNT, 5, ("n", "r"))), id="failures without a migration threshold"
+        ),
+        pytest.param(
+            snapshot_of(
                 (pacemaker_metrics.LOCATION_CONSTRAINTS, -1e9, ("my-ban", "n", "r", "")),
                 (pacemaker_metrics.LOCATION_CONSTRAINTS, 1e9, ("cli-prefer-r", "n", "r", "")),
             ),
-            id="constraints of the administrator's own",
+            id="constraints of the administrator",
         ),
         pytest.param(
-            made(
+            snapshot_of(
                 (
                     pacemaker_metrics.RESOURCES,
                     (False, False, False, False, False),
@@ -223,19 +226,19 @@ async def test_who_may_not_ask_learns_of_nothing_but_that() -> None:
                 ),
                 (pacemaker_metrics.RESOURCE_INFO, 1, ("backup", "", "", "", "stopped", "", "", "false")),
             ),
-            id="what is stopped on purpose",
+            id="a resource that is stopped on purpose",
         ),
     ],
 )
-async def test_what_is_no_alarm(after: Snapshot) -> None:
-    assert await nothing_new(made(fenced(100)), after) == []
+async def test_no_alarm_is_raised(after: Snapshot) -> None:
+    assert await newly_raised(snapshot_of(fenced(100)), after) == []
 
 
 # --- the table -------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("condition", CONDITIONS, ids=lambda condition: str(condition.name))
-def test_a_condition_is_described(condition: Condition) -> None:
+def test_a_condition_has_well_formed_texts(condition: Condition) -> None:
     assert re.fullmatch("[a-z]+(-[a-z]+)*", condition.name)
     assert {
         notification_name(condition.category, change) for change in (Change.RAISED, Change.CLEARED)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.alarms import notification as notices
 from gateway.alarms.conditions import CONDITIONS
-from gateway.alarms.notification import Change, notification_name
+from gateway.alarms.notification import Change
+from gateway.frontends.snmp.notifications.rendering import Renderer
 from gateway.frontends.snmp.notifications.target import Target, TargetKind
 from gateway.frontends.snmp.notifications.udp_channel import make_codec
 from gateway.snmp.credentials import UsmUser
@@ -12,7 +12,7 @@ from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.message import CommunityCodec
 from gateway.snmp.mib.module import mib
 from gateway.snmp.usm import UsmCodec
-from tests.alarms.receivers import notice
+from tests.alarms.notifications import node_lost
 
 OURS = EngineIdentity(engine_id=bytes.fromhex("80001f8805") + b"gateway", boots=3)
 USER = UsmUser(name="u", auth="SHA-256", auth_password="auth password", priv="AES", priv_password="priv password")
@@ -26,18 +26,20 @@ def test_notifications_fit_into_484_octets() -> None:
     for condition in CONDITIONS:
         for number, template in enumerate((condition.raised, condition.cleared)):
             named = {name: fields.get(name, "node-a.example") for name in template_fields(template)}
-            notification = notice(
+            notification = node_lost(
                 4_000_000_000,
                 condition=condition.name,
                 severity=condition.severity,
-                change=(change := Change.RAISED if number == 0 else Change.CLEARED),
+                change=Change.RAISED if number == 0 else Change.CLEARED,
                 object="fs-postgres-data on node-a.example",
                 node="node-b.example",
                 cluster="production",
                 text=template.format_map(named),
-                notification=notification_name(condition.category, change),
+                category=condition.category,
+                uptime=4e7,
             )
-            data = messages.encode_inform(2**31 - 1, notices.varbinds(notification, mib(), uptime=4e7))
+            (varbinds,) = Renderer(mib()).render(notification)
+            data = messages.encode_inform(2**31 - 1, varbinds)
             sizes[condition.name, number] = len(data)
     assert max(sizes.values()) <= 484, {name: size for name, size in sizes.items() if size > 484}
 

@@ -1,284 +1,315 @@
-"""The alarm engine over a recorded cluster: what is told, in which order, when, and by whom."""
+"""The alarm service over a recorded cluster: what is published, in which order, when, and by which node."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from gateway import alert_agent as alert
-from gateway.alarms.notification import Change, Notification
-from gateway.alarms.service import AlarmService, Settings
-from gateway.alarms.sources.alert_socket import AlertSocket
-from gateway.alarms.sources.quorum_watcher import QuorumChanged, WatcherLost
+from gateway.alarms.delivery import Delivery
+from gateway.alarms.notification import Change, Notification, NotificationKind
+from gateway.alarms.notifier import Notifier
+from gateway.alarms.service import AlarmService, AlarmSettings
+from gateway.alarms.sources.alert_socket import Alert, AlertKind
+from gateway.alarms.sources.quorum_watcher import QuorumUpdate, QuorumWatchLost
 from gateway.engine.engine import Engine
 from gateway.frontends.snmp.cache import TableCache
+from gateway.frontends.snmp.notifications.alarm_values import alarm_values
+from gateway.frontends.snmp.notifications.rendering import mib_notification
 from gateway.host.replay import DEMO, Recording, ReplayHost
 from gateway.publication import Publication
-from gateway.samples import SampleSet
 from gateway.snmp.mib.module import mib
 from gateway.status import Status
+from tests.alarms.notifications import GatedChannel
 from tests.fakes import FakeClock
 from tests.snmp.walked import walked
 from tests.subsystems import make_collectors
 from tests.waiting import until
 
+QUORUM_LOST = QuorumUpdate(time=7.0, quorate=False, members=(1,), ring=9, initial=False, quorum_changed=True)
 
-class Told:
-    """Keeps what it is told to deliver."""
+
+class Recorder:
+    """Keeps the notifications that are published.
+
+    Attributes:
+        notifications: all of them.
+        error: what ``publish`` raises, or None.
+    """
 
     def __init__(self) -> None:
-        self.notices: list[Notification] = []
+        self.notifications: list[Notification] = []
+        self.error: Exception | None = None
 
-    def submit(self, told: Notification) -> None:
-        self.notices.append(told)
-
-    def samples(self, samples: SampleSet) -> None:
-        pass
-
-    def last_errors(self) -> Mapping[str, str]:
-        return {"manager:162": "no answer"}
+    def publish(self, notification: Notification) -> None:
+        if self.error is not None:
+            raise self.error
+        self.notifications.append(notification)
 
     @property
-    def said(self) -> list[str]:
-        return [f"{notice.change} {notice.condition} {notice.object}".strip() for notice in self.notices]
+    def summaries(self) -> list[str]:
+        return [f"{each.change} {each.condition} {each.object}".strip() for each in self.notifications]
 
 
 class Setting:
-    """The demo's cluster, whose clock stands still until it is set, with an alarm engine."""
+    """An alarm service over the demo's cluster, whose clock a test advances."""
 
     def __init__(self, **settings: Any) -> None:
         self.clock = FakeClock()
-        self.recording = Recording.load(DEMO)
-        self.host = ReplayHost(self.recording, clock=self.clock)
-        collectors = make_collectors()
-        self.engine = Engine(self.host, collectors, clock=self.clock)
-        self.told = Told()
+        self.host = ReplayHost(Recording.load(DEMO), clock=self.clock)
+        self.engine = Engine(self.host, make_collectors(), clock=self.clock)
+        self.recorder = Recorder()
         self.changes = 0
         self.alarms = AlarmService(
             self.engine,
-            self.told,
-            Settings(**settings),
-            changed=self._changed,
+            self.recorder.publish,
+            AlarmSettings(**settings),
+            on_change=self._on_change,
             clock=self.clock,
         )
-        self.engine.subscribe(self.alarms.look)
+        self.engine.subscribe(self.alarms.on_snapshot)
 
-    def _changed(self) -> None:
+    def _on_change(self) -> None:
         self.changes += 1
 
     async def situation(self, name: str) -> list[str]:
-        """Goes to a step of the time line, collects, and returns what was told because of that."""
-        before = len(self.told.notices)
-        self.clock.now += 1000
+        """Advances to a step of the time line, collects, and returns what is published because of that."""
+        before = len(self.recorder.notifications)
+        self.clock.advance(1000)
         while self.host.step.situation != name:
-            self.clock.now += 10
+            self.clock.advance(10)
         await self.engine.collect()
-        return self.told.said[before:]
+        return self.recorder.summaries[before:]
+
+
+@asynccontextmanager
+async def make_setting(**settings: Any) -> AsyncIterator[Setting]:
+    """Makes a setting whose cluster was collected once."""
+    setting = Setting(**settings)
+    await setting.engine.collect()
+    try:
+        yield setting
+    finally:
+        await setting.alarms.close()
+        await setting.engine.close()
 
 
 @pytest.fixture
 async def setting() -> AsyncIterator[Setting]:
-    made = Setting()
-    yield made
-    await made.alarms.close()
-    await made.engine.close()
+    async with make_setting() as setting:
+        yield setting
 
 
-async def test_the_start_is_summed_up_in_one_notice(setting: Setting) -> None:
-    await setting.engine.collect()
-    (notice,) = setting.told.notices
-    assert (notice.sequence, notice.notification, notice.change) == (1, "haClusterStarted", Change.INFO)
-    assert notice.text == "The gateway has started; 1 alarms stand: fencing-disabled"
-    assert (notice.node, notice.cluster) == ("node1", "demo")
+# --- the start -------------------------------------------------------------------------------------------------------
 
 
-async def test_what_stands_at_the_start_is_told_where_that_is_asked_for() -> None:
-    setting = Setting(raise_at_start=True)
-    await setting.engine.collect()
-    assert setting.told.said == ["info started", "raised fencing-disabled"]
-    await setting.engine.close()
+async def test_the_start_is_one_notification_that_lists_the_active_alarms(setting: Setting) -> None:
+    (notification,) = setting.recorder.notifications
+    assert (notification.sequence, notification.kind, notification.change) == (
+        1,
+        NotificationKind.STARTED,
+        Change.INFO,
+    )
+    assert notification.text == "The gateway has started; 1 alarm is active: fencing-disabled"
+    assert (notification.node, notification.cluster) == ("node1", "demo")
 
 
-async def test_a_failover_is_told_in_order_and_without_a_gap(setting: Setting) -> None:
-    await setting.engine.collect()
+async def test_alarms_that_are_active_at_the_start_are_published_if_configured() -> None:
+    async with make_setting(raise_at_start=True) as setting:
+        assert setting.recorder.summaries == ["info started", "raised fencing-disabled"]
+
+
+# --- snapshots -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_failover_is_published_in_order_and_numbered_without_a_gap(setting: Setting) -> None:
     assert await setting.situation("node-lost") == ["raised node-lost node3"]
     lost = await setting.situation("quorum-lost")
     assert lost[0] == "raised quorum-lost"
     assert {"raised node-lost node2", "raised drbd-quorum r-nfs/0", "raised drbd-suspended r-nfs"} <= set(lost)
-    back = await setting.situation("recovery")
-    assert back[0] == "cleared quorum-lost"
-    assert {"cleared node-lost node2", "cleared node-lost node3", "raised drbd-split-brain r-backup/0"} <= set(back)
-    assert [notice.sequence for notice in setting.told.notices] == list(range(1, len(setting.told.notices) + 1))
+    restored = await setting.situation("recovery")
+    assert restored[0] == "cleared quorum-lost"
+    assert {"cleared node-lost node2", "cleared node-lost node3", "raised drbd-split-brain r-backup/0"} <= set(restored)
+    numbers = [notification.sequence for notification in setting.recorder.notifications]
+    assert numbers == list(range(1, len(numbers) + 1))
 
 
-async def test_a_notice_has_all_that_a_manager_needs(setting: Setting) -> None:
-    await setting.engine.collect()
+async def test_a_notification_has_all_that_a_channel_needs(setting: Setting) -> None:
     await setting.situation("node-lost")
-    notice = setting.told.notices[-1]
-    assert (notice.condition, notice.object, notice.severity) == ("node-lost", "node3", "major")
-    assert (notice.node, notice.cluster, notice.text) == ("node1", "demo", "node3 is not online")
-    assert notice.notification == "haClusterNodeAlarm"
-    assert notice.details == {
-        "kind": "node",
-        "node": "node3",
-        "node_id": "3",
-        "status": "left",
-        "description": "lost",
-    }
+    raised = setting.recorder.notifications[-1]
+    assert (raised.kind, raised.condition, raised.object) == (NotificationKind.CONDITION, "node-lost", "node3")
+    assert (raised.severity, raised.node, raised.cluster) == ("major", "node1", "demo")
+    assert raised.text == "node3 is not online"
+    assert raised.uptime == setting.clock.monotonic()
+    assert mib_notification(raised) == "haClusterNodeAlarm"
+    assert raised.details == (
+        {"kind": "node", "node": "node3", "node_id": "3", "status": "left", "description": "lost"},
+    )
     await setting.situation("recovery")
-    cleared = next(each for each in setting.told.notices if each.change is Change.CLEARED)
-    assert cleared.notification == "haClusterNodeClear"
-    assert cleared.details["status"] == "joined"
+    cleared = next(each for each in setting.recorder.notifications if each.change is Change.CLEARED)
+    assert mib_notification(cleared) == "haClusterNodeClear"
+    assert cleared.details[0]["status"] == "joined"
 
 
-async def test_only_the_designated_controller_tells_of_the_cluster_where_that_is_asked_for() -> None:
-    setting = Setting(dc_only=True)  # in the demo that is node2, and this is node1
-    await setting.engine.collect()
-    await setting.situation("node-lost")
-    assert setting.told.said == ["info started"]
-    assert "raised quorum-lost" in await setting.situation("quorum-lost")  # of itself each node tells
+async def test_with_dc_only_this_node_publishes_only_what_is_about_itself() -> None:
+    async with make_setting(dc_only=True) as setting:  # in the demo the DC is node2, and this is node1
+        await setting.situation("node-lost")
+        assert setting.recorder.summaries == ["info started"]
+        assert "raised quorum-lost" in await setting.situation("quorum-lost")
+
+
+async def test_routine_changes_are_published_only_if_configured_and_without_numbers_of_their_own() -> None:
+    async with make_setting(routine_changes=True) as setting, make_setting() as without:
+        for each in (setting, without):
+            await each.situation("quorum-lost")
+        routine = [
+            notification
+            for notification in setting.recorder.notifications
+            if notification.kind is NotificationKind.ROUTINE_CHANGE
+        ]
+        others = [notification for notification in setting.recorder.notifications if notification not in routine]
+        assert {notification.details[0]["kind"] for notification in routine} <= {"resource", "attribute"}
+        assert routine
+        assert [notification.sequence for notification in others] == list(range(1, len(others) + 1))
+        assert setting.alarms.last_notification is others[-1]
+        assert without.recorder.summaries == [
+            f"{notification.change} {notification.condition} {notification.object}".strip() for notification in others
+        ]
+
+
+# --- events ----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_loss_of_quorum_is_published_from_within_the_event_and_logged_later(setting: Setting) -> None:
+    setting.clock.advance(1)
+    with capture_logs() as logs:
+        setting.alarms.on_quorum_event(QUORUM_LOST)
+        assert setting.recorder.summaries[1:] == ["raised quorum-lost"]
+        assert logs == []
+    assert setting.recorder.notifications[-1].time == 7.0
+    assert setting.changes == 1
+    setting.alarms.on_quorum_event(QUORUM_LOST)
+    assert len(setting.recorder.notifications) == 2
+
+
+async def test_a_loss_of_quorum_is_sent_before_it_is_logged(setting: Setting) -> None:
+    channel = GatedChannel()
+    notifier = Notifier([Delivery("target", "trap", channel)], grace=0)
+    await notifier.start()
+    service = AlarmService(setting.engine, notifier.publish, AlarmSettings(), clock=setting.clock)
+    service.on_snapshot(await setting.engine.collect())
+    channel.gate.set()
+    await until(lambda: channel.delivered == [1])
+    setting.clock.advance(1)
+    with capture_logs() as logs:
+        service.on_quorum_event(QUORUM_LOST)
+        await until(lambda: bool(logs))
+        assert channel.delivered == [1, 2]
+    await notifier.close()
+
+
+async def test_a_lost_watch_is_not_a_lost_quorum(setting: Setting) -> None:
+    setting.alarms.on_quorum_event(QuorumWatchLost(time=1.0, status=Status.NOT_RUNNING, detail="gone"))
+    assert setting.recorder.summaries == ["info started"]
+
+
+async def test_nothing_is_published_before_the_first_snapshot() -> None:
+    setting = Setting()
+    setting.alarms.on_quorum_event(QUORUM_LOST)
+    assert setting.recorder.notifications == []
     await setting.engine.close()
 
 
-async def test_what_merely_changes_is_told_where_there_is_a_form_for_it() -> None:
-    made = Setting(changes=True)
-    await made.engine.collect()
-    await made.situation("quorum-lost")
-    changes = [notice for notice in made.told.notices if notice.details.get("kind") in {"resource", "attribute"}]
-    assert changes
-    assert {notice.notification for notice in changes} == {""}
-    assert (
-        len({notice.sequence for notice in made.told.notices if notice.notification}) == made.told.notices[-1].sequence
-    )
-    silent = Setting()
-    await silent.engine.collect()
-    await silent.situation("quorum-lost")
-    assert silent.told.said == [one for one in made.told.said if one.split()[1] not in {"resource", "attribute"}]
-    for one in (made, silent):
-        await one.alarms.close()
-        await one.engine.close()
+async def test_an_exception_while_publishing_does_not_reach_the_quorum_watcher(setting: Setting) -> None:
+    setting.recorder.error = ZeroDivisionError()
+    setting.clock.advance(1)
+    with capture_logs() as logs:
+        setting.alarms.on_quorum_event(QUORUM_LOST)
+    assert "alarm evaluation failed" in [log["event"] for log in logs]
 
 
-async def test_quorum_is_told_from_within_the_event(setting: Setting) -> None:
-    await setting.engine.collect()
-    event = QuorumChanged(time=7.0, quorate=False, members=(1,), ring=9, initial=False, flipped=True)
-    setting.clock.now += 1
-    setting.alarms.hear(event)
-    assert setting.told.said[1:] == ["raised quorum-lost"]
-    assert setting.told.notices[-1].time == 7.0
-    assert setting.changes == 1
-    setting.alarms.hear(event)
-    assert len(setting.told.notices) == 2
+# --- samples and the MIB ---------------------------------------------------------------------------------------------
 
 
-async def test_the_loss_of_the_watcher_is_no_loss_of_quorum(setting: Setting) -> None:
-    await setting.engine.collect()
-    setting.alarms.hear(WatcherLost(time=1.0, status=Status.NOT_RUNNING, detail="gone"))
-    assert setting.told.said == ["info started"]
-
-
-async def test_before_the_first_look_nothing_is_told(setting: Setting) -> None:
-    setting.alarms.hear(QuorumChanged(time=1.0, quorate=False, members=(), ring=1, initial=True, flipped=False))
-    assert setting.told.notices == []
-
-
-async def test_a_bug_in_a_form_does_not_end_what_watches(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    await setting.engine.collect()
-    monkeypatch.setattr(setting.told, "submit", lambda told: 1 / 0)
-    setting.clock.now += 1
-    setting.alarms.hear(QuorumChanged(time=1.0, quorate=False, members=(), ring=1, initial=False, flipped=True))
-    await setting.engine.collect()
-
-
-# --- what is to be seen ----------------------------------------------------------------------------------------------
-
-
-async def test_alarms_are_in_the_metrics_and_in_the_mib(setting: Setting) -> None:
+async def test_active_alarms_are_in_the_metrics_and_in_the_mib(setting: Setting) -> None:
+    notifier = Notifier([Delivery("manager:162", "inform", GatedChannel())])
+    notifier._deliveries[0].last_error = "no answer"
     publication = Publication(clock=setting.clock)
-    publication.add_source(setting.alarms.samples)
+    for add_samples in (setting.alarms.add_samples, notifier.add_samples):
+        publication.add_source(add_samples)
     cache = TableCache(setting.engine, publication, mib(), max_age=15, clock=setting.clock)
-    cache.add_value_source(setting.alarms.mib_values)
+    cache.add_value_source(partial(alarm_values, setting.alarms, notifier))
     setting.engine.subscribe(cache.on_snapshot)
-    await setting.engine.collect()
     await setting.situation("quorum-lost")
+    for notification in setting.recorder.notifications:
+        notifier.publish(notification)
     await cache.refresh()
-    found = walked(cache._table, mib())
-    condition, about = (len("node-lost"), *b"node-lost"), (len("node3"), *b"node3")
-    assert found["haClusterAlarmText"][condition + about] == b"node3 is not online"
-    assert found["haClusterAlarmSeverity"][condition + about] == 3
-    assert found["haClusterAlarmsCritical"][0,] == 3
-    assert found["haClusterNoticeSequence"][0,] == setting.told.notices[-1].sequence
-    assert found["haClusterNoticeNode"][0,] == b"node1"
-    assert set(found["haClusterTargetLastError"].values()) == {b"no answer"}
+    values = walked(cache._table, mib())
+    condition, node = (len("node-lost"), *b"node-lost"), (len("node3"), *b"node3")
+    assert values["haClusterAlarmText"][condition + node] == b"node3 is not online"
+    assert values["haClusterAlarmSeverity"][condition + node] == 3
+    assert values["haClusterAlarmsCritical"][0,] == 3
+    assert values["haClusterNoticeSequence"][0,] == setting.recorder.notifications[-1].sequence
+    assert values["haClusterNoticeNode"][0,] == b"node1"
+    assert values["haClusterNoticeCondition"][0,] == setting.recorder.notifications[-1].condition.encode()
+    assert set(values["haClusterTargetLastError"].values()) == {b"no answer"}
     await cache.close()
 
 
 # --- in time ---------------------------------------------------------------------------------------------------------
 
 
-class Live:
-    """The demo in a hurry, on the clock of the wall."""
+class LiveSetting:
+    """An alarm service over the demo's healthy cluster, on the system clock."""
 
     def __init__(self, **settings: Any) -> None:
-        self.host = ReplayHost(Recording.load(DEMO), scale=1000)  # healthy for hours
-        self.engine = Engine(self.host, make_collectors("pacemaker", "corosync"))
-        self.told = Told()
-        self.alarms = AlarmService(self.engine, self.told, Settings(**settings))
+        host = ReplayHost(Recording.load(DEMO), scale=1000)  # healthy for hours
+        self.engine = Engine(host, make_collectors("pacemaker", "corosync"))
+        self.recorder = Recorder()
+        self.alarms = AlarmService(self.engine, self.recorder.publish, AlarmSettings(**settings))
         self.collections = 0
-        self.engine.subscribe(self.alarms.look)
-        self.engine.subscribe(self._count)
+        self.engine.subscribe(self.alarms.on_snapshot)
+        self.engine.subscribe(self._on_snapshot)
 
-    def _count(self, snapshot: object) -> None:
+    def _on_snapshot(self, snapshot: object) -> None:
         self.collections += 1
 
-    async def close(self) -> None:
-        await self.alarms.close()
-        await self.engine.close()
+
+@asynccontextmanager
+async def running_setting(**settings: Any) -> AsyncIterator[LiveSetting]:
+    """Runs an alarm service until the end of the block."""
+    setting = LiveSetting(**settings)
+    await setting.alarms.start()
+    try:
+        yield setting
+    finally:
+        await setting.alarms.close()
+        await setting.alarms.close()
+        await setting.engine.close()
 
 
-async def test_it_collects_at_the_start_and_then_in_its_interval() -> None:
-    live = Live(interval=0.4)
-    await live.alarms.start()
-    await until(lambda: live.collections >= 3)
-    await live.close()
+async def test_it_collects_at_the_start_and_then_regularly() -> None:
+    async with running_setting(interval=0.4) as setting:
+        await until(lambda: setting.collections >= 3)
 
 
-async def test_a_heartbeat_beats() -> None:
-    live = Live(interval=60, heartbeat=0.1)
-    await live.alarms.start()
-    await until(lambda: live.told.said.count("info heartbeat") >= 2)
-    assert live.told.notices[-1].notification == "haClusterHeartbeat"
-    await live.close()
+async def test_heartbeats_are_published_regularly() -> None:
+    async with running_setting(interval=60, heartbeat=0.1) as setting:
+        await until(lambda: setting.recorder.summaries.count("info heartbeat") >= 2)
+        assert setting.recorder.notifications[-1].kind is NotificationKind.HEARTBEAT
+        assert setting.recorder.notifications[-1].text == "The gateway is running; 1 alarm is active"
 
 
-async def test_a_hint_of_pacemakers_makes_it_look_at_once(tmp_path: Path) -> None:
-    live = Live(interval=600)
-    path = tmp_path / "alert.sock"
-    await live.alarms.start(alert_socket=AlertSocket(path))
-    await until(lambda: live.collections == 1)
-    message = alert.message({"CRM_alert_kind": "node", "CRM_alert_node": "n1", "CRM_alert_desc": "lost"})
-    alert.send(message, str(path))
-    await until(lambda: live.collections == 2)
-    samples = SampleSet()
-    live.alarms.samples(samples)
-    counts = {
-        metric.name: family[()] for metric, family in samples.samples_by_metric.items() if "alerts" in metric.name
-    }
-    assert counts == {
-        "ha_cluster_gateway_alerts_received_total": 1,
-        "ha_cluster_gateway_alerts_dropped_total": 0,
-        "ha_cluster_gateway_alerts_coalesced_total": 0,
-    }
-    await live.close()
-    assert not path.exists()
-
-
-async def test_a_socket_that_cannot_be_had_is_done_without(tmp_path: Path) -> None:
-    (tmp_path / "alert.sock").write_text("somebody else's")
-    live = Live(interval=600)
-    await live.alarms.start(alert_socket=AlertSocket(tmp_path / "alert.sock"))
-    await until(lambda: live.collections == 1)
-    await live.close()
+@pytest.mark.parametrize("event", [QUORUM_LOST, Alert(kind=AlertKind.NODE, object="node1", fields={})])
+async def test_an_event_triggers_a_collection_at_once(event: QuorumUpdate | Alert) -> None:
+    async with running_setting(interval=600) as setting:
+        await until(lambda: setting.collections == 1)
+        if isinstance(event, Alert):
+            setting.alarms.on_alert(event)
+        else:
+            setting.alarms.on_quorum_event(event)
+        await until(lambda: setting.collections == 2)

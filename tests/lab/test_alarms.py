@@ -403,5 +403,5 @@ def test_who_is_asked_to_end_tells_for_five_seconds_and_logs_the_rest(cluster: C
             (lost,) = [entry for entry in gateway.log if entry["event"] == "notifications lost"]
             assert lost["target"] == f"127.0.0.1:{PORT + 1}"
             assert lost["lost"] == len(told(receiver))
-            assert lost["notices"][:2] == ["1 started info", "2 node-standby raised node3"]
+            assert lost["notifications"][:2] == ["1 started info", "2 node-standby raised node3"]
             cluster.wait_idle()

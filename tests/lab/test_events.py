@@ -36,9 +36,9 @@ from gateway import log, runtime
 from gateway.alarms.sources.quorum_watcher import QuorumWatcher
 from gateway.host.local import LocalHost
 log.configure(level="error", output="json")
-def tell(event):
+def on_event(event):
     print(json.dumps({"event": type(event).__name__, "told": time.time(), **asdict(event)}), flush=True)
-runtime.run(QuorumWatcher(LocalHost(), tell).run())
+runtime.run(QuorumWatcher(LocalHost(), on_event).run())
 """
 RECEIVER = """
 import json, time
@@ -46,12 +46,13 @@ from gateway import log, runtime
 from gateway.alarms.sources.alert_socket import AlertSocket
 log.configure(level="error", output="json")
 async def main():
-    alerts = AlertSocket()
+    alerts = AlertSocket(lambda alert: None)
     alerts.open()
     print(json.dumps({"event": "open", "told": time.time()}), flush=True)
     while True:
-        hint = await alerts.get()
-        print(json.dumps({"event": hint.kind, "told": time.time(), "object": hint.object, **hint.fields}), flush=True)
+        alert = await alerts.next_alert()
+        event = {"event": alert.kind, "told": time.time(), "object": alert.object, **alert.fields}
+        print(json.dumps(event), flush=True)
 runtime.run(main())
 """
 
@@ -168,8 +169,8 @@ REGAINED = "is within the primary component"
 def test_the_quorum_is_told_at_once(make_cluster: MakeCluster) -> None:
     cluster, node = make_cluster(Options(nodes=3)), "node3"
     with running(cluster, node, WATCHER) as watcher:
-        first = watcher.until(event="QuorumChanged")
-        assert (first["initial"], first["flipped"], first["quorate"], first["members"]) == (
+        first = watcher.until(event="QuorumUpdate")
+        assert (first["initial"], first["quorum_changed"], first["quorate"], first["members"]) == (
             True,
             False,
             True,
@@ -177,19 +178,19 @@ def test_the_quorum_is_told_at_once(make_cluster: MakeCluster) -> None:
         )
 
         cluster.cut(node)
-        lost = watcher.until(event="QuorumChanged", quorate=False)
-        assert (lost["initial"], lost["flipped"], lost["members"]) == (False, True, [3])
+        lost = watcher.until(event="QuorumUpdate", quorate=False)
+        assert (lost["initial"], lost["quorum_changed"], lost["members"]) == (False, True, [3])
         assert delay(cluster, node, lost, LOST) < 0.1
 
         cluster.heal(node)
-        regained = watcher.until(event="QuorumChanged", quorate=True)
-        assert (regained["initial"], regained["flipped"], regained["members"]) == (False, True, [1, 2, 3])
+        regained = watcher.until(event="QuorumUpdate", quorate=True)
+        assert (regained["initial"], regained["quorum_changed"], regained["members"]) == (False, True, [1, 2, 3])
         assert delay(cluster, node, regained, REGAINED) < 0.1
 
         cluster.stop_pacemaker("node1", kill=True)  # in order it may take minutes: it has just met the others again
         cluster.stop_corosync("node1")
-        left = watcher.until(event="QuorumChanged")
-        assert (left["quorate"], left["flipped"], left["members"]) == (True, False, [2, 3])
+        left = watcher.until(event="QuorumUpdate")
+        assert (left["quorate"], left["quorum_changed"], left["members"]) == (True, False, [2, 3])
 
 
 def test_a_quorum_that_is_lost_while_all_members_stay(make_cluster: MakeCluster) -> None:
@@ -197,14 +198,14 @@ def test_a_quorum_that_is_lost_while_all_members_stay(make_cluster: MakeCluster)
     cluster, node = make_cluster(Options(nodes=3), ready=False), "node1"
     cluster.wait_quorate()
     with running(cluster, node, WATCHER) as watcher:
-        watcher.until(event="QuorumChanged", quorate=True, members=[1, 2, 3])
+        watcher.until(event="QuorumUpdate", quorate=True, members=[1, 2, 3])
         for name, nodes, quorate in (("more", 7, False), ("fewer", 3, True)):
             text = files.corosync_conf(Options(nodes=nodes))
             for each in cluster.nodes:
                 (cluster.path(each, "/etc/corosync") / "corosync.conf").write_text(text)
             cluster.run(node, "corosync-cfgtool", "-R")
-            event = watcher.until(event="QuorumChanged")
-            assert (event["quorate"], event["flipped"], event["members"]) == (quorate, True, [1, 2, 3]), name
+            event = watcher.until(event="QuorumUpdate")
+            assert (event["quorate"], event["quorum_changed"], event["members"]) == (quorate, True, [1, 2, 3]), name
             assert delay(cluster, node, event, REGAINED if quorate else LOST) < 0.1
 
 
@@ -212,30 +213,30 @@ def test_whatever_dies_is_told_and_nothing_is_regained_by_that(make_cluster: Mak
     cluster, node = make_cluster(Options(nodes=2), ready=False), "node1"
     cluster.wait_quorate()
     with running(cluster, node, WATCHER) as watcher:
-        watcher.until(event="QuorumChanged", initial=True)
+        watcher.until(event="QuorumUpdate", initial=True)
 
         (monitor,) = monitors(cluster, node)
         os.kill(monitor, signal.SIGKILL)
         assert watcher.next()["status"] == "killed"
-        assert watcher.next()["event"] == "WatcherBack"
+        assert watcher.next()["event"] == "QuorumWatchRestored"
         state = watcher.next()
-        assert (state["initial"], state["flipped"], state["quorate"]) == (True, False, True)
+        assert (state["initial"], state["quorum_changed"], state["quorate"]) == (True, False, True)
 
         killed = time.time()
         cluster.stop_corosync(node, kill=True)
         lost = watcher.next()
-        assert (lost["event"], lost["status"]) == ("WatcherLost", "not_running")
+        assert (lost["event"], lost["status"]) == ("QuorumWatchLost", "not_running")
         assert lost["told"] - killed < 1
         cluster.stop_pacemaker(node, kill=True)
         assert watcher.silent()
 
         cluster.start_corosync(node)
-        assert watcher.next()["event"] == "WatcherBack"
+        assert watcher.next()["event"] == "QuorumWatchRestored"
         first = watcher.next()
         # it may be alone at first, and then the other is seen
-        assert (first["initial"], first["flipped"]) == (True, False)
+        assert (first["initial"], first["quorum_changed"]) == (True, False)
         if not first["quorate"]:
-            watcher.until(event="QuorumChanged", quorate=True, flipped=True)
+            watcher.until(event="QuorumUpdate", quorate=True, quorum_changed=True)
 
         (monitor,) = monitors(cluster, node)
         watcher.process.kill()

@@ -1,11 +1,11 @@
-"""The alert socket: where the alert agent of this node hands over what Pacemaker tells it.
+"""The alert socket: where the alert agent of this node hands over Pacemaker's alerts.
 
-A unix datagram socket that only its owner and the group of the cluster's daemons may write to. What comes is a hint to
-look again, no more: it is checked, never executed, and nothing is concluded from it that the cluster's own tools do not
-confirm. ``gateway/alert_agent.py`` has the format.
+It is a unix datagram socket that only its owner and the group of the cluster's daemons may write to. An alert only
+triggers a collection. It is checked, never executed, and nothing is concluded from it that the cluster's own tools do
+not confirm. ``gateway/alert_agent.py`` has the format.
 
-Of each object only the last hint that was not yet taken is kept, so a storm of events costs no more memory than there
-are objects, and at its end the last state of each is there, in the order in which they came.
+For each object only the last alert that was not dispatched yet is kept. A storm of events therefore costs no more
+memory than there are objects, and in the end the last state of each object has been reported, in the order of arrival.
 """
 
 from __future__ import annotations
@@ -19,21 +19,24 @@ import re
 import shutil
 import socket
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import NoReturn
 
 import structlog
 
+from gateway import self_metrics
 from gateway.alert_agent import FIELDS, MAGIC, MAX_DATAGRAM, SOCKET
 from gateway.errors import DecodeError, StartError
+from gateway.samples import SampleSet
 
 GROUP = "haclient"
 """The group of Pacemaker's daemons, which run the alert agent as ``hacluster``."""
 
 MAX_PENDING = 4096
-"""Hints that are kept until they are taken; beyond that the oldest is dropped."""
+"""Alerts that are kept until they are dispatched; one more drops the oldest."""
 
 _BATCH = 32
 """Datagrams that are read in one turn of the event loop: about a millisecond of a storm."""
@@ -41,8 +44,8 @@ _BATCH = 32
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-class HintKind(StrEnum):
-    """What an event is about: the kinds of Pacemaker's alerts."""
+class AlertKind(StrEnum):
+    """The kinds of Pacemaker's alerts."""
 
     NODE = "node"
     FENCING = "fencing"
@@ -50,38 +53,39 @@ class HintKind(StrEnum):
     ATTRIBUTE = "attribute"
 
 
-_OBJECTS = {
-    HintKind.NODE: "node",
-    HintKind.FENCING: "node",
-    HintKind.RESOURCE: "rsc",
-    HintKind.ATTRIBUTE: "attribute_name",
+_OBJECT_FIELDS = {
+    AlertKind.NODE: "node",
+    AlertKind.FENCING: "node",
+    AlertKind.RESOURCE: "rsc",
+    AlertKind.ATTRIBUTE: "attribute_name",
 }
-"""The field that names the object of an event."""
+"""The field that names the object of an alert."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hint:
-    """Something has happened to an object.
+class Alert:
+    """An alert of Pacemaker: something happened to an object.
 
     Attributes:
-        kind: what kind of event it was.
-        object: the node, the node that was fenced, the resource or the attribute.
-        fields: what the alert agent sent, by the names in ``gateway.alert_agent.FIELDS``; absent without a value.
+        kind: the kind of the alert.
+        object: the node, the fenced node, the resource or the attribute.
+        fields: what the alert agent sent, by the names in ``gateway.alert_agent.FIELDS``; a field without a value is
+            absent.
     """
 
-    kind: HintKind
+    kind: AlertKind
     object: str
     fields: Mapping[str, str]
 
 
 @dataclass(slots=True)
-class HintCounts:
-    """What has become of the datagrams.
+class AlertCounts:
+    """Counts what became of the datagrams.
 
     Attributes:
-        received: all of them.
+        received: all datagrams.
         dropped: those that were malformed or found no room.
-        coalesced: those that a later one about the same object has replaced before they were taken.
+        coalesced: those that a later alert about the same object replaced before they were dispatched.
     """
 
     received: int = 0
@@ -89,16 +93,16 @@ class HintCounts:
     coalesced: int = 0
 
 
-def parse(datagram: bytes) -> Hint:
-    """Returns the hint of a datagram. Fields that are not known are ignored: the agent may be newer.
+def parse_alert(datagram: bytes) -> Alert:
+    """Returns the alert in a datagram. Unknown fields are ignored: the agent may be newer.
 
     Raises:
-        DecodeError: it is not one of ours.
+        DecodeError: the datagram is not from the alert agent.
     """
     if len(datagram) > MAX_DATAGRAM:
         raise DecodeError(f"longer than {MAX_DATAGRAM} bytes")
     if not datagram.startswith(MAGIC) or not datagram.endswith(b"\0"):
-        raise DecodeError("not a message of ha-cluster-gateway-alert, or not of a version that is known here")
+        raise DecodeError("not a message of ha-cluster-gateway-alert, or of an unknown version")
     try:
         text = datagram[len(MAGIC) : -1].decode("utf-8")
     except UnicodeDecodeError:
@@ -110,77 +114,103 @@ def parse(datagram: bytes) -> Hint:
             raise DecodeError(f"expected each field once, as NAME=VALUE, found {part[:40]!r}")
         if name in FIELDS:
             fields[name] = _CONTROL.sub(" ", value)
-    return _hint(fields)
+    return _alert(fields)
 
 
-def _hint(fields: Mapping[str, str]) -> Hint:
+def _alert(fields: Mapping[str, str]) -> Alert:
     try:
-        kind = HintKind(fields.get("kind", ""))
+        kind = AlertKind(fields.get("kind", ""))
     except ValueError:
-        raise DecodeError(f"an event of an unknown kind, {fields.get('kind', '')[:40]!r}") from None
-    name = fields.get(_OBJECTS[kind], "")
+        raise DecodeError(f"an alert of an unknown kind, {fields.get('kind', '')[:40]!r}") from None
+    name = fields.get(_OBJECT_FIELDS[kind], "")
     if not name:
-        raise DecodeError(f"a {kind} event without {_OBJECTS[kind]!r}")
-    return Hint(kind=kind, object=name, fields=fields)
+        raise DecodeError(f"a {kind} alert without {_OBJECT_FIELDS[kind]!r}")
+    return Alert(kind=kind, object=name, fields=fields)
 
 
 class AlertSocket:
-    """Receives hints.
+    """Receives alerts. A service.
 
     Args:
-        path: where to listen; the directory is made if it is missing.
-        group: the group that may write to it, where there is such a group.
-        max_pending: hints to keep until they are taken.
+        on_alert: called with each alert that was not replaced by a later one.
+        path: where to listen; the directory is created if it is missing.
+        group: the group that may write to the socket, if it exists.
+        max_pending: alerts that are kept until they are dispatched.
 
     Attributes:
         path: where it listens.
-        counts: what has become of the datagrams.
+        counts: what became of the datagrams.
     """
 
-    def __init__(self, path: Path = Path(SOCKET), *, group: str = GROUP, max_pending: int = MAX_PENDING) -> None:
+    def __init__(
+        self,
+        on_alert: Callable[[Alert], None],
+        path: Path = Path(SOCKET),
+        *,
+        group: str = GROUP,
+        max_pending: int = MAX_PENDING,
+    ) -> None:
         self.path = path
-        self.counts = HintCounts()
+        self.counts = AlertCounts()
+        self._on_alert = on_alert
         self._group = group
         self._max_pending = max_pending
         self._socket: socket.socket | None = None
         self._identity = (0, 0)
-        self._pending: dict[tuple[str, ...], Hint] = {}
+        self._pending: dict[tuple[str, ...], Alert] = {}
         self._arrived = asyncio.Event()
-        self._complained: set[str] = set()
+        self._logged_drops: set[str] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._log = structlog.get_logger("alerts")
+
+    async def start(self) -> None:
+        """Starts to listen. Without the socket the gateway works, too, so a failure is only logged."""
+        try:
+            self.open()
+        except StartError as error:
+            self._log.warning("alerts not received", reason=str(error))
+        else:
+            self._task = asyncio.create_task(self._dispatch(), name="alerts")
+
+    async def close(self) -> None:
+        """Stops listening, and removes the socket unless another process has replaced it. Idempotent."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        self.close_socket()
+
+    def add_samples(self, samples: SampleSet) -> None:
+        """Adds the samples about alerts to a set, if the socket was opened."""
+        if self._task is not None:
+            samples.add(self_metrics.ALERTS_RECEIVED, self.counts.received)
+            samples.add(self_metrics.ALERTS_DROPPED, self.counts.dropped)
+            samples.add(self_metrics.ALERTS_COALESCED, self.counts.coalesced)
+
+    # --- the socket --------------------------------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Listens; to be called within the event loop.
+        """Opens the socket, within the running event loop.
 
         Raises:
-            StartError: it cannot be listened on: another process does, something else lies there, or this user may not.
+            StartError: another process listens there, something else is in the way, or this user lacks the permission.
         """
         receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
             with _locked_directory(self.path):
                 _remove_stale(self.path)
-                # Linux takes these permissions over to the file: at no time may others write to it
+                # Linux gives the file these permissions: at no time may others write to it
                 os.fchmod(receiver.fileno(), 0o600)
                 receiver.bind(str(self.path))
                 status = self.path.lstat()
                 _permit(self.path, self._group)
-            asyncio.get_running_loop().add_reader(receiver, self._receive, receiver)
+            asyncio.get_running_loop().add_reader(receiver, self._on_readable, receiver)
         except OSError as error:
             receiver.close()
             raise StartError(f"cannot listen for alerts on {self.path}: {error.strerror or error}") from error
         self._socket, self._identity = receiver, (status.st_dev, status.st_ino)
 
-    async def get(self) -> Hint:
-        """Waits for a hint and returns it: the one that came first of those that have not been replaced.
-
-        One task at a time may wait.
-        """
-        while not self._pending:
-            self._arrived.clear()
-            await self._arrived.wait()
-        return self._pending.pop(next(iter(self._pending)))
-
-    def close(self) -> None:
-        """Listens no more, and removes the socket unless another has taken its place. Doing it twice does no harm."""
+    def close_socket(self) -> None:
+        """Closes the socket, and removes it unless another process has replaced it. Idempotent."""
         if self._socket is None:
             return
         asyncio.get_running_loop().remove_reader(self._socket)
@@ -191,42 +221,56 @@ class AlertSocket:
             if (status.st_dev, status.st_ino) == self._identity:
                 self.path.unlink()
 
-    def _receive(self, receiver: socket.socket) -> None:
-        """Takes what is there, up to a limit: others have to have their turn."""
+    def _on_readable(self, receiver: socket.socket) -> None:
+        """Reads what has arrived, up to a limit: other tasks must have their turn."""
         with contextlib.suppress(BlockingIOError, InterruptedError):
             for _ in range(_BATCH):
-                self._take(receiver.recv(MAX_DATAGRAM + 1))
+                self._on_datagram(receiver.recv(MAX_DATAGRAM + 1))
 
-    def _take(self, datagram: bytes) -> None:
+    # --- alerts ------------------------------------------------------------------------------------------------------
+
+    async def next_alert(self) -> Alert:
+        """Waits for an alert, and returns the oldest that was not replaced. Only one task at a time may wait."""
+        while not self._pending:
+            self._arrived.clear()
+            await self._arrived.wait()
+        return self._pending.pop(next(iter(self._pending)))
+
+    async def _dispatch(self) -> NoReturn:
+        while True:
+            self._on_alert(await self.next_alert())
+            await asyncio.sleep(0)  # one in each turn of the event loop: in a storm, later ones replace those that wait
+
+    def _on_datagram(self, datagram: bytes) -> None:
         self.counts.received += 1
         try:
-            hint = parse(datagram)
+            alert = parse_alert(datagram)
         except DecodeError as error:
             self._drop("malformed", str(error))
             return
-        key = (hint.kind, hint.object, hint.fields.get("node", ""))
+        key = (alert.kind, alert.object, alert.fields.get("node", ""))
         if self._pending.pop(key, None) is not None:
             self.counts.coalesced += 1
         elif len(self._pending) >= self._max_pending:
             del self._pending[next(iter(self._pending))]
-            self._drop("overflow", f"more than {self._max_pending} objects had events")
-        self._pending[key] = hint
+            self._drop("overflow", f"more than {self._max_pending} objects had alerts")
+        self._pending[key] = alert
         self._arrived.set()
 
     def _drop(self, state: str, reason: str) -> None:
-        """Counts a datagram that is lost, and says so once: who may send one may send many."""
+        """Counts a datagram that is dropped, and logs the first one for each state: there may be many."""
         self.counts.dropped += 1
-        if state not in self._complained:
-            self._complained.add(state)
-            structlog.get_logger("alerts").warning("alert dropped", state=state, reason=reason)
+        if state not in self._logged_drops:
+            self._logged_drops.add(state)
+            self._log.warning("alert dropped", state=state, reason=reason)
 
 
 @contextlib.contextmanager
 def _locked_directory(path: Path) -> Iterator[None]:
-    """Makes a socket's directory if it is missing, and keeps other gateways from starting there meanwhile."""
+    """Creates the directory of a socket if it is missing, and locks out other gateways meanwhile."""
     if not path.parent.is_dir():
         path.parent.mkdir(parents=True)
-        path.parent.chmod(0o755)  # whatever the umask: the agent has to get there
+        path.parent.chmod(0o755)  # whatever the umask: the alert agent needs access
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -236,17 +280,17 @@ def _locked_directory(path: Path) -> Iterator[None]:
 
 
 def _remove_stale(path: Path) -> None:
-    """Removes what a gateway that was killed has left.
+    """Removes the socket of a gateway that was killed.
 
     Raises:
-        OSError: it is something else.
+        OSError: the path is something else, or another process listens there.
     """
     try:
         status = path.lstat()
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(status.st_mode):
-        raise OSError(errno.EEXIST, "it is there and is no socket")
+        raise OSError(errno.EEXIST, "the path exists and is not a socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(str(path))
@@ -257,7 +301,7 @@ def _remove_stale(path: Path) -> None:
 
 
 def _permit(path: Path, group: str) -> None:
-    """Lets a group write to a socket; where there is none, or this user may not name it, only the owner may."""
+    """Lets a group write to a socket; if the group does not exist or may not be set, only the owner may."""
     with contextlib.suppress(LookupError, PermissionError):
         shutil.chown(path, group=group)
         path.chmod(0o660)

@@ -1,17 +1,17 @@
-"""A program of its own that prints a line whenever Corosync reports its quorum, and at its start.
+"""A separate program that prints a line for each quorum report of Corosync, the first one at its start.
 
 It is run as ``python -I -S libquorum_helper.py`` and imports nothing of the gateway. The format of its lines is in
-``subsystems/corosync/quorum_report.py``. It asks libquorum, as corosync-quorumtool does, because
-``corosync-quorumtool -m`` (Corosync 2.0 to 3.1) waits after each report for a new list of nodes: it keeps silent about
-a quorum that is lost while the nodes stay, as when the quorum device goes or ``corosync.conf`` is reloaded, and is a
-report behind from then on.
+``subsystems/corosync/quorum_report.py``. Like corosync-quorumtool it uses libquorum. ``corosync-quorumtool -m`` itself
+(Corosync 2.0 to 3.1) is not enough: after each report it waits for a new list of nodes. It does not report a loss of
+quorum without a change of nodes, as when the quorum device is lost or ``corosync.conf`` is reloaded, and from then on
+it is one report behind.
 
-It is not part of the gateway's process because the library blocks while Corosync does not answer, and because it maps
+It is not part of the gateway's process because the library blocks while Corosync does not respond, and because it maps
 memory that it shares with a daemon which may be killed at any time.
 
-It ends when nobody reads its output any more, and with Corosync. Its exit status says why, as in ``sysexits.h``:
-``EX_UNAVAILABLE`` Corosync does not run, ``EX_NOPERM`` it refuses this user, ``EX_OSFILE`` there is no such library,
-``EX_CONFIG`` no quorum provider is configured, ``EX_SOFTWARE`` anything else.
+It ends when its output is closed, and with Corosync. Its exit status gives the reason, as in ``sysexits.h``:
+``EX_UNAVAILABLE`` Corosync does not run, ``EX_NOPERM`` Corosync refuses this user, ``EX_OSFILE`` the library is
+missing, ``EX_CONFIG`` no quorum provider is configured, ``EX_SOFTWARE`` anything else.
 """
 
 from __future__ import annotations
@@ -25,23 +25,24 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 LIBRARY = "libquorum.so.5"
-"""Its name since Corosync 2.0."""
+"""The name of the library since Corosync 2.0."""
 
-_Report = Callable[[bool, int, Sequence[int]], None]
+_OnReport = Callable[[bool, int, Sequence[int]], None]
+"""Called with each report: quorate, the sequence number of the ring, and the node ids of the members."""
 
 
 class Library(Protocol):
-    """What ``monitor`` needs of a connection to the quorum service."""
+    """A connection to the quorum service."""
 
     def fileno(self) -> int:
-        """Returns the descriptor that is readable when there is something to dispatch."""
+        """Returns the descriptor that is readable when there are reports."""
         ...
 
     def dispatch(self) -> None:
-        """Reports what there is to report, without waiting.
+        """Calls back with the available reports, without waiting.
 
         Raises:
-            MonitorError: the connection is lost.
+            HelperError: the connection is lost.
         """
         ...
 
@@ -68,11 +69,11 @@ class _Callbacks(ctypes.Structure):
     _fields_ = (("quorum_notify_fn", _NotifyFn),)
 
 
-class MonitorError(Exception):
-    """The monitor cannot go on.
+class HelperError(Exception):
+    """The helper cannot continue.
 
     Attributes:
-        exit_status: what to tell about it.
+        exit_status: the exit status that gives the reason.
     """
 
     def __init__(self, reason: str, exit_status: int) -> None:
@@ -84,42 +85,44 @@ class LibQuorum:
     """A connection to the quorum service.
 
     Args:
-        report: called by ``dispatch`` with each report: quorate, the number of the ring, the members' node ids.
-        library: the library's name or path.
+        on_report: called by ``dispatch`` with each report.
+        library: the name or path of the library.
 
     Raises:
-        MonitorError: there is no connection.
+        HelperError: it cannot connect.
     """
 
-    def __init__(self, report: _Report, library: str = LIBRARY) -> None:
+    def __init__(self, on_report: _OnReport, library: str = LIBRARY) -> None:
         try:
             self._library = ctypes.CDLL(library)
         except OSError as error:
-            raise MonitorError(f"cannot load {library}: {error}", os.EX_OSFILE) from None
+            raise HelperError(f"cannot load {library}: {error}", os.EX_OSFILE) from None
 
         def notify(_handle: int, quorate: int, ring: int, count: int, members: Sequence[int]) -> None:
-            report(bool(quorate), ring, [members[index] for index in range(count)])
+            on_report(bool(quorate), ring, [members[index] for index in range(count)])
 
-        self._callbacks = _Callbacks(_NotifyFn(notify))  # kept: the library calls it as long as there is a connection
+        self._callbacks = _Callbacks(
+            _NotifyFn(notify)
+        )  # kept alive: the library calls it as long as there is a connection
         self._handle = ctypes.c_uint64()
         kind, descriptor = ctypes.c_uint32(), ctypes.c_int()
         self._call("initialize", ctypes.byref(self._handle), ctypes.byref(self._callbacks), ctypes.byref(kind))
         if kind.value != _QUORUM_SET:
-            raise MonitorError("no quorum provider is configured in corosync.conf", os.EX_CONFIG)
+            raise HelperError("no quorum provider is configured in corosync.conf", os.EX_CONFIG)
         self._call("fd_get", self._handle, ctypes.byref(descriptor))
         self._descriptor = descriptor.value
-        # the present state is the first report
+        # the first report is the current state
         self._call("trackstart", self._handle, ctypes.c_uint(_CS_TRACK_CHANGES))
 
     def fileno(self) -> int:
-        """Returns the descriptor that is readable when there is something to dispatch."""
+        """Returns the descriptor that is readable when there are reports."""
         return self._descriptor
 
     def dispatch(self) -> None:
-        """Reports what there is to report, without waiting.
+        """Calls back with the available reports, without waiting.
 
         Raises:
-            MonitorError: the connection is lost.
+            HelperError: the connection is lost.
         """
         self._call("dispatch", self._handle, ctypes.c_int(_CS_DISPATCH_ALL))
 
@@ -127,48 +130,48 @@ class LibQuorum:
         code = self._library[f"quorum_{name}"](*arguments)
         if code == _CS_OK or (name == "dispatch" and code == _CS_ERR_TRY_AGAIN):
             return
-        reason = "Corosync refuses this user" if code == _CS_ERR_ACCESS else "Corosync does not answer"
-        said = _NAMES.get(code, f"error {code}")
-        raise MonitorError(f"{reason}: quorum_{name}: {said}", _EXITS.get(code, os.EX_SOFTWARE))
+        reason = "Corosync refuses this user" if code == _CS_ERR_ACCESS else "Corosync does not respond"
+        error = _NAMES.get(code, f"error {code}")
+        raise HelperError(f"{reason}: quorum_{name}: {error}", _EXITS.get(code, os.EX_SOFTWARE))
 
 
-def monitor(connect: Callable[[_Report], Library], output: int) -> None:
-    """Prints a line for each report until nobody reads them any more.
+def print_reports(connect: Callable[[_OnReport], Library], output: int) -> None:
+    """Prints a line for each report until the output is closed.
 
     Args:
-        connect: makes the connection.
+        connect: opens the connection.
         output: the descriptor to print to, a pipe.
 
     Raises:
-        MonitorError: there is no connection, or none any more.
+        HelperError: it cannot connect, or the connection is lost.
     """
     lines: list[str] = []
 
-    def report(quorate: bool, ring: int, members: Sequence[int]) -> None:  # noqa: FBT001 - as the library has it
-        listed = ",".join(map(str, members))
-        lines.append(f"time={time.time():.6f} quorate={quorate:d} ring={ring} members={listed}\n")
+    def on_report(quorate: bool, ring: int, members: Sequence[int]) -> None:  # noqa: FBT001 - the library's signature
+        member_list = ",".join(map(str, members))
+        lines.append(f"time={time.time():.6f} quorate={quorate:d} ring={ring} members={member_list}\n")
 
-    library = connect(report)
+    library = connect(on_report)
     poll = select.poll()
     poll.register(library.fileno(), select.POLLIN)
-    poll.register(output, 0)  # a pipe whose reader is gone is an error, which is always told
+    poll.register(output, 0)  # a pipe without a reader is an error, which poll reports in any case
     while all(descriptor != output for descriptor, _ in poll.poll()):
         try:
             library.dispatch()
-        finally:  # also what came right before the end; and not in the callback, from which no exception gets out
+        finally:  # reports right before the end count, too; not in the callback, which must not raise exceptions
             while lines:
                 os.write(output, lines.pop(0).encode())
 
 
 def main(arguments: Sequence[str] = ()) -> int:
-    """Runs the monitor and returns its exit status.
+    """Prints reports until Corosync ends, and returns the exit status.
 
     Args:
-        arguments: the library to use instead of ``LIBRARY``, or none.
+        arguments: the library to use instead of ``LIBRARY``, or nothing.
     """
     try:
-        monitor(lambda report: LibQuorum(report, *arguments), sys.stdout.fileno())
-    except MonitorError as error:
+        print_reports(lambda on_report: LibQuorum(on_report, *arguments), sys.stdout.fileno())
+    except HelperError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_status
     except BrokenPipeError:

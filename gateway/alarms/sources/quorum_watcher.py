@@ -1,13 +1,12 @@
-"""Watches Corosync's quorum: a program that waits for its reports, and is started again whenever it ends.
+"""Watches Corosync's quorum: runs a helper program that prints Corosync's reports, and restarts it when it ends.
 
-What is told is told at once, from within the event loop's turn that reads it. Only what Corosync has said is told: that
-a watcher is back says nothing about the quorum, and the first report after that is a state, not a change.
+An event is reported at once, from within the turn of the event loop that reads it. Only reports of Corosync count: that
+the watch is restored says nothing about the quorum, and the first report after that is a state, not a change.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,46 +16,43 @@ from typing import NoReturn, TypeAlias
 
 import structlog
 
+from gateway.backoff import Backoff
 from gateway.clock import Clock, SystemClock
 from gateway.errors import ParseError
 from gateway.host.host import CommandResult, StreamingHost
 from gateway.status import Status
-from gateway.subsystems.corosync import quorum_report as corosync_monitor
+from gateway.subsystems.corosync import quorum_report
 from gateway.subsystems.corosync.quorum_report import QuorumReport
 
-MONITOR = (sys.executable, "-I", "-S", str(Path(__file__).with_name(corosync_monitor.PROGRAM)))
-"""The command that prints Corosync's reports. ``-I -S``: nothing but the standard library, from where it belongs."""
+HELPER = (sys.executable, "-I", "-S", str(Path(__file__).with_name(quorum_report.PROGRAM)))
+"""The command that prints Corosync's reports. ``-I -S``: only the standard library, and from its proper place."""
 
-FIRST_DELAY = 0.1
-"""Seconds until the first new attempt; each further attempt waits twice as long."""
+BACKOFF = Backoff(first=0.1, longest=5.0)
+"""The pauses between the end of the helper and its next start."""
 
-MAX_DELAY = 5.0
-"""Seconds that an attempt waits at most."""
-
-ABSENT_DELAY = 60.0
-"""Seconds that it waits where there is no Corosync on this host, which may be installed later."""
+ABSENT_BACKOFF = Backoff(first=60.0, longest=60.0)
+"""The same while Corosync is not installed on this host; it may be installed later."""
 
 SETTLED = 10.0
-"""Seconds after which a watcher that ends begins again with ``FIRST_DELAY``."""
+"""Seconds after which a run of the helper counts as a success, so that the next pause is the first again."""
 
 _EXITS = {69: Status.NOT_RUNNING, 72: Status.NOT_INSTALLED, 77: Status.NOT_PERMITTED}
-"""The monitor's exit statuses, EX_UNAVAILABLE, EX_OSFILE and EX_NOPERM."""
+"""The exit statuses of the helper: EX_UNAVAILABLE, EX_OSFILE and EX_NOPERM."""
 
 _MAX_DETAIL = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuorumChanged:
-    """Corosync has reported its quorum or its members.
+class QuorumUpdate:
+    """Corosync reported its quorum and its members.
 
     Attributes:
-        time: Unix seconds at which Corosync told it.
-        quorate: whether this node's partition may act.
-        members: ids of the nodes of this partition.
-        ring: sequence number of the membership.
-        initial: whether it is the first report since the watcher was (re)started: the present state, whatever
-            it was before, and no change.
-        flipped: whether the quorum was lost or regained with it; never where ``initial``.
+        time: Unix seconds of the report.
+        quorate: whether the partition of this node has quorum.
+        members: the ids of the nodes in this partition.
+        ring: the sequence number of the membership.
+        initial: whether it is the first report since the helper was started: a state, and no change.
+        quorum_changed: whether quorum was lost or regained with it; never if it is initial.
     """
 
     time: float
@@ -64,18 +60,18 @@ class QuorumChanged:
     members: tuple[int, ...]
     ring: int
     initial: bool
-    flipped: bool
+    quorum_changed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WatcherLost:
-    """Nothing is known of the quorum any more, or the reason why has changed.
+class QuorumWatchLost:
+    """The quorum is unknown from now on, or the reason has changed.
 
     Attributes:
         time: Unix seconds.
-        status: ``NOT_RUNNING`` where Corosync ended or does not run; ``KILLED`` where the watcher was killed; else why
-            the watcher cannot run.
-        detail: the same for a person, in one line.
+        status: ``NOT_RUNNING`` if Corosync ended or does not run; ``KILLED`` if the helper was killed; otherwise why
+            the helper cannot run.
+        detail: the reason for a person, in one line.
     """
 
     time: float
@@ -84,125 +80,139 @@ class WatcherLost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WatcherBack:
-    """The watcher has heard of Corosync again; a ``QuorumChanged`` with ``initial`` follows.
+class QuorumWatchRestored:
+    """The quorum is known again; a ``QuorumUpdate`` with ``initial`` follows.
 
     Attributes:
         time: Unix seconds.
-        blind: seconds for which nothing was known.
+        outage: seconds for which the quorum was unknown.
     """
 
     time: float
-    blind: float
+    outage: float
 
 
-QuorumEvent: TypeAlias = QuorumChanged | WatcherLost | WatcherBack
+QuorumEvent: TypeAlias = QuorumUpdate | QuorumWatchLost | QuorumWatchRestored
 
 
 class QuorumWatcher:
-    """Tells each change of the quorum, and when nothing is known of it.
+    """Reports each change of the quorum, and when the quorum is unknown. A service.
 
     Args:
-        host: runs the command.
-        tell: called with each event, from within the event loop. What it raises is raised by ``run``.
-        clock: tells the time.
-        chance: returns a number from 0 up to 1, for delays that differ from node to node.
-        sleep: waits so many seconds.
-        command: what to run instead of ``MONITOR``.
+        host: runs the helper.
+        on_event: called with each event, from within the event loop. An exception that it raises ends the watcher.
+        clock: the clock.
+        backoff: the pauses between the end of the helper and its next start.
+        absent_backoff: the same while Corosync is not installed.
+        sleep: waits for some seconds.
+        command: runs instead of ``HELPER``.
 
     Attributes:
-        report: the last report; None while nothing is known.
-        restarts: how often the command was started anew.
+        report: the last report, or None while the quorum is unknown.
+        restarts: how often the helper was restarted.
     """
 
     def __init__(
         self,
         host: StreamingHost,
-        tell: Callable[[QuorumEvent], None],
+        on_event: Callable[[QuorumEvent], None],
         *,
         clock: Clock | None = None,
-        chance: Callable[[], float] = random.random,
+        backoff: Backoff = BACKOFF,
+        absent_backoff: Backoff = ABSENT_BACKOFF,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        command: tuple[str, ...] = MONITOR,
+        command: tuple[str, ...] = HELPER,
     ) -> None:
         self.report: QuorumReport | None = None
         self.restarts = 0
         self._host = host
-        self._tell = tell
+        self._on_event = on_event
         self._clock = clock or SystemClock()
-        self._chance = chance
+        self._backoff = backoff
+        self._absent_backoff = absent_backoff
         self._sleep = sleep
         self._command = command
         self._log = structlog.get_logger("quorum")
         self._lost: tuple[Status, float] | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Starts the helper."""
+        self._task = asyncio.create_task(self.run(), name="quorum watcher")
+
+    async def close(self) -> None:
+        """Ends the helper. Idempotent."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
     async def run(self) -> NoReturn:
-        """Watches until it is cancelled."""
-        attempts = 0
+        """Runs the helper again and again until it is cancelled."""
+        retries = 0
         while True:
             started = self._clock.monotonic()
-            status, detail = await self._follow()
+            status, detail = await self._run_helper()
             if self._clock.monotonic() - started >= SETTLED:
-                attempts = 0
-            self._lose(status, detail)
-            pause = ABSENT_DELAY if status is Status.NOT_INSTALLED else min(MAX_DELAY, FIRST_DELAY * 2**attempts)
-            await self._sleep(pause * (1 + self._chance()) / 2)
-            attempts = min(attempts + 1, 16)
+                retries = 0
+            self._on_helper_ended(status, detail)
+            backoff = self._absent_backoff if status is Status.NOT_INSTALLED else self._backoff
+            await self._sleep(backoff.pause(retries))
+            retries += 1
             self.restarts += 1
 
-    async def _follow(self) -> tuple[Status, str]:
-        """Runs the command to its end, and returns why it has ended."""
+    async def _run_helper(self) -> tuple[Status, str]:
+        """Runs the helper until it ends, and returns why it ended."""
         try:
-            return _reason(await self._host.stream(*self._command, on_line=self._hear))
+            return _exit_reason(await self._host.stream(*self._command, on_line=self._on_line))
         except ParseError as error:
             return Status.UNPARSABLE, str(error)
 
-    def _hear(self, line: bytes) -> None:
-        report, before = corosync_monitor.parse(line), self.report
+    def _on_line(self, line: bytes) -> None:
+        report, previous = quorum_report.parse(line), self.report
         self.report = report
         if self._lost is not None:
-            since, self._lost = self._lost[1], None
-            now = self._clock.monotonic()
-            self._tell(WatcherBack(time=self._clock.time(), blind=now - since))
-        event = QuorumChanged(
+            _, since = self._lost
+            self._lost = None
+            self._on_event(QuorumWatchRestored(time=self._clock.time(), outage=self._clock.monotonic() - since))
+        update = QuorumUpdate(
             time=report.time,
             quorate=report.quorate,
             members=report.members,
             ring=report.ring,
-            initial=before is None,
-            flipped=before is not None and before.quorate is not report.quorate,
+            initial=previous is None,
+            quorum_changed=previous is not None and previous.quorate is not report.quorate,
         )
-        self._tell(event)
-        self._later(self._note, event)
+        self._on_event(update)
+        self._log_later(self._log_update, update)
 
-    def _lose(self, status: Status, detail: str) -> None:
+    def _on_helper_ended(self, status: Status, detail: str) -> None:
         self.report = None
-        known, since = self._lost or (None, self._clock.monotonic())
+        last_status, since = self._lost or (None, self._clock.monotonic())
         self._lost = status, since
-        if status is not known:
-            self._tell(WatcherLost(time=self._clock.time(), status=status, detail=detail))
-            self._later(partial(self._log.warning, "quorum not watched", state=status.value, reason=detail))
+        if status is not last_status:
+            self._on_event(QuorumWatchLost(time=self._clock.time(), status=status, detail=detail))
+            self._log_later(partial(self._log.warning, "quorum not watched", state=status.value, reason=detail))
 
-    def _later(self, log: Callable[..., object], *arguments: object) -> None:
-        """Logs when what is told has left: a processor is hard to get meanwhile."""
+    def _log_later(self, log: Callable[..., object], *arguments: object) -> None:
+        """Logs once the notifications have been sent: logging takes time, and they must not wait for it."""
         asyncio.get_running_loop().call_soon(log, *arguments)
 
-    def _note(self, event: QuorumChanged) -> None:
-        known = {"quorate": event.quorate, "members": ", ".join(map(str, event.members))}
-        if event.initial:
-            self._log.info("quorum watched", **known)
-        elif not event.flipped:
-            self._log.info("quorum reported", **known)
-        elif event.quorate:
-            self._log.warning("quorum regained", **known)
+    def _log_update(self, update: QuorumUpdate) -> None:
+        details = {"quorate": update.quorate, "members": ", ".join(map(str, update.members))}
+        if update.initial:
+            self._log.info("quorum watched", **details)
+        elif not update.quorum_changed:
+            self._log.info("quorum reported", **details)
+        elif update.quorate:
+            self._log.warning("quorum regained", **details)
         else:
-            self._log.warning("quorum lost", **known)
+            self._log.warning("quorum lost", **details)
 
 
-def _reason(result: CommandResult) -> tuple[Status, str]:
-    """Returns why the monitor has ended, and what to tell a person about it."""
+def _exit_reason(result: CommandResult) -> tuple[Status, str]:
+    """Returns why the helper ended: a status, and a line for a person."""
     status = _EXITS.get(result.exit_status or 0, result.status)
-    said = result.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+    last_line = result.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
     if result.detail:
         detail = result.detail
     elif result.signal is not None:
@@ -210,6 +220,6 @@ def _reason(result: CommandResult) -> tuple[Status, str]:
     elif status is Status.TOO_MUCH_OUTPUT:
         detail = "printed too much"
     else:
-        detail = said or f"ended with exit status {result.exit_status}"
-    # it is to run for ever: an exit status of 0 is none that is expected
+        detail = last_line or f"ended with exit status {result.exit_status}"
+    # the helper never ends by itself: even exit status 0 is a failure
     return Status.FAILED if status is Status.OK else status, detail[:_MAX_DETAIL]

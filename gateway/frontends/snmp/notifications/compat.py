@@ -1,58 +1,57 @@
-"""Notices in the form of other programs, so that rules which exist in a manager keep working without them.
+"""Notifications in the forms of other programs, so that existing rules in a manager keep working without these.
 
-What a form needs is in the ``details`` of a notice. ``kind`` says what it is about; a form whose keys are not all there
-is not made. Other kinds, and keys that are not listed, are nothing to these forms.
+What a form needs is in the details of a notification (``gateway.alarms.details``). A form is left out if a key that it
+needs has no known value; kinds and keys that are not in this table do not matter to any form.
 
-============  ================  ========================================================  ==========  ==========
-kind          key               value                                                     corosync    pacemaker
-============  ================  ========================================================  ==========  ==========
-``node``      ``node``          the node's name                                           needed      needed
-              ``node_id``       its id in Corosync                                        needed
-              ``address``       its address in ring 0                                     if known
-              ``status``        Corosync's word: ``joined`` or ``left``                   needed
-              ``description``   Pacemaker's word: ``member`` or ``lost``                              needed
-``quorum``    ``node``          this node's name                                          needed
-              ``node_id``       its id in Corosync                                        needed
-              ``status``        ``quorate`` or ``not quorate``                            needed
-``link``      ``node``          this node's name                                          needed
-              ``node_id``       its id in Corosync                                        needed
-              ``peer_id``       the id of the node at the other end                       needed
-              ``number``        the number of the link                                    needed
-              ``status``        ``operational`` or ``disconnected``                       needed
-``fencing``   ``node``          the node that was to be fenced                                        needed
-              ``task``          what was done, such as ``st_notify_fence``                            needed
-              ``description``   Pacemaker's sentence about it                                         needed
-              ``rc``            0 for success                                                         needed
-``resource``  ``node``          where it runs, or ran                                                 needed
-              ``resource``      its id                                                                needed
-              ``task``          the operation, such as ``monitor``                                    needed
-              ``description``   its result in words, such as ``not running``                          needed
-              ``status``        how its execution went, a number                                      if known
-              ``rc``            what it returned                                                      needed
-              ``target_rc``     what it should have returned                                          if known
-``attribute`` ``node``          whose attribute it is                                                 needed
-              ``attribute``     its name                                                              needed
-              ``value``         its value                                                             needed
-============  ================  ========================================================  ==========  ==========
+============  ================  ==========  ==========
+kind          key               corosync    pacemaker
+============  ================  ==========  ==========
+``node``      ``node``          needed      needed
+              ``node_id``       needed
+              ``address``       if known
+              ``status``        needed
+              ``description``               needed
+``quorum``    ``node``          needed
+              ``node_id``       needed
+              ``status``        needed
+``link``      ``node``          needed
+              ``node_id``       needed
+              ``peer_id``       needed
+              ``number``        needed
+              ``status``        needed
+``fencing``   ``node``                      needed
+              ``task``                      needed
+              ``description``               needed
+              ``rc``                        needed
+``resource``  ``node``                      needed
+              ``resource``                  needed
+              ``task``                      needed
+              ``description``               needed
+              ``status``                    if known
+              ``rc``                        needed
+              ``target_rc``                 if known
+``attribute`` ``node``                      needed
+              ``attribute``                 needed
+              ``value``                     needed
+============  ================  ==========  ==========
 
-These are the names and the values of Pacemaker's ``CRM_alert_*``, where there are such.
+Both programs send their objects without an instance, and so do these forms: rules match whole identifiers. The forms
+are those of corosync-notifyd 3.1.7 and of the sample agent ``alert_snmp.sh`` of Pacemaker 2.1.5, with these exceptions:
 
-Both programs send their objects without an instance, and so do these forms: rules match whole identifiers. As sent by
-corosync-notifyd 3.1.7 and by the sample ``alert_snmp.sh`` of Pacemaker 2.1.5; other than these,
-
-- ``sysUpTime`` is the time since the start, in hundredths of a second, not a date in seconds (corosync-notifyd), nor
-  that of the host (alert_snmp);
-- a node is called by its name, not by the address in its last ring, and its address is that in the first
-  (corosync-notifyd takes the name that the last ring's address resolves to, or that address);
-- the time is ``hrSystemDate.0`` in the syntax of DateAndTime, not a text without an instance (alert_snmp).
+- ``sysUpTime`` is the time since the start in hundredths of a second. It is not a date in seconds (corosync-notifyd),
+  and not the uptime of the host (alert_snmp).
+- A node has its name, not the address in its last ring, and its address is the one in the first ring. corosync-notifyd
+  sends the name that the last ring's address resolves to, or that address.
+- The time is ``hrSystemDate.0`` in the syntax of DateAndTime, not a text without an instance (alert_snmp).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from gateway.alarms.notification import Notification, head
+from gateway.alarms.notification import Details, Notification
+from gateway.frontends.snmp.notifications.header import SnmpNotification, header
 from gateway.snmp import oid as oids
 from gateway.snmp.mib import syntax
 from gateway.snmp.oid import Oid
@@ -64,9 +63,9 @@ class _Object(NamedTuple):
 
     Attributes:
         number: the last number of its identifier.
-        type: of its value.
-        key: of the details that have it; empty where it never applies.
-        default: what stands for a value that is not known; without one it is needed.
+        type: the type of its value.
+        key: the key of the details that have the value; empty if it never applies.
+        default: replaces an unknown value; if it is None, the value is needed.
     """
 
     number: int
@@ -77,7 +76,7 @@ class _Object(NamedTuple):
 
 # --- COROSYNC-MIB ----------------------------------------------------------------------------------------------------
 
-_COROSYNC_NOTICES = "1.3.6.1.4.1.35488.0"
+_COROSYNC_NOTIFICATIONS = "1.3.6.1.4.1.35488.0"
 _COROSYNC_OBJECTS = "1.3.6.1.4.1.35488.1"
 
 _NODE_NAME = _Object(1, Type.OCTET_STRING, "node")
@@ -103,17 +102,14 @@ _COROSYNC: Mapping[str, tuple[int, Sequence[_Object]]] = {
 """The number of the notification of each kind, and its objects in the order in which they are sent."""
 
 
-def corosync(notice: Notification, uptime: float) -> Iterable[Sequence[VarBind]]:
-    """Returns what corosync-notifyd would send: one notification, or none.
-
-    Args:
-        notice: what to tell.
-        uptime: seconds since the start.
-    """
-    number, objects = _COROSYNC.get(notice.details.get("kind", ""), (0, ()))
-    found = _varbinds(oids.parse(_COROSYNC_OBJECTS), objects, notice.details)
-    if found:
-        yield [*head(oids.parse(_COROSYNC_NOTICES) + oids.encode((number,)), uptime), *found]
+def render_corosync(notification: Notification, details: Details) -> SnmpNotification:
+    """Returns the notification that corosync-notifyd would send, or nothing."""
+    number, objects = _COROSYNC.get(details.get("kind", ""), (0, ()))
+    varbinds = _varbinds(oids.parse(_COROSYNC_OBJECTS), objects, details)
+    if not varbinds:
+        return ()
+    identifier = oids.parse(_COROSYNC_NOTIFICATIONS) + oids.encode((number,))
+    return [*header(identifier, notification.uptime), *varbinds]
 
 
 # --- PACEMAKER-MIB ---------------------------------------------------------------------------------------------------
@@ -123,11 +119,16 @@ _PACEMAKER_TRAP = oids.parse("1.3.6.1.4.1.32723.2.1")
 _SYSTEM_DATE = oids.parse("1.3.6.1.2.1.25.1.2.0")
 """hrSystemDate.0 (RFC 2790)."""
 _NO_TEXT, _NO_NUMBER = "n/a", str(2**31 - 1)
-"""What the sample sends where there is nothing to send."""
+"""The values that the sample agent sends for unknown ones."""
 
 
-def _pacemaker(needed: Sequence[str], known: Sequence[str] = ()) -> Sequence[_Object]:
-    """Returns the objects of PACEMAKER-MIB's one notification, for a kind that needs some keys and may have others."""
+def _pacemaker(needed: Sequence[str], optional: Sequence[str] = ()) -> Sequence[_Object]:
+    """Returns the objects of PACEMAKER-MIB's one notification.
+
+    Args:
+        needed: the keys that a kind needs.
+        optional: the keys that it may have.
+    """
     table = (
         ("node", Type.OCTET_STRING),
         ("resource", Type.OCTET_STRING),
@@ -143,7 +144,7 @@ def _pacemaker(needed: Sequence[str], known: Sequence[str] = ()) -> Sequence[_Ob
         _Object(
             number,
             kind,
-            key if key in (*needed, *known) else "",
+            key if key in (*needed, *optional) else "",
             None if key in needed else _NO_TEXT if kind is Type.OCTET_STRING else _NO_NUMBER,
         )
         for number, (key, kind) in enumerate(table, 1)
@@ -158,48 +159,43 @@ _PACEMAKER: Mapping[str, Sequence[_Object]] = {
 }
 
 
-def pacemaker(notice: Notification, uptime: float) -> Iterable[Sequence[VarBind]]:
-    """Returns what ``alert_snmp.sh`` would send: one notification, or none.
-
-    Args:
-        notice: what to tell.
-        uptime: seconds since the start.
-    """
-    details = notice.details
+def render_pacemaker(notification: Notification, details: Details) -> SnmpNotification:
+    """Returns the notification that ``alert_snmp.sh`` would send, or nothing."""
     kind = details.get("kind", "")
-    found = _varbinds(oids.parse(_PACEMAKER_OBJECTS), _PACEMAKER.get(kind, ()), details)
-    if found and not (kind == "resource" and _is_routine(details)):
-        date = VarBind(_SYSTEM_DATE, Type.OCTET_STRING, syntax.date_and_time(notice.time))
-        yield [*head(_PACEMAKER_TRAP, uptime), *found, date]
+    varbinds = _varbinds(oids.parse(_PACEMAKER_OBJECTS), _PACEMAKER.get(kind, ()), details)
+    if not varbinds or (kind == "resource" and _is_left_out(details)):
+        return ()
+    date = VarBind(_SYSTEM_DATE, Type.OCTET_STRING, syntax.date_and_time(notification.time))
+    return [*header(_PACEMAKER_TRAP, notification.uptime), *varbinds, date]
 
 
-def _is_routine(details: Mapping[str, str]) -> bool:
-    """Returns whether the sample leaves an operation out: a monitor that went well, or one that was cancelled."""
-    well = details["rc"] == details.get("target_rc")
-    return details["description"] == "Cancelled" or (details["task"] == "monitor" and well)
+def _is_left_out(details: Details) -> bool:
+    """Returns whether the sample agent leaves an operation out: a successful monitor, or one that was cancelled."""
+    succeeded = details["rc"] == details.get("target_rc")
+    return details["description"] == "Cancelled" or (details["task"] == "monitor" and succeeded)
 
 
 # --- Both ------------------------------------------------------------------------------------------------------------
 
-FORMS: Mapping[str, Callable[[Notification, float], Iterable[Sequence[VarBind]]]] = {
-    "corosync": corosync,
-    "pacemaker": pacemaker,
+FORMS: Mapping[str, Callable[[Notification, Details], SnmpNotification]] = {
+    "corosync": render_corosync,
+    "pacemaker": render_pacemaker,
 }
 """The forms by name."""
 
-_NUMBERS = {Type.INTEGER: syntax.scaled(0, -(2**31), 2**31 - 1), Type.GAUGE32: syntax.scaled(0, 0, 2**32 - 1)}
+_CONVERTERS = {Type.INTEGER: syntax.scaled(0, -(2**31), 2**31 - 1), Type.GAUGE32: syntax.scaled(0, 0, 2**32 - 1)}
 
 
-def _varbinds(root: Oid, objects: Sequence[_Object], details: Mapping[str, str]) -> list[VarBind]:
-    """Returns the variables of objects; none where one that is needed is not known."""
-    found = []
-    for number, kind, key, default in objects:
-        known = details.get(key, "") if key else ""
-        convert = _NUMBERS.get(kind, syntax.text)
-        value = convert(known) if known else None
+def _varbinds(root: Oid, objects: Sequence[_Object], details: Details) -> list[VarBind]:
+    """Returns the variables of objects, or none at all if a value that is needed is unknown."""
+    varbinds = []
+    for number, value_type, key, default in objects:
+        text = details.get(key, "") if key else ""
+        convert = _CONVERTERS.get(value_type, syntax.text)
+        value = convert(text) if text else None
         if value is None and default is not None:
             value = convert(default)
         if value is None:
             return []
-        found.append(VarBind(root + oids.encode((number,)), kind, value))
-    return found
+        varbinds.append(VarBind(root + oids.encode((number,)), value_type, value))
+    return varbinds

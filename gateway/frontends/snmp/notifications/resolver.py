@@ -1,4 +1,4 @@
-"""Addresses of receivers: looked up ahead, and kept, for names cannot be looked up when the network is in trouble."""
+"""The addresses of a receiver: resolved ahead and kept, because names cannot be resolved while the network is down."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
-from gateway.alarms.delivery import DeliveryError
+from gateway.alarms.channel import DeliveryError
+from gateway.waiting import completed_within
 
 REFRESH = 300.0
-"""Seconds after which a name is looked up again."""
+"""Seconds after which a name is resolved again."""
 
 RETRY = 10.0
-"""Seconds after which that is done where it failed."""
+"""Seconds after which a name is resolved again if that failed."""
 
-_FIRST = 5.0
-"""Seconds that a notification waits for the first look-up."""
+PATIENCE = 5.0
+"""Seconds that a notification waits until the name is resolved for the first time."""
 
 
-class Address(NamedTuple):
-    """Where to send to.
+class SocketAddress(NamedTuple):
+    """An address to send to.
 
     Attributes:
-        family: of the socket.
+        family: the address family of the socket.
         name: what the socket is connected to.
     """
 
@@ -33,120 +34,122 @@ class Address(NamedTuple):
     name: tuple[Any, ...]
 
 
-Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
-"""Returns the addresses of a host and a port; raises OSError."""
+Resolve = Callable[[str, int], Awaitable[Sequence[SocketAddress]]]
+"""Returns the addresses of a host and a port, and raises OSError if there are none."""
 
 
-async def resolve(host: str, port: int) -> Sequence[Address]:
-    """Returns the UDP addresses of a host, the best first.
+async def resolve(host: str, port: int) -> Sequence[SocketAddress]:
+    """Returns the UDP addresses of a host, the preferred one first.
 
-    A name is looked up in a thread of its own, not in one of the event loop's: while the name servers are down that
-    takes many seconds, for which others must not have to wait, nor the program's end.
+    A name is resolved in a thread of its own instead of the event loop's thread pool: while the name servers are down
+    it takes many seconds, and neither other work nor the end of the program may wait for that.
 
     Raises:
-        OSError: it has none.
+        OSError: the host has no address.
     """
     with contextlib.suppress(OSError):
-        return _look_up(host, port, socket.AI_NUMERICHOST)
+        return _resolve(host, port, socket.AI_NUMERICHOST)
     loop = asyncio.get_running_loop()
-    future: asyncio.Future[Sequence[Address]] = loop.create_future()
+    future: asyncio.Future[Sequence[SocketAddress]] = loop.create_future()
 
-    def settle(found: Sequence[Address] | OSError) -> None:
+    def set_outcome(outcome: Sequence[SocketAddress] | OSError) -> None:
         if future.done():
             return
-        if isinstance(found, OSError):
-            future.set_exception(found)
+        if isinstance(outcome, OSError):
+            future.set_exception(outcome)
         else:
-            future.set_result(found)
+            future.set_result(outcome)
 
-    def look() -> None:
-        found: Sequence[Address] | OSError
+    def run() -> None:
+        outcome: Sequence[SocketAddress] | OSError
         try:
-            found = _look_up(host, port)
+            outcome = _resolve(host, port)
         except OSError as error:
-            found = error
-        with contextlib.suppress(RuntimeError):  # the loop is gone
-            loop.call_soon_threadsafe(settle, found)
+            outcome = error
+        with contextlib.suppress(RuntimeError):  # the event loop is closed
+            loop.call_soon_threadsafe(set_outcome, outcome)
 
-    threading.Thread(target=look, name=f"look up {host}", daemon=True).start()
+    threading.Thread(target=run, name=f"resolve {host}", daemon=True).start()
     return await future
 
 
-def _look_up(host: str, port: int, flags: int = 0) -> Sequence[Address]:
+def _resolve(host: str, port: int, flags: int = 0) -> Sequence[SocketAddress]:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=flags)
-    except UnicodeError:  # of labels that are empty or too long
-        raise OSError("not the name of a host") from None
-    return [Address(family, name) for family, _, _, _, name in found]
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=flags)
+    except UnicodeError:  # labels that are empty or too long
+        raise OSError("not a valid host name") from None
+    return [SocketAddress(family, name) for family, _, _, _, name in infos]
 
 
-class Addresses:
-    """The addresses of one receiver, from ``start`` to ``close``.
+class ReceiverAddresses:
+    """Keeps the addresses of one receiver up to date. A service.
 
     Args:
-        host: its name or address.
+        host: the name or address of the receiver.
         port: its port.
-        resolve: looks it up.
-        refresh: seconds after which that is done again.
-        retry: seconds after which it is done again where it failed.
+        resolve: resolves the name.
+        refresh: seconds after which the name is resolved again.
+        retry: seconds after which it is resolved again if that failed.
+        patience: seconds that ``current`` waits for the first result.
     """
 
     def __init__(
-        self, host: str, port: int, *, resolve: Resolve = resolve, refresh: float = REFRESH, retry: float = RETRY
+        self,
+        host: str,
+        port: int,
+        *,
+        resolve: Resolve = resolve,
+        refresh: float = REFRESH,
+        retry: float = RETRY,
+        patience: float = PATIENCE,
     ) -> None:
         self._host, self._port = host, port
         self._resolve = resolve
-        self._refresh, self._retry = refresh, retry
-        self._found: list[Address] = []
-        self._error = f"{host} is still being looked up"
-        self._tried = asyncio.Event()
-        self._doubt = asyncio.Event()
+        self._refresh, self._retry, self._patience = refresh, retry, patience
+        self._addresses: list[SocketAddress] = []
+        self._error = f"{host} is still being resolved"
+        self._attempted = asyncio.Event()
+        self._unreachable = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begins to look it up."""
+    async def start(self) -> None:
+        """Starts to resolve the name; does not wait for the result."""
         self._task = asyncio.create_task(self._run(), name=f"addresses of {self._host}")
 
     async def close(self) -> None:
-        """Ends."""
+        """Stops resolving the name."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def get(self) -> Address:
-        """Returns the address to send to: at once, but for the first look-up.
+    async def current(self) -> SocketAddress:
+        """Returns the address to send to: at once, except while the name is being resolved for the first time.
 
         Raises:
-            DeliveryError: none is known.
+            DeliveryError: no address is known.
         """
-        if not self._tried.is_set():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_FIRST):
-                    await self._tried.wait()
-        if not self._found:
+        if not self._attempted.is_set():
+            await completed_within(self._attempted.wait(), self._patience)
+        if not self._addresses:
             raise DeliveryError(self._error)
-        return self._found[0]
+        return self._addresses[0]
 
-    def doubt(self) -> None:
-        """Hears that nobody has answered there: the next address is next, and the name is looked up again."""
-        self._found = [*self._found[1:], *self._found[:1]]
-        self._doubt.set()
+    def mark_unreachable(self) -> None:
+        """Moves on to the next address, and has the name resolved again."""
+        self._addresses = [*self._addresses[1:], *self._addresses[:1]]
+        self._unreachable.set()
 
     async def _run(self) -> None:
         while True:
-            self._doubt.clear()
+            self._unreachable.clear()
             pause = self._refresh
             try:
-                self._take(await self._resolve(self._host, self._port))
-            except OSError as error:  # what was found before is still the best there is
-                self._error = f"{self._host} cannot be looked up: {error.strerror or error}"
+                addresses = await self._resolve(self._host, self._port)
+            except OSError as error:  # earlier addresses remain the best that are known
+                self._error = f"{self._host} cannot be resolved: {error.strerror or error}"
                 pause = self._retry
-            self._tried.set()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._doubt.wait()
-
-    def _take(self, found: Sequence[Address]) -> None:
-        """Takes addresses in; the order stays as it is where they have not changed."""
-        if set(found) != set(self._found):
-            self._found = list(dict.fromkeys(found))
+            else:
+                if set(addresses) != set(self._addresses):  # if they are the same, the order stays as it is
+                    self._addresses = list(dict.fromkeys(addresses))
+            self._attempted.set()
+            await completed_within(self._unreachable.wait(), pause)

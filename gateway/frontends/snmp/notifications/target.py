@@ -15,25 +15,25 @@ class TargetKind(StrEnum):
     """How notifications are sent to a target; the names are those of haClusterTargetKind."""
 
     AGENTX = "agentx"
-    """Through the master agent, to its own sinks."""
+    """Through the master agent, to the sinks that are configured there."""
     TRAP = "trap"
-    """Sent once: nobody answers (RFC 3416, section 4.2.6)."""
+    """Sent once, without an acknowledgement (RFC 3416, section 4.2.6)."""
     INFORM = "inform"
-    """Sent until it is acknowledged (RFC 3416, section 4.2.7)."""
+    """Sent until the receiver acknowledges it (RFC 3416, section 4.2.7)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A receiver that the gateway speaks to directly.
+    """A receiver that the gateway sends notifications to by UDP.
 
     Attributes:
-        host: its name or address.
+        host: the name or address of the receiver.
         port: its UDP port.
         kind: ``TRAP`` or ``INFORM``.
-        community: for SNMPv2c; empty where there is a user.
-        user: for SNMPv3, or None.
-        timeout: seconds until an inform without an answer is sent again.
-        retries: how often that is done until the delivery is given up for the time being.
+        community: the community for SNMPv2c; empty if there is a user.
+        user: the user for SNMPv3, or None.
+        timeout: seconds until an unacknowledged inform is sent again.
+        retries: how often it is sent again before the attempt is given up.
     """
 
     host: str
@@ -46,5 +46,5 @@ class Target:
 
     @property
     def name(self) -> str:
-        """``HOST:PORT``, which tells targets apart."""
+        """``HOST:PORT``, which is unique among the targets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway import alert_agent as alert
-from gateway.alarms.sources.alert_socket import AlertSocket, HintKind, parse
-from gateway.alert_agent import FIELDS, MAGIC, MAX_DATAGRAM, MAX_VALUE, SOCKET, message
+from gateway import alert_agent
+from gateway.alarms.sources.alert_socket import AlertKind, AlertSocket, parse_alert
+from gateway.alert_agent import FIELDS, MAGIC, MAX_DATAGRAM, MAX_VALUE, SOCKET, encode_alert
 from tests.conftest import open_descriptors
 from tests.programs import import_path
 
@@ -51,36 +51,36 @@ def run(environment: Mapping[str, str], path: Path | None = None) -> subprocess.
 # --- What it sends ---------------------------------------------------------------------------------------------------
 
 
-def test_a_datagram() -> None:
-    assert message(NODE) == MAGIC + b"kind=node\0node=node1\0desc=lost\0"
+def test_a_datagram_has_the_variables_that_are_set() -> None:
+    assert encode_alert(NODE) == MAGIC + b"kind=node\0node=node1\0desc=lost\0"
 
 
 def test_every_variable_of_pacemaker_is_sent() -> None:
-    """All that lib/common/alerts.c of Pacemaker 2.1 sets, but for who is told, and its version."""
+    """All that lib/common/alerts.c of Pacemaker 2.1 sets, except for the recipient and Pacemaker's version."""
     library = next(Path("/usr/lib").glob("*/libcrmcommon.so.*"), None)
     if library is None:
         pytest.skip("Pacemaker is not installed")
-    known = {name.decode() for name in library.read_bytes().split(b"\0") if name.startswith(b"CRM_alert_")}
-    assert known - {f"CRM_alert_{name}" for name in FIELDS} == {"CRM_alert_recipient", "CRM_alert_version"}
+    variables = {name.decode() for name in library.read_bytes().split(b"\0") if name.startswith(b"CRM_alert_")}
+    assert variables - {f"CRM_alert_{name}" for name in FIELDS} == {"CRM_alert_recipient", "CRM_alert_version"}
 
 
 def test_values_are_cut_between_characters_and_may_hold_anything() -> None:
-    hint = parse(message({**NODE, "CRM_alert_desc": "é" * 1000, "CRM_alert_task": "a=b;$(c)\udcff"}))
-    assert hint.fields["desc"] == "é" * (MAX_VALUE // 2)
-    assert hint.fields["task"] == "a=b;$(c)?"
+    received = parse_alert(encode_alert({**NODE, "CRM_alert_desc": "é" * 1000, "CRM_alert_task": "a=b;$(c)\udcff"}))
+    assert received.fields["desc"] == "é" * (MAX_VALUE // 2)
+    assert received.fields["task"] == "a=b;$(c)?"
 
 
 def test_the_largest_datagram_is_within_the_limit() -> None:
-    longest = message({f"CRM_alert_{name}": "x" * 10_000 for name in FIELDS})
+    longest = encode_alert({f"CRM_alert_{name}": "x" * 10_000 for name in FIELDS})
     assert MAX_VALUE * len(FIELDS) < len(longest) < MAX_DATAGRAM
 
 
-def test_it_is_delivered(tmp_path: Path) -> None:
+def test_an_alert_reaches_the_socket(tmp_path: Path) -> None:
     with receiver(tmp_path / "alert.sock") as bound:
         done = run(NODE, tmp_path / "alert.sock")
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-        hint = parse(bound.recv(MAX_DATAGRAM))
-    assert (hint.kind, hint.object) == (HintKind.NODE, "node1")
+        received = parse_alert(bound.recv(MAX_DATAGRAM))
+    assert (received.kind, received.object) == (AlertKind.NODE, "node1")
 
 
 # --- It never fails --------------------------------------------------------------------------------------------------
@@ -94,7 +94,7 @@ def test_it_is_delivered(tmp_path: Path) -> None:
         (Path.touch, "Connection refused"),
     ],
 )
-def test_nobody_listens(tmp_path: Path, prepare: object, reason: str) -> None:
+def test_without_a_listener_it_prints_one_line(tmp_path: Path, prepare: object, reason: str) -> None:
     assert callable(prepare)
     prepare(tmp_path / "alert.sock")
     done = run(NODE, tmp_path / "alert.sock")
@@ -102,24 +102,27 @@ def test_nobody_listens(tmp_path: Path, prepare: object, reason: str) -> None:
     assert done.stderr == f"ha-cluster-gateway-alert: {tmp_path}/alert.sock: {reason}\n"
 
 
-def test_a_recipient_that_is_no_path_is_ignored() -> None:
+def test_a_recipient_that_is_not_a_path_is_ignored() -> None:
     done = run({**NODE, "CRM_alert_recipient": "192.0.2.1"})
     assert done.returncode == 0
     assert f"ha-cluster-gateway-alert: {SOCKET}: " in done.stderr or not done.stderr
 
 
 @pytest.mark.parametrize("path", ["/" + "x" * 200, "/" + "\udcff" * 3, "/"])
-def test_a_path_that_is_none(path: str, capfd: pytest.CaptureFixture[str]) -> None:
-    alert.main({**NODE, "CRM_alert_recipient": path})
-    said = capfd.readouterr().err
-    assert said.startswith("ha-cluster-gateway-alert: /")
-    assert said.count("\n") == 1
+def test_a_path_that_cannot_be_a_socket_is_reported_in_one_line(path: str, capfd: pytest.CaptureFixture[str]) -> None:
+    alert_agent.main({**NODE, "CRM_alert_recipient": path})
+    errors = capfd.readouterr().err
+    assert errors.startswith("ha-cluster-gateway-alert: /")
+    assert errors.count("\n") == 1
 
 
-def test_run_by_hand_it_says_what_it_is_for() -> None:
+def test_run_by_hand_it_prints_what_it_is_for() -> None:
     done = run({})
     assert done.returncode == 0
-    assert done.stderr == "ha-cluster-gateway-alert: nothing to tell: this is run by Pacemaker, for its alerts\n"
+    assert (
+        done.stderr
+        == "ha-cluster-gateway-alert: no alert in the environment: this is an alert agent, to be run by Pacemaker\n"
+    )
 
 
 def test_without_standard_error() -> None:
@@ -132,7 +135,7 @@ def test_without_standard_error() -> None:
     assert done.returncode == 0
 
 
-def test_a_gateway_that_hangs_does_not_hold_it_up(tmp_path: Path) -> None:
+def test_a_gateway_that_hangs_holds_it_up_only_shortly(tmp_path: Path) -> None:
     path = tmp_path / "alert.sock"
     with receiver(path), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
         other.settimeout(0)
@@ -141,7 +144,7 @@ def test_a_gateway_that_hangs_does_not_hold_it_up(tmp_path: Path) -> None:
                 other.sendto(b"", str(path))
         before, started = open_descriptors(), time.monotonic()
         with pytest.raises(TimeoutError):
-            alert.send(b"", str(path))
+            alert_agent.send(b"", str(path))
         assert time.monotonic() - started < 1
         assert open_descriptors() == before
 
@@ -159,21 +162,23 @@ def user(uid: int, gid: int) -> Iterator[None]:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
-async def test_as_hacluster_and_as_nobody(public_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+async def test_hacluster_may_write_to_the_socket_and_nobody_else(
+    public_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     try:
         hacluster = pwd.getpwnam("hacluster")
     except KeyError:
         pytest.skip("Pacemaker is not installed")
-    alerts = AlertSocket(public_path / "run" / "alert.sock")
+    alerts = AlertSocket(lambda alert: None, public_path / "run" / "alert.sock")
     alerts.open()
     environment = {**NODE, "CRM_alert_recipient": str(alerts.path)}
     with user(hacluster.pw_uid, hacluster.pw_gid):
-        alert.main(environment)
+        alert_agent.main(environment)
     with user(65534, 65534):
-        alert.main(environment)
+        alert_agent.main(environment)
     async with asyncio.timeout(5):
-        assert (await alerts.get()).object == "node1"
-    alerts.close()
+        assert (await alerts.next_alert()).object == "node1"
+    alerts.close_socket()
     assert alerts.counts.received == 1
     assert capfd.readouterr().err == f"ha-cluster-gateway-alert: {alerts.path}: Permission denied\n"
 
@@ -181,7 +186,7 @@ async def test_as_hacluster_and_as_nobody(public_path: Path, capfd: pytest.Captu
 # --- It is small -----------------------------------------------------------------------------------------------------
 
 
-def test_it_imports_next_to_nothing() -> None:
+def test_it_imports_as_little_as_possible() -> None:
     """``socket`` alone would take nearly as long as Python's own start."""
     code = (
         "import sys; before = set(sys.modules); import gateway.alert_agent; print(*sorted(set(sys.modules) - before))"

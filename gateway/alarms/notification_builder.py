@@ -1,0 +1,113 @@
+"""Builds notifications: numbers them, and adds the time and the names of the node and the cluster."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from typing import TypedDict
+
+from gateway.alarms.alarm_table import Alarm, AlarmEvent
+from gateway.alarms.details import event_details
+from gateway.alarms.notification import Change, Details, Notification, NotificationKind
+from gateway.clock import Clock, SystemClock
+from gateway.conditions.model import Severity
+from gateway.conditions.view import ClusterView
+from gateway.subsystems.corosync import facts as corosync_facts
+from gateway.subsystems.pacemaker import facts as pacemaker_facts
+
+
+class _Origin(TypedDict):
+    """The fields of a notification that do not depend on what it announces."""
+
+    sequence: int
+    uptime: float
+    node: str
+    cluster: str
+
+
+class NotificationBuilder:
+    """Builds the notifications of one gateway, which starts when the builder is made.
+
+    Args:
+        clock: the clock.
+
+    Attributes:
+        node: the name of this node.
+    """
+
+    def __init__(self, *, clock: Clock | None = None) -> None:
+        self.node = socket.gethostname()
+        self._cluster = ""
+        self._clock = clock or SystemClock()
+        self._started = self._clock.monotonic()
+        self._sequence = 0
+
+    def update_names(self, view: ClusterView) -> None:
+        """Updates the names of the node and the cluster if the view has them."""
+        self.node = corosync_facts.local_node(view) or self.node
+        self._cluster = pacemaker_facts.cluster_name(view) or corosync_facts.cluster_name(view) or self._cluster
+
+    def alarm(self, event: AlarmEvent, view: ClusterView | None) -> Notification:
+        """Returns the notification of an alarm that was raised or cleared."""
+        condition = event.alarm.condition
+        return Notification(
+            **self._next_origin(),
+            kind=NotificationKind.CONDITION,
+            time=event.alarm.since if event.change is Change.RAISED else self._clock.time(),
+            condition=condition.name,
+            category=condition.category,
+            severity=condition.severity,
+            change=event.change,
+            object=event.alarm.object,
+            text=event.text,
+            details=event_details(event, view),
+        )
+
+    def started(self, active: Sequence[Alarm]) -> Notification:
+        """Returns the notification that the gateway has started, with the alarms that are active already."""
+        names = ", ".join(f"{alarm.condition.name} {alarm.object}".strip() for alarm in active)
+        summary = f"{_count(active)}: {names}" if active else _count(active)
+        return self._gateway_event(NotificationKind.STARTED, f"The gateway has started; {summary}")
+
+    def heartbeat(self, active: Sequence[Alarm]) -> Notification:
+        """Returns the notification that the gateway is running."""
+        return self._gateway_event(NotificationKind.HEARTBEAT, f"The gateway is running; {_count(active)}")
+
+    def routine_change(self, change: Details) -> Notification:
+        """Returns the notification of a routine change, which has no sequence number of its own."""
+        return Notification(
+            **self._origin(),
+            kind=NotificationKind.ROUTINE_CHANGE,
+            time=self._clock.time(),
+            condition=change["kind"],
+            severity=Severity.INFO,
+            change=Change.INFO,
+            object=change["node"],
+            text=" ".join(change.values()),
+            details=(change,),
+        )
+
+    def _gateway_event(self, kind: NotificationKind, text: str) -> Notification:
+        return Notification(
+            **self._next_origin(),
+            kind=kind,
+            time=self._clock.time(),
+            condition=kind.value,
+            severity=Severity.INFO,
+            change=Change.INFO,
+            text=text,
+        )
+
+    def _next_origin(self) -> _Origin:
+        self._sequence += 1
+        return self._origin()
+
+    def _origin(self) -> _Origin:
+        uptime = self._clock.monotonic() - self._started
+        return {"sequence": self._sequence, "uptime": uptime, "node": self.node, "cluster": self._cluster}
+
+
+def _count(active: Sequence[Alarm]) -> str:
+    if len(active) == 1:
+        return "1 alarm is active"
+    return f"{len(active) or 'no'} alarms are active"

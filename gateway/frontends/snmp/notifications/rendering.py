@@ -1,0 +1,114 @@
+"""Renders notifications as SNMP notifications.
+
+A notification becomes one notification of HA-CLUSTER-MIB, and those in the configured forms of other programs
+(``compat``). Its name in HA-CLUSTER-MIB follows from the category of the condition or, without one, from the kind::
+
+    haCluster<Category>Alarm, haCluster<Category>Clear      a condition was raised or cleared
+    haClusterQuorumLost, haClusterQuorumRegained            the one exception: quorum was lost or regained
+    haClusterStarted, haClusterHeartbeat, haClusterTest     no condition is behind it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import structlog
+
+from gateway.alarms.notification import Change, Notification, NotificationKind
+from gateway.conditions.model import QUORUM_LOSS, Category
+from gateway.frontends.snmp.notifications.compat import FORMS
+from gateway.frontends.snmp.notifications.header import SnmpNotification, header
+from gateway.snmp import oid as oids
+from gateway.snmp.mib.module import Mib
+from gateway.snmp.mib.syntax import SampleValue
+from gateway.snmp.values import VarBind
+
+_NATIVE = "ha-cluster"
+_SCALAR = oids.encode((0,))
+
+
+def notification_name(category: Category, change: Change) -> str:
+    """Returns the name of the notification in HA-CLUSTER-MIB that announces a change of a condition."""
+    if category is QUORUM_LOSS:
+        return "haClusterQuorumLost" if change is Change.RAISED else "haClusterQuorumRegained"
+    return f"haCluster{category.name}{'Alarm' if change is Change.RAISED else 'Clear'}"
+
+
+def mib_notification(notification: Notification) -> str:
+    """Returns the name of a notification in HA-CLUSTER-MIB."""
+    if notification.category is not None:
+        return notification_name(notification.category, notification.change)
+    return f"haCluster{notification.kind.value.capitalize()}"
+
+
+def mib_objects(notification: Notification) -> Mapping[str, SampleValue]:
+    """Returns the values of the objects of HA-CLUSTER-MIB that describe a notification, by the object's name."""
+    return {
+        "haClusterNoticeSequence": notification.sequence,
+        "haClusterNoticeTime": notification.time,
+        "haClusterNoticeCondition": notification.condition,
+        "haClusterNoticeSeverity": notification.severity,
+        "haClusterNoticeChange": notification.change,
+        "haClusterNoticeObject": notification.object,
+        "haClusterNoticeNode": notification.node,
+        "haClusterName": notification.cluster,
+        "haClusterNoticeText": notification.text,
+    }
+
+
+class Renderer:
+    """Renders notifications in the configured forms.
+
+    Args:
+        mib: the MIB of the native form.
+        native: whether to render the native form. A test always has it, and has no other.
+        compat: the names of the forms of other programs, in the order in which they are sent.
+    """
+
+    def __init__(self, mib: Mib, *, native: bool = True, compat: Sequence[str] = ()) -> None:
+        self._mib = mib
+        self._native = native
+        self._compat = {name: FORMS[name] for name in compat}
+        self._log = structlog.get_logger("alarms")
+
+    def accepts(self, notification: Notification) -> bool:
+        """Returns whether a notification has any form."""
+        return self._has_native_form(notification) or bool(self.render(notification))
+
+    def render(self, notification: Notification) -> list[SnmpNotification]:
+        """Returns the SNMP notifications for a notification, in the order in which they are sent."""
+        rendered = []
+        if self._has_native_form(notification):
+            rendered.append(self._render(_NATIVE, partial(self._native_form, notification)))
+        for details in notification.details:
+            for name, form in self._compat.items():
+                rendered.append(self._render(name, partial(form, notification, details)))
+        return [varbinds for varbinds in rendered if varbinds]
+
+    def _render(self, name: str, form: Callable[[], SnmpNotification]) -> SnmpNotification:
+        """Renders one form; a bug costs that form only."""
+        try:
+            return form()
+        except Exception:  # noqa: BLE001 - see above
+            self._log.exception("notification not rendered", form=name)
+            return ()
+
+    def _has_native_form(self, notification: Notification) -> bool:
+        kind = notification.kind
+        return kind is NotificationKind.TEST or (self._native and kind is not NotificationKind.ROUTINE_CHANGE)
+
+    def _native_form(self, notification: Notification) -> SnmpNotification:
+        notification_type = self._mib.notifications[mib_notification(notification)]
+        values = mib_objects(notification)
+        return [
+            *header(notification_type.oid, notification.uptime),
+            *(self._varbind(name, values[name]) for name in notification_type.objects),
+        ]
+
+    def _varbind(self, name: str, value: SampleValue) -> VarBind:
+        scalar = self._mib[name]
+        assert scalar.syntax is not None
+        converted = scalar.syntax.convert(value)
+        assert converted is not None
+        return VarBind(scalar.oid + _SCALAR, scalar.syntax.type, converted)
