@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.config.config import OPTIONS, Config
+from gateway.config.web_options import WebConfig
 from gateway.frontends.snmp.subagent.address import TcpAddress, UnixAddress
 from gateway.network import Address
 from gateway.options.model import Option, OptionValues
@@ -66,3 +67,10 @@ def _plain(key: str, value: Any) -> Any:
     if isinstance(value, Mib):
         return oids.dotted(value.root)
     return tuple(_plain(key, item) for item in value) if isinstance(value, tuple) else value
+
+
+def server_settings(**changes: Any) -> dict[str, Any]:
+    """Returns the settings of ``MetricsServer`` with the defaults of their options, except for some changes."""
+    web = WebConfig()
+    defaults = {name: getattr(web, name) for name in ("telemetry_path", "max_connections", "client_timeout")}
+    return {"addresses": [Address("127.0.0.1", 0)], **defaults, **changes}

@@ -20,6 +20,7 @@ from gateway.config.loader import load
 from gateway.frontends.prometheus.server import MetricsServer
 from gateway.publication import Publication
 from gateway.subsystems import SUBSYSTEMS
+from tests.config_values import server_settings
 from tests.conftest import open_descriptors
 from tests.programs import (
     CFGTOOL,
@@ -85,7 +86,7 @@ async def serving(cluster: FakeCluster, **flags: Any) -> AsyncIterator[Scrape]:
     """Runs a server, and returns a function that scrapes it."""
     config = load(cluster.config, {"tools.max_output": 300_000, **flags})
     engine = build_engine(config, build_local_host(config))
-    server = MetricsServer(engine, Publication(), addresses=[("127.0.0.1", 0)])
+    server = MetricsServer(engine, Publication(), **server_settings())
     await server.start()
 
     async def get() -> Page:

@@ -34,6 +34,7 @@ from gateway.network import Address, _open_all, bind, open_tcp
 from gateway.publication import Publication
 from gateway.samples import Metric, SampleSet
 from gateway.subsystems.probe import Plan, Probe, Reading
+from tests.config_values import server_settings
 from tests.conftest import Script, open_descriptors
 from tests.programs import CIBADMIN, CRM_MON, ROOT, FakeCluster, Gateway, environment
 from tests.waiting import until
@@ -110,15 +111,13 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(
-    *collectors: ScriptCollector, addresses: tuple[tuple[str, int], ...] = (("127.0.0.1", 0),), **settings: Any
-) -> AsyncIterator[Served]:
+async def serving(*collectors: ScriptCollector, **settings: Any) -> AsyncIterator[Served]:
     tools = {
         name: Tool(path=str(path), timeout=30) for collector in collectors for name, path in collector.paths.items()
     }
     engine = Engine(LocalHost(tools), collectors)
     publication = Publication()
-    server = MetricsServer(engine, publication, addresses=addresses, **settings)
+    server = MetricsServer(engine, publication, **server_settings(**settings))
     publication.add_source(server.add_samples)
     await server.start()
     # the client itself must not limit connections or decompress
@@ -452,7 +451,7 @@ async def test_clients_that_disconnect_at_once_free_their_connections() -> None:
 
 
 async def test_several_addresses_and_ipv6() -> None:
-    addresses = (("127.0.0.1", 0), ("::1", 0), ("127.0.0.2", 0), ("", 0))
+    addresses = [Address(host, 0) for host in ("127.0.0.1", "::1", "127.0.0.2", "")]
     async with serving(addresses=addresses) as served:
         shown = served.server.addresses
         assert [address.rpartition(":")[0] for address in shown] == ["127.0.0.1", "[::1]", "127.0.0.2", "[::]"]
@@ -517,7 +516,7 @@ async def test_an_address_in_use(host: str) -> None:
 async def test_starting_and_closing_are_idempotent() -> None:
     engine = Engine(LocalHost(), [])
     before = open_descriptors()
-    server = MetricsServer(engine, Publication(), addresses=[("127.0.0.1", 0)])
+    server = MetricsServer(engine, Publication(), **server_settings())
     await server.close()
     await server.start()
     addresses = server.addresses
@@ -532,7 +531,9 @@ async def test_starting_and_closing_are_idempotent() -> None:
 async def test_a_failed_start_is_closed_completely() -> None:
     engine = Engine(LocalHost(), [])
     before = open_descriptors()
-    server = MetricsServer(engine, Publication(), addresses=[("127.0.0.1", 0), ("203.0.113.7", 0)])
+    server = MetricsServer(
+        engine, Publication(), **server_settings(addresses=[Address("127.0.0.1", 0), Address("203.0.113.7", 0)])
+    )
     with pytest.raises(StartError, match=r"203\.0\.113\.7"):
         await server.start()
     await server.close()
@@ -596,6 +597,7 @@ from gateway import runtime
 from gateway.collection import build_engine, build_local_host
 from gateway.config.loader import load
 from gateway.frontends.prometheus.server import MetricsServer
+from gateway.network import Address
 from gateway.publication import Publication
 
 CLIENT = '''
@@ -618,7 +620,15 @@ async def tick(gaps):
 async def main():
     config = load(Path(sys.argv[1]), {})
     engine = build_engine(config, build_local_host(config))
-    server = MetricsServer(engine, Publication(), addresses=[("127.0.0.1", 0)])
+    web = config.web
+    server = MetricsServer(
+        engine,
+        Publication(),
+        addresses=[Address("127.0.0.1", 0)],
+        telemetry_path=web.telemetry_path,
+        max_connections=web.max_connections,
+        client_timeout=web.client_timeout,
+    )
     await server.start()
     for _ in range(3):
         gaps = []

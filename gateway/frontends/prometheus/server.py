@@ -40,7 +40,7 @@ class MetricsServer:
     Args:
         engine: collects the snapshots.
         publication: adds the gateway's own samples to them.
-        addresses: the hosts and ports to listen on.
+        addresses: the addresses to listen on.
         telemetry_path: the path of the metrics page.
         max_connections: connections that may be open at once.
         client_timeout: seconds that a client may take to send its request, and to receive its response.
@@ -52,10 +52,10 @@ class MetricsServer:
         engine: Engine,
         publication: Publication,
         *,
-        addresses: Sequence[tuple[str, int]],
-        telemetry_path: str = "/metrics",
-        max_connections: int = 512,
-        client_timeout: float = 15.0,
+        addresses: Sequence[Address],
+        telemetry_path: str,
+        max_connections: int,
+        client_timeout: float,
         clock: Clock | None = None,
     ) -> None:
         self._engine = engine
@@ -100,7 +100,7 @@ class MetricsServer:
         assert server is not None
         loop = asyncio.get_running_loop()
         for address in self._addresses:
-            for sock in await bind(Address(*address)):
+            for sock in await bind(address):
                 listener = await loop.create_server(
                     lambda: self._guard.create_protocol(server), sock=sock, backlog=_BACKLOG
                 )
