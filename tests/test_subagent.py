@@ -51,8 +51,8 @@ from gateway.snmp.agentx.pdu import HEADER_SIZE, Header, decode, decode_header, 
 from gateway.snmp.agentx.session import Event, Session
 from gateway.snmp.oid import Oid
 from gateway.snmp.values import SearchRange, Type, VarBind
-from tests.agentx.variables import table, table_of
 from tests.conftest import closed, open_descriptors
+from tests.protocol.agentx.variables import table, table_of
 from tests.waiting import until
 
 ROOT = oids.parse("1.3.6.1.4.1.8072.9999.9999.9664")

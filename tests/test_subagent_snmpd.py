@@ -21,8 +21,8 @@ from gateway.frontends.snmp.variable_table import VariableTable
 from gateway.snmp import oid as oids
 from gateway.snmp.oid import Oid
 from gateway.snmp.values import Type, VarBind
-from tests.agentx.variables import table, table_of
 from tests.conftest import open_descriptors
+from tests.protocol.agentx.variables import table, table_of
 from tests.snmpd import ARC, ENGINE, SYSORTABLE, Snmpd, free_port
 from tests.waiting import until
 

@@ -15,7 +15,7 @@ from gateway.snmp import oid as oids
 from gateway.snmp.agentx.encoding import encode_varbind
 from gateway.snmp.mib.module import mib
 from gateway.snmp.values import SearchRange, Type, VarBind
-from tests.agentx.variables import table
+from tests.protocol.agentx.variables import table
 from tests.situations import demo
 
 ROOT = oids.parse("1.3.6.1.4.1.9999")

@@ -36,7 +36,7 @@ from gateway.snmp.agentx.messages import (
 )
 from gateway.snmp.agentx.pdu import HEADER_SIZE, MAX_PAYLOAD, Header, decode, decode_header, encode, encode_response
 from gateway.snmp.values import SearchRange, Type, VarBind
-from tests.agentx.strategies import OCTET_STRING, OID, RANGE, VARBIND
+from tests.protocol.agentx.strategies import OCTET_STRING, OID, RANGE, VARBIND
 
 ENTERPRISES = oids.parse("1.3.6.1.4.1")
 NAME = "01040000 00000001"

@@ -14,7 +14,7 @@ from gateway.errors import DecodeError
 from gateway.snmp import oid as oids
 from gateway.snmp.agentx.encoding import Reader, encode_octets, encode_oid, encode_range, encode_value, encode_varbind
 from gateway.snmp.values import SearchRange, Type, VarBind
-from tests.agentx.strategies import OCTET_STRING, OID, RANGE, VARBIND
+from tests.protocol.agentx.strategies import OCTET_STRING, OID, RANGE, VARBIND
 
 ENTERPRISES = oids.parse("1.3.6.1.4.1")
 
