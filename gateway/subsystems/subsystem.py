@@ -56,7 +56,7 @@ class ToolSpec:
             key=f"tools.{self.name}.prefix",
             default=[],
             read=arguments,
-            help=f'Words to put before {self.name}, such as ["sudo", "-n"].',
+            help=f'Words to put in front of {self.name}, such as ["sudo", "-n"].',
         )
 
     @property

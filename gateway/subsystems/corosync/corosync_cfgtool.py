@@ -125,7 +125,7 @@ class _Parser:
             raise ParseError(f"malformed: {line[:60]!r}", line=number)
 
     def tool_error(self, match: re.Match[str], line: int) -> None:
-        """Corosync 1 to 3.0 print these errors between other lines, and exit with 0."""
+        """Reports an error that Corosync 1 to 3.0 print between other lines before they exit with status 0."""
         raise ParseError(f"the tool reports an error: {match[0][:100]!r}", line=line)
 
     def local_node(self, match: re.Match[str], line: int) -> None:

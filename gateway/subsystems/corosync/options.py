@@ -9,13 +9,13 @@ CONFIG = Option(
     key="corosync.config",
     default="/etc/corosync/corosync.conf",
     read=host_path,
-    help="Corosync's configuration, for the name of the cluster.",
+    help="Path of Corosync's configuration, which contains the names of the cluster and its nodes.",
 )
 STATISTICS = Option(
     key="corosync.statistics",
     default=False,
     read=boolean,
-    help="Whether to collect statistics of knet and Totem; Corosync is asked for each number, which takes time.",
+    help="Whether to collect the statistics of knet and Totem, which Corosync returns one by one: this takes time.",
     flags=("--corosync.statistics",),
 )
 OPTIONS = (CONFIG, STATISTICS)

@@ -9,7 +9,7 @@ SPLIT_BRAIN_DIRECTORY = Option(
     key="drbd.split_brain_directory",
     default="/var/run/drbd/splitbrain",
     read=host_path,
-    help="Where DRBD's split-brain handler leaves its files.",
+    help="Path of the directory in which DRBD's split-brain handler leaves its files.",
     flags=("--drbdsplitbrain-path",),
 )
 OPTIONS = (SPLIT_BRAIN_DIRECTORY,)

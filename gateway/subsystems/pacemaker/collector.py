@@ -106,7 +106,7 @@ class PacemakerCollector:
 
 
 def _add_daemon(samples: SampleSet, reading: Reading, *, not_permitted: bool) -> None:
-    """Adds whether Pacemaker is up. After a missing permission this is unknown: the other tool then fails, too."""
+    """Adds whether Pacemaker is running; unknown if a tool was not permitted, because the other then fails as well."""
     status: ClusterStatus | None = reading.value
     if reading.status is Status.OK and status is not None:
         samples.add(metrics.UP, int(status.connected))

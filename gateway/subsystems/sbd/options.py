@@ -9,7 +9,7 @@ CONFIG = Option(
     key="sbd.config",
     default="",
     read=host_path,
-    help="SBD's configuration; empty: /etc/sysconfig/sbd or /etc/default/sbd, whichever is there.",
+    help="Path of SBD's configuration; empty for /etc/sysconfig/sbd or /etc/default/sbd.",
     flags=("--sbd-config-path",),
 )
 OPTIONS = (CONFIG,)
