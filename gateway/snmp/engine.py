@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from gateway.clock import Clock, SystemClock
 
 MIN_ENGINE_ID, MAX_ENGINE_ID = 5, 32
 """Octets of an snmpEngineID."""
@@ -28,16 +29,18 @@ class EngineIdentity:
         engine_id: snmpEngineID, 5 to 32 octets.
         boots: snmpEngineBoots.
         started: time of the boot on the monotonic clock.
+        clock: the clock.
     """
 
     engine_id: bytes
     boots: int
-    started: float = field(default_factory=time.monotonic, compare=False)
+    started: float = field(default_factory=SystemClock().monotonic, compare=False)
+    clock: Clock = field(default_factory=SystemClock, compare=False)
 
     @property
     def time(self) -> int:
         """snmpEngineTime: seconds since the boot. It does not follow steps of the wall clock."""
-        return int(time.monotonic() - self.started)
+        return int(self.clock.monotonic() - self.started)
 
 
 def new_engine_id(random: Callable[[int], bytes] = os.urandom) -> bytes:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
-from time import monotonic
 
+from gateway.clock import Clock, SystemClock
 from gateway.errors import DecodeError
 from gateway.snmp import ber
 from gateway.snmp import oid as oids
@@ -106,14 +106,14 @@ class UsmCodec:
     Args:
         user: the user that sends the messages.
         identity: the identity of the sending engine.
-        clock: returns the time of a monotonic clock.
+        clock: measures engine times.
     """
 
-    def __init__(self, user: UsmUser, identity: EngineIdentity, *, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, user: UsmUser, identity: EngineIdentity, *, clock: Clock | None = None) -> None:
         self._user = user
         self._user_name = user.name.encode()
         self._identity = identity
-        self._clock = clock
+        self._clock = clock or SystemClock()
         self._level = _LEVEL_FLAGS[user.level]
         self._digest_length = AUTH_PROTOCOLS[user.auth].digest_length
         self._security = UserSecurity(user)
@@ -129,7 +129,7 @@ class UsmCodec:
 
     def encode_trap(self, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
         """Returns a message with an SNMPv2-Trap-PDU, for which the sending engine is authoritative."""
-        self._own_engine.synchronize(self._identity.boots, self._identity.time, self._clock())
+        self._own_engine.synchronize(self._identity.boots, self._identity.time, self._clock.monotonic())
         return self._encode(self._own_engine, self._level, ber.pdu(PduTag.SNMPV2_TRAP, request_id, varbinds))
 
     def encode_inform(self, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
@@ -203,7 +203,7 @@ class UsmCodec:
 
     def _time_of(self, engine: _AuthoritativeEngine) -> int:
         """Returns the current snmpEngineTime of an engine."""
-        return engine.time + int(self._clock() - engine.synchronized) if engine.id else 0
+        return engine.time + int(self._clock.monotonic() - engine.synchronized) if engine.id else 0
 
     def _make_engine(self, engine_id: bytes) -> _AuthoritativeEngine:
         return _AuthoritativeEngine(id=engine_id, keys=self._security.localize_keys(engine_id))
@@ -225,7 +225,7 @@ class UsmCodec:
         boots, time = message.boots, message.time
         if (boots, time) > (engine.boots, engine.latest_time):
             engine.latest_time = time
-            engine.synchronize(boots, time, self._clock())
+            engine.synchronize(boots, time, self._clock.monotonic())
         elif boots != engine.boots or boots == MAX_BOOTS or time < self._time_of(engine) - _TIME_WINDOW:
             raise DecodeError("the reply is outdated")
 
@@ -273,7 +273,7 @@ class UsmCodec:
         if self._receiver is not None and report.engine_id == self._receiver.id:
             raise DecodeError("the reported engine id is already known")
         self._receiver = self._make_engine(report.engine_id)
-        self._receiver.synchronize(report.boots, report.time, self._clock())
+        self._receiver.synchronize(report.boots, report.time, self._clock.monotonic())
 
     def _reason(self, statistic: UsmStatistic | None) -> str:
         if statistic is None:

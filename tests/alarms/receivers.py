@@ -12,6 +12,7 @@ from pysnmp.proto import rfc1902, rfc1905  # type: ignore[import-untyped]
 from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
 from pysnmp.proto.mpmod.rfc3412 import SNMPv3Message  # type: ignore[import-untyped]
 
+from gateway.clock import Clock
 from gateway.snmp import oid as oids
 from gateway.snmp.credentials import UsmUser
 from gateway.snmp.engine import EngineIdentity
@@ -74,19 +75,15 @@ def pdu_of(kind: Any, request_id: int, varbinds: Sequence[VarBind]) -> Any:
 class Manager(UsmCodec):
     """The other side: an engine of its own, for which its messages, and those to it, are good."""
 
-    def __init__(
-        self, user: UsmUser, *, boots: int = 7, engine_id: bytes = THEIRS, clock: Callable[[], float] | None = None
-    ) -> None:
-        super().__init__(
-            user, EngineIdentity(engine_id=engine_id, boots=boots), clock=clock or FakeClock(1000).monotonic
-        )
+    def __init__(self, user: UsmUser, *, boots: int = 7, engine_id: bytes = THEIRS, clock: Clock | None = None) -> None:
+        super().__init__(user, EngineIdentity(engine_id=engine_id, boots=boots), clock=clock or FakeClock(1000))
         self.time = 500
 
     def answer(self, question: bytes, pdu: Any, flags: MsgFlags | None = None) -> bytes:
         """Returns a message with the msgID of another."""
         decoded, _ = decoder.decode(question, asn1Spec=SNMPv3Message())
         self._id = int(decoded["msgGlobalData"]["msgID"])
-        self._own_engine.synchronize(self._identity.boots, self.time, self._clock())
+        self._own_engine.synchronize(self._identity.boots, self.time, self._clock.monotonic())
         return self._encode(self._own_engine, self._level if flags is None else flags, bytes(encoder.encode(pdu)))
 
     def acknowledge(self, question: bytes, request_id: int, varbinds: Sequence[VarBind] = (), status: int = 0) -> bytes:

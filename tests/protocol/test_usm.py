@@ -39,12 +39,12 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def codec(clock: FakeClock) -> UsmCodec:
-    return UsmCodec(USER, IDENTITY, clock=clock.monotonic)
+    return UsmCodec(USER, IDENTITY, clock=clock)
 
 
 @pytest.fixture
 def manager(clock: FakeClock) -> Manager:
-    return Manager(USER, clock=clock.monotonic)
+    return Manager(USER, clock=clock)
 
 
 def discover(codec: UsmCodec, manager: Manager) -> None:
@@ -67,7 +67,7 @@ def test_informs_are_acknowledged_with_all_protocols(auth: str, priv: str, clock
     if auth == "none" and priv != "none":
         return
     user = UsmUser(name="u", auth=auth, auth_password="auth password", priv=priv, priv_password="priv password")
-    codec, manager = UsmCodec(user, IDENTITY, clock=clock.monotonic), Manager(user, clock=clock.monotonic)
+    codec, manager = UsmCodec(user, IDENTITY, clock=clock), Manager(user, clock=clock)
     discover(codec, manager)
     request = codec.encode_inform(5, VARBINDS)
     assert (b"text" in request) == (priv == "none")
@@ -125,7 +125,7 @@ def test_a_second_report_of_the_same_engine_id_is_ignored(codec: UsmCodec, manag
 
 def test_a_new_engine_replaces_the_old_one(codec: UsmCodec, manager: Manager, clock: FakeClock) -> None:
     discover(codec, manager)
-    other = Manager(USER, engine_id=THEIRS + b"2", boots=1, clock=clock.monotonic)
+    other = Manager(USER, engine_id=THEIRS + b"2", boots=1, clock=clock)
     request = codec.encode_inform(1, VARBINDS)
     assert codec.decode_reply(other.report(request, 4)) == Resend()
     request = codec.encode_inform(1, VARBINDS)
@@ -134,8 +134,8 @@ def test_a_new_engine_replaces_the_old_one(codec: UsmCodec, manager: Manager, cl
 
 
 def test_a_restarted_receiver_reports_its_boots(codec: UsmCodec, clock: FakeClock) -> None:
-    discover(codec, Manager(USER, clock=clock.monotonic))
-    restarted = Manager(USER, boots=8, clock=clock.monotonic)
+    discover(codec, Manager(USER, clock=clock))
+    restarted = Manager(USER, boots=8, clock=clock)
     restarted.time = 1
     request = codec.encode_inform(1, VARBINDS)
     assert codec.decode_reply(restarted.report(request, 2, flags=MsgFlags.AUTH)) == Resend()
@@ -170,7 +170,7 @@ def test_an_outdated_reply_is_rejected(codec: UsmCodec, manager: Manager, clock:
     with pytest.raises(DecodeError, match="the reply is outdated"):
         codec.decode_reply(reply)
     with pytest.raises(DecodeError, match="the reply is outdated"):
-        codec.decode_reply(Manager(USER, boots=6, clock=clock.monotonic).acknowledge(request, 1, VARBINDS))
+        codec.decode_reply(Manager(USER, boots=6, clock=clock).acknowledge(request, 1, VARBINDS))
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_replies_of_others_are_rejected(
 ) -> None:
     discover(codec, manager)
     values = {name: getattr(USER, name) for name in ("name", "auth", "auth_password", "priv", "priv_password")}
-    other = Manager(UsmUser(**{**values, **changes}), clock=clock.monotonic)
+    other = Manager(UsmUser(**{**values, **changes}), clock=clock)
     with pytest.raises(DecodeError, match=reason):
         codec.decode_reply(other.acknowledge(codec.encode_inform(1, VARBINDS), 1, VARBINDS))
 
@@ -237,8 +237,8 @@ def test_contradictory_msg_flags_are_rejected(codec: UsmCodec, manager: Manager,
     plain = manager.answer(request, pdu_of(rfc1905.ResponsePDU, 1, ()), MsgFlags.NONE)
     with pytest.raises(DecodeError, match="message is plain text, but"):
         codec.decode_reply(plain.replace(b"\x04\x01\x00", b"\x04\x01\x02", 1))
-    simple = UsmCodec(UsmUser(name="u"), IDENTITY, clock=clock.monotonic)
-    discover(simple, Manager(UsmUser(name="u"), clock=clock.monotonic))
+    simple = UsmCodec(UsmUser(name="u"), IDENTITY, clock=clock)
+    discover(simple, Manager(UsmUser(name="u"), clock=clock))
     with pytest.raises(DecodeError, match="to another user"):
         simple.decode_reply(manager.acknowledge(simple.encode_inform(1, VARBINDS), 1))
 

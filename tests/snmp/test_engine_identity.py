@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import stat
-import time
 from pathlib import Path
 
 import pytest
@@ -25,6 +24,7 @@ from gateway.frontends.snmp.engine_identity import (
 )
 from gateway.snmp.engine import MAX_BOOTS, EngineIdentity, new_engine_id
 from tests.conftest import closed, open_descriptors
+from tests.fakes import FakeClock
 
 ID = bytes.fromhex("80001f8805") + b"engine"
 
@@ -105,7 +105,10 @@ def test_exhausted_boots_lead_to_a_new_engine_id(boots: int) -> None:
 
 def test_the_engine_time_counts_from_the_boot() -> None:
     assert ephemeral().time == 0
-    assert EngineIdentity(engine_id=ID, boots=1, started=time.monotonic() - 77.5).time == 77
+    clock = FakeClock(1000)
+    identity = EngineIdentity(engine_id=ID, boots=1, started=clock.monotonic(), clock=clock)
+    clock.advance(77.5)
+    assert identity.time == 77
 
 
 # --- The directory ---------------------------------------------------------------------------------------------------

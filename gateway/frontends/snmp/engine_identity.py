@@ -11,11 +11,11 @@ import contextlib
 import json
 import os
 import stat
-import time
 from pathlib import Path
 
 import structlog
 
+from gateway.clock import Clock, SystemClock
 from gateway.errors import StartError
 from gateway.snmp.engine import MAX_BOOTS, MAX_ENGINE_ID, MIN_ENGINE_ID, EngineIdentity, new_engine_id
 
@@ -56,7 +56,7 @@ def begin_boot(directory: Path) -> EngineIdentity:
     return identity
 
 
-def load_current(directory: Path) -> EngineIdentity:
+def load_current(directory: Path, *, clock: Clock | None = None) -> EngineIdentity:
     """Returns the stored identity without a new boot, for a command that runs beside the gateway.
 
     A new boot would invalidate that of the running gateway: receivers drop messages from before the last boot that they
@@ -66,14 +66,16 @@ def load_current(directory: Path) -> EngineIdentity:
         StartError: the directory cannot be used.
     """
     path = directory / FILE
+    clock = clock or SystemClock()
     try:
         stored, _ = _read(path)
-        uptime = time.time() - path.stat().st_mtime if stored is not None else 0.0
+        uptime = clock.time() - path.stat().st_mtime if stored is not None else 0.0
     except OSError as error:
         raise StartError(f"cannot read the SNMPv3 state in {directory}: {error.strerror or error}") from None
     if stored is None:
         return begin_boot(directory)
-    return EngineIdentity(engine_id=stored.engine_id, boots=stored.boots, started=time.monotonic() - max(0.0, uptime))
+    started = clock.monotonic() - max(0.0, uptime)
+    return EngineIdentity(engine_id=stored.engine_id, boots=stored.boots, started=started, clock=clock)
 
 
 # --- Without I/O -----------------------------------------------------------------------------------------------------

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import structlog
 
+from gateway.clock import Clock, SystemClock
 from gateway.frontends.snmp.agent.udp import UdpServer
 from gateway.frontends.snmp.agent.view import ScalarReader, scalars
 from gateway.frontends.snmp.variable_source import VariableSource
@@ -38,6 +38,7 @@ class BuiltInAgent:
         users: users that may read by SNMPv3, each at its highest security level only.
         description: sysDescr, for example ``ha-cluster-gateway 1.0``.
         name: sysName, the name of this host.
+        clock: measures sysUpTime.
     """
 
     def __init__(
@@ -50,13 +51,14 @@ class BuiltInAgent:
         users: Sequence[UsmUser] = (),
         description: str,
         name: str,
+        clock: Clock | None = None,
     ) -> None:
         self._source = source
         self._identity = identity
         self._addresses = addresses
         self._communities = communities
         self._users = users
-        self._system_group = _make_system_group(source, description, name)
+        self._system_group = _make_system_group(source, description, name, clock or SystemClock())
         self._log = structlog.get_logger("snmp")
         self._responder: CommandResponder | None = None
         self._server = UdpServer(self._process_message)
@@ -116,13 +118,13 @@ class BuiltInAgent:
         return self._responder.process_message(message) if self._responder else None
 
 
-def _make_system_group(source: VariableSource, description: str, name: str) -> VariableTable:
+def _make_system_group(source: VariableSource, description: str, name: str, clock: Clock) -> VariableTable:
     """Returns the group system (RFC 3418)."""
-    started = time.monotonic()
+    started = clock.monotonic()
     values: Mapping[int, ScalarReader] = {
         1: (Type.OCTET_STRING, description.encode),  # sysDescr
         2: (Type.OBJECT_IDENTIFIER, lambda: source.root),  # sysObjectID
-        3: (Type.TIME_TICKS, lambda: int((time.monotonic() - started) * 100) % _TIME_TICKS),  # sysUpTime
+        3: (Type.TIME_TICKS, lambda: int((clock.monotonic() - started) * 100) % _TIME_TICKS),  # sysUpTime
         4: (Type.OCTET_STRING, bytes),  # sysContact
         5: (Type.OCTET_STRING, name.encode),  # sysName
         6: (Type.OCTET_STRING, bytes),  # sysLocation
