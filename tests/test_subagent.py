@@ -14,16 +14,17 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway import self_metrics
+from gateway.backoff import Backoff
 from gateway.frontends.snmp.subagent.address import (
     MAX_PATH,
-    Reason,
+    SessionFailure,
     TcpAddress,
     UnixAddress,
     connect,
     explain,
     parse_agentx,
 )
-from gateway.frontends.snmp.subagent.connection import MAX_BULK, MAX_UNSENT, Connection, LostError
+from gateway.frontends.snmp.subagent.connection import MAX_BULK, MAX_UNSENT, Connection, SessionLostError
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent, SubagentState, Timing
 from gateway.frontends.snmp.variable import Cell, Variable
 from gateway.frontends.snmp.variable_table import VariableTable
@@ -58,8 +59,9 @@ from tests.waiting import until
 ROOT = oids.parse("1.3.6.1.4.1.8072.9999.9999.9664")
 CELL = ROOT + oids.encode((1, 2, 1, 1, 1))
 SESSION = 5
-FAST = Timing(answer=10, notify=0.3, first_pause=0.02, longest_pause=0.05, longest_retry=0.05)
-IMPATIENT = replace(FAST, answer=0.3)
+PAUSES = Backoff(first=0.02, longest=0.05)
+FAST = Timing(response=10, notify=0.3, reconnect=PAUSES, reregister=PAUSES)
+IMPATIENT = replace(FAST, response=0.3)
 
 
 class Link:
@@ -182,14 +184,13 @@ async def running(
         timing=timing,
         **settings,
     )
-    task = asyncio.ensure_future(subagent.run())
+    await subagent.start()
     try:
         yield subagent
-        assert not task.done()
+        assert subagent._task is not None
+        assert not subagent._task.done()
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await subagent.close()
     assert subagent.state is SubagentState.OFF
 
 
@@ -214,7 +215,7 @@ async def test_a_session_from_its_beginning_to_its_end(master: Master) -> None:
             link.answer(header)
             header, caps = await link.expect(AddAgentCaps)
             assert caps == AddAgentCaps(id=ROOT, description=b"tested")
-            assert (subagent.state, subagent.sessions, subagent.reason) == (SubagentState.REGISTERED, 1, None)
+            assert (subagent.state, subagent.sessions, subagent.failure) == (SubagentState.REGISTERED, 1, None)
             link.answer(header)
             assert Reader((await link.ask(Get(ranges=(SearchRange(CELL),)))).varbinds).varbinds() == (
                 VarBind(CELL, Type.INTEGER, 1001),
@@ -270,12 +271,12 @@ async def test_a_duplicate_registration_is_tried_again_and_logged_once(master: M
                 header, _ = await link.expect(Register)
                 link.answer(header, ErrorCode.DUPLICATE_REGISTRATION)
             header, _ = await link.expect(Register)
-            assert (subagent.state, subagent.reason) == (SubagentState.REGISTERING, Reason.DUPLICATE)
+            assert (subagent.state, subagent.failure) == (SubagentState.REGISTERING, SessionFailure.DUPLICATE)
             with pytest.raises(NotifyError, match="is registered by another subagent"):
                 await subagent.notify([])
             link.answer(header)
             await link.accept(AddAgentCaps)
-            assert (subagent.state, subagent.reason, subagent.detail) == (SubagentState.REGISTERED, None, "")
+            assert (subagent.state, subagent.failure, subagent.detail) == (SubagentState.REGISTERED, None, "")
     assert [(log["event"], log.get("reason")) for log in logs] == [
         ("agentx waiting", "duplicate"),
         ("agentx registered", None),
@@ -289,7 +290,7 @@ async def test_a_registration_denied(master: Master) -> None:
         header, _ = await link.expect(Register)
         link.answer(header, ErrorCode.REQUEST_DENIED)
         await link.accept(Register)
-        assert subagent.reason is Reason.REFUSED
+        assert subagent.failure is SessionFailure.REFUSED
         assert "is not registered: requestDenied" in subagent.detail
 
 
@@ -307,7 +308,7 @@ async def test_a_session_refused(master: Master) -> None:
         ("agentx waiting", "refused"),
         ("agentx registered", None),
     ]
-    assert "no session is opened: openFailed" in logs[0]["detail"]
+    assert "the master agent opens no session: openFailed" in logs[0]["detail"]
 
 
 # --- A master agent that says nothing, or too much -------------------------------------------------------------------
@@ -321,20 +322,20 @@ async def test_a_master_agent_that_does_not_answer(master: Master, steps: tuple[
             await link.accept(*steps)
             said = await link.is_over()
             assert said[1:] == ([Close(reason=CloseReason.TIMEOUTS)] if steps else [])
-            assert subagent.reason is Reason.HUNG
+            assert subagent.failure is SessionFailure.UNRESPONSIVE
         await master.registered()
         await until(lambda: subagent.state is SubagentState.REGISTERED)
 
 
 async def test_a_ping_without_an_answer_ends_the_session(master: Master) -> None:
-    timing = Timing(ping_interval=0.02, ping=0.2, first_pause=0.02)
+    timing = Timing(ping_interval=0.02, ping=0.2, reconnect=replace(PAUSES, longest=3.0))
     with capture_logs() as logs:
         async with running(master.path, timing=timing) as subagent:
             link = await master.registered()
             await link.accept(Ping, Ping)
             header, _ = await link.expect(Ping)
             assert await link.is_over() == [Close(reason=CloseReason.TIMEOUTS)]
-            assert subagent.reason is Reason.HUNG
+            assert subagent.failure is SessionFailure.UNRESPONSIVE
             link = await master.registered()
             header, _ = await link.expect(Ping)
             link.answer(header, ErrorCode.NOT_OPEN)
@@ -345,7 +346,7 @@ async def test_a_ping_without_an_answer_ends_the_session(master: Master) -> None
             assert await link.is_over() == [Close(reason=CloseReason.OTHER)]
     details = [log["detail"] for log in logs if log["event"] == "agentx lost"]
     assert details == [
-        "no answer within 0.2 s",
+        "no response within 0.2 s",
         "the master agent no longer knows the session",
         "ping: processingError",
     ]
@@ -359,7 +360,7 @@ async def test_a_master_agent_that_does_not_read(master: Master) -> None:
         link.reader._transport.pause_reading()  # type: ignore[attr-defined]  # a stream reads ahead by itself
         for _ in range(1 + 2 * MAX_UNSENT // 400_000):
             link.say(GetBulk(ranges=(SearchRange(ROOT),), max_repetitions=100))
-        await until(lambda: subagent.reason is Reason.HUNG)
+        await until(lambda: subagent.failure is SessionFailure.UNRESPONSIVE)
         assert "are not read" in subagent.detail
         await master.registered()
         await until(lambda: subagent.sessions == 2)
@@ -377,7 +378,7 @@ async def test_a_full_queue_of_connections(tmp_path: Path) -> None:
             with contextlib.suppress(BlockingIOError):
                 client.connect(str(path))
         async with running(path) as subagent:
-            await until(lambda: subagent.reason is Reason.HUNG)
+            await until(lambda: subagent.failure is SessionFailure.UNRESPONSIVE)
             assert "does not accept connections" in subagent.detail
 
 
@@ -426,7 +427,7 @@ async def test_garbage_instead_of_an_answer(master: Master) -> None:
         link = await master.link()
         link.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         await link.is_over()
-        assert subagent.reason is Reason.NOT_AGENTX
+        assert subagent.failure is SessionFailure.NOT_AGENTX
         await master.registered()
 
 
@@ -506,8 +507,8 @@ async def test_the_master_agent_closes_the_session(master: Master, reason: int, 
 async def test_sessions_that_are_lost_at_once_do_not_come_back_at_once(master: Master) -> None:
     """Or a master agent that breaks at what we say would be asked a hundred times a second."""
     pauses: list[float] = []
-    timing = Timing(first_pause=0.01, longest_pause=0.08)
-    async with running(master.path, timing=timing, jitter=lambda: 1.0):
+    timing = Timing(reconnect=Backoff(first=0.01, longest=0.08, jitter=lambda: 1.0))
+    async with running(master.path, timing=timing):
         last = None
         for _ in range(6):
             link = await master.link()
@@ -580,8 +581,8 @@ async def test_a_bug_in_the_session_costs_the_session_only() -> None:
     connection = Connection(BuggySession(), table(ROOT))
     with capture_logs() as logs:
         connection.buffer_updated(1)
-        with pytest.raises(LostError, match=r"a bug: ZeroDivisionError\(\)"):
-            await connection.wait(5)
+        with pytest.raises(SessionLostError, match=r"a bug: ZeroDivisionError\(\)"):
+            await connection.sleep(5)
     assert [log["log_level"] for log in logs] == ["error"]
 
 
@@ -592,7 +593,7 @@ async def test_a_bug_in_what_is_to_be_said_is_logged_once_and_does_not_end_the_s
                 link = await master.link()
                 await link.accept(Open, Register)
                 assert await link.is_over() == [Close(reason=CloseReason.OTHER)]
-            await until(lambda: subagent.reason is Reason.FAILED)
+            await until(lambda: subagent.failure is SessionFailure.OTHER)
     assert isinstance(logs[1]["exc_info"], ValueError)
 
 
@@ -617,7 +618,7 @@ async def test_notifications(master: Master) -> None:
             await refused
         unanswered = asyncio.ensure_future(subagent.notify(TRAP))
         header, _ = await link.expect(Notify)
-        with pytest.raises(NotifyError, match=r"no answer within 0\.3 s"):
+        with pytest.raises(NotifyError, match=r"no response within 0\.3 s"):
             await unanswered
         link.answer(header)  # too late, and no mistake
         with pytest.raises(ValueError, match="GAUGE32"):
@@ -699,40 +700,38 @@ def test_a_path_that_is_too_long() -> None:
         parse_agentx(f"unix:{longest}x")
 
 
-async def reason_of(address: UnixAddress | TcpAddress, timing: Timing = FAST) -> tuple[Reason | None, str]:
+async def failure_of(address: UnixAddress | TcpAddress, timing: Timing = FAST) -> tuple[SessionFailure | None, str]:
     subagent = Subagent(source=table(ROOT), address=address, description="tested", timing=timing)
-    task = asyncio.ensure_future(subagent.run())
-    await until(lambda: subagent.reason is not None)
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
-    return subagent.reason, subagent.detail
+    await subagent.start()
+    await subagent.wait_for_first_attempt()
+    await subagent.close()
+    return subagent.failure, subagent.detail
 
 
 async def test_why_there_is_no_connection(tmp_path: Path) -> None:
     path = tmp_path / "master"
     address = UnixAddress(str(path))
-    assert await reason_of(address) == (
-        Reason.NOT_THERE,
+    assert await failure_of(address) == (
+        SessionFailure.NO_SOCKET,
         f'unix:{path}: No such file or directory; is snmpd running, with "master agentx" in its configuration?',
     )
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(path))
-    assert await reason_of(address) == (
-        Reason.NOT_LISTENING,
+    assert await failure_of(address) == (
+        SessionFailure.CONNECTION_REFUSED,
         f"unix:{path}: Connection refused; is snmpd running?",
     )
-    assert await reason_of(UnixAddress(f"{path}/below")) == (
-        Reason.NOT_THERE,
+    assert await failure_of(UnixAddress(f"{path}/below")) == (
+        SessionFailure.NO_SOCKET,
         f'unix:{path}/below: Not a directory; is snmpd running, with "master agentx" in its configuration?',
     )
     with closed(tmp_path):
-        assert await reason_of(address) == (
-            Reason.NOT_PERMITTED,
+        assert await failure_of(address) == (
+            SessionFailure.NOT_PERMITTED,
             f"unix:{path}: Permission denied; "
             'snmpd.conf needs "agentXPerms 0660 0755 root haclient", and this user the group haclient',
         )
-    assert (await reason_of(UnixAddress("/" + "x" * 200)))[0] is Reason.FAILED
+    assert (await failure_of(UnixAddress("/" + "x" * 200)))[0] is SessionFailure.OTHER
 
 
 async def test_tcp() -> None:
@@ -750,15 +749,13 @@ async def test_tcp() -> None:
     port = server.sockets[0].getsockname()[1]
     address = TcpAddress("localhost", port)  # which may be ::1 as well, where nobody listens
     subagent = Subagent(source=table(ROOT), address=address, description="tested", timing=FAST)
-    task = asyncio.ensure_future(subagent.run())
+    await subagent.start()
     await asyncio.wait_for(served.wait(), 5)
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+    await subagent.close()
     server.close()
     await server.wait_closed()
-    assert await reason_of(address) == (
-        Reason.NOT_LISTENING,
+    assert await failure_of(address) == (
+        SessionFailure.CONNECTION_REFUSED,
         f"tcp:localhost:{port}: Connection refused; is snmpd running?",
     )
     await until(lambda: open_descriptors() <= before)
@@ -774,7 +771,10 @@ async def test_tcp_that_is_not_accepted() -> None:
             with contextlib.suppress(BlockingIOError):
                 client.connect((address.host, address.port))
         before = open_descriptors()
-        assert await reason_of(address, IMPATIENT) == (Reason.HUNG, f"{address}: not connected within 0.3 s")
+        assert await failure_of(address, IMPATIENT) == (
+            SessionFailure.UNRESPONSIVE,
+            f"{address}: not connected within 0.3 s",
+        )
         assert open_descriptors() <= before
 
 
@@ -792,14 +792,14 @@ async def test_connecting_is_given_up(master: Master) -> None:
 
 
 async def test_a_name_that_means_nothing() -> None:
-    reason, detail = await reason_of(TcpAddress("name.invalid", 705))
-    assert reason is Reason.FAILED
+    failure, detail = await failure_of(TcpAddress("name.invalid", 705))
+    assert failure is SessionFailure.OTHER
     assert detail.startswith("tcp:name.invalid:705: ")
 
 
 def test_errors_without_a_number() -> None:
     assert explain(UnixAddress("/x"), OSError("AF_UNIX path too long")) == (
-        Reason.FAILED,
+        SessionFailure.OTHER,
         "unix:/x: AF_UNIX path too long",
     )
 
@@ -808,7 +808,7 @@ def test_errors_without_a_number() -> None:
 
 
 async def test_nothing_is_left_of_a_hundred_sessions(master: Master) -> None:
-    timing = Timing(first_pause=0.001, longest_pause=0.001, answer=1)
+    timing = Timing(reconnect=Backoff(first=0.001, longest=0.001), response=1)
     async with running(master.path, timing=timing) as subagent:
 
         async def session(number: int) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.frontends.snmp.subagent.address import Reason, parse_agentx
+from gateway.backoff import Backoff
+from gateway.frontends.snmp.subagent.address import SessionFailure, parse_agentx
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent, SubagentState, Timing
 from gateway.frontends.snmp.variable import Cell, Variable
 from gateway.frontends.snmp.variable_table import VariableTable
@@ -44,36 +45,28 @@ def source() -> VariableTable:
     return table(ROOT)
 
 
-class Running(Subagent):
-    """A subagent that runs."""
-
-    def start(self) -> None:
-        self.task = asyncio.ensure_future(self.run())
-
-    async def stop(self) -> None:
-        """Ends it; until then, or until it was ended already, it has not ended by itself."""
-        assert self.task.cancelled() or not self.task.done()
-        self.task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self.task
-        assert self.state is SubagentState.OFF
+async def stop(subagent: Subagent) -> None:
+    """Closes a subagent, which has not ended by itself."""
+    assert subagent._task is None or not subagent._task.done()
+    await subagent.close()
+    assert subagent.state is SubagentState.OFF
 
 
 @contextlib.asynccontextmanager
 async def running(
     daemon: Snmpd, source: VariableTable, *, address: str = "", registered: bool = True, timing: Timing | None = None
-) -> AsyncIterator[Running]:
+) -> AsyncIterator[Subagent]:
     place = parse_agentx(address or f"unix:{daemon.agentx}")
     assert place
     before = open_descriptors()
-    subagent = Running(source=source, address=place, description="tested", timing=timing)
-    subagent.start()
+    subagent = Subagent(source=source, address=place, description="tested", timing=timing)
+    await subagent.start()
     if registered:
         await until(lambda: subagent.state is SubagentState.REGISTERED, seconds=BACK)
     try:
         yield subagent
     finally:
-        await subagent.stop()
+        await stop(subagent)
         await until(lambda: open_descriptors() <= before)
 
 
@@ -186,7 +179,7 @@ async def test_snmpd_may_be_started_later(tmp_path: Path, source: VariableTable)
     daemon = Snmpd(tmp_path)
     with capture_logs() as logs:
         async with running(daemon, source, registered=False) as subagent:
-            await until(lambda: subagent.reason is Reason.NOT_THERE)
+            await until(lambda: subagent.failure is SessionFailure.NO_SOCKET)
             with pytest.raises(NotifyError, match="is snmpd running"):
                 await subagent.notify([])
             with daemon:
@@ -243,14 +236,14 @@ async def test_a_request_that_is_sent_again_is_answered_once(snmpd: Snmpd) -> No
         assert (subagent.requests["get"], subagent.sessions, subagent.rejected) == (2, 1, 0)
 
 
-IMPATIENT = Timing(ping_interval=0.1, ping=0.3, answer=0.3, longest_pause=0.2)
+IMPATIENT = Timing(ping_interval=0.1, ping=0.3, response=0.3, reconnect=Backoff(first=0.25, longest=0.2))
 
 
 async def test_a_hang_that_lasts_costs_the_session(snmpd: Snmpd, source: VariableTable) -> None:
     async with running(snmpd, source, timing=IMPATIENT) as subagent:
         with snmpd.held():
             await until(lambda: subagent.state is SubagentState.WAITING)
-            assert subagent.reason is Reason.HUNG
+            assert subagent.failure is SessionFailure.UNRESPONSIVE
             # its queue of connections fills up: there is no connecting any longer
             await until(lambda: "does not accept" in subagent.detail, seconds=20)
         continued = time.monotonic()
@@ -263,12 +256,12 @@ async def test_the_second_of_two_waits(snmpd: Snmpd, source: VariableTable) -> N
     async with running(snmpd, source) as first:
         with capture_logs() as logs:
             async with running(snmpd, table(ROOT, rows=3), registered=False) as second:
-                await until(lambda: second.reason is Reason.DUPLICATE)
+                await until(lambda: second.failure is SessionFailure.DUPLICATE)
                 assert second.state is SubagentState.REGISTERING
                 await asyncio.sleep(0.5)  # some more attempts, of which the log says nothing
                 assert [(log["event"], log["reason"]) for log in logs] == [("agentx waiting", "duplicate")]
                 assert await is_answered(snmpd)
-                await first.stop()
+                await stop(first)
                 await until(lambda: second.state is SubagentState.REGISTERED, seconds=BACK)
                 await until(lambda: is_answered(snmpd))
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import contextlib
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -27,6 +25,7 @@ from gateway.frontends.snmp.variable_table import VariableTable
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import Mib
 from gateway.snmp.values import VarBind
+from gateway.waiting import completed_within
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,11 +112,8 @@ class _Session:
         self.absent = False  # who asks for a test wants to know
 
     async def notify(self, varbinds: Sequence[VarBind]) -> None:
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await self._subagent.settled()
-        except TimeoutError:
-            raise NotifyError("the master agent does not answer") from None
+        if not await completed_within(self._subagent.wait_for_first_attempt(), _PATIENCE):
+            raise NotifyError("the master agent does not answer")
         await self._subagent.notify(varbinds)
 
 
@@ -129,13 +125,11 @@ async def _master(address: Address | None, module: Mib) -> AsyncIterator[_Sessio
         return
     empty = VariableTable(module.root + _ARC)
     subagent = Subagent(source=empty, address=address, description="ha-cluster-gateway test-notification")
-    running = asyncio.create_task(subagent.run())
+    await subagent.start()
     try:
         yield _Session(subagent)
     finally:
-        running.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await running
+        await subagent.close()
 
 
 def _lines(outcomes: Sequence[TargetOutcome]) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from gateway.commands.check.check_result import CheckResult, plural
 from gateway.commands.check.snmpd_conf import Reader, SnmpdConfig
 from gateway.config.config import Config
 from gateway.frontends.snmp import tables
-from gateway.frontends.snmp.subagent.address import Address, Reason, UnixAddress
+from gateway.frontends.snmp.subagent.address import Address, SessionFailure, UnixAddress
 from gateway.frontends.snmp.subagent.subagent import Subagent, SubagentState
 from gateway.snapshot import Snapshot
 from gateway.snmp import oid as oids
@@ -67,13 +66,13 @@ class _Attempt:
 
     Attributes:
         registered: whether the subtree was registered.
-        reason: why it was not.
+        failure: why it was not.
         detail: the same for people.
         visibility: for each community whether it sees the MIB; None if snmpd did not respond.
     """
 
     registered: bool
-    reason: Reason | None
+    failure: SessionFailure | None
     detail: str
     visibility: Mapping[str, bool | None]
 
@@ -82,17 +81,16 @@ async def _attempt_session(address: Address, module: Mib, snmpd: SnmpdConfig) ->
     """Registers the subtree, and queries snmpd with its communities; a gateway that has registered it is as good."""
     empty = tables.build(Snapshot(samples_by_metric={}), {}, module, age=lambda: 0.0)
     subagent = Subagent(source=empty, address=address, description="ha-cluster-gateway check")
-    running = asyncio.create_task(subagent.run())
+    await subagent.start()
     try:
-        await completed_within(subagent.settled(), _SESSION_TIMEOUT)
+        await completed_within(subagent.wait_for_first_attempt(), _SESSION_TIMEOUT)
         registered = subagent.state is SubagentState.REGISTERED
         visibility = {}
-        if registered or subagent.reason is Reason.DUPLICATE:
+        if registered or subagent.failure is SessionFailure.DUPLICATE:
             visibility = await _query_communities(module, snmpd)
-        return _Attempt(registered=registered, reason=subagent.reason, detail=subagent.detail, visibility=visibility)
+        return _Attempt(registered=registered, failure=subagent.failure, detail=subagent.detail, visibility=visibility)
     finally:
-        running.cancel()
-        await asyncio.wait([running])
+        await subagent.close()
 
 
 async def _query_communities(module: Mib, snmpd: SnmpdConfig) -> dict[str, bool | None]:
@@ -119,7 +117,7 @@ def _check_session(address: Address, attempt: _Attempt) -> CheckResult:
     subject = f"agentx {address}"
     if attempt.registered:
         return CheckResult(good=True, subject=subject, text="session opened, subtree registered")
-    if attempt.reason is Reason.DUPLICATE:
+    if attempt.failure is SessionFailure.DUPLICATE:
         return CheckResult(
             good=True, subject=subject, text="the subtree is already registered, by the gateway if it is running"
         )

@@ -1,8 +1,7 @@
-"""The SNMP frontend as a whole: the tables, the subagent, the built-in agent, and what they say of themselves."""
+"""The SNMP frontend: the tables, the subagent, the built-in agent, and their metrics."""
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from gateway import self_metrics
 from gateway.engine.engine import Engine
 from gateway.frontends.snmp.agent.agent import BuiltInAgent
 from gateway.frontends.snmp.cache import TableCache
-from gateway.frontends.snmp.subagent.address import Address, Reason
+from gateway.frontends.snmp.subagent.address import Address
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent, SubagentState
 from gateway.publication import Publication
 from gateway.samples import SampleSet
@@ -26,13 +25,13 @@ _DESCRIPTION = f"ha-cluster-gateway {gateway.__version__}: HA-CLUSTER-MIB"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSettings:
-    """What the built-in agent is to be.
+    """The settings of the built-in agent.
 
     Attributes:
         addresses: hosts and ports to listen on.
-        communities: who may read by SNMPv2c.
-        users: who may read by SNMPv3.
-        identity: of its SNMP engine.
+        communities: communities that may read by SNMPv2c.
+        users: users that may read by SNMPv3.
+        identity: the identity of the SNMP engine.
     """
 
     addresses: Sequence[tuple[str, int]]
@@ -42,15 +41,20 @@ class AgentSettings:
 
 
 class SnmpService:
-    """Serves one engine over SNMP.
+    """Serves snapshots over SNMP. Implements ``Service``.
+
+    Subscribe ``cache.on_snapshot`` to the engine, and add ``add_samples`` to the publication.
+
+    Attributes:
+        cache: the tables that are served.
 
     Args:
-        engine: whom to ask for snapshots.
+        engine: collects snapshots.
         publication: adds the gateway's own samples to snapshots.
         mib: the MIB that is served.
-        max_age: seconds from which on a request starts a new collection.
-        agentx: where the host's snmpd listens; None for not at all.
-        agent: whom the built-in agent answers, and where; None for no such agent.
+        max_age: seconds after which a request starts a new collection.
+        agentx: the address of the host's snmpd; None for no subagent.
+        agent: the settings of the built-in agent; None for no such agent.
     """
 
     def __init__(
@@ -78,7 +82,6 @@ class SnmpService:
                 description=_DESCRIPTION,
                 name=socket.gethostname(),
             )
-        self._running: asyncio.Task[None] | None = None
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -86,23 +89,22 @@ class SnmpService:
         return self._agent.addresses if self._agent is not None else ()
 
     async def start(self) -> None:
-        """Collects once, so that the first request finds something, and begins to serve.
+        """Starts to serve, and to collect: the first request should find a snapshot.
 
         Raises:
-            StartError: an address cannot be listened on.
+            StartError: the built-in agent cannot listen on one of its addresses.
         """
         if self._agent is not None:
             await self._agent.start()
         if self._agent is not None or self._subagent is not None:
             self.cache.refresh()
         if self._subagent is not None:
-            self._running = asyncio.create_task(self._subagent.run())
+            await self._subagent.start()
 
     async def close(self) -> None:
-        """Ends the session and what is under way."""
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.wait([self._running])
+        """Closes the session and the sockets; idempotent."""
+        if self._subagent is not None:
+            await self._subagent.close()
         if self._agent is not None:
             await self._agent.close()
         await self.cache.close()
@@ -110,14 +112,13 @@ class SnmpService:
     @property
     def absent(self) -> bool:
         """Whether there is no snmpd on this host, and has been none since the start."""
-        subagent = self._subagent
-        return subagent is None or (subagent.sessions == 0 and subagent.reason in {None, Reason.NOT_THERE})
+        return self._subagent is None or self._subagent.is_master_absent
 
     async def notify(self, varbinds: Sequence[VarBind]) -> None:
-        """Hands a notification to the master agent.
+        """Sends a notification through the master agent.
 
         Raises:
-            NotifyError: there is no session, or it was refused.
+            NotifyError: there is no session, or the master agent refuses the notification.
         """
         if self._subagent is None:
             raise NotifyError("AgentX is off")

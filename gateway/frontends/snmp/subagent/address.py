@@ -1,4 +1,4 @@
-"""Where a master agent listens, how to connect to it, and what stands in the way."""
+"""The address of a master agent, the connection to it, and the reasons why that fails."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 MAX_PATH = 107
-"""Bytes of the longest name that a unix socket may have on Linux."""
+"""The longest path of a unix socket on Linux, in bytes."""
 
 _MAX_PORT = 65535
 
@@ -28,7 +28,7 @@ class UnixAddress:
 
 @dataclass(frozen=True, slots=True)
 class TcpAddress:
-    """A port of a host, by its name or address. Whoever can reach it can be answered: AgentX knows no passwords."""
+    """A TCP port of a host, given by name or address. AgentX has no authentication."""
 
     host: str
     port: int
@@ -41,21 +41,21 @@ Address = UnixAddress | TcpAddress
 
 
 def parse_agentx(text: str) -> Address | None:
-    """Returns the address of ``unix:PATH`` or ``tcp:HOST:PORT``, None for ``off``.
+    """Returns the address for ``unix:PATH`` or ``tcp:HOST:PORT``; None for ``off``.
 
     An IPv6 address is in brackets.
 
     Raises:
-        ValueError: it is none of these; the message says what was expected.
+        ValueError: the text is none of these.
     """
-    kind, _, place = text.partition(":")
+    kind, _, location = text.partition(":")
     if text == "off":
         return None
-    if kind == "unix" and place.startswith("/") and "\0" not in place:
-        if len(os.fsencode(place)) > MAX_PATH:
-            raise ValueError(f"expected a socket's path of at most {MAX_PATH} bytes, found {place!r}")
-        return UnixAddress(place)
-    host, _, port = place.rpartition(":")
+    if kind == "unix" and location.startswith("/") and "\0" not in location:
+        if len(os.fsencode(location)) > MAX_PATH:
+            raise ValueError(f"expected a socket's path of at most {MAX_PATH} bytes, found {location!r}")
+        return UnixAddress(location)
+    host, _, port = location.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
     host = host[1:-1] if bracketed else host
     number = int(port) if port.isascii() and port.isdigit() and len(port) <= len(str(_MAX_PORT)) else 0
@@ -68,7 +68,7 @@ async def connect(address: Address, factory: Callable[[], asyncio.BaseProtocol])
     """Connects a protocol.
 
     Raises:
-        OSError: it cannot be done; ``explain`` says why.
+        OSError: the connection fails; ``explain`` returns the reason.
     """
     loop = asyncio.get_running_loop()
     if isinstance(address, UnixAddress):
@@ -83,11 +83,11 @@ async def connect(address: Address, factory: Callable[[], asyncio.BaseProtocol])
 
 
 def _unix_socket(path: str) -> socket.socket:
-    """Returns a connected socket: that takes no time, be the other side as slow as it may."""
+    """Returns a connected socket; never blocks, however slow the other side is."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.settimeout(0)
     try:
-        # not by the event loop: it takes EAGAIN, a full queue of connections, for a connection under way
+        # not through the event loop, which takes EAGAIN, a full queue of connections, for a connection in progress
         sock.connect(path)
     except BaseException:
         sock.close()
@@ -96,69 +96,72 @@ def _unix_socket(path: str) -> socket.socket:
 
 
 async def _tcp_socket(address: TcpAddress) -> socket.socket:
-    """Returns a socket that is connected to the first of a name's addresses that takes it."""
+    """Returns a socket that is connected to the first address of a name that accepts the connection."""
     loop = asyncio.get_running_loop()
-    lacking = OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
-    for family, kind, protocol, _, place in await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM):
+    failure = OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+    candidates = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    for family, kind, protocol, _, sockaddr in candidates:
         sock = socket.socket(family, kind, protocol)
         sock.settimeout(0)
         try:
-            await loop.sock_connect(sock, place)
+            await loop.sock_connect(sock, sockaddr)
         except OSError as error:
             sock.close()
-            lacking = error
+            failure = error
         except BaseException:
             sock.close()
             raise
         else:
             return sock
-    raise lacking
+    raise failure
 
 
-class Reason(StrEnum):
-    """Why there is no session, or no registration."""
+class SessionFailure(StrEnum):
+    """Why there is no session, or no registration; logged as ``reason``."""
 
-    NOT_THERE = "not_there"
-    """There is no socket of this name: snmpd does not run, or not with ``master agentx``."""
-    NOT_LISTENING = "not_listening"
-    """Nobody listens there: snmpd does not run; a socket's file outlives it."""
+    NO_SOCKET = "no_socket"
+    """The socket does not exist: snmpd is not running, or runs without ``master agentx``."""
+    CONNECTION_REFUSED = "connection_refused"
+    """No process listens on the address: snmpd is not running; the file of its socket outlives it."""
     NOT_PERMITTED = "not_permitted"
     """This user may not connect."""
-    HUNG = "hung"
-    """The other side is there, but does not answer, or does not read."""
+    UNRESPONSIVE = "unresponsive"
+    """The master agent is running, but does not respond, or does not read."""
     CLOSED = "closed"
-    """The other side has closed the connection, or the session."""
+    """The master agent has closed the connection, or the session."""
     NOT_AGENTX = "not_agentx"
-    """What comes from the other side is not AgentX."""
+    """The received bytes are not AgentX."""
     DUPLICATE = "duplicate"
     """The subtree is registered by another session."""
     REFUSED = "refused"
     """The master agent refuses the session, or the registration."""
-    FAILED = "failed"
-    """Anything else; the details say more."""
+    OTHER = "other"
+    """Any other reason; the detail has it."""
 
 
-_REASONS = {
-    errno.ENOENT: Reason.NOT_THERE,
-    errno.ENOTDIR: Reason.NOT_THERE,
-    errno.ECONNREFUSED: Reason.NOT_LISTENING,
-    errno.EACCES: Reason.NOT_PERMITTED,
-    errno.EPERM: Reason.NOT_PERMITTED,
-    errno.EAGAIN: Reason.HUNG,
-    errno.ETIMEDOUT: Reason.HUNG,
+_FAILURES = {
+    errno.ENOENT: SessionFailure.NO_SOCKET,
+    errno.ENOTDIR: SessionFailure.NO_SOCKET,
+    errno.ECONNREFUSED: SessionFailure.CONNECTION_REFUSED,
+    errno.EACCES: SessionFailure.NOT_PERMITTED,
+    errno.EPERM: SessionFailure.NOT_PERMITTED,
+    errno.EAGAIN: SessionFailure.UNRESPONSIVE,
+    errno.ETIMEDOUT: SessionFailure.UNRESPONSIVE,
 }
 
 _ADVICE = {
-    Reason.NOT_THERE: 'is snmpd running, with "master agentx" in its configuration?',
-    Reason.NOT_LISTENING: "is snmpd running?",
-    Reason.NOT_PERMITTED: 'snmpd.conf needs "agentXPerms 0660 0755 root haclient", and this user the group haclient',
-    Reason.HUNG: "snmpd does not accept connections at present",
+    SessionFailure.NO_SOCKET: 'is snmpd running, with "master agentx" in its configuration?',
+    SessionFailure.CONNECTION_REFUSED: "is snmpd running?",
+    SessionFailure.NOT_PERMITTED: (
+        'snmpd.conf needs "agentXPerms 0660 0755 root haclient", and this user the group haclient'
+    ),
+    SessionFailure.UNRESPONSIVE: "snmpd does not accept connections at the moment",
 }
 
 
-def explain(address: Address, error: OSError) -> tuple[Reason, str]:
-    """Returns why a connection could not be made, as a word and in words that say what to do."""
-    reason = _REASONS.get(error.errno or 0, Reason.FAILED)
+def explain(address: Address, error: OSError) -> tuple[SessionFailure, str]:
+    """Returns why a connection failed, and the same as a text that says what to do."""
+    failure = _FAILURES.get(error.errno or 0, SessionFailure.OTHER)
     text = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
-    advice = _ADVICE.get(reason)
-    return reason, f"{address}: {text}; {advice}" if advice else f"{address}: {text}"
+    advice = _ADVICE.get(failure)
+    return failure, f"{address}: {text}; {advice}" if advice else f"{address}: {text}"

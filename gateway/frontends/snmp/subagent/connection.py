@@ -1,181 +1,193 @@
-"""The AgentX subagent's connection: bytes between a socket and a session, and requests to whom answers them."""
+"""The connection of the AgentX subagent: moves bytes between a socket and a session, and serves its requests."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 
 from gateway.frontends.snmp.bulk import get_bulk
-from gateway.frontends.snmp.subagent.address import Reason
+from gateway.frontends.snmp.subagent.address import SessionFailure
 from gateway.frontends.snmp.variable import Variable
 from gateway.frontends.snmp.variable_source import VariableSource
 from gateway.snmp.agentx.codes import CloseReason
 from gateway.snmp.agentx.encoding import encode_varbind
 from gateway.snmp.agentx.messages import Get, GetBulk, GetNext
 from gateway.snmp.agentx.session import Request, ResponseReceived, Session
+from gateway.waiting import completed_within
 
 MAX_BULK = 512
-"""Variables that one GetBulk is answered with at most; the master agent asks again."""
+"""Variables in the response to one GetBulk, at most; the master agent requests the rest."""
 
 MAX_UNSENT = 1024 * 1024
-"""Bytes that a master agent may leave unread, beyond what the system buffers, until it is given up."""
+"""Bytes that a master agent may leave unread, beyond what the system buffers, before the session is given up."""
 
 _BUFFER = 64 * 1024
-"""Bytes that are read at once. They are kept: asyncio's own would be 256 kB of new memory for each message."""
+"""Bytes that are read at once. The buffer is reused: asyncio's own would be 256 kB of new memory for each message."""
 
 
-class LostError(Exception):
-    """There is no session any longer, or not yet."""
+class SessionLostError(Exception):
+    """There is no session, or it has ended.
 
-    def __init__(self, reason: Reason, detail: str) -> None:
+    Attributes:
+        failure: the reason.
+        detail: the reason as a text for people.
+    """
+
+    def __init__(self, failure: SessionFailure, detail: str) -> None:
         super().__init__(detail)
-        self.reason = reason
+        self.failure = failure
         self.detail = detail
 
 
 class Connection(asyncio.BufferedProtocol):
-    """Takes bytes between a socket and a session, and requests to whom answers them.
+    """One connection to a master agent, and its session.
 
     Attributes:
         session: the session.
+
+    Args:
+        source: serves the variables that are requested.
     """
 
     def __init__(self, session: Session, source: VariableSource) -> None:
         self.session = session
         self._source = source
         self._transport: asyncio.Transport | None = None
-        loop = asyncio.get_running_loop()
-        self._lost: asyncio.Future[LostError] = loop.create_future()
-        self._gone: asyncio.Future[None] = loop.create_future()
-        self._awaited: dict[int, asyncio.Future[int]] = {}
-        self._failed: set[type[Exception]] = set()
+        self._loss: tuple[SessionFailure, str] | None = None
+        self._lost = asyncio.Event()
+        self._disconnected = asyncio.Event()
+        self._responses: dict[int, asyncio.Future[int]] = {}
+        self._logged_bugs: set[type[Exception]] = set()
         self._buffer = memoryview(bytearray(_BUFFER))
         self._log = structlog.get_logger("agentx")
 
     # --- for the subagent --------------------------------------------------------------------------------------------
 
-    async def ask(self, say: Callable[[], int], timeout: float) -> int:
-        """Asks the master agent, and returns the error of its answer.
+    async def request(self, send: Callable[[], int], timeout: float) -> int:
+        """Sends a request to the master agent, and returns the error code of its response.
 
         Args:
-            say: one of the session's methods that return the packet id that is answered to.
-            timeout: seconds until the other side is given up.
+            send: one of the session's methods that send a request and return its packet id.
+            timeout: seconds after which the master agent counts as unresponsive.
 
         Raises:
-            LostError: the session is over, or there is no answer in time.
-            ValueError: what is to be said cannot be.
+            SessionLostError: the session has ended, or there is no response in time.
+            ValueError: the request cannot be encoded.
         """
         self._raise_if_lost()
-        packet_id = say()
-        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._awaited[packet_id] = future
+        packet_id = send()
+        response: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._responses[packet_id] = response
         try:
             self._flush()
-            either: list[asyncio.Future[Any]] = [future, self._lost]
-            await asyncio.wait(either, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            if await completed_within(response, timeout):
+                return response.result()
         finally:
-            del self._awaited[packet_id]
-        if future.done():
-            return future.result()
-        self._raise_if_lost()
-        raise LostError(Reason.HUNG, f"no answer within {timeout} s")
+            del self._responses[packet_id]
+        raise SessionLostError(SessionFailure.UNRESPONSIVE, f"no response within {timeout} s")
 
-    async def wait(self, seconds: float) -> None:
-        """Waits.
+    async def sleep(self, seconds: float) -> None:
+        """Waits for some seconds.
 
         Raises:
-            LostError: the session is over.
+            SessionLostError: the session has ended.
         """
-        await asyncio.wait({self._lost}, timeout=seconds)
+        await completed_within(self._lost.wait(), seconds)
         self._raise_if_lost()
 
-    async def end(self, reason: CloseReason, timeout: float) -> None:
-        """Ends session and connection, in good order if that is possible in time."""
+    async def close(self, reason: CloseReason, timeout: float) -> None:
+        """Closes the session and the connection; in an orderly way if that is possible in time."""
         transport = self._transport
-        if transport is None or self._gone.done():
+        if transport is None or self._disconnected.is_set():
             return
         self.session.close(reason)
         self._flush()
         transport.close()
         try:
-            await asyncio.wait({self._gone}, timeout=timeout)
+            await completed_within(self._disconnected.wait(), timeout)
         finally:
             transport.abort()
 
     def _raise_if_lost(self) -> None:
-        if self._lost.done():
-            loss = self._lost.result()
-            raise LostError(loss.reason, loss.detail)
+        if self._loss is not None:
+            raise SessionLostError(*self._loss)
 
     # --- for the event loop ------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begins."""
+        """Limits what may be left unsent."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         transport.set_write_buffer_limits(MAX_UNSENT)
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        """Returns where to put what is read."""
+        """Returns the buffer to read into."""
         del sizehint
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        """Answers requests, and tells those who wait of answers."""
+        """Processes the messages that were read."""
         session = self.session
         try:
             session.receive_data(self._buffer[:nbytes])
-            while not self._lost.done() and (event := session.next_event()) is not None:
+            while self._loss is None and (event := session.next_event()) is not None:
                 if isinstance(event, Request):
-                    self._answer(event)
+                    self._respond(event)
                 elif isinstance(event, ResponseReceived):
-                    self._answered(event)
+                    self._on_response(event)
                 else:
-                    self._lose(Reason.NOT_AGENTX if event.broken else Reason.CLOSED, event.detail)
+                    failure = SessionFailure.NOT_AGENTX if event.broken else SessionFailure.CLOSED
+                    self._mark_lost(failure, event.detail)
                 self._flush()
             self._flush()
-        except Exception as error:  # noqa: BLE001 - a bug costs this session, not those to come
+        except Exception as error:  # noqa: BLE001 - a bug costs this session, not the next one
             self._log.error("agentx message not processed: this is a bug", exc_info=error)
-            self._lose(Reason.FAILED, f"a bug: {error!r}")
+            self._mark_lost(SessionFailure.OTHER, f"a bug: {error!r}")
 
     def pause_writing(self) -> None:
         """Gives up a master agent that does not read."""
-        self._lose(Reason.HUNG, f"more than {MAX_UNSENT} bytes are not read")
+        self._mark_lost(SessionFailure.UNRESPONSIVE, f"more than {MAX_UNSENT} bytes are not read")
         assert self._transport is not None
         self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tells those who wait that there is nothing to wait for."""
-        self._lose(Reason.CLOSED, f"the connection was closed: {exc}" if exc else "the connection was closed")
-        if not self._gone.done():
-            self._gone.set_result(None)
+        """Ends the session."""
+        self._mark_lost(
+            SessionFailure.CLOSED, f"the connection was closed: {exc}" if exc else "the connection was closed"
+        )
+        self._disconnected.set()
 
     def _flush(self) -> None:
         if (data := self.session.data_to_send()) and self._transport is not None:
             self._transport.write(data)
 
-    def _lose(self, reason: Reason, detail: str) -> None:
-        if not self._lost.done():
-            self._lost.set_result(LostError(reason, detail))
+    def _mark_lost(self, failure: SessionFailure, detail: str) -> None:
+        """Ends the session for everything that waits for it. The first reason is the one that counts."""
+        if self._loss is not None:
+            return
+        self._loss = failure, detail
+        self._lost.set()
+        for response in self._responses.values():
+            if not response.done():
+                response.set_exception(SessionLostError(failure, detail))
 
-    def _answered(self, event: ResponseReceived) -> None:
-        future = self._awaited.get(event.packet_id)
-        if future is not None and not future.done():
-            future.set_result(event.error)
+    def _on_response(self, event: ResponseReceived) -> None:
+        response = self._responses.get(event.packet_id)
+        if response is not None and not response.done():
+            response.set_result(event.error)
 
-    # --- requests ----------------------------------------------------------------------------------------------------
+    # --- requests of the master agent --------------------------------------------------------------------------------
 
-    def _answer(self, request: Request) -> None:
+    def _respond(self, request: Request) -> None:
         try:
             variables = self._variables(request.pdu)
             self.session.respond(request, [variable.encoded(encode_varbind) for variable in variables])
         except Exception as error:  # noqa: BLE001 - a bug costs this request, not the session
             self.session.respond_error(request)
-            if type(error) not in self._failed:  # a walk would log thousands
-                self._failed.add(type(error))
+            if type(error) not in self._logged_bugs:  # a walk would log thousands
+                self._logged_bugs.add(type(error))
                 self._log.error("agentx request not answered: this is a bug", exc_info=error)
 
     def _variables(self, pdu: Get | GetNext | GetBulk) -> list[Variable]:

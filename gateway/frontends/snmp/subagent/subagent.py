@@ -1,24 +1,25 @@
-"""The AgentX subagent: keeps a session with the host's snmpd, and answers it from memory.
+"""The AgentX subagent: keeps a session with the host's snmpd, and serves its requests from memory.
 
-The protocol is in ``gateway.snmp.agentx.session``; here are the socket, the time-outs and the pauses. Whatever happens
-to snmpd, the subagent comes back: snmpd may be started later, be restarted, killed, hang, or refuse.
+The protocol is in ``gateway.snmp.agentx.session``; this module adds the time-outs and the pauses. Whatever happens to
+snmpd, the subagent comes back: snmpd may be started later, be restarted, be killed, hang, or refuse.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 
 import structlog
 
+from gateway.backoff import Backoff
+from gateway.clock import Clock, SystemClock
 from gateway.errors import GatewayError
-from gateway.frontends.snmp.subagent.address import Address, Reason, connect, explain
-from gateway.frontends.snmp.subagent.connection import Connection, LostError
+from gateway.frontends.snmp.subagent.address import Address, SessionFailure, connect, explain
+from gateway.frontends.snmp.subagent.connection import Connection, SessionLostError
 from gateway.frontends.snmp.variable_source import VariableSource
 from gateway.snmp.agentx.codes import CloseReason, ErrorCode, rfc_name
 from gateway.snmp.agentx.session import Session, Statistics
@@ -27,72 +28,70 @@ from gateway.snmp.values import VarBind
 
 _MAX_DESCRIPTION = 255
 _MASTER_TIMEOUT = 5
-"""Seconds that the master agent is asked to wait for answers; snmpd 5.9 takes one second whatever it is asked."""
+"""Seconds that the master agent is requested to wait for responses; snmpd 5.9 waits for one second in any case."""
 
 
 class SubagentState(StrEnum):
-    """Where the subagent is."""
+    """The state of the subagent."""
 
     OFF = "off"
-    """``Subagent.run`` does not run."""
+    """The subagent was not started, or was closed."""
     WAITING = "waiting"
-    """There is no connection; there will be another attempt."""
+    """There is no connection; the next attempt follows after a pause."""
     CONNECTING = "connecting"
     OPENING = "opening"
-    """The master agent has been asked for a session."""
+    """Open was sent."""
     REGISTERING = "registering"
-    """The session is open, and the subtree has been asked for; where it is refused, it will be asked for again."""
+    """The session is open, and Register was sent. If it is refused, it is sent again after a pause."""
     REGISTERED = "registered"
-    """Requests arrive."""
+    """The master agent sends requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Seconds for all that takes time. With these the subagent is back six seconds after snmpd is, at the latest.
+    """Time-outs and pauses, in seconds. With the defaults the subagent is back at most six seconds after snmpd.
 
     Attributes:
-        answer: for connecting, and for the answers to Open and Register.
-        ping_interval: between two checks of whether the master agent is there.
-        ping: for the answer to a check: an snmpd that hangs for less keeps its session.
-        notify: for the answer to a notification.
-        settled: after which a session is a success, so that the next pause is the first again.
-        first_pause: before the second attempt at anything; each pause is twice as long as the one before.
-        longest_pause: between two attempts to connect.
-        longest_retry: between two attempts to register.
-        shutdown: for the last words to be written.
+        response: the time-out for connecting, and for the responses to Open and Register.
+        ping_interval: between two checks of whether the master agent responds.
+        ping: the time-out for the response to a check: an snmpd that hangs for less keeps its session.
+        notify: the time-out for the response to a notification.
+        stable: the age at which a session counts as a success, so that the next pause is the first again.
+        reconnect: the pauses between two attempts to connect.
+        reregister: the pauses between two attempts to register.
+        shutdown: the time-out for sending Close.
     """
 
-    answer: float = 10.0
+    response: float = 10.0
     ping_interval: float = 30.0
     ping: float = 30.0
     notify: float = 5.0
-    settled: float = 1.0
-    first_pause: float = 0.25
-    longest_pause: float = 3.0
-    longest_retry: float = 2.0
+    stable: float = 1.0
+    reconnect: Backoff = field(default_factory=partial(Backoff, first=0.25, longest=3.0))
+    reregister: Backoff = field(default_factory=partial(Backoff, first=0.25, longest=2.0))
     shutdown: float = 1.0
 
 
 class NotifyError(GatewayError):
-    """A notification was not accepted by the master agent; the message says why."""
+    """The master agent did not accept a notification; the message says why."""
 
 
 class Subagent:
-    """Keeps a session.
+    """Keeps a session with a master agent. Implements ``Service``.
 
     Attributes:
-        state: where it is.
-        reason: why it is not registered; None where it is, or where nothing was tried yet.
-        detail: the same in words.
-        sessions: sessions that were registered since the start.
+        state: the state of the subagent.
+        failure: why the subtree is not registered; None if it is, or before the first attempt.
+        detail: the same as a text for people.
+        sessions: the number of sessions that were registered since the start.
 
     Args:
         source: serves the variables; its root is the subtree that is registered.
-        address: where the master agent listens.
+        address: the address of the master agent.
         description: of this subagent, for people.
-        capabilities: the row of sysORTable: its sysORID and sysORDescr; without it, the root and the description.
-        timing: how long things may take.
-        jitter: returns numbers from 0 to 1, so that not all gateways come back at once.
+        capabilities: the row of sysORTable: sysORID and sysORDescr; by default the root and the description.
+        timing: time-outs and pauses.
+        clock: measures the age of sessions.
     """
 
     def __init__(
@@ -103,28 +102,29 @@ class Subagent:
         description: str,
         capabilities: tuple[Oid, str] | None = None,
         timing: Timing | None = None,
-        jitter: Callable[[], float] = random.random,
+        clock: Clock | None = None,
     ) -> None:
         self.state = SubagentState.OFF
-        self.reason: Reason | None = None
+        self.failure: SessionFailure | None = None
         self.detail = ""
         self.sessions = 0
         self._source = source
         self._address = address
-        self._description = _octets(description)
+        self._description = _display_string(description)
         sysorid, sysordescr = capabilities or (source.root, description)
-        self._capabilities = sysorid, _octets(sysordescr)
+        self._capabilities = sysorid, _display_string(sysordescr)
         self._timing = timing or Timing()
-        self._jitter = jitter
+        self._clock = clock or SystemClock()
         self._statistics = Statistics()
         self._connection: Connection | None = None
-        self._logged: set[Reason] = set()
-        self._settled = asyncio.Event()
+        self._logged_failures: set[SessionFailure] = set()
+        self._attempted = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("agentx")
 
     @property
     def requests(self) -> Counter[str]:
-        """The master agent's requests since the start, by ``gateway.snmp.agentx.session.REQUEST_KINDS``."""
+        """Requests of the master agent since the start, by ``gateway.snmp.agentx.session.REQUEST_KINDS``."""
         return self._statistics.requests
 
     @property
@@ -134,141 +134,159 @@ class Subagent:
 
     @property
     def repeated(self) -> int:
-        """Requests since the start that were dropped because they had come before."""
+        """Requests since the start that were dropped because they had been received before."""
         return self._statistics.repeated
 
-    async def settled(self) -> None:
-        """Waits until it is registered for the first time, or knows why it is not."""
-        await self._settled.wait()
+    @property
+    def is_master_absent(self) -> bool:
+        """Whether there is no snmpd on this host, and has been none since the start."""
+        return self.sessions == 0 and self.failure in {None, SessionFailure.NO_SOCKET}
+
+    async def start(self) -> None:
+        """Starts to connect, in the background."""
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Closes the session; idempotent."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def wait_for_first_attempt(self) -> None:
+        """Waits until the subtree is registered, or the first attempt to register it has failed."""
+        await self._attempted.wait()
 
     # --- Sessions ----------------------------------------------------------------------------------------------------
 
-    async def run(self) -> None:
-        """Keeps a session until it is cancelled; then it ends it."""
-        loop = asyncio.get_running_loop()
-        attempts = 0
+    async def _run(self) -> None:
+        failures = 0
         try:
             while True:
-                began, sessions = loop.time(), self.sessions
-                await self._session()
-                # a session that is lost as soon as it is there is no success
-                settled = self.sessions > sessions and loop.time() - began > self._timing.settled
-                attempts = 0 if settled else attempts + 1
-                await asyncio.sleep(self._pause(attempts, self._timing.longest_pause))
+                began, sessions = self._clock.monotonic(), self.sessions
+                await self._run_session()
+                # a session that is lost at once is no success
+                is_stable = self.sessions > sessions and self._clock.monotonic() - began > self._timing.stable
+                failures = 0 if is_stable else failures + 1
+                await asyncio.sleep(self._timing.reconnect.pause(failures))
         finally:
             self.state = SubagentState.OFF
 
-    async def _session(self) -> None:
-        """Goes through one session, or the attempt at one, to its end."""
+    async def _run_session(self) -> None:
+        """Runs one session from the connection to its end."""
         sessions, reason = self.sessions, CloseReason.OTHER
         self.state = SubagentState.CONNECTING
         connection = Connection(Session(self._statistics), self._source)
         try:
             await self._connect(connection)
             self._connection = connection
-            await self._establish(connection)
-            await self._keep(connection)
+            await self._open(connection)
+            await self._register(connection)
+            await self._keep_alive(connection)
         except asyncio.CancelledError:
             reason = CloseReason.SHUTDOWN
             raise
-        except LostError as loss:
-            if loss.reason is Reason.HUNG:
+        except SessionLostError as loss:
+            if loss.failure is SessionFailure.UNRESPONSIVE:
                 reason = CloseReason.TIMEOUTS
-            self._note(loss, "agentx waiting" if self.sessions == sessions else "agentx lost")
-        except Exception as error:  # noqa: BLE001 - a bug costs this session, not those to come
-            self._note(LostError(Reason.FAILED, f"a bug: {error!r}"), "agentx failed", error)
+            self._report_failure(loss, "agentx waiting" if self.sessions == sessions else "agentx lost")
+        except Exception as error:  # noqa: BLE001 - a bug costs this session, not the next one
+            bug = SessionLostError(SessionFailure.OTHER, f"a bug: {error!r}")
+            self._report_failure(bug, "agentx failed", error)
         finally:
             self.state = SubagentState.WAITING
             self._connection = None
-            await connection.end(reason, self._timing.shutdown)
+            await connection.close(reason, self._timing.shutdown)
 
     async def _connect(self, connection: Connection) -> None:
+        timeout = self._timing.response
         try:
-            async with asyncio.timeout(self._timing.answer):
+            async with asyncio.timeout(timeout):
                 await connect(self._address, lambda: connection)
         except TimeoutError:
-            raise LostError(Reason.HUNG, f"{self._address}: not connected within {self._timing.answer} s") from None
+            detail = f"{self._address}: not connected within {timeout} s"
+            raise SessionLostError(SessionFailure.UNRESPONSIVE, detail) from None
         except OSError as error:
-            raise LostError(*explain(self._address, error)) from None
+            raise SessionLostError(*explain(self._address, error)) from None
 
-    async def _establish(self, connection: Connection) -> None:
-        session, root = connection.session, self._source.root
+    async def _open(self, connection: Connection) -> None:
         self.state = SubagentState.OPENING
-        ask_to_open = partial(session.open, id=root, description=self._description, timeout=_MASTER_TIMEOUT)
-        if error := await connection.ask(ask_to_open, self._timing.answer):
-            raise LostError(Reason.REFUSED, f"{self._address}: no session is opened: {rfc_name(error, ErrorCode)}")
+        send_open = partial(
+            connection.session.open, id=self._source.root, description=self._description, timeout=_MASTER_TIMEOUT
+        )
+        if error := await connection.request(send_open, self._timing.response):
+            detail = f"{self._address}: the master agent opens no session: {rfc_name(error, ErrorCode)}"
+            raise SessionLostError(SessionFailure.REFUSED, detail)
+
+    async def _register(self, connection: Connection) -> None:
+        root, failures = self._source.root, 0
         self.state = SubagentState.REGISTERING
-        attempts = 0
-        while error := await connection.ask(partial(session.register, root), self._timing.answer):
-            self._note(_refusal(root, error), "agentx waiting")
-            await connection.wait(self._pause(attempts, self._timing.longest_retry))
-            attempts += 1
+        while error := await connection.request(partial(connection.session.register, root), self._timing.response):
+            self._report_failure(_refusal(root, error), "agentx waiting")
+            await connection.sleep(self._timing.reregister.pause(failures))
+            failures += 1
         self.state = SubagentState.REGISTERED
         self.sessions += 1
-        self.reason, self.detail = None, ""
-        self._settled.set()
-        self._logged.clear()
+        self.failure, self.detail = None, ""
+        self._attempted.set()
+        self._logged_failures.clear()
         self._log.info("agentx registered", address=str(self._address), root=dotted(root))
 
-    async def _keep(self, connection: Connection) -> None:
-        """Asks now and then whether the master agent is there: where it is on another host, its end may be silent."""
-        # a hang has to be bearable from the moment of registration on: all time-outs are those of a ping
-        add = partial(connection.session.add_agent_caps, *self._capabilities)
-        if error := await connection.ask(add, self._timing.ping):
+    async def _keep_alive(self, connection: Connection) -> None:
+        """Checks regularly whether the master agent responds: the end of a remote one may go unnoticed."""
+        # snmpd may hang for a while from the moment of registration on: all time-outs are those of a ping
+        add_capabilities = partial(connection.session.add_agent_caps, *self._capabilities)
+        if error := await connection.request(add_capabilities, self._timing.ping):
             self._log.warning("agentx capabilities refused", error=rfc_name(error, ErrorCode))
         while True:
-            await connection.wait(self._timing.ping_interval)
-            if error := await connection.ask(connection.session.ping, self._timing.ping):
-                raise LostError(Reason.REFUSED, f"ping: {rfc_name(error, ErrorCode)}")
+            await connection.sleep(self._timing.ping_interval)
+            if error := await connection.request(connection.session.ping, self._timing.ping):
+                raise SessionLostError(SessionFailure.REFUSED, f"ping: {rfc_name(error, ErrorCode)}")
 
-    def _pause(self, attempts: int, longest: float) -> float:
-        """Returns the seconds before the next attempt: twice as long each time, half of it at random."""
-        doubled = self._timing.first_pause * 2.0 ** min(attempts, 32)
-        return min(longest, doubled) * (1 + self._jitter()) / 2
-
-    def _note(self, loss: LostError, event: str, error: Exception | None = None) -> None:
-        """Remembers why there is no registration, and logs it: each reason once until the next registration."""
-        self.reason, self.detail = loss.reason, loss.detail
-        self._settled.set()
-        if loss.reason not in self._logged:
-            self._logged.add(loss.reason)
+    def _report_failure(self, loss: SessionLostError, event: str, error: Exception | None = None) -> None:
+        """Records and logs why the subtree is not registered: each reason once until the next registration."""
+        self.failure, self.detail = loss.failure, loss.detail
+        self._attempted.set()
+        if loss.failure not in self._logged_failures:
+            self._logged_failures.add(loss.failure)
             trace = {"exc_info": error} if error else {}
-            # many hosts have no snmpd, and are not to be woken up by that
-            log = self._log.info if loss.reason is Reason.NOT_THERE else self._log.warning
-            log(event, address=str(self._address), reason=loss.reason.value, detail=loss.detail, **trace)
+            # many hosts have no snmpd, which is no reason for a warning
+            log = self._log.info if loss.failure is SessionFailure.NO_SOCKET else self._log.warning
+            log(event, address=str(self._address), reason=loss.failure.value, detail=loss.detail, **trace)
 
     # --- Notifications -----------------------------------------------------------------------------------------------
 
     async def notify(self, varbinds: Sequence[VarBind]) -> None:
-        """Sends a notification through the master agent, and waits until it is accepted.
+        """Sends a notification to the master agent, and waits until it is accepted.
 
         Args:
             varbinds: snmpTrapOID.0 first, or after sysUpTime.0 (RFC 2741, section 6.2.10).
 
         Raises:
-            NotifyError: it was not accepted.
-            ValueError: a value is not one of its type's.
+            NotifyError: the notification was not accepted.
+            ValueError: a value does not fit its type.
         """
         connection = self._connection
         if connection is None or self.state is not SubagentState.REGISTERED:
             raise NotifyError(self.detail or "not registered with a master agent")
         try:
-            error = await connection.ask(partial(connection.session.notify, varbinds), self._timing.notify)
-        except LostError as loss:
+            error = await connection.request(partial(connection.session.notify, varbinds), self._timing.notify)
+        except SessionLostError as loss:
             raise NotifyError(loss.detail) from None
         if error:
             raise NotifyError(f"refused by the master agent: {rfc_name(error, ErrorCode)}")
 
 
-def _octets(text: str) -> bytes:
+def _display_string(text: str) -> bytes:
     return text.encode()[:_MAX_DESCRIPTION]
 
 
-def _refusal(root: Oid, error: int) -> LostError:
+def _refusal(root: Oid, error: int) -> SessionLostError:
     if error == ErrorCode.DUPLICATE_REGISTRATION:
-        return LostError(
-            Reason.DUPLICATE,
-            f"{dotted(root)} is registered by another subagent: the gateway may run twice, or snmpd has not seen the "
-            "end of its last session; trying again",
+        return SessionLostError(
+            SessionFailure.DUPLICATE,
+            f"{dotted(root)} is registered by another subagent: the gateway may run twice, or snmpd has not noticed "
+            "the end of the last session; trying again",
         )
-    return LostError(Reason.REFUSED, f"{dotted(root)} is not registered: {rfc_name(error, ErrorCode)}; trying again")
+    detail = f"{dotted(root)} is not registered: {rfc_name(error, ErrorCode)}; trying again"
+    return SessionLostError(SessionFailure.REFUSED, detail)
