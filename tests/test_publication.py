@@ -5,17 +5,7 @@ from gateway import self_metrics
 from gateway.publication import Publication
 from gateway.samples import SampleSet
 from gateway.snapshot import Snapshot
-
-
-class FixedClock:
-    def __init__(self, now: float) -> None:
-        self.now = now
-
-    def time(self) -> float:
-        return self.now
-
-    def monotonic(self) -> float:
-        return self.now
+from tests.fakes import FakeClock
 
 
 def snapshot(started: float = 0.0) -> Snapshot:
@@ -25,7 +15,7 @@ def snapshot(started: float = 0.0) -> Snapshot:
 
 
 def test_a_snapshot_is_merged_with_the_gateways_own_samples() -> None:
-    publication = Publication(clock=FixedClock(12.5))
+    publication = Publication(clock=FakeClock(12.5))
     publication.add_source(lambda samples: samples.add(self_metrics.SCRAPES, 3))
     merged = publication.merge(snapshot(10.0))
     assert merged[self_metrics.RUNS] == {(): 7}
@@ -44,4 +34,4 @@ def test_the_snapshot_itself_does_not_change() -> None:
 
 
 def test_a_snapshot_is_never_younger_than_nothing() -> None:
-    assert Publication(clock=FixedClock(1.0)).age(snapshot(2.0)) == 0.0
+    assert Publication(clock=FakeClock(1.0)).age(snapshot(2.0)) == 0.0
