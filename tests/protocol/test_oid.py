@@ -27,7 +27,7 @@ def test_text(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", ".", "1..3", "1.3.", "..1", "iso.3", "-1.3", "1.3.6.1 ", "1.\u0663", "1.4294967296"]
 )
-def test_what_is_no_object_identifier(text: str) -> None:
+def test_invalid_texts(text: str) -> None:
     with pytest.raises(ValueError, match="found"):
         oids.parse(text)
 
@@ -39,7 +39,7 @@ def test_too_many_sub_identifiers() -> None:
 
 
 @given(SUBIDS, SUBIDS)
-def test_they_compare_as_object_identifiers_do(one: tuple[int, ...], other: tuple[int, ...]) -> None:
+def test_bytes_sort_like_object_identifiers(one: tuple[int, ...], other: tuple[int, ...]) -> None:
     assert (oids.encode(one) < oids.encode(other)) == (one < other)
     assert oids.decode(oids.encode(one)) == one
 
@@ -48,12 +48,12 @@ def test_they_compare_as_object_identifiers_do(one: tuple[int, ...], other: tupl
     ("subids", "after"),
     [((1, 3, 6), (1, 3, 7)), ((1, 3, 2**32 - 1), (1, 4)), ((2**32 - 1, 2**32 - 1), ()), ((), ())],
 )
-def test_what_comes_after_a_subtree(subids: tuple[int, ...], after: tuple[int, ...]) -> None:
+def test_after_subtree(subids: tuple[int, ...], after: tuple[int, ...]) -> None:
     assert oids.after_subtree(oids.encode(subids)) == oids.encode(after)
 
 
 @given(SUBIDS.filter(lambda subids: 0 < len(subids) < 100), st.lists(st.integers(0, oids.MAX_SUBID), max_size=8))
-def test_what_is_within_a_subtree_comes_before_its_end(subtree: tuple[int, ...], below: list[int]) -> None:
+def test_a_subtree_ends_before_after_subtree(subtree: tuple[int, ...], below: list[int]) -> None:
     end = oids.after_subtree(oids.encode(subtree))
     assert not end or oids.encode((*subtree, *below)) < end
     assert not end or not end.startswith(oids.encode(subtree))

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for what goes over the wire."""
+"""Hypothesis strategies for the fields of AgentX messages."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ RANGE = st.builds(SearchRange, OID, OID, st.booleans())
 OCTET_STRING = st.binary(max_size=300)
 
 
-def _value(kind: Type) -> st.SearchStrategy[int | bytes | None]:
-    if kind in EMPTY:
+def _value(type_: Type) -> st.SearchStrategy[int | bytes | None]:
+    if type_ in EMPTY:
         return st.none()
-    if kind in OCTETS:
+    if type_ in OCTETS:
         return OCTET_STRING
-    if kind is Type.OBJECT_IDENTIFIER:
+    if type_ is Type.OBJECT_IDENTIFIER:
         return OID
-    if kind is Type.INTEGER:
+    if type_ is Type.INTEGER:
         return st.integers(-(2**31), 2**31 - 1)
-    assert kind in UNSIGNED32 or kind is Type.COUNTER64
-    return st.integers(0, 2**64 - 1 if kind is Type.COUNTER64 else 2**32 - 1)
+    assert type_ in UNSIGNED32 or type_ is Type.COUNTER64
+    return st.integers(0, 2**64 - 1 if type_ is Type.COUNTER64 else 2**32 - 1)
 
 
-VARBIND = st.sampled_from(Type).flatmap(lambda kind: st.builds(VarBind, OID, st.just(kind), _value(kind)))
+VARBIND = st.sampled_from(Type).flatmap(lambda type_: st.builds(VarBind, OID, st.just(type_), _value(type_)))

@@ -1,4 +1,4 @@
-"""The fields of messages, from bytes written by hand, both ways, and damaged."""
+"""The encoding of fields, compared with bytes written by hand, and damaged fields."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ OCTETS = [
 
 
 @pytest.mark.parametrize(("octets", "wire"), OCTETS)
-def test_strings(octets: bytes, wire: str) -> None:
+def test_octet_strings(octets: bytes, wire: str) -> None:
     data = bytes.fromhex(wire)
     assert encode_octets(octets) == data
     assert Reader(data).octets() == octets
@@ -81,9 +81,9 @@ VARBINDS = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "value", "big", "little"), VARBINDS)
-def test_variables(kind: Type, value: int | bytes | None, big: tuple[str, str], little: tuple[str, str]) -> None:
-    varbind = VarBind(ENTERPRISES + oids.encode((9,)), kind, value)
+@pytest.mark.parametrize(("type_", "value", "big", "little"), VARBINDS)
+def test_variables(type_: Type, value: int | bytes | None, big: tuple[str, str], little: tuple[str, str]) -> None:
+    varbind = VarBind(ENTERPRISES + oids.encode((9,)), type_, value)
     data = bytes.fromhex(NAME.join(big))
     assert encode_varbind(varbind) == data
     assert Reader(data).varbinds() == (varbind,)
@@ -91,7 +91,7 @@ def test_variables(kind: Type, value: int | bytes | None, big: tuple[str, str], 
     assert Reader(bytes.fromhex(NAME_LITTLE.join(little)), big_endian=False).varbinds() == (varbind,)
 
 
-def test_every_type_is_tested() -> None:
+def test_variables_cover_every_type() -> None:
     assert [case[0] for case in VARBINDS] == list(Type)
 
 
@@ -102,22 +102,22 @@ RANGES = [
 ]
 
 
-@pytest.mark.parametrize(("searched", "wire"), RANGES)
-def test_ranges(searched: SearchRange, wire: str) -> None:
+@pytest.mark.parametrize(("search_range", "wire"), RANGES)
+def test_ranges(search_range: SearchRange, wire: str) -> None:
     data = bytes.fromhex(wire)
-    assert encode_range(searched) == data
-    assert Reader(data).range() == searched
-    assert Reader(data + data).ranges() == (searched, searched)
+    assert encode_range(search_range) == data
+    assert Reader(data).range() == search_range
+    assert Reader(data + data).ranges() == (search_range, search_range)
 
 
-def test_ranges_in_the_other_byte_order() -> None:
+def test_little_endian_ranges() -> None:
     data = bytes.fromhex("01 04 01 00 01000000  01 04 00 00 02000000")
     expected = SearchRange(ENTERPRISES, oids.parse("1.3.6.1.4.2"), include=True)
     assert Reader(data + data, big_endian=False).ranges() == (expected, expected)
 
 
 @pytest.mark.parametrize(
-    ("kind", "value"),
+    ("type_", "value"),
     [
         (Type.INTEGER, 2**31),
         (Type.INTEGER, b"1"),
@@ -133,11 +133,11 @@ def test_ranges_in_the_other_byte_order() -> None:
         (Type.END_OF_MIB_VIEW, b""),
     ],
 )
-def test_values_that_are_not_of_their_type(kind: Type, value: int | bytes | None) -> None:
-    with pytest.raises(ValueError, match=kind.name):
-        encode_value(kind, value)
-    with pytest.raises(ValueError, match=kind.name):
-        encode_varbind(VarBind(ENTERPRISES, kind, value))
+def test_invalid_values(type_: Type, value: int | bytes | None) -> None:
+    with pytest.raises(ValueError, match=type_.name):
+        encode_value(type_, value)
+    with pytest.raises(ValueError, match=type_.name):
+        encode_varbind(VarBind(ENTERPRISES, type_, value))
 
 
 # --- Damage ----------------------------------------------------------------------------------------------------------
@@ -167,12 +167,12 @@ DAMAGED: list[tuple[Callable[[Reader], object], str, str]] = [
 
 
 @pytest.mark.parametrize(("read", "wire", "message"), DAMAGED)
-def test_damage(read: Callable[[Reader], object], wire: str, message: str) -> None:
+def test_damaged_fields(read: Callable[[Reader], object], wire: str, message: str) -> None:
     with pytest.raises(DecodeError, match=message):
         read(Reader(bytes.fromhex(wire)))
 
 
-def test_as_many_sub_identifiers_as_are_allowed() -> None:
+def test_the_maximum_number_of_sub_identifiers() -> None:
     data = bytes.fromhex(TOO_LONG)
     assert Reader(data).oid() == (oids.encode([1] * 128), False)
     assert Reader(data + data).ranges() == (SearchRange(oids.encode([1] * 128), oids.encode([1] * 128)),)
@@ -187,7 +187,7 @@ READERS: list[Callable[[Reader], object]] = [
 
 
 @given(st.sampled_from(READERS), st.binary(max_size=200))
-def test_any_bytes_are_read_or_refused(read: Callable[[Reader], object], data: bytes) -> None:
+def test_random_bytes_raise_only_decode_errors(read: Callable[[Reader], object], data: bytes) -> None:
     for big_endian in (True, False):
         with contextlib.suppress(DecodeError):
             read(Reader(data, big_endian=big_endian))
@@ -204,23 +204,23 @@ def test_round_trips(
 
 
 @given(st.binary(max_size=120))
-def test_ranges_are_what_they_are_one_by_one(data: bytes) -> None:
+def test_ranges_equals_repeated_range(data: bytes) -> None:
     def one_by_one() -> tuple[SearchRange, ...] | None:
-        reader, found = Reader(data), []
+        reader, ranges = Reader(data), []
         try:
             while reader.remaining:
-                found.append(reader.range())
+                ranges.append(reader.range())
         except DecodeError:
             return None
-        return tuple(found)
+        return tuple(ranges)
 
     def at_once() -> tuple[SearchRange, ...] | None:
         reader = Reader(data)
         try:
-            found = reader.ranges()
+            ranges = reader.ranges()
         except DecodeError:
             return None
         assert reader.remaining == 0
-        return found
+        return ranges
 
     assert at_once() == one_by_one()

@@ -1,4 +1,4 @@
-"""Messages, from bytes written by hand, both ways and in both byte orders, and damaged."""
+"""The encoding of messages in both byte orders, compared with bytes written by hand, and damaged messages."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ VARBIND_1 = VarBind(ENTERPRISES, Type.INTEGER, 1)
 RANGE_1 = SearchRange(ENTERPRISES, b"", include=True)
 
 CASES: list[tuple[Pdu, int, str, str]] = [
-    # the message, its flags but for the byte order, and its payload in both
+    # PDU, header flags without the byte order, and payload in both byte orders
     (
         Open(timeout=5, id=ENTERPRISES, description=b"abc"),
         0x00,
@@ -119,7 +119,7 @@ def test_messages(pdu: Pdu, flags: int, big: str, little: str) -> None:
     assert decode(decode_header(head), bytes.fromhex(little)) == pdu
 
 
-def test_every_message_is_tested() -> None:
+def test_messages_cover_every_type() -> None:
     assert {case[0].type for case in CASES} == set(PduType)
 
 
@@ -132,7 +132,7 @@ def test_every_message_is_tested() -> None:
         (Unregister(subtree=b""), Register(subtree=b"")),
     ],
 )
-def test_messages_with_the_same_fields_are_not_the_same(one: Pdu, other: Pdu) -> None:
+def test_pdus_of_different_types_are_not_equal(one: Pdu, other: Pdu) -> None:
     assert one != other
 
 
@@ -167,13 +167,13 @@ def test_a_response_that_is_too_large() -> None:
         Response(error=65536),
     ],
 )
-def test_what_cannot_be_said(pdu: Pdu) -> None:
+def test_invalid_values(pdu: Pdu) -> None:
     with pytest.raises(ValueError, match=r"."):
         encode(pdu, session_id=1, transaction_id=1, packet_id=1)
 
 
 @pytest.mark.parametrize(
-    ("number", "kind", "name"),
+    ("number", "codes", "name"),
     [
         (0, ErrorCode, "noError"),
         (257, ErrorCode, "notOpen"),
@@ -184,8 +184,8 @@ def test_what_cannot_be_said(pdu: Pdu) -> None:
         (0, CloseReason, "0"),
     ],
 )
-def test_names(number: int, kind: type[ErrorCode | CloseReason], name: str) -> None:
-    assert rfc_name(number, kind) == name
+def test_names(number: int, codes: type[ErrorCode | CloseReason], name: str) -> None:
+    assert rfc_name(number, codes) == name
 
 
 # --- Damage ----------------------------------------------------------------------------------------------------------
@@ -207,12 +207,12 @@ def test_damaged_headers(head: str, message: str) -> None:
         decode_header(bytes.fromhex(head))
 
 
-def header(kind: int, flags: int = 0x10) -> Header:
-    return Header(1, kind, flags, 1, 1, 1, 0)
+def header(type_: int, flags: int = 0x10) -> Header:
+    return Header(1, type_, flags, 1, 1, 1, 0)
 
 
 @pytest.mark.parametrize(
-    ("kind", "flags", "payload", "message"),
+    ("type_", "flags", "payload", "message"),
     [
         (0, 0x10, "", "unknown PDU type 0"),
         (19, 0x10, "", "unknown PDU type 19"),
@@ -230,19 +230,19 @@ def header(kind: int, flags: int = 0x10) -> Header:
         (PduType.RESPONSE, 0x10, "00000000 00000000 00020000", "expected 4 bytes"),
     ],
 )
-def test_damaged_payloads(kind: int, flags: int, payload: str, message: str) -> None:
+def test_damaged_payloads(type_: int, flags: int, payload: str, message: str) -> None:
     with pytest.raises(DecodeError, match=message):
-        decode(header(kind, flags), bytes.fromhex(payload))
+        decode(header(type_, flags), bytes.fromhex(payload))
 
 
-def test_messages_about_no_context_ignore_its_flag() -> None:
-    """Section 6.1.1 names those that have one."""
+def test_pdus_without_a_context_ignore_its_flag() -> None:
+    """Section 6.1.1 lists the PDUs that have a context."""
     flags = HeaderFlag.NON_DEFAULT_CONTEXT | HeaderFlag.NETWORK_BYTE_ORDER
     assert decode(header(PduType.COMMIT_SET, flags), b"") == CommitSet()
     assert decode(header(PduType.CLOSE, flags), b"\5\0\0\0") == Close(reason=5)
 
 
-def test_an_empty_context_is_the_default_one() -> None:
+def test_an_empty_context_is_the_default_context() -> None:
     assert decode(header(PduType.PING, 0x18), bytes(4)) == Ping()
 
 
@@ -294,19 +294,19 @@ def test_round_trips(pdu: Pdu, session_id: int, transaction_id: int, packet_id: 
     assert decode(head, data[HEADER_SIZE:]) == pdu
 
 
-def read(data: bytes) -> None:
-    """Reads a message, or refuses it in the one way that is allowed."""
+def try_decode(data: bytes) -> None:
+    """Decodes a message; any error but DecodeError is a failure."""
     with contextlib.suppress(DecodeError):
         head = decode_header(data)
         decode(head, data[HEADER_SIZE : HEADER_SIZE + head.payload_length])
 
 
 @given(PDU, st.data())
-def test_damaged_messages_are_read_or_refused(pdu: Pdu, data: st.DataObject) -> None:
+def test_damaged_messages_raise_only_decode_errors(pdu: Pdu, data: st.DataObject) -> None:
     message = bytearray(encode(pdu, session_id=1, transaction_id=2, packet_id=3))
     for position in data.draw(st.lists(st.integers(0, len(message) - 1), min_size=1, max_size=4)):
         message[position] = data.draw(BYTE)
-    read(bytes(message))
+    try_decode(bytes(message))
     head = decode_header(encode(pdu, session_id=1, transaction_id=2, packet_id=3))
     with contextlib.suppress(DecodeError):
         decode(head, bytes(message[HEADER_SIZE : data.draw(st.integers(HEADER_SIZE, len(message)))]))
@@ -314,9 +314,9 @@ def test_damaged_messages_are_read_or_refused(pdu: Pdu, data: st.DataObject) -> 
 
 @given(st.binary(min_size=HEADER_SIZE, max_size=200))
 @example(bytes([1]) * 200)
-def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    read(data)
-    for kind in range(20):
+def test_random_bytes_raise_only_decode_errors(data: bytes) -> None:
+    try_decode(data)
+    for type_ in range(20):
         for flags in (0x10, 0x1F, 0x00, 0x0F):
             with contextlib.suppress(DecodeError):
-                decode(header(kind, flags), data)
+                decode(header(type_, flags), data)

@@ -1,4 +1,4 @@
-"""A session: every trigger in every state, and what a master agent may do right and wrong."""
+"""A session: every protocol event in every state, and correct and incorrect messages of a master agent."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ RANGE = SearchRange(ROOT, oids.after_subtree(ROOT))
 
 
 class Master:
-    """The other side: takes messages apart, and makes its own."""
+    """A master agent that decodes the messages of a session and sends its own."""
 
     def __init__(self, state: SessionState = SessionState.REGISTERED) -> None:
         self.statistics = Statistics()
@@ -63,9 +63,9 @@ class Master:
         self.packet_id = 1000
         steps: dict[SessionState, Callable[[], object]] = {
             SessionState.OPENING: self.session.open,
-            SessionState.OPEN: self.answer,
+            SessionState.OPEN: self.accept,
             SessionState.REGISTERING: lambda: self.session.register(ROOT),
-            SessionState.REGISTERED: self.answer,
+            SessionState.REGISTERED: self.accept,
         }
         for reached, step in steps.items():
             if self.session.state is not state and state is not SessionState.CLOSED:
@@ -76,12 +76,12 @@ class Master:
         self.session.data_to_send()
         assert self.session.state is state
 
-    def answer(self, error: int = ErrorCode.NO_ERROR, *, session_id: int = ID) -> Event | None:
-        """Answers the last message."""
-        ((header, _),) = self.said()
-        return self.reply(header, Response(error=error), session_id=session_id)
+    def accept(self, error: int = ErrorCode.NO_ERROR, *, session_id: int = ID) -> Event | None:
+        """Responds to the last message; by default, without an error."""
+        ((header, _),) = self.sent()
+        return self.respond(header, Response(error=error), session_id=session_id)
 
-    def reply(self, header: Header, pdu: Pdu, *, session_id: int = ID) -> Event | None:
+    def respond(self, header: Header, pdu: Pdu, *, session_id: int = ID) -> Event | None:
         data = encode(pdu, session_id=session_id, transaction_id=header.transaction_id, packet_id=header.packet_id)
         self.session.receive_data(data)
         return self.session.next_event()
@@ -90,30 +90,30 @@ class Master:
         self.packet_id += 1
         return encode(pdu, session_id=session_id, transaction_id=5, packet_id=packet_id or self.packet_id)
 
-    def says(self, pdu: Pdu, *, session_id: int = ID) -> Event | None:
+    def send(self, pdu: Pdu, *, session_id: int = ID) -> Event | None:
         self.session.receive_data(self.message(pdu, session_id=session_id))
         return self.session.next_event()
 
-    def said(self) -> list[tuple[Header, Pdu]]:
-        """Returns what the session has said since it was last asked."""
-        data, found = self.session.data_to_send(), []
+    def sent(self) -> list[tuple[Header, Pdu]]:
+        """Returns the messages that the session has sent since the last call."""
+        data, messages = self.session.data_to_send(), []
         while data:
             header = decode_header(data)
             end = HEADER_SIZE + header.payload_length
-            found.append((header, decode(header, data[HEADER_SIZE:end])))
+            messages.append((header, decode(header, data[HEADER_SIZE:end])))
             data = data[end:]
-        return found
+        return messages
 
     def response(self) -> Response:
-        """Returns the one answer that the session has given to the last message."""
-        ((header, pdu),) = self.said()
+        """Returns the only response that the session has sent to the last message."""
+        ((header, pdu),) = self.sent()
         assert isinstance(pdu, Response)
         assert (header.session_id, header.transaction_id, header.packet_id) == (ID, 5, self.packet_id)
         assert header.flags == HeaderFlag.NETWORK_BYTE_ORDER
         return pdu
 
 
-# --- The table of states ---------------------------------------------------------------------------------------------
+# --- The state machine -----------------------------------------------------------------------------------------------
 
 OPENED = (SessionState.OPEN, SessionState.REGISTERING, SessionState.REGISTERED)
 EXPECTED: dict[tuple[SessionState, ProtocolEvent], SessionState] = {
@@ -124,38 +124,38 @@ EXPECTED: dict[tuple[SessionState, ProtocolEvent], SessionState] = {
     (SessionState.REGISTERING, ProtocolEvent.REGISTER_ACCEPTED): SessionState.REGISTERED,
     (SessionState.REGISTERING, ProtocolEvent.REGISTER_REFUSED): SessionState.OPEN,
     **{
-        (state, trigger): state
+        (state, event): state
         for state in OPENED
-        for trigger in (ProtocolEvent.MESSAGE_SENT, ProtocolEvent.REQUEST_RECEIVED)
+        for event in (ProtocolEvent.MESSAGE_SENT, ProtocolEvent.REQUEST_RECEIVED)
     },
     **{
-        (state, trigger): SessionState.CLOSED
+        (state, event): SessionState.CLOSED
         for state in SessionState
-        for trigger in (ProtocolEvent.CLOSED, ProtocolEvent.NOT_OPEN, ProtocolEvent.PARSE_ERROR)
+        for event in (ProtocolEvent.CLOSED, ProtocolEvent.NOT_OPEN, ProtocolEvent.PARSE_ERROR)
         if state is not SessionState.CLOSED
     },
 }
 
 
 @pytest.mark.parametrize("state", SessionState)
-@pytest.mark.parametrize("trigger", ProtocolEvent)
-def test_the_table(state: SessionState, trigger: ProtocolEvent) -> None:
-    expected = EXPECTED.get((state, trigger))
-    assert is_allowed(state, trigger) == (expected is not None)
+@pytest.mark.parametrize("event", ProtocolEvent)
+def test_transitions(state: SessionState, event: ProtocolEvent) -> None:
+    expected = EXPECTED.get((state, event))
+    assert is_allowed(state, event) == (expected is not None)
     if expected is None:
-        with pytest.raises(StateError, match=f"^{trigger.value} is not allowed while the session is {state.value}$"):
-            next_state(state, trigger)
+        with pytest.raises(StateError, match=f"^{event.value} is not allowed while the session is {state.value}$"):
+            next_state(state, event)
     else:
-        assert next_state(state, trigger) is expected
+        assert next_state(state, event) is expected
 
 
-def test_the_table_has_all_states() -> None:
+def test_every_state_has_transitions() -> None:
     assert set(TRANSITIONS) == set(SessionState)
 
 
-def ask(session: Session, trigger: ProtocolEvent) -> None:
-    """Lets a session do what a subagent can ask of it."""
-    match trigger:
+def send_message(session: Session, event: ProtocolEvent) -> None:
+    """Calls the methods of a session that cause an event."""
+    match event:
         case ProtocolEvent.OPEN_SENT:
             session.open(id=ROOT, description=b"tested", timeout=5)
         case ProtocolEvent.REGISTER_SENT:
@@ -166,7 +166,7 @@ def ask(session: Session, trigger: ProtocolEvent) -> None:
             session.notify(TRAP)
 
 
-SAID: dict[ProtocolEvent, list[Pdu]] = {
+SENT_PDUS: dict[ProtocolEvent, list[Pdu]] = {
     ProtocolEvent.OPEN_SENT: [Open(id=ROOT, description=b"tested", timeout=5)],
     ProtocolEvent.REGISTER_SENT: [Register(subtree=ROOT, priority=10, timeout=5)],
     ProtocolEvent.MESSAGE_SENT: [Ping(), AddAgentCaps(id=ROOT, description=b"tested"), Notify(varbinds=TRAP)],
@@ -174,60 +174,60 @@ SAID: dict[ProtocolEvent, list[Pdu]] = {
 
 
 @pytest.mark.parametrize("state", SessionState)
-@pytest.mark.parametrize("trigger", SAID)
-def test_what_is_asked_of_a_session(state: SessionState, trigger: ProtocolEvent) -> None:
+@pytest.mark.parametrize("event", SENT_PDUS)
+def test_messages_of_the_subagent_in_every_state(state: SessionState, event: ProtocolEvent) -> None:
     master = Master(state)
-    if not is_allowed(state, trigger):
+    if not is_allowed(state, event):
         with pytest.raises(StateError):
-            ask(master.session, trigger)
+            send_message(master.session, event)
         assert master.session.state is state
-        assert master.said() == []
+        assert master.sent() == []
         return
-    ask(master.session, trigger)
-    assert master.session.state is next_state(state, trigger)
-    said = master.said()
-    assert [pdu for _, pdu in said] == SAID[trigger]
-    assert {header.session_id for header, _ in said} == {0 if trigger is ProtocolEvent.OPEN_SENT else ID}
-    assert len({header.packet_id for header, _ in said}) == len(said)
+    send_message(master.session, event)
+    assert master.session.state is next_state(state, event)
+    sent = master.sent()
+    assert [pdu for _, pdu in sent] == SENT_PDUS[event]
+    assert {header.session_id for header, _ in sent} == {0 if event is ProtocolEvent.OPEN_SENT else ID}
+    assert len({header.packet_id for header, _ in sent}) == len(sent)
 
 
 @pytest.mark.parametrize("state", SessionState)
-def test_closing(state: SessionState) -> None:
+def test_close_in_every_state(state: SessionState) -> None:
     master = Master(state)
     master.session.close(CloseReason.BY_MANAGER)
-    said = [pdu for _, pdu in master.said()]
-    assert said == ([Close(reason=CloseReason.BY_MANAGER)] if state in OPENED else [])
+    sent = [pdu for _, pdu in master.sent()]
+    assert sent == ([Close(reason=CloseReason.BY_MANAGER)] if state in OPENED else [])
     assert master.session.state is SessionState.CLOSED
-    assert master.says(Get(ranges=(RANGE,))) is None
-    assert master.said() == []
+    assert master.send(Get(ranges=(RANGE,))) is None
+    assert master.sent() == []
 
 
 @pytest.mark.parametrize("state", SessionState)
 def test_requests_in_every_state(state: SessionState) -> None:
     master = Master(state)
-    event = master.says(Get(ranges=(RANGE,)))
+    event = master.send(Get(ranges=(RANGE,)))
     assert master.session.state is state
     if state in OPENED:
         assert isinstance(event, Request)
         assert event.pdu == Get(ranges=(RANGE,))
-        assert master.said() == []
+        assert master.sent() == []
     else:
         assert event is None
         if state is SessionState.CLOSED:
-            assert master.said() == []
+            assert master.sent() == []
         else:
             assert master.response() == Response(error=ErrorCode.NOT_OPEN)
             assert master.statistics.rejected == 1
 
 
 @pytest.mark.parametrize("state", SessionState)
-def test_the_master_agent_closes(state: SessionState) -> None:
+def test_close_of_the_master_agent_in_every_state(state: SessionState) -> None:
     master = Master(state)
-    event = master.says(Close(reason=CloseReason.TIMEOUTS))
+    event = master.send(Close(reason=CloseReason.TIMEOUTS))
     if state in OPENED:
         assert event == SessionClosed(broken=False, detail="closed by the master agent: timeouts")
         assert master.session.state is SessionState.CLOSED
-        assert master.said() == []
+        assert master.sent() == []
         assert master.statistics.requests == {"other": 1}
     else:
         assert event is None
@@ -235,7 +235,7 @@ def test_the_master_agent_closes(state: SessionState) -> None:
 
 
 @pytest.mark.parametrize("state", SessionState)
-def test_what_is_not_agentx(state: SessionState) -> None:
+def test_other_protocols_in_every_state(state: SessionState) -> None:
     master = Master(state)
     master.session.receive_data(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     event = master.session.next_event()
@@ -245,77 +245,77 @@ def test_what_is_not_agentx(state: SessionState) -> None:
         return
     assert event == SessionClosed(broken=True, detail="AgentX version 71, expected 1")
     assert master.session.next_event() is None
-    said = [pdu for _, pdu in master.said()]
-    assert said == ([Close(reason=CloseReason.PARSE_ERROR)] if state in OPENED else [])
+    sent = [pdu for _, pdu in master.sent()]
+    assert sent == ([Close(reason=CloseReason.PARSE_ERROR)] if state in OPENED else [])
     assert master.statistics.rejected == 1
 
 
-# --- Answers of the master agent -------------------------------------------------------------------------------------
+# --- Responses of the master agent -----------------------------------------------------------------------------------
 
 
-def test_a_session_is_opened() -> None:
+def test_an_accepted_open() -> None:
     master = Master(SessionState.UNOPENED)
     packet_id = master.session.open()
-    assert master.answer() == ResponseReceived(packet_id, 0)
+    assert master.accept() == ResponseReceived(packet_id, 0)
     assert (master.session.state, master.session.id) == (SessionState.OPEN, ID)
 
 
 @pytest.mark.parametrize("error", [ErrorCode.OPEN_FAILED, ErrorCode.NOT_OPEN, ErrorCode.PARSE_ERROR, 999])
-def test_a_session_is_not_opened(error: int) -> None:
+def test_a_refused_open(error: int) -> None:
     master = Master(SessionState.UNOPENED)
     packet_id = master.session.open()
-    assert master.answer(error) == ResponseReceived(packet_id, error)
+    assert master.accept(error) == ResponseReceived(packet_id, error)
     assert (master.session.state, master.session.id) == (SessionState.CLOSED, 0)
 
 
 @pytest.mark.parametrize("error", [ErrorCode.DUPLICATE_REGISTRATION, ErrorCode.REQUEST_DENIED, 999])
-def test_a_registration_is_refused_and_tried_again(error: int) -> None:
+def test_a_refused_registration_can_be_repeated(error: int) -> None:
     master = Master(SessionState.OPEN)
     for _ in range(3):
         packet_id = master.session.register(ROOT)
-        assert master.answer(error) == ResponseReceived(packet_id, error)
+        assert master.accept(error) == ResponseReceived(packet_id, error)
         assert master.session.state is SessionState.OPEN
     packet_id = master.session.register(ROOT)
-    assert master.answer() == ResponseReceived(packet_id, 0)
+    assert master.accept() == ResponseReceived(packet_id, 0)
     assert master.session.state is SessionState.REGISTERED
 
 
-@pytest.mark.parametrize("say", [Session.ping, lambda session: session.notify(TRAP)])
-def test_the_master_agent_does_not_know_the_session(say: Callable[[Session], int]) -> None:
+@pytest.mark.parametrize("send", [Session.ping, lambda session: session.notify(TRAP)])
+def test_the_error_not_open_closes_the_session(send: Callable[[Session], int]) -> None:
     master = Master()
-    say(master.session)
-    event = master.answer(ErrorCode.NOT_OPEN, session_id=0)
+    send(master.session)
+    event = master.accept(ErrorCode.NOT_OPEN, session_id=0)
     assert event == SessionClosed(broken=False, detail="the master agent no longer knows the session")
     assert master.session.state is SessionState.CLOSED
 
 
-def test_other_answers_change_nothing() -> None:
+def test_other_errors_do_not_change_the_state() -> None:
     master = Master()
     packet_id = master.session.notify(TRAP)
-    assert master.answer(ErrorCode.PROCESSING_ERROR) == ResponseReceived(packet_id, 268)
+    assert master.accept(ErrorCode.PROCESSING_ERROR) == ResponseReceived(packet_id, 268)
     assert master.session.state is SessionState.REGISTERED
 
 
-def test_answers_in_another_order() -> None:
+def test_responses_in_a_different_order() -> None:
     master = Master()
     first, second = master.session.ping(), master.session.notify(TRAP)
-    (ping, _), (notify, _) = master.said()
-    assert master.reply(notify, Response()) == ResponseReceived(second, 0)
-    assert master.reply(ping, Response()) == ResponseReceived(first, 0)
+    (ping, _), (notify, _) = master.sent()
+    assert master.respond(notify, Response()) == ResponseReceived(second, 0)
+    assert master.respond(ping, Response()) == ResponseReceived(first, 0)
 
 
-def test_answers_that_nobody_asked_for() -> None:
+def test_responses_without_a_request_are_dropped() -> None:
     master = Master()
     master.session.ping()
-    ((header, _),) = master.said()
-    assert master.reply(header._replace(packet_id=77), Response()) is None
-    assert isinstance(master.reply(header, Response()), ResponseReceived)
-    assert master.reply(header, Response()) is None
+    ((header, _),) = master.sent()
+    assert master.respond(header._replace(packet_id=77), Response()) is None
+    assert isinstance(master.respond(header, Response()), ResponseReceived)
+    assert master.respond(header, Response()) is None
     assert master.statistics.rejected == 2
-    assert master.said() == []
+    assert master.sent() == []
 
 
-def test_a_damaged_answer_is_dropped_and_the_next_taken() -> None:
+def test_a_damaged_response_is_dropped() -> None:
     """Section 7.2.2: "it is silently dropped"."""
     master = Master()
     packet_id = master.session.ping()
@@ -328,26 +328,26 @@ def test_a_damaged_answer_is_dropped_and_the_next_taken() -> None:
     assert master.session.next_event() == ResponseReceived(packet_id, 0)
 
 
-def test_of_answers_that_never_come_the_oldest_are_forgotten() -> None:
+def test_the_oldest_pending_requests_are_forgotten() -> None:
     master = Master()
     packet_ids = [master.session.notify(TRAP) for _ in range(MAX_PENDING + 1)]
-    said = master.said()
+    sent = master.sent()
     assert len(master.session._pending) == MAX_PENDING
-    assert master.reply(said[0][0], Response()) is None
-    assert master.reply(said[1][0], Response()) == ResponseReceived(packet_ids[1], 0)
+    assert master.respond(sent[0][0], Response()) is None
+    assert master.respond(sent[1][0], Response()) == ResponseReceived(packet_ids[1], 0)
 
 
-def test_packet_ids_start_over() -> None:
+def test_packet_ids_wrap() -> None:
     master = Master()
     master.session._packet_id = 2**32 - 2
     assert [master.session.ping() for _ in range(3)] == [2**32 - 1, 1, 2]
 
 
-def test_what_cannot_be_said_changes_nothing() -> None:
+def test_invalid_values_do_not_change_the_session() -> None:
     master = Master()
     with pytest.raises(ValueError, match="GAUGE32"):
         master.session.notify([VarBind(ROOT, Type.GAUGE32, -1)])
-    assert master.said() == []
+    assert master.sent() == []
     assert master.session._pending == {}
     unopened = Master(SessionState.UNOPENED)
     with pytest.raises(ValueError, match="timeout"):
@@ -366,9 +366,9 @@ def test_what_cannot_be_said_changes_nothing() -> None:
         GetBulk(ranges=(RANGE,), non_repeaters=0, max_repetitions=5),
     ],
 )
-def test_requests_are_answered(pdu: Pdu) -> None:
+def test_responses_to_requests(pdu: Pdu) -> None:
     master = Master()
-    event = master.says(pdu)
+    event = master.send(pdu)
     assert isinstance(event, Request)
     assert event.pdu == pdu
     varbinds = [encode_varbind(VarBind(ROOT, Type.INTEGER, number)) for number in (1, 2)]
@@ -378,15 +378,15 @@ def test_requests_are_answered(pdu: Pdu) -> None:
     assert sum(master.statistics.requests.values()) == 1
 
 
-def test_requests_fail() -> None:
+def test_error_responses_to_requests() -> None:
     master = Master()
-    event = master.says(Get(ranges=(RANGE,)))
+    event = master.send(Get(ranges=(RANGE,)))
     assert isinstance(event, Request)
     master.session.respond_error(event)
     assert master.response() == Response(error=ErrorCode.GEN_ERR)
 
 
-def test_requests_in_the_other_byte_order_are_answered_in_ours() -> None:
+def test_responses_are_in_network_byte_order() -> None:
     master = Master()
     head = bytes.fromhex("01050000 29000000 05000000 e9030000 0c000000")
     master.packet_id = 1001
@@ -408,7 +408,7 @@ def test_requests_in_the_other_byte_order_are_answered_in_ours() -> None:
 )
 def test_other_contexts_are_empty(pdu: Pdu, expected: Type) -> None:
     master = Master()
-    assert master.says(pdu) is None
+    assert master.send(pdu) is None
     assert Reader(master.response().varbinds).varbinds() == (VarBind(ROOT, expected), VarBind(ROOT, expected))
     assert (master.statistics.rejected, sum(master.statistics.requests.values())) == (0, 1)
 
@@ -425,22 +425,22 @@ SETS: list[tuple[Pdu, Response | None]] = [
 
 
 @pytest.mark.parametrize(("pdu", "response"), SETS)
-def test_nothing_can_be_set(pdu: Pdu, response: Response | None) -> None:
+def test_set_is_refused(pdu: Pdu, response: Response | None) -> None:
     master = Master()
-    assert master.says(pdu) is None
+    assert master.send(pdu) is None
     if response is None:
-        assert master.said() == []
+        assert master.sent() == []
     else:
         assert master.response() == response
     assert master.statistics.requests == {"set": 1}
     assert master.session.state is SessionState.REGISTERED
 
 
-def test_kinds() -> None:
+def test_request_kinds() -> None:
     assert REQUEST_KINDS == ("get", "get_next", "get_bulk", "set", "other")
 
 
-# --- Messages that break the protocol --------------------------------------------------------------------------------
+# --- Messages that violate the protocol ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -457,21 +457,21 @@ def test_kinds() -> None:
         RemoveAgentCaps(id=ROOT),
     ],
 )
-def test_what_only_a_subagent_may_say(pdu: Pdu) -> None:
+def test_pdus_that_only_a_subagent_may_send(pdu: Pdu) -> None:
     master = Master()
-    assert master.says(pdu) is None
+    assert master.send(pdu) is None
     assert master.response() == Response(error=ErrorCode.PARSE_ERROR)
     assert (master.statistics.rejected, sum(master.statistics.requests.values())) == (1, 0)
 
 
-def damaged(pdu: Pdu, kind: int | None = None) -> bytes:
-    """Returns a message whose payload has four bytes too many, or which is of another type."""
+def damaged(pdu: Pdu, type_: int | None = None) -> bytes:
+    """Returns a message with four bytes too many in its payload, or with another type."""
     data = bytearray(encode(pdu, session_id=ID, transaction_id=5, packet_id=1001))
-    if kind is None:
+    if type_ is None:
         data[19] += 4
         data += b"\xff\xff\xff\xff"
     else:
-        data[1] = kind
+        data[1] = type_
     return bytes(data)
 
 
@@ -481,40 +481,40 @@ def damaged(pdu: Pdu, kind: int | None = None) -> bytes:
         damaged(Get(ranges=(RANGE,))),
         damaged(CommitSet()),
         damaged(Close()),
-        damaged(Ping(), kind=0),
-        damaged(Ping(), kind=19),
-        damaged(Ping(), kind=255),
+        damaged(Ping(), type_=0),
+        damaged(Ping(), type_=19),
+        damaged(Ping(), type_=255),
     ],
 )
-def test_what_cannot_be_parsed(data: bytes) -> None:
+def test_parse_errors(data: bytes) -> None:
     master = Master()
     master.packet_id = 1001
     master.session.receive_data(data + master.message(Get(ranges=(RANGE,)), packet_id=1002))
-    assert isinstance(master.session.next_event(), Request)  # the next message can be read
+    assert isinstance(master.session.next_event(), Request)  # the next message is decoded
     master.packet_id = 1001
     assert master.response() == Response(error=ErrorCode.PARSE_ERROR)
     assert master.statistics.rejected == 1
 
 
-def test_a_damaged_cleanup_is_not_answered_either() -> None:
+def test_there_is_no_response_to_a_damaged_cleanup() -> None:
     master = Master()
     master.session.receive_data(damaged(CleanupSet()))
     assert master.session.next_event() is None
-    assert master.said() == []
+    assert master.sent() == []
     assert master.statistics.rejected == 1
 
 
 @pytest.mark.parametrize("pdu", [Get(ranges=(RANGE,)), TestSet(varbinds=(VALUE,)), Close()])
 def test_another_session(pdu: Pdu) -> None:
     master = Master()
-    assert master.says(pdu, session_id=ID + 1) is None
-    ((header, response),) = master.said()
+    assert master.send(pdu, session_id=ID + 1) is None
+    ((header, response),) = master.sent()
     assert (header.session_id, response) == (ID + 1, Response(error=ErrorCode.NOT_OPEN))
     assert master.session.state is SessionState.REGISTERED
     assert master.statistics.rejected == 1
 
 
-def test_a_message_of_the_largest_size_is_taken_and_no_larger_one() -> None:
+def test_the_maximum_payload() -> None:
     master = Master()
     head = bytearray(master.message(Get(ranges=())))
     head[16:20] = MAX_PAYLOAD.to_bytes(4, "big")
@@ -533,7 +533,7 @@ def test_a_message_of_the_largest_size_is_taken_and_no_larger_one() -> None:
 # --- Repetitions -----------------------------------------------------------------------------------------------------
 
 
-def test_a_request_that_is_sent_again_is_dropped() -> None:
+def test_a_repeated_request_is_dropped() -> None:
     master = Master()
     data = master.message(Get(ranges=(RANGE,)))
     master.session.receive_data(data * 3)
@@ -545,7 +545,7 @@ def test_a_request_that_is_sent_again_is_dropped() -> None:
     assert master.statistics.repeated == 2
 
 
-def test_two_requests_are_sent_again_in_turns() -> None:
+def test_two_repeated_requests_in_turns() -> None:
     master = Master()
     one, other = master.message(Get(ranges=(RANGE,))), master.message(TestSet(varbinds=(VALUE,)))
     master.session.receive_data((one + other) * 2)
@@ -555,7 +555,7 @@ def test_two_requests_are_sent_again_in_turns() -> None:
     assert master.statistics.requests == {"get": 1, "set": 1}
 
 
-def test_another_request_with_the_same_packet_id_is_none() -> None:
+def test_another_request_with_the_same_packet_id_is_not_a_repetition() -> None:
     master = Master()
     for pdu in (Get(ranges=(RANGE,)), GetNext(ranges=(RANGE,)), Get(ranges=(RANGE, RANGE))):
         master.session.receive_data(master.message(pdu, packet_id=9))
@@ -563,7 +563,7 @@ def test_another_request_with_the_same_packet_id_is_none() -> None:
     assert master.statistics.repeated == 0
 
 
-def test_not_all_requests_are_remembered() -> None:
+def test_only_recent_requests_are_remembered() -> None:
     master = Master()
     first = master.message(Get(ranges=(RANGE,)))
     master.session.receive_data(first)
@@ -581,7 +581,7 @@ STREAM = [Get(ranges=(RANGE,)), GetNext(ranges=(RANGE, RANGE)), GetBulk(ranges=(
 
 
 @given(st.lists(st.integers(0, 300), max_size=12))
-def test_messages_arrive_in_any_portions(cuts: list[int]) -> None:
+def test_messages_in_portions_of_any_size(cuts: list[int]) -> None:
     master = Master()
     stream = b"".join(master.message(pdu) for pdu in STREAM)
     ends = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
@@ -594,7 +594,7 @@ def test_messages_arrive_in_any_portions(cuts: list[int]) -> None:
     assert found == STREAM
 
 
-def test_messages_arrive_byte_by_byte() -> None:
+def test_messages_byte_by_byte() -> None:
     master = Master()
     found = []
     for pdu in STREAM:
@@ -606,7 +606,7 @@ def test_messages_arrive_byte_by_byte() -> None:
 
 
 @given(st.binary(max_size=400))
-def test_any_bytes_end_in_an_event_or_none(data: bytes) -> None:
+def test_random_bytes_raise_nothing(data: bytes) -> None:
     master = Master()
     master.session.receive_data(data)
     while (event := master.session.next_event()) is not None:
@@ -617,12 +617,12 @@ def test_any_bytes_end_in_an_event_or_none(data: bytes) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(PduType), st.binary(max_size=40), st.booleans()), max_size=10))
-def test_any_payloads_end_in_an_event_or_none(messages: list[tuple[PduType, bytes, bool]]) -> None:
+def test_random_payloads_raise_nothing(messages: list[tuple[PduType, bytes, bool]]) -> None:
     master = Master()
-    for number, (kind, data, known) in enumerate(messages):
+    for number, (type_, data, is_own_session) in enumerate(messages):
         payload = data[: len(data) // 4 * 4]
-        head = bytes([1, kind, 0x10, 0]) + b"".join(
-            value.to_bytes(4, "big") for value in (ID if known else 0, 1, number + 1, len(payload))
+        head = bytes([1, type_, 0x10, 0]) + b"".join(
+            value.to_bytes(4, "big") for value in (ID if is_own_session else 0, 1, number + 1, len(payload))
         )
         master.session.receive_data(head + payload)
         while (event := master.session.next_event()) is not None:
