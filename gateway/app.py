@@ -1,10 +1,11 @@
-"""Puts the parts together: a host, collectors, the engine, and the frontends that the configuration asks for."""
+"""Builds the services from the configuration, connects them, and runs them."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import NamedTuple, Protocol
 
@@ -30,18 +31,118 @@ from gateway.frontends.snmp.service import AgentSettings, SnmpService
 from gateway.host.host import Host, StreamingHost
 from gateway.publication import Publication
 from gateway.runtime import wait_for_stop
-from gateway.service import Service
+from gateway.service import ServiceChain, ServiceGroup, start_service
 from gateway.snmp.engine import EngineIdentity
 
-_GRACE = 1.5
-"""Seconds for scrapes under way at the end; what takes longer is cut."""
-_SHUTDOWN_TIMEOUT = 2.0
-"""Seconds for cutting them. Without notifications that wait to be acknowledged all is over within five."""
+_SCRAPE_GRACE = 1.5
+"""Seconds for scrapes in progress when the program stops; longer ones are cut off."""
+_CUT_OFF_TIMEOUT = 2.0
+"""Seconds for cutting them off. Without unacknowledged informs, the program stops within five seconds."""
 
 
-def _server(config: Config, source: Engine, publication: Publication) -> MetricsServer:
+class ServingHost(Host, StreamingHost, Protocol):
+    """A host that runs commands to their end, and follows the output of one that does not end."""
+
+
+class ListeningAddresses(NamedTuple):
+    """The addresses that the program listens on, as ``HOST:PORT``."""
+
+    http: tuple[str, ...]
+    snmp: tuple[str, ...]
+
+
+async def serve(
+    config: Config, host: ServingHost, *, announce: Callable[[ListeningAddresses], None] | None = None
+) -> None:
+    """Serves until SIGTERM or SIGINT.
+
+    Args:
+        config: the configuration.
+        host: this machine, or a recording.
+        announce: receives the addresses as soon as the program listens on them.
+
+    Raises:
+        StartError: the program cannot listen on an address.
+    """
+    stop = _stop_event()
+    engine = build_engine(config, host)
+    publication = Publication()
+    identity = _begin_identity(config)
+    server = _build_server(config, engine, publication)
+    snmp = _build_snmp(config, engine, publication, identity)
+    notifier = build_notifier(config, identity, snmp)
+    alarms = _build_alarms(config, engine, notifier, snmp)
+    quorum_watcher = _build_quorum_watcher(config, host, alarms)
+    alert_socket = _build_alert_socket(config, alarms)
+    event_sources = [source for source in (quorum_watcher, alert_socket) if source is not None]
+
+    for add_samples in (server.add_samples, snmp.add_samples, alarms.add_samples, notifier.add_samples):
+        publication.add_source(add_samples)
+    if alert_socket is not None:
+        publication.add_source(alert_socket.add_samples)
+    engine.subscribe(snmp.cache.on_snapshot)
+    engine.subscribe(alarms.on_snapshot)
+    snmp.cache.add_value_source(partial(alarm_values, alarms, notifier))
+
+    services = ServiceGroup(
+        _ScrapeService(server, engine),
+        # closed in reverse: queued notifications are sent while snmpd is still connected
+        ServiceChain(snmp, notifier, alarms, *event_sources),
+        close_timeout=GRACE + _CUT_OFF_TIMEOUT,
+    )
+    async with AsyncExitStack() as stack:
+        await start_service(stack, services)
+        _log_start(config, server, snmp)
+        if announce is not None:
+            announce(ListeningAddresses(http=server.addresses, snmp=snmp.addresses))
+        await wait_for_stop(stop)
+        structlog.get_logger("app").info("stopping")
+
+
+def _stop_event() -> asyncio.Event:
+    """Returns an event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def _log_start(config: Config, server: MetricsServer, snmp: SnmpService) -> None:
+    addresses = {"snmp": ", ".join(snmp.addresses)} if snmp.addresses else {}
+    structlog.get_logger("app").info(
+        "started",
+        version=gateway.__version__,
+        listen=", ".join(server.addresses),
+        **addresses,
+        config=str(config.source or "none"),
+    )
+
+
+class _ScrapeService:
+    """The HTTP server, and the engine that collects for it: scrapes in progress end before the engine closes."""
+
+    def __init__(self, server: MetricsServer, engine: Engine) -> None:
+        self._server = server
+        self._engine = engine
+
+    async def start(self) -> None:
+        await self._server.start()
+
+    async def close(self) -> None:
+        """Waits for scrapes in progress, then cuts off those that take too long."""
+        closing = asyncio.ensure_future(self._server.close())
+        await asyncio.wait([closing], timeout=_SCRAPE_GRACE)
+        await self._engine.close()
+        await asyncio.wait([closing], timeout=_CUT_OFF_TIMEOUT)
+
+
+# --- The services ----------------------------------------------------------------------------------------------------
+
+
+def _build_server(config: Config, engine: Engine, publication: Publication) -> MetricsServer:
     return MetricsServer(
-        source,
+        engine,
         publication,
         addresses=config.web.listen,
         telemetry_path=config.web.telemetry_path,
@@ -50,35 +151,33 @@ def _server(config: Config, source: Engine, publication: Publication) -> Metrics
     )
 
 
-def _snmp(config: Config, source: Engine, publication: Publication, identity: EngineIdentity) -> SnmpService:
+def _build_snmp(config: Config, engine: Engine, publication: Publication, identity: EngineIdentity) -> SnmpService:
     return SnmpService(
-        source,
+        engine,
         publication,
         config.snmp.root,
         max_age=config.snmp.max_age,
         agentx=config.snmp.agentx,
-        agent=_agent(config, identity) if config.snmp.agent.listen else None,
+        agent=_agent_settings(config, identity) if config.snmp.agent.listen else None,
     )
 
 
-def _agent(config: Config, identity: EngineIdentity) -> AgentSettings:
-    return AgentSettings(
-        addresses=config.snmp.agent.listen,
-        communities=config.snmp.agent.communities,
-        users=config.snmp.agent.users,
-        identity=identity,
-    )
+def _agent_settings(config: Config, identity: EngineIdentity) -> AgentSettings:
+    agent = config.snmp.agent
+    return AgentSettings(addresses=agent.listen, communities=agent.communities, users=agent.users, identity=identity)
 
 
-def _identity(config: Config) -> EngineIdentity:
-    """Returns who the gateway is over SNMP. Only SNMPv3 has to remember that, and writes it down."""
-    asked = config.snmp.agent.listen and config.snmp.agent.users
-    if asked or any(target.user for target in config.alarms.targets):
+def _begin_identity(config: Config) -> EngineIdentity:
+    """Returns the SNMP engine of the gateway; only SNMPv3 requires one that survives a restart."""
+    has_readers = config.snmp.agent.listen and config.snmp.agent.users
+    if has_readers or any(target.user for target in config.alarms.targets):
         return engine_identity.begin_boot(config.snmp.state_directory)
     return engine_identity.ephemeral()
 
 
-def notifier(config: Config, identity: EngineIdentity, master: MasterAgent | None, *, grace: float = GRACE) -> Notifier:
+def build_notifier(
+    config: Config, identity: EngineIdentity, master: MasterAgent | None, *, grace: float = GRACE
+) -> Notifier:
     """Returns the notifier for all configured targets.
 
     Args:
@@ -96,7 +195,7 @@ def notifier(config: Config, identity: EngineIdentity, master: MasterAgent | Non
     return Notifier(deliveries, grace=grace)
 
 
-def _alarms(config: Config, source: Engine, told: Notifier, snmp: SnmpService) -> AlarmService:
+def _build_alarms(config: Config, engine: Engine, notifier: Notifier, snmp: SnmpService) -> AlarmService:
     settings = AlarmSettings(
         interval=config.alarms.interval,
         dc_only=config.alarms.send_from is SendFrom.DC,
@@ -105,93 +204,14 @@ def _alarms(config: Config, source: Engine, told: Notifier, snmp: SnmpService) -
         disabled=config.alarms.disabled,
         routine_changes="pacemaker" in config.alarms.compat,
     )
-    alarms = AlarmService(source, told.publish, settings, on_change=snmp.cache.rebuild)
-    snmp.cache.add_value_source(partial(alarm_values, alarms, told))
-    return alarms
+    return AlarmService(engine, notifier.publish, settings, on_change=snmp.cache.rebuild)
 
 
-def _alarm_sources(config: Config, host: StreamingHost, alarms: AlarmService) -> Iterator[QuorumWatcher | AlertSocket]:
-    """Yields the services that report events to the alarm engine."""
-    if config.collectors["corosync"] is not CollectorMode.OFF:
-        yield QuorumWatcher(host, alarms.on_quorum_event)
-    if config.alarms.socket is not None:
-        yield AlertSocket(alarms.on_alert, config.alarms.socket)
+def _build_quorum_watcher(config: Config, host: StreamingHost, alarms: AlarmService) -> QuorumWatcher | None:
+    if config.collectors["corosync"] is CollectorMode.OFF:
+        return None
+    return QuorumWatcher(host, alarms.on_quorum_event)
 
 
-class ServingHost(Host, StreamingHost, Protocol):
-    """What a service wants of a machine: commands that end, and one that does not."""
-
-
-class ListeningAddresses(NamedTuple):
-    """The addresses that are listened on, as ``HOST:PORT``."""
-
-    http: tuple[str, ...]
-    snmp: tuple[str, ...]
-
-
-async def serve(
-    config: Config, host: ServingHost, *, announce: Callable[[ListeningAddresses], None] | None = None
-) -> None:
-    """Serves until SIGTERM or SIGINT.
-
-    Args:
-        config: the configuration.
-        host: the machine, or a recording of one.
-        announce: told the addresses once they are listened on.
-
-    Raises:
-        StartError: an address cannot be listened on.
-    """
-    log = structlog.get_logger("app")
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    source = build_engine(config, host)
-    identity = _identity(config)
-    publication = Publication()
-    server, snmp = _server(config, source, publication), _snmp(config, source, publication, identity)
-    told = notifier(config, identity, snmp)
-    alarms = _alarms(config, source, told, snmp)
-    sources = tuple(_alarm_sources(config, host, alarms))
-    for add_samples in (server.add_samples, snmp.add_samples, alarms.add_samples, told.add_samples):
-        publication.add_source(add_samples)
-    for event_source in sources:
-        if isinstance(event_source, AlertSocket):
-            publication.add_source(event_source.add_samples)
-    for on_snapshot in (snmp.cache.on_snapshot, alarms.on_snapshot):
-        source.subscribe(on_snapshot)
-    try:
-        await server.start()
-        await snmp.start()
-        await told.start()
-        await alarms.start()
-        for event_source in sources:
-            await event_source.start()
-        log.info(
-            "started",
-            version=gateway.__version__,
-            listen=", ".join(server.addresses),
-            **({"snmp": ", ".join(snmp.addresses)} if snmp.addresses else {}),
-            config=str(config.source or "none"),
-        )
-        if announce is not None:
-            announce(ListeningAddresses(http=server.addresses, snmp=snmp.addresses))
-        await wait_for_stop(stop)
-        log.info("stopping")
-    finally:
-        telling = asyncio.ensure_future(_tell_the_rest(sources, alarms, told, snmp))
-        serving = asyncio.ensure_future(server.close())
-        await asyncio.wait([serving], timeout=_GRACE)
-        await source.close()
-        await asyncio.wait([serving], timeout=_SHUTDOWN_TIMEOUT)
-        await asyncio.wait([telling], timeout=GRACE + _SHUTDOWN_TIMEOUT)
-
-
-async def _tell_the_rest(sources: Sequence[Service], alarms: AlarmService, told: Notifier, snmp: SnmpService) -> None:
-    """Ends alarms and SNMP; what waits to be told has some seconds, while snmpd is there to tell it to."""
-    for event_source in sources:
-        await event_source.close()
-    await alarms.close()
-    await told.close()
-    await snmp.close()
+def _build_alert_socket(config: Config, alarms: AlarmService) -> AlertSocket | None:
+    return AlertSocket(alarms.on_alert, config.alarms.socket) if config.alarms.socket is not None else None

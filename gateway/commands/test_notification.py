@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -27,15 +27,11 @@ from gateway.snmp.mib.module import Mib
 from gateway.snmp.values import VarBind
 from gateway.waiting import completed_within
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+_SESSION_TIMEOUT = 5.0
+"""Seconds to wait for a session with the master agent."""
 
-_PATIENCE = 5.0
-"""Seconds for a session with the master agent."""
-
-_ARC = oids.encode((3,))
-"""A branch of the MIB's root where nothing is: the gateway that runs has registered the root itself."""
+_UNUSED_BRANCH = oids.encode((3,))
+"""An unused branch below the root of the MIB: a running gateway has registered the root itself."""
 
 _TEXT = "TEST: {}; nothing has happened"
 
@@ -57,73 +53,73 @@ def run(arguments: argparse.Namespace) -> int:
         ConfigError: there is no such condition, or no target.
     """
     config = load_config(arguments, overrides=QUIET)
-    notification = _notice(arguments.condition)
+    notification = _build_notification(arguments.condition)
     outcomes = runtime.run(_send(config, _master_address(config), notification))
     if not outcomes:
         raise ConfigError(["no target is configured: set snmp.agentx, or add an [[alarms.target]]"])
-    for line in _lines(outcomes):
+    for line in _format_outcomes(outcomes):
         print(line)
     failed = any(outcome.result is None for outcome in outcomes)
     return ExitStatus.PROBLEM if failed else ExitStatus.OK
 
 
-def _notice(condition: str | None) -> Notification:
-    if condition is not None and condition not in BY_NAME:
-        raise ConfigError([f"no such condition: {condition}; there are: {', '.join(BY_NAME)}"])
-    tested = BY_NAME[condition] if condition is not None else None
+def _build_notification(condition_name: str | None) -> Notification:
+    if condition_name is not None and condition_name not in BY_NAME:
+        raise ConfigError([f"no such condition: {condition_name}; there are: {', '.join(BY_NAME)}"])
+    condition = BY_NAME[condition_name] if condition_name is not None else None
     return Notification(
         kind=NotificationKind.TEST,
-        sequence=0,  # it is not counted
+        sequence=0,  # tests are not counted
         time=time.time(),
         uptime=0.0,
-        condition=condition or "test",
-        category=tested.category if tested else None,
-        severity=tested.severity if tested else Severity.INFO,
-        change=Change.RAISED if tested else Change.INFO,
+        condition=condition_name or "test",
+        category=condition.category if condition else None,
+        severity=condition.severity if condition else Severity.INFO,
+        change=Change.RAISED if condition else Change.INFO,
         node=socket.gethostname(),
         cluster="",
-        text=_TEXT.format(tested.meaning.rstrip(".") if tested else "a notification was sent by hand"),
+        text=_TEXT.format(condition.meaning.rstrip(".") if condition else "a notification was sent by hand"),
     )
 
 
 def _master_address(config: Config) -> Address | None:
-    """Returns where the master agent is; None where it is not to be used, or where there is none to tell its sinks."""
+    """Returns the address of the master agent, or None if it is not used or does not run on this host."""
     address = config.snmp.agentx if config.alarms.agentx else None
     return None if isinstance(address, UnixAddress) and not Path(address.path).exists() else address
 
 
-async def _send(config: Config, address: Address | None, notice: Notification) -> tuple[TargetOutcome, ...]:
-    users = any(target.user for target in config.alarms.targets)
-    identity = engine_identity.load_current(config.snmp.state_directory) if users else engine_identity.ephemeral()
-    async with _master(address, config.snmp.root) as master:
-        notifier = app.notifier(config, identity, master, grace=0)
+async def _send(config: Config, address: Address | None, notification: Notification) -> tuple[TargetOutcome, ...]:
+    uses_snmpv3 = any(target.user for target in config.alarms.targets)
+    identity = engine_identity.load_current(config.snmp.state_directory) if uses_snmpv3 else engine_identity.ephemeral()
+    async with _open_session(address, config.snmp.root) as session:
+        notifier = app.build_notifier(config, identity, session, grace=0)
         await notifier.start()
         try:
-            return await notifier.test(notice)
+            return await notifier.test(notification)
         finally:
             await notifier.close()
 
 
 class _Session:
-    """The way through the master agent, for as long as the command lasts."""
+    """A session with the master agent that exists as long as the command runs."""
 
     def __init__(self, subagent: Subagent) -> None:
         self._subagent = subagent
-        self.absent = False  # who asks for a test wants to know
+        self.absent = False  # a missing master agent is an error here
 
     async def notify(self, varbinds: Sequence[VarBind]) -> None:
-        if not await completed_within(self._subagent.wait_for_first_attempt(), _PATIENCE):
-            raise NotifyError("the master agent does not answer")
+        if not await completed_within(self._subagent.wait_for_first_attempt(), _SESSION_TIMEOUT):
+            raise NotifyError("the master agent does not respond")
         await self._subagent.notify(varbinds)
 
 
 @asynccontextmanager
-async def _master(address: Address | None, module: Mib) -> AsyncIterator[_Session | None]:
-    """Keeps a session of its own, beside that of the gateway."""
+async def _open_session(address: Address | None, module: Mib) -> AsyncIterator[_Session | None]:
+    """Opens a session beside that of a running gateway."""
     if address is None:
         yield None
         return
-    empty = VariableTable(module.root + _ARC)
+    empty = VariableTable(module.root + _UNUSED_BRANCH)
     subagent = Subagent(source=empty, address=address, description="ha-cluster-gateway test-notification")
     await subagent.start()
     try:
@@ -132,7 +128,7 @@ async def _master(address: Address | None, module: Mib) -> AsyncIterator[_Sessio
         await subagent.close()
 
 
-def _lines(outcomes: Sequence[TargetOutcome]) -> Iterator[str]:
+def _format_outcomes(outcomes: Sequence[TargetOutcome]) -> Iterator[str]:
     for outcome in outcomes:
         result = outcome.result.value if outcome.result is not None else f"failed: {outcome.error}"
         yield f"{'ok  ' if outcome.result is not None else 'FAIL'}  {outcome.target} ({outcome.kind}): {result}"
