@@ -32,7 +32,7 @@ _PROBE = "ip link add br0 type bridge && ip link add veth0 type veth peer name v
 
 
 class LabError(Exception):
-    """The lab cannot do what was asked; the message says why in one line."""
+    """A lab operation failed; the message gives the reason in one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +73,13 @@ def tool(*argv: str, input: str = "") -> str:  # noqa: A002 - the name that subp
     """
     done = subprocess.run(argv, input=input, check=False, capture_output=True, text=True, env=BASE_ENV, timeout=30)
     if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().replace("\n", " | ")
-        raise LabError(f"{' '.join(argv)}: exit status {done.returncode}: {said}")
+        message = (done.stderr or done.stdout).strip().replace("\n", " | ")
+        raise LabError(f"{' '.join(argv)}: exit status {done.returncode}: {message}")
     return done.stdout
 
 
 def missing_prerequisites() -> str | None:
-    """Why no lab can be had here, in one line that says what to do about it; None if it can."""
+    """The reason why no lab can run here and the remedy, in one line; None if one can."""
     if os.geteuid() != 0:
         return "the lab needs root"
     path = BASE_ENV["PATH"]

@@ -55,7 +55,7 @@ _START_PACEMAKER = "{ setsid pacemakerd </dev/null >/var/log/pacemaker/pacemaker
 class Cluster:
     """A cluster in namespaces. A context manager: start on entry, stop on exit.
 
-    The process that starts the cluster owns it: when that process ends, in whatever way, the lab is removed. Others
+    The process that starts the cluster owns it: when that process ends, in whatever channel, the lab is removed. Others
     may `attach` to it and do everything but start it.
 
     Attributes:
@@ -124,7 +124,7 @@ class Cluster:
         """Remove the lab: pull all plugs, and leave nothing behind. Doing it twice does no harm."""
         if self._reaper is not None:
             assert self._reaper.stdin is not None
-            self._reaper.stdin.close()  # the usual way is the way out of every accident, too
+            self._reaper.stdin.close()  # the usual channel is the channel out of every accident, too
             self._reaper.wait(timeout=30)
             self._reaper = None
         record.remove(self.directory)  # nothing to do, unless the reaper was killed or is another process's
@@ -181,7 +181,7 @@ class Cluster:
 
     def is_running(self, node: str) -> bool:
         """Whether a node is switched on."""
-        return record.recorded(self._pid_file(f"{self._known(node)}.init")) is not None
+        return record.recorded(self._pid_file(f"{self._checked(node)}.init")) is not None
 
     def running(self) -> list[str]:
         """The nodes that are switched on."""
@@ -189,14 +189,14 @@ class Cluster:
 
     def address(self, node: str, ring: int = 0) -> str:
         """A node's address in a ring."""
-        return files.address(self.nodes.index(self._known(node)) + 1, ring)
+        return files.address(self.nodes.index(self._checked(node)) + 1, ring)
 
     def path(self, node: str, inside: str) -> Path:
         """Where one of a node's own directories, e.g. "/var/log" or "/etc/default", lies outside the node.
 
         It can be read and written there at any time, also while the node is switched off.
         """
-        return self.directory / self._known(node) / files.own_directories()[inside]
+        return self.directory / self._checked(node) / files.own_directories()[inside]
 
     # -- commands inside a node
 
@@ -206,7 +206,7 @@ class Cluster:
         Raises:
             LabError: There is no such node, or it is switched off.
         """
-        pid = record.recorded(self._pid_file(f"{self._known(node)}.init"))
+        pid = record.recorded(self._pid_file(f"{self._checked(node)}.init"))
         if pid is None:
             raise LabError(f"{node} is switched off")
         return pid
@@ -264,8 +264,8 @@ class Cluster:
                 self._processes.remove(process)
         output, errors = (stream.decode(errors="surrogateescape") for stream in streams)
         if check and process.returncode != 0:
-            said = (errors or output).strip().replace("\n", " | ")
-            raise LabError(f"{node}: {' '.join(map(str, argv))}: exit status {process.returncode}: {said}")
+            message = (errors or output).strip().replace("\n", " | ")
+            raise LabError(f"{node}: {' '.join(map(str, argv))}: exit status {process.returncode}: {message}")
         return subprocess.CompletedProcess(argv, process.returncode, output, errors)
 
     def connect(self, node: str, port: int, *, address: str = "127.0.0.1", timeout: float = 5.0) -> socket.socket:
@@ -303,8 +303,8 @@ class Cluster:
 
     def dc(self, node: str | None = None) -> str | None:
         """The name of the designated controller, as a node sees it; None while there is none."""
-        found = self.crm_mon(node).find("summary/current_dc[@present='true']")
-        return None if found is None else found.get("name")
+        controller = self.crm_mon(node).find("summary/current_dc[@present='true']")
+        return None if controller is None else controller.get("name")
 
     def crm_mon(self, node: str | None = None) -> ET.Element:
         """The cluster's status as a node sees it: ``crm_mon -1 --output-as=xml --inactive``."""
@@ -317,15 +317,15 @@ class Cluster:
 
     def wait_dc(self, node: str | None = None, timeout: float = 60.0) -> str:
         """Wait until a node knows a designated controller; returns its name."""
-        found: str | None = None
+        controller: str | None = None
 
-        def known() -> bool:
-            nonlocal found
-            found = self.dc(node)
-            return found is not None
+        def is_elected() -> bool:
+            nonlocal controller
+            controller = self.dc(node)
+            return controller is not None
 
-        self.wait_for(known, timeout, what="a designated controller")
-        return str(found)
+        self.wait_for(is_elected, timeout, what="a designated controller")
+        return str(controller)
 
     def wait_idle(self, node: str | None = None, timeout: float = 60.0) -> None:
         """Wait until a node (or, if none is named, every running one) is online and Pacemaker has nothing left to do.
@@ -412,8 +412,8 @@ class Cluster:
             processes.append(process)
         for node, process in zip(nodes, processes, strict=True):
             if process.wait(timeout=30) != 0:
-                said = self._log(node).read_text(encoding="utf-8", errors="replace").strip().replace("\n", " | ")
-                raise LabError(f"{node}: Corosync did not start: {said}")
+                message = self._log(node).read_text(encoding="utf-8", errors="replace").strip().replace("\n", " | ")
+                raise LabError(f"{node}: Corosync did not start: {message}")
             self._processes.remove(process)
 
     def _log(self, name: str) -> Path:
@@ -426,14 +426,14 @@ class Cluster:
         return self.directory / "pids" / name
 
     def _xml(self, node: str | None, *argv: str) -> ET.Element:
-        """The XML that a Pacemaker tool prints, also when its exit status says that it failed."""
+        """The XML that a Pacemaker tool prints, even if it fails."""
         done = self.run(node or self._any_node(), *argv, check=False)
         try:
             return ET.fromstring(done.stdout)
         except ET.ParseError as error:
             raise LabError(f"{argv[0]}: no XML, exit status {done.returncode}: {done.stderr.strip()}") from error
 
-    def _known(self, node: str) -> str:
+    def _checked(self, node: str) -> str:
         if node not in self.nodes:
             raise LabError(f"no {node!r} here, only {', '.join(self.nodes)}")
         return node

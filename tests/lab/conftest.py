@@ -1,4 +1,4 @@
-"""Clusters for tests. Where none can be had, the tests are skipped; if the variable CI is set, they fail instead."""
+"""Clusters for tests. Where none can run, the tests are skipped; if the variable CI is set, they fail."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class MakeCluster(Protocol):
 
 @pytest.fixture(scope="session")
 def lab() -> None:
-    """Says that a lab can be had here."""
+    """Skips the test, or fails, where no lab can run."""
     reason = missing_prerequisites()
     if reason is not None and os.environ.get("CI"):
         pytest.fail(reason, pytrace=False)
@@ -33,7 +33,7 @@ def lab() -> None:
 
 @pytest.fixture(scope="session")
 def cluster(lab: None) -> Iterator[Cluster]:
-    """Three nodes, two rings, DEMO_RESOURCES running. Tests share it and leave it as they found it."""
+    """Three nodes, two rings, DEMO_RESOURCES running. Tests share it and restore its state."""
     with Cluster(Options(nodes=3, rings=2)) as cluster:
         cluster.wait_ready()
         cluster.load(DEMO_RESOURCES)

@@ -66,7 +66,7 @@ def corosync_conf(options: Options) -> str:
         + f"        name: node{number}\n        nodeid: {number}\n    }}\n"
         for number in range(1, options.nodes + 1)
     )
-    # knet_pmtud_interval: when a link was down so shortly that not all nodes noticed, the nodes may fail to hear each
+    # knet_pmtud_interval: when a link was down so shortly that not all nodes noticed, the nodes may fail to reach each
     # other until the next run of knet's path MTU discovery (Corosync 3.1.7), which is 30 s later by default.
     # move_to_root_cgroup: the nodes stay in the control group that the lab was started in.
     return f"""\

@@ -40,14 +40,15 @@ class NodeGateway:
     """The program, serving; a context manager that ends it.
 
     Args:
-        cluster: where.
-        node: and on which node.
+        cluster: the cluster.
+        node: the node that it runs on.
         config: its configuration.
-        user: as whom it runs.
+        user: the user that it runs as.
+        port: its HTTP port.
 
     Attributes:
         process: the program.
-        log: what it has logged until now.
+        log: its log until now.
     """
 
     def __init__(self, cluster: Cluster, node: str, config: Path, *, user: str | None = None, port: int = PORT) -> None:
@@ -70,17 +71,17 @@ class NodeGateway:
         self.once("started")
 
     def once(self, event: str, *, timeout: float = 20, after: int = 0, **fields: object) -> Entry:
-        """Waits for an entry of the log, from the ``after``-th on, and returns it."""
+        """Waits for an entry of the log, and returns it; the first ``after`` entries do not count."""
         deadline = time.monotonic() + timeout
-        wanted = {"event": event, **fields}
+        expected = {"event": event, **fields}
         with self._news:
             while True:
                 for entry in self.log[after:]:
-                    if wanted.items() <= entry.items():
+                    if expected.items() <= entry.items():
                         return entry
                 after = len(self.log)
-                assert not self._ended, f"ended without {wanted}: {self.log[-5:]}"
-                assert self._news.wait(deadline - time.monotonic()), f"not logged in {timeout:g} s: {wanted}"
+                assert not self._ended, f"ended without {expected}: {self.log[-5:]}"
+                assert self._news.wait(deadline - time.monotonic()), f"not logged in {timeout:g} s: {expected}"
 
     def page(self) -> Series:
         """Returns a scrape."""
@@ -88,18 +89,18 @@ class NodeGateway:
 
     def alarms(self) -> set[tuple[str, str]]:
         """Returns the alarms that a scrape shows: condition and object."""
-        found = series.named(self.page(), "ha_cluster_gateway_alarms")
-        return {(dict(labels)["condition"], dict(labels)["object"]) for labels in found}
+        alarms = series.named(self.page(), "ha_cluster_gateway_alarms")
+        return {(dict(labels)["condition"], dict(labels)["object"]) for labels in alarms}
 
     def stop(self, timeout: float = 20) -> int:
-        """Ends it in order, and returns its exit status."""
+        """Stops it with SIGTERM, and returns its exit status."""
         self.process.terminate()
         status = self.process.wait(timeout)
         self._reader.join()
         return status
 
     def kill(self) -> None:
-        """Ends it as nobody would in earnest."""
+        """Kills it with SIGKILL."""
         self.process.kill()
         self.process.wait(20)
         self._reader.join()
@@ -122,13 +123,13 @@ class NodeGateway:
 
 
 def _open_for_all(cluster: Cluster, node: str) -> None:
-    """Opens the interpreter, its packages and the gateway to every user of a node, where they are.
+    """Makes the interpreter, its packages and the gateway readable to every user of a node.
 
-    A directory above them that is closed, such as root's home, is covered by one that has nothing but them. Nothing
-    changes outside the node.
+    A parent directory that is closed to others, such as root's home, is replaced by one that contains only these.
+    Nothing changes outside the node.
     """
     places = [Path(sys.base_prefix).resolve(), Path(sys.prefix), PACKAGES]
-    closed = {found for place in places if (found := _closed(place)) is not None}
+    closed = {parent for place in places if (parent := _closed(place)) is not None}
     inside = [place for place in places if any(place.is_relative_to(above) for above in closed)]
     for number, place in enumerate(inside):
         _inside(cluster, node, "mkdir", "-p", f"{_RUN}/{number}")

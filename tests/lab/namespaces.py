@@ -29,7 +29,7 @@ _INIT = str(Path(__file__).with_name("init.sh"))
 class NodeProcess(subprocess.Popen[bytes]):
     """A command inside a node. Signals go to the command, and its exit status is the command's.
 
-    The direct child is nsenter, which waits for the command: the only way into another PID namespace leads through
+    The direct child is nsenter, which waits for the command: the only channel into another PID namespace leads through
     a new process.
     """
 
@@ -101,13 +101,13 @@ def _ip(pid: int, *commands: str) -> None:
 def processes(init: int, names: Sequence[str]) -> list[int]:
     """The processes of certain names in the PID namespace of `init`, in the order of the names."""
     namespace = Path(f"/proc/{init}/ns/pid").readlink()
-    found: list[tuple[int, int]] = []
+    matching: list[tuple[int, int]] = []
     for path in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # one that ended meanwhile
             command = (path / "cmdline").read_bytes().split(b"\0")[0].decode(errors="replace")
             if Path(command).name in names and (path / "ns/pid").readlink() == namespace:
-                found.append((list(names).index(Path(command).name), int(path.name)))
-    return [pid for _, pid in sorted(found)]
+                matching.append((list(names).index(Path(command).name), int(path.name)))
+    return [pid for _, pid in sorted(matching)]
 
 
 def signal_all(pids: Sequence[int], number: signal.Signals) -> None:

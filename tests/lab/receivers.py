@@ -1,4 +1,4 @@
-"""Who is told inside a node: receivers of every kind, and a look at what arrives on the node's loopback interface."""
+"""Receivers of notifications inside a node, one of each kind, and a capture of the node's loopback interface."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ _NOTICE = f"{ARC}.1.8"
 # --- Daemons ---------------------------------------------------------------------------------------------------------
 
 
-def place(cluster: Cluster, node: str) -> dict[str, Any]:
-    """Returns what makes a daemon of Net-SNMP run inside a node."""
+def inside(cluster: Cluster, node: str) -> dict[str, Any]:
+    """Returns the arguments with which a daemon of Net-SNMP runs inside a node."""
     return {"popen": partial(cluster.popen, node), "net": Path(f"/proc/{cluster.init_pid(node)}/net")}
 
 
 def trapd(cluster: Cluster, node: str, directory: Path, *, own: EngineIdentity | None = None, port: int) -> Snmptrapd:
-    """Returns a receiver that takes the community, and the user, whose traps are from an engine of ours."""
+    """Returns a receiver for the community and for the user; traps of the user come from the given engine."""
     users = [_CREATE, *([f"-e 0x{own.engine_id.hex()} {_CREATE}"] if own else [])]
-    return Snmptrapd(directory, users=users, port=port, **place(cluster, node))
+    return Snmptrapd(directory, users=users, port=port, **inside(cluster, node))
 
 
 def target(port: int, kind: str, *, user: bool = False, timeout: float = 3.0, retries: int = 1) -> str:
@@ -66,11 +66,11 @@ class Receivers:
     """One receiver of each kind.
 
     Attributes:
-        all: by the way to it.
-        snmpd: the daemon through which the last of them is told.
-        targets: the tables of the others in the gateway's configuration.
+        all: the receivers by channel.
+        snmpd: the daemon that sends the last of them the notifications.
+        targets: the tables of the other receivers in the gateway's configuration.
         state: the gateway's state directory.
-        identity: who the gateway is to SNMPv3.
+        identity: the gateway's SNMP engine.
     """
 
     all: Mapping[str, Snmptrapd]
@@ -80,8 +80,8 @@ class Receivers:
     identity: EngineIdentity
 
 
-WAYS = {"v2c trap": 11621, "v2c inform": 11622, "v3 trap": 11623, "v3 inform": 11624, "snmpd": 11625}
-"""The five ways to a receiver, and the port of each."""
+CHANNELS = {"v2c trap": 11621, "v2c inform": 11622, "v3 trap": 11623, "v3 inform": 11624, "snmpd": 11625}
+"""The five channels to a receiver, and the receiver's port."""
 
 
 @contextmanager
@@ -93,20 +93,20 @@ def receivers(
     identity = engine_identity.begin_boot(state)
     assert identity.engine_id.hex() in (state / engine_identity.FILE).read_text("utf-8")
     with ExitStack() as stack:
-        found = {
-            way: stack.enter_context(trapd(cluster, node, directory / way, own=identity, port=port))
-            for way, port in WAYS.items()
+        by_channel = {
+            channel: stack.enter_context(trapd(cluster, node, directory / channel, own=identity, port=port))
+            for channel, port in CHANNELS.items()
         }
-        sink = f"trap2sink {HOST}:{WAYS['snmpd']} {COMMUNITY}"
+        sink = f"trap2sink {HOST}:{CHANNELS['snmpd']} {COMMUNITY}"
         (directory / "d").mkdir()
-        snmpd = stack.enter_context(Snmpd(directory / "d", extra=(sink,), **place(cluster, node)))
+        snmpd = stack.enter_context(Snmpd(directory / "d", extra=(sink,), **inside(cluster, node)))
         yield Receivers(
-            all=found,
+            all=by_channel,
             snmpd=snmpd,
             targets="".join(
-                target(port, way.split()[1], user=way.startswith("v3"), timeout=timeout, retries=retries)
-                for way, port in WAYS.items()
-                if way != "snmpd"
+                target(port, channel.split()[1], user=channel.startswith("v3"), timeout=timeout, retries=retries)
+                for channel, port in CHANNELS.items()
+                if channel != "snmpd"
             ),
             state=state,
             identity=identity,
@@ -116,8 +116,8 @@ def receivers(
 # --- What they receive -----------------------------------------------------------------------------------------------
 
 
-class Told(NamedTuple):
-    """A notification of the gateway's, as a receiver has it."""
+class GatewayNotification(NamedTuple):
+    """A notification of the gateway, as a receiver decoded it."""
 
     sequence: int
     notification: str
@@ -128,22 +128,22 @@ class Told(NamedTuple):
     text: str
 
 
-def told(receiver: Snmptrapd) -> list[Told]:
-    """Returns what a receiver has been told by gateways, in the order of its arrival."""
-    return [_told(one) for one in receiver.received if one.notification.startswith(f"{ARC}.0.")]
+def notifications(receiver: Snmptrapd) -> list[GatewayNotification]:
+    """Returns the gateways' notifications that a receiver has received, in the order of arrival."""
+    return [_decode(received) for received in receiver.received if received.notification.startswith(f"{ARC}.0.")]
 
 
-def _told(received: Received) -> Told:
+def _decode(received: Received) -> GatewayNotification:
     values = {name: value for name, (_, value) in received.varbinds.items()}
     names = mib()["haClusterNoticeChange"].syntax
     assert names is not None
 
     def text(column: int) -> str:
-        found = values[f"{_NOTICE}.{column}.0"]
-        assert isinstance(found, bytes)
-        return found.decode()
+        value = values[f"{_NOTICE}.{column}.0"]
+        assert isinstance(value, bytes)
+        return value.decode()
 
-    return Told(
+    return GatewayNotification(
         sequence=int(values[f"{_NOTICE}.5.0"]),
         notification=received.notification,
         condition=text(7),
@@ -154,22 +154,22 @@ def _told(received: Received) -> Told:
     )
 
 
-def await_told(
+def wait_for_notification(
     cluster: Cluster, receiver: Snmptrapd, condition: str, change: str, about: str = "", *, after: int = 0
-) -> Told:
-    """Waits until a receiver has been told of a condition, not counting the first ``after``, and returns that."""
-    found: list[Told] = []
+) -> GatewayNotification:
+    """Waits for a notification of a condition, and returns it; the first ``after`` notifications do not count."""
+    matching: list[GatewayNotification] = []
 
     def arrived() -> bool:
-        found.extend(
+        matching.extend(
             one
-            for one in told(receiver)[after:]
+            for one in notifications(receiver)[after:]
             if (one.condition, one.change, one.object) == (condition, change, about)
         )
-        return bool(found)
+        return bool(matching)
 
     cluster.wait_for(arrived, 60, what=f"{condition} {about} {change}")
-    return found[0]
+    return matching[0]
 
 
 # --- What arrives ----------------------------------------------------------------------------------------------------
@@ -182,25 +182,25 @@ _UDP = 17
 _V3 = 3
 
 
-class Arrived(NamedTuple):
-    """A datagram that has come to a port of the loopback address, and when, in Unix seconds, as the kernel says."""
+class Datagram(NamedTuple):
+    """A datagram to a port of the loopback address, with the kernel's time stamp in Unix seconds."""
 
     time: float
     port: int
     data: bytes
 
 
-class Wire:
-    """What arrives on a node's loopback interface, from now on; the kernel keeps it until it is asked for.
+class LoopbackCapture:
+    """Captures the datagrams on a node's loopback interface; the kernel buffers them until they are read.
 
-    All receivers, and those of other programs, are timed by the same clock at the same place, whatever they are.
+    All receivers are timed by the same clock in the same place, those of other programs too.
     """
 
     def __init__(self, cluster: Cluster, node: str) -> None:
         self._socket = namespaces.in_network(cluster.init_pid(node), _loopback)
 
-    def arrived(self) -> Iterator[Arrived]:
-        """Yields the datagrams that have arrived since it was asked last."""
+    def arrived(self) -> Iterator[Datagram]:
+        """Yields the datagrams since the last call."""
         while True:
             try:
                 packet, ancillary, _, address = self._socket.recvmsg(65535, socket.CMSG_SPACE(16))
@@ -212,10 +212,10 @@ class Wire:
             seconds, nanoseconds = struct.unpack("qq", stamp)
             header = (packet[0] & 15) * 4
             port, length = struct.unpack_from("!HH", packet, header + 2)
-            yield Arrived(seconds + nanoseconds / 1e9, port, packet[header + 8 : header + length])
+            yield Datagram(seconds + nanoseconds / 1e9, port, packet[header + 8 : header + length])
 
     def close(self) -> None:
-        """Looks no more."""
+        """Ends the capture."""
         self._socket.close()
 
 
@@ -227,14 +227,14 @@ def _loopback() -> socket.socket:
     return sock
 
 
-class Sent(NamedTuple):
-    """What a datagram tells: the notification, and its sequence number if it is one of ours."""
+class DecodedNotification(NamedTuple):
+    """The notification in a datagram, with the sequence number if the gateway sent it."""
 
     notification: str
     sequence: int | None
 
 
-class Listener:
+class NotificationDecoder:
     """Decodes the gateway's notifications, with the keys of its user.
 
     Args:
@@ -244,7 +244,7 @@ class Listener:
     def __init__(self, user: UsmUser) -> None:
         self._security = UserSecurity(user)
 
-    def notification(self, data: bytes) -> Sent | None:
+    def notification(self, data: bytes) -> DecodedNotification | None:
         """Returns the notification in a datagram of any version; None if there is none."""
         pdu = self._decrypt(data) if _version(data) == _V3 else decode_community_message(data).pdu
         if pdu is None or pdu.tag not in {PduTag.SNMPV2_TRAP, PduTag.INFORM_REQUEST}:
@@ -253,7 +253,7 @@ class Listener:
         sequence = values.get(f"{_NOTICE}.5.0")
         notification = values[_SNMP_TRAP_OID]
         assert isinstance(notification, bytes)
-        return Sent(oids.dotted(notification), None if sequence is None else int(sequence))
+        return DecodedNotification(oids.dotted(notification), None if sequence is None else int(sequence))
 
     def _decrypt(self, data: bytes) -> DecodedPdu | None:
         message = decode_usm_message(data)
@@ -265,6 +265,6 @@ class Listener:
 
 
 def _version(message: bytes) -> int:
-    """Returns the version in a message; what is before it has one octet for its type, and some for its length."""
+    """Returns the version in a message; the element before it has one octet for its type and some for its length."""
     length = 1 + (message[1] & 0x7F if message[1] & 0x80 else 0)
     return message[length + 3]

@@ -14,7 +14,7 @@ processes inside a node's pid namespace once its first one is killed. So killing
 loop devices whose file lies in the directory, and removing the directory removes the lab.
 
 The module is also the reaper, a process that each owner starts: ``python record.py DIRECTORY`` waits for the end of
-its standard input, which comes when the owner closes the pipe or dies in any way, then removes the lab. It imports
+its standard input, which comes when the owner closes the pipe or dies in any channel, then removes the lab. It imports
 nothing but the standard library, for it is started by its path.
 """
 
@@ -40,7 +40,7 @@ def directory_of(lab: str) -> Path:
 
 
 def labs() -> list[Path]:
-    """The directories of all labs on this machine, whoever owns them."""
+    """The directories of all labs on this machine, whatever process owns them."""
     return sorted(path for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if path.is_dir())
 
 
@@ -86,12 +86,12 @@ def kill(path: Path) -> bool:
 
 def loop_devices(directory: Path) -> list[str]:
     """The loop devices whose backing file lies in a directory, e.g. ["/dev/loop0"]."""
-    found = []
+    devices = []
     for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
         with contextlib.suppress(OSError):
             if backing.read_text(encoding="utf-8").startswith(f"{directory}/"):
-                found.append(f"/dev/{backing.parent.parent.name}")
-    return sorted(found)
+                devices.append(f"/dev/{backing.parent.parent.name}")
+    return sorted(devices)
 
 
 def remove(directory: Path, *, timeout: float = 10.0) -> None:

@@ -1,4 +1,4 @@
-"""A storm of alerts inside a node, and how long the gateway takes to answer meanwhile."""
+"""A storm of alerts inside a node, and the gateway's response times meanwhile."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _V2C = 1
 """The number of SNMPv2c in a message."""
 
 MALFORMED = 10
-"""One datagram of so many."""
+"""One in this many datagrams is malformed."""
 
-# Of nodes that there are and of some that there are not: what is forged is a hint, as what is not.
+# Some of the nodes exist and some do not: a forged alert is a hint like any other.
 _SENDER = f"""
 import socket, sys
 from gateway.alert_agent import MAGIC, SOCKET, message
@@ -48,8 +48,8 @@ for n in range(number):
 """
 
 
-def storm(cluster: Cluster, node: str, number: int) -> NodeProcess:
-    """Starts a program that sends datagrams to the alert socket, as fast as they are taken."""
+def start_storm(cluster: Cluster, node: str, number: int) -> NodeProcess:
+    """Starts a program that sends datagrams to the alert socket as fast as possible."""
     return cluster.popen(
         node,
         [sys.executable, "-c", _SENDER, str(number)],
@@ -59,7 +59,7 @@ def storm(cluster: Cluster, node: str, number: int) -> NodeProcess:
 
 
 class Manager:
-    """Asks a daemon for one value again and again, by SNMPv2c; a program for each would take longer to start."""
+    """An SNMPv2c client that sends one GET after the other; starting a program for each would take longer."""
 
     def __init__(self, cluster: Cluster, node: str, snmpd: Snmpd) -> None:
         self._socket = namespaces.in_network(cluster.init_pid(node), lambda: _connected(snmpd.port))
@@ -75,7 +75,7 @@ class Manager:
         return int(value)
 
     def close(self) -> None:
-        """Asks no more."""
+        """Closes the socket."""
         self._socket.close()
 
 
@@ -86,8 +86,8 @@ def _connected(port: int) -> socket.socket:
     return sock
 
 
-def weather(gateway: NodeGateway, snmpd: Snmpd, sender: NodeProcess) -> tuple[list[float], list[float]]:
-    """Asks by HTTP and by SNMP for as long as a storm lasts; returns the seconds that each answer has taken."""
+def measure_latency(gateway: NodeGateway, snmpd: Snmpd, sender: NodeProcess) -> tuple[list[float], list[float]]:
+    """Sends HTTP and SNMP requests until the storm ends; returns the response times in seconds."""
     http: list[float] = []
     snmp: list[float] = []
     with closing(Manager(gateway.cluster, gateway.node, snmpd)) as manager:

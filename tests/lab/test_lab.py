@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.lab
 
 ROOT = Path(__file__).parents[2]
-# An owner in a process of its own: says where its lab is, then waits.
+# A process that owns a lab: prints its directory, then waits.
 OWNER = """
 import signal
 from tests.lab.cluster import Cluster, Options
@@ -40,7 +40,7 @@ signal.pause()
 
 
 class Traces:
-    """What could remain of a lab: to be taken while it runs, and asked for when it is gone."""
+    """What could remain of a lab: recorded while it runs, and searched for when it is gone."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -55,7 +55,7 @@ class Traces:
             if _namespaces(path) & self.namespaces
         }
 
-    def found(self) -> list[str]:
+    def remaining(self) -> list[str]:
         mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
         return [
             *([f"directory {self.directory}"] if self.directory.exists() else []),
@@ -68,9 +68,9 @@ class Traces:
     def _processes_naming_it(self) -> Iterator[str]:
         for path in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                said = (path / "cmdline").read_bytes() + (path / "environ").read_bytes()
-                if os.fsencode(self.directory) in said:
-                    yield f"process {path.name} {said[:100]!r}"
+                text = (path / "cmdline").read_bytes() + (path / "environ").read_bytes()
+                if os.fsencode(self.directory) in text:
+                    yield f"process {path.name} {text[:100]!r}"
 
 
 def _namespaces(process: Path) -> set[str]:
@@ -239,7 +239,7 @@ def test_nothing_is_left_after_stop(make_cluster: MakeCluster) -> None:
     assert len(traces.inside) > 7
     assert subprocess.run(["ip", "-br", "address"], check=True, capture_output=True).stdout == network
     cluster.stop()
-    assert traces.found() == []
+    assert traces.remaining() == []
     cluster.stop()
 
 
@@ -252,9 +252,9 @@ def test_a_lab_that_cannot_start_leaves_nothing(lab: None) -> None:
 
 def test_nothing_is_left_after_the_owner_is_killed(owner: subprocess.Popen[str]) -> None:
     traces = Traces(lab_of(owner))
-    assert traces.found() != []
+    assert traces.remaining() != []
     owner.kill()
-    assert eventually(lambda: traces.found() == []), traces.found()
+    assert eventually(lambda: traces.remaining() == []), traces.remaining()
 
 
 def test_stale_labs_are_removed(owner: subprocess.Popen[str], cluster: Cluster) -> None:
@@ -265,9 +265,9 @@ def test_stale_labs_are_removed(owner: subprocess.Popen[str], cluster: Cluster) 
     os.kill(int(reaper), signal.SIGKILL)
     owner.kill()
     owner.wait()
-    assert traces.found() != []
+    assert traces.remaining() != []
     assert directory.name.removeprefix(record.PREFIX) in record.cleanup_stale()
-    assert eventually(lambda: traces.found() == []), traces.found()
+    assert eventually(lambda: traces.remaining() == []), traces.remaining()
     assert cluster.quorate()  # a lab whose owner lives stays
 
 

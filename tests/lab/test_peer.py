@@ -29,23 +29,23 @@ def page(cluster: Cluster, port: int) -> Series:
     return series.parse(get(cluster, NODE, port))
 
 
-def of_the_cluster(found: Series) -> Series:
-    """Without what is another at each scrape."""
+def of_the_cluster(page_series: Series) -> Series:
+    """Returns the series without those that differ in each scrape."""
     return {
         key: value
-        for key, value in found.items()
+        for key, value in page_series.items()
         if key[0].startswith("ha_cluster_") and "duration_seconds" not in key[0]
     }
 
 
 def both(cluster: Cluster) -> tuple[Series, Series]:
-    """Returns the peer's series and ours, of a moment at which the cluster stood still."""
+    """Returns the peer's series and ours, from a moment in which the cluster did not change."""
     deadline = time.monotonic() + 30
     while True:
         before, ours, after = (page(cluster, port) for port in (PEER, OURS, PEER))
         if of_the_cluster(before) == of_the_cluster(after):
             return of_the_cluster(after), ours
-        assert time.monotonic() < deadline, "the cluster never stands still"
+        assert time.monotonic() < deadline, "the cluster never stops changing"
 
 
 def documented_differences() -> list[tuple[str, dict[str, str]]]:
@@ -56,11 +56,11 @@ def documented_differences() -> list[tuple[str, dict[str, str]]]:
 
 def is_documented(key: tuple[str, frozenset[tuple[str, str]]], value: float) -> bool:
     labels = {**dict(key[1]), "value": f"{value:g}"}
-    return any(key[0] == name and wanted.items() <= labels.items() for name, wanted in documented_differences())
+    return any(key[0] == name and documented.items() <= labels.items() for name, documented in documented_differences())
 
 
 def compare(cluster: Cluster) -> Series:
-    """Asserts that ours has all that the peer has, and returns ours."""
+    """Asserts that our page has all series of the peer, and returns ours."""
     peer, ours = both(cluster)
     differing = {
         key: (value, ours.get(key))

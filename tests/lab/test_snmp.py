@@ -12,7 +12,7 @@ from tests import series
 from tests.lab.cluster import Cluster, Options
 from tests.lab.conftest import MakeCluster
 from tests.lab.gateways import NodeGateway, configuration
-from tests.lab.receivers import place
+from tests.lab.receivers import inside
 from tests.programs import ROOT, installed
 from tests.snmpd import Snmpd
 
@@ -25,7 +25,7 @@ MIBS = f"{ROOT / 'mibs'}:{ROOT / 'mibs' / 'stubs'}"
 
 def gateway(cluster: Cluster, snmpd: Snmpd, directory: Path, *, user: str | None = None) -> NodeGateway:
     snmp = f'agentx = "unix:{snmpd.agentx}"\nmax_age = {MAX_AGE}'
-    # a look of the alarm engine's would make the answers newer than they have to be
+    # with a long interval, the alarm engine does not refresh the snapshot
     config = configuration(directory, snmp=snmp, alarms='interval = 3600\nsocket = ""')
     return NodeGateway(cluster, NODE, config, user=user)
 
@@ -38,7 +38,7 @@ def ask(cluster: Cluster, snmpd: Snmpd, tool: str, *names: str) -> str:
 
 
 def seconds_until(cluster: Cluster, snmpd: Snmpd, name: str, value: str) -> float:
-    """Asks again and again, as a manager would, and returns how long it took until the value was there."""
+    """Polls a variable, as a manager would, and returns the seconds until it has the value."""
     began = time.monotonic()
     cluster.wait_for(lambda: f" {value}\n" in ask(cluster, snmpd, "snmpget", name), 60, what=f"{name} {value}")
     return time.monotonic() - began
@@ -46,11 +46,11 @@ def seconds_until(cluster: Cluster, snmpd: Snmpd, name: str, value: str) -> floa
 
 def test_the_death_of_nodes_is_seen_within_the_age(make_cluster: MakeCluster, tmp_path: Path) -> None:
     cluster = make_cluster(Options(nodes=3))
-    with Snmpd(tmp_path, **place(cluster, NODE)) as snmpd, gateway(cluster, snmpd, tmp_path):
+    with Snmpd(tmp_path, **inside(cluster, NODE)) as snmpd, gateway(cluster, snmpd, tmp_path):
         seconds_until(cluster, snmpd, "haClusterNodesOnline.0", "3 nodes")
         cluster.kill("node3")
         cluster.wait_for(lambda: cluster.crm_mon(NODE).find("nodes/node[@name='node3'][@online='false']") is not None)
-        # one age until a request finds that its answer is old, and the moment that a collection takes
+        # the age at which a request starts a collection, and the time of the collection
         late = seconds_until(cluster, snmpd, "haClusterNodesOnline.0", "2 nodes")
         assert late < MAX_AGE + 1
         assert " false\n" in ask(cluster, snmpd, "snmpget", 'haClusterNodeOnline."node3"')
@@ -65,7 +65,7 @@ def test_the_death_of_nodes_is_seen_within_the_age(make_cluster: MakeCluster, tm
 
 
 def test_a_walk_and_a_scrape_see_the_same(cluster: Cluster, tmp_path: Path) -> None:
-    with Snmpd(tmp_path, **place(cluster, NODE)) as snmpd, gateway(cluster, snmpd, tmp_path) as running:
+    with Snmpd(tmp_path, **inside(cluster, NODE)) as snmpd, gateway(cluster, snmpd, tmp_path) as running:
         seconds_until(cluster, snmpd, "haClusterNodesOnline.0", "3 nodes")
         page = running.page()
         walked = ask(cluster, snmpd, "snmpbulkwalk", "haClusterMIB")
@@ -73,8 +73,8 @@ def test_a_walk_and_a_scrape_see_the_same(cluster: Cluster, tmp_path: Path) -> N
         assert len(set(resources)) == len(resources) > 5
         scraped = {
             (labels["resource"], labels["node"] or "-", "true" if value else "false")
-            for found, value in series.named(page, "ha_cluster_pacemaker_resources").items()
-            if (labels := dict(found))["status"] == "active"
+            for pairs, value in series.named(page, "ha_cluster_pacemaker_resources").items()
+            if (labels := dict(pairs))["status"] == "active"
         }
         assert set(resources) == scraped
         votes = dict(re.findall(r"haClusterMemberVotes\.(\d+) (\d+) votes$", walked, re.MULTILINE))
@@ -88,10 +88,10 @@ def test_a_walk_and_a_scrape_see_the_same(cluster: Cluster, tmp_path: Path) -> N
 
 
 def test_the_group_of_the_clusters_daemons_may_serve(cluster: Cluster, public_path: Path) -> None:
-    """A gateway that is not root: snmpd lets the group in, and Pacemaker answers it."""
+    """A gateway that does not run as root: snmpd and Pacemaker accept the group."""
     extra = ("agentXPerms 0660 0755 root haclient",)
     with (
-        Snmpd(public_path, extra=extra, **place(cluster, NODE)) as snmpd,
+        Snmpd(public_path, extra=extra, **inside(cluster, NODE)) as snmpd,
         gateway(cluster, snmpd, public_path, user="hacluster") as running,
     ):
         running.once("agentx registered")
