@@ -314,7 +314,10 @@ def test_command_line(lab: None) -> None:
 
 
 def test_command_line_without_root(lab: None) -> None:
-    script = "import os, sys; from tests.lab.__main__ import main; os.seteuid(65534); sys.exit(main(['status']))"
+    script = (
+        "import os, sys; from tests.lab.__main__ import main; os.seteuid(65534); status = main(['status'])\n"
+        "os.seteuid(0); sys.exit(status)"
+    )
     done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, cwd=ROOT)
     assert (done.returncode, done.stderr) == (2, "lab: the lab needs root\n")
 
