@@ -56,22 +56,9 @@ async def test_a_bug_in_one_channel_costs_the_other_targets_nothing() -> None:
     assert [(log["event"], log["target"]) for log in logs] == [("notification not queued", "broken")]
 
 
-<<<<<<< HEAD
 def test_targets_must_have_different_names() -> None:
     with pytest.raises(ValueError, match=r"several targets have the same name: 127\.0\.0\.1:1$"):
         make_notifier(target(1), target(1, TargetKind.TRAP))
-=======
-@pytest.mark.daemon
-async def test_a_receiver_that_was_made_anew_gets_informs_of_a_user(tmp_path: Path) -> None:
-    with trapd(tmp_path / "first") as receiver:
-        async with notifier(target(receiver.port, user=USERS["SHA-256 AES"][0], timeout=2)) as tested:
-            await tested.test(notice(1))
-            receiver.stop()
-            with trapd(tmp_path / "second", port=receiver.port) as other:  # another engine id, other boots
-                (outcome,) = await tested.test(notice(2))
-                assert outcome.result is Result.ACKNOWLEDGED
-                assert numbers(other.received) == [2]
->>>>>>> f009196 (Require a coverage of 95 %; give a restarted receiver time)
 
 
 async def test_samples_show_what_became_of_the_notifications() -> None:
