@@ -17,14 +17,14 @@ Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 def parse(page: str) -> Series:
     """Returns the series of a page in text format; a page with a series twice is refused."""
-    found: Series = {}
+    result: Series = {}
     for family in text_string_to_metric_families(page):
         for sample in family.samples:
             key = (sample.name, frozenset(sample.labels.items()))
-            assert key not in found, f"twice on one page: {key}"
+            assert key not in result, f"twice on one page: {key}"
             assert sample.timestamp is None
-            found[key] = sample.value
-    return found
+            result[key] = sample.value
+    return result
 
 
 def of(samples: SampleSet) -> Series:
@@ -34,7 +34,7 @@ def of(samples: SampleSet) -> Series:
 
 def named(series: Series, name: str) -> dict[frozenset[tuple[str, str]], float]:
     """Returns the series of one name, by their labels."""
-    return {labels: value for (found, labels), value in series.items() if found == name}
+    return {labels: value for (series_name, labels), value in series.items() if series_name == name}
 
 
 def key(name: str, /, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:

@@ -64,12 +64,12 @@ def collect(crm_mon: bytes, cib: bytes | None) -> Series:
 
 
 def expected_nodes(root: ET.Element) -> Series:
-    found: Series = {}
+    result: Series = {}
     for node in root.iterfind("nodes/node"):
         for status, attribute in NODE_STATES.items():
             labels = {"node": node.attrib["name"], "type": node.attrib["type"], "status": status}
-            found[series.key("pacemaker_nodes", **labels)] = float(node.get(attribute) == "true")
-    return found
+            result[series.key("pacemaker_nodes", **labels)] = float(node.get(attribute) == "true")
+    return result
 
 
 def instances(element: ET.Element, group: str = "", clone: str = "") -> Iterator[tuple[ET.Element, str, str]]:
@@ -86,7 +86,7 @@ def instances(element: ET.Element, group: str = "", clone: str = "") -> Iterator
 
 
 def expected_resources(root: ET.Element) -> Series:
-    found: Series = defaultdict(float)
+    result: Series = defaultdict(float)
     resources = root.find("resources")
     for resource, group, clone in () if resources is None else instances(resources):
         for node in [node.attrib["name"] for node in resource.iterfind("node")] or [""]:
@@ -102,22 +102,22 @@ def expected_resources(root: ET.Element) -> Series:
                     "status": flag,
                 }
                 key = series.key("pacemaker_resources", **labels)
-                found[key] = max(found[key], float(resource.get(flag) == "true"))
-    return dict(found)
+                result[key] = max(result[key], float(resource.get(flag) == "true"))
+    return dict(result)
 
 
 def expected_history(root: ET.Element) -> Series:
-    found: Series = {}
+    result: Series = {}
     for node in root.iterfind("node_history/node"):
         for history in node.iterfind("resource_history"):
             labels = {"node": node.attrib["name"], "resource": history.attrib["id"]}
             count = float(history.get("fail-count", "0"))
             key = series.key("pacemaker_fail_count", **labels)
-            found[key] = max(found.get(key, 0), math.inf if count >= 1_000_000 else count)
+            result[key] = max(result.get(key, 0), math.inf if count >= 1_000_000 else count)
             if "migration-threshold" in history.attrib:
                 key = series.key("pacemaker_migration_threshold", **labels)
-                found.setdefault(key, float(history.attrib["migration-threshold"]))
-    return found
+                result.setdefault(key, float(history.attrib["migration-threshold"]))
+    return result
 
 
 def expected_attributes(root: ET.Element) -> Series:
@@ -131,7 +131,7 @@ def expected_attributes(root: ET.Element) -> Series:
 def test_pacemaker() -> None:
     failures = []
     for name, document in STATUSES.items():
-        found = collect(document, None)
+        result = collect(document, None)
         root = ET.fromstring(document)
         for metrics, expected in (
             (("pacemaker_nodes",), expected_nodes(root)),
@@ -140,7 +140,7 @@ def test_pacemaker() -> None:
             (("pacemaker_node_attributes",), expected_attributes(root)),
         ):
             full_names = {f"ha_cluster_{metric}" for metric in metrics}
-            if {key: value for key, value in found.items() if key[0] in full_names} != expected:
+            if {key: value for key, value in result.items() if key[0] in full_names} != expected:
                 failures.append((name, metrics))
     assert failures == []
 
@@ -171,8 +171,8 @@ def location_constraints(document: bytes) -> set[str]:
 def test_every_location_constraint_with_a_score_is_there() -> None:
     failures = []
     for name, document in CONSTRAINTS.items():
-        found = series.named(collect(b"<crm_mon/>", document), "ha_cluster_pacemaker_location_constraints")
-        if {dict(labels)["constraint"] for labels in found} != location_constraints(document):
+        result = series.named(collect(b"<crm_mon/>", document), "ha_cluster_pacemaker_location_constraints")
+        if {dict(labels)["constraint"] for labels in result} != location_constraints(document):
             failures.append(name)
     assert failures == []
 
@@ -210,14 +210,14 @@ def test_corosync_states() -> None:
     assert LIVE_COROSYNC
     for path in LIVE_COROSYNC:
         state = path.name.split(".")[1]
-        found = live_corosync(path)
-        assert found[series.key("corosync_up")] == (0 if state == "daemon-absent" else 1), state
+        result = live_corosync(path)
+        assert result[series.key("corosync_up")] == (0 if state == "daemon-absent" else 1), state
         quorate = None if state == "knet1-noquorum-provider" else QUORATE.get(state, 1)
-        assert found.get(series.key("corosync_quorate")) == quorate, state
+        assert result.get(series.key("corosync_quorate")) == quorate, state
         if state != "daemon-absent":
-            assert found[series.key("corosync_ring_errors")] == RING_ERRORS.get(state, 0), state
+            assert result[series.key("corosync_ring_errors")] == RING_ERRORS.get(state, 0), state
         if "noname" in state:
-            members = series.named(found, "ha_cluster_corosync_member_votes")
+            members = series.named(result, "ha_cluster_corosync_member_votes")
             assert [dict(labels)["node"] for labels in members] == ["", ""], state
 
 

@@ -39,7 +39,7 @@ def test_scores(score: str, expected: float) -> None:
     assert constraints(f'<rsc_location id="l" rsc="a" node="n" score="{score}"/>') == [("l", "a", "n", "", expected)]
 
 
-def test_a_score_that_is_no_number_is_not_a_number() -> None:
+def test_an_invalid_score_is_nan() -> None:
     ((*_, score),) = constraints('<rsc_location id="l" rsc="a" node="n" score="much"/>')
     assert score is not None
     assert math.isnan(score)
@@ -53,14 +53,14 @@ def test_every_root() -> None:
     assert rows(f"<cib><configuration>{location}</configuration><status/></cib>") == expected
 
 
-def test_one_rule_goes_by_the_constraints_name() -> None:
+def test_a_single_rule_has_the_id_of_its_constraint() -> None:
     assert constraints(
         '<rsc_location id="l" rsc="a"><rule id="r" score="50" role="Master">'
         '<expression attribute="#uname" operation="eq" value="n1"/></rule></rsc_location>'
     ) == [("l", "a", "n1", "Master", 50)]
 
 
-def test_several_rules_go_by_their_own_names() -> None:
+def test_several_rules_have_their_own_ids() -> None:
     assert constraints(
         '<rsc_location id="l" rsc="a" role="Started">'
         '<rule id="r1" score="50"><expression attribute="#uname" operation="eq" value="n1"/></rule>'
@@ -89,7 +89,7 @@ def test_the_node_that_a_rule_names(expressions: str, node: str) -> None:
     ]
 
 
-def test_a_score_from_an_attribute_is_not_known() -> None:
+def test_a_score_attribute_is_unknown() -> None:
     assert constraints(
         '<rsc_location id="l" rsc="a"><rule id="r" score-attribute="pingd"><date_expression/></rule></rsc_location>'
     ) == [("l", "a", "", "", None)]
@@ -120,6 +120,6 @@ def test_sets_and_patterns_name_their_resources() -> None:
 
 
 @pytest.mark.parametrize("document", [b"", b"<cib", b"<crm_mon/>", b"Call cib_query failed"])
-def test_what_is_no_cib_is_refused(document: bytes) -> None:
+def test_other_documents_are_rejected(document: bytes) -> None:
     with pytest.raises(ParseError):
         cib.parse(document)

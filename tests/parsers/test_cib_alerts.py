@@ -16,6 +16,6 @@ def test_paths() -> None:
 
 
 @pytest.mark.parametrize("output", [b"", b"<constraints/>", b"<alerts>", b"no"])
-def test_what_is_none(output: bytes) -> None:
+def test_other_documents_are_rejected(output: bytes) -> None:
     with pytest.raises(ParseError):
         parse(output)

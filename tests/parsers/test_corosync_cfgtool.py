@@ -91,35 +91,35 @@ def test_knet_of_3_0_2() -> None:
     assert (second.faulty, second.peers) == (True, (peer(5, local=True), peer(9, connected=False)))
 
 
-def test_own_link_that_is_not_enabled_is_no_fault() -> None:
+def test_a_disabled_link_to_the_node_itself_is_not_a_fault() -> None:
     output = KNET_3_0_2.replace("connected:0", "connected:1")
     assert not any(link.faulty for link in parse(output.encode()).links)
 
 
-def test_indexes_of_3_0_0_are_no_ids() -> None:
-    found = link(
+def test_indexes_of_3_0_0_are_not_ids() -> None:
+    result = link(
         "LINK ID 0 / addr = 192.0.2.1 / status:"
         " / node 0: link enabled:1 link connected:1 / node 1: link enabled:0\tlink connected:0"
     )
-    assert found.peers == (peer(0, by_index=True), peer(1, connected=False, by_index=True))
-    assert found.faulty
+    assert result.peers == (peer(0, by_index=True), peer(1, connected=False, by_index=True))
+    assert result.faulty
 
 
 def test_words_of_3_0_4() -> None:
-    found = link("LINK ID 0 / addr = 192.0.2.1 / status: / nodeid  1:\tlocalhost / nodeid  2:\tconnected")
-    assert (found.faulty, found.peers) == (False, (peer(1, local=True), peer(2)))
+    result = link("LINK ID 0 / addr = 192.0.2.1 / status: / nodeid  1:\tlocalhost / nodeid  2:\tconnected")
+    assert (result.faulty, result.peers) == (False, (peer(1, local=True), peer(2)))
 
 
-def test_words_that_are_not_known_are_not_connected() -> None:
-    found = link("LINK ID 0 / addr = 192.0.2.1 / status: / nodeid: 1: localhost / nodeid: 2: unknown")
-    assert (found.faulty, found.peers) == (True, (peer(1, local=True), peer(2, connected=False)))
+def test_unknown_words_mean_not_connected() -> None:
+    result = link("LINK ID 0 / addr = 192.0.2.1 / status: / nodeid: 1: localhost / nodeid: 2: unknown")
+    assert (result.faulty, result.peers) == (True, (peer(1, local=True), peer(2, connected=False)))
 
 
-def test_node_0_is_one_whose_status_is_not_known() -> None:
-    found = link("LINK ID 0 / addr = 192.0.2.1 / status: / nodeid: 1: localhost / nodeid: 0: disconnected")
-    assert (found.faulty, found.peers) == (False, (peer(1, local=True),))
-    found = link("LINK ID 0 / addr = 192.0.2.1 / status: / nodeid: 0: localhost / nodeid: 2: connected")
-    assert (found.faulty, found.peers) == (False, (peer(1, local=True), peer(2)))
+def test_node_0_has_an_unknown_status() -> None:
+    result = link("LINK ID 0 / addr = 192.0.2.1 / status: / nodeid: 1: localhost / nodeid: 0: disconnected")
+    assert (result.faulty, result.peers) == (False, (peer(1, local=True),))
+    result = link("LINK ID 0 / addr = 192.0.2.1 / status: / nodeid: 0: localhost / nodeid: 2: connected")
+    assert (result.faulty, result.peers) == (False, (peer(1, local=True), peer(2)))
 
 
 def test_large_ids_printed_as_negative_numbers() -> None:
@@ -146,13 +146,13 @@ def test_large_ids_printed_as_negative_numbers() -> None:
     "begin", ["RING ID 0 / id =", "Ring ID 0 / id\t=", "LINK ID 0 / addr =", "Link ID 0 / \taddr="]
 )
 def test_sentences(begin: str, status: str, *, faulty: bool) -> None:
-    found = link(f"{begin} 192.0.2.1 / status = {status}")
-    assert found == Link(number=0, address="192.0.2.1", faulty=faulty, peers=())
+    result = link(f"{begin} 192.0.2.1 / status = {status}")
+    assert result == Link(number=0, address="192.0.2.1", faulty=faulty, peers=())
 
 
 def test_link_with_a_trailing_blank() -> None:
-    found = link("LINK ID 2  / addr = 192.0.2.9 / status: / nodeid:          1:\tlocalhost")
-    assert (found.number, found.address) == (2, "192.0.2.9")
+    result = link("LINK ID 2  / addr = 192.0.2.9 / status: / nodeid:          1:\tlocalhost")
+    assert (result.number, result.address) == (2, "192.0.2.9")
 
 
 def test_no_links() -> None:
@@ -200,7 +200,7 @@ def test_malformed(output: bytes, reason: str) -> None:
         parse(output)
 
 
-def test_a_beginning_passes_for_the_whole_only_where_a_link_begins_or_its_first_ends() -> None:
+def test_a_truncated_output_is_rejected_except_at_the_end_of_a_link() -> None:
     output = KNET_3_1.encode()
     passing = {output.index(line) for line in (b"LINK ID 0", b"\t\tnodeid:         22", b"LINK ID 3")}
     for length in set(range(len(output))) - passing:
@@ -224,7 +224,7 @@ def summary(status: LinkStatus) -> str:
 ABSENT = "live317.daemon-absent.cfgtool-s.txt"
 """Nothing on stdout; the text is on stderr."""
 
-FOUND = {
+EXPECTED = {
     "cfgtool-s.hce-TestParse-0.txt": "1084780051 ? | 0 10.0.0.1 ok | 1 172.16.0.1 ok",
     "cfgtool-s.hce-TestParseFaultyRings-0.txt": "16777226 ? | 0 10.0.0.1 FAULTY | 1 172.16.0.1 ok",
     "cfgtool-s.hce-TestParseFaultyRingsInCorosyncV2-0.txt": "16777226 ? | 0 10.0.0.1 FAULTY | 1 172.16.0.1 ok",
@@ -277,15 +277,15 @@ FOUND = {
 
 @needs_corpus
 def test_corpus_is_complete() -> None:
-    assert names("corosync", "*cfgtool-s.*txt") == FOUND.keys() | {ABSENT}
+    assert names("corosync", "*cfgtool-s.*txt") == EXPECTED.keys() | {ABSENT}
 
 
 @needs_corpus
 def test_corpus() -> None:
-    assert outcomes("corosync", FOUND, lambda output: summary(parse(output))) == FOUND
+    assert outcomes("corosync", EXPECTED, lambda output: summary(parse(output))) == EXPECTED
 
 
 @needs_corpus
-def test_nothing_is_no_answer() -> None:
+def test_empty_output_is_rejected() -> None:
     with pytest.raises(ParseError, match="no 'Local node ID'"):
         parse(read(f"corosync/{ABSENT}"))

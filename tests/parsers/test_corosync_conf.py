@@ -45,7 +45,7 @@ def test_everything() -> None:
     )
 
 
-def test_line_ends_of_other_systems() -> None:
+def test_crlf_line_ends() -> None:
     assert parse(CONFIG.replace("\n", "\r\n").encode()) == parse(CONFIG.encode())
 
 

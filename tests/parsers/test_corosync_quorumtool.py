@@ -66,7 +66,7 @@ def test_everything() -> None:
     )
 
 
-def test_activity_blocked_is_no_part_of_the_number() -> None:
+def test_activity_blocked_is_not_part_of_the_number() -> None:
     status = parse(with_value("Quorum", "3 Activity blocked").replace(b"Yes", b"No"))
     assert (status.quorate, status.quorum) == (False, 3)
 
@@ -155,11 +155,11 @@ def test_hexadecimal_ids() -> None:
     assert (status.node_id, status.members[1].node_id) == (11, 2**32 - 1)
 
 
-def test_votes_that_the_tool_could_not_get_are_not_known() -> None:
+def test_votes_of_a_joining_node_are_unknown() -> None:
     output = TWO_NODES.replace("\nMembership", "Unable to get node 12 info\n\nMembership")
-    known, unknown = parse(output.replace("   2         NR", "32566    A,V,MW").encode()).members
-    assert (known.votes, known.device) == (1, ("A", "V", "NMW"))
-    assert (unknown.votes, unknown.device, unknown.name) == (None, None, "beta")
+    first, second = parse(output.replace("   2         NR", "32566    A,V,MW").encode()).members
+    assert (first.votes, first.device) == (1, ("A", "V", "NMW"))
+    assert (second.votes, second.device, second.name) == (None, None, "beta")
 
 
 def test_other_lines_are_ignored() -> None:
@@ -222,7 +222,7 @@ def test_incomplete(output: bytes, reason: str) -> None:
         parse(output)
 
 
-def test_no_beginning_passes_for_the_whole() -> None:
+def test_every_truncated_output_is_rejected() -> None:
     output = TWO_NODES.encode()
     for length in range(len(output)):
         with pytest.raises(ParseError):

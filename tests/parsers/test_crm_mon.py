@@ -26,7 +26,7 @@ def resource(name: str, *nodes: str, **attributes: str) -> str:
 
 
 def places(status: cluster_status.ClusterStatus) -> list[tuple[str, str, str, tuple[str, ...]]]:
-    return [(found.id, found.group, found.clone, found.nodes) for found in status.resources]
+    return [(instance.id, instance.group, instance.clone, instance.nodes) for instance in status.resources]
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("root", ["crm_mon", "pacemaker-result"])
-def test_both_roots_say_the_same(root: str) -> None:
+def test_both_root_elements_are_accepted(root: str) -> None:
     status = parse(f"<resources>{resource('a', 'n1')}</resources>", root)
     assert places(status) == [("a", "", "", ("n1",))]
     assert status.connected
@@ -84,7 +84,7 @@ def test_renamed_attributes_are_read_under_both_names() -> None:
     assert old.summary.options == new.summary.options == {"stonith-enabled": "true", "stonith-timeout-ms": "60000"}
     assert both.summary.options == {"stonith-enabled": "true"}
     orphans = parse(f"<resources>{resource('a', orphaned='true')}{resource('b', removed='true')}</resources>")
-    assert [found.orphaned for found in orphans.resources] == [True, True]
+    assert [instance.orphaned for instance in orphans.resources] == [True, True]
     events = parse('<fence_history><fence_event state="failed"/><fence_event status="success"/></fence_history>')
     assert [event.status for event in events.fence_events] == ["failed", "success"]
 
@@ -158,13 +158,13 @@ def test_bans_and_tickets() -> None:
         ("  ", None),
     ],
 )
-def test_times_without_a_zone_are_the_hosts(text: str, expected: float | None) -> None:
+def test_times_without_a_time_zone_are_local(text: str, expected: float | None) -> None:
     status = parse(f'<summary><last_change time="{text}"/></summary>')
     assert status.summary.last_change == expected
 
 
 @pytest.mark.parametrize("text", ["yesterday", "Tue Foo  5 12:04:36 2020", "2020-02-31 00:00:00", "2020-05-05"])
-def test_what_is_no_time_is_not_a_number(text: str) -> None:
+def test_an_invalid_time_is_nan(text: str) -> None:
     value = parse(f'<summary><last_change time="{text}"/></summary>').summary.last_change
     assert value is not None
     assert math.isnan(value)
@@ -186,7 +186,7 @@ def test_attributes_are_decoded(written: str, value: str) -> None:
     assert [attribute.value for attribute in status.attributes] == [value]
 
 
-def test_a_disconnected_tool_says_so() -> None:
+def test_a_disconnected_tool() -> None:
     status = parse(
         '<crm-mon-disconnected description="Pacemaker daemons shut down" pacemakerd-state="shutting_down"/>'
         '<status code="102" message="Not connected"><errors><error>crm_mon: gone</error></errors></status>',
@@ -197,7 +197,7 @@ def test_a_disconnected_tool_says_so() -> None:
     assert status.status == cluster_status.ToolStatus(code=102, message="Not connected: crm_mon: gone")
 
 
-def test_an_empty_root_is_an_answer_of_nobody() -> None:
+def test_an_empty_document_means_not_connected() -> None:
     status = parse("")
     assert not status.connected
     assert status.summary == cluster_status.Summary()
@@ -216,14 +216,14 @@ def test_an_empty_root_is_an_answer_of_nobody() -> None:
         (b"<crm_mon>" * 300 + b"</crm_mon>" * 300, "not well-formed XML"),
     ],
 )
-def test_what_is_not_crm_mons_is_refused(document: bytes, reason: str) -> None:
+def test_other_documents_are_rejected(document: bytes, reason: str) -> None:
     with pytest.raises(ParseError, match=reason) as caught:
         crm_mon.parse(document)
     assert "\n" not in caught.value.reason
 
 
 @pytest.mark.parametrize("end", ["</crm_mon>", ""])
-def test_what_was_read_is_freed_at_once(end: str) -> None:
+def test_memory_is_released_immediately(end: str) -> None:
     """A large cluster's must not wait for the collector of cycles."""
     document = f"<crm_mon><resources>{resource('a', 'n1')}</resources>{end}".encode()
     gc.collect()
@@ -231,7 +231,7 @@ def test_what_was_read_is_freed_at_once(end: str) -> None:
     try:
         with contextlib.suppress(ParseError):
             crm_mon.parse(document)
-        left = [found for found in gc.get_objects() if isinstance(found, cluster_status.Resource)]
+        left = [item for item in gc.get_objects() if isinstance(item, cluster_status.Resource)]
     finally:
         gc.enable()
     assert left == []
@@ -243,7 +243,7 @@ def test_entities_are_not_expanded() -> None:
         crm_mon.parse(laughs + b"</crm_mon>")
 
 
-def test_the_line_is_told() -> None:
+def test_an_error_has_its_line() -> None:
     with pytest.raises(ParseError) as caught:
         crm_mon.parse(b"<crm_mon>\n<nodes>\n</crm_mon>\n")
     assert caught.value.line == 3

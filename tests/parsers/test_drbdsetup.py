@@ -77,13 +77,13 @@ STATUS = """\
 
 def resource(**changes: Any) -> dict[str, Any]:
     """Returns a resource as JSON, with changes; None takes a key away."""
-    whole = {"name": "r0", "node_id": 0, "role": "Secondary", "devices": [], "connections": []} | changes
-    return {key.replace("_", "-"): value for key, value in whole.items() if value is not None}
+    values = {"name": "r0", "node_id": 0, "role": "Secondary", "devices": [], "connections": []} | changes
+    return {key.replace("_", "-"): value for key, value in values.items() if value is not None}
 
 
 def one(**changes: Any) -> DrbdResource:
-    (found,) = parse(json.dumps([resource(**changes)]).encode())
-    return found
+    (result,) = parse(json.dumps([resource(**changes)]).encode())
+    return result
 
 
 def volume(**changes: Any) -> DrbdVolume:
@@ -156,9 +156,9 @@ def test_no_resources(output: str) -> None:
     assert parse(output.encode()) == ()
 
 
-def test_what_is_absent_is_not_known() -> None:
-    found = one()
-    assert (found.suspended, found.suspended_reasons, found.volumes, found.connections) == (None, (), (), ())
+def test_absent_values_are_none() -> None:
+    result = one()
+    assert (result.suspended, result.suspended_reasons, result.volumes, result.connections) == (None, (), (), ())
     assert one(connections=None).connections == ()
     assert volume() == DrbdVolume(
         number=0,
@@ -216,19 +216,19 @@ def test_diskless_volumes() -> None:
     ],
 )
 def test_suspended(changes: dict[str, Any], reasons: tuple[str, ...], *, suspended: bool) -> None:
-    found = one(**changes)
-    assert (found.suspended, found.suspended_reasons) == (suspended, reasons)
+    result = one(**changes)
+    assert (result.suspended, result.suspended_reasons) == (suspended, reasons)
 
 
 @pytest.mark.parametrize("printed", [-1, -(2**70), 2**62, 2**63 - 4, 2**64 - 8, 2**64 - 1, 2**64, 10**4000])
-def test_counters_that_wrapped_are_not_known(printed: int) -> None:
+def test_wrapped_counters_are_none(printed: int) -> None:
     assert connection(**{"ap-in-flight": printed}).ap_in_flight is None
     assert volume(size=printed).size_kib is None
     assert peer_volume(sent=printed, pending=printed).sent_kib is None
 
 
 @pytest.mark.parametrize("printed", [-1, 2**31, 2**32 - 1])
-def test_small_counters_that_wrapped_are_not_known(printed: int) -> None:
+def test_wrapped_32_bit_counters_are_none(printed: int) -> None:
     assert peer_volume(pending=printed, unacked=7).pending is None
     assert volume(lower_pending=printed).lower_pending is None
     assert volume(upper_pending=2**31 - 1).upper_pending == 2**31 - 1
@@ -291,7 +291,7 @@ def test_strings_are_left_alone(name: str) -> None:
         "[0x10]",
     ],
 )
-def test_not_a_status(output: str) -> None:
+def test_other_output_is_rejected(output: str) -> None:
     with pytest.raises(ParseError):
         parse(output.encode())
 
@@ -304,13 +304,13 @@ def test_not_a_status(output: str) -> None:
         ('      "tls": false,\n', '      "tls": false\n', 37),
     ],
 )
-def test_line_of_a_mistake(old: str, new: str, line: int) -> None:
+def test_an_error_has_its_line(old: str, new: str, line: int) -> None:
     with pytest.raises(ParseError, match="not JSON") as caught:
         parse(STATUS.replace(old, new).encode())
     assert caught.value.line == line
 
 
-def test_no_beginning_passes_for_the_whole() -> None:
+def test_every_truncated_output_is_rejected() -> None:
     output = STATUS.encode()
     for length in range(1, len(output) - 2):
         with pytest.raises(ParseError):
@@ -378,7 +378,7 @@ def summary(resources: tuple[DrbdResource, ...]) -> str:
     return "; ".join(parts)
 
 
-FOUND = {
+EXPECTED = {
     "live922.no-kernel-module.txt": "",
     "status.deckhouse-0.json": (
         "r2-test Primary 0:UpToDate:102340 | 1:Connected:Secondary(Established UpToDate 100.0) "
@@ -448,12 +448,12 @@ BROKEN = {"status.piraeus-0.json": "role: expected a word, found nothing"}
 
 @needs_corpus
 def test_corpus_is_complete() -> None:
-    assert names("drbd", "status.*.json", "live*.txt") == FOUND.keys() | BROKEN.keys()
+    assert names("drbd", "status.*.json", "live*.txt") == EXPECTED.keys() | BROKEN.keys()
 
 
 @needs_corpus
 def test_corpus() -> None:
-    assert outcomes("drbd", FOUND, lambda output: summary(parse(output))) == FOUND
+    assert outcomes("drbd", EXPECTED, lambda output: summary(parse(output))) == EXPECTED
 
 
 @needs_corpus

@@ -47,7 +47,7 @@ def test_a_partition_without_members() -> None:
         b"Quorate:          Yes",
     ],
 )
-def test_anything_else_is_refused(line: bytes) -> None:
+def test_other_lines_are_rejected(line: bytes) -> None:
     with pytest.raises(ParseError):
         parse(line)
 
@@ -61,5 +61,5 @@ def test_anything_else_is_refused(line: bytes) -> None:
         members=st.lists(st.integers(0, 2**32 - 1)).map(tuple),
     )
 )
-def test_what_is_rendered_is_parsed(report: QuorumReport) -> None:
+def test_a_rendered_report_is_parsed_again(report: QuorumReport) -> None:
     assert parse(render(report)) == report

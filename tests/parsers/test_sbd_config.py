@@ -118,7 +118,7 @@ def test_malformed(output: bytes, reason: str) -> None:
         parse(output)
 
 
-def test_time_out_that_is_not_set() -> None:
+def test_an_unset_timeout() -> None:
     assert parse(b"SBD_WATCHDOG_TIMEOUT=\n").watchdog_timeout is None
     assert parse(b"SBD_WATCHDOG_TIMEOUT=5\t# seconds\n").watchdog_timeout == 5
 
@@ -143,7 +143,7 @@ DEFAULTS = {
 TEMPLATE = frozenset(DEFAULTS)
 NOTHING: frozenset[str] = frozenset()
 
-FOUND = {
+EXPECTED = {
     "hce-TestGetSbdDevicesWithDoubleQuotes-0": ("/dev/vda /dev/vdb /dev/vdc", {"watchdog_timeout"}),
     "hce-TestGetSbdDevicesWithoutDoubleQuotes-0": ("/dev/vda /dev/vdb /dev/vdc", TEMPLATE),
     "hce-TestOnlyOneDeviceSbd-0": ("/dev/vdc", NOTHING),
@@ -165,18 +165,18 @@ FOUND = {
 
 @needs_corpus
 def test_corpus_is_complete() -> None:
-    assert names("sbd", "*.sysconfig") == {f"{name}.sysconfig" for name in FOUND}
+    assert names("sbd", "*.sysconfig") == {f"{name}.sysconfig" for name in EXPECTED}
 
 
 def settings(output: bytes) -> tuple[str, dict[str, object]]:
-    found = parse(output)
-    return " ".join(found.devices), {key: getattr(found, key) for key in DEFAULTS}
+    configuration = parse(output)
+    return " ".join(configuration.devices), {key: getattr(configuration, key) for key in DEFAULTS}
 
 
 @needs_corpus
 def test_corpus() -> None:
     expected = {
         f"{name}.sysconfig": (devices, {key: value if key in keys else None for key, value in DEFAULTS.items()})
-        for name, (devices, keys) in FOUND.items()
+        for name, (devices, keys) in EXPECTED.items()
     }
     assert outcomes("sbd", expected, settings) == expected

@@ -26,17 +26,17 @@ def test_everything() -> None:
     assert parse(HEADER.encode()) == SbdHeader(timeouts={"watchdog": 15, "allocate": 2, "loop": 1, "msgwait": 30})
 
 
-def test_time_outs_cannot_be_changed() -> None:
+def test_timeouts_are_read_only() -> None:
     assert not hasattr(parse(HEADER.encode()).timeouts, "__setitem__")
 
 
-def test_only_what_is_required() -> None:
+def test_required_items_only() -> None:
     assert parse(b"\n  Timeout (watchdog) : 5\n\tTimeout (msgwait):10\r\n   ") == SbdHeader(
         timeouts={"watchdog": 5, "msgwait": 10}
     )
 
 
-def test_what_may_be_added_later() -> None:
+def test_unknown_items_are_accepted() -> None:
     header = parse(HEADER.replace("Sector size", "Colour : red\nTimeout (sleep) : 7\nSector size").encode())
     assert header.timeouts == {"watchdog": 15, "allocate": 2, "sleep": 7, "loop": 1, "msgwait": 30}
 
@@ -65,14 +65,14 @@ def test_malformed(output: bytes, reason: str) -> None:
         parse(output)
 
 
-def test_no_beginning_passes_for_the_whole() -> None:
+def test_every_truncated_output_is_rejected() -> None:
     output = HEADER.encode()
     for length in range(len(output) - 1):
         with pytest.raises(ParseError):
             parse(output[:length])
 
 
-FOUND = {
+EXPECTED = {
     "dump.crmsh-test_sbd-0.txt": "watchdog=5 msgwait=10",
     "dump.crmsh-test_sbd-s0.txt": "watchdog=5 msgwait=10",
     "dump.hce-fake.txt": "watchdog=9 allocate=2 loop=1 msgwait=10",
@@ -100,7 +100,7 @@ BROKEN = {
 
 @needs_corpus
 def test_corpus_is_complete() -> None:
-    assert names("sbd", "*dump*.txt", "unreadable*.txt") == FOUND.keys() | BROKEN.keys()
+    assert names("sbd", "*dump*.txt", "unreadable*.txt") == EXPECTED.keys() | BROKEN.keys()
 
 
 def timeouts(output: bytes) -> str:
@@ -109,7 +109,7 @@ def timeouts(output: bytes) -> str:
 
 @needs_corpus
 def test_corpus() -> None:
-    assert outcomes("sbd", FOUND, timeouts) == FOUND
+    assert outcomes("sbd", EXPECTED, timeouts) == EXPECTED
 
 
 @needs_corpus

@@ -49,7 +49,7 @@ def test_malformed(output: bytes, line: int) -> None:
     assert caught.value.line == line
 
 
-FOUND = {
+EXPECTED = {
     "live.list.txt": (),
     "live.list-message.txt": (SbdSlot(node="nodeA", message="test", sender="vm"),),
 }
@@ -57,9 +57,9 @@ FOUND = {
 
 @needs_corpus
 def test_corpus_is_complete() -> None:
-    assert names("sbd", "*list*.txt") == FOUND.keys()
+    assert names("sbd", "*list*.txt") == EXPECTED.keys()
 
 
 @needs_corpus
 def test_corpus() -> None:
-    assert outcomes("sbd", FOUND, parse) == FOUND
+    assert outcomes("sbd", EXPECTED, parse) == EXPECTED

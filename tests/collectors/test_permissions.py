@@ -23,20 +23,20 @@ def sbd_host(*, readable: bool) -> FakeHost:
 
 def test_a_device_that_may_not_be_read_is_not_unhealthy() -> None:
     results = {"dump /dev/sdb": UNREADABLE}
-    broken = series.collected(make_collector("sbd"), results, sbd_host(readable=True))
-    refused = series.collected(make_collector("sbd"), results, sbd_host(readable=False))
-    assert series.named(broken, "ha_cluster_sbd_devices") == {
+    unreadable = series.collected(make_collector("sbd"), results, sbd_host(readable=True))
+    not_permitted = series.collected(make_collector("sbd"), results, sbd_host(readable=False))
+    assert series.named(unreadable, "ha_cluster_sbd_devices") == {
         frozenset({("device", "/dev/sdb"), ("status", "unhealthy")}): 1
     }
-    assert not series.named(refused, "ha_cluster_sbd_devices")
+    assert not series.named(not_permitted, "ha_cluster_sbd_devices")
     plan = make_collector("sbd").plan(sbd_host(readable=False))
     assert plan is not None
     assert series.readings(plan.probes, results)["dump /dev/sdb"].status is Status.NOT_PERMITTED
 
 
-def test_an_empty_answer_to_a_user_without_rights_is_not_a_cluster_that_is_down() -> None:
-    refused = series.collected(make_collector("pacemaker"), {"crm_mon": NOTHING, "cibadmin": DENIED}, FakeHost())
+def test_an_empty_document_for_an_unprivileged_user_does_not_mean_down() -> None:
+    not_permitted = series.collected(make_collector("pacemaker"), {"crm_mon": NOTHING, "cibadmin": DENIED}, FakeHost())
     down = series.collected(make_collector("pacemaker"), {"crm_mon": NOTHING, "cibadmin": ended(b"", 102)}, FakeHost())
-    assert series.key("pacemaker_up") not in refused
+    assert series.key("pacemaker_up") not in not_permitted
     assert down[series.key("pacemaker_up")] == 0
-    assert refused[series.key("pacemaker_daemon_state", state="running")] == 1
+    assert not_permitted[series.key("pacemaker_daemon_state", state="running")] == 1
