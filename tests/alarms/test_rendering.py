@@ -150,6 +150,12 @@ def test_a_condition_in_all_forms_is_rendered_in_the_configured_order_for_each_o
     assert identifiers == [native, pacemaker, corosync, pacemaker, corosync]
 
 
+def test_a_notification_is_rendered_once_for_all_channels() -> None:
+    renderer, notification = Renderer(mib()), node_lost()
+    assert renderer.render(notification) is renderer.render(notification)
+    assert renderer.render(node_lost(2)) != renderer.render(notification)
+
+
 @pytest.mark.parametrize(
     ("notification", "accepted"),
     [

@@ -60,6 +60,8 @@ def mib_objects(notification: Notification) -> Mapping[str, SampleValue]:
 class Renderer:
     """Renders notifications in the configured forms.
 
+    All channels share a renderer. It keeps the last result, because they deliver a new notification at the same moment.
+
     Args:
         mib: the MIB of the native form.
         native: whether to render the native form. A test always has it, and has no other.
@@ -71,22 +73,28 @@ class Renderer:
         self._native = native
         self._compat = {name: FORMS[name] for name in compat}
         self._log = structlog.get_logger("alarms")
+        self._last: tuple[Notification, Sequence[SnmpNotification]] | None = None
 
     def accepts(self, notification: Notification) -> bool:
         """Returns whether a notification has any form."""
         return self._has_native_form(notification) or bool(self.render(notification))
 
-    def render(self, notification: Notification) -> list[SnmpNotification]:
+    def render(self, notification: Notification) -> Sequence[SnmpNotification]:
         """Returns the SNMP notifications for a notification, in the order in which they are sent."""
+        if self._last is None or self._last[0] is not notification:
+            self._last = notification, self._render_forms(notification)
+        return self._last[1]
+
+    def _render_forms(self, notification: Notification) -> Sequence[SnmpNotification]:
         rendered = []
         if self._has_native_form(notification):
-            rendered.append(self._render(_NATIVE, partial(self._native_form, notification)))
+            rendered.append(self._render_form(_NATIVE, partial(self._native_form, notification)))
         for details in notification.details:
             for name, form in self._compat.items():
-                rendered.append(self._render(name, partial(form, notification, details)))
-        return [varbinds for varbinds in rendered if varbinds]
+                rendered.append(self._render_form(name, partial(form, notification, details)))
+        return tuple(varbinds for varbinds in rendered if varbinds)
 
-    def _render(self, name: str, form: Callable[[], SnmpNotification]) -> SnmpNotification:
+    def _render_form(self, name: str, form: Callable[[], SnmpNotification]) -> SnmpNotification:
         """Renders one form; a bug costs that form only."""
         try:
             return form()
