@@ -1,17 +1,22 @@
-"""What every parser promises for any bytes: a result or ``ParseError``, and the same one each time.
+"""Every parser, for any bytes: returns a result or raises ``ParseError``, and does the same each time.
 
 To add a parser, add a row to ``PARSERS``: its function, and an output that it accepts and that shows its format.
 """
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import ParseError
+from gateway.subsystems import SUBSYSTEMS
 from gateway.subsystems.corosync import (
     corosync_cfgtool,
     corosync_cmapctl,
@@ -20,7 +25,7 @@ from gateway.subsystems.corosync import (
     quorum_report,
 )
 from gateway.subsystems.drbd import drbdsetup
-from gateway.subsystems.pacemaker import cib, crm_mon
+from gateway.subsystems.pacemaker import cib, cib_alerts, crm_mon
 from gateway.subsystems.sbd import sbd_config, sbd_dump, sbd_list
 
 Parser = Callable[[bytes], object]
@@ -200,6 +205,15 @@ Timeout (msgwait)  : 10
 </constraints></configuration></cib>
 """,
     ),
+    "cib alerts": (
+        cib_alerts.parse,
+        """\
+<alerts>
+  <alert id="a1" path="/usr/share/pacemaker/alerts/alert_file.sh"><recipient id="a1-r" value="/var/log/alerts"/></alert>
+  <alert id="a2" path="/usr/local/bin/page"/>
+</alerts>
+""",
+    ),
     "drbdsetup": (
         drbdsetup.parse,
         """\
@@ -245,7 +259,7 @@ HOSTILE = (
 
 
 Mutation = Callable[[bytes, int, int, bytes], bytes]
-"""What becomes of an output at a place of a certain size, with bytes to insert."""
+"""Damages an output: takes the output, a position, a length, and bytes to insert there."""
 
 
 def cut(output: bytes, start: int, _size: int, _insert: bytes) -> bytes:
@@ -286,7 +300,7 @@ CHANGES = st.lists(
 
 
 def check(parse: Parser, output: bytes) -> None:
-    """Lets no exception pass but ``ParseError``; what comes out can be printed, and comes out again."""
+    """Checks that only ``ParseError`` is raised, and that the result can be printed and repeated."""
     try:
         result = parse(output)
     except ParseError as error:
@@ -294,7 +308,7 @@ def check(parse: Parser, output: bytes) -> None:
     else:
         shown = repr(result)
         shown.encode()
-        assert repr(parse(output)) == shown  # not the values themselves: NaN differs from itself
+        assert repr(parse(output)) == shown  # not the values, because NaN differs from itself
 
 
 def check_error(error: ParseError, *, lines: int) -> None:
@@ -302,6 +316,15 @@ def check_error(error: ParseError, *, lines: int) -> None:
     assert "\n" not in error.reason
     assert error.line is None or 1 <= error.line <= lines
     str(error).encode()
+
+
+def test_every_parser_has_a_row() -> None:
+    modules = {parse.__module__ for parse, _ in PARSERS.values()}
+    for subsystem in SUBSYSTEMS:
+        folder = Path(inspect.getfile(importlib.import_module(f"gateway.subsystems.{subsystem.name}"))).parent
+        for path in folder.glob("*.py"):
+            if re.search(r"^def parse\(", path.read_text("utf-8"), re.MULTILINE):
+                assert f"gateway.subsystems.{subsystem.name}.{path.stem}" in modules
 
 
 @ROWS
