@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.samples import Metric, MibRow, gauge
+from gateway.samples import Metric, gauge
 
 COUNT = gauge("toy_count", "Number of toys in the box.", mib="haClusterToyCount")
 SPRING = gauge("toy_spring_ratio", "Tension of the spring of a toy, from 0 to 1.", "toy", mib="haClusterToySpring")
 
 METRICS: tuple[Metric, ...] = (COUNT, SPRING)
-MIB_ROWS: tuple[MibRow, ...] = (MibRow(entry="haClusterToyEntry", index=("toy",), columns={"toy": "haClusterToyName"}),)
