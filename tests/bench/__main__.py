@@ -1,6 +1,6 @@
 """``make bench``: the gateway beside ha_cluster_exporter and beside other SNMP subagents, in one run, as ratios.
 
-Needs root and the packages of tests/packages.txt. Exits with 1 where a target is missed.
+Needs root and the packages of tests/packages.txt. The exit status is 1 if a target is missed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from tests.bench.peers import (
     wait_until_listening,
 )
 from tests.bench.replay import replayed
-from tests.bench.report import Result, compared
+from tests.bench.report import Result, time_ratio
 from tests.lab.cluster import Cluster, Options, missing_prerequisites
 from tests.lab.resources import DEMO_RESOURCES
 
@@ -44,7 +44,7 @@ BARE_TOOLS = (
 )
 ONLY_SBD = (f"--crm-mon-path={NOWHERE}", f"--corosync-cfgtoolpath-path={NOWHERE}", f"--drbdsetup-path={NOWHERE}")
 TURNS = {0: 20, 240: 20, 2_400: 4, 24_000: 1}
-"""How often clusters of so many instances are scraped in one round: the less there is to read, the more often."""
+"""Scrapes in one round by the number of instances: small clusters are scraped more often."""
 
 
 def small_cluster(scrapes: int) -> list[Result]:
@@ -57,8 +57,8 @@ def small_cluster(scrapes: int) -> list[Result]:
             with BareTools(cluster) as bare:
                 measure([peer, ours, bare], scrapes)
             return [
-                compared("(a) three-node cluster, scrape, to the exporter", ours.wall, peer.wall, 0.65),
-                compared("(a) three-node cluster, scrape, to the four bare tools", ours.wall, bare.wall, 1.15),
+                time_ratio("(a) three-node cluster, scrape, to the exporter", ours.wall, peer.wall, 0.65),
+                time_ratio("(a) three-node cluster, scrape, to the four bare tools", ours.wall, bare.wall, 1.15),
                 Result("(e) three-node cluster, resident megabytes", ours.resident, 64, f": {peer.resident:.0f} MB"),
             ]
 
@@ -78,7 +78,7 @@ def in_node(cluster: Cluster, argv: tuple[str, ...], port: int) -> Iterator[Prog
 
 
 class BareTools:
-    """The four tools alone, started together by a shell in the node: what cannot be undercut."""
+    """The four tools alone, started together by a shell in the node: the lower bound for a scrape."""
 
     def __init__(self, cluster: Cluster) -> None:
         together = " ".join(f"{command} >/dev/null &" for command in BARE_TOOLS)
@@ -123,13 +123,13 @@ def large_cluster(scrapes: int, directory: Path) -> list[Result]:
     with running(peer_argv) as peer, running(ours_argv) as ours:
         measure([peer, ours], scrapes)
         return [
-            compared("(b) 2,400 instances, own processor time", ours.processor, peer.processor, 0.40),
-            compared("(b) 2,400 instances, scrape", ours.wall, peer.wall, 0.60),
+            time_ratio("(b) 2,400 instances, own processor time", ours.processor, peer.processor, 0.40),
+            time_ratio("(b) 2,400 instances, scrape", ours.wall, peer.wall, 0.60),
         ]
 
 
 def sbd_devices(scrapes: int, directory: Path) -> list[Result]:
-    """(c): three SBD devices, and nothing else."""
+    """(c): only three SBD devices."""
     with Cluster(Options(nodes=1)) as cluster:
         configuration = directory / "sbd"
         configuration.write_text(f'SBD_DEVICE="{";".join(cluster.sbd_devices(3))}"\n')
@@ -137,11 +137,11 @@ def sbd_devices(scrapes: int, directory: Path) -> list[Result]:
         off = ("--collector.pacemaker=off", "--collector.corosync=off", "--collector.drbd=off")
         with running((*PEER, *flags)) as peer, running((*GATEWAY, *flags, *off)) as ours:
             measure([peer, ours], scrapes)
-            return [compared("(c) three SBD devices, scrape", ours.wall, peer.wall, 0.40)]
+            return [time_ratio("(c) three SBD devices, scrape", ours.wall, peer.wall, 0.40)]
 
 
 def growth(scrapes: int, directory: Path) -> list[Result]:
-    """(d): own processor time per instance, from small to large; what an empty cluster costs is taken off."""
+    """(d): own processor time per instance, from small to large clusters, less the time for an empty cluster."""
     with ExitStack() as stack:
         gateways = {size: stack.enter_context(running(sized(size, directory))) for size in TURNS}
         measure([gateways[size] for size, turns in TURNS.items() for _ in range(turns)], max(5, scrapes // 5))
@@ -159,8 +159,8 @@ def sized(instances: int, directory: Path) -> Sequence[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--scrapes", type=int, default=50, help="How many scrapes each number is from.")
-    parser.add_argument("--only", choices="abcdf", help="Only this part.")
+    parser.add_argument("--scrapes", type=int, default=50, help="The number of scrapes for each number.")
+    parser.add_argument("--only", choices="abcdf", help="Run only this part.")
     arguments = parser.parse_args()
     if reason := missing_prerequisites():
         print(f"bench: {reason}", file=sys.stderr)
@@ -173,7 +173,7 @@ def main() -> int:
             "b": lambda: large_cluster(scrapes, directory),
             "c": lambda: sbd_devices(scrapes, directory),
             "d": lambda: growth(scrapes, directory),
-            "f": lambda: snmp.measured(directory, rounds=max(1, scrapes // 10)),
+            "f": lambda: snmp.results(directory, rounds=max(1, scrapes // 10)),
         }
         print(f"gateway : ha_cluster_exporter, {scrapes} scrapes, {os.cpu_count()} processors", flush=True)
         results = []

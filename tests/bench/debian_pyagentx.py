@@ -14,7 +14,7 @@ from pathlib import Path
 import pyagentx  # type: ignore[import-not-found]
 
 _ONCE = 10**9
-"""Seconds between updates: none comes while it is measured."""
+"""Seconds between updates: longer than the benchmark takes."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Programs in C for the benchmark, built where the compiler and the headers are."""
+"""Builds the benchmark's programs in C, if the compiler and the headers are installed."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _HEADERS = Path("/usr/include/net-snmp")
 
 
 class MissingError(Exception):
-    """What is to be measured is not there; the message says what is missing."""
+    """A prerequisite is missing; the message names it."""
 
 
 def built(name: str, directory: Path, *libraries: str) -> Path:
     """Builds a program of one file, and returns its path.
 
     Args:
-        name: of the source beside this module, without ``.c``.
-        directory: where the program goes.
-        libraries: what it is linked with.
+        name: the name of the source file beside this module, without ``.c``.
+        directory: the directory for the program.
+        libraries: the libraries to link.
 
     Raises:
         MissingError: there is no compiler, no C library or no Net-SNMP to build with.

@@ -1,4 +1,4 @@
-"""A script for snmpd's ``pass_persist``, as good as one can be in Python: sorted names, ``bisect``, answers ready.
+"""A fast script for snmpd's ``pass_persist`` in Python: sorted names, ``bisect``, prepared responses.
 
     pass_persist ROOT python3 pass_persist.py ROOT DATA
 
@@ -18,7 +18,7 @@ class Table:
     """Variables in order.
 
     Args:
-        root: what all their names begin with.
+        root: the root of all variables.
         lines: the variables.
     """
 

@@ -1,4 +1,4 @@
-"""The two programs that are measured, and how: wall time of a scrape, own processor time, resident memory."""
+"""Runs and measures the two exporters: wall time of a scrape, own processor time, resident memory."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Program:
     """A running exporter.
 
     Attributes:
-        pid: its process.
-        port: where it listens.
-        connect: how to get there.
+        pid: the process id.
+        port: the port that it listens on.
+        connect: opens a connection to a port.
         seconds: the wall time of each scrape so far.
     """
 
@@ -48,7 +48,7 @@ class Program:
     _processor_time: float = 0.0
 
     def scrape(self) -> bytes:
-        """Gets the page once, on a connection that is there already, and notes how long it took."""
+        """Requests the page once on an open connection, and records the wall time."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port)
         connection.sock = self.connect(self.port)
         try:
@@ -64,7 +64,7 @@ class Program:
         return page
 
     def reset(self) -> None:
-        """Forgets what was measured."""
+        """Discards the measurements."""
         self.seconds.clear()
         self._processor_time = self.processor_seconds
 
@@ -75,7 +75,7 @@ class Program:
 
     @property
     def processor(self) -> float:
-        """Mean seconds of processor time of its own, without its tools', per scrape."""
+        """Mean seconds of its own processor time per scrape, without that of its tools."""
         return (self.processor_seconds - self._processor_time) / len(self.seconds)
 
     @property
@@ -86,21 +86,21 @@ class Program:
 
     @property
     def processor_seconds(self) -> float:
-        """Seconds of processor time of its own since its start."""
+        """Seconds of its own processor time since its start."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def only_child(pid: int) -> int:
-    """Returns the process that a wrapper such as nsenter has started."""
+    """Returns the process that a wrapper such as nsenter started."""
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
 
 
 def wait_until_listening(connect: Connect, port: int) -> None:
-    """Returns once something accepts connections.
+    """Waits until a program accepts connections.
 
     Raises:
-        TimeoutError: nothing does for half a minute.
+        TimeoutError: none does within 30 seconds.
     """
     deadline = time.monotonic() + 30
     while True:
@@ -135,14 +135,14 @@ def running(argv: Sequence[str]) -> Iterator[Program]:
 
 
 class Measured(Protocol):
-    """What is run many times, and notes how long it takes."""
+    """A program that is run many times and records its wall times."""
 
     def scrape(self) -> object:
         """Runs it once."""
         ...
 
     def reset(self) -> None:
-        """Forgets what was measured."""
+        """Discards the measurements."""
         ...
 
 

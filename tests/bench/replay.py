@@ -1,4 +1,4 @@
-"""Clusters that are not there: the flags for tools that print what the real ones have said."""
+"""Simulated clusters: flags for tools that print recorded or generated output."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def replayed(directory: Path, instances: int) -> list[str]:
 
 
 def replayed_lab(directory: Path) -> list[str]:
-    """Returns the flags for the three-node cluster that the lab had when its outputs were recorded."""
+    """Returns the flags for the recorded three-node cluster of the lab."""
     return _flags(directory, "lab", _PACEMAKER | _COROSYNC)
 
 

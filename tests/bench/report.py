@@ -1,4 +1,4 @@
-"""What the benchmark prints: one line for each number, with its target and whether it is met."""
+"""The report of the benchmark: one line for each number, with its target and the verdict."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ class Result:
     """One line of the report.
 
     Attributes:
-        name: what was measured, beginning with its part.
+        name: the measurement, beginning with the letter of its part.
         value: the number.
-        target: what it is held to.
-        detail: what the number was made of.
+        target: the limit for the number.
+        detail: the numbers that it was computed from.
         at_least: whether larger is better.
     """
 
@@ -33,6 +33,6 @@ class Result:
         return f"{verdict}  {self.name:58} {self.value:6.2f}  ({bound} {self.target:.2f})  {self.detail}"
 
 
-def compared(name: str, ours: float, peer: float, target: float) -> Result:
+def time_ratio(name: str, ours: float, peer: float, target: float) -> Result:
     """Returns the ratio of two times in seconds."""
     return Result(name, ours / peer, target, f"{ours * 1000:.1f} : {peer * 1000:.1f} ms")

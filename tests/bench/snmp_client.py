@@ -1,4 +1,4 @@
-"""The manager that asks in the SNMP part of the benchmark: a program in C, or Net-SNMP's tools."""
+"""The manager of the SNMP part of the benchmark: a program in C, or Net-SNMP's tools."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BULK_COLUMNS = 12
 
 
 class Mode(StrEnum):
-    """How to walk."""
+    """A kind of walk."""
 
     BULK = "bulk"
     """GETBULK, one column after the other."""
@@ -35,7 +35,7 @@ _REPETITIONS = {Mode.BULK: _BULK, Mode.COLUMNS: _BULK_COLUMNS, Mode.NEXT: 1}
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """What a walk has found, and the seconds that it took."""
+    """The number of variables of a walk, and its duration in seconds."""
 
     variables: int
     seconds: float
@@ -48,12 +48,12 @@ class Walk:
 
 @dataclass(frozen=True, slots=True)
 class Steady:
-    """What steady requests have found.
+    """The result of steady requests.
 
     Attributes:
-        requests: how many were answered.
-        slowest: milliseconds until the slowest answer.
-        changes: how often the scalar had changed.
+        requests: the number of responses.
+        slowest: the longest response time in milliseconds.
+        changes: the number of changes of the scalar.
     """
 
     requests: int
@@ -62,11 +62,11 @@ class Steady:
 
 
 class Client(Protocol):
-    """Who asks."""
+    """An SNMP manager."""
 
     @property
     def modes(self) -> Sequence[Mode]:
-        """The ways in which it can walk."""
+        """The kinds of walks that it supports."""
         ...
 
     def walk(self, snmpd: Snmpd, mode: Mode, columns: Sequence[str]) -> Walk:
@@ -78,7 +78,7 @@ class NativeClient:
     """The program in C.
 
     Args:
-        directory: where it is built.
+        directory: the directory for the program.
 
     Raises:
         MissingError: it cannot be built.
@@ -110,7 +110,7 @@ _END = b"No more variables left in this MIB View"
 
 
 class ToolClient:
-    """Net-SNMP's tools, which cannot walk several columns at once, and spend their time on printing."""
+    """Net-SNMP's tools. They walk one column at a time and spend their time on printing."""
 
     modes: Sequence[Mode] = (Mode.BULK, Mode.NEXT)
 
@@ -119,6 +119,6 @@ class ToolClient:
         variables, started = 0, time.perf_counter()
         for column in columns:
             result = subprocess.run(snmpd.command(tool, column), capture_output=True, env=ENVIRONMENT, check=True)
-            # where nothing comes after a column, a line says so
+            # after the last variable of the view, the tool prints a message
             variables += sum(_END not in line for line in result.stdout.splitlines())
         return Walk(variables, time.perf_counter() - started)

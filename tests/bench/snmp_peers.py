@@ -1,6 +1,6 @@
-"""Who is asked in the SNMP part of the benchmark: the gateway, and three others with the same variables.
+"""The peers of the SNMP part of the benchmark: the gateway, and three others with the same variables.
 
-All are behind one snmpd, each below a root of its own.
+All are behind one snmpd, each below its own root.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _VARIABLE = re.compile(r'\.(?P<name>[\d.]+) = (?:INTEGER: (?P<number>\d+)|STRING
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Who is asked.
+    """A subagent or script behind snmpd.
 
     Attributes:
-        name: as it is printed.
-        root: what the names of all its variables begin with.
+        name: the name in the report.
+        root: the root of its variables.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Peer:
         return [f"{self.root}.{column}" for column in COLUMNS]
 
 
-# A walk of one ends with the first variable of the next, which all but pyagentx find fast: that one comes first.
+# A walk ends with the first variable of the next peer, which all but pyagentx find fast; so pyagentx comes first.
 PYAGENTX = Peer("pyagentx", f"{_PLAYPEN}.9663")
 GATEWAY = Peer("gateway", ARC)
 C_SUBAGENT = Peer("C subagent", f"{_PLAYPEN}.9665")
@@ -57,17 +57,17 @@ PEERS = (PYAGENTX, GATEWAY, C_SUBAGENT, PASS_PERSIST)
 
 @contextmanager
 def gateway(snmpd: Snmpd, flags: Sequence[str], *, max_age: float) -> Iterator[Program]:
-    """Runs the gateway, and waits until it answers.
+    """Runs the gateway, and waits until it responds.
 
     Args:
-        snmpd: through which it answers.
-        flags: the tools that it runs.
-        max_age: seconds from which on a request makes it collect anew.
+        snmpd: its master agent.
+        flags: the flags that name its tools.
+        max_age: the age in seconds from which a request starts a collection.
     """
     own = (f"--snmp.agentx=unix:{snmpd.agentx}", f"--snmp.max-age={max_age}")
     off = ("--collector.sbd=off", "--collector.drbd=off")
     with peers.running((*peers.GATEWAY, *flags, *own, *off)) as program:
-        _wait_until_answering(snmpd, GATEWAY)
+        _wait_for_response(snmpd, GATEWAY)
         yield program
 
 
@@ -78,8 +78,8 @@ def pyagentx(snmpd: Snmpd, data: Path) -> Iterator[None]:
     Raises:
         MissingError: it is not installed.
     """
-    found = subprocess.run([_DEBIAN_PYTHON, "-c", "import pyagentx"], capture_output=True, check=False)
-    if found.returncode:
+    result = subprocess.run([_DEBIAN_PYTHON, "-c", "import pyagentx"], capture_output=True, check=False)
+    if result.returncode:
         raise MissingError("there is no pyagentx (Debian: python3-pyagentx, which comes with pcs-snmp)")
     argv = [_DEBIAN_PYTHON, str(_FOLDER / "debian_pyagentx.py")]
     with _subagent(argv, snmpd, PYAGENTX, data):
@@ -100,9 +100,9 @@ def c_subagent(snmpd: Snmpd, data: Path) -> Iterator[None]:
 
 @contextmanager
 def pass_persist(snmpd: Snmpd, data: Path) -> Iterator[None]:
-    """Makes snmpd, which starts the script when it is first asked, start it."""
-    del data  # is named in snmpd's configuration
-    _wait_until_answering(snmpd, PASS_PERSIST)
+    """Sends the first request, on which snmpd starts the script."""
+    del data  # snmpd's configuration names it
+    _wait_for_response(snmpd, PASS_PERSIST)
     yield
 
 
@@ -117,33 +117,33 @@ OTHERS: Mapping[Peer, Callable[[Snmpd, Path], AbstractContextManager[None]]] = {
     C_SUBAGENT: c_subagent,
     PASS_PERSIST: pass_persist,
 }
-"""How to start those whom the gateway is compared with, given snmpd and the file of ``dump``."""
+"""The context managers that run the other peers, given snmpd and the file of ``dump``."""
 
 
 @contextmanager
 def _subagent(argv: Sequence[str], snmpd: Snmpd, peer: Peer, data: Path) -> Iterator[None]:
-    """Runs a subagent, and waits until it answers."""
+    """Runs a subagent, and waits until it responds."""
     quiet = subprocess.DEVNULL
     command = [*argv, str(snmpd.agentx), peer.root, str(data)]
     with subprocess.Popen(command, env=ENVIRONMENT, stdout=quiet, stderr=quiet) as process:
         try:
-            _wait_until_answering(snmpd, peer)
+            _wait_for_response(snmpd, peer)
             yield
         finally:
             process.terminate()
 
 
-def _wait_until_answering(snmpd: Snmpd, peer: Peer) -> None:
+def _wait_for_response(snmpd: Snmpd, peer: Peer) -> None:
     """Returns once there is something in the last column.
 
     Raises:
-        TimeoutError: there is nothing for half a minute.
+        TimeoutError: there is no response within 30 seconds.
     """
     column = peer.columns[-1]
     deadline = time.monotonic() + 30
-    while not _ask(snmpd, "snmpgetnext", column).startswith(f".{column}."):
+    while not _run_tool(snmpd, "snmpgetnext", column).startswith(f".{column}."):
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{peer.name} does not answer through snmpd: {snmpd.log.read_text(errors='replace')}")
+            raise TimeoutError(f"{peer.name} does not respond through snmpd: {snmpd.log.read_text(errors='replace')}")
         time.sleep(0.05)
 
 
@@ -154,17 +154,17 @@ def dump(snmpd: Snmpd, path: Path) -> int:
     """
     lines = []
     for column in GATEWAY.columns:
-        for line in _ask(snmpd, "snmpbulkwalk", column).splitlines():
-            found = _VARIABLE.fullmatch(line)
-            if found is None:
+        for line in _run_tool(snmpd, "snmpbulkwalk", column).splitlines():
+            match = _VARIABLE.fullmatch(line)
+            if match is None:
                 raise ValueError(f"expected an integer or a string, found {line!r}")
-            name = found["name"].removeprefix(f"{ARC}.")
-            value = f"integer {found['number']}" if found["number"] else f"string {found['text'] or ''}"
+            name = match["name"].removeprefix(f"{ARC}.")
+            value = f"integer {match['number']}" if match["number"] else f"string {match['text'] or ''}"
             lines.append(f"{name} {value}\n")
     path.write_text("".join(lines))
     return len(lines) // len(COLUMNS)
 
 
-def _ask(snmpd: Snmpd, tool: str, name: str) -> str:
+def _run_tool(snmpd: Snmpd, tool: str, name: str) -> str:
     result = subprocess.run(snmpd.command(tool, name), capture_output=True, text=True, env=ENVIRONMENT, check=False)
     return result.stdout
