@@ -57,7 +57,7 @@ UP = gauge(
 )
 INFO = gauge(
     "corosync_info",
-    "Information about Corosync and its configuration.",
+    "Information about Corosync and its configuration; always 1.",
     "cluster_name",
     "transport",
     "version",
@@ -78,7 +78,7 @@ LINK_CONNECTED = gauge(
 )
 QUORUM_FLAGS = gauge(
     "corosync_quorum_flags",
-    "Flags of votequorum that are set.",
+    "Flags of votequorum that are set; always 1.",
     "flag",
     mib="haClusterQuorumFlagSet",
 )

@@ -125,7 +125,7 @@ SPLIT_BRAIN = gauge(
 _CONNECTION = ("resource", "peer_node_id", "peer")
 CONNECTION_STATE = gauge(
     "drbd_connection_state",
-    "State of the connection to a peer.",
+    "State of the connection to a peer; 1 for the current state.",
     *_CONNECTION,
     states=(
         "StandAlone",
@@ -144,7 +144,7 @@ CONNECTION_STATE = gauge(
 )
 REPLICATION_STATE = gauge(
     "drbd_replication_state",
-    "State of the replication of a volume with a peer.",
+    "State of the replication of a volume with a peer; 1 for the current state.",
     *_PEER,
     states=(
         "Off",
@@ -222,7 +222,7 @@ WRITTEN_BYTES = counter(
 )
 VERSION_INFO = gauge(
     "drbd_version_info",
-    "Version of the loaded DRBD kernel module.",
+    "Version of the loaded DRBD kernel module; always 1.",
     "kernel",
     mib={"kernel": "haClusterDrbdVersion"},
 )

@@ -103,7 +103,7 @@ UP = gauge(
 )
 DAEMON_STATE = gauge(
     "pacemaker_daemon_state",
-    "State of pacemakerd on this node.",
+    "State of pacemakerd on this node; 1 for the current state.",
     states=(
         "init",
         "starting_daemons",
@@ -120,7 +120,7 @@ DAEMON_STATE = gauge(
 )
 INFO = gauge(
     "pacemaker_info",
-    "Information about Pacemaker and the cluster.",
+    "Information about Pacemaker and the cluster; always 1.",
     "version",
     "dc",
     "stack",
@@ -167,7 +167,7 @@ RESOURCES_UNLISTED = gauge(
 )
 NODE_HEALTH = gauge(
     "pacemaker_node_health",
-    "Health of a node according to its health attributes.",
+    "Health of a node according to its health attributes; 1 for the current health.",
     "node",
     states=("green", "yellow", "red"),
     state_label="health",
@@ -181,7 +181,7 @@ NODE_RESOURCES_RUNNING = gauge(
 )
 NODE_INFO = gauge(
     "pacemaker_node_info",
-    "ID and feature set of a node.",
+    "ID and feature set of a node; always 1.",
     "node",
     "id",
     "feature_set",
@@ -291,7 +291,7 @@ CLUSTER_OPTION = gauge(
 )
 NO_QUORUM_POLICY = gauge(
     "pacemaker_no_quorum_policy",
-    "Policy that applies on loss of quorum.",
+    "Policy that applies on loss of quorum; 1 for the current policy.",
     states=("stop", "freeze", "ignore", "demote", "suicide", "fence"),
     state_label="policy",
     mib="haClusterNoQuorumPolicy",

@@ -48,7 +48,7 @@ WATCHDOG_TIMEOUT = gauge(
 )
 INFO = gauge(
     "sbd_info",
-    "Information about the configuration of SBD.",
+    "Information about the configuration of SBD; always 1.",
     "watchdog_device",
     "pacemaker",
     "startmode",
