@@ -78,10 +78,13 @@ class _Reader(ElementReader):
         self._clones: list[str] = []
         self._replicas: list[bool] = []
         self._resource: Attributes = {}
-        self._places: list[str] = []
+        self._resource_nodes: list[str] = []
         self._resource_history: Attributes = {}
         self._operations: list[Operation] = []
-        self._seen: set[str] = set()
+        self._sections: set[str] = set()
+        self._register_handlers()
+
+    def _register_handlers(self) -> None:
         self.starts = {
             **{section: partial(self._start_section, section) for section in _SECTIONS},
             "node": self._start_node,
@@ -109,7 +112,7 @@ class _Reader(ElementReader):
     def result(self, output: bytes) -> ClusterStatus:
         """Returns the status; ``output`` is the document that was read."""
         status = _tool_status(self.others.get("status"))
-        no_sections = self._seen.isdisjoint({"summary", "nodes", "resources"})
+        no_sections = self._sections.isdisjoint({"summary", "nodes", "resources"})
         if status is not None and no_sections:  # rare, and a short document: parse it again for the error messages
             errors = [(error.text or "").strip() for error in parse_root(output, tags=ROOTS).iter("error")]
             status = replace(status, message=": ".join(filter(None, [status.message, *errors])))
@@ -132,13 +135,13 @@ class _Reader(ElementReader):
 
     def _start_section(self, section: str, _: Attributes) -> None:
         self._section = section
-        self._seen.add(section)
+        self._sections.add(section)
 
     def _start_node(self, attributes: Attributes) -> None:
         """Handles a node of the cluster, a node of a resource, or the node whose attributes or history follow."""
         name = attributes.get("name") or attributes.get("id", "")
         if self._section == "resources":
-            self._places.append(name)
+            self._resource_nodes.append(name)
         elif self._section == "nodes":
             self._nodes.append(_node(name, attributes))
         else:
@@ -166,7 +169,7 @@ class _Reader(ElementReader):
 
     def _start_resource(self, attributes: Attributes) -> None:
         self._resource = attributes
-        self._places = []
+        self._resource_nodes = []
 
     def _end_resource(self) -> None:
         get = self._resource.get
@@ -190,7 +193,7 @@ class _Reader(ElementReader):
                 get("locked_to", ""),
                 self._groups[-1] if self._groups else "",
                 self._clones[-1] if self._clones else "",
-                tuple(self._places),
+                tuple(self._resource_nodes),
             )
         )
 
