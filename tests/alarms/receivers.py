@@ -1,4 +1,4 @@
-"""Receivers of notifications that play their part within a test's own process, and what they receive."""
+"""Receivers of notifications within the process of a test, and helpers to read and answer their messages."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tests.snmptrapd import HOST
 
 TOO_BIG = 1
 THEIRS = bytes.fromhex("80001f8805") + b"manager"
-"""The engine id of managers."""
+"""The engine id of the managers."""
 
 _USM_STATS = (1, 3, 6, 1, 6, 3, 15, 1, 1)
 
 Answer = Callable[[bytes], Sequence[bytes]]
-"""Returns what a receiver answers to a message."""
+"""Returns the datagrams with which a receiver answers a message."""
 
 
 VARBINDS = (
@@ -58,11 +58,11 @@ OF_PYSNMP: Mapping[Type, Callable[[Any], Any]] = {
     Type.NO_SUCH_INSTANCE: rfc1905.NoSuchInstance,
     Type.END_OF_MIB_VIEW: rfc1905.EndOfMibView,
 }
-"""What makes a value of each type."""
+"""The functions that make a value of pysnmp, by type."""
 
 
 def pdu_of(kind: Any, request_id: int, varbinds: Sequence[VarBind]) -> Any:
-    """Returns a PDU as pysnmp has it."""
+    """Returns a PDU of pysnmp."""
     pdu = kind()
     v2c.apiPDU.set_defaults(pdu)
     v2c.apiPDU.set_request_id(pdu, request_id)
@@ -73,27 +73,27 @@ def pdu_of(kind: Any, request_id: int, varbinds: Sequence[VarBind]) -> Any:
 
 
 class Manager(UsmCodec):
-    """The other side: an engine of its own, for which its messages, and those to it, are good."""
+    """The codec of a manager, which is another SNMP engine than the gateway."""
 
     def __init__(self, user: UsmUser, *, boots: int = 7, engine_id: bytes = THEIRS, clock: Clock | None = None) -> None:
         super().__init__(user, EngineIdentity(engine_id=engine_id, boots=boots), clock=clock or FakeClock(1000))
         self.time = 500
 
     def answer(self, question: bytes, pdu: Any, flags: MsgFlags | None = None) -> bytes:
-        """Returns a message with the msgID of another."""
+        """Returns a message with the msgID of a question."""
         decoded, _ = decoder.decode(question, asn1Spec=SNMPv3Message())
         self._id = int(decoded["msgGlobalData"]["msgID"])
         self._own_engine.synchronize(self._identity.boots, self.time, self._clock.monotonic())
         return self._encode(self._own_engine, self._level if flags is None else flags, bytes(encoder.encode(pdu)))
 
     def acknowledge(self, question: bytes, request_id: int, varbinds: Sequence[VarBind] = (), status: int = 0) -> bytes:
-        """Returns the answer to an inform."""
+        """Returns the response to an inform."""
         pdu = pdu_of(rfc1905.ResponsePDU, request_id, varbinds)
         v2c.apiPDU.set_error_status(pdu, status)
         return self.answer(question, pdu)
 
     def report(self, question: bytes, *numbers: int, flags: MsgFlags = MsgFlags.NONE) -> bytes:
-        """Returns a Report of a counter: its last number in the statistics of RFC 3414, or the whole identifier."""
+        """Returns a Report-PDU with a counter: the last number of one in usmStats, or a complete identifier."""
         pdu = pdu_of(rfc1905.ReportPDU, 0, ())
         name = rfc1902.ObjectIdentifier(numbers if len(numbers) > 1 else (*_USM_STATS, *numbers, 0))
         v2c.apiPDU.set_varbinds(pdu, [(name, rfc1902.Counter32(1))])
@@ -104,12 +104,15 @@ class Manager(UsmCodec):
 
 
 class Receiver:
-    """A UDP socket on the loopback address that keeps what arrives, and answers as it is told; a context manager.
+    """A UDP socket on the loopback address that records the messages that arrive, and answers them.
+
+    A context manager.
 
     Attributes:
+        answer: returns the answers to a message.
         port: where it listens.
-        messages: what has arrived.
-        times: when, on the loop's clock.
+        messages: the messages that have arrived.
+        times: when each of them arrived, on the clock of the event loop.
     """
 
     def __init__(self, answer: Answer = lambda message: ()) -> None:
@@ -121,7 +124,7 @@ class Receiver:
         self.port: int = self._socket.getsockname()[1]
 
     def __enter__(self) -> Self:
-        asyncio.get_running_loop().add_reader(self._socket, self._readable)
+        asyncio.get_running_loop().add_reader(self._socket, self._on_readable)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -129,10 +132,10 @@ class Receiver:
         self._socket.close()
 
     def send(self, data: bytes) -> None:
-        """Sends something to whoever has sent last."""
+        """Sends a datagram to the sender of the last message."""
         self._socket.sendto(data, self._sender)
 
-    def _readable(self) -> None:
+    def _on_readable(self) -> None:
         data, self._sender = self._socket.recvfrom(65535)
         self.times.append(asyncio.get_running_loop().time())
         self.messages.append(data)
@@ -146,7 +149,7 @@ def community_pdu(message: bytes) -> Any:
 
 
 def acknowledge(message: bytes, status: int = 0) -> list[bytes]:
-    """Returns the answer to an inform of SNMPv2c."""
+    """Returns the response to an inform of SNMPv2c, as the only datagram."""
     decoded, _ = decoder.decode(message, asn1Spec=v2c.Message())
     request = v2c.apiMessage.get_pdu(decoded)
     pdu = rfc1905.ResponsePDU()
@@ -161,6 +164,6 @@ def acknowledge(message: bytes, status: int = 0) -> list[bytes]:
     return [bytes(encoder.encode(answer))]
 
 
-def sequences(received: Sequence[bytes]) -> list[int]:
-    """Returns the sequence numbers of notices in messages of SNMPv2c."""
-    return [int(v2c.apiPDU.get_varbinds(community_pdu(message))[2][1]) for message in received]
+def sequences(messages: Sequence[bytes]) -> list[int]:
+    """Returns the sequence numbers of the notifications in messages of SNMPv2c."""
+    return [int(v2c.apiPDU.get_varbinds(community_pdu(message))[2][1]) for message in messages]

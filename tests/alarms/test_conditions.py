@@ -52,10 +52,10 @@ async def demo_snapshot(situation: str) -> Snapshot:
 
 
 def snapshot_of(*samples: Sample) -> Snapshot:
-    found = SampleSet()
+    sample_set = SampleSet()
     for metric, value, labels in (DC, *samples):
-        found.add(metric, value, *labels)
-    return Snapshot(samples_by_metric=found.samples_by_metric, collectors=reports({}))
+        sample_set.add(metric, value, *labels)
+    return Snapshot(samples_by_metric=sample_set.samples_by_metric, collectors=reports({}))
 
 
 async def load(of: str | Snapshot) -> Snapshot:
