@@ -1,4 +1,4 @@
-"""What tests of several modules share."""
+"""Fixtures and helpers for all tests."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @contextlib.contextmanager
 def closed(path: Path) -> Iterator[None]:
-    """Closes a file or directory to this process, root or not, for a while."""
+    """Denies this process access to a file or directory, even as root."""
     mode = path.stat().st_mode
     path.chmod(0o000)
     root = os.geteuid() == 0
@@ -70,12 +70,12 @@ def closed(path: Path) -> Iterator[None]:
 
 
 def open_descriptors() -> int:
-    """Returns how many file descriptors this process has open."""
+    """Returns the number of open file descriptors of this process."""
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def is_process(pid: str) -> bool:
-    """Returns whether there is a process of this number, be it a zombie."""
+    """Returns whether a process with this number exists, even as a zombie."""
     return Path("/proc", pid.strip()).exists()
 
 
@@ -90,7 +90,7 @@ def public_path() -> Iterator[Path]:
 
 @pytest.fixture
 def utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The lab's times are UTC, without saying so."""
+    """Sets the time zone UTC, in which the lab recorded its times."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     yield

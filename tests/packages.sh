@@ -1,18 +1,17 @@
 #!/bin/sh
-# Installs the Debian packages of packages.txt, or of the lists that are named, where they are missing, if this is Debian
-# and we are root.
-# None of their services is started: policy-rc.d forbids it while apt runs.
+# Installs the missing Debian packages of packages.txt, or of the given lists, if this is Debian and the user is root.
+# Their services are not started: policy-rc.d forbids it while apt runs.
 set -eu
 [ $# -gt 0 ] || set -- "$(dirname "$0")/packages.txt"
-wanted=$(sed 's/#.*//' "$@")
+packages=$(sed 's/#.*//' "$@")
 command -v dpkg-query >/dev/null || exit 0
 missing=''
-for package in $wanted; do
+for package in $packages; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ]; then
-    echo "Not installed, and not root: what needs these is skipped:$missing" >&2
+    echo "Not installed because you are not root; tests that need them are skipped:$missing" >&2
     exit 0
 fi
 policy=/usr/sbin/policy-rc.d

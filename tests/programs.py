@@ -1,4 +1,4 @@
-"""Programs for tests: the tools of a cluster that does not exist, and the gateway as a process of its own."""
+"""Programs for tests: the tools of a fake cluster, and the gateway as a subprocess."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ DRBDSETUP = "drbdsetup status --json"
 
 
 def installed(name: str) -> str:
-    """Returns the path of a program; where it is missing the test is skipped, or fails if the variable CI is set."""
+    """Returns the path of a program. If it is missing, the test is skipped, or fails if the variable CI is set."""
     path = shutil.which(name)
     if path is None and os.environ.get("CI"):
         pytest.fail(f"{name} is not installed")
@@ -66,10 +66,10 @@ TOOL_NAMES = [tool.name for subsystem in SUBSYSTEMS for tool in subsystem.tools]
 
 
 class FakeCluster:
-    """A directory with scripts that print what the demo's healthy cluster printed, each doing as it is told.
+    """A directory with scripts that print the output of the demo's healthy cluster; a test can change each of them.
 
     Attributes:
-        config: a configuration that makes the gateway run them, and nothing of this machine.
+        config: a configuration with which the gateway runs only these scripts.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -94,19 +94,19 @@ class FakeCluster:
         return self.directory / "bin" / tool
 
     def does(self, command: str, body: str) -> None:
-        """Makes a command do something else: ``body`` is a shell's."""
+        """Replaces the script of a command by a shell script."""
         tool, _, arguments = command.partition(" ")
         self._bodies[tool][arguments] = body
         self._write(tool)
 
     def prints(self, command: str, output: bytes) -> None:
-        """Makes a command print something else."""
+        """Replaces the output of a command."""
         path = self.directory / f"output of {command.replace('/', '_')}"
         path.write_bytes(output)
         self.does(command, f"exec cat {quote(str(path))}")
 
     def printed(self, command: str) -> bytes:
-        """Returns what a command prints in a healthy cluster."""
+        """Returns the output of a command in the healthy cluster."""
         recording = Recording.load(DEMO)
         tool, *arguments = command.split()
         printed = recording.read(recording.steps[0], f"{recording.commands[tool, *arguments]}.stdout")
@@ -144,7 +144,7 @@ def environment() -> Mapping[str, str]:
 
 
 def gateway(*arguments: str | Path, cwd: Path, timeout: float = 30) -> subprocess.CompletedProcess[str]:
-    """Runs the program to its end."""
+    """Runs the gateway until it exits."""
     argv = [sys.executable, "-m", "gateway", *map(str, arguments)]
     return subprocess.run(
         argv, capture_output=True, text=True, timeout=timeout, check=False, cwd=cwd, env=environment()
@@ -155,7 +155,7 @@ def get(address: str, path: str = "/metrics") -> str:
     """Returns a page.
 
     Raises:
-        ConnectionError: nobody listens there.
+        ConnectionError: nothing listens on this address.
     """
     host, _, port = address.rpartition(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=20)
@@ -167,11 +167,11 @@ def get(address: str, path: str = "/metrics") -> str:
 
 
 class Gateway:
-    """The program, serving; a context manager that ends it.
+    """A gateway that serves; a context manager that ends it.
 
     Attributes:
-        lines: what it has logged until now.
-        address: where it listens.
+        lines: its log until now.
+        address: the address that it listens on.
     """
 
     def __init__(self, *arguments: str | Path, cwd: Path) -> None:
@@ -181,20 +181,20 @@ class Gateway:
         self._queue: queue.Queue[str] = queue.Queue()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
-        found = re.search(r'listen"?[=:] ?"?([^\s",]+)', self.wait_for("started"))
-        assert found
-        self.address = found[1]
+        match = re.search(r'listen"?[=:] ?"?([^\s",]+)', self.wait_for("started"))
+        assert match
+        self.address = match[1]
 
     def wait_for(self, text: str, timeout: float = 20) -> str:
-        """Returns the next line of the log that holds the text."""
+        """Waits for the next line of the log that contains the text, and returns it."""
         while True:
             line = self._queue.get(timeout=timeout)
-            assert line, f"ended without saying {text!r}: {''.join(self.lines)}"
+            assert line, f"exited without logging {text!r}: {''.join(self.lines)}"
             if text in line:
                 return line
 
-    def once_said(self, text: str) -> str:
-        """Returns a line of the log that holds the text, whether it has come or will come."""
+    def wait_for_logged(self, text: str) -> str:
+        """Returns the first line of the log that contains the text; waits for it if necessary."""
         return next((line for line in self.lines if text in line), "") or self.wait_for(text)
 
     def get(self, path: str = "/metrics") -> str:

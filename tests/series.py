@@ -1,4 +1,4 @@
-"""Pages as series, for tests: by name and labels, as a Prometheus server would see them."""
+"""Reads pages as series by name and labels, as a Prometheus server does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 def parse(page: str) -> Series:
-    """Returns the series of a page in text format; a page with a series twice is refused."""
+    """Returns the series of a page in text format; the same series twice is an error."""
     result: Series = {}
     for family in text_string_to_metric_families(page):
         for sample in family.samples:
@@ -28,7 +28,7 @@ def parse(page: str) -> Series:
 
 
 def of(samples: SampleSet) -> Series:
-    """Returns the series that a set of samples becomes."""
+    """Returns the series of a set of samples."""
     return parse(exposition.encode_text(samples.samples_by_metric).decode())
 
 
@@ -55,7 +55,7 @@ def readings(probes: tuple[Probe, ...], results: Mapping[str, CommandResult]) ->
 
 
 def collected(collector: Collector, results: Mapping[str, CommandResult], host: Host) -> Series:
-    """Returns the series that a collector makes of these results."""
+    """Returns the series that a collector derives from command results."""
     plan = collector.plan(host)
     assert plan is not None
     return of(collector.make_samples({**plan.files, **readings(plan.probes, results)}))

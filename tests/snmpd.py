@@ -1,4 +1,4 @@
-"""A real snmpd for tests: a process of its own, on a free port, with a configuration and a directory of its own."""
+"""Runs a real snmpd for a test, on a free port, with its own configuration and directory."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.waiting import wait_until
 ARC = "1.3.6.1.4.1.8072.9999.9999.9664"
 SYSORTABLE = "1.3.6.1.2.1.1.9"
 ENGINE = "1.3.6.1.6.3.10.2.1"
-"""A group of snmpd's own; the first that comes after ours in the view."""
+"""A group of snmpd itself; the first one after the gateway's in the view."""
 COMMUNITY = "public"
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
-    """Returns a port of the loopback address that nobody has."""
+    """Returns an unused port of the loopback address."""
     with socket.socket(socket.AF_INET, kind) as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
@@ -32,22 +32,22 @@ def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
 
 
 class Snmpd:
-    """The daemon; a context manager that starts it, and ends it at the end.
+    """The daemon; a context manager that starts and stops it.
 
     Attributes:
-        directory: where all its files are.
+        directory: the directory of its files.
         agentx: the path of its AgentX socket.
-        port: where it answers, by UDP, on the loopback address.
-        process: the daemon; None where there is none.
+        port: its UDP port on the loopback address.
+        process: the daemon, or None.
         log: the path of its log.
 
     Args:
-        directory: an empty one; its path has to be short enough for a unix socket in it.
-        tcp: a port on which subagents can connect as well; 0 for none.
-        extra: further lines of its configuration.
-        view: what the community may see.
-        popen: starts the process: somewhere else, perhaps, where the same files are.
-        net: what ``/proc/net`` is where that is.
+        directory: an empty directory; its path must be short enough for a unix socket in it.
+        tcp: an additional TCP port for subagents, or 0.
+        extra: additional lines of its configuration.
+        view: the subtrees that the community may read.
+        popen: starts the process, for example in other namespaces.
+        net: the ``/proc/net`` of these namespaces.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Snmpd:
     # --- the process -------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Starts it, and waits until it listens: for subagents, and for requests."""
+        """Starts it, and waits until it accepts subagents and requests."""
         assert self.process is None
         argv = [self._program, "-f", "-C", "-c", str(self._config), "-Lf", str(self.log), "-r", "-I", "-smux"]
         self.process = self._popen(argv, stdin=subprocess.DEVNULL, env=self._environment)
@@ -102,7 +102,7 @@ class Snmpd:
         return self.is_listening()
 
     def is_listening(self) -> bool:
-        """Returns whether subagents can connect; what it binds last is the UDP port."""
+        """Returns whether subagents can connect; it binds the UDP port last."""
         if f":{self.port:04X} " not in (self._net / "udp").read_text():
             return False
         with contextlib.closing(socket.socket(socket.AF_UNIX)) as sock:
@@ -114,7 +114,7 @@ class Snmpd:
         self.process.send_signal(number)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Ends it, and returns its exit status; with SIGKILL its socket's file stays behind."""
+        """Stops it, and returns its exit status; after SIGKILL the file of its socket remains."""
         process, self.process = self.process, None
         assert process is not None
         process.send_signal(number)
@@ -123,18 +123,18 @@ class Snmpd:
         return process.wait(20)
 
     def restart(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Ends it and starts it."""
+        """Stops it and starts it again."""
         self.stop(number)
         self.start()
 
     @property
     def is_running(self) -> bool:
-        """Whether it runs: it may have ended by itself."""
+        """Whether it runs; it may have exited by itself."""
         return self.process is not None and self.process.poll() is None
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
-        """Stops the process, as a debugger would, for a while."""
+        """Suspends the process, as a debugger would."""
         self.kill(signal.SIGSTOP)
         try:
             yield
@@ -152,12 +152,12 @@ class Snmpd:
     # --- clients -----------------------------------------------------------------------------------------------------
 
     def command(self, tool: str, *arguments: str, community: str = COMMUNITY, timeout: int = 2) -> list[str]:
-        """Returns the command line of one of Net-SNMP's tools: numbers only, no MIBs, no second attempt."""
+        """Returns the command line of one of Net-SNMP's tools, with numeric output, without MIBs and retries."""
         options = ["-v2c", "-c", community, "-On", "-Ln", "-m", "", "-r0", f"-t{timeout}"]
         return [installed(tool), *options, f"127.0.0.1:{self.port}", *arguments]
 
-    async def ask(self, tool: str, *arguments: str, community: str = COMMUNITY, timeout: int = 2) -> Answer:
-        """Runs one of the tools to its end, while the event loop goes on: a subagent in it has to answer."""
+    async def ask(self, tool: str, *arguments: str, community: str = COMMUNITY, timeout: int = 2) -> ToolResult:
+        """Runs one of the tools while the event loop goes on, so that a subagent in it can respond."""
         process = await asyncio.create_subprocess_exec(
             *self.command(tool, *arguments, community=community, timeout=timeout),
             stdin=subprocess.DEVNULL,
@@ -172,7 +172,7 @@ class Snmpd:
             await process.wait()
             raise
         assert process.returncode is not None
-        return Answer(process.returncode, out.decode().splitlines(), error.decode())
+        return ToolResult(process.returncode, out.decode().splitlines(), error.decode())
 
     def get(self, oid: str) -> str:
         """Returns the output of ``snmpget`` for one variable."""
@@ -183,8 +183,8 @@ class Snmpd:
         wait_until(lambda: "demo" in self.get(f"{root}.1.1.1.0"), what="the gateway's first snapshot")
 
 
-class Answer(NamedTuple):
-    """What a tool said: its exit status, a line for each variable, and its complaints."""
+class ToolResult(NamedTuple):
+    """The exit status of a tool, a line for each variable, and its error output."""
 
     status: int
     lines: list[str]

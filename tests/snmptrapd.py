@@ -1,4 +1,4 @@
-"""A real snmptrapd for tests: a process of its own, on a free port, with a configuration and a directory of its own."""
+"""Runs a real snmptrapd for a test, on a free port, with its own configuration and directory."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ HOST = "127.0.0.1"
 
 _FIELD, _VARIABLE, _END = "\x1d", "\x1e", "\x1f\n"
 _FORMAT = _FIELD.join(("%b", "%P", "%V" + _VARIABLE + "%v")) + _END
-"""Where from, as whom, what; the separators occur in nothing that is printed, for texts are printed as octets."""
+"""Sender, security name and variables. The separators do not occur in the output: texts are printed as octets."""
 _SNMP_TRAP_OID = "1.3.6.1.6.3.1.1.4.1.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
-    """A notification that has arrived.
+    """A received notification.
 
     Attributes:
         kind: ``TRAP`` (SNMPv1), ``TRAP2`` or ``INFORM``.
-        security: version, and user or community, as snmptrapd names them.
-        varbinds: type and value of each variable, by its identifier; octets as bytes, numbers as int.
+        security: version and user or community, as printed by snmptrapd.
+        varbinds: type and value of each variable by its identifier; octets are bytes, numbers are int.
     """
 
     kind: str
@@ -44,18 +44,18 @@ class Received:
 
 
 class Snmptrapd:
-    """The daemon; a context manager that ends it.
+    """The daemon; a context manager that starts and stops it.
 
     Args:
-        directory: where its files go.
-        users: lines of its configuration that make users, without ``createUser``: ``-e ENGINEID NAME SHA-256 ...``.
-        levels: the level of each user that has to be at least, by name; ``priv`` where it is not given.
-        port: where it listens; by default a free one.
-        popen: starts the process: somewhere else, perhaps.
-        net: what ``/proc/net`` is where that is.
+        directory: the directory of its files.
+        users: the ``createUser`` lines of its configuration without that word: ``-e ENGINEID NAME SHA-256 ...``.
+        levels: the lowest security level for each user name; ``priv`` by default.
+        port: its port; by default a free one.
+        popen: starts the process, for example in other namespaces.
+        net: the ``/proc/net`` of these namespaces.
 
     Attributes:
-        port: where it listens, on the loopback address.
+        port: its port on the loopback address.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Snmptrapd:
         return f"{HOST}:{self.port}"
 
     def start(self) -> None:
-        """Starts it, or starts it again; what it has received before is kept."""
+        """Starts it; notifications received before a restart are kept."""
         argv = [
             self._program,
             "-f",
@@ -117,7 +117,7 @@ class Snmptrapd:
         return f":{self.port:04X} " in (self._net / "udp").read_text()
 
     def stop(self) -> None:
-        """Ends it: nobody listens on its port afterwards."""
+        """Stops it; its port is closed afterwards."""
         if self._process is not None:
             self._process.terminate()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -128,10 +128,10 @@ class Snmptrapd:
 
     @property
     def received(self) -> list[Received]:
-        """What has arrived until now, in its order."""
+        """The notifications received until now, in order."""
         text = self._log.read_bytes().decode("latin-1") if self._log.exists() else ""
-        *whole, _ = text.split(_END)  # what comes last is being written
-        return [_parsed(part) for part in whole]
+        *entries, _ = text.split(_END)  # the last one may be incomplete
+        return [_parse(entry) for entry in entries]
 
     def __enter__(self) -> Self:
         self.start()
@@ -142,7 +142,7 @@ class Snmptrapd:
 
 
 def free_port() -> int:
-    """Returns a UDP port of the loopback address that nobody has."""
+    """Returns an unused UDP port of the loopback address."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind((HOST, 0))
         port = sock.getsockname()[1]
@@ -155,7 +155,7 @@ def _words(user: str) -> list[str]:
     return words[2:] if words[0] == "-e" else words
 
 
-def _parsed(text: str) -> Received:
+def _parse(text: str) -> Received:
     _, security, varbinds = text.rpartition("\n" + "UDP")[2].split(_FIELD)
     kind, _, rest = security.partition(",")
     parts = [part.partition(" = ") for part in varbinds.split(_VARIABLE)]
@@ -165,7 +165,7 @@ def _parsed(text: str) -> Received:
 
 
 def _value(text: str) -> tuple[str, bytes | int | str]:
-    """Returns type and value of ``TYPE: VALUE``; an empty text is printed as two quotes, and times as numbers."""
+    """Returns type and value of ``TYPE: VALUE``; an empty text is printed as two quotes, a time as a number."""
     kind, colon, value = text.strip().partition(": ")
     if not colon:
         kind, value = ("Hex-STRING", "") if text.strip() == '""' else ("Timeticks", text)

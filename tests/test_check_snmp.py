@@ -74,7 +74,7 @@ def test_beside_a_running_gateway(
     with Snmpd(tmp_path_factory.mktemp("d")) as snmpd:
         arguments = (f"--snmp.agentx=unix:{snmpd.agentx}", "--web.listen-address=127.0.0.1:0")
         with Gateway("--config", cluster.config, *arguments, cwd=tmp_path) as running:
-            running.once_said("agentx registered")
+            running.wait_for_logged("agentx registered")
             snmpd.wait_for_snapshot()
             monkeypatch.setenv("SNMPCONFPATH", str(snmpd.directory))
             _, output = checked(cluster, capsys, f"unix:{snmpd.agentx}")

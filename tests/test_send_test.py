@@ -83,7 +83,7 @@ def test_a_running_gateway_keeps_its_session_and_its_snmpv3_engine(
         file = config(tmp_path, target, agentx=f"unix:{snmpd.agentx}")
         file.write_text(cluster.config.read_text().partition("[snmp]")[0] + file.read_text())
         with Gateway("--config", file, "--web.listen-address=127.0.0.1:0", cwd=tmp_path) as running:
-            running.once_said("agentx registered")
+            running.wait_for_logged("agentx registered")
             state = (tmp_path / "state" / "snmp-engine.json").read_text()
             done = gateway("--config", file, "test-notification", cwd=tmp_path)
             assert (done.returncode, done.stderr) == (0, ""), done.stdout
