@@ -1,4 +1,4 @@
-"""Merges a snapshot with the gateway's metrics about itself: the one place for all frontends and ``collect``."""
+"""Merges a snapshot with the gateway's own metrics, for all frontends and ``collect``."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ SampleSource = Callable[[SampleSet], None]
 
 
 class Publication:
-    """Builds what is published of a snapshot.
+    """Adds the gateway's own samples to snapshots.
 
-    A snapshot holds the samples of the cluster and of the run that collected them. Added to these at the moment of
-    publication are the build information, the snapshot's age, the metrics of the process, and the samples of every
-    source that was added.
+    A snapshot contains the samples of the cluster and of the run that collected them. When it is published, these are
+    merged with its age, the build information, the metrics of the process, and the samples of all added sources.
 
     Args:
         clock: measures the age of snapshots; the clock of the engine that makes them.
@@ -31,15 +30,15 @@ class Publication:
         self._sources: list[SampleSource] = [_add_build_info, _add_process_metrics]
 
     def add_source(self, source: SampleSource) -> None:
-        """Adds a part of the gateway whose own samples are published with every snapshot."""
+        """Registers a source whose samples are published with every snapshot."""
         self._sources.append(source)
 
     def age(self, snapshot: Snapshot) -> float:
-        """Returns the seconds since the run behind a snapshot began."""
+        """Returns the seconds since the run that made a snapshot started."""
         return max(0.0, self._clock.monotonic() - snapshot.started)
 
     def merge(self, snapshot: Snapshot) -> SamplesByMetric:
-        """Returns the samples of a snapshot together with the gateway's own as they are now."""
+        """Returns the samples of a snapshot and the current samples of the gateway itself."""
         own = SampleSet()
         own.add(self_metrics.SNAPSHOT_AGE, self.age(snapshot))
         for add_samples in self._sources:
@@ -52,7 +51,7 @@ def _add_build_info(samples: SampleSet) -> None:
 
 
 def _add_process_metrics(samples: SampleSet) -> None:
-    # imported here because it takes a while, and most subcommands publish nothing
+    # imported here because that takes a while, and most subcommands publish nothing
     from prometheus_client import ProcessCollector  # noqa: PLC0415
 
     for family in ProcessCollector(registry=None).collect():
