@@ -51,15 +51,12 @@ class ListeningAddresses(NamedTuple):
     snmp: tuple[str, ...]
 
 
-async def serve(
-    config: Config, host: ServingHost, *, announce: Callable[[ListeningAddresses], None] | None = None
-) -> None:
-    """Serves until SIGTERM or SIGINT.
+Announce = Callable[[ListeningAddresses], None]
+"""Receives the addresses that the program listens on."""
 
-    Args:
-        config: the configuration.
-        host: this machine, or a recording.
-        announce: receives the addresses as soon as the program listens on them.
+
+async def serve(config: Config, host: ServingHost, *, announce: Announce | None = None) -> None:
+    """Serves until SIGTERM or SIGINT; ``announce`` receives the addresses as soon as the program listens on them.
 
     Raises:
         StartError: the program cannot listen on an address.

@@ -14,6 +14,9 @@ from tests.programs import ROOT
 
 PACKAGE = ROOT / "gateway"
 
+MAX_MODULE, MAX_FUNCTION = 400, 40
+"""The number of lines that no module and no function reaches."""
+
 STARTS_PROCESSES = {
     "ProcessPoolExecutor",
     "Popen",
@@ -78,3 +81,18 @@ def test_one_module_starts_processes() -> None:
         if (used := STARTS_PROCESSES.intersection(names(path)))
     }
     assert users == {"host/process.py": {"subprocess_exec"}}
+
+
+def test_modules_and_functions_are_short() -> None:
+    too_long = {}
+    for path in PACKAGE.rglob("*.py"):
+        source = path.read_text()
+        lengths = {path.name: (len(source.splitlines()), MAX_MODULE)}
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert node.end_lineno is not None
+                lengths[f"{node.name}, line {node.lineno}"] = (node.end_lineno - node.lineno + 1, MAX_FUNCTION)
+        for name, (lines, limit) in lengths.items():
+            if lines >= limit:
+                too_long[f"{path.relative_to(PACKAGE)}: {name}"] = lines
+    assert too_long == {}
