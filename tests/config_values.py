@@ -1,4 +1,4 @@
-"""The values of a configuration by the keys of their options, for tests that cover every option."""
+"""The values of a configuration by the keys of their options, and settings of services with the options' defaults."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from gateway.alarms.service import AlarmSettings
+from gateway.config.alarm_options import AlarmsConfig
 from gateway.config.config import OPTIONS, Config
 from gateway.config.web_options import WebConfig
 from gateway.frontends.snmp.subagent.address import TcpAddress, UnixAddress
@@ -74,3 +76,10 @@ def server_settings(**changes: Any) -> dict[str, Any]:
     web = WebConfig()
     defaults = {name: getattr(web, name) for name in ("telemetry_path", "max_connections", "client_timeout")}
     return {"addresses": [Address("127.0.0.1", 0)], **defaults, **changes}
+
+
+def alarm_settings(**changes: Any) -> AlarmSettings:
+    """Returns the settings of ``AlarmService`` with the defaults of their options, except for some changes."""
+    alarms = AlarmsConfig()
+    defaults = {name: getattr(alarms, name) for name in ("interval", "heartbeat", "raise_at_start", "disabled")}
+    return AlarmSettings(**{"dc_only": False, "routine_changes": False, **defaults, **changes})

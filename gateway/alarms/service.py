@@ -45,12 +45,12 @@ class AlarmSettings:
         routine_changes: whether routine changes are published.
     """
 
-    interval: float = 15.0
-    dc_only: bool = False
-    heartbeat: float = 0.0
-    raise_at_start: bool = False
-    disabled: Collection[str] = ()
-    routine_changes: bool = False
+    interval: float
+    dc_only: bool
+    heartbeat: float
+    raise_at_start: bool
+    disabled: Collection[str]
+    routine_changes: bool
 
 
 class AlarmService:

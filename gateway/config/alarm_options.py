@@ -12,7 +12,13 @@ from gateway.alarms.conditions import CONDITIONS
 from gateway.config.section import from_option, from_options
 from gateway.config.usm_options import USM_FIELDS, usm_user
 from gateway.frontends.snmp.notifications.compat import FORMS
-from gateway.frontends.snmp.notifications.target import DEFAULT_PORT, Target, TargetKind
+from gateway.frontends.snmp.notifications.target import (
+    DEFAULT_PORT,
+    DEFAULT_RETRIES,
+    DEFAULT_TIMEOUT,
+    Target,
+    TargetKind,
+)
 from gateway.network import Address
 from gateway.options.model import Field, Option, OptionValues, Records
 from gateway.options.readers import (
@@ -127,15 +133,15 @@ _TARGETS = Records(
             name="timeout",
             read=seconds,
             help="Seconds after which an unacknowledged inform is sent again.",
-            example=1.0,
-            default=1.0,
+            example=DEFAULT_TIMEOUT,
+            default=DEFAULT_TIMEOUT,
         ),
         Field(
             name="retries",
             read=whole_number(0, _MAX_RETRIES),
             help="Retransmissions before a pause; after the pause the same inform is tried again.",
-            example=5,
-            default=5,
+            example=DEFAULT_RETRIES,
+            default=DEFAULT_RETRIES,
         ),
         Field(
             name="community",

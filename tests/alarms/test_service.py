@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from gateway.alarms.delivery import Delivery
 from gateway.alarms.notification import Change, Notification, NotificationKind
 from gateway.alarms.notifier import Notifier
-from gateway.alarms.service import AlarmService, AlarmSettings
+from gateway.alarms.service import AlarmService
 from gateway.alarms.sources.alert_socket import Alert, AlertKind
 from gateway.alarms.sources.quorum_watcher import QuorumUpdate, QuorumWatchLost
 from gateway.engine.engine import Engine
@@ -25,6 +25,7 @@ from gateway.publication import Publication
 from gateway.snmp.mib.module import mib
 from gateway.status import Status
 from tests.alarms.notifications import GatedChannel
+from tests.config_values import alarm_settings
 from tests.fakes import FakeClock
 from tests.snmp.walked import walked
 from tests.subsystems import make_collectors
@@ -67,7 +68,7 @@ class Setting:
         self.alarms = AlarmService(
             self.engine,
             self.recorder.publish,
-            AlarmSettings(**settings),
+            alarm_settings(**settings),
             on_change=self._on_change,
             clock=self.clock,
         )
@@ -200,7 +201,7 @@ async def test_a_loss_of_quorum_is_sent_before_it_is_logged(setting: Setting) ->
     channel = GatedChannel()
     notifier = Notifier([Delivery("target", "trap", channel)], grace=0)
     await notifier.start()
-    service = AlarmService(setting.engine, notifier.publish, AlarmSettings(), clock=setting.clock)
+    service = AlarmService(setting.engine, notifier.publish, alarm_settings(), clock=setting.clock)
     service.on_snapshot(await setting.engine.collect())
     channel.gate.set()
     await until(lambda: channel.delivered == [1])
@@ -270,7 +271,7 @@ class LiveSetting:
         host = ReplayHost(Recording.load(DEMO), scale=1000)  # healthy for hours
         self.engine = Engine(host, make_collectors("pacemaker", "corosync"))
         self.recorder = Recorder()
-        self.alarms = AlarmService(self.engine, self.recorder.publish, AlarmSettings(**settings))
+        self.alarms = AlarmService(self.engine, self.recorder.publish, alarm_settings(**settings))
         self.collections = 0
         self.engine.subscribe(self.alarms.on_snapshot)
         self.engine.subscribe(self._on_snapshot)

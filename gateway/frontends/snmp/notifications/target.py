@@ -10,6 +10,12 @@ from gateway.snmp.credentials import UsmUser
 DEFAULT_PORT = 162
 """snmp-trap."""
 
+DEFAULT_TIMEOUT = 1.0
+"""Seconds until an unacknowledged inform is sent again."""
+
+DEFAULT_RETRIES = 5
+"""How often an unacknowledged inform is sent again."""
+
 
 class TargetKind(StrEnum):
     """How notifications are sent to a target; the names are those of haClusterTargetKind."""
@@ -41,8 +47,8 @@ class Target:
     kind: TargetKind
     community: str = field(default="", repr=False)
     user: UsmUser | None = None
-    timeout: float = 1.0
-    retries: int = 5
+    timeout: float = DEFAULT_TIMEOUT
+    retries: int = DEFAULT_RETRIES
 
     @property
     def name(self) -> str:
