@@ -116,9 +116,8 @@ def _corpus_files(corpus: Path) -> Iterator[dict[str, Path]]:
         yield {"corosync-quorumtool": path, "corosync-cfgtool": links}
 
 
-def _replayed(recording: Recording, situation: str, folders: tuple[str, ...]) -> Iterator[tuple[str, SampleSet]]:
-    step = next(step for step in recording.steps if step.folders == folders)
-    collectors = make_collectors(options={**WITH_STATISTICS, **WITHOUT_MODULE})
+def _samples_of_step(recording: Recording, step: Step) -> SampleSet:
+    """Returns the samples of all subsystems in one step of a recording."""
     host = FakeHost(
         files={path: recording.read(step, name) or b"" for path, name in recording.files.items()},
         directories={
@@ -126,25 +125,25 @@ def _replayed(recording: Recording, situation: str, folders: tuple[str, ...]) ->
             for path, name in recording.directories.items()
         },
     )
-    together = SampleSet()
-    for collector in collectors:
+    samples = SampleSet()
+    for collector in make_collectors(options={**WITH_STATISTICS, **WITHOUT_MODULE}):
         plan = collector.plan(host)
         assert plan is not None
         results = {}
         for probe in plan.probes:
             name = recording.commands.get((probe.tool, *probe.variants[0]))
             if name and (output := recording.read(step, f"{name}.stdout")) is not None:
-                code = int(recording.read(step, f"{name}.rc") or b"0")
-                results[probe.name] = series.ended(output, code, recording.read(step, f"{name}.stderr") or b"")
-        together.update(collector.make_samples({**plan.files, **series.readings(plan.probes, results)}))
-    yield f"demo/{situation}", together
+                exit_status = int(recording.read(step, f"{name}.rc") or b"0")
+                results[probe.name] = series.ended(output, exit_status, recording.read(step, f"{name}.stderr") or b"")
+        samples.update(collector.make_samples({**plan.files, **series.readings(plan.probes, results)}))
+    return samples
 
 
 def demo() -> Iterator[tuple[str, SampleSet]]:
     """Yields a name and the samples of each step of the demo's time line."""
     recording = Recording.load(DEMO)
     for step in recording.steps:
-        yield from _replayed(recording, step.situation, step.folders)
+        yield f"demo/{step.situation}", _samples_of_step(recording, step)
 
 
 def situations() -> Iterator[tuple[str, SampleSet]]:
