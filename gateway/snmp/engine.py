@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -43,7 +43,7 @@ class EngineIdentity:
         return int(self.clock.monotonic() - self.started)
 
 
-def new_engine_id(random: Callable[[int], bytes] = os.urandom) -> bytes:
+def new_engine_id(random: Callable[[int], bytes] = secrets.token_bytes) -> bytes:
     """Returns a unique engine id: the enterprise number of Net-SNMP and random octets."""
     prefix = (0x8000_0000 | _ENTERPRISE).to_bytes(4, "big")
     return prefix + bytes([_FORMAT_OCTETS]) + random(_RANDOM_OCTETS)

@@ -9,7 +9,7 @@ and a tenth of a second for each receiver; and it writes into the directory for 
 from __future__ import annotations
 
 import itertools
-import os
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag
@@ -119,7 +119,7 @@ class UsmCodec:
         self._security = UserSecurity(user)
         self._own_engine = self._make_engine(identity.engine_id)
         self._receiver: _AuthoritativeEngine | None = None
-        self._message_ids = itertools.count(int.from_bytes(os.urandom(3), "big"))
+        self._message_ids = itertools.count(secrets.randbits(24))
         self._pending: dict[int, bytes] = {}  # msgID to the engine id of the message
 
     @property

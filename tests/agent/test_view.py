@@ -65,11 +65,11 @@ def test_membership(name: str, *, inside: bool) -> None:
 
 
 @given(st.lists(st.binary(max_size=20), max_size=20), st.integers(0, 200))
-def test_as_many_variables_as_fit(varbinds: list[bytes], room: int) -> None:
-    chosen = list(fitting(varbinds, room))
+def test_as_many_variables_as_fit(varbinds: list[bytes], max_size: int) -> None:
+    chosen = list(fitting(varbinds, max_size))
     assert chosen == varbinds[: len(chosen)]
-    assert sum(map(len, chosen)) <= room
-    assert len(chosen) == len(varbinds) or sum(map(len, varbinds[: len(chosen) + 1])) > room
+    assert sum(map(len, chosen)) <= max_size
+    assert len(chosen) == len(varbinds) or sum(map(len, varbinds[: len(chosen) + 1])) > max_size
 
 
 @pytest.mark.parametrize(("non_repeaters", "max_repetitions", "count"), [(-1, 2, 4), (0, -1, 0), (1, -1, 1)])
@@ -78,8 +78,8 @@ def test_negative_numbers_in_a_get_bulk_count_as_zero(non_repeaters: int, max_re
     request = Request(
         kind=RequestKind.GET_BULK,
         names=names,
-        room=1000,
-        enough=1000,
+        max_size=1000,
+        max_bulk_size=1000,
         non_repeaters=non_repeaters,
         max_repetitions=max_repetitions,
     )
@@ -95,7 +95,11 @@ def test_get_bulk_searches_no_rows_that_would_be_truncated() -> None:
             return super().get_next(ranges)
 
     request = Request(
-        kind=RequestKind.GET_BULK, names=[oids.parse(f"{COLUMN}.6")], room=8000, enough=1000, max_repetitions=5000
+        kind=RequestKind.GET_BULK,
+        names=[oids.parse(f"{COLUMN}.6")],
+        max_size=8000,
+        max_bulk_size=1000,
+        max_repetitions=5000,
     )
     response = execute(MibView([Counting()]), request)
     assert response.varbinds is not None

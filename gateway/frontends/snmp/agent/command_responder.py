@@ -162,8 +162,8 @@ class CommandResponder:
                 Request(
                     kind=kind,
                     names=request.names,
-                    room=self._space(request, MAX_MESSAGE),
-                    enough=self._space(request, UNFRAGMENTED),
+                    max_size=self._space(request, MAX_MESSAGE),
+                    max_bulk_size=self._space(request, UNFRAGMENTED),
                     non_repeaters=request.non_repeaters,
                     max_repetitions=request.max_repetitions,
                 ),

@@ -1,4 +1,4 @@
-"""What the built-in agent answers to a request, within the size of a message (RFC 3416, section 4.2). Pure."""
+"""Executes the requests to the built-in agent, within the size of a message (RFC 3416, section 4.2)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gateway.snmp.oid import Oid
 
 
 class RequestKind(Enum):
-    """What a request asks for."""
+    """The operation of a request."""
 
     GET = "get"
     GET_NEXT = "getnext"
@@ -23,7 +23,7 @@ class RequestKind(Enum):
 
 
 class ErrorStatus(IntEnum):
-    """What is wrong with a request (section 3)."""
+    """The error-status of a response (section 3)."""
 
     NO_ERROR = 0
     TOO_BIG = 1
@@ -35,33 +35,33 @@ class ErrorStatus(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A request.
+    """A request to read or set variables.
 
     Attributes:
-        kind: what it asks for.
-        names: the names of its variables.
-        room: octets that there are for the answer's variables.
-        enough: octets of variables beyond which a GETBULK gets no further row.
-        non_repeaters: of a GETBULK; less than 0 counts as 0.
-        max_repetitions: of a GETBULK; less than 0 counts as 0.
+        kind: the operation.
+        names: the names of the variables.
+        max_size: maximum octets of the variables in the response.
+        max_bulk_size: octets of variables after which the response to a GETBULK gets no further row.
+        non_repeaters: field of a GETBULK; a negative number counts as 0.
+        max_repetitions: field of a GETBULK; a negative number counts as 0.
     """
 
     kind: RequestKind
     names: Sequence[Oid]
-    room: int
-    enough: int
+    max_size: int
+    max_bulk_size: int
     non_repeaters: int = 0
     max_repetitions: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """An answer.
+    """The response to a request.
 
     Attributes:
-        varbinds: in BER; None for those of the request, as they were.
-        status: what is wrong with the request.
-        index: which of its variables is at fault, from 1; 0 for none of them.
+        varbinds: the variables in BER; None for the unchanged variables of the request.
+        status: error-status.
+        index: error-index: the position, from 1, of the variable that caused the error; 0 for none.
     """
 
     varbinds: Sequence[bytes] | None
@@ -70,40 +70,40 @@ class Response:
 
 
 TOO_BIG = Response(varbinds=(), status=ErrorStatus.TOO_BIG)
-"""The answer that does without variables, where they have no room (section 4.2.1)."""
+"""The response without variables, if they do not fit into a message (section 4.2.1)."""
 
 GEN_ERR = Response(varbinds=None, status=ErrorStatus.GEN_ERR)
 NOT_AUTHORIZED = Response(varbinds=None, status=ErrorStatus.AUTHORIZATION_ERROR)
-"""The answer to who has no access at all (RFC 3413, section 3.2)."""
+"""The response to a principal without any access (RFC 3413, section 3.2)."""
 
 
 def execute(view: MibView, request: Request) -> Response:
-    """Returns the response to a request."""
+    """Executes a request on a view, and returns the response."""
     if request.kind is RequestKind.SET:
         return _refuse_set(view, request.names)
     if request.kind is RequestKind.GET_BULK:
         return _get_bulk(view, request)
     variables = view.get(request.names) if request.kind is RequestKind.GET else view.get_next(request.names)
-    varbinds = list(map(_encoded, variables))
-    return Response(varbinds=varbinds) if sum(map(len, varbinds)) <= request.room else TOO_BIG
+    varbinds = list(map(_encode, variables))
+    return Response(varbinds=varbinds) if sum(map(len, varbinds)) <= request.max_size else TOO_BIG
 
 
 def _get_bulk(view: MibView, request: Request) -> Response:
     rows = limited(
         view.rows(request.names, non_repeaters=max(0, request.non_repeaters)),
-        size_of=lambda variable: len(_encoded(variable)),
-        max_size=min(request.enough, request.room),
+        size_of=lambda variable: len(_encode(variable)),
+        max_size=min(request.max_bulk_size, request.max_size),
     )
     variables = get_bulk(rows, max_repetitions=request.max_repetitions)
-    return Response(varbinds=fitting(list(map(_encoded, variables)), request.room))
+    return Response(varbinds=fitting(list(map(_encode, variables)), request.max_size))
 
 
-def _encoded(variable: Variable) -> bytes:
+def _encode(variable: Variable) -> bytes:
     return variable.encoded(ber.varbind)
 
 
 def _refuse_set(view: MibView, names: Sequence[Oid]) -> Response:
-    """Answers notWritable for what can be seen, which is more telling than noAccess, and noAccess for the rest."""
+    """Returns notWritable for a variable in the view, which is more precise than noAccess, and noAccess for others."""
     if not names:
         return Response(varbinds=())
     status = ErrorStatus.NOT_WRITABLE if names[0] in view else ErrorStatus.NO_ACCESS

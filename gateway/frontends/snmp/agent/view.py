@@ -1,4 +1,4 @@
-"""The tree that the built-in agent serves: HA-CLUSTER-MIB, and some groups that every agent has. Pure.
+"""The tree that the built-in agent serves: HA-CLUSTER-MIB, and the groups that every agent has.
 
 There is one view (RFC 3415), which contains everything that is served; nothing can be written.
 """
@@ -57,8 +57,8 @@ def scalars(root: Oid, readers: Mapping[Oid, ScalarReader]) -> VariableTable:
 
 
 def _read(reader: ScalarReader) -> Cell:
-    kind, read = reader
-    return Cell(kind, read())
+    type_, read = reader
+    return Cell(type_, read())
 
 
 class MibView:
@@ -88,7 +88,7 @@ class MibView:
         return [variables.get(name) or Variable(name, NO_SUCH_OBJECT) for name in names]
 
     def get_next(self, names: Sequence[Oid]) -> list[Variable]:
-        """Returns the variable behind each name, or endOfMibView under the name itself (section 4.2.2)."""
+        """Returns the variable after each name, or endOfMibView under the name itself (section 4.2.2)."""
         variables = [Variable(name, END_OF_MIB_VIEW) for name in names]
         for subtree, root, end in self._subtrees:
             open_places = [
@@ -110,13 +110,13 @@ class MibView:
         cache recognises a walk by that.
         """
         return successive_rows(
-            lambda ranges: self.get_next([searched.start for searched in ranges]),
+            lambda ranges: self.get_next([search_range.start for search_range in ranges]),
             [SearchRange(name) for name in names],
             non_repeaters=non_repeaters,
         )
 
 
-def fitting(varbinds: Sequence[bytes], room: int) -> Sequence[bytes]:
-    """Returns as many of the first variables as have room, in octets."""
-    count = bisect_right(list(accumulate(map(len, varbinds))), room)
+def fitting(varbinds: Sequence[bytes], max_size: int) -> Sequence[bytes]:
+    """Returns as many variables, from the first, as fit into a number of octets."""
+    count = bisect_right(list(accumulate(map(len, varbinds))), max_size)
     return varbinds[:count]
