@@ -7,40 +7,56 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from gateway.clock import Clock, SystemClock
-from gateway.engine.engine import Engine
+from gateway.snapshot import Snapshot
 from gateway.waiting import completed_within
 
 QUIET_PERIOD = 0.25
 """Seconds between two collections because of events: a failover is a storm of them."""
 
 
+class SnapshotSource(Protocol):
+    """Makes snapshots."""
+
+    @property
+    def latest(self) -> Snapshot | None:
+        """The last snapshot, including those that scrapes requested; None before the first."""
+        ...
+
+    async def collect(self) -> Snapshot:
+        """Returns a snapshot that is being made, or a new one."""
+        ...
+
+
 class CollectionLoop:
     """Collects regularly and after events, and runs a callback when a deadline has passed.
 
     Args:
-        engine: makes the snapshots.
+        source: makes the snapshots.
         interval: seconds between two collections, at most.
         next_deadline: returns when ``on_timer`` must be called next, on the monotonic clock; infinity for never.
         on_timer: called with the time on the monotonic clock when a deadline may have passed.
+        quiet_period: seconds between two collections because of events.
         clock: the clock.
     """
 
     def __init__(
         self,
-        engine: Engine,
+        source: SnapshotSource,
         *,
         interval: float,
         next_deadline: Callable[[], float],
         on_timer: Callable[[float], None],
+        quiet_period: float = QUIET_PERIOD,
         clock: Clock | None = None,
     ) -> None:
-        self._engine = engine
+        self._source = source
         self._interval = interval
         self._next_deadline = next_deadline
         self._on_timer = on_timer
+        self._quiet_period = quiet_period
         self._clock = clock or SystemClock()
         self._requested = asyncio.Event()
         self._last_request = float("-inf")
@@ -54,8 +70,8 @@ class CollectionLoop:
         """Collects until it is cancelled."""
         while True:
             self._requested.clear()
-            snapshot = await self._engine.collect()
-            await asyncio.sleep(QUIET_PERIOD)
+            snapshot = await self._source.collect()
+            await asyncio.sleep(self._quiet_period)
             if snapshot.started > self._last_request:
                 await self._wait()
             # else the run was in progress when the collection was requested, perhaps for a scrape
@@ -73,5 +89,5 @@ class CollectionLoop:
         return await completed_within(self._requested.wait(), max(0.0, time - self._clock.monotonic()))
 
     def _next_collection(self) -> float:
-        latest = self._engine.latest
+        latest = self._source.latest
         return (latest.started if latest is not None else self._clock.monotonic()) + self._interval

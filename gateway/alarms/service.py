@@ -16,7 +16,7 @@ import structlog
 
 from gateway import self_metrics
 from gateway.alarms.alarm_table import Alarm, AlarmEvent, AlarmTable
-from gateway.alarms.collection_loop import CollectionLoop
+from gateway.alarms.collection_loop import CollectionLoop, SnapshotSource
 from gateway.alarms.notification import Change, Notification, NotificationKind
 from gateway.alarms.notification_builder import NotificationBuilder
 from gateway.alarms.routine_changes import RoutineChanges
@@ -25,7 +25,6 @@ from gateway.alarms.sources.quorum_watcher import QuorumEvent, QuorumUpdate
 from gateway.catalog import ACCUMULATORS
 from gateway.clock import Clock, SystemClock
 from gateway.conditions.view import ClusterView
-from gateway.engine.engine import Engine
 from gateway.samples import SampleSet
 from gateway.snapshot import Snapshot
 from gateway.subsystems.corosync.facts import local_node
@@ -54,10 +53,10 @@ class AlarmSettings:
 
 
 class AlarmService:
-    """Evaluates the snapshots of an engine. A service; subscribe ``on_snapshot`` to the engine.
+    """Evaluates the snapshots of the engine. A service; subscribe ``on_snapshot`` to the engine.
 
     Args:
-        engine: makes the snapshots.
+        source: the engine, which makes the snapshots.
         publish: publishes a notification; returns at once.
         settings: how alarms are evaluated and published.
         on_change: called when alarms have changed, which needs no new snapshot.
@@ -66,7 +65,7 @@ class AlarmService:
 
     def __init__(
         self,
-        engine: Engine,
+        source: SnapshotSource,
         publish: Callable[[Notification], None],
         settings: AlarmSettings,
         *,
@@ -81,7 +80,7 @@ class AlarmService:
         self._builder = NotificationBuilder(clock=self._clock)
         self._routine_changes = RoutineChanges()
         self._collection = CollectionLoop(
-            engine,
+            source,
             interval=settings.interval,
             next_deadline=self._next_deadline,
             on_timer=self._on_timer,
