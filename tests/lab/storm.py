@@ -33,14 +33,14 @@ MALFORMED = 10
 # Some of the nodes exist and some do not: a forged alert is a hint like any other.
 _SENDER = f"""
 import socket, sys
-from gateway.alert_agent import MAGIC, SOCKET, message
+from gateway.alert_agent import MAGIC, SOCKET, encode_alert
 number = int(sys.argv[1])
 bad = [b"", b"\\0", MAGIC, MAGIC + b"kind=node\\0", MAGIC + b"kind=reboot\\0node=node2\\0",
        MAGIC + b"kind=node\\0node=\\xff\\0", MAGIC + b"kind=node\\0kind=node\\0node=node2\\0",
        b"ha-cluster-gateway-alert 9\\0kind=node\\0node=node2\\0", MAGIC + b"kind=node\\0node=node2",
        MAGIC + b"x" * 9000]
 event = {{"CRM_alert_kind": "node", "CRM_alert_desc": "lost"}}
-good = [message({{**event, "CRM_alert_node": f"node{{n}}"}}) for n in range(50)]
+good = [encode_alert({{**event, "CRM_alert_node": f"node{{n}}"}}) for n in range(50)]
 sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 sock.connect(SOCKET)
 for n in range(number):

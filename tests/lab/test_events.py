@@ -87,7 +87,7 @@ def test_killed_daemons_are_reported_and_regain_no_quorum(make_cluster: MakeClus
         killed = time.time()
         cluster.stop_corosync(node, kill=True)
         lost = watcher.next()
-        assert (lost["event"], lost["status"]) == ("WatcherLost", "not_running")
+        assert (lost["event"], lost["status"]) == ("QuorumWatchLost", "not_running")
         assert lost["received"] - killed < 1
         cluster.stop_pacemaker(node, kill=True)
         assert watcher.is_idle()
