@@ -120,7 +120,7 @@ def test_the_help_shows_defaults() -> None:
     for default in (
         "for all interfaces. (default: :9664)",
         "Format of the log: logfmt or json. (default: logfmt)",
-        "which takes time. (default: false)",
+        "this takes time. (default: false)",
         "is answered at once. (default: 15)",
         "empty for no such agent. (default: none)",
     ):
