@@ -84,6 +84,7 @@ class FakeCluster:
         for name, path in (("corosync.conf", "corosync.conf"), ("sbd.conf", "sbd.conf")):
             (directory / path).write_bytes(recording.read(step, name) or b"")
         (directory / "splitbrain").mkdir()
+        self._healthy = {tool: dict(bodies) for tool, bodies in self._bodies.items()}
         for tool in TOOL_NAMES:
             self._write(tool)
         self.config = directory / "cluster.conf"
@@ -104,6 +105,13 @@ class FakeCluster:
         path = self.directory / f"output of {command.replace('/', '_')}"
         path.write_bytes(output)
         self.does(command, f"exec cat {quote(str(path))}")
+
+    def restore(self) -> None:
+        """Restores the output of the healthy cluster."""
+        for tool, bodies in self._healthy.items():
+            if bodies != self._bodies[tool]:
+                self._bodies[tool] = dict(bodies)
+                self._write(tool)
 
     def printed(self, command: str) -> bytes:
         """Returns the output of a command in the healthy cluster."""

@@ -22,16 +22,28 @@ OLD = "0.1"
 """Seconds after which a request starts a collection, where a test wants to see it."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def snmpd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snmpd]:
     with Snmpd(tmp_path_factory.mktemp("d")) as daemon:
         yield daemon
 
 
+@pytest.fixture(scope="module")
+def shared_cluster(tmp_path_factory: pytest.TempPathFactory) -> FakeCluster:
+    return FakeCluster(tmp_path_factory.mktemp("cluster"))
+
+
 @pytest.fixture
-def gateway(snmpd: Snmpd, cluster: FakeCluster, tmp_path: Path) -> Iterator[Gateway]:
+def cluster(shared_cluster: FakeCluster) -> Iterator[FakeCluster]:
+    """The cluster of the shared gateway; its tools are healthy again after the test."""
+    yield shared_cluster
+    shared_cluster.restore()
+
+
+@pytest.fixture(scope="module")
+def gateway(snmpd: Snmpd, shared_cluster: FakeCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     arguments = (f"--snmp.agentx=unix:{snmpd.agentx}", f"--snmp.max-age={OLD}", "--web.listen-address=127.0.0.1:0")
-    with Gateway("--config", cluster.config, *arguments, cwd=tmp_path) as running:
+    with Gateway("--config", shared_cluster.config, *arguments, cwd=tmp_path_factory.mktemp("cwd")) as running:
         snmpd.wait_for_snapshot()
         yield running
 
@@ -179,8 +191,16 @@ async def test_walks_while_everything_changes_see_one_moment_each(
     assert len(seen) > 1
 
 
-def test_objects_of_another_root_are_there(snmpd: Snmpd, cluster: FakeCluster, tmp_path: Path) -> None:
-    arguments = (f"--snmp.agentx=unix:{snmpd.agentx}", "--snmp.root", f"{ARC}.7", "--web.listen-address=127.0.0.1:0")
-    with Gateway("--config", cluster.config, *arguments, cwd=tmp_path):
-        snmpd.wait_for_snapshot(f"{ARC}.7")
-        assert "No Such Object" in snmpd.get(f"{ARC}.1.1.1.0")
+def test_objects_of_another_root_are_there(
+    cluster: FakeCluster, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with Snmpd(tmp_path_factory.mktemp("d")) as snmpd:
+        arguments = (
+            f"--snmp.agentx=unix:{snmpd.agentx}",
+            "--snmp.root",
+            f"{ARC}.7",
+            "--web.listen-address=127.0.0.1:0",
+        )
+        with Gateway("--config", cluster.config, *arguments, cwd=tmp_path):
+            snmpd.wait_for_snapshot(f"{ARC}.7")
+            assert "No Such Object" in snmpd.get(f"{ARC}.1.1.1.0")
