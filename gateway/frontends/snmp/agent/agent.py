@@ -104,7 +104,7 @@ class BuiltInAgent:
         self._server.close()
 
     def _make_responder(self) -> CommandResponder:
-        # imported here because it takes 25 MB, which a gateway without the agent does not need
+        # imported here because it takes 10 MB, which a gateway without the agent does not need
         from gateway.frontends.snmp.agent.command_responder import CommandResponder  # noqa: PLC0415
 
         return CommandResponder(

@@ -1,7 +1,7 @@
 """The command responder of the built-in agent (RFC 3413, section 3.2): access control, sizes, and counters.
 
-Importing this module takes 25 MB, and the constructor of ``CommandResponder`` up to a second. Both belong in a thread,
-and only in a gateway whose agent is in use.
+Importing this module takes 10 MB. The constructor of ``CommandResponder`` takes 5 MB and 70 ms, and 20 ms for each
+user. Both belong in a thread, and only in a gateway whose agent is in use.
 """
 
 from __future__ import annotations

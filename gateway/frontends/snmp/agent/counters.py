@@ -1,14 +1,15 @@
-"""The agent's counters of SNMP messages: their objects, and the outcome of a message that each of them stands for."""
+"""The agent's counters of SNMP messages: their objects, and the outcome that each of them counts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from gateway.frontends.snmp.agent.view import scalars
 from gateway.frontends.snmp.variable_table import VariableTable
 from gateway.snmp import oid as oids
+from gateway.snmp.pysnmp_adapter.engine import Counter
 from gateway.snmp.usm_stats import USM_STATS, UsmStatistic
 from gateway.snmp.values import Type
 
@@ -28,30 +29,14 @@ class Outcome(Enum):
     """The message is valid, but the response did not fit into any message."""
 
 
-class Counter(Protocol):
-    """A Counter32 of the SNMP engine."""
-
-    @property
-    def name(self) -> tuple[int, ...]:
-        """The object identifier of its instance."""
-        ...
-
-    @property
-    def value(self) -> int:
-        """The current value."""
-        ...
-
-    def increment(self) -> None:
-        """Adds one, modulo 2**32."""
-        ...
-
-    def wrap(self) -> None:
-        """Sets the largest value to 0."""
-        ...
-
-
 class _Group(NamedTuple):
-    """A group of counters: MIB module, root, and the outcome for which each counter stands, by its name."""
+    """A group of counters.
+
+    Attributes:
+        module: its MIB module.
+        root: its object identifier.
+        counters: the outcome that each counter counts, by the name of the counter.
+    """
 
     module: str
     root: oids.Oid
