@@ -8,7 +8,6 @@ for a minute at most it continues in the tables in which it began, whatever has 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -83,7 +82,8 @@ class TableCache:
         self._log = structlog.get_logger("snmp")
         self._table = tables.empty(mib)
         self._snapshot: Snapshot | None = None
-        self._walks: OrderedDict[Oid, _Walk] = OrderedDict()
+        self._expiry = float("-inf")
+        self._walks: dict[Oid, _Walk] = {}
         self._refresh_task: asyncio.Task[None] | None = None
         self._last_request = float("-inf")
         self._value_sources: list[MibValueSource] = []
@@ -146,7 +146,7 @@ class TableCache:
             if variable.cell is not END_OF_MIB_VIEW:
                 self._walks[variable.oid] = walk
                 if len(self._walks) > MAX_WALKS:
-                    self._walks.popitem(last=False)
+                    del self._walks[next(iter(self._walks))]
                 return
 
     def _expire_walks(self) -> None:
@@ -161,7 +161,7 @@ class TableCache:
     def _refresh_if_old(self, now: float) -> None:
         """Starts a refresh if the tables are too old and none is in progress."""
         self._last_request = now
-        if self._refresh_task is not None or not self._is_old(self._snapshot, now):
+        if now <= self._expiry or self._refresh_task is not None:
             return
         latest = self._engine.latest
         if (
@@ -169,12 +169,16 @@ class TableCache:
             and not self._is_old(latest, now)
             and sum(map(len, latest.samples_by_metric.values())) <= MAX_INLINE_SAMPLES
         ):
-            self._table, self._snapshot = self._builder(latest)(), latest
+            self._publish(self._builder(latest)(), latest)
         else:
             self.refresh()
 
-    def _is_old(self, snapshot: Snapshot | None, now: float) -> bool:
-        return snapshot is None or now - snapshot.started > self._max_age
+    def _publish(self, table: VariableTable, snapshot: Snapshot) -> None:
+        self._table, self._snapshot = table, snapshot
+        self._expiry = snapshot.started + self._max_age
+
+    def _is_old(self, snapshot: Snapshot, now: float) -> bool:
+        return now - snapshot.started > self._max_age
 
     def refresh(self) -> asyncio.Task[None]:
         """Starts a refresh, or returns the one in progress."""
@@ -212,7 +216,7 @@ class TableCache:
 
     async def _build_from(self, snapshot: Snapshot) -> None:
         """Replaces the tables by those of a snapshot, which are built in a thread."""
-        self._table, self._snapshot = await asyncio.to_thread(self._builder(snapshot)), snapshot
+        self._publish(await asyncio.to_thread(self._builder(snapshot)), snapshot)
         self._expire_walks()
 
     def _builder(self, snapshot: Snapshot) -> Callable[[], VariableTable]:

@@ -70,7 +70,8 @@ class Variable:
         if self._forms is None:
             return encode(self.varbind)
         forms = self._forms[encode]
-        data = forms[self._position]
+        position = self._position
+        data = forms[position]
         if data is None:
-            data = forms[self._position] = encode(self.varbind)
+            data = forms[position] = encode(self.varbind)
         return data

@@ -67,7 +67,17 @@ class VariableTable:
 
     def get_next(self, ranges: Sequence[SearchRange]) -> list[Variable]:
         """Returns the first variable in each range, or endOfMibView under the name of the range's start."""
-        return list(map(self._get_next, ranges))
+        names, size = self._names, len(self._names)
+        variables = []
+        for start, end, include in ranges:
+            position = bisect_left(names, start) if include else bisect_right(names, start)
+            if position == size or (end and names[position] >= end):
+                variables.append(Variable(start, END_OF_MIB_VIEW))
+            elif (name := names[position]) in self._live:
+                variables.append(Variable(name, self._live[name]()))
+            else:
+                variables.append(Variable(name, self._cells[position], self._forms, position))
+        return variables
 
     def rows(self, ranges: Sequence[SearchRange], *, non_repeaters: int) -> Rows:
         """Yields the rows of a GETBULK response."""
@@ -86,13 +96,6 @@ class VariableTable:
         above = bisect_right(self._objects, name) - 1
         is_instance = above >= 0 and name.startswith(self._objects[above])
         return Variable(name, NO_SUCH_INSTANCE if is_instance else NO_SUCH_OBJECT)
-
-    def _get_next(self, searched: SearchRange) -> Variable:
-        names, (start, end, include) = self._names, searched
-        position = bisect_left(names, start) if include else bisect_right(names, start)
-        if position == len(names) or (end and names[position] >= end):
-            return Variable(start, END_OF_MIB_VIEW)
-        return self._variable(position)
 
     def _search(self, searched: SearchRange) -> Iterator[Variable]:
         """Yields the variables in a range, then endOfMibView for ever."""
