@@ -31,13 +31,21 @@ pytestmark = pytest.mark.daemon
 
 ROOT = oids.parse(ARC)
 BACK = 6
-"""Seconds within which the subagent has to be back."""
+"""Seconds within which the subagent has to be registered again."""
+
+
+@pytest.fixture(scope="module")
+def shared_snmpd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Snmpd]:
+    with Snmpd(tmp_path_factory.mktemp("snmpd")) as daemon:
+        yield daemon
 
 
 @pytest.fixture
-def snmpd(tmp_path: Path) -> Iterator[Snmpd]:
-    with Snmpd(tmp_path) as daemon:
-        yield daemon
+def snmpd(shared_snmpd: Snmpd) -> Snmpd:
+    """The one snmpd of this module, running."""
+    if not shared_snmpd.is_running:
+        shared_snmpd.start()
+    return shared_snmpd
 
 
 @pytest.fixture
@@ -56,10 +64,10 @@ async def stop(subagent: Subagent) -> None:
 async def running(
     daemon: Snmpd, source: VariableTable, *, address: str = "", registered: bool = True, timing: Timing | None = None
 ) -> AsyncIterator[Subagent]:
-    place = parse_agentx(address or f"unix:{daemon.agentx}")
-    assert place
+    agentx = parse_agentx(address or f"unix:{daemon.agentx}")
+    assert agentx
     before = open_descriptors()
-    subagent = Subagent(source=source, address=place, description="tested", timing=timing)
+    subagent = Subagent(source=source, address=agentx, description="tested", timing=timing)
     await subagent.start()
     if registered:
         await until(lambda: subagent.state is SubagentState.REGISTERED, seconds=BACK)
@@ -216,7 +224,7 @@ async def test_a_hang_keeps_the_session(snmpd: Snmpd, source: VariableTable) -> 
 
 
 class Stalling(VariableTable):
-    """Answers the first request only after a while in which the whole program does nothing."""
+    """A table whose first request blocks the whole program for a while."""
 
     stall = 2.2
 
@@ -253,12 +261,19 @@ async def test_a_hang_that_lasts_costs_the_session(snmpd: Snmpd, source: Variabl
 
 
 async def test_the_second_of_two_waits(snmpd: Snmpd, source: VariableTable) -> None:
+    attempts = []
+
+    def jitter() -> float:
+        attempts.append(time.monotonic())
+        return 1.0
+
+    timing = Timing(reregister=Backoff(first=0.02, longest=0.05, jitter=jitter))
     async with running(snmpd, source) as first:
         with capture_logs() as logs:
-            async with running(snmpd, table(ROOT, rows=3), registered=False) as second:
+            async with running(snmpd, table(ROOT, rows=3), registered=False, timing=timing) as second:
                 await until(lambda: second.failure is SessionFailure.DUPLICATE)
                 assert second.state is SubagentState.REGISTERING
-                await asyncio.sleep(0.5)  # some more attempts, of which the log says nothing
+                await until(lambda: len(attempts) > 5)  # of which only the first is logged
                 assert [(log["event"], log["reason"]) for log in logs] == [("agentx waiting", "duplicate")]
                 assert await is_answered(snmpd)
                 await stop(first)
@@ -267,7 +282,7 @@ async def test_the_second_of_two_waits(snmpd: Snmpd, source: VariableTable) -> N
 
 
 class Walker:
-    """Walks all the time, and counts the walks that showed everything."""
+    """Walks without a pause, and counts the walks that showed everything."""
 
     def __init__(self, snmpd: Snmpd, expected: list[str]) -> None:
         self._snmpd = snmpd
@@ -279,11 +294,10 @@ class Walker:
             found = await self._snmpd.ask("snmpbulkwalk", ARC, timeout=1)
             self.walks += found.lines == self._expected
 
-    async def two_more(self) -> float:
-        """Returns the seconds until a walk was begun and has shown everything."""
-        began, enough = time.monotonic(), self.walks + 2
+    async def complete_walk(self) -> None:
+        """Waits until a walk that begins from now on has shown everything."""
+        enough = self.walks + 2
         await until(lambda: self.walks >= enough, seconds=BACK)
-        return time.monotonic() - began
 
 
 @pytest.mark.timeout(180)
@@ -299,7 +313,7 @@ async def test_killed_restarted_and_held_25_times_while_walked(snmpd: Snmpd, sou
             else:
                 assert snmpd.stop(signal.SIGKILL if number % 4 == 1 else signal.SIGTERM) in {0, -signal.SIGKILL}
                 snmpd.start()
-            await walker.two_more()
+            await walker.complete_walk()
         walking.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await walking
