@@ -20,7 +20,7 @@ import structlog
 import gateway as package
 from gateway import cli
 from gateway.commands.flags import load_config
-from gateway.config.config import OPTIONS
+from gateway.config.config import BY_KEY, OPTIONS
 from gateway.subsystems import SUBSYSTEMS
 from tests.config_values import plain_values
 from tests.programs import CRM_MON, ROOT, FakeCluster, Gateway, environment, gateway
@@ -117,14 +117,15 @@ def test_the_help_names_every_command_and_flag(tmp_path: Path) -> None:
 
 def test_the_help_shows_defaults() -> None:
     text = " ".join(cli.build_parser().format_help().split())
-    for default in (
-        "for all interfaces. (default: :9664)",
-        "Format of the log: logfmt or json. (default: logfmt)",
-        "this takes time. (default: false)",
-        "is answered at once. (default: 15)",
-        "empty for no such agent. (default: none)",
-    ):
-        assert default in text
+    defaults = {
+        "web.listen": ":9664",
+        "log.format": "logfmt",
+        "corosync.statistics": "false",
+        "snmp.max_age": "15",
+        "snmp.agent.listen": "none",
+    }
+    for key, default in defaults.items():
+        assert f"{BY_KEY[key].help} (default: {default})" in text
 
 
 # --- Errors ----------------------------------------------------------------------------------------------------------

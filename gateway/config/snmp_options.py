@@ -160,8 +160,7 @@ class SnmpConfig:
             key="snmp.max_age",
             default=15.0,
             read=seconds,
-            help="Age of the snapshot in seconds at which an SNMP request triggers a new collection; the request "
-            "itself is answered at once.",
+            help="Age in seconds at which an SNMP request replaces the snapshot; the request does not wait for that.",
             flags=("--snmp.max-age",),
         )
     )
