@@ -15,7 +15,7 @@ from gateway.status import Status
 from gateway.subsystems.corosync import corosync_conf
 from gateway.subsystems.pacemaker import cib, crm_mon, metrics
 from gateway.subsystems.pacemaker.cluster_status import ClusterStatus, Resource
-from gateway.subsystems.parsing.xml import INFINITY_SCORE
+from gateway.subsystems.parsing.xml import INFINITY_SCORE, optional_number
 from gateway.subsystems.probe import CommandError, Plan, Probe, Reading, read_file, successful_output
 
 _EXIT_INSUFFICIENT_PRIVILEGES = 4
@@ -140,6 +140,8 @@ def _add_options(samples: SampleSet, options: Mapping[str, str]) -> None:
     flags = {name: int(options[name] == "true") for name in _BOOLEAN_OPTIONS if name in options}
     samples.add(metrics.STONITH_ENABLED, flags.get("stonith-enabled"))
     samples.add(metrics.MAINTENANCE_MODE_ENABLED, flags.get("maintenance-mode"))
+    timeout = optional_number(options.get("stonith-timeout-ms"))
+    samples.add(metrics.STONITH_TIMEOUT, None if timeout is None else timeout / 1000)
     for name, flag in flags.items():
         samples.add(metrics.CLUSTER_OPTION, flag, name)
     if policy := options.get("no-quorum-policy"):

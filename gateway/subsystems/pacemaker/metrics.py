@@ -289,6 +289,11 @@ CLUSTER_OPTION = gauge(
         },
     ),
 )
+STONITH_TIMEOUT = gauge(
+    "pacemaker_stonith_timeout_seconds",
+    "Time that a fencing action may take before it counts as failed, as the cluster option stonith-timeout sets it.",
+    mib="haClusterStonithTimeout",
+)
 NO_QUORUM_POLICY = gauge(
     "pacemaker_no_quorum_policy",
     "Policy that applies on loss of quorum; 1 for the current policy.",
