@@ -473,6 +473,7 @@ def selector(labels: Mapping[str, str]) -> str:
     return "{" + ",".join(quoted) + "}"
 
 
+@pytest.mark.daemon
 def test_the_right_alerts_fire_in_each_situation(tmp_path: Path) -> None:
     (tmp_path / "alerts.yml").write_text(example("alerts.yml"), "utf-8")
     recorded = {name: ((GOLDENS / f"{name}.prom").read_text("utf-8"), firing) for name, firing in FIRING.items()}

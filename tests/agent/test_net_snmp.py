@@ -16,6 +16,8 @@ from gateway.snmp.engine import EngineIdentity
 from tests.agent.mib import AUTHENTIC, COLUMN, MIB, ROOT, SMALL_MIB, STRONG, SYS_DESCR, USERS, USM_STATS, USM_USERS
 from tests.agent.serving import COMMUNITY_OPTIONS, DESCRIPTION, NO_COMMUNITIES, net_snmp, serving, user_options, walked
 
+pytestmark = pytest.mark.daemon
+
 # --- SNMPv2c ---------------------------------------------------------------------------------------------------------
 
 
