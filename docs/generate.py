@@ -1,13 +1,14 @@
 """Writes the generated parts of the documentation; ``make regenerate`` runs it.
 
 A generated part is between two comments, ``<!-- generated: NAME -->`` and ``<!-- end of NAME -->``. The text around
-these parts is written by hand and is left alone.
+these parts is written by hand and is left alone. In ``gateway.conf.example`` the comments of options are generated.
 """
 # ruff: noqa: INP001 - a script, not a module of a package
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from gateway.alarms.conditions import CONDITIONS
 from gateway.alarms.notification import Change
 from gateway.catalog import METRICS
 from gateway.conditions.model import Condition
-from gateway.config.config import OPTIONS
+from gateway.config.config import BY_KEY, OPTIONS
 from gateway.frontends.snmp.notifications.rendering import notification_name
 from gateway.frontends.snmp.rows import bindings
 from gateway.options.model import Field, Option, Records
@@ -31,6 +32,7 @@ from gateway.subsystems import SUBSYSTEMS
 from gateway.subsystems.subsystem import Subsystem
 
 DOCS = Path(__file__).parent
+EXAMPLE = DOCS.parent / "gateway.conf.example"
 MIB = mib()
 COMPILED: Mapping[str, Mapping[str, Any]] = json.loads(
     (Path(module.__file__).parent / f"{module.MODULE}.json").read_text("utf-8")
@@ -87,6 +89,32 @@ def _field(key: str, field: Field) -> tuple[str, str, str]:
 def _literal(value: Any) -> str:
     """Returns a default as it is written in the file: TOML, which is JSON for these values."""
     return json.dumps(value)
+
+
+def example() -> str:
+    """Returns the example configuration with the comments of its options brought up to date."""
+    lines, table = EXAMPLE.read_text("utf-8").splitlines(), ""
+    for place, line in enumerate(lines):
+        if line.startswith("["):
+            table = line.strip("[]")
+        elif " = " in line and not line.startswith("#"):
+            key, _, _ = line.partition(" = ")
+            lines[place - 1] = f"# {BY_KEY[f'{table}.{key}'].help}"
+    text = "\n".join((*lines, ""))
+    for option in OPTIONS:
+        if isinstance(option.read, Records):
+            commented = re.compile(rf"# [^\n]*\n# \[\[{re.escape(option.key)}\]\]\n(?:#[^\n]*\n)+")
+            before, after = commented.split(text)
+            text = "\n".join((before.removesuffix("\n"), *_commented_table(option, option.read.fields), after))
+    return text
+
+
+def _commented_table(option: Option[Any], fields: Iterable[Field]) -> Iterator[str]:
+    yield from (f"# {option.help}", f"# [[{option.key}]]")
+    for field in fields:
+        instead_of_another = field.name.endswith("_file") or field.name == "community"
+        yield f"# # {field.help}"
+        yield f"# {'# ' if instead_of_another else ''}{field.name} = {_literal(field.example)}"
 
 
 # --- Metrics ---------------------------------------------------------------------------------------------------------
@@ -310,6 +338,9 @@ def main() -> None:
         if (DOCS / name).read_text("utf-8") != text:
             (DOCS / name).write_text(text, "utf-8")
             sys.stdout.write(f"{name}\n")
+    if (text := example()) != EXAMPLE.read_text("utf-8"):
+        EXAMPLE.write_text(text, "utf-8")
+        sys.stdout.write(f"{EXAMPLE.name}\n")
 
 
 if __name__ == "__main__":

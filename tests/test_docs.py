@@ -54,6 +54,7 @@ def test_generated_parts_are_up_to_date() -> None:
     generate = load_script(DOCS / "generate.py")
     outdated = [name for name in generate.PAGES if (DOCS / name).read_text("utf-8") != generate.page(name)]
     assert outdated == [], "run make regenerate"
+    assert generate.EXAMPLE.read_text("utf-8") == generate.example(), "run make regenerate"
 
 
 def test_the_drop_in_metrics_are_in_the_catalogue() -> None:
