@@ -74,14 +74,12 @@ class Watched:
         )
 
     async def play(self) -> list[QuorumEvent]:
-        running = asyncio.ensure_future(self.watcher.run())
-        done, _ = await asyncio.wait(
-            [running, asyncio.ensure_future(self.host.played.wait())], return_when=asyncio.FIRST_COMPLETED, timeout=5
-        )
-        assert done
-        assert running not in done, running.exception()
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        """Runs the watcher until all runs were played, and returns its events."""
+        await self.watcher.start()
+        async with asyncio.timeout(5):
+            await self.host.played.wait()
+        await self.watcher.close()
+        await self.watcher.close()
         return self.events
 
 
