@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest --numprocesses=$(PROCESSES) --no-loadscope-reorder
 TREE := PYTHONPATH=. $(BIN)/python
 
 .SECONDARY:
-.PHONY: demo test coverage lint regenerate bench lab docs requirements packages clean
+.PHONY: demo test quick coverage lint regenerate bench lab docs requirements packages clean
 
 demo: $(VENV)/run
 	$(BIN)/ha-cluster-gateway demo
@@ -20,6 +20,10 @@ demo: $(VENV)/run
 # Tests the package as users install it: .venv/bin/pytest. `.venv/bin/python -m pytest` tests the source tree.
 test: $(VENV)/test packages
 	$(PYTEST)
+
+# Without the lab and without the tests that start other programs.
+quick: $(VENV)/test
+	$(PYTEST) -m 'not lab and not daemon'
 
 coverage: $(VENV)/test packages
 	$(PYTEST) --cov

@@ -16,9 +16,10 @@ from hypothesis import HealthCheck, settings
 from tests.programs import PACKAGES, FakeCluster
 from tests.waiting import until as until  # noqa: PLC0414 - until all tests import it from there
 
-# How long an example takes depends on what else the machine does: tests of speed compare sizes, or use processor time.
-settings.register_profile("gateway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("gateway")
+# No deadlines: the duration of an example depends on the load of the machine. Tests of speed measure processor time.
+settings.register_profile("quick", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
+settings.load_profile("thorough" if "CI" in os.environ else "quick")
 
 Script = Callable[..., Path]
 """Writes an executable: ``script(body, name="tool", mode=0o755)``."""

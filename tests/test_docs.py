@@ -510,6 +510,7 @@ def test_every_alert_fires_in_some_situation() -> None:
 if os.environ.get("CI") or (importlib.util.find_spec("sphinx") and importlib.util.find_spec("myst_parser")):
     # make lint and make docs install Sphinx, make test does not
 
+    @pytest.mark.daemon
     def test_sphinx_builds_without_warnings(tmp_path: Path) -> None:
         argv = [sys.executable, "-m", "sphinx", "-q", "-n", "-W", "-b", "html", "-d", str(tmp_path / "doctrees")]
         done = subprocess.run([*argv, str(DOCS), str(tmp_path)], capture_output=True, text=True, check=False)

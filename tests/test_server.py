@@ -645,6 +645,7 @@ runtime.run(main())
 """
 
 
+@pytest.mark.daemon
 @pytest.mark.skipif(shutil.which("crm_mon") is None, reason="needs crm_mon to show a large cluster")
 def test_a_large_cluster_does_not_block_the_event_loop(cluster: FakeCluster, tmp_path: Path) -> None:
     """In a separate process: here, garbage collection of the tests' objects takes longer than a scrape."""
