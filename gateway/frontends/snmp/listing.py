@@ -1,4 +1,4 @@
-"""Tables as text for people: numeric and symbolic names with their values, much as ``snmpwalk`` writes them."""
+"""Formats tables as text: numeric and symbolic names with their values, much like the output of ``snmpwalk``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def lines(variables: Iterable[Variable], mib: Mib) -> Iterator[str]:
 
 
 def _index(mib: Mib, target: Object, index: Oid) -> str:
-    """Returns an index as Net-SNMP writes it: names in quotes, numbers as they are, with dots between them."""
+    """Returns an index in the format of Net-SNMP: texts in quotes and numbers, separated by dots."""
     if not target.row:
         return "0"
     numbers = list(oids.decode(index))
@@ -60,7 +60,7 @@ def _value(target: Object, varbind: VarBind) -> str:
 
 
 def _date(value: bytes) -> str:
-    """Returns DateAndTime in UTC in the form of ISO 8601."""
+    """Returns a DateAndTime in UTC in the format of ISO 8601."""
     year = int.from_bytes(value[:2], "big")
     month, day, hour, minute, second, tenths = value[2:8]
     return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{tenths}Z"

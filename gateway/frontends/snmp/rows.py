@@ -1,8 +1,8 @@
-"""Where each sample goes in HA-CLUSTER-MIB.
+"""Derives where each sample goes in HA-CLUSTER-MIB.
 
 Nothing is listed here. Metrics name the objects that show them (``Metric.mib``), subsystems declare their rows
-(``MibRow``) and counts (``MibCounts``), and the MIB says which row an object belongs to. A binding follows from these
-three. What contradicts them raises ``MibError`` when the bindings are derived, before anything is served.
+(``MibRow``) and counts (``MibCounts``), and the MIB defines the row of each object. Bindings are derived from these
+three; if they contradict each other, ``MibError`` is raised before anything is served.
 """
 
 from __future__ import annotations
@@ -152,12 +152,12 @@ def derived(snapshot: Snapshot) -> Iterator[MibValue]:
 
 def _counted(samples_by_metric: SamplesByMetric, counts: MibCounts) -> Iterator[MibValue]:
     """Yields how many samples of a metric meet each condition; nothing if there are no samples: nothing is known."""
-    family = samples_by_metric.get(counts.metric)
-    if not family:
+    samples = samples_by_metric.get(counts.metric)
+    if not samples:
         return
     names = (*counts.metric.labels, *counts.metric.states)
     totals: Counter[str] = Counter()
-    for labels, flags in family.items():
+    for labels, flags in samples.items():
         assert isinstance(flags, tuple)
         sample: Mapping[str, str | bool] = dict(zip(names, (*labels, *flags), strict=True))
         totals.update(name for name, meets in counts.objects.items() if meets(sample))

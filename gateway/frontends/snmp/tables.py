@@ -1,7 +1,6 @@
 """Builds the table of all variables of HA-CLUSTER-MIB from the samples of one moment. Pure.
 
-The order comes without sorting variables: columns follow each other as in the MIB, and within a column the rows as
-their indexes do.
+Variables need no sorting: the columns are in the order of the MIB, and only the indexes of each column are sorted.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from functools import lru_cache
 from gateway.frontends.snmp.rows import LIVE, Binding, MibValue, bindings, derived
 from gateway.frontends.snmp.variable import Cell, EncodedForms
 from gateway.frontends.snmp.variable_table import ReadCell, VariableTable
-from gateway.samples import Labels, Metric, SamplesByMetric, Value
+from gateway.samples import Labels, Metric, MibRow, SamplesByMetric, Value
 from gateway.snapshot import Snapshot
 from gateway.snmp.agentx.encoding import encode_oid, encode_value, encode_varbind
 from gateway.snmp.mib import syntax
@@ -27,7 +26,12 @@ _SCALAR = b"\0\0\0\0"
 
 
 def empty(mib: Mib) -> VariableTable:
-    """Returns the table before the first snapshot."""
+    """Returns the table before the first snapshot.
+
+    Raises:
+        MibError: a metric, a row and the MIB contradict each other.
+    """
+    bindings(mib)
     return VariableTable(mib.root, objects=_object_ids(mib))
 
 
@@ -53,8 +57,8 @@ def build(
     """
     builder = _Builder(mib)
     for binding in bindings(mib):
-        if family := samples_by_metric.get(binding.metric):
-            builder.add(binding, family)
+        if samples := samples_by_metric.get(binding.metric):
+            builder.add(binding, samples)
     for name, index, raw in (*derived(snapshot), *extra):
         builder.put(name, builder.index(name, index), raw)
     live: dict[Oid, ReadCell] = {}
@@ -109,39 +113,39 @@ class _Builder:
     def __init__(self, mib: Mib) -> None:
         self._mib = mib
         self._columns: dict[str, _Column] = {}
-        self._indexes: dict[str, dict[Labels, bytes]] = {}
-        self._taken: dict[str, set[bytes]] = {}
+        self._numbered_indexes: dict[str, dict[Labels, bytes]] = {}
+        self._used_indexes: dict[str, set[bytes]] = {}
 
-    def add(self, binding: Binding, family: Mapping[Labels, Value]) -> None:
+    def add(self, binding: Binding, samples: Mapping[Labels, Value]) -> None:
         """Adds the samples of a metric."""
         metric = binding.metric
-        indexes = self._rows(binding, family)
-        labels = [(metric.labels.index(label), self._column(name)) for label, name in binding.labels.items()]
-        for found in family:
-            index = indexes[found]
-            for place, column in labels:
-                column.put(index, found[place])
-        self._add_values(binding, family, indexes)
+        indexes = self._row_indexes(binding, samples)
+        label_columns = [(metric.labels.index(label), self._column(name)) for label, name in binding.labels.items()]
+        for labels in samples:
+            index = indexes[labels]
+            for position, column in label_columns:
+                column.put(index, labels[position])
+        self._add_values(binding, samples, indexes)
 
-    def _add_values(self, binding: Binding, family: Mapping[Labels, Value], indexes: Mapping[Labels, bytes]) -> None:
+    def _add_values(self, binding: Binding, samples: Mapping[Labels, Value], indexes: Mapping[Labels, bytes]) -> None:
         metric, factor = binding.metric, binding.metric.mib_factor
         columns = [self._column(name) for name in binding.values]
         if not columns:
-            return  # the number is always 1, and its labels say it all
+            return  # the value is always 1; the labels are what matters
         if (choice := metric.mib_choice) is not None:
-            place, by_choice = metric.labels.index(choice.label), dict(zip(choice.objects, columns, strict=True))
-            for found, value in family.items():
-                if (column := by_choice.get(found[place])) is not None:
-                    column.put(indexes[found], _raw(metric, value, factor))
+            position, by_choice = metric.labels.index(choice.label), dict(zip(choice.objects, columns, strict=True))
+            for labels, value in samples.items():
+                if (column := by_choice.get(labels[position])) is not None:
+                    column.put(indexes[labels], _sample_value(metric, value, factor))
         elif len(columns) > 1:
-            for found, flags in family.items():
+            for labels, flags in samples.items():
                 assert isinstance(flags, tuple)
                 for column, flag in zip(columns, flags, strict=True):
-                    column.put(indexes[found], flag)
+                    column.put(indexes[labels], flag)
         else:
             (column,) = columns
-            for found, value in family.items():
-                column.put(indexes[found], _raw(metric, value, factor))
+            for labels, value in samples.items():
+                column.put(indexes[labels], _sample_value(metric, value, factor))
 
     def put(self, name: str, index: bytes, raw: SampleValue) -> None:
         """Adds one value."""
@@ -160,28 +164,35 @@ class _Builder:
         row = self._mib[name].row
         return _index(self._mib.index_of(row), texts) if row else _SCALAR
 
-    def _rows(self, binding: Binding, family: Mapping[Labels, Value]) -> Mapping[Labels, bytes]:
-        """Returns the index of each sample's row. Metrics with the same labels, and the same row, share theirs."""
+    def _row_indexes(self, binding: Binding, samples: Mapping[Labels, Value]) -> Mapping[Labels, bytes]:
+        """Returns the index of each sample's row. Metrics with the same labels in the same row share indexes."""
         row = binding.row
         if row is None:
-            return dict.fromkeys(family, _SCALAR)
-        places = [binding.metric.labels.index(label) for label in row.index]
+            return dict.fromkeys(samples, _SCALAR)
+        positions = [binding.metric.labels.index(label) for label in row.index]
         parts = self._mib.index_of(row.entry)
         if row.numbered:
-            known = self._indexes.setdefault(row.entry, {})
-            taken = self._taken.setdefault(row.entry, set())
-            for found in sorted(family.keys() - known.keys()):
-                known[found] = _numbered(_index(parts[:-1], [found[place] for place in places]), taken)
-            return known
+            return self._numbered_row_indexes(row, samples, positions)
         indexes: dict[Labels, bytes] = {}
         used: set[bytes] = set()
-        for found in family:
-            texts = [found[place] for place in places]
+        for labels in samples:
+            texts = [labels[position] for position in positions]
             index = _index(parts, texts)
             if index in used:
-                index = _index(parts, texts, whole="\0".join(found))
+                index = _index(parts, texts, identity="\0".join(labels))
             used.add(index)
-            indexes[found] = index
+            indexes[labels] = index
+        return indexes
+
+    def _numbered_row_indexes(
+        self, row: MibRow, labels_of_samples: Iterable[Labels], positions: Sequence[int]
+    ) -> Mapping[Labels, bytes]:
+        """Returns the index of each sample's row; the last part is the first number that is not used yet."""
+        parts = self._mib.index_of(row.entry)[:-1]
+        indexes = self._numbered_indexes.setdefault(row.entry, {})
+        used = self._used_indexes.setdefault(row.entry, set())
+        for labels in sorted(set(labels_of_samples) - indexes.keys()):
+            indexes[labels] = _numbered(_index(parts, [labels[position] for position in positions]), used)
         return indexes
 
     # --- the result --------------------------------------------------------------------------------------------------
@@ -224,34 +235,35 @@ def _encoded(column: _Column, indexes: Iterable[bytes]) -> Iterator[bytes]:
         yield head + index + values[id(column.cells[index])]
 
 
-def _raw(metric: Metric, value: Value, factor: int) -> SampleValue:
-    """Returns a number in the object's unit, or the name of the state that is on."""
+def _sample_value(metric: Metric, value: Value, factor: int) -> SampleValue:
+    """Returns a number in the object's unit, or the name of the active state."""
     if isinstance(value, tuple):
         return next((state for state, on in zip(metric.states, value, strict=True) if on), "")
     return value * factor if factor != 1 else value
 
 
-def _numbered(index: bytes, taken: set[bytes]) -> bytes:
+def _numbered(index: bytes, used: set[bytes]) -> bytes:
+    """Returns an index with the first number after it that is not used yet."""
     number = 1
-    while (numbered := index + struct.pack(">I", number)) in taken:
+    while (numbered := index + struct.pack(">I", number)) in used:
         number += 1
-    taken.add(numbered)
+    used.add(numbered)
     return numbered
 
 
-def _index(parts: Iterable[Object], texts: Iterable[str], *, whole: str | None = None) -> bytes:
+def _index(parts: Iterable[Object], texts: Iterable[str], *, identity: str | None = None) -> bytes:
     """Returns an index as sub-identifiers (RFC 2578, section 7.7).
 
     Args:
-        parts: the objects that it is made of.
+        parts: the objects that form the index.
         texts: their values.
-        whole: what tells it from another that would be the same.
+        identity: distinguishes the index from another with the same texts.
     """
     pieces = []
     for part, text in zip(parts, texts, strict=True):
         assert part.syntax is not None
         if part.syntax.size:
-            pieces.append(_text_index(text, part.syntax.size, whole))
+            pieces.append(_text_index(text, part.syntax.size, identity))
         else:
             number = part.syntax.convert(text)
             pieces.append(struct.pack(">I", number or 0))
@@ -259,12 +271,12 @@ def _index(parts: Iterable[Object], texts: Iterable[str], *, whole: str | None =
 
 
 _NO_NAME = b"-"
-"""Stands in an index for an empty text: an index of no octets is a trap for many managers."""
+"""Represents an empty text in an index: many managers fail on an index without octets."""
 
 
 @lru_cache(maxsize=16384)
-def _text_index(text: str, size: int, whole: str | None = None) -> bytes:
+def _text_index(text: str, size: int, identity: str | None = None) -> bytes:
     octets = syntax.octets(text) or _NO_NAME
-    octets = syntax.shortened(octets, size, whole=None if whole is None else syntax.octets(whole))
-    # each octet becomes a sub-identifier of four: what UTF-32 does with the first 256 characters
+    octets = syntax.shortened(octets, size, identity=None if identity is None else syntax.octets(identity))
+    # each octet becomes a sub-identifier of four octets, as the first 256 characters do in UTF-32
     return struct.pack(">I", len(octets)) + octets.decode("latin-1").encode("utf-32-be")

@@ -1,4 +1,1 @@
-"""HA-CLUSTER-MIB: what objects and notifications there are, where, and how values become theirs.
-
-Shared by what serves it (``gateway.frontends.snmp``) and what sends its notifications (``gateway.alarms``).
-"""
+"""HA-CLUSTER-MIB: its objects and notifications, and the conversion of values to its syntaxes."""

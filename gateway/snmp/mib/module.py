@@ -1,6 +1,6 @@
 """HA-CLUSTER-MIB: its objects with their identifiers and syntaxes, read from the compiled module, and its text.
 
-The text, ``mibs/HA-CLUSTER-MIB.txt``, is what is written by hand; ``mibs/compile.py`` makes the compiled module of it.
+The text, ``mibs/HA-CLUSTER-MIB.txt``, is written by hand; ``mibs/compile.py`` compiles it.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ MODULE = "HA-CLUSTER-MIB"
 DEFAULT_ROOT = "1.3.6.1.4.1.8072.9999.9999.9664"
 ENTERPRISES = "1.3.6.1.4.1"
 MAX_ROOT = 12
-"""Sub-identifiers of a root; with more of them the longest indexes would have no room among 128."""
+"""The most sub-identifiers of a root: below a longer one, the longest indexes would exceed 128 sub-identifiers."""
 
 SOURCE = f"mibs/{MODULE}.txt"
-"""The file that is written by hand, as messages name it."""
+"""The file that is written by hand; error messages name it."""
 
 FOLDER = Path(__file__).parent
 _MAX_INT32, _MAX_UINT32, _MAX_UINT64 = 2**31 - 1, 2**32 - 1, 2**64 - 1
@@ -42,21 +42,21 @@ _BASE: Mapping[str, Syntax] = {
         name="CounterBasedGauge64", type=Type.COUNTER64, convert=syntax.scaled(0, 0, _MAX_UINT64)
     ),
 }
-"""The types that the module imports; its own textual conventions are refinements of INTEGER and Integer32."""
+"""The types that the module imports; its own textual conventions refine INTEGER and Integer32."""
 
 
 class MibError(ValueError):
-    """The MIB, or what refers to it, is wrong; the message names the object and the file."""
+    """The MIB, or a reference to it, is wrong; the message names the object and the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """What has a name and a place in the MIB.
+    """A named node of the MIB's tree.
 
     Attributes:
-        name: as in the module.
-        oid: where it is.
-        description: of it, in one paragraph.
+        name: the descriptor, as in the module.
+        oid: the object identifier, below the configured root.
+        description: the DESCRIPTION, in one paragraph.
     """
 
     name: str
@@ -69,11 +69,11 @@ class Object(Node):
     """A scalar, a column or a row.
 
     Attributes:
-        syntax: of its value; None for rows.
-        readable: whether it has values; indexes have none.
-        units: of its value, if any.
-        index: the names of a row's indexes, in their order.
-        row: the name of the row that a column belongs to; "" for scalars.
+        syntax: the syntax of its value; None for rows.
+        readable: whether its values can be read; indexes are not accessible.
+        units: the UNITS of its value; "" if it has none.
+        index: the names of the indexes of a row, in order.
+        row: the name of the row of a column; "" for scalars.
     """
 
     syntax: Syntax | None
@@ -99,7 +99,7 @@ class Mib:
 
     Attributes:
         root: the root.
-        source: the file that is written by hand, for messages.
+        source: the file that is written by hand; error messages name it.
         objects: by name, in the order of their identifiers.
         notifications: by name, in the order of their identifiers.
 
@@ -117,14 +117,14 @@ class Mib:
         self.root = oids.parse(root)
         self.objects: dict[str, Object] = {}
         self.notifications: dict[str, NotificationType] = {}
-        own = oids.parse(DEFAULT_ROOT)
-        found = (
-            (self.root + oids.parse(entry["oid"]).removeprefix(own), entry)
+        default_root = oids.parse(DEFAULT_ROOT)
+        nodes = (
+            (self.root + oids.parse(entry["oid"]).removeprefix(default_root), entry)
             for entry in document.values()
             if entry.get("class") in {"objecttype", "notificationtype"}
         )
         rows: dict[Oid, str] = {}
-        for oid, entry in sorted(found, key=lambda item: item[0]):
+        for oid, entry in sorted(nodes, key=lambda node: node[0]):
             if entry["class"] == "notificationtype":
                 self._add_notification(oid, entry)
             elif entry["nodetype"] != "table":
@@ -157,7 +157,7 @@ class Mib:
     @cached_property
     def readable(self) -> tuple[Object, ...]:
         """The scalars and columns that have values, in the order of their identifiers."""
-        return tuple(found for found in self.objects.values() if found.readable)
+        return tuple(target for target in self.objects.values() if target.readable)
 
     def index_of(self, row: str) -> tuple[Object, ...]:
         """Returns the indexes of a row."""
@@ -172,7 +172,7 @@ class Mib:
 
 @cache
 def mib(root: str = DEFAULT_ROOT) -> Mib:
-    """Returns the module below a root; the same each time."""
+    """Returns the module below a root; the same object each time."""
     return Mib(json.loads((FOLDER / f"{MODULE}.json").read_text("utf-8")), root)
 
 
@@ -206,17 +206,17 @@ def _syntax(entry: Mapping[str, Any], document: Mapping[str, Any]) -> Syntax:
     return Syntax(name=name, type=Type.INTEGER, convert=convert, decimals=decimals)
 
 
-# --- Its text --------------------------------------------------------------------------------------------------------
+# --- The text -------------------------------------------------------------------------------------------------------
 
 _ARCS = re.compile(r"(?:haClusterArc\d+ OBJECT IDENTIFIER ::= \{ \w+ \d+ \}\n)+")
 _IDENTITY = re.compile(r"::= \{ haClusterArc\d+ \d+ \}")
 
 
 def text(root: str = DEFAULT_ROOT) -> str:
-    """Returns the module's text, below a root.
+    """Returns the text of the module below a root.
 
     Raises:
-        ValueError: the root cannot be one; the message says why.
+        ValueError: the root is not valid.
     """
     arcs = root_arcs(root)
     parents = ["enterprises", *(f"haClusterArc{number}" for number in range(1, len(arcs)))]
@@ -229,16 +229,16 @@ def text(root: str = DEFAULT_ROOT) -> str:
 
 
 def root_arcs(root: str) -> tuple[int, ...]:
-    """Returns what a root has below ``enterprises``.
+    """Returns the sub-identifiers of a root after those of ``enterprises``.
 
     Raises:
-        ValueError: it is not below it, or has too many sub-identifiers.
+        ValueError: the root is not below ``enterprises``, or has too many sub-identifiers.
     """
-    subids, above = oids.decode(oids.parse(root)), oids.decode(oids.parse(ENTERPRISES))
+    subids, prefix = oids.decode(oids.parse(root)), oids.decode(oids.parse(ENTERPRISES))
     if (
-        subids[: len(above)] != above
-        or not len(above) < len(subids) <= MAX_ROOT
-        or max(subids) > _MAX_INT32  # Net-SNMP's parser takes no larger one
+        subids[: len(prefix)] != prefix
+        or not len(prefix) < len(subids) <= MAX_ROOT
+        or max(subids) > _MAX_INT32  # the largest that Net-SNMP's parser accepts
     ):
         raise ValueError(f"expected an OID below {ENTERPRISES}, of at most {MAX_ROOT} numbers, found {root}")
-    return subids[len(above) :]
+    return subids[len(prefix) :]

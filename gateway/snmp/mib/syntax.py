@@ -1,8 +1,8 @@
-"""How values become those of the MIB: one converter for each kind of syntax.
+"""Converts values of samples to values of the MIB: one converter for each kind of syntax.
 
-What a sample has is a number or the text of a label; what the MIB wants is one of few types. Every conversion is total:
-a number that does not fit is the nearest that does, a word that an enumeration lacks is ``unknown``, a text that is
-too long is cut off. None means that there is no value at all.
+A sample has numbers and the texts of labels; the MIB has a few types. Every conversion is total: a number out of range
+becomes the nearest one in range, a word that an enumeration lacks becomes ``unknown``, and a text that is too long is
+cut. None means that there is no value.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SampleValue = str | float
 """A number (an int or a flag is one too), or the text of a label."""
 
 MAX_TEXT = 255
-"""Octets of a value; SnmpAdminString allows no more."""
+"""The most octets of an SnmpAdminString."""
 
 _UNKNOWN = 1
 _TRUE, _FALSE = 1, 2
@@ -33,12 +33,12 @@ class Syntax:
     """The syntax of an object.
 
     Attributes:
-        name: the type's or the textual convention's.
-        type: what goes over the wire.
-        convert: turns a sample's value into the object's: an int or bytes, or None where it has none.
-        names: an enumeration's names by their numbers.
-        decimals: where the decimal point of a scaled integer is.
-        size: how many octets an index may have; 0 for others.
+        name: the name of the type, or of the textual convention.
+        type: the type on the wire.
+        convert: converts a sample's value to an int or bytes; None if there is no value.
+        names: the names of an enumeration by number.
+        decimals: the decimal places of a scaled integer.
+        size: the most octets of a text in an index; 0 for other objects.
     """
 
     name: str
@@ -52,8 +52,8 @@ class Syntax:
 # --- Numbers ---------------------------------------------------------------------------------------------------------
 
 
-def scaled(decimals: int, least: int, most: int) -> Callable[[SampleValue], int | None]:
-    """Returns the converter of numbers with that many decimal places, within limits."""
+def scaled(decimals: int, minimum: int, maximum: int) -> Callable[[SampleValue], int | None]:
+    """Returns a converter for integers that are scaled by decimal places and limited to a range."""
     factor: int = 10**decimals
 
     def convert(raw: SampleValue) -> int | None:
@@ -61,14 +61,14 @@ def scaled(decimals: int, least: int, most: int) -> Callable[[SampleValue], int 
         if number is None:
             return None
         if math.isinf(number):
-            return most if number > 0 else least
-        return min(max(round(number * factor), least), most)
+            return maximum if number > 0 else minimum
+        return min(max(round(number * factor), minimum), maximum)
 
     return convert
 
 
 def _number(raw: SampleValue) -> float | None:
-    """Returns a number as it is, and a label's as an integer; None for what is none."""
+    """Returns a number unchanged, and a label as an integer; None if it is not a number."""
     if isinstance(raw, str):
         return int(raw) if raw.isascii() and raw.isdigit() else None
     return None if math.isnan(raw) else raw
@@ -85,12 +85,12 @@ def truth(raw: SampleValue) -> int | None:
 
 
 def enumeration(names: Mapping[int, str]) -> Callable[[SampleValue], int]:
-    """Returns the converter of words, which are the MIB's names but for case, ``_`` and blanks."""
-    numbers = {_plain(name): number for number, name in names.items()}
-    return lambda raw: numbers.get(_plain(str(raw)), _UNKNOWN)
+    """Returns a converter for words, which may differ from the MIB's names in case, ``_`` and blanks."""
+    numbers = {_normalize(name): number for number, name in names.items()}
+    return lambda raw: numbers.get(_normalize(str(raw)), _UNKNOWN)
 
 
-def _plain(word: str) -> str:
+def _normalize(word: str) -> str:
     return re.sub(r"[\W_]", "", word).lower()
 
 
@@ -103,23 +103,23 @@ def text(raw: SampleValue) -> bytes:
 
 
 def octets(value: str) -> bytes:
-    """Returns a text as UTF-8; names of files may hold what is none."""
+    """Returns a text as UTF-8; what cannot be encoded, as in some file names, is replaced."""
     return value.encode("utf-8", "replace")
 
 
-def shortened(value: bytes, size: int, *, whole: bytes | None = None) -> bytes:
-    """Returns a text, or, where it is too long, its beginning, ``~`` and a hash: the same at any time, on any node.
+def shortened(value: bytes, size: int, *, identity: bytes | None = None) -> bytes:
+    """Returns a text; if it is too long, its beginning, ``~`` and a hash, which is the same on every node.
 
     Args:
         value: the text, in UTF-8.
-        size: how many octets it may have.
-        whole: what it has to be told apart by; then it gets a hash, short or not.
+        size: the most octets of the result.
+        identity: what is hashed instead of the text; the result then has a hash even if the text is short.
     """
-    if len(value) <= size and whole is None:
+    if len(value) <= size and identity is None:
         return value
-    digest = hashlib.sha256(value if whole is None else whole).hexdigest()[:_HASH_DIGITS]
-    kept = value[: size - _HASH_DIGITS - 1].decode("utf-8", "ignore")  # not half a character
-    return f"{kept}~{digest}".encode()
+    digest = hashlib.sha256(value if identity is None else identity).hexdigest()[:_HASH_DIGITS]
+    beginning = value[: size - _HASH_DIGITS - 1].decode("utf-8", "ignore")  # not half a character
+    return f"{beginning}~{digest}".encode()
 
 
 def date_and_time(raw: SampleValue) -> bytes | None:
@@ -128,7 +128,7 @@ def date_and_time(raw: SampleValue) -> bytes | None:
     try:
         moment = _EPOCH + timedelta(seconds=number) if number is not None else None
     except OverflowError:
-        return None  # beyond the year 9999, or infinite
+        return None  # after the year 9999, or infinite
     if moment is None:
         return None
     tenths = moment.microsecond // 100_000
