@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.samples import Metric, Value
-from gateway.snapshot import CollectorReport, CommandReport
+from gateway.samples import Metric, SampleSet, Value
+from gateway.snapshot import CollectorReport, CommandReport, Snapshot
 from gateway.status import Status
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 
@@ -39,3 +39,11 @@ def reports(failing: Mapping[str, Status]) -> dict[str, CollectorReport]:
 def node(name: str, *states: str) -> Sample:
     """Returns the sample of a node in these states."""
     return pacemaker_metrics.NODES, tuple(state in states for state in _NODE_STATES), (name, "member")
+
+
+def make_snapshot(*samples: Sample, failing: Mapping[str, Status] | None = None, started: float = 0.0) -> Snapshot:
+    """Returns a snapshot of these samples; commands fail with the given status."""
+    sample_set = SampleSet()
+    for metric, value, labels in samples:
+        sample_set.add(metric, value, *labels)
+    return Snapshot(samples_by_metric=sample_set.samples_by_metric, collectors=reports(failing or {}), started=started)

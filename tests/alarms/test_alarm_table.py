@@ -7,12 +7,10 @@ from collections.abc import Mapping
 from gateway.alarms.alarm_table import AlarmEvent, AlarmTable
 from gateway.catalog import ACCUMULATORS
 from gateway.conditions.view import ClusterView
-from gateway.samples import Metric, SampleSet, Value
-from gateway.snapshot import Snapshot
 from gateway.status import Status
 from gateway.subsystems.corosync import metrics as corosync_metrics
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
-from tests.alarms.snapshots import node, reports
+from tests.alarms.snapshots import DC, Sample, make_snapshot, node
 
 
 class Cluster:
@@ -25,21 +23,14 @@ class Cluster:
 
     def evaluate(
         self,
-        *samples: tuple[Metric, Value, tuple[str, ...]],
+        *samples: Sample,
         failing: Mapping[str, Status] | None = None,
         started: float | None = None,
     ) -> list[str]:
         """Evaluates a snapshot of these samples."""
-        sample_set = SampleSet()
-        if "crm_mon" not in (failing or {}):
-            sample_set.add(pacemaker_metrics.INFO, 1, "2.1.5", "n1", "corosync", "demo")
-        for metric, value, labels in samples:
-            sample_set.add(metric, value, *labels)
-        snapshot = Snapshot(
-            samples_by_metric=sample_set.samples_by_metric,
-            collectors=reports(failing or {}),
-            started=self.now if started is None else started,
-        )
+        cluster = () if "crm_mon" in (failing or {}) else (DC,)
+        started = self.now if started is None else started
+        snapshot = make_snapshot(*cluster, *samples, failing=failing, started=started)
         self._view = ClusterView(snapshot, self._view, accumulators=ACCUMULATORS)
         return described(self.table.evaluate(self._view, now=self.now, time=self.now))
 
@@ -60,7 +51,7 @@ def described(events: list[AlarmEvent]) -> list[str]:
     return [f"{event.change} {event.alarm.condition.name} {event.alarm.object}".strip() for event in events]
 
 
-def quorate(value: int, up: int = 1) -> tuple[tuple[Metric, Value, tuple[str, ...]], ...]:
+def quorate(value: int, up: int = 1) -> tuple[Sample, ...]:
     return (corosync_metrics.QUORATE, value, ()), (corosync_metrics.UP, up, ())
 
 
@@ -113,7 +104,7 @@ def test_a_held_down_alarm_is_raised_only_if_it_lasts() -> None:
 
 
 def test_an_event_expires_and_is_raised_again_when_it_happens_again() -> None:
-    def vip(place: str) -> tuple[Metric, Value, tuple[str, ...]]:
+    def vip(place: str) -> Sample:
         flags = (True, False, False, False, False)
         return pacemaker_metrics.RESOURCES, flags, (place, "vip", "started", "true", "a", "", "")
 
@@ -128,7 +119,7 @@ def test_an_event_expires_and_is_raised_again_when_it_happens_again() -> None:
 
 
 def test_a_move_is_recognized_across_a_stop_and_across_a_failed_tool() -> None:
-    def vip(place: str, role: str = "started") -> tuple[Metric, Value, tuple[str, ...]]:
+    def vip(place: str, role: str = "started") -> Sample:
         flags = (role == "started", False, False, False, False)
         return pacemaker_metrics.RESOURCES, flags, (place, "vip", role, "true", "a", "", "")
 
@@ -140,7 +131,7 @@ def test_a_move_is_recognized_across_a_stop_and_across_a_failed_tool() -> None:
 
 
 def test_fencing_is_raised_when_it_happens_and_not_at_the_start() -> None:
-    def fenced(target: str, time: float) -> tuple[Metric, Value, tuple[str, ...]]:
+    def fenced(target: str, time: float) -> Sample:
         labels = (target, "reboot", "success", "n1", "n2")
         return pacemaker_metrics.FENCE_EVENTS_TIMESTAMP, time, labels
 

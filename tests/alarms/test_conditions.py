@@ -16,13 +16,12 @@ from gateway.conditions.view import ClusterView
 from gateway.engine.engine import Engine
 from gateway.frontends.snmp.notifications.rendering import notification_name
 from gateway.host.replay import DEMO, Recording, ReplayHost
-from gateway.samples import SampleSet
 from gateway.snapshot import Snapshot
 from gateway.snmp.mib.module import mib
 from gateway.subsystems.drbd import metrics as drbd_metrics
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 from gateway.subsystems.sbd import metrics as sbd_metrics
-from tests.alarms.snapshots import DC, Sample, node, reports
+from tests.alarms.snapshots import DC, Sample, make_snapshot, node
 from tests.fakes import FakeClock
 from tests.situations import recorded
 from tests.subsystems import make_collectors
@@ -52,10 +51,7 @@ async def demo_snapshot(situation: str) -> Snapshot:
 
 
 def snapshot_of(*samples: Sample) -> Snapshot:
-    sample_set = SampleSet()
-    for metric, value, labels in (DC, *samples):
-        sample_set.add(metric, value, *labels)
-    return Snapshot(samples_by_metric=sample_set.samples_by_metric, collectors=reports({}))
+    return make_snapshot(DC, *samples)
 
 
 async def load(of: str | Snapshot) -> Snapshot:

@@ -13,11 +13,9 @@ from gateway.alarms.notification import Change, Details
 from gateway.catalog import ACCUMULATORS
 from gateway.conditions.view import ClusterView
 from gateway.frontends.snmp.notifications.compat import FORMS
-from gateway.samples import SampleSet
-from gateway.snapshot import Snapshot
 from gateway.subsystems.corosync import metrics as corosync_metrics
 from tests.alarms.notifications import node_lost
-from tests.alarms.snapshots import Sample, reports
+from tests.alarms.snapshots import Sample, make_snapshot
 
 RAISED, CLEARED = Change.RAISED, Change.CLEARED
 HERE = {"node": "n1", "node_id": "1"}
@@ -38,16 +36,9 @@ def link(number: str, peer_id: str) -> Sample:
     return metric, 1, tuple(labels.get(label, "") for label in metric.labels)
 
 
-def view(*samples: Sample) -> ClusterView:
-    sample_set = SampleSet()
-    for metric, value, labels in samples:
-        sample_set.add(metric, value, *labels)
-    snapshot = Snapshot(samples_by_metric=sample_set.samples_by_metric, collectors=reports({}))
-    return ClusterView(snapshot, accumulators=ACCUMULATORS)
-
-
 MEMBERS = (member("1", "n1", local=True), member("2", "n2"), member("3", "n3"))
-VIEW = view(*MEMBERS, link("0", "2"), link("0", "3"), link("1", "2"), link("1", "3"))
+LINKS = (link("0", "2"), link("0", "3"), link("1", "2"), link("1", "3"))
+VIEW = ClusterView(make_snapshot(*MEMBERS, *LINKS), accumulators=ACCUMULATORS)
 
 
 def event(condition: str, change: Change, about: str = "", **fields: str) -> AlarmEvent:

@@ -9,12 +9,10 @@ import pytest
 from gateway.alarms.routine_changes import RoutineChanges
 from gateway.conditions.view import ClusterView
 from gateway.frontends.snmp.notifications import compat
-from gateway.samples import SampleSet
-from gateway.snapshot import Snapshot
 from gateway.status import Status
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 from tests.alarms.notifications import routine_change
-from tests.alarms.snapshots import DC, Sample, node, reports
+from tests.alarms.snapshots import DC, Sample, make_snapshot, node
 
 NODES = (node("n1", "online"), node("n2", "online"))
 
@@ -29,10 +27,7 @@ def attribute(name: str, value: str, of: str = "n1") -> Sample:
 
 
 def view(*samples: Sample, failing: Mapping[str, Status] | None = None) -> ClusterView:
-    sample_set = SampleSet()
-    for metric, value, labels in samples:
-        sample_set.add(metric, value, *labels)
-    return ClusterView(Snapshot(samples_by_metric=sample_set.samples_by_metric, collectors=reports(failing or {})))
+    return ClusterView(make_snapshot(*samples, failing=failing))
 
 
 def described(changes: RoutineChanges, *samples: Sample) -> list[str]:
