@@ -210,6 +210,13 @@ def test_numbers_that_do_not_fit_are_the_nearest_that_do() -> None:
     assert list(found["haClusterDrbdVolumeUpperPending"].values()) == [2**32 - 1, 0, 999_999, 2**32 - 1]
 
 
+@pytest.mark.parametrize("seconds", [1.7e308, 10**400], ids=["float", "integer"])
+def test_a_number_that_overflows_in_the_unit_of_its_object_is_the_largest(seconds: float) -> None:
+    samples = SampleSet()
+    samples.add(pacemaker_metrics.STONITH_TIMEOUT, seconds)
+    assert list(walked(build(samples), MIB)["haClusterStonithTimeout"].values()) == [2**31 - 1]
+
+
 @pytest.mark.parametrize(
     ("seconds", "date"),
     [

@@ -8,7 +8,6 @@ cut. None means that there is no value.
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -60,9 +59,10 @@ def scaled(decimals: int, minimum: int, maximum: int) -> Callable[[SampleValue],
         number = _number(raw)
         if number is None:
             return None
-        if math.isinf(number):
-            return maximum if number > 0 else minimum
-        return min(max(round(number * factor), minimum), maximum)
+        product = number * factor
+        if product >= maximum:  # before it is rounded: it may be infinite
+            return maximum
+        return minimum if product <= minimum else round(product)
 
     return convert
 
@@ -71,7 +71,7 @@ def _number(raw: SampleValue) -> float | None:
     """Returns a number unchanged, and a label as an integer; None if it is not a number."""
     if isinstance(raw, str):
         return int(raw) if raw.isascii() and raw.isdigit() else None
-    return None if math.isnan(raw) else raw
+    return None if raw != raw else raw  # noqa: PLR0124 - NaN, but math.isnan() takes no integer beyond all floats
 
 
 # --- Truth and enumerations ------------------------------------------------------------------------------------------
