@@ -13,6 +13,7 @@ from gateway.alarms.channel import DeliveryError, DeliveryResult
 from gateway.alarms.delivery import Delivery
 from gateway.alarms.notification import Notification
 from gateway.samples import SampleSet
+from gateway.waiting import completed_within
 
 GRACE = 5.0
 """Seconds that ``close`` waits for queued notifications."""
@@ -89,9 +90,8 @@ class Notifier:
         outcome: asyncio.Future[DeliveryResult] = asyncio.get_running_loop().create_future()
         delivery.enqueue(notification, outcome)
         try:
-            async with asyncio.timeout(self._test_timeout):
-                return TargetOutcome(delivery.name, delivery.kind, await outcome)
-        except TimeoutError:
+            if await completed_within(outcome, self._test_timeout):
+                return TargetOutcome(delivery.name, delivery.kind, outcome.result())
             error = _queue_ahead(delivery)
         except DeliveryError as failure:
             error = str(failure)
