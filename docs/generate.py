@@ -1,16 +1,16 @@
 """Writes the generated parts of the documentation; ``make regenerate`` runs it.
 
 A generated part is between two comments, ``<!-- generated: NAME -->`` and ``<!-- end of NAME -->``. The text around
-these parts is written by hand and is left alone. In ``gateway.conf.example`` the comments of options are generated.
+these parts is written by hand and is left alone. ``gateway.conf.example`` is generated as a whole.
 """
 # ruff: noqa: INP001 - a script, not a module of a package
 
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from gateway.alarms.conditions import CONDITIONS
 from gateway.alarms.notification import Change
 from gateway.catalog import METRICS
 from gateway.conditions.model import Condition
-from gateway.config.config import BY_KEY, OPTIONS
+from gateway.config.config import OPTIONS
 from gateway.frontends.snmp.notifications.rendering import notification_name
 from gateway.frontends.snmp.rows import bindings
 from gateway.options.model import Field, Option, Records
@@ -91,22 +91,45 @@ def _literal(value: Any) -> str:
     return json.dumps(value)
 
 
+INTRODUCTION = """\
+# Configuration of ha-cluster-gateway: every option, with its default.
+#
+# The gateway reads ./gateway.conf or /etc/ha-cluster-gateway/gateway.conf, whichever exists first, or the file that
+# --config names. The file is optional, and needs only the options that differ from their defaults. Flags override it
+# (ha-cluster-gateway --help); "ha-cluster-gateway check" validates it. The format is TOML.
+"""
+
+HEADINGS: Mapping[str, str] = {
+    "web": "# --- The HTTP server: the metrics page, /-/healthy and /-/ready.\n",
+    "log": "# --- The log, on standard error.\n",
+    "collectors": "# --- The collectors, one for each subsystem. auto costs nothing if a subsystem is not installed.\n",
+    "snmp": "# --- SNMP: HA-CLUSTER-MIB, through the host's snmpd and from the built-in agent.\n",
+    "snmp.agent": "# The built-in agent, for hosts without snmpd. It is read-only.",
+    "alarms": "# --- Alarms: conditions that need attention, as SNMP notifications, metrics and tables of the MIB.\n",
+    "alarms.disable": "# Disabled conditions: they are not evaluated.",
+    "tools": "# --- The tools of the cluster that the gateway runs, one table each.\n",
+}
+"""What precedes a table in the example configuration."""
+
+
 def example() -> str:
-    """Returns the example configuration with the comments of its options brought up to date."""
-    lines, table = EXAMPLE.read_text("utf-8").splitlines(), ""
-    for place, line in enumerate(lines):
-        if line.startswith("["):
-            table = line.strip("[]")
-        elif " = " in line and not line.startswith("#"):
-            key, _, _ = line.partition(" = ")
-            lines[place - 1] = f"# {BY_KEY[f'{table}.{key}'].help}"
-    text = "\n".join((*lines, ""))
-    for option in OPTIONS:
-        if isinstance(option.read, Records):
-            commented = re.compile(rf"# [^\n]*\n# \[\[{re.escape(option.key)}\]\]\n(?:#[^\n]*\n)+")
-            before, after = commented.split(text)
-            text = "\n".join((before.removesuffix("\n"), *_commented_table(option, option.read.fields), after))
-    return text
+    """Returns the example configuration: every option with its default, and every array of tables as a comment."""
+    headings = {
+        f"tools.{tool.name}": f"# {parent.title}: {tool.purpose}." for parent in SUBSYSTEMS for tool in parent.tools
+    }
+    first = next(parent.name for parent in SUBSYSTEMS if parent.options)
+    headings |= {first: "# --- The options of the subsystems.\n", **HEADINGS}
+    lines = INTRODUCTION.splitlines()
+    for table, listed in groupby(OPTIONS, key=lambda option: option.key.rpartition(".")[0]):
+        heading = headings[table].split("\n") if table in headings else []
+        lines += ("", *heading, f"[{table}]")
+        for option in listed:
+            if isinstance(option.read, Records):
+                lines += ("", *_commented_table(option, option.read.fields))
+            else:
+                name = option.key.rpartition(".")[2]
+                lines += (f"# {option.help}", f"{name} = {_literal(option.default)}")
+    return "\n".join((*lines, ""))
 
 
 def _commented_table(option: Option[Any], fields: Iterable[Field]) -> Iterator[str]:

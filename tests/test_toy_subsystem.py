@@ -27,6 +27,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("tree")
     for name in ("gateway", "mibs", "docs"):
         shutil.copytree(ROOT / name, copy / name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "_build"))
+    shutil.copy(ROOT / "gateway.conf.example", copy)
     # 1. the folder
     folder = copy / "gateway" / "subsystems" / "toy"
     folder.mkdir()
@@ -111,6 +112,7 @@ def test_the_documentation_shows_it(tree: Path) -> None:
     assert "`haClusterToySpring`" in pages["mib"]
     assert '| `toy.box` | `"/toys"` | `--toy-box` | Path of the box of toys. |' in pages["configuration"]
     assert "toy-slack" in pages["conditions"]
+    assert '\n[toy]\n# Path of the box of toys.\nbox = "/toys"\n' in (tree / "gateway.conf.example").read_text()
 
 
 def test_every_folder_is_registered() -> None:

@@ -22,10 +22,12 @@ class ToolSpec:
 
     Attributes:
         name: the name of its program, and of its table in the configuration (``[tools.NAME]``).
+        purpose: what it is run for, in a few words, for the example configuration.
         path_flag: the flag that sets its path, if it is not ``--NAME-path`` with dashes for underscores.
     """
 
     name: str
+    purpose: str
     path_flag: str = ""
 
     @property

@@ -16,7 +16,7 @@ def _make_collector(values: OptionValues) -> ToyCollector:
 SUBSYSTEM = Subsystem(
     name="toy",
     title="Toys",
-    tools=(ToolSpec(name="toyctl"),),
+    tools=(ToolSpec(name="toyctl", purpose="toys"),),
     options=options.OPTIONS,
     metrics=metrics.METRICS,
     mib_rows=mib_rows.MIB_ROWS,

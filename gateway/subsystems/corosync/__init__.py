@@ -16,11 +16,11 @@ SUBSYSTEM = Subsystem(
     name="corosync",
     title="Corosync",
     tools=(
-        ToolSpec(name="corosync-quorumtool"),
+        ToolSpec(name="corosync-quorumtool", purpose="quorum, votes and members"),
         # the odd spelling is ha_cluster_exporter's
-        ToolSpec(name="corosync-cfgtool", path_flag="--corosync-cfgtoolpath-path"),
-        ToolSpec(name="corosync-cmapctl"),
-        ToolSpec(name="corosync"),
+        ToolSpec(name="corosync-cfgtool", purpose="links", path_flag="--corosync-cfgtoolpath-path"),
+        ToolSpec(name="corosync-cmapctl", purpose="statistics of links and of Totem; optional"),
+        ToolSpec(name="corosync", purpose="version; optional"),
     ),
     options=options.OPTIONS,
     metrics=metrics.METRICS,

@@ -8,7 +8,7 @@ from gateway.subsystems.drbd import conditions, metrics, mib_rows, options
 from gateway.subsystems.drbd.collector import DrbdCollector
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
 
-_DRBDSETUP = ToolSpec(name="drbdsetup")
+_DRBDSETUP = ToolSpec(name="drbdsetup", purpose="resources, volumes and connections")
 
 
 def _make_collector(values: OptionValues) -> DrbdCollector:

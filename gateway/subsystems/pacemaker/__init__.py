@@ -10,7 +10,10 @@ from gateway.subsystems.subsystem import Subsystem, ToolSpec
 SUBSYSTEM = Subsystem(
     name="pacemaker",
     title="Pacemaker",
-    tools=(ToolSpec(name="crm_mon"), ToolSpec(name="cibadmin")),
+    tools=(
+        ToolSpec(name="crm_mon", purpose="nodes, resources, failures and fencing"),
+        ToolSpec(name="cibadmin", purpose="location constraints"),
+    ),
     metrics=metrics.METRICS,
     mib_rows=mib_rows.MIB_ROWS,
     mib_counts=mib_rows.MIB_COUNTS,

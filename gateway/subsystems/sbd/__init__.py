@@ -9,7 +9,7 @@ from gateway.subsystems.subsystem import Subsystem, ToolSpec
 SUBSYSTEM = Subsystem(
     name="sbd",
     title="SBD",
-    tools=(ToolSpec(name="sbd"),),
+    tools=(ToolSpec(name="sbd", purpose="timeouts and slots of its devices"),),
     options=options.OPTIONS,
     metrics=metrics.METRICS,
     mib_rows=mib_rows.MIB_ROWS,
