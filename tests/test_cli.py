@@ -122,7 +122,7 @@ def test_the_help_shows_defaults() -> None:
         "log.format": "logfmt",
         "corosync.statistics": "false",
         "snmp.max_age": "15",
-        "snmp.agent.listen": "none",
+        "snmp.agent.listen": "empty",
     }
     for key, default in defaults.items():
         assert f"{BY_KEY[key].help} (default: {default})" in text

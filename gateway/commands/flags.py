@@ -68,8 +68,8 @@ def format_default(default: Any) -> str:
     if isinstance(default, float):
         return f"{default:g}"
     if isinstance(default, list):
-        return ", ".join(map(str, default)) or "none"
-    return str(default) or "none"
+        return ", ".join(map(str, default)) or "empty"
+    return str(default) or "empty"
 
 
 def load_config(
