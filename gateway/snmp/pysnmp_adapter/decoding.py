@@ -106,7 +106,7 @@ def decode_community_message(data: bytes) -> CommunityMessage:
     """Decodes an SNMPv2c message.
 
     Raises:
-        DecodeError: the octets are not such a message.
+        DecodeError: the octets are not an SNMPv2c message.
     """
     message = decode(data, v2c.Message())
     pdu = DecodedPdu(message["data"].getComponent())

@@ -51,7 +51,7 @@ def decode_usm_message(data: bytes) -> UsmMessage:
     """Decodes an SNMPv3 message without verifying or decrypting it.
 
     Raises:
-        DecodeError: the octets are not such a message.
+        DecodeError: the octets are not an SNMPv3 message.
     """
     message = decode(data, SNMPv3Message())
     parameters = decode(message["msgSecurityParameters"].asOctets(), UsmSecurityParameters())
