@@ -14,7 +14,6 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.programs import PACKAGES, FakeCluster
-from tests.waiting import until as until  # noqa: PLC0414 - until all tests import it from there
 
 # No deadlines: the duration of an example depends on the load of the machine. Tests of speed measure processor time.
 settings.register_profile("quick", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50)
