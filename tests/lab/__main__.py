@@ -100,7 +100,7 @@ def stop(arguments: argparse.Namespace) -> int:
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Show nodes, links, and what Pacemaker says."""
+    """Show nodes, links and the state of Pacemaker."""
     cluster = _lab(arguments)
     print(f"lab {cluster.id} in {cluster.directory}")
     for node in cluster.nodes:
@@ -213,7 +213,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("ring", metavar="RING", type=int, nargs="?", default=0, help="default: 0")
         if action is execute:
             command.add_argument("command", metavar="-- COMMAND ...", nargs=argparse.REMAINDER)
-    add("status", status, "show the lab's nodes and what Pacemaker says")
+    add("status", status, "show the lab's nodes and the state of Pacemaker")
     add("stop", stop, "end the lab; nothing is left of it")
     return parser
 

@@ -1,7 +1,7 @@
-"""Record what the cluster's tools print in every situation worth a test: ``python -m tests.lab.capture DIR``.
+"""Record the output of the cluster's tools in many situations: ``python -m tests.lab.capture DIR``.
 
-A lab is led along a time line; at each stop the tools run on one node and their output, error output and exit status
-become ``DIR/SITUATION/TOOL.stdout``, ``.stderr`` and ``.rc``. ``DIR/README.md`` says where it all comes from.
+A lab passes through a time line of situations. In each one the tools run on one node. Their output, error output and
+exit status become ``DIR/SITUATION/TOOL.stdout``, ``.stderr`` and ``.rc``. ``DIR/README.md`` describes the captures.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TOOLS: Mapping[str, str] = {
     "corosync-v": "corosync -v",
 }
 PACKAGES = ("pacemaker", "corosync", "corosync-qdevice", "corosync-qnetd", "sbd", "cluster-glue", "resource-agents")
-# stonith:null says yes to everything; stonith:meatware waits until a person says (meatclient) that it is done.
+# stonith:null always reports success; stonith:meatware waits until a person confirms the fencing with meatclient.
 NULL_FENCING = """
 primitive fencing stonith:null params hostlist="node1 node2 node3" op monitor interval=60s
 property stonith-enabled=true
@@ -237,7 +237,7 @@ def daemons(recorder: Recorder, cluster: Cluster) -> None:
     cluster.wait_idle()
     stop = cluster.popen("node1", ["sh", "-c", "kill $(pidof pacemakerd)"])
     stop.wait(timeout=10)
-    time.sleep(2)  # it tells the DC, and the DC has the node's resources stopped, which takes `slow` eight seconds
+    time.sleep(2)  # the DC stops the node's resources, which takes `slow` eight seconds
     recorder.record(cluster, "pacemaker-stopping", "Pacemaker is shutting down on node1, waiting for `slow` to stop")
     text = "Pacemaker is shutting down on node1; recorded on node2"
     recorder.record(cluster, "pacemaker-stopping-seen-elsewhere", text, node="node2")
@@ -358,7 +358,7 @@ def bundle(recorder: Recorder) -> None:
 
 
 def sbd(recorder: Recorder, cluster: Cluster) -> None:
-    """SBD devices with messages, with timeouts of their own, and without metadata."""
+    """SBD devices with messages, with other timeouts, and without metadata."""
     (device,) = cluster.sbd_devices(1)
     empty, slow = cluster.disks(2)
     cluster.run("node1", "sbd", "-d", slow, "-1", "15", "-4", "30", "create")

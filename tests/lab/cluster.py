@@ -1,4 +1,4 @@
-"""A real Corosync and Pacemaker cluster on one machine, each node in Linux namespaces of its own.
+"""A real Corosync and Pacemaker cluster on one machine; each node runs in separate Linux namespaces.
 
     with Cluster(Options(nodes=3, rings=2)) as cluster:
         cluster.wait_ready()
@@ -96,7 +96,7 @@ class Cluster:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    # -- the whole lab
+    # -- the lab
 
     def start(self, *, daemons: bool = True) -> None:
         """Start all nodes, with Corosync and Pacemaker unless `daemons` is false; does not wait for a quorum.

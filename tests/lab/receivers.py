@@ -28,7 +28,7 @@ USER = UsmUser(
     name="lab", auth="SHA-256", auth_password="an auth password", priv="AES", priv_password="a priv password"
 )
 STARTED, HEARTBEAT, LOST, REGAINED = (f"{ARC}.0.{number}" for number in (1, 2, 4, 5))
-"""The notifications that have a meaning of their own."""
+"""Notifications with a fixed meaning."""
 
 _CREATE = f'{USER.name} SHA-256 "{USER.auth_password}" AES "{USER.priv_password}"'
 _COMMUNITY = f'version = "2c"\ncommunity = "{COMMUNITY}"\n'
