@@ -1,4 +1,4 @@
-"""The subagent with a master agent that does what snmpd never does."""
+"""The subagent with a simulated master agent, which behaves as snmpd never does."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ IMPATIENT = replace(FAST, response=0.3)
 
 
 class Link:
-    """A connection of the simulated master agent, which gives what a test wants."""
+    """A connection of the simulated master agent."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -92,7 +92,7 @@ class Link:
         self.write(encode(response, session_id=SESSION, transaction_id=1, packet_id=header.packet_id))
 
     async def accept(self, *kinds: type[Pdu]) -> None:
-        """Says yes to each of these messages."""
+        """Receives and accepts these messages."""
         for kind in kinds:
             header, _ = await self.expect(kind)
             self.answer(header)
@@ -110,25 +110,25 @@ class Link:
         return data
 
     async def ask(self, pdu: Pdu, *, session_id: int = SESSION) -> Response:
-        """Returns the answer to a message."""
+        """Sends a message and returns the response."""
         self.say(pdu, session_id=session_id)
         header, response = await self.expect(Response)
         assert header.packet_id == self.packet_id
         assert isinstance(response, Response)
         return response
 
-    async def is_over(self) -> list[Pdu]:
-        """Waits until the subagent has closed, and returns what it has said until then."""
-        said = []
+    async def wait_closed(self) -> list[Pdu]:
+        """Waits until the subagent closes the connection, and returns the messages until then."""
+        messages = []
         async with asyncio.timeout(5):
             with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
                 while True:
-                    said.append((await self.read())[1])
-        return said
+                    messages.append((await self.read())[1])
+        return messages
 
 
 class Master:
-    """Accepts connections, for a test to take one after the other."""
+    """A simulated master agent: accepts connections, which a test fetches one by one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -201,7 +201,7 @@ def test_states_are_those_of_the_metric() -> None:
 # --- From nothing to registered, and to the end ----------------------------------------------------------------------
 
 
-async def test_a_session_from_its_beginning_to_its_end(master: Master) -> None:
+async def test_a_complete_session(master: Master) -> None:
     with capture_logs() as logs:
         async with running(master.path) as subagent:
             link = await master.link()
@@ -220,11 +220,11 @@ async def test_a_session_from_its_beginning_to_its_end(master: Master) -> None:
             assert Reader((await link.ask(Get(ranges=(SearchRange(CELL),)))).varbinds).varbinds() == (
                 VarBind(CELL, Type.INTEGER, 1001),
             )
-        assert await link.is_over() == [Close(reason=CloseReason.SHUTDOWN)]
+        assert await link.wait_closed() == [Close(reason=CloseReason.SHUTDOWN)]
     assert [log["event"] for log in logs] == ["agentx registered"]
 
 
-async def test_capabilities_of_ones_own(master: Master) -> None:
+async def test_other_capabilities(master: Master) -> None:
     async with running(master.path, capabilities=(CELL, "x" * 300)):
         link = await master.link()
         await link.accept(Open, Register)
@@ -232,7 +232,7 @@ async def test_capabilities_of_ones_own(master: Master) -> None:
         assert caps == AddAgentCaps(id=CELL, description=b"x" * 255)
 
 
-async def test_capabilities_refused_are_no_reason_to_end(master: Master) -> None:
+async def test_refused_capabilities_do_not_end_the_session(master: Master) -> None:
     with capture_logs() as logs:
         async with running(master.path) as subagent:
             link = await master.link()
@@ -246,15 +246,15 @@ async def test_capabilities_refused_are_no_reason_to_end(master: Master) -> None
 
 
 @pytest.mark.parametrize("steps", [(), (Open,), (Open, Register)])
-async def test_an_end_at_any_time(master: Master, steps: tuple[type[Pdu], ...]) -> None:
+async def test_closing_in_any_state(master: Master, steps: tuple[type[Pdu], ...]) -> None:
     async with running(master.path):
         link = await master.link()
         await link.accept(*steps)
         await link.expect((Open, Register, AddAgentCaps)[len(steps)])
-    assert await link.is_over() == ([Close(reason=CloseReason.SHUTDOWN)] if steps else [])
+    assert await link.wait_closed() == ([Close(reason=CloseReason.SHUTDOWN)] if steps else [])
 
 
-async def test_an_end_while_there_is_no_master_agent(tmp_path: Path) -> None:
+async def test_closing_without_a_master_agent(tmp_path: Path) -> None:
     async with running(tmp_path / "none") as subagent:
         await until(lambda: subagent.state is SubagentState.WAITING)
 
@@ -262,7 +262,7 @@ async def test_an_end_while_there_is_no_master_agent(tmp_path: Path) -> None:
 # --- Refusals --------------------------------------------------------------------------------------------------------
 
 
-async def test_a_duplicate_registration_is_tried_again_and_logged_once(master: Master) -> None:
+async def test_a_duplicate_registration_is_retried_and_logged_once(master: Master) -> None:
     with capture_logs() as logs:
         async with running(master.path) as subagent:
             link = await master.link()
@@ -283,7 +283,7 @@ async def test_a_duplicate_registration_is_tried_again_and_logged_once(master: M
     ]
 
 
-async def test_a_registration_denied(master: Master) -> None:
+async def test_a_refused_registration(master: Master) -> None:
     async with running(master.path) as subagent:
         link = await master.link()
         await link.accept(Open)
@@ -294,14 +294,14 @@ async def test_a_registration_denied(master: Master) -> None:
         assert "is not registered: requestDenied" in subagent.detail
 
 
-async def test_a_session_refused(master: Master) -> None:
+async def test_a_refused_session(master: Master) -> None:
     with capture_logs() as logs:
         async with running(master.path) as subagent:
             for _ in range(3):
                 link = await master.link()
                 header, _ = await link.expect(Open)
                 link.answer(header, ErrorCode.OPEN_FAILED)
-                assert await link.is_over() == []
+                assert await link.wait_closed() == []
             await master.registered()
             await until(lambda: subagent.sessions == 1)
     assert [(log["event"], log.get("reason")) for log in logs] == [
@@ -315,35 +315,35 @@ async def test_a_session_refused(master: Master) -> None:
 
 
 @pytest.mark.parametrize("steps", [(), (Open,)])
-async def test_a_master_agent_that_does_not_answer(master: Master, steps: tuple[type[Pdu], ...]) -> None:
+async def test_an_unresponsive_master_agent(master: Master, steps: tuple[type[Pdu], ...]) -> None:
     async with running(master.path, timing=IMPATIENT) as subagent:
         for _ in range(2):
             link = await master.link()
             await link.accept(*steps)
-            said = await link.is_over()
-            assert said[1:] == ([Close(reason=CloseReason.TIMEOUTS)] if steps else [])
+            messages = await link.wait_closed()
+            assert messages[1:] == ([Close(reason=CloseReason.TIMEOUTS)] if steps else [])
             assert subagent.failure is SessionFailure.UNRESPONSIVE
         await master.registered()
         await until(lambda: subagent.state is SubagentState.REGISTERED)
 
 
-async def test_a_ping_without_an_answer_ends_the_session(master: Master) -> None:
+async def test_a_ping_without_a_response_ends_the_session(master: Master) -> None:
     timing = Timing(ping_interval=0.02, ping=0.2, reconnect=replace(PAUSES, longest=3.0))
     with capture_logs() as logs:
         async with running(master.path, timing=timing) as subagent:
             link = await master.registered()
             await link.accept(Ping, Ping)
             header, _ = await link.expect(Ping)
-            assert await link.is_over() == [Close(reason=CloseReason.TIMEOUTS)]
+            assert await link.wait_closed() == [Close(reason=CloseReason.TIMEOUTS)]
             assert subagent.failure is SessionFailure.UNRESPONSIVE
             link = await master.registered()
             header, _ = await link.expect(Ping)
             link.answer(header, ErrorCode.NOT_OPEN)
-            assert await link.is_over() == []
+            assert await link.wait_closed() == []
             link = await master.registered()
             header, _ = await link.expect(Ping)
             link.answer(header, ErrorCode.PROCESSING_ERROR)
-            assert await link.is_over() == [Close(reason=CloseReason.OTHER)]
+            assert await link.wait_closed() == [Close(reason=CloseReason.OTHER)]
     details = [log["detail"] for log in logs if log["event"] == "agentx lost"]
     assert details == [
         "no response within 0.2 s",
@@ -353,7 +353,7 @@ async def test_a_ping_without_an_answer_ends_the_session(master: Master) -> None
 
 
 async def test_a_master_agent_that_does_not_read(master: Master) -> None:
-    """What it does not read is kept only up to a limit."""
+    """Unread data is kept only up to a limit."""
     values = {CELL + oids.encode((number,)): Cell(Type.OCTET_STRING, bytes(4000)) for number in range(100)}
     async with running(master.path, source=table_of(ROOT, values)) as subagent:
         link = await master.registered()
@@ -382,7 +382,7 @@ async def test_a_full_queue_of_connections(tmp_path: Path) -> None:
             assert "does not accept connections" in subagent.detail
 
 
-async def test_a_flood_is_answered(master: Master) -> None:
+async def test_a_flood_of_requests(master: Master) -> None:
     async with running(master.path) as subagent:
         link = await master.registered()
         count = 3000
@@ -416,22 +416,22 @@ async def test_garbage_ends_the_session_and_a_new_one_begins(master: Master, gar
     async with running(master.path) as subagent:
         link = await master.registered()
         link.write(garbage)
-        assert await link.is_over() == [Close(reason=CloseReason.PARSE_ERROR)]
+        assert await link.wait_closed() == [Close(reason=CloseReason.PARSE_ERROR)]
         assert subagent.rejected == 1
         await master.registered()
         await until(lambda: subagent.sessions == 2)
 
 
-async def test_garbage_instead_of_an_answer(master: Master) -> None:
+async def test_garbage_instead_of_a_response(master: Master) -> None:
     async with running(master.path) as subagent:
         link = await master.link()
         link.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        await link.is_over()
+        await link.wait_closed()
         assert subagent.failure is SessionFailure.NOT_AGENTX
         await master.registered()
 
 
-async def test_half_a_message_and_the_end(master: Master) -> None:
+async def test_a_connection_closed_within_a_message(master: Master) -> None:
     with capture_logs() as logs:
         async with running(master.path) as subagent:
             for cut in (1, HEADER_SIZE, HEADER_SIZE + 3):
@@ -456,7 +456,7 @@ async def test_messages_byte_by_byte(master: Master) -> None:
         assert response.error == ErrorCode.NO_ERROR
 
 
-async def test_what_breaks_the_protocol_is_answered_and_the_session_goes_on(master: Master) -> None:
+async def test_protocol_errors_are_answered_and_the_session_continues(master: Master) -> None:
     async with running(master.path) as subagent:
         link = await master.registered()
         assert (await link.ask(Get(ranges=(RANGE,)), session_id=99)).error == ErrorCode.NOT_OPEN
@@ -480,7 +480,7 @@ async def test_set(master: Master) -> None:
         assert subagent.requests == {"set": 3}
 
 
-async def test_a_request_that_is_sent_again(master: Master) -> None:
+async def test_a_repeated_request(master: Master) -> None:
     async with running(master.path) as subagent:
         link = await master.registered()
         link.write(link.say(Get(ranges=(RANGE,))))
@@ -490,22 +490,22 @@ async def test_a_request_that_is_sent_again(master: Master) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "said"), [(CloseReason.SHUTDOWN, "shutdown"), (CloseReason.BY_MANAGER, "byManager"), (77, "77")]
+    ("reason", "name"), [(CloseReason.SHUTDOWN, "shutdown"), (CloseReason.BY_MANAGER, "byManager"), (77, "77")]
 )
-async def test_the_master_agent_closes_the_session(master: Master, reason: int, said: str) -> None:
+async def test_the_master_agent_closes_the_session(master: Master, reason: int, name: str) -> None:
     with capture_logs() as logs:
         async with running(master.path) as subagent:
             link = await master.registered()
             link.say(Close(reason=reason))
-            assert await link.is_over() == []
+            assert await link.wait_closed() == []
             await master.registered()
             await until(lambda: subagent.sessions == 2)
     assert logs[1]["event"] == "agentx lost"
-    assert logs[1]["detail"] == f"closed by the master agent: {said}"
+    assert logs[1]["detail"] == f"closed by the master agent: {name}"
 
 
-async def test_sessions_that_are_lost_at_once_do_not_come_back_at_once(master: Master) -> None:
-    """Or a master agent that breaks at what we say would be asked a hundred times a second."""
+async def test_sessions_that_are_lost_at_once_back_off(master: Master) -> None:
+    """Otherwise a master agent that fails on a message would receive it a hundred times a second."""
     pauses: list[float] = []
     timing = Timing(reconnect=Backoff(first=0.01, longest=0.08, jitter=lambda: 1.0))
     async with running(master.path, timing=timing):
@@ -535,7 +535,7 @@ async def test_get_bulk(master: Master) -> None:
         assert values == [1001, 2001, 8001, 2002, 8002, 2003, 8003]
 
 
-async def test_get_bulk_of_more_than_is_answered_at_once(master: Master) -> None:
+async def test_get_bulk_is_limited(master: Master) -> None:
     async with running(master.path, source=table(ROOT, columns=2, rows=MAX_BULK)):
         link = await master.registered()
         for ranges, expected in (((RANGE,), MAX_BULK), ((RANGE,) * 3, MAX_BULK // 3 * 3), ((), 0)):
@@ -549,7 +549,7 @@ async def test_get_bulk_of_more_than_is_answered_at_once(master: Master) -> None
 
 
 class Broken(VariableTable):
-    """Answers that have a bug."""
+    """A source with a bug."""
 
     def get(self, names: Sequence[Oid]) -> list[Variable]:
         raise ZeroDivisionError
@@ -558,7 +558,7 @@ class Broken(VariableTable):
         return [None for _ in ranges]  # type: ignore[misc]  # the bug
 
 
-async def test_a_bug_in_the_answers_costs_the_request_only(master: Master) -> None:
+async def test_a_bug_in_the_source_costs_one_request(master: Master) -> None:
     with capture_logs() as logs:
         async with running(master.path, source=Broken(ROOT)) as subagent:
             link = await master.registered()
@@ -571,13 +571,13 @@ async def test_a_bug_in_the_answers_costs_the_request_only(master: Master) -> No
 
 
 class BuggySession(Session):
-    """A session that has a bug."""
+    """A session with a bug."""
 
     def next_event(self) -> Event | None:
         raise ZeroDivisionError
 
 
-async def test_a_bug_in_the_session_costs_the_session_only() -> None:
+async def test_a_bug_in_the_session_costs_one_session() -> None:
     connection = Connection(BuggySession(), table(ROOT))
     with capture_logs() as logs:
         connection.buffer_updated(1)
@@ -586,13 +586,13 @@ async def test_a_bug_in_the_session_costs_the_session_only() -> None:
     assert [log["log_level"] for log in logs] == ["error"]
 
 
-async def test_a_bug_in_what_is_to_be_said_is_logged_once_and_does_not_end_the_subagent(master: Master) -> None:
+async def test_a_request_that_cannot_be_encoded_is_logged_once_and_does_not_end_the_subagent(master: Master) -> None:
     with capture_logs() as logs:
         async with running(master.path, capabilities=(ROOT * 200, "too long an identifier")) as subagent:
             for _ in range(2):
                 link = await master.link()
                 await link.accept(Open, Register)
-                assert await link.is_over() == [Close(reason=CloseReason.OTHER)]
+                assert await link.wait_closed() == [Close(reason=CloseReason.OTHER)]
             await until(lambda: subagent.failure is SessionFailure.OTHER)
     assert isinstance(logs[1]["exc_info"], ValueError)
 
@@ -606,8 +606,8 @@ async def test_notifications(master: Master) -> None:
     async with running(master.path) as subagent:
         link = await master.registered()
         sent = asyncio.ensure_future(subagent.notify(TRAP))
-        header, said = await link.expect(Notify)
-        assert said == Notify(varbinds=TRAP)
+        header, notification = await link.expect(Notify)
+        assert notification == Notify(varbinds=TRAP)
         assert not sent.done()
         link.answer(header)
         await sent
@@ -631,7 +631,7 @@ async def test_notifications(master: Master) -> None:
         assert subagent.rejected == 0
 
 
-async def test_notifications_side_by_side(master: Master) -> None:
+async def test_concurrent_notifications(master: Master) -> None:
     async with running(master.path) as subagent:
         link = await master.registered()
         sent = [asyncio.ensure_future(subagent.notify(TRAP)) for _ in range(10)]
@@ -688,7 +688,7 @@ def test_addresses(text: str, address: UnixAddress | TcpAddress | None) -> None:
         "OFF",
     ],
 )
-def test_what_is_no_address(text: str) -> None:
+def test_invalid_addresses(text: str) -> None:
     with pytest.raises(ValueError, match='expected "unix:PATH" with an absolute path, "tcp:HOST:PORT" or "off"'):
         parse_agentx(text)
 
@@ -708,7 +708,7 @@ async def failure_of(address: UnixAddress | TcpAddress, timing: Timing = FAST) -
     return subagent.failure, subagent.detail
 
 
-async def test_why_there_is_no_connection(tmp_path: Path) -> None:
+async def test_reasons_of_a_failed_connection(tmp_path: Path) -> None:
     path = tmp_path / "master"
     address = UnixAddress(str(path))
     assert await failure_of(address) == (
@@ -741,7 +741,7 @@ async def test_tcp() -> None:
         link = Link(reader, writer)
         await link.register()
         served.set()
-        await link.is_over()
+        await link.wait_closed()
         writer.close()
 
     before = open_descriptors()
@@ -778,7 +778,7 @@ async def test_tcp_that_is_not_accepted() -> None:
         assert open_descriptors() <= before
 
 
-async def test_connecting_is_given_up(master: Master) -> None:
+async def test_connecting_can_be_cancelled(master: Master) -> None:
     before = open_descriptors()
     for _ in range(3):
         connecting = asyncio.ensure_future(connect(UnixAddress(str(master.path)), asyncio.Protocol))
@@ -791,7 +791,7 @@ async def test_connecting_is_given_up(master: Master) -> None:
     await until(lambda: open_descriptors() <= before)
 
 
-async def test_a_name_that_means_nothing() -> None:
+async def test_an_unknown_host_name() -> None:
     failure, detail = await failure_of(TcpAddress("name.invalid", 705))
     assert failure is SessionFailure.OTHER
     assert detail.startswith("tcp:name.invalid:705: ")
@@ -807,7 +807,7 @@ def test_errors_without_a_number() -> None:
 # --- Memory ----------------------------------------------------------------------------------------------------------
 
 
-async def test_nothing_is_left_of_a_hundred_sessions(master: Master) -> None:
+async def test_a_hundred_sessions_leave_nothing_behind(master: Master) -> None:
     timing = Timing(reconnect=Backoff(first=0.001, longest=0.001), response=1)
     async with running(master.path, timing=timing) as subagent:
 
@@ -818,7 +818,7 @@ async def test_nothing_is_left_of_a_hundred_sessions(master: Master) -> None:
             elif number % 3 == 1:
                 link.write(b"garbage" * 20)
             link.writer.close()
-            await link.is_over()
+            await link.wait_closed()
 
         for number in range(10):
             await session(number)

@@ -1,4 +1,4 @@
-"""The subagent with a real snmpd: what managers see, and how it comes back, whatever happens to snmpd."""
+"""The subagent with a real snmpd: what managers see, and how the subagent recovers whatever happens to snmpd."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ async def test_get(snmpd: Snmpd, source: VariableTable) -> None:
         assert subagent.requests == {"get": 1}
 
 
-async def test_walks_show_everything_once_and_in_order(snmpd: Snmpd, source: VariableTable) -> None:
+async def test_walks_return_every_variable_once_in_order(snmpd: Snmpd, source: VariableTable) -> None:
     everything = lines(range(1, 9), range(1, 21))
     async with running(snmpd, source) as subagent:
         assert (await snmpd.ask("snmpwalk", ARC)).lines == everything
@@ -119,13 +119,13 @@ async def test_columns_side_by_side(snmpd: Snmpd, source: VariableTable) -> None
         assert following.lines == [line(2, 1), line(2, 1), line(1, 1)]
 
 
-async def test_what_comes_after_the_last_variable_is_snmpds_own(snmpd: Snmpd, source: VariableTable) -> None:
+async def test_getnext_after_the_last_variable_continues_in_snmpd(snmpd: Snmpd, source: VariableTable) -> None:
     async with running(snmpd, source):
         found = (await snmpd.ask("snmpgetnext", f"{ARC}.1.2.1.8.20")).lines
         assert found[0].startswith(f".{ENGINE}.")
 
 
-async def test_nothing_can_be_set(snmpd: Snmpd, source: VariableTable) -> None:
+async def test_all_variables_are_read_only(snmpd: Snmpd, source: VariableTable) -> None:
     async with running(snmpd, source) as subagent:
         for name in ("1.2.1.1.1", "1.2.1.99.1"):
             refused = await snmpd.ask("snmpset", f"{ARC}.{name}", "i", "5", community="private")
@@ -135,7 +135,7 @@ async def test_nothing_can_be_set(snmpd: Snmpd, source: VariableTable) -> None:
         assert (subagent.rejected, subagent.state) == (0, SubagentState.REGISTERED)
 
 
-async def test_all_types_arrive(snmpd: Snmpd) -> None:
+async def test_all_types(snmpd: Snmpd) -> None:
     values: dict[int, tuple[Type, int | bytes, str]] = {
         1: (Type.INTEGER, -5, "INTEGER: -5"),
         2: (Type.OCTET_STRING, b"text", 'STRING: "text"'),
@@ -155,7 +155,7 @@ async def test_all_types_arrive(snmpd: Snmpd) -> None:
         assert [text.partition(" = ")[2] for text in found.lines] == [text for _, _, text in values.values()]
 
 
-async def test_capabilities_are_in_sysortable_as_long_as_the_session(snmpd: Snmpd, source: VariableTable) -> None:
+async def test_capabilities_are_in_sysortable_during_the_session(snmpd: Snmpd, source: VariableTable) -> None:
     async def rows() -> list[str]:
         return [text.partition(" = ")[2] for text in (await snmpd.ask("snmpwalk", SYSORTABLE)).lines]
 
@@ -174,11 +174,11 @@ async def _holds(rows: Callable[[], Awaitable[list[str]]], *wanted: str) -> bool
 # --- What happens to snmpd -------------------------------------------------------------------------------------------
 
 
-async def is_answered(snmpd: Snmpd) -> bool:
+async def responds(snmpd: Snmpd) -> bool:
     return (await snmpd.ask("snmpget", f"{ARC}.1.2.1.1.1", timeout=1)).lines == [line(1, 1)]
 
 
-async def back(subagent: Subagent, sessions: int) -> None:
+async def wait_until_back(subagent: Subagent, sessions: int) -> None:
     await until(lambda: subagent.sessions == sessions, seconds=BACK)
     assert subagent.state is SubagentState.REGISTERED
 
@@ -192,7 +192,7 @@ async def test_snmpd_may_be_started_later(tmp_path: Path, source: VariableTable)
                 await subagent.notify([])
             with daemon:
                 await until(lambda: subagent.state is SubagentState.REGISTERED, seconds=BACK)
-                assert await is_answered(daemon)
+                assert await responds(daemon)
     assert [log["event"] for log in logs] == ["agentx waiting", "agentx registered"]
 
 
@@ -203,23 +203,23 @@ async def test_snmpd_may_be_restarted(snmpd: Snmpd, source: VariableTable, how: 
             snmpd.stop(how)
             await until(lambda: subagent.state is SubagentState.WAITING)
             snmpd.start()
-            await back(subagent, sessions)
-            assert await is_answered(snmpd)
+            await wait_until_back(subagent, sessions)
+            assert await responds(snmpd)
 
 
 async def test_a_new_configuration_keeps_the_session(snmpd: Snmpd, source: VariableTable) -> None:
     async with running(snmpd, source) as subagent:
         snmpd.kill(signal.SIGHUP)
         await until(lambda: "Reconfiguring" in snmpd.log.read_text() or "restarted" in snmpd.log.read_text())
-        assert await is_answered(snmpd)
+        assert await responds(snmpd)
         assert subagent.sessions == 1
 
 
 async def test_a_hang_keeps_the_session(snmpd: Snmpd, source: VariableTable) -> None:
     async with running(snmpd, source) as subagent:
         with snmpd.held():
-            assert not await is_answered(snmpd)
-        await until(lambda: is_answered(snmpd))
+            assert not await responds(snmpd)
+        await until(lambda: responds(snmpd))
         assert subagent.sessions == 1
 
 
@@ -234,20 +234,20 @@ class Stalling(VariableTable):
         return super().get(names)
 
 
-async def test_a_request_that_is_sent_again_is_answered_once(snmpd: Snmpd) -> None:
-    """In that time snmpd sends the same twice more."""
+async def test_a_repeated_request_is_answered_once(snmpd: Snmpd) -> None:
+    """Meanwhile snmpd repeats the request twice."""
     source = table_of(ROOT, {ROOT + oids.encode((1, 2, 1, 1, 1)): Cell(Type.INTEGER, 1001)}, Stalling)
     async with running(snmpd, source) as subagent:
         assert (await snmpd.ask("snmpget", f"{ARC}.1.2.1.1.1", timeout=5)).lines == [line(1, 1)]
         await until(lambda: subagent.repeated > 0)
-        assert await is_answered(snmpd)
+        assert await responds(snmpd)
         assert (subagent.requests["get"], subagent.sessions, subagent.rejected) == (2, 1, 0)
 
 
 IMPATIENT = Timing(ping_interval=0.1, ping=0.3, response=0.3, reconnect=Backoff(first=0.25, longest=0.2))
 
 
-async def test_a_hang_that_lasts_costs_the_session(snmpd: Snmpd, source: VariableTable) -> None:
+async def test_a_long_hang_ends_the_session(snmpd: Snmpd, source: VariableTable) -> None:
     async with running(snmpd, source, timing=IMPATIENT) as subagent:
         with snmpd.held():
             await until(lambda: subagent.state is SubagentState.WAITING)
@@ -256,11 +256,11 @@ async def test_a_hang_that_lasts_costs_the_session(snmpd: Snmpd, source: Variabl
             await until(lambda: "does not accept" in subagent.detail, seconds=20)
         continued = time.monotonic()
         await until(lambda: subagent.state is SubagentState.REGISTERED, seconds=BACK)
-        await until(lambda: is_answered(snmpd))
+        await until(lambda: responds(snmpd))
         assert time.monotonic() - continued < BACK
 
 
-async def test_the_second_of_two_waits(snmpd: Snmpd, source: VariableTable) -> None:
+async def test_a_second_subagent_waits(snmpd: Snmpd, source: VariableTable) -> None:
     attempts = []
 
     def jitter() -> float:
@@ -275,10 +275,10 @@ async def test_the_second_of_two_waits(snmpd: Snmpd, source: VariableTable) -> N
                 assert second.state is SubagentState.REGISTERING
                 await until(lambda: len(attempts) > 5)  # of which only the first is logged
                 assert [(log["event"], log["reason"]) for log in logs] == [("agentx waiting", "duplicate")]
-                assert await is_answered(snmpd)
+                assert await responds(snmpd)
                 await stop(first)
                 await until(lambda: second.state is SubagentState.REGISTERED, seconds=BACK)
-                await until(lambda: is_answered(snmpd))
+                await until(lambda: responds(snmpd))
 
 
 class Walker:
@@ -325,7 +325,7 @@ async def test_killed_restarted_and_held_25_times_while_walked(snmpd: Snmpd, sou
 SNMP_TRAP_OID = oids.parse("1.3.6.1.6.3.1.1.4.1.0")
 
 
-async def test_a_notification_leaves_snmpd_as_a_trap(tmp_path: Path, source: VariableTable) -> None:
+async def test_a_notification_is_sent_by_snmpd_as_a_trap(tmp_path: Path, source: VariableTable) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
         sink.bind(("127.0.0.1", 0))
         sink.settimeout(5)
@@ -353,7 +353,7 @@ async def test_over_tcp(tmp_path: Path, source: VariableTable) -> None:
     port = free_port(socket.SOCK_STREAM)
     with Snmpd(tmp_path, tcp=port) as daemon:
         async with running(daemon, source, address=f"tcp:localhost:{port}") as subagent:
-            assert await is_answered(daemon)
+            assert await responds(daemon)
             daemon.restart(signal.SIGKILL)
-            await back(subagent, 2)
-            assert await is_answered(daemon)
+            await wait_until_back(subagent, 2)
+            assert await responds(daemon)

@@ -1,4 +1,4 @@
-"""Which tables a request is answered from: fresh ones in the end, and one moment for each walk."""
+"""The tables that requests are answered from: refreshed when they are old, and one moment for each walk."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MAX_AGE = 15.0
 
 
 class Nodes:
-    """A collector that finds another number of nodes each time it is asked, and lets itself be held up."""
+    """A collector whose samples have the number of its run as their value."""
 
     name = "pacemaker"
     presence_tools = ("crm_mon",)
@@ -51,7 +51,7 @@ class Nodes:
 
 
 class Setting:
-    """A cache over such a collector, with a clock that stands still until it is set."""
+    """A cache with such a collector and a clock that stands still until it is set."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -84,7 +84,7 @@ async def setting() -> AsyncIterator[Setting]:
     await made.engine.close()
 
 
-async def test_before_the_first_snapshot_nothing_is_there_and_nobody_waits(setting: Setting) -> None:
+async def test_requests_before_the_first_snapshot_are_answered_at_once(setting: Setting) -> None:
     assert setting.running() is None
     assert read(setting.cache.get_next([SearchRange(MIB.root, END)])[0]).type is Type.END_OF_MIB_VIEW
     await setting.cache.refresh()  # the one that the first request has started
@@ -92,7 +92,7 @@ async def test_before_the_first_snapshot_nothing_is_there_and_nobody_waits(setti
     assert setting.collector.rounds == 1
 
 
-async def test_a_request_that_finds_old_tables_is_answered_from_them_and_starts_a_refresh(setting: Setting) -> None:
+async def test_a_request_to_old_tables_is_answered_from_them_and_starts_a_refresh(setting: Setting) -> None:
     await setting.refreshed()
     setting.clock.now += MAX_AGE + 1
     assert [setting.running() for _ in range(3)] == [1, 1, 1]
@@ -101,7 +101,7 @@ async def test_a_request_that_finds_old_tables_is_answered_from_them_and_starts_
     assert setting.collector.rounds == 2
 
 
-async def test_young_tables_are_good_enough(setting: Setting) -> None:
+async def test_a_request_to_recent_tables_starts_no_refresh(setting: Setting) -> None:
     await setting.refreshed()
     setting.clock.now += MAX_AGE
     setting.running()
@@ -109,14 +109,14 @@ async def test_young_tables_are_good_enough(setting: Setting) -> None:
     assert setting.collector.rounds == 1
 
 
-async def test_what_a_scrape_has_brought_is_used_instead_of_a_run(setting: Setting) -> None:
+async def test_a_snapshot_of_a_scrape_is_used_instead_of_a_new_run(setting: Setting) -> None:
     await setting.refreshed()
     setting.clock.now += MAX_AGE + 1
     await setting.engine.collect()
     assert (setting.running(), setting.collector.rounds) == (2, 2)
 
 
-async def test_what_a_scrape_of_a_large_cluster_has_brought_is_there_when_it_has_been_made(setting: Setting) -> None:
+async def test_a_large_snapshot_of_a_scrape_is_used_once_its_tables_are_built(setting: Setting) -> None:
     setting.collector.size = 2 * MAX_INLINE_SAMPLES
     await setting.refreshed()
     setting.clock.now += FOLLOW_TIME + 1
@@ -126,7 +126,7 @@ async def test_what_a_scrape_of_a_large_cluster_has_brought_is_there_when_it_has
     assert (setting.running(), setting.collector.rounds) == (2, 2)
 
 
-async def test_while_somebody_asks_the_tables_follow_each_snapshot(setting: Setting) -> None:
+async def test_while_requests_arrive_the_tables_follow_each_snapshot(setting: Setting) -> None:
     await setting.refreshed()
     setting.running()
     await setting.engine.collect()
@@ -134,20 +134,20 @@ async def test_while_somebody_asks_the_tables_follow_each_snapshot(setting: Sett
     assert (setting.running(), setting.collector.rounds) == (2, 2)
 
 
-async def test_what_the_gateway_says_of_itself_is_renewed(setting: Setting) -> None:
-    said = ["before"]
-    setting.cache.add_value_source(lambda: [("haClusterNoticeText", (), said[0])])
+async def test_rebuilding_updates_the_values_of_the_gateway_itself(setting: Setting) -> None:
+    texts = ["before"]
+    setting.cache.add_value_source(lambda: [("haClusterNoticeText", (), texts[0])])
     name = MIB["haClusterNoticeText"].oid + oids.encode((0,))
     await setting.refreshed()
     assert read(setting.cache.get([name])[0]).value == b"before"
-    said[0] = "after"
+    texts[0] = "after"
     setting.cache.rebuild()
     await setting.cache.refresh()
     assert read(setting.cache.get([name])[0]).value == b"after"
     assert setting.collector.rounds == 1
 
 
-async def test_a_walk_sees_one_moment_while_others_see_the_newest(setting: Setting) -> None:
+async def test_a_walk_sees_one_moment_while_other_requests_see_the_latest(setting: Setting) -> None:
     await setting.refreshed()
     start = MIB["haClusterNodeResourcesRunning"].oid
     position, first = setting.step(start)
@@ -160,7 +160,7 @@ async def test_a_walk_sees_one_moment_while_others_see_the_newest(setting: Setti
     assert setting.step(start)[1] == 2
 
 
-async def test_two_walks_see_each_their_own_moment(setting: Setting) -> None:
+async def test_two_walks_each_see_their_own_moment(setting: Setting) -> None:
     await setting.refreshed()
     start = MIB["haClusterNodeResourcesRunning"].oid
     old, _ = setting.step(start)
@@ -173,7 +173,7 @@ async def test_two_walks_see_each_their_own_moment(setting: Setting) -> None:
     assert setting.step(new)[1] == 2
 
 
-async def test_a_walk_that_lasts_too_long_goes_on_in_the_newest(setting: Setting) -> None:
+async def test_a_walk_that_takes_too_long_continues_in_the_latest_tables(setting: Setting) -> None:
     await setting.refreshed()
     position, _ = setting.step(MIB["haClusterNodeResourcesRunning"].oid)
     setting.clock.now += WALK_TIME + 1
@@ -183,7 +183,7 @@ async def test_a_walk_that_lasts_too_long_goes_on_in_the_newest(setting: Setting
     assert value == 2
 
 
-async def test_walks_that_nobody_goes_on_with_are_forgotten(setting: Setting) -> None:
+async def test_abandoned_walks_expire(setting: Setting) -> None:
     setting.collector.size = 2 * MAX_WALKS
     await setting.refreshed()
     start = MIB["haClusterNodeResourcesRunning"].oid
@@ -196,7 +196,7 @@ async def test_walks_that_nobody_goes_on_with_are_forgotten(setting: Setting) ->
     assert len(setting.cache._walks) == 0
 
 
-async def test_bulk_brings_rows_of_all_columns_and_stops_where_nothing_is_left(setting: Setting) -> None:
+async def test_getbulk_returns_rows_of_all_columns_until_all_have_ended(setting: Setting) -> None:
     await setting.refreshed()
     names, running, age = (
         MIB[name].oid for name in ("haClusterNodeName", "haClusterNodeResourcesRunning", "haClusterSnapshotAge")
@@ -210,7 +210,7 @@ async def test_bulk_brings_rows_of_all_columns_and_stops_where_nothing_is_left(s
     assert [each.type for each in found[-2:]] == [Type.END_OF_MIB_VIEW, Type.END_OF_MIB_VIEW]
 
 
-async def test_a_bulk_walk_sees_one_moment(setting: Setting) -> None:
+async def test_a_getbulk_walk_sees_one_moment(setting: Setting) -> None:
     await setting.refreshed()
     start = SearchRange(MIB["haClusterNodeResourcesRunning"].oid, END)
     (first,) = get_bulk(setting.cache.rows([start], non_repeaters=0), max_repetitions=1)

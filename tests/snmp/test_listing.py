@@ -1,4 +1,4 @@
-"""The demo's situations as SNMP shows them, whole: names, indexes, types and values, looked at by people."""
+"""The demo's situations as a listing: golden files of all names, indexes, types and values."""
 
 from __future__ import annotations
 

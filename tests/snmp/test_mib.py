@@ -1,4 +1,4 @@
-"""HA-CLUSTER-MIB itself: that it is correct, compiles everywhere, and that what is committed belongs together."""
+"""HA-CLUSTER-MIB: the module is valid, loads in Net-SNMP, and matches the compiled file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROOTS = (DEFAULT_ROOT, "1.3.6.1.4.1.65535", LONGEST_ROOT)
 
 
 def lint(path: Path) -> str:
-    """Returns what smilint says; its exit status is 0 whatever that is."""
+    """Returns the output of smilint, whose exit status is always 0."""
     environment = {**os.environ, "SMIPATH": str(STUBS)}
     argv = [installed("smilint"), "-l", "6", "-m", "-s", str(path)]
     done = subprocess.run(argv, capture_output=True, text=True, check=True, env=environment)
@@ -33,13 +33,13 @@ def lint(path: Path) -> str:
 
 
 @pytest.mark.parametrize("root", ROOTS)
-def test_smilint_has_nothing_to_say(tmp_path: Path, root: str) -> None:
+def test_smilint_reports_nothing(tmp_path: Path, root: str) -> None:
     path = tmp_path / "HA-CLUSTER-MIB"
     path.write_text(mibs.text(root))
     assert lint(path) == ""
 
 
-def test_smilint_would_say_something(tmp_path: Path) -> None:
+def test_smilint_reports_errors(tmp_path: Path) -> None:
     path = tmp_path / "HA-CLUSTER-MIB"
     path.write_text(TEXT.read_text().replace("haClusterNodeOnline,", "", 1))
     assert "haClusterNodeOnline" in lint(path)
@@ -50,12 +50,12 @@ def test_the_compiled_module_is_up_to_date() -> None:
     assert compile_.COMPILED.read_text() == compile_.compiled(), "run make regenerate"
 
 
-def test_the_text_with_its_own_root_is_the_text() -> None:
+def test_the_text_below_the_default_root_is_unchanged() -> None:
     assert mibs.text() == TEXT.read_text()
 
 
 @pytest.mark.parametrize("root", ROOTS)
-def test_net_snmp_loads_it_and_finds_every_object_where_the_gateway_has_it(tmp_path: Path, root: str) -> None:
+def test_net_snmp_loads_the_module_and_agrees_on_every_object_identifier(tmp_path: Path, root: str) -> None:
     (tmp_path / "HA-CLUSTER-MIB.txt").write_text(mibs.text(root))
     argv = [installed("snmptranslate"), "-M", f"{tmp_path}:{STUBS}", "-m", "HA-CLUSTER-MIB", "-Tz"]
     environment = {**os.environ, "SNMP_PERSISTENT_DIR": str(tmp_path), "SNMPCONFPATH": str(tmp_path)}
@@ -71,15 +71,15 @@ def test_net_snmp_loads_it_and_finds_every_object_where_the_gateway_has_it(tmp_p
     "root",
     ["1.3.6.1.4.1", "1.3.6.1.2.1.99", LONGEST_ROOT + ".6", "1.3.6.1.4.1.2147483648", "nonsense", ""],
 )
-def test_a_root_that_cannot_be_one(root: str) -> None:
+def test_an_invalid_root_is_rejected(root: str) -> None:
     with pytest.raises(ValueError, match=r"expected|at most"):
         mibs.text(root)
 
 
-# --- what smilint does not look at -----------------------------------------------------------------------------------
+# --- rules that smilint does not check -------------------------------------------------------------------------------
 
 
-def test_enumerations_count_from_one_and_know_what_they_do_not_know() -> None:
+def test_enumerations_start_at_one_with_unknown() -> None:
     for target in MIB.objects.values():
         if target.syntax is not None and target.syntax.names:
             names = target.syntax.names
@@ -87,7 +87,7 @@ def test_enumerations_count_from_one_and_know_what_they_do_not_know() -> None:
             assert names[1] == "unknown" or list(names.values()) == ["true", "false"], target.name
 
 
-def test_indexes_have_a_size_and_fit_into_an_object_identifier_below_any_root() -> None:
+def test_indexes_are_limited_in_size_and_fit_below_any_root() -> None:
     for row, _ in MIB.rows():
         length = MAX_ROOT + len(row.oid) // 4 - len(MIB.root) // 4 + 1
         for index in MIB.index_of(row.name):
@@ -99,25 +99,25 @@ def test_indexes_have_a_size_and_fit_into_an_object_identifier_below_any_root() 
         assert length <= oids.MAX_SUBIDS, row.name
 
 
-def test_no_index_is_implied_and_nothing_is_opaque() -> None:
+def test_no_index_is_implied_and_no_type_is_obsolete() -> None:
     text = re.sub(r'"[^"]*"|--.*', "", TEXT.read_text())
     assert not re.search(r"\b(?:IMPLIED|Opaque|Counter32|NetworkAddress)\b", text)
 
 
-def test_every_row_of_named_things_has_the_name_in_a_column() -> None:
+def test_every_row_with_a_text_index_has_a_text_column() -> None:
     for row, columns in MIB.rows():
         if any(index.syntax and index.syntax.size for index in MIB.index_of(row.name)):
             texts = [column for column in columns if column.readable and column.syntax is not None]
             assert any(column.syntax and column.syntax.name == "SnmpAdminString" for column in texts), row.name
 
 
-def test_every_object_of_a_notification_can_be_read() -> None:
+def test_every_object_of_a_notification_is_a_readable_scalar() -> None:
     for notification in MIB.notifications.values():
         assert notification.objects
         assert all(MIB[name].readable and not MIB[name].row for name in notification.objects)
 
 
-def test_names_are_short_enough_for_every_manager() -> None:
+def test_names_have_at_most_32_characters() -> None:
     assert max(map(len, MIB.objects)) <= 32
 
 

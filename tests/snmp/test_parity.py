@@ -1,4 +1,4 @@
-"""What Prometheus scrapes and what SNMP walks are the same: every value of every recorded situation, both ways.
+"""Prometheus and SNMP show the same: every value of every recorded situation, compared in both directions.
 
 The comparison has conversions of its own, and finds rows by what their columns say, not by how indexes are made.
 """
@@ -81,7 +81,7 @@ def expected(target: Object, raw: str | float) -> int | bytes:
 
 
 def same(target: Object, value: int | bytes | None, raw: str | float) -> bool:
-    """Whether a value is what it has to be; a text that is too long may end in a hash."""
+    """Returns whether a value is as expected; a text that is too long may end in a hash."""
     wanted = expected(target, raw)
     if isinstance(wanted, bytes) and len(wanted) > 255:
         assert isinstance(value, bytes)
@@ -93,7 +93,7 @@ def same(target: Object, value: int | bytes | None, raw: str | float) -> bool:
 
 
 def expected_objects(binding: Binding, labels: tuple[str, ...], value: Value) -> Iterator[tuple[Object, str | float]]:
-    """Yields each object that has to show part of a sample, and what it has to show."""
+    """Yields each object that shows part of a sample, and the value that it should have."""
     metric = binding.metric
     named = dict(zip(metric.labels, labels, strict=True))
     for label, name in binding.labels.items():
@@ -134,7 +134,7 @@ def matching_cells(binding: Binding, labels: tuple[str, ...], value: Value, walk
 
 
 def differences(samples: SampleSet, walk: Walked) -> Iterator[str]:
-    """Yields what one protocol shows and the other does not."""
+    """Yields a text for each value that only one of the protocols shows."""
     matched: set[Cell] = set()
     for sample in samples:
         cells = matching_cells(BINDINGS[sample.metric], sample.labels, sample.value, walk)
@@ -164,7 +164,7 @@ ONE_ROW_PER_SAMPLE = {
 
 
 def missing_rows(samples: SampleSet, walk: Walked) -> Iterator[str]:
-    """Yields each column that has not as many cells as its metric has samples."""
+    """Yields a text for each column with another number of cells than its metric has samples."""
     for metric, column in ONE_ROW_PER_SAMPLE.items():
         cells, expected_cells = len(walk.get(column, {})), len(samples.samples_by_metric.get(metric, {}))
         if cells != expected_cells:

@@ -1,4 +1,4 @@
-"""Bindings: what is declared wrongly is reported by its name, with the piece that is missing."""
+"""Bindings: the errors in declarations name the metric or the row, and the missing piece."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def bound(metric: Metric, *declared: MibRow) -> Binding:
     return binding
 
 
-def test_a_metric_in_a_row_that_is_declared_needs_nothing_else() -> None:
+def test_a_metric_in_a_declared_row_needs_no_other_declaration() -> None:
     metric = gauge("toy_node_load", "Load.", "node", mib="haClusterNodeResourcesRunning")
     assert bound(metric) == Binding(
         metric=metric,
@@ -96,7 +96,7 @@ WRONG_METRICS = {
 
 
 @pytest.mark.parametrize("case", WRONG_METRICS)
-def test_a_wrong_metric_is_named_with_what_is_missing(case: str) -> None:
+def test_an_error_names_the_metric_and_the_missing_piece(case: str) -> None:
     metric, message = WRONG_METRICS[case]
     with pytest.raises(MibError, match=f"^metric ha_cluster_toy: {message}$"):
         bound(metric)
@@ -128,13 +128,13 @@ WRONG_ROWS = {
 
 
 @pytest.mark.parametrize("case", WRONG_ROWS)
-def test_a_wrong_row_is_named_with_what_is_missing(case: str) -> None:
+def test_an_error_names_the_row_and_the_missing_piece(case: str) -> None:
     row, message = WRONG_ROWS[case]
     with pytest.raises(MibError, match=f"^MibRow {message}$"):
         bound(pacemaker_metrics.UP, row)
 
 
-def test_a_count_names_an_object_of_the_mib_that_no_metric_shows() -> None:
+def test_counts_are_scalars_that_no_metric_shows() -> None:
     names = [name for counts in rows.MIB_COUNTS for name in counts.objects]
     assert len(names) == len(set(names))
     assert all(MIB[name].readable and not MIB[name].row for name in names)
@@ -142,7 +142,7 @@ def test_a_count_names_an_object_of_the_mib_that_no_metric_shows() -> None:
 
 
 @pytest.mark.parametrize("syntax", [{"type": "Opaque"}, {"type": "INTEGER"}, {"type": "Counter32"}])
-def test_an_unknown_syntax_is_named_with_its_object(syntax: dict[str, Any]) -> None:
+def test_an_error_names_an_unknown_syntax_and_its_object(syntax: dict[str, Any]) -> None:
     document = {**COMPILED, "haClusterQuorate": {**COMPILED["haClusterQuorate"], "syntax": syntax}}
     message = f"mibs/HA-CLUSTER-MIB.txt: haClusterQuorate: unknown SYNTAX {syntax['type']}: expected one of .*"
     with pytest.raises(MibError, match=message):

@@ -1,4 +1,4 @@
-"""The whole program behind a real snmpd: what a manager with the MIB sees."""
+"""The complete program behind a real snmpd, as seen by a manager with the MIB."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def gateway(snmpd: Snmpd, shared_cluster: FakeCluster, tmp_path_factory: pytest.
         yield running
 
 
-def ask(snmpd: Snmpd, tool: str, *arguments: str) -> str:
-    """Runs one of Net-SNMP's tools with the MIB, as a person would, and returns what it prints."""
+def run_tool(snmpd: Snmpd, tool: str, *arguments: str) -> str:
+    """Runs one of Net-SNMP's tools with the MIB, and returns its output."""
     argv = [
         *(installed(tool), "-v2c", "-c", "public", "-Ln", "-M", f"{ROOT / 'mibs'}:{STUBS}", "-m", "HA-CLUSTER-MIB"),
         *("-r0", "-t5", f"127.0.0.1:{snmpd.port}"),
@@ -67,11 +67,11 @@ def ask(snmpd: Snmpd, tool: str, *arguments: str) -> str:
 
 
 async def until_quorate_is(snmpd: Snmpd, value: str) -> None:
-    await until(lambda: f"= INTEGER: {value}" in ask(snmpd, "snmpget", "HA-CLUSTER-MIB::haClusterQuorate.0"))
+    await until(lambda: f"= INTEGER: {value}" in run_tool(snmpd, "snmpget", "HA-CLUSTER-MIB::haClusterQuorate.0"))
 
 
-def test_names_enumerations_units_and_hints_are_those_of_the_mib(snmpd: Snmpd, gateway: Gateway) -> None:
-    asked = {
+def test_net_snmp_formats_values_with_the_mib(snmpd: Snmpd, gateway: Gateway) -> None:
+    patterns = {
         'haClusterNodeOnline."node1"': r"= INTEGER: true\(1\)",
         'haClusterResourceRole."vip"."node1".1': r"= INTEGER: started\(3\)",
         "haClusterNodesOnline.0": "= Gauge32: 3 nodes",
@@ -82,14 +82,14 @@ def test_names_enumerations_units_and_hints_are_those_of_the_mib(snmpd: Snmpd, g
         'haClusterDrbdPeerVolumeInSync."r-nfs".2.0': r"= INTEGER: 100\.00 percent",
         "haClusterAgentxState.0": r"= INTEGER: \w+\(\d\)",
     }
-    found = ask(snmpd, "snmpget", *(f"HA-CLUSTER-MIB::{name}" for name in asked)).splitlines()
-    for (name, pattern), line in zip(asked.items(), found, strict=True):
+    found = run_tool(snmpd, "snmpget", *(f"HA-CLUSTER-MIB::{name}" for name in patterns)).splitlines()
+    for (name, pattern), line in zip(patterns.items(), found, strict=True):
         assert line.startswith(f"HA-CLUSTER-MIB::{name} "), line
         assert re.search(pattern, line), line
 
 
-def test_tables_are_tables(snmpd: Snmpd, gateway: Gateway) -> None:
-    lines = ask(snmpd, "snmptable", "-Cf", ";", "-Ci", "HA-CLUSTER-MIB::haClusterNodeTable").splitlines()
+def test_snmptable_prints_tables(snmpd: Snmpd, gateway: Gateway) -> None:
+    lines = run_tool(snmpd, "snmptable", "-Cf", ";", "-Ci", "HA-CLUSTER-MIB::haClusterNodeTable").splitlines()
     header, *rows = (line.split(";") for line in lines if ";" in line)
     table = [dict(zip(header, row, strict=True)) for row in rows]
     assert [row["haClusterNodeName"] for row in table] == ["node1", "node2", "node3"]
@@ -98,19 +98,19 @@ def test_tables_are_tables(snmpd: Snmpd, gateway: Gateway) -> None:
     assert {row["haClusterNodeHealth"] for row in table} == {"green"}
 
 
-def test_nothing_can_be_written(snmpd: Snmpd, gateway: Gateway) -> None:
+def test_all_objects_are_read_only(snmpd: Snmpd, gateway: Gateway) -> None:
     argv = [installed("snmpset"), "-v2c", "-c", "private", "-m", "", "-On", f"127.0.0.1:{snmpd.port}"]
     name = f"{ARC}.1.1.1.0"
     done = subprocess.run([*argv, name, "s", "x"], capture_output=True, text=True, check=False)
     assert "notWritable" in done.stderr
-    assert "STRING: demo" in ask(snmpd, "snmpget", "HA-CLUSTER-MIB::haClusterName.0").replace('"', "")
+    assert "STRING: demo" in run_tool(snmpd, "snmpget", "HA-CLUSTER-MIB::haClusterName.0").replace('"', "")
 
 
 # --- both protocols --------------------------------------------------------------------------------------------------
 
 
 def walk(snmpd: Snmpd, tool: str, *arguments: str) -> list[str]:
-    return ask(snmpd, tool, *arguments, "HA-CLUSTER-MIB::haClusterMIB").splitlines()
+    return run_tool(snmpd, tool, *arguments, "HA-CLUSTER-MIB::haClusterMIB").splitlines()
 
 
 def test_a_scrape_and_a_walk_see_the_same_cluster(snmpd: Snmpd, gateway: Gateway) -> None:
@@ -129,7 +129,7 @@ def test_a_scrape_and_a_walk_see_the_same_cluster(snmpd: Snmpd, gateway: Gateway
     )
 
 
-def test_every_kind_of_walk_brings_the_same(snmpd: Snmpd, gateway: Gateway) -> None:
+def test_every_kind_of_walk_returns_the_same(snmpd: Snmpd, gateway: Gateway) -> None:
     walks = [
         [line.partition(" = ")[0] for line in found if not re.search("Command|Agentx", line)]
         for found in (walk(snmpd, "snmpwalk"), walk(snmpd, "snmpbulkwalk", "-Cr50"), walk(snmpd, "snmpbulkwalk"))
@@ -139,9 +139,11 @@ def test_every_kind_of_walk_brings_the_same(snmpd: Snmpd, gateway: Gateway) -> N
     assert not [line for line in walks[0] if "No more variables" in line]
 
 
-def test_bulk_requests_of_several_columns_bring_rows(snmpd: Snmpd, gateway: Gateway) -> None:
+def test_getbulk_of_several_columns_returns_rows(snmpd: Snmpd, gateway: Gateway) -> None:
     columns = ("haClusterNodeName", "haClusterNodeOnline", "haClusterNodeResourcesRunning")
-    found = ask(snmpd, "snmpbulkget", "-Cn0", "-Cr3", *(f"HA-CLUSTER-MIB::{name}" for name in columns)).splitlines()
+    found = run_tool(
+        snmpd, "snmpbulkget", "-Cn0", "-Cr3", *(f"HA-CLUSTER-MIB::{name}" for name in columns)
+    ).splitlines()
     names = [line.partition(" = ")[0] for line in found]
     assert names == [f'HA-CLUSTER-MIB::{column}."node{number}"' for number in (1, 2, 3) for column in columns]
 
@@ -149,7 +151,7 @@ def test_bulk_requests_of_several_columns_bring_rows(snmpd: Snmpd, gateway: Gate
 # --- over time -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_change_is_seen_within_the_age_and_a_collector_that_fails_says_so(
+async def test_a_change_and_a_failed_collector_are_visible_within_max_age(
     snmpd: Snmpd, gateway: Gateway, cluster: FakeCluster
 ) -> None:
     await until_quorate_is(snmpd, "true(1)")
@@ -159,18 +161,18 @@ async def test_a_change_is_seen_within_the_age_and_a_collector_that_fails_says_s
     cluster.does(CRM_MON, "echo 'crm_mon: Permission denied' >&2; exit 4")
     cluster.does("crm_mon -1 -X --inactive", "echo 'crm_mon: Permission denied' >&2; exit 4")
     state = 'HA-CLUSTER-MIB::haClusterCollectorState."pacemaker"'
-    await until(lambda: "notPermitted(5)" in ask(snmpd, "snmpget", state))
-    reason = ask(snmpd, "snmpget", 'HA-CLUSTER-MIB::haClusterCollectorLastError."pacemaker"')
+    await until(lambda: "notPermitted(5)" in run_tool(snmpd, "snmpget", state))
+    reason = run_tool(snmpd, "snmpget", 'HA-CLUSTER-MIB::haClusterCollectorLastError."pacemaker"')
     assert "crm_mon: not_permitted: exit status 4: crm_mon: Permission denied" in reason
     lines = walk(snmpd, "snmpbulkwalk")
     assert not [line for line in lines if "::haClusterNode" in line]
     assert [line for line in lines if "::haClusterSbdDevice" in line]
 
 
-async def test_walks_while_everything_changes_see_one_moment_each(
+async def test_each_walk_sees_one_moment_while_the_cluster_changes(
     snmpd: Snmpd, gateway: Gateway, cluster: FakeCluster
 ) -> None:
-    """Each round of the tools finds another number of nodes, all of the same name; a mixed walk would have two."""
+    """Each run of the tools reports other names of nodes; a walk through two snapshots would show both."""
     counter = cluster.directory / "round"
     counter.write_text("0")
     nodes = "".join(
@@ -181,17 +183,17 @@ async def test_walks_while_everything_changes_see_one_moment_each(
         f"round=$(($(cat {counter}) + 1)); echo $round > {counter}; "
         f'echo "<pacemaker-result><nodes>{nodes}</nodes></pacemaker-result>"',
     )
-    await until(lambda: "x0" in ask(snmpd, "snmpbulkwalk", "HA-CLUSTER-MIB::haClusterNodeName"))
+    await until(lambda: "x0" in run_tool(snmpd, "snmpbulkwalk", "HA-CLUSTER-MIB::haClusterNodeName"))
     seen = set()
     for tool in ("snmpwalk", "snmpbulkwalk") * 4:
-        names = re.findall(r"STRING: (n\d+)x\d+", ask(snmpd, tool, "HA-CLUSTER-MIB::haClusterNodeName"))
+        names = re.findall(r"STRING: (n\d+)x\d+", run_tool(snmpd, tool, "HA-CLUSTER-MIB::haClusterNodeName"))
         assert len(names) == 400
         assert len(set(names)) == 1
         seen |= set(names)
     assert len(seen) > 1
 
 
-def test_objects_of_another_root_are_there(
+def test_objects_below_another_root(
     cluster: FakeCluster, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with Snmpd(tmp_path_factory.mktemp("d")) as snmpd:

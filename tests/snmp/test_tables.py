@@ -1,4 +1,4 @@
-"""Tables: searching, what is not there, indexes of odd names, and values that do not fit."""
+"""Tables: searching, missing variables, indexes of unusual names, and values out of range."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def text_index(text: str) -> Index:
     return len(text), *map(ord, text)
 
 
-def got(table: VariableTable, name: Oid) -> Variable:
+def get_one(table: VariableTable, name: Oid) -> Variable:
     (variable,) = table.get([name])
     return variable
 
 
-def next_in(table: VariableTable, searched: SearchRange) -> VarBind | None:
+def get_next_in(table: VariableTable, searched: SearchRange) -> VarBind | None:
     (variable,) = table.get_next([searched])
     varbind = read(variable)
     return None if varbind.type is Type.END_OF_MIB_VIEW else varbind
@@ -59,8 +59,8 @@ def oid(name: str, *index: int) -> bytes:
 # --- searching -------------------------------------------------------------------------------------------------------
 
 
-def test_get_finds_what_is_there() -> None:
-    found = read(got(healthy(), oid("haClusterNodeOnline", *text_index("node2"))))
+def test_get_returns_a_value() -> None:
+    found = read(get_one(healthy(), oid("haClusterNodeOnline", *text_index("node2"))))
     assert (found.type, found.value) == (Type.INTEGER, 1)
 
 
@@ -76,54 +76,54 @@ def test_get_finds_what_is_there() -> None:
         (b"", Type.NO_SUCH_OBJECT),
     ],
 )
-def test_get_tells_no_instance_from_no_object(name: bytes, kind: Type) -> None:
-    found = read(got(healthy(), name))
+def test_get_distinguishes_no_such_instance_from_no_such_object(name: bytes, kind: Type) -> None:
+    found = read(get_one(healthy(), name))
     assert (found.oid, found.type, found.value) == (name, kind, None)
 
 
 def test_before_the_first_snapshot_there_is_no_instance() -> None:
     empty = tables.empty(MIB)
-    assert read(got(empty, oid("haClusterQuorate", 0))).type is Type.NO_SUCH_INSTANCE
-    assert next_in(empty, ROOT) is None
+    assert read(get_one(empty, oid("haClusterQuorate", 0))).type is Type.NO_SUCH_INSTANCE
+    assert get_next_in(empty, ROOT) is None
 
 
-def test_a_walk_meets_everything_once() -> None:
-    found, whole = [], healthy()
+def test_a_walk_returns_every_variable_once() -> None:
+    found, table = [], healthy()
     searched = ROOT
-    while (varbind := next_in(whole, searched)) is not None:
+    while (varbind := get_next_in(table, searched)) is not None:
         found.append(varbind)
         searched = SearchRange(varbind.oid, ROOT.end)
-    assert found == list(map(read, whole))
-    assert len(found) == len(whole) > 500
+    assert found == list(map(read, table))
+    assert len(found) == len(table) > 500
 
 
-def test_a_range_ends_before_its_end_and_begins_at_its_start_only_if_that_is_included() -> None:
-    whole = healthy()
+def test_a_range_excludes_its_end_and_includes_its_start_on_request() -> None:
+    table = healthy()
     first, second = oid("haClusterQuorate", 0), oid("haClusterVotesExpected", 0)
     found = {
-        (include, end): next_in(whole, SearchRange(first, end, include))
+        (include, end): get_next_in(table, SearchRange(first, end, include))
         for include in (False, True)
         for end in (first, second, b"")
     }
-    assert found[True, second] == read(got(whole, first))
+    assert found[True, second] == read(get_one(table, first))
     assert found[True, first] is None
     assert found[False, second] is None
-    assert found[False, b""] == read(got(whole, second))
+    assert found[False, b""] == read(get_one(table, second))
 
 
-def test_nothing_in_a_range_has_the_name_of_its_start() -> None:
+def test_end_of_mib_view_has_the_name_of_the_start() -> None:
     start = oid("haClusterQuorate", 0)
     (variable,) = healthy().get_next([SearchRange(start, start)])
     found = read(variable)
     assert (found.oid, found.type) == (start, Type.END_OF_MIB_VIEW)
 
 
-def test_the_age_is_of_the_moment_at_which_it_is_asked_for() -> None:
+def test_the_age_is_read_at_each_request() -> None:
     ages = iter([0.0, 7.9, 8.0, 9.0])
-    whole = tables.build(Snapshot(samples_by_metric={}), {}, MIB, age=lambda: next(ages))
+    table = tables.build(Snapshot(samples_by_metric={}), {}, MIB, age=lambda: next(ages))
     name = oid("haClusterSnapshotAge", 0)
-    assert got(whole, name).cell.value == 7
-    found = next_in(whole, SearchRange(name, b"", include=True))
+    assert get_one(table, name).cell.value == 7
+    found = get_next_in(table, SearchRange(name, b"", include=True))
     assert found is not None
     assert found.value == 8
 
@@ -132,7 +132,7 @@ def test_the_age_is_of_the_moment_at_which_it_is_asked_for() -> None:
 
 
 def resources(*rows: tuple[str, ...]) -> SampleSet:
-    """Rows of node, resource and role."""
+    """Returns the samples of some resources, given as node, resource and role."""
     samples = SampleSet()
     for node, resource, role in rows:
         flags = (True, False, False, False, False)
@@ -140,7 +140,7 @@ def resources(*rows: tuple[str, ...]) -> SampleSet:
     return samples
 
 
-def test_rows_that_share_their_names_are_numbered() -> None:
+def test_rows_with_equal_indexes_are_numbered() -> None:
     found = walked(
         build(resources(("n1", "r", "started"), ("n1", "r", "promoted"), ("", "r", "stopped"), ("n2", "r", "started"))),
         MIB,
@@ -170,7 +170,7 @@ def test_two_metrics_of_one_row_share_its_number() -> None:
     assert timed == {b"monitor", b"demote"}
 
 
-def test_long_names_are_cut_and_told_apart_by_a_hash_and_whole_in_their_column() -> None:
+def test_long_names_are_cut_and_hashed_in_the_index_and_complete_in_their_column() -> None:
     names = ["x" * 64, "x" * 65, "x" * 70 + "1", "x" * 70 + "2", "ä" * 40]
     samples = SampleSet()
     for name in names:
@@ -185,20 +185,20 @@ def test_long_names_are_cut_and_told_apart_by_a_hash_and_whole_in_their_column()
     assert found == walked(build(samples), MIB)["haClusterNodeName"]
 
 
-def test_names_that_would_share_an_index_do_not() -> None:
+def test_names_with_the_same_index_get_different_ones() -> None:
     samples = SampleSet()
     for name in ("", "-"):
         samples.add(pacemaker_metrics.NODE_RESOURCES_RUNNING, 1, name)
     assert set(walked(build(samples), MIB)["haClusterNodeName"].values()) == {b"", b"-"}
 
 
-def test_a_name_that_is_no_text_is_shown_as_prometheus_shows_it() -> None:
+def test_a_name_that_is_not_utf_8_is_shown_as_in_prometheus() -> None:
     samples = SampleSet()
     samples.add(drbd_metrics.SPLIT_BRAIN, 1, b"r\xff".decode("utf-8", "surrogateescape"), "0")
     assert set(walked(build(samples), MIB)["haClusterDrbdSplitBrainResource"].values()) == {b"r?"}
 
 
-def test_numbers_that_do_not_fit_are_the_nearest_that_do() -> None:
+def test_numbers_out_of_range_become_the_nearest_in_range() -> None:
     samples = SampleSet()
     for name, count in (("a", math.inf), ("b", -1), ("c", 999_999.4), ("d", 2**70)):
         samples.add(pacemaker_metrics.FAIL_COUNT, count, name, "r")
@@ -234,7 +234,7 @@ def test_times_are_dates_in_utc(seconds: float, date: str | None) -> None:
     assert found == (None if date is None else bytes.fromhex(date))
 
 
-def test_a_collector_that_failed_says_why() -> None:
+def test_the_last_error_of_a_collector_is_shown() -> None:
     command = CommandReport(name="crm_mon", tool="crm_mon", status=Status.NOT_PERMITTED, detail="exit status 4: no")
     report = CollectorReport(name="pacemaker", commands=(command,))
     snapshot = Snapshot(samples_by_metric={}, collectors={"pacemaker": report, "sbd": CollectorReport(name="sbd")})
@@ -263,7 +263,7 @@ def test_counts_for_thresholds() -> None:
     }
 
 
-def test_without_pacemaker_nothing_is_counted() -> None:
+def test_without_samples_there_are_no_counts() -> None:
     assert not [name for name in walked(build(SampleSet()), MIB) if name.startswith("haClusterNodes")]
 
 
@@ -274,14 +274,14 @@ any_number = st.floats(allow_nan=False) | st.integers()
 
 
 @given(st.data())
-def test_anything_that_is_sampled_can_be_walked(data: st.DataObject) -> None:
+def test_any_samples_can_be_walked(data: st.DataObject) -> None:
     samples = SampleSet()
     metrics = [metric for subsystem in SUBSYSTEMS for metric in subsystem.metrics]
     for metric in data.draw(st.lists(st.sampled_from(metrics), min_size=1, max_size=8)):
         for labels in data.draw(st.lists(st.tuples(*(any_text for _ in metric.labels)), max_size=4)):
             flags = tuple(data.draw(st.booleans()) for _ in metric.states)
             samples.add(metric, flags or data.draw(any_number), *labels)
-    whole = build(samples)
-    walked(whole, MIB)
-    for variable in whole:
-        assert got(whole, variable.oid).varbind == variable.varbind
+    table = build(samples)
+    walked(table, MIB)
+    for variable in table:
+        assert get_one(table, variable.oid).varbind == variable.varbind

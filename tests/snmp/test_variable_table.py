@@ -1,4 +1,4 @@
-"""Variables in order: encodings that are made once, and the rows of GETBULK within limits."""
+"""The table of variables: each is encoded once; GETBULK returns rows within limits."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_each_encoding_writes_a_variable_once() -> None:
     assert [variable.encoded(ber.varbind) for variable in tested] == list(map(ber.varbind, encoded))
 
 
-def test_what_is_read_at_each_request_is_encoded_each_time() -> None:
+def test_live_values_are_encoded_at_each_request() -> None:
     name, counts = ROOT + oids.encode((1, 0)), iter((1, 2))
     tested = VariableTable(ROOT, names=[name], live={name: lambda: Cell(Type.COUNTER32, next(counts))})
     encoded = [tested.get([name])[0].encoded(ber.varbind) for _ in range(2)]
@@ -51,7 +51,7 @@ def test_what_is_read_at_each_request_is_encoded_each_time() -> None:
 
 
 @pytest.mark.parametrize("situation", ["demo/healthy", "demo/node-lost"])
-def test_what_is_encoded_in_advance_is_what_would_be_encoded_on_request(situation: str) -> None:
+def test_variables_encoded_in_advance_equal_those_encoded_on_request(situation: str) -> None:
     samples = dict(demo())[situation].samples_by_metric
     snapshot = Snapshot(samples_by_metric=samples)
     for variable in tables.build(snapshot, samples, mib(), age=lambda: 0.0, agentx=True):

@@ -1,4 +1,4 @@
-"""Tables as a manager sees them: each object's values by their indexes, taken apart again with a second reading."""
+"""Reads tables as a manager does: the values of each object by index, decoded independently."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read(variable: Variable) -> VarBind:
 
 
 def walked(variables: Iterable[Variable], mib: Mib) -> Walked:
-    """Returns what a walk has brought, having looked at what every manager relies on: order, types, lengths."""
+    """Returns the result of a walk, after checking what managers rely on: order, types and lengths."""
     found: Walked = defaultdict(dict)
     objects = [target.oid for target in mib.readable]
     before = b""
