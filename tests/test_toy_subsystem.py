@@ -49,7 +49,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs Python in the copy of the tree."""
-    environment = {**os.environ, "PYTHONPATH": str(tree), "TERM": "dumb", "COLUMNS": "200"}
+    # the coverage of a copy is not that of the package
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    environment = {**inherited, "PYTHONPATH": str(tree), "TERM": "dumb", "COLUMNS": "200"}
     done = subprocess.run(
         [sys.executable, *arguments], cwd=tree, env=environment, capture_output=True, text=True, check=False, timeout=60
     )

@@ -11,7 +11,7 @@ from tests.lab.cluster import Cluster
 def get(cluster: Cluster, node: str, port: int, path: str = "/metrics") -> str:
     """Returns a page that a server on a node's loopback interface serves."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
-        connection.sock = cluster.connect(node, port)
+        connection.sock = cluster.connect(node, port, timeout=30)
         connection.request("GET", path)
         response = connection.getresponse()
         body = response.read().decode()

@@ -125,6 +125,7 @@ def test_pacemakers_alerts_arrive_as_hints(make_cluster: MakeCluster) -> None:
         for _ in cluster.nodes:
             receiver.until(event="open")
         cluster.load(ALERT)
+        cluster.wait_idle()  # Pacemaker's daemons read the alerts some time after the change
         cluster.load("primitive dummy ocf:pacemaker:Dummy op monitor interval=10s\nlocation here dummy 100: node1\n")
         started = receiver.until(event="resource", object="dummy", task="start")
         assert (started["rc"], started["target_rc"]) == ("0", "0")
