@@ -121,15 +121,15 @@ async def test_deriving_keys_does_not_block_the_event_loop() -> None:
     async def watch() -> None:
         nonlocal longest
         while running:
-            before = time.perf_counter()
+            before = time.thread_time()
             await asyncio.sleep(0)
-            longest = max(longest, time.perf_counter() - before)
+            longest = max(longest, time.thread_time() - before)
 
     watching = asyncio.create_task(watch())
     async with serving(users=USERS):
         running = False
     await watching
-    assert longest < 0.25  # it takes more than a second in all; a busy machine adds to the gaps
+    assert longest < 0.25  # seconds of the event loop's own thread; deriving the keys takes more than one
 
 
 def test_pysnmp_is_imported_only_for_agents_in_use() -> None:
