@@ -12,6 +12,7 @@ Modules define further subclasses for errors that only their callers handle.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 class GatewayError(Exception):
@@ -30,6 +31,19 @@ class ParseError(GatewayError):
         super().__init__(reason if line is None else f"line {line}: {reason}")
         self.reason = reason
         self.line = line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadableValue:
+    """What is left of a ``ParseError`` that concerns one value only: the value is absent, all others are not.
+
+    Attributes:
+        reason: what was expected and what was found, in one line.
+        line: the line of the output, counted from 1, or None if it is unknown.
+    """
+
+    reason: str
+    line: int | None = None
 
 
 class DecodeError(GatewayError):

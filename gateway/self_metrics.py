@@ -58,6 +58,13 @@ COMMAND_TIMEOUTS = counter(
     "command",
     mib="haClusterCommandTimeouts",
 )
+VALUES_UNREADABLE = counter(
+    "gateway_values_unreadable_total",
+    "Values in the output of a command, or in a file, that could not be read and are absent.",
+    "collector",
+    "command",
+    mib="haClusterCommandValuesUnreadable",
+)
 SAMPLES_DROPPED = counter(
     "gateway_samples_dropped_total",
     "Samples dropped because the value was not a number or the labels were duplicates.",

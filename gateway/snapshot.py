@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.errors import UnreadableValue
 from gateway.samples import SamplesByMetric
 from gateway.status import Status
 
@@ -21,6 +22,7 @@ class CommandReport:
         line: the line of the output that could not be parsed, counted from 1, or None.
         duration: seconds that it took.
         required: whether the collector fails if it fails.
+        unreadable: the values of its output that are absent from the samples because they could not be read.
     """
 
     name: str
@@ -30,6 +32,7 @@ class CommandReport:
     line: int | None = None
     duration: float = 0.0
     required: bool = True
+    unreadable: tuple[UnreadableValue, ...] = ()
 
     @property
     def failed(self) -> bool:

@@ -15,10 +15,10 @@ from gateway.subsystems.probe import Collector, Probe, Reading, read_result
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
-def parse(page: str) -> Series:
+def parse(text: str) -> Series:
     """Returns the series of a page in text format; the same series twice is an error."""
     result: Series = {}
-    for family in text_string_to_metric_families(page):
+    for family in text_string_to_metric_families(text):
         for sample in family.samples:
             key = (sample.name, frozenset(sample.labels.items()))
             assert key not in result, f"twice on one page: {key}"
@@ -29,7 +29,12 @@ def parse(page: str) -> Series:
 
 def of(samples: SampleSet) -> Series:
     """Returns the series of a set of samples."""
-    return parse(exposition.encode_text(samples.samples_by_metric).decode())
+    return parse(page(samples))
+
+
+def page(samples: SampleSet) -> str:
+    """Returns the page of a set of samples."""
+    return exposition.encode_text(samples.samples_by_metric).decode()
 
 
 def named(series: Series, name: str) -> dict[frozenset[tuple[str, str]], float]:

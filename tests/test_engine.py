@@ -17,12 +17,13 @@ from gateway import self_metrics
 from gateway.engine.engine import Engine
 from gateway.engine.mode import CollectorMode
 from gateway.engine.prober import LARGE_OUTPUT
-from gateway.errors import ParseError
+from gateway.errors import ParseError, UnreadableValue
 from gateway.host.host import CommandResult, Tool
 from gateway.host.local import LocalHost
 from gateway.samples import Metric, SampleSet
 from gateway.snapshot import Snapshot
 from gateway.status import Status
+from gateway.subsystems.parsing.partial import Parsed
 from gateway.subsystems.probe import CommandError, Plan, Probe, Reading
 from tests.conftest import Script, is_process, open_descriptors
 from tests.fakes import MISSING, FakeClock, FakeHost, Result, printed
@@ -550,3 +551,67 @@ async def test_closing_an_idle_engine_leaves_no_tasks() -> None:
     await engine.collect()
     await engine.close()
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+# --- Values that cannot be read --------------------------------------------------------------------------------------
+
+
+def partial_collector(unreadable: Mapping[str, tuple[UnreadableValue, ...]]) -> FakeCollector:
+    """Returns a collector of the command x, which prints what the dictionary says."""
+
+    def read_partially(result: CommandResult) -> Parsed[int]:
+        return Parsed(value=read(result), unreadable=unreadable["x"])
+
+    return FakeCollector("a", [probe("x", read=read_partially)], files={"conf": Reading(status=Status.OK, value=7)})
+
+
+async def test_values_that_cannot_be_read_are_counted_and_logged_once_per_change() -> None:
+    first, second = (UnreadableValue(reason=reason, line=line) for reason, line in (("one", 4), ("two", None)))
+    unreadable: dict[str, tuple[UnreadableValue, ...]] = {}
+    engine = Engine(FakeHost(), [partial_collector(unreadable)])
+    total = 0
+    for values_now, events in (
+        ((first,), [("warning", "values unreadable", 1, "one", 4)]),
+        ((first,), []),
+        ((UnreadableValue(reason="one", line=9),), []),  # the same value in another line
+        ((first, second), [("warning", "values unreadable", 2, "one", 4)]),
+        ((), [("info", "values readable again", None, None, None)]),
+        ((), []),
+    ):
+        unreadable["x"] = values_now
+        with capture_logs() as logs:
+            snapshot = await engine.collect()
+        total += len(values_now)
+        assert values(snapshot) == {("a", "x"): 1, ("a", "conf"): 7}
+        assert statuses(snapshot) == {"a": "ok"}
+        assert values(snapshot, self_metrics.VALUES_UNREADABLE) == {("a", "x"): total, ("a", "conf"): 0}
+        shown = [event for event in logs if event["event"].startswith("values")]
+        assert [
+            (event["log_level"], event["event"], event.get("values"), event.get("reason"), event.get("line"))
+            for event in shown
+        ] == events
+        assert all((event["collector"], event["command"]) == ("a", "x") for event in shown)
+
+
+async def test_values_that_cannot_be_read_are_counted_once_per_run() -> None:
+    host = FakeHost(held={"y": asyncio.Event()})
+    unreadable = {"x": (UnreadableValue(reason="one"),)}
+    engine = Engine(host, [partial_collector(unreadable), collector("b", "y")])
+    for _ in range(2):
+        snapshot = await engine.collect(timeout=0.05)
+        assert values(snapshot, self_metrics.VALUES_UNREADABLE)["a", "x"] == 1
+    host.held.pop("y").set()
+    await until(lambda: engine.latest is not None)
+    assert engine.latest is not None
+    assert values(engine.latest, self_metrics.VALUES_UNREADABLE)["a", "x"] == 1
+
+
+async def test_a_failed_command_says_nothing_about_its_values() -> None:
+    host = FakeHost()
+    engine = Engine(host, [partial_collector({"x": (UnreadableValue(reason="one"),)})])
+    await engine.collect()
+    host.results["x"] = BAD
+    with capture_logs() as logs:
+        snapshot = await engine.collect()
+    assert [event["event"] for event in logs] == ["collector failing"]
+    assert values(snapshot, self_metrics.VALUES_UNREADABLE)["a", "x"] == 1

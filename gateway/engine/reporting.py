@@ -15,6 +15,9 @@ from gateway.samples import SampleSet
 from gateway.snapshot import CollectorReport, CommandReport, Snapshot
 from gateway.status import Status
 
+_LONGEST_COMPARISON = 100
+"""The number of unreadable values of a command of which a change is noticed and logged."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _CollectorState:
@@ -36,14 +39,18 @@ class Reporter:
         runs: how many runs were started.
         samples_dropped: samples that were dropped, by collector.
         failures: failed commands, by collector, command and status.
+        values_unreadable: values that could not be read, by collector and command.
         states: the state of each collector in the last run.
+        unreadable_values: the reasons why values of each command could not be read in its last run.
     """
 
     def __init__(self) -> None:
         self.runs = 0
         self.samples_dropped: Counter[str] = Counter()
         self.failures: Counter[tuple[str, str, Status]] = Counter()
+        self.values_unreadable: Counter[tuple[str, str]] = Counter()
         self.states: dict[str, _CollectorState] = {}
+        self.unreadable_values: dict[tuple[str, str], frozenset[str]] = {}
         self.log = structlog.get_logger("engine")
 
     def start_run(self, run: Run) -> RunReporter:
@@ -66,6 +73,7 @@ class RunReporter:
         self._counted_failures: set[tuple[str, str]] = set()
         self._counted_drops: Counter[str] = Counter()
         self._compared: set[str] = set()
+        self._read: set[tuple[str, str]] = set()
 
     def make_snapshot(self, outcomes: Sequence[Outcome]) -> Snapshot:
         """Returns the snapshot of what the run has obtained of its collectors."""
@@ -77,6 +85,7 @@ class RunReporter:
             reports[outcome.name] = report = _report(outcome)
             self._count_failures(report)
             self._log_change(report)
+            self._count_unreadable_values(report)
         self._add_samples(merged, reports)
         return Snapshot(
             samples_by_metric=merged.samples_by_metric,
@@ -98,6 +107,31 @@ class RunReporter:
             if command.status is not Status.OK and countable and key not in self._counted_failures:
                 self._counted_failures.add(key)
                 self._reporter.failures[*key, command.status] += 1
+
+    def _count_unreadable_values(self, report: CollectorReport) -> None:
+        """Counts the values of each command that could not be read, as soon as the command has ended."""
+        for command in report.commands:
+            key = (report.name, command.name)
+            if command.status is Status.OK and key not in self._read:
+                self._read.add(key)
+                self._reporter.values_unreadable[key] += len(command.unreadable)
+                self._log_unreadable_values(key, command)
+
+    def _log_unreadable_values(self, key: tuple[str, str], command: CommandReport) -> None:
+        """Logs if other values than in the previous run could not be read."""
+        reasons = frozenset(value.reason for value in command.unreadable[:_LONGEST_COMPARISON])
+        if reasons == self._reporter.unreadable_values.get(key, frozenset()):
+            return
+        self._reporter.unreadable_values[key] = reasons
+        event: dict[str, Any] = {"collector": key[0], "command": key[1]}
+        if not reasons:
+            self._reporter.log.info("values readable again", **event)
+            return
+        first = command.unreadable[0]
+        event |= {"values": len(command.unreadable), "reason": first.reason}
+        if first.line is not None:
+            event["line"] = first.line
+        self._reporter.log.warning("values unreadable", **event)
 
     def _log_change(self, report: CollectorReport) -> None:
         """Logs if a collector's state differs from the previous run.
@@ -148,6 +182,9 @@ class RunReporter:
             samples.add(self_metrics.SAMPLES_DROPPED, self._reporter.samples_dropped[name], name)
             if not report.present:
                 continue
+            for command in report.commands:
+                unreadable = self._reporter.values_unreadable[name, command.name]
+                samples.add(self_metrics.VALUES_UNREADABLE, unreadable, name, command.name)
             samples.add(self_metrics.SCRAPE_SUCCESS, int(report.status is Status.OK), name)
             samples.add(self_metrics.SCRAPE_DURATION, report.duration, name)
             for command in (command for command in report.commands if command.tool):
@@ -176,6 +213,7 @@ def _report(outcome: Outcome) -> CollectorReport:
                 status=reading.status,
                 detail=" ".join(reading.detail.split()),  # one line, even if a library's message has several
                 line=reading.line,
+                unreadable=reading.unreadable,
                 duration=reading.duration,
                 required=command in required,
             )

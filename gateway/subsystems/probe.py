@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from gateway.errors import GatewayError, ParseError
+from gateway.errors import GatewayError, ParseError, UnreadableValue
 from gateway.host.host import CommandResult, Host
 from gateway.samples import SampleSet
 from gateway.status import Status
+from gateway.subsystems.parsing.partial import Parsed
+
+_T = TypeVar("_T")
 
 
 class CommandError(GatewayError):
@@ -40,6 +43,7 @@ class Reading:
         line: the line of the output that could not be parsed, counted from 1, or None.
         duration: seconds that the command took.
         size: bytes of its standard output.
+        unreadable: the values that are absent from ``value`` because they could not be read.
     """
 
     status: Status
@@ -48,6 +52,7 @@ class Reading:
     line: int | None = None
     duration: float = 0.0
     size: int = 0
+    unreadable: tuple[UnreadableValue, ...] = ()
 
     @property
     def ok_value(self) -> Any:
@@ -63,7 +68,7 @@ class Probe:
         name: its name in the collector, the metrics and the log; unique within the collector.
         tool: the tool to run.
         variants: lists of arguments, the newest syntax first. If one fails, the next is tried.
-        read: turns the result into a value; raises ``ParseError`` or ``CommandError``.
+        read: turns the result into a value or into what a parser returns; raises ``ParseError`` or ``CommandError``.
         required: whether the collector fails if the probe fails.
         static: whether the value stays the same until the tool's file is replaced, as its version does.
     """
@@ -121,29 +126,48 @@ NOT_PERMITTED = re.compile(
 """What tools, libraries and sudo print if the user lacks a permission."""
 
 
-def successful_output(
-    result: CommandResult, *, not_running: re.Pattern[bytes], exit_statuses: tuple[int, ...] = (0,)
-) -> bytes:
-    """Returns the standard output of a command that succeeded.
+def parse_output(result: CommandResult, parse: Callable[[bytes], _T], *, not_running: re.Pattern[bytes]) -> _T:
+    """Returns what a parser reads from the output of a command, whatever its exit status.
+
+    The exit status does not tell whether the output is an answer: the meaning of exit statuses differs from version to
+    version, and tools exit with 1 after a complete answer and with 0 without one. Only if the output cannot be parsed,
+    the exit status and the messages of the tool decide how it ended. No output is an answer only if the exit status is
+    0.
 
     Args:
         result: how the command ended.
+        parse: the parser.
         not_running: matches what the tool prints if its daemon is not running.
-        exit_statuses: the exit statuses that mean success.
 
     Raises:
         CommandError: the command failed; the error's status tells how.
+        ParseError: it did not fail, but its output cannot be parsed.
     """
     if result.exit_status is None:
         raise CommandError(result.status, result.detail or _DETAILS[result.status].format(result.signal))
-    if result.exit_status in exit_statuses:
-        return result.stdout
-    messages = result.stderr + result.stdout
+    if result.exit_status and not result.stdout.strip():
+        raise _failure(result, not_running=not_running)
+    try:
+        return parse(result.stdout)
+    except ParseError:
+        failure = _failure(result, not_running=not_running)
+        silent = not result.stderr.strip() or result.stdout.strip()
+        if result.exit_status == 0 and failure.status is Status.FAILED and silent:
+            raise
+        raise failure from None
+
+
+def _failure(result: CommandResult, *, not_running: re.Pattern[bytes]) -> CommandError:
+    """Returns the error for a command without an answer."""
+    messages = result.stderr + result.stdout[:_LONGEST_MESSAGE]
     detail = f"exit status {result.exit_status}{_first_line(messages)}"
     if NOT_PERMITTED.search(messages):
-        raise CommandError(Status.NOT_PERMITTED, detail)
-    raise CommandError(Status.NOT_RUNNING if not_running.search(messages) else Status.FAILED, detail)
+        return CommandError(Status.NOT_PERMITTED, detail)
+    return CommandError(Status.NOT_RUNNING if not_running.search(messages) else Status.FAILED, detail)
 
+
+_LONGEST_MESSAGE = 500
+"""Bytes of standard output in which a message of the tool is searched; a longer output is a damaged answer."""
 
 _DETAILS = {
     Status.NOT_INSTALLED: "not found",
@@ -165,15 +189,27 @@ def _first_line(messages: bytes) -> str:
 def read_result(probe: Probe, result: CommandResult) -> Reading:
     """Returns the reading of a probe from the result of its command."""
     status, value, detail, line = Status.OK, None, "", None
+    unreadable: tuple[UnreadableValue, ...] = ()
     try:
-        value = probe.read(result)
+        value, unreadable = _unpack(probe.read(result))
     except ParseError as error:
         status, detail, line = Status.UNPARSABLE, error.reason, error.line
     except CommandError as error:
         status, detail, value = error.status, error.detail, error.value
     return Reading(
-        status=status, value=value, detail=detail, line=line, duration=result.duration, size=len(result.stdout)
+        status=status,
+        value=value,
+        detail=detail,
+        line=line,
+        duration=result.duration,
+        size=len(result.stdout),
+        unreadable=unreadable,
     )
+
+
+def _unpack(value: Any) -> tuple[Any, tuple[UnreadableValue, ...]]:
+    """Returns a value, and which values are absent from it; not every parser skips what it cannot read."""
+    return (value.value, value.unreadable) if isinstance(value, Parsed) else (value, ())
 
 
 def read_file(host: Host, path: str, parse: Callable[[bytes], Any]) -> Reading:
@@ -182,7 +218,8 @@ def read_file(host: Host, path: str, parse: Callable[[bytes], Any]) -> Reading:
         content = host.read_file(path)
         if content is None:
             return Reading(status=Status.NOT_INSTALLED, detail=f"{path} not found")
-        return Reading(status=Status.OK, value=parse(content))
+        value, unreadable = _unpack(parse(content))
+        return Reading(status=Status.OK, value=value, unreadable=unreadable)
     except ParseError as error:
         return Reading(status=Status.UNPARSABLE, detail=f"{path}: {error.reason}", line=error.line)
     except OSError as error:

@@ -8,12 +8,13 @@ import pytest
 
 from gateway.errors import ParseError
 from gateway.subsystems.pacemaker import cib
+from tests.unreadable import reasons
 
 Row = tuple[str, str, str, str, float | None]
 
 
 def rows(body: str) -> list[Row]:
-    return [(one.id, one.resource, one.node, one.role, one.score) for one in cib.parse(body.encode())]
+    return [(one.id, one.resource, one.node, one.role, one.score) for one in cib.parse(body.encode()).value]
 
 
 def constraints(body: str) -> list[Row]:
@@ -39,10 +40,16 @@ def test_scores(score: str, expected: float) -> None:
     assert constraints(f'<rsc_location id="l" rsc="a" node="n" score="{score}"/>') == [("l", "a", "n", "", expected)]
 
 
-def test_an_invalid_score_is_nan() -> None:
-    ((*_, score),) = constraints('<rsc_location id="l" rsc="a" node="n" score="much"/>')
-    assert score is not None
-    assert math.isnan(score)
+def test_an_invalid_score_costs_itself_only() -> None:
+    body = (
+        '<constraints><rsc_location id="l" rsc="a" node="n" score="much"/><rsc_location id="m" rsc="b"><rule id="r" '
+        'score="lots"/></rsc_location><rsc_location id="o" rsc="c" node="n" score="1"/></constraints>'
+    )
+    assert rows(body) == [("l", "a", "n", "", None), ("m", "b", "", "", None), ("o", "c", "n", "", 1)]
+    assert reasons(cib.parse(body.encode())) == [
+        "expected the score of l as a number, found 'much'",
+        "expected the score of r as a number, found 'lots'",
+    ]
 
 
 def test_every_root() -> None:

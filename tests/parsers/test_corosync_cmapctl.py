@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ParseError
-from gateway.subsystems.corosync import corosync_cfgtool
-from gateway.subsystems.corosync.corosync_cmapctl import CorosyncStatistics, KnetLinkStatistics, TotemStatistics, parse
+from gateway.subsystems.corosync import corosync_cfgtool, corosync_cmapctl
+from gateway.subsystems.corosync.corosync_cmapctl import CorosyncStatistics, KnetLinkStatistics, TotemStatistics
+from tests.unreadable import reasons
 
 LAB = Path(__file__).parents[1] / "data" / "lab"
 
@@ -40,6 +41,14 @@ stats.srp.firewall_enabled_or_nic_failure (u8) = 0
 stats.srp.mtt_rx_token (u32) = 105
 stats.srp.something_new (str) =\x20
 """
+
+
+def parse(output: bytes) -> CorosyncStatistics:
+    return corosync_cmapctl.parse(output).value
+
+
+def unreadable(output: bytes) -> list[str]:
+    return reasons(corosync_cmapctl.parse(output))
 
 
 def test_everything() -> None:
@@ -96,24 +105,43 @@ def test_any_key_of_totem_completes_the_output() -> None:
     [
         (b"", "no statistics of the totem protocol"),
         (b"stats.knet.node1.link0.mtu (u32) = 1\n", "no statistics of the totem protocol"),
+        (b"\nstats.srp.mcast_retx\n", "no statistics of the totem protocol"),
+        (b"Failed to initialize the cmap API. Error CS_ERR_LIBRARY\n", "no statistics of the totem protocol"),
         (b"stats.srp.mcast_retx (u64) = 1", "line 1: the last line is cut off"),
-        (b"\nstats.srp.mcast_retx\n", "line 2: expected 'key .type. = value'"),
-        (b"Failed to initialize the cmap API. Error CS_ERR_LIBRARY\n", "line 1: expected 'key"),
-        (b"stats.srp.mcast_retx (u64)\n", "line 1: expected mcast_retx as a number, found ''"),
-        (b"stats.srp.mcast_retx (u64) = \n", "expected mcast_retx as a number, found ''"),
-        (b"stats.srp.mcast_retx (u64) = -1\n", "expected mcast_retx as a number, found '-1'"),
-        (b"stats.srp.mcast_retx (flt) = 1.5\n", "expected mcast_retx as a number"),
-        (b"stats.srp.mcast_retx (u64) = 18446744073709551616\n", "expected mcast_retx as a number"),
-        (b"stats.srp.mcast_retx (u64) = " + b"1" * 9999 + b"\n", "expected mcast_retx as a number"),
-        ("stats.srp.mcast_retx (u64) = ٣\n".encode(), "expected mcast_retx as a number"),
-        (b"stats.knet.node4294967296.link0.mtu (u32) = 1\n", "line 1: expected a node id"),
-        (b"stats.knet.node1.link99999999999.mtu (u32) = 1\n", "line 1: expected the number of a link"),
         (b"stats.srp.mcast_retx (u64) = 1\n\xc3\n", "line 2: not UTF-8"),
     ],
 )
-def test_malformed(output: bytes, reason: str) -> None:
+def test_unparsable(output: bytes, reason: str) -> None:
     with pytest.raises(ParseError, match=reason):
         parse(output)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("stats.srp.mcast_retx", "expected 'key (type) = value', found 'stats.srp.mcast_retx'"),
+        ("Warning: 1", "expected 'key (type) = value', found 'Warning: 1'"),
+        ("stats.srp.mcast_retx (u64)", "expected mcast_retx as a number, found ''"),
+        ("stats.srp.mcast_retx (u64) = ", "expected mcast_retx as a number, found ''"),
+        ("stats.srp.mcast_retx (u64) = -1", "expected mcast_retx as a number, found '-1'"),
+        ("stats.srp.mcast_retx (flt) = 1.5", "expected mcast_retx as a number, found '1.5'"),
+        (
+            "stats.srp.mcast_retx (u64) = 18446744073709551616",
+            "expected mcast_retx as a number, found '18446744073709551616'",
+        ),
+        ("stats.srp.mcast_retx (u64) = " + "1" * 9999, f"expected mcast_retx as a number, found '{'1' * 40}'"),
+        ("stats.srp.mcast_retx (u64) = ٣", "expected mcast_retx as a number, found '٣'"),
+        ("stats.knet.node4294967296.link0.mtu (u32) = 1", "expected a node id as a number, found '4294967296'"),
+        (
+            "stats.knet.node1.link99999999999.mtu (u32) = 1",
+            "expected the number of a link as a number, found '99999999999'",
+        ),
+    ],
+)
+def test_a_bad_line_costs_that_line(line: str, reason: str) -> None:
+    output = f"{line}\n{STATISTICS}".encode()
+    assert parse(output) == parse(STATISTICS.encode())
+    assert unreadable(output) == [f"line 1: {reason}"]
 
 
 def lab(tool: str) -> dict[str, bytes]:
@@ -125,7 +153,7 @@ def lab(tool: str) -> dict[str, bytes]:
 def test_lab_has_the_links_of_cfgtool() -> None:
     links_by_cfgtool = lab("corosync-cfgtool-s")
     for situation, output in lab("corosync-cmapctl-m-stats").items():
-        status = corosync_cfgtool.parse(links_by_cfgtool[situation])
+        status = corosync_cfgtool.parse(links_by_cfgtool[situation]).value
         links = {(link.link, link.node_id) for link in parse(output).links if link.node_id != status.node_id}
         peers = {(link.number, peer.node_id) for link in status.links for peer in link.peers if not peer.local}
         assert links == peers, situation

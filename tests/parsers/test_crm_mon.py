@@ -12,10 +12,11 @@ import pytest
 
 from gateway.errors import ParseError
 from gateway.subsystems.pacemaker import cluster_status, crm_mon
+from tests.unreadable import reasons
 
 
 def parse(body: str, root: str = "crm_mon") -> cluster_status.ClusterStatus:
-    return crm_mon.parse(f"<{root}>{body}</{root}>".encode())
+    return crm_mon.parse(f"<{root}>{body}</{root}>".encode()).value
 
 
 def resource(name: str, *nodes: str, **attributes: str) -> str:
@@ -81,7 +82,8 @@ def test_renamed_attributes_are_read_under_both_names() -> None:
     old = parse('<summary><cluster_options stonith-enabled="true" stonith-timeout-ms="60000"/></summary>')
     new = parse('<summary><cluster_options fencing-enabled="true" fencing-timeout-ms="60000"/></summary>')
     both = parse('<summary><cluster_options fencing-enabled="true" stonith-enabled="true"/></summary>')
-    assert old.summary.options == new.summary.options == {"stonith-enabled": "true", "stonith-timeout-ms": "60000"}
+    assert old.summary.options == new.summary.options == {"stonith-enabled": "true"}
+    assert old.summary.stonith_timeout == new.summary.stonith_timeout == 60
     assert both.summary.options == {"stonith-enabled": "true"}
     orphans = parse(f"<resources>{resource('a', orphaned='true')}{resource('b', removed='true')}</resources>")
     assert [instance.orphaned for instance in orphans.resources] == [True, True]
@@ -114,8 +116,7 @@ def test_history() -> None:
         cluster_status.Operation(task="start", interval="0", duration=None),
     )
     assert (orphan.fail_count, orphan.migration_threshold) == (math.inf, None)
-    assert odd.migration_threshold is not None
-    assert math.isnan(odd.migration_threshold)
+    assert (odd.fail_count, odd.migration_threshold) == (0, None)
 
 
 @pytest.mark.parametrize(
@@ -164,10 +165,60 @@ def test_times_without_a_time_zone_are_local(text: str, expected: float | None) 
 
 
 @pytest.mark.parametrize("text", ["yesterday", "Tue Foo  5 12:04:36 2020", "2020-02-31 00:00:00", "2020-05-05"])
-def test_an_invalid_time_is_nan(text: str) -> None:
-    value = parse(f'<summary><last_change time="{text}"/></summary>').summary.last_change
-    assert value is not None
-    assert math.isnan(value)
+def test_an_invalid_time_is_absent(text: str) -> None:
+    parsed = crm_mon.parse(f'<crm_mon><summary><last_change time="{text}"/></summary></crm_mon>'.encode())
+    assert parsed.value.summary.last_change is None
+    assert reasons(parsed) == [f"expected the last change as a time, found {text!r}"]
+
+
+ODD_VALUES = {
+    '<summary><nodes_configured number="few"/></summary>': "the number of nodes as a number, found 'few'",
+    '<summary><resources_configured number="1" blocked=""/></summary>': (
+        "the number of resources (blocked) as a number, found ''"
+    ),
+    '<summary><cluster_options stonith-timeout-ms="1 min"/></summary>': "stonith-timeout as a number, found '1 min'",
+    '<summary><cluster_options no-quorum-policy="panic"/></summary>': "no-quorum-policy, found 'panic'",
+    '<pacemakerd state="dreaming"/>': "the state of pacemakerd, found 'dreaming'",
+    '<nodes><node name="n1" health="purple" resources_running="2"/></nodes>': "the health of n1, found 'purple'",
+    '<nodes><node name="n1" resources_running="-"/></nodes>': "the number of resources on n1 as a number, found '-'",
+    '<node_history><node name="n1"><resource_history id="a" fail-count="1.5"/></node></node_history>': (
+        "a fail count as a number, found '1.5'"
+    ),
+    '<failures><failure op_key="a_start_0" last-rc-change="noon"/></failures>': (
+        "the time of the failure a_start_0 as a time, found 'noon'"
+    ),
+    '<fence_history><fence_event target="n2" completed="noon"/></fence_history>': (
+        "the time of a fencing event as a time, found 'noon'"
+    ),
+    '<tickets><ticket id="t" last-granted="noon"/></tickets>': (
+        "the time of the grant of a ticket as a time, found 'noon'"
+    ),
+    '<bans><ban id="b" weight="heavy"/></bans>': "the weight of b as a number, found 'heavy'",
+}
+
+
+@pytest.mark.parametrize(("body", "reason"), ODD_VALUES.items(), ids=range(len(ODD_VALUES)))
+def test_a_bad_value_costs_itself_only(body: str, reason: str) -> None:
+    parsed = crm_mon.parse(f"<crm_mon>{body}</crm_mon>".encode())
+    assert reasons(parsed) == [f"expected {reason}"]
+    status = parsed.value
+    assert status.daemon_state == ""
+    times = [*(item.time for item in status.failures), *(item.time for item in status.fence_events)]
+    assert times == [None] * len(times)
+    assert all(node.health == "" for node in status.nodes)
+    assert "no-quorum-policy" not in status.summary.options
+
+
+def test_an_odd_exit_status_is_an_error() -> None:
+    for code in ("", "x", "-1", "1000", "٣"):
+        status = parse(f'<status code="{code}" message="m"/>', "pacemaker-result").status
+        assert status == cluster_status.ToolStatus(code=1, message="m")
+
+
+def test_a_document_with_content_counts_in_spite_of_an_error() -> None:
+    assert parse('<summary/><nodes/><status code="1" message="Error"/>', "pacemaker-result").connected
+    assert not parse('<status code="1" message="Error"/>', "pacemaker-result").connected
+    assert not parse("<crm-mon-disconnected/><summary/>", "pacemaker-result").connected
 
 
 @pytest.mark.parametrize(
@@ -241,6 +292,18 @@ def test_entities_are_not_expanded() -> None:
     laughs = b'<!DOCTYPE crm_mon [<!ENTITY a "ha"><!ENTITY b "' + b"&a;" * 1000 + b'">]><crm_mon>' + b"&b;" * 1000
     with pytest.raises(ParseError):
         crm_mon.parse(laughs + b"</crm_mon>")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"crm_mon: warning: <old>\n<crm_mon><nodes><node name='n1'/></nodes></crm_mon>\n",
+        b"<crm_mon><nodes>\nwarning: slow\n<node name='n1'/></nodes></crm_mon>\n",
+        b"<?xml version='1.0'?>\n<crm_mon><nodes><node name='n1'/></nodes></crm_mon>\nwarning: slow\n",
+    ],
+)
+def test_messages_around_the_document_are_ignored(document: bytes) -> None:
+    assert [node.name for node in crm_mon.parse(document).value.nodes] == ["n1"]
 
 
 def test_an_error_has_its_line() -> None:

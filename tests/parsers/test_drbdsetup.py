@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from gateway.errors import ParseError
-from gateway.subsystems.drbd.drbdsetup import DrbdConnection, DrbdPeerVolume, DrbdResource, DrbdVolume, parse
+from gateway.subsystems.drbd import drbdsetup
+from gateway.subsystems.drbd.drbdsetup import DrbdConnection, DrbdPeerVolume, DrbdResource, DrbdVolume
 from tests.corpus import names, needs_corpus, outcomes, read, unexpected_errors
+from tests.unreadable import reasons
 
 STATUS = """\
 [
@@ -79,6 +82,14 @@ def resource(**changes: Any) -> dict[str, Any]:
     """Returns a resource as JSON, with changes; None takes a key away."""
     values = {"name": "r0", "node_id": 0, "role": "Secondary", "devices": [], "connections": []} | changes
     return {key.replace("_", "-"): value for key, value in values.items() if value is not None}
+
+
+def parse(output: bytes) -> tuple[DrbdResource, ...]:
+    return drbdsetup.parse(output).value
+
+
+def unreadable(output: bytes) -> list[str]:
+    return reasons(drbdsetup.parse(output))
 
 
 def one(**changes: Any) -> DrbdResource:
@@ -310,11 +321,21 @@ def test_an_error_has_its_line(old: str, new: str, line: int) -> None:
     assert caught.value.line == line
 
 
+def test_messages_around_the_document_are_ignored() -> None:
+    output = f"WARN: [old] module\n{STATUS}WARN: done\n"
+    assert parse(output.encode()) == parse(STATUS.encode())
+    assert unreadable(output.encode()) == []
+
+
 def test_every_truncated_output_is_rejected() -> None:
     output = STATUS.encode()
     for length in range(1, len(output) - 2):
         with pytest.raises(ParseError):
             parse(output[:length])
+
+
+VOLUME = {"volume": 0, "disk-state": "X"}
+PEER = {"peer-node-id": 1, "name": "b", "connection-state": "Connected"}
 
 
 @pytest.mark.parametrize(
@@ -327,34 +348,74 @@ def test_every_truncated_output_is_rejected() -> None:
         ({"name": {}}, r"status\[0\].name: expected a word, found an object"),
         ({"name": "a\ud800"}, r"status\[0\].name: expected a word"),
         ({"name": "a\0"}, r"status\[0\].name: expected a word"),
-        ({"role": None}, r"status\[0\].role: expected a word, found nothing"),
-        ({"suspended": 1}, r"status\[0\].suspended: expected true or false, found 1"),
-        ({"suspended_user": "no"}, r"status\[0\].suspended-user: expected true or false"),
         ({"devices": None}, r"status\[0\].devices: expected an array, found nothing"),
         ({"devices": {}}, r"status\[0\].devices: expected an array, found an object"),
-        ({"devices": [1]}, r"status\[0\].devices\[0\]: expected an object, found 1"),
-        ({"devices": [{"volume": 0}]}, r"devices\[0\].disk-state: expected a word, found nothing"),
-        ({"devices": [{"disk-state": "X"}]}, r"devices\[0\].volume: expected a number from 0, found nothing"),
-        ({"devices": [{"volume": -1, "disk-state": "X"}]}, r"devices\[0\].volume: expected a number from 0, found -1"),
-        ({"devices": [{"volume": True, "disk-state": "X"}]}, r"devices\[0\].volume: expected a whole number"),
-        ({"devices": [{"volume": 0, "disk-state": "X", "read": 1.5}]}, r"read: expected a whole number, found 1.5"),
-        (
-            {"devices": [{"volume": 0, "disk-state": "X", "quorum": "no"}]},
-            r"quorum: expected true or false, found 'no'",
-        ),
-        ({"connections": "none"}, r"status\[0\].connections: expected an array, found 'none'"),
-        ({"connections": [{}]}, r"connections\[0\].peer-node-id: expected a number from 0, found nothing"),
-        ({"connections": [{"peer-node-id": 1, "name": "b"}]}, r"connections\[0\].connection-state: expected a word"),
     ],
 )
-def test_wrong_type_or_missing(changes: dict[str, Any], reason: str) -> None:
+def test_a_resource_without_name_or_volumes_is_left_out(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(ParseError, match=reason):
         one(**changes)
+    parsed = drbdsetup.parse(json.dumps([resource(), resource(**changes)]).encode())
+    assert [item.name for item in parsed.value] == ["r0"]
+    assert re.search(reason.replace("[0", "[1"), reasons(parsed)[-1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"role": None}, "status[0].role: expected a word, found nothing"),
+        ({"suspended": 1}, "status[0].suspended: expected true or false, found 1"),
+        ({"suspended_user": "no"}, "status[0].suspended-user: expected true or false, found 'no'"),
+        ({"devices": [1]}, "status[0].devices[0]: expected an object, found 1"),
+        ({"devices": [{"volume": 0}]}, "status[0].devices[0].disk-state: expected a word, found nothing"),
+        ({"devices": [{"disk-state": "X"}]}, "status[0].devices[0].volume: expected a number from 0, found nothing"),
+        ({"devices": [{**VOLUME, "volume": -1}]}, "status[0].devices[0].volume: expected a number from 0, found -1"),
+        (
+            {"devices": [{**VOLUME, "volume": True}]},
+            "status[0].devices[0].volume: expected a number from 0, found True",
+        ),
+        ({"devices": [{**VOLUME, "read": 1.5}]}, "status[0].devices[0].read: expected a whole number, found 1.5"),
+        (
+            {"devices": [{**VOLUME, "quorum": "no"}]},
+            "status[0].devices[0].quorum: expected true or false, found 'no'",
+        ),
+        ({"connections": "none"}, "status[0].connections: expected an array, found 'none'"),
+        ({"connections": [{}]}, "status[0].connections[0].peer-node-id: expected a number from 0, found nothing"),
+        (
+            {"connections": [{**PEER, "connection-state": None}]},
+            "status[0].connections[0].connection-state: expected a word, found nothing",
+        ),
+        (
+            {"connections": [{**PEER, "connection-state": "Dreaming"}]},
+            "status[0].connections[0].connection-state: expected a known state, found 'Dreaming'",
+        ),
+        (
+            {
+                "connections": [
+                    {**PEER, "peer_devices": [{"volume": 0, "replication-state": "Z", "peer-disk-state": "Y"}]}
+                ]
+            },
+            "status[0].connections[0].peer_devices[0].replication-state: expected a known state, found 'Z'",
+        ),
+    ],
+)
+def test_a_value_of_the_wrong_type_costs_itself_only(changes: dict[str, Any], reason: str) -> None:
+    parsed = drbdsetup.parse(json.dumps([resource(**changes)]).encode())
+    assert reasons(parsed) == [reason]
+    assert [item.name for item in parsed.value] == ["r0"]
+
+
+def test_the_values_beside_a_bad_one_stay() -> None:
+    bad = {**VOLUME, "disk-state": 7, "quorum": "no", "read": "much", "written": 8}
+    on_disk = one(devices=[bad, VOLUME]).volumes
+    assert [(item.disk_state, item.quorum, item.read_kib, item.written_kib) for item in on_disk] == [
+        (None, None, None, 8),
+        ("X", None, None, None),
+    ]
 
 
 def test_wrong_percent() -> None:
-    with pytest.raises(ParseError, match=r"peer_devices\[0\].percent-in-sync: expected a number, found '100'"):
-        peer_volume(**{"percent-in-sync": "100"})
+    assert peer_volume(**{"percent-in-sync": "100"}).percent_in_sync is None
 
 
 def test_hostile_input_takes_linear_time() -> None:
@@ -442,7 +503,7 @@ EXPECTED = {
     ),
 }
 
-BROKEN = {"status.piraeus-0.json": "role: expected a word, found nothing"}
+BROKEN = {"status.piraeus-0.json": "devices: expected an array, found nothing"}
 """Connections in place of resources: a piece that a test of another project took out of its context."""
 
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import ParseError
-from gateway.subsystems.sbd.sbd_config import SbdConfig, parse
+from gateway.subsystems.sbd import sbd_config
+from gateway.subsystems.sbd.sbd_config import SbdConfig
 from tests.corpus import names, needs_corpus, outcomes
+from tests.unreadable import reasons
 
 BY_ID = "/dev/disk/by-id/scsi-36001405a:b.c+d=e"
 BY_PATH = "/dev/disk/by-path/ip-192.0.2.1:3260-iscsi-iqn.2026-01.org.example:sbd-lun-0"
+
+
+def parse(output: bytes) -> SbdConfig:
+    return sbd_config.parse(output).value
 
 
 def config(
@@ -107,9 +113,6 @@ def test_devices(output: str, devices: str) -> None:
         (b'\nSBD_DEVICE="/dev/a', "line 2: the quote after SBD_DEVICE= is not closed"),
         (b"SBD_DEVICE='/dev/a\n", "line 1: the quote"),
         (b'SBD_OPTS="-W\n', "line 1: the quote after SBD_OPTS="),
-        (b"SBD_WATCHDOG_TIMEOUT=5s\n", "line 1: expected SBD_WATCHDOG_TIMEOUT as a number"),
-        (b"#\nSBD_WATCHDOG_TIMEOUT=4294967296\n", "line 2: expected SBD_WATCHDOG_TIMEOUT as a number"),
-        (b"SBD_WATCHDOG_TIMEOUT=" + b"9" * 9999, "line 1: expected SBD_WATCHDOG_TIMEOUT as a number"),
         (b"#\n#\xe9\n", "line 2: not UTF-8"),
     ],
 )
@@ -121,6 +124,43 @@ def test_malformed(output: bytes, reason: str) -> None:
 def test_an_unset_timeout() -> None:
     assert parse(b"SBD_WATCHDOG_TIMEOUT=\n").watchdog_timeout is None
     assert parse(b"SBD_WATCHDOG_TIMEOUT=5\t# seconds\n").watchdog_timeout == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("5", 5),
+        ("0", 0),
+        ("15s", 15),
+        ("15 s", 15),
+        ("15sec", 15),
+        ("15S", 15),
+        ("2m", 120),
+        ("2min", 120),
+        ("1h", 3600),
+        ("1hr", 3600),
+        ("1500ms", 1),
+        ("999msec", 0),
+        ("2000000us", 2),
+        ("5.9", 5),
+        ("4294967295", 4294967295),
+    ],
+)
+def test_units_of_a_timeout(text: str, seconds: int) -> None:
+    output = f"SBD_DEVICE=/dev/a\nSBD_WATCHDOG_TIMEOUT='{text}'\n".encode()
+    assert parse(output).watchdog_timeout == seconds
+    assert reasons(sbd_config.parse(output)) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["-1", "+5", "five", "5d", "5 x", "0x10", ".5", "4294967296", "999999999h", "٣", "9" * 9999, "INFINITY"]
+)
+def test_a_bad_timeout_costs_that_timeout(text: str) -> None:
+    output = f"SBD_DEVICE=/dev/a\nSBD_WATCHDOG_TIMEOUT={text}\n".encode()
+    assert parse(output) == config("/dev/a")
+    assert reasons(sbd_config.parse(output)) == [
+        f"line 2: expected SBD_WATCHDOG_TIMEOUT as a time, found {text[:40]!r}"
+    ]
 
 
 def test_hostile_input_takes_linear_time() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import ParseError
-from gateway.subsystems.sbd.sbd_dump import SbdHeader, parse
+from gateway.subsystems.sbd import sbd_dump
+from gateway.subsystems.sbd.sbd_dump import SbdHeader
 from tests.corpus import names, needs_corpus, outcomes, unexpected_errors
+from tests.unreadable import reasons
 
 HEADER = """\
 ==Dumping header on disk /dev/disk/by-path/pci-0000:00:1f.2-ata-1
@@ -20,6 +22,14 @@ Timeout (loop)     : 1
 Timeout (msgwait)  : 30
 ==Header on disk /dev/disk/by-path/pci-0000:00:1f.2-ata-1 is dumped
 """
+
+
+def parse(output: bytes) -> SbdHeader:
+    return sbd_dump.parse(output).value
+
+
+def unreadable(output: bytes) -> list[str]:
+    return reasons(sbd_dump.parse(output))
 
 
 def test_everything() -> None:
@@ -44,25 +54,45 @@ def test_unknown_items_are_accepted() -> None:
 @pytest.mark.parametrize(
     ("output", "reason"),
     [
-        (b"", "found no 'Timeout .watchdog.'"),
+        (b"", "found no timeouts"),
+        (b"Header version     : 2.1\n", "found no timeouts"),
         (b"== disk /dev/a unreadable!\n", "line 1: expected one header, found '== disk /dev/a unreadable!'"),
         (b"==Dumping header on disk /dev/a\n", "cut off"),
         (b"==Dumping header on disk /dev/a\n==Header on disk /dev/a NOT dumped\n", "line 2: expected one header"),
         (b"==Dumping header on disk /dev/a:1\n==Header on disk /dev/a:1 NOT dumped\n", "line 2: expected one header"),
-        (HEADER.replace("(watchdog)", "(dog)").encode(), "found no 'Timeout .watchdog.'"),
-        (HEADER.replace("(msgwait)", "(message)").encode(), "found no 'Timeout .msgwait.'"),
-        (HEADER.replace(": 15", ": 15s").encode(), "line 6: expected Timeout .watchdog. as a number"),
-        (HEADER.replace(": 15", ":").encode(), "line 6: expected Timeout .watchdog. as a number"),
-        (HEADER.replace(": 15", ": 4294967296").encode(), "line 6: expected Timeout .watchdog. as a number"),
-        (HEADER.replace("UUID", "what is this\nUUID").encode(), "line 3: expected one header, found 'what is this'"),
+        (HEADER.replace("UUID", "== disk /dev/a unreadable!\nUUID").encode(), "line 3: expected one header"),
         (HEADER.encode() * 2, "line 11: expected one header"),
         (HEADER.replace("ata-1 is", "ata-2 is").encode(), "cut off"),
         (HEADER.replace("UUID", "UUID\0").encode(), "line 3: contains a NUL"),
     ],
 )
-def test_malformed(output: bytes, reason: str) -> None:
+def test_unparsable(output: bytes, reason: str) -> None:
     with pytest.raises(ParseError, match=reason):
         parse(output)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("(watchdog)", "(dog)", "found no 'Timeout (watchdog)'"),
+        (": 15", ": 15s", "line 6: expected Timeout (watchdog) as a number, found '15s'"),
+        (": 15", ":", "line 6: expected Timeout (watchdog) as a number, found ''"),
+        (": 15", ": 4294967296", "line 6: expected Timeout (watchdog) as a number, found '4294967296'"),
+        (": 15", ": -1", "line 6: expected Timeout (watchdog) as a number, found '-1'"),
+    ],
+)
+def test_a_bad_timeout_costs_that_timeout(old: str, new: str, reason: str) -> None:
+    output = HEADER.replace(old, new).encode()
+    timeouts = parse(output).timeouts
+    assert "watchdog" not in timeouts
+    assert [timeouts[name] for name in ("allocate", "loop", "msgwait")] == [2, 1, 30]
+    assert unreadable(output) == [reason]
+
+
+def test_other_lines_cost_nothing() -> None:
+    output = HEADER.replace("UUID", "what is this\nUUID").encode()
+    assert parse(output) == parse(HEADER.encode())
+    assert unreadable(output) == ["line 3: expected an item of the header, found 'what is this'"]
 
 
 def test_every_truncated_output_is_rejected() -> None:
@@ -103,13 +133,14 @@ def test_corpus_is_complete() -> None:
     assert names("sbd", "*dump*.txt", "unreadable*.txt") == EXPECTED.keys() | BROKEN.keys()
 
 
-def timeouts(output: bytes) -> str:
+def summary(output: bytes) -> str:
+    assert unreadable(output) == []
     return " ".join(f"{key}={value}" for key, value in parse(output).timeouts.items())
 
 
 @needs_corpus
 def test_corpus() -> None:
-    assert outcomes("sbd", EXPECTED, timeouts) == EXPECTED
+    assert outcomes("sbd", EXPECTED, summary) == EXPECTED
 
 
 @needs_corpus

@@ -5,8 +5,18 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import ParseError
-from gateway.subsystems.sbd.sbd_list import MESSAGES, SbdSlot, parse
+from gateway.subsystems.sbd import sbd_list
+from gateway.subsystems.sbd.sbd_list import MESSAGES, SbdSlot
 from tests.corpus import names, needs_corpus, outcomes
+from tests.unreadable import reasons
+
+
+def parse(output: bytes) -> tuple[SbdSlot, ...]:
+    return sbd_list.parse(output).value
+
+
+def unreadable(output: bytes) -> list[str]:
+    return reasons(sbd_list.parse(output))
 
 
 def test_slots() -> None:
@@ -33,20 +43,26 @@ def test_blanks_and_messages(line: str, message: str) -> None:
     ("output", "line"),
     [
         (b"0\tn\tclear", 1),
-        (b"0\tn\tclear\t\n1\tm\tclear\n2\to\tcle\n", 3),
+        (b"0\tn\tclear\t\n1\tm\tclear\n2\to\tcle", 3),
         (b"x\tn\tclear\t\n", 1),
-        (b"0\tclear\t\n", 1),
-        (b"0\t\tclear\t\n", 1),
-        (b"0\tn\tclear\tm\tmore\n", 1),
-        (b"0\tn\tsleep\tm\n", 1),
+        (b"\nx\tn\tclear\t\n", 2),
         (b"== disk /dev/a unreadable!\n", 1),
         (b"\n0\t\xff\tclear\t\n", 2),
     ],
 )
-def test_malformed(output: bytes, line: int) -> None:
+def test_unparsable(output: bytes, line: int) -> None:
     with pytest.raises(ParseError) as caught:
         parse(output)
     assert caught.value.line == line
+
+
+@pytest.mark.parametrize(
+    "line", ["x\tn\tclear\t", "1\tclear\t", "1\t\tclear\t", "1\tn\tclear\tm\tmore", "1\tn\tsleep\tm", "2\to\tcle"]
+)
+def test_a_bad_line_costs_that_line(line: str) -> None:
+    output = f"0\ta\tclear\t\n{line}\n2\tb\toff\ta\n".encode()
+    assert [slot.node for slot in parse(output)] == ["a", "b"]
+    assert unreadable(output) == [f"line 2: expected slot, node, message and sender, found {line!r}"]
 
 
 EXPECTED = {

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from gateway.host.host import CommandResult, Host
 from gateway.samples import SampleSet
-from gateway.subsystems.probe import Plan, Probe, Reading, successful_output
+from gateway.subsystems.probe import Plan, Probe, Reading, parse_output
 from tests.toy_subsystem import metrics, toyctl
 
 _NOT_RUNNING = re.compile(rb"not wound up")
 
 
 def _parse_toys(result: CommandResult) -> tuple[toyctl.Toy, ...]:
-    return toyctl.parse(successful_output(result, not_running=_NOT_RUNNING))
+    return parse_output(result, toyctl.parse, not_running=_NOT_RUNNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

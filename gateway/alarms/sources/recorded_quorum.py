@@ -16,13 +16,13 @@ _QUORUMTOOL = ("corosync-quorumtool", "-p")
 def report_line(recording: Recording, step: Step, time: float) -> bytes | CommandResult:
     """Returns the line that ``libquorum_helper.py`` prints when a step begins, or how it ends without Corosync."""
     try:
-        status = corosync_quorumtool.parse(recording.stdout(step, *_QUORUMTOOL))
+        status = corosync_quorumtool.parse(recording.stdout(step, *_QUORUMTOOL)).value
     except ParseError as error:
         return CommandResult(status=Status.NOT_RUNNING, detail=str(error))
     _, _, sequence = status.ring_id.rpartition(".")
     report = QuorumReport(
         time=time,
-        quorate=status.quorate,
+        quorate=bool(status.quorate),
         ring=int(sequence, 16),
         members=tuple(member.node_id for member in status.members),
     )

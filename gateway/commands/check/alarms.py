@@ -34,7 +34,7 @@ def check_alarms(config: Config, host: Host) -> Iterator[CheckResult]:
 def _check_alert_agent(config: Config, host: Host) -> CheckResult:
     result = runtime.run(host.run("cibadmin", "--query", "--local", "--scope", "alerts"))
     try:
-        paths = cib_alerts.parse(result.stdout) if result.exit_status == 0 else ()
+        paths = cib_alerts.parse(result.stdout)
     except ParseError:
         paths = ()
     if any(Path(path).name == ALERT_AGENT for path in paths):

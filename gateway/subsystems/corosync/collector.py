@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from gateway.errors import ParseError
@@ -11,7 +11,9 @@ from gateway.host.host import CommandResult, Host
 from gateway.samples import SampleSet
 from gateway.status import Status
 from gateway.subsystems.corosync import corosync_cfgtool, corosync_cmapctl, corosync_conf, corosync_quorumtool, metrics
-from gateway.subsystems.probe import Plan, Probe, Reading, read_file, successful_output
+from gateway.subsystems.corosync.corosync_cfgtool import Link, LinkPeer, RingStatus
+from gateway.subsystems.parsing.partial import Parsed
+from gateway.subsystems.probe import Plan, Probe, Reading, parse_output, read_file
 
 # error 2 is CS_ERR_LIBRARY: no process listens on the IPC socket
 _NOT_RUNNING = re.compile(
@@ -21,26 +23,29 @@ _NOT_RUNNING = re.compile(
 )
 _VERSION = re.compile(r"version '([^']+)'")
 
-_QUORUM_EXIT_STATUSES = (0, 2)
-"""The exit statuses with which corosync-quorumtool succeeds: 2 means "not quorate"."""
+
+_QUORUM = (("-p",), ("-s",))
+"""Corosync 1 has no ``-p``; to it, it prints its usage."""
 
 
-def _parse_quorum(result: CommandResult) -> corosync_quorumtool.QuorumStatus:
-    return corosync_quorumtool.parse(
-        successful_output(result, exit_statuses=_QUORUM_EXIT_STATUSES, not_running=_NOT_RUNNING)
-    )
+def _parse_quorum(result: CommandResult) -> Parsed[corosync_quorumtool.QuorumStatus]:
+    return parse_output(result, corosync_quorumtool.parse, not_running=_NOT_RUNNING)
 
 
-def _parse_links(result: CommandResult) -> corosync_cfgtool.LinkStatus:
-    return corosync_cfgtool.parse(successful_output(result, not_running=_NOT_RUNNING))
+def _parse_links(result: CommandResult) -> Parsed[corosync_cfgtool.LinkStatus]:
+    return parse_output(result, corosync_cfgtool.parse, not_running=_NOT_RUNNING)
 
 
-def _parse_statistics(result: CommandResult) -> corosync_cmapctl.CorosyncStatistics:
-    return corosync_cmapctl.parse(successful_output(result, not_running=_NOT_RUNNING))
+def _parse_statistics(result: CommandResult) -> Parsed[corosync_cmapctl.CorosyncStatistics]:
+    return parse_output(result, corosync_cmapctl.parse, not_running=_NOT_RUNNING)
 
 
 def _parse_version(result: CommandResult) -> str:
-    text = successful_output(result, not_running=_NOT_RUNNING).decode("utf-8", "replace")
+    return parse_output(result, _version, not_running=_NOT_RUNNING)
+
+
+def _version(output: bytes) -> str:
+    text = output.decode("utf-8", "replace")
     if match := _VERSION.search(text):
         return match[1]
     raise ParseError(f"expected a version, found {text[:60]!r}", line=1)
@@ -74,7 +79,7 @@ class CorosyncCollector:
     def plan(self, host: Host) -> Plan:
         """Returns the same probes for each run; the version and the statistics are optional."""
         probes: tuple[Probe, ...] = (
-            Probe(name="corosync-quorumtool", tool="corosync-quorumtool", variants=(("-p",),), read=_parse_quorum),
+            Probe(name="corosync-quorumtool", tool="corosync-quorumtool", variants=_QUORUM, read=_parse_quorum),
             Probe(name="corosync-cfgtool", tool="corosync-cfgtool", variants=(("-s",),), read=_parse_links),
             Probe(
                 name="corosync", tool="corosync", variants=(("-v",),), read=_parse_version, required=False, static=True
@@ -123,7 +128,7 @@ def _is_up(*readings: Reading) -> int | None:
 
 
 def _add_quorum(samples: SampleSet, quorum: corosync_quorumtool.QuorumStatus) -> None:
-    samples.add(metrics.QUORATE, int(quorum.quorate))
+    samples.add(metrics.QUORATE, None if quorum.quorate is None else int(quorum.quorate))
     for kind in ("expected_votes", "highest_expected", "total_votes", "quorum"):
         samples.add(metrics.QUORUM_VOTES, getattr(quorum, kind), kind)
     for flag in quorum.flags:
@@ -145,18 +150,55 @@ def _add_links(
     quorum: corosync_quorumtool.QuorumStatus | None,
     configured_names: Mapping[str, str],
 ) -> None:
-    ring_id, node_id = (quorum.ring_id, quorum.node_id) if quorum else ("", status.node_id)
+    ring_id = quorum.ring_id if quorum else ""
+    node_id = next((found.node_id for found in (quorum, status) if found and found.node_id is not None), "")
     # A peer that has left is no longer a member, but its name is still in the configuration.
     members = {str(member.node_id): member.name for member in quorum.members if member.name} if quorum else {}
     names = {**configured_names, **members}
+    present = {member.node_id for member in quorum.members} if quorum and quorum.members else None
+    errors = 0
     for link in status.links:
         number = str(link.number)
-        samples.add(metrics.RINGS, int(not link.faulty), ring_id, str(node_id), number, link.address)
+        healthy = _is_healthy(link, status.links, present)
+        errors += healthy == 0
+        samples.add(metrics.RINGS, healthy, ring_id, str(node_id), number, link.address)
         for peer in link.peers:
             if not peer.local:
                 name = "" if peer.by_index else names.get(str(peer.node_id), "")
-                samples.add(metrics.LINK_CONNECTED, int(peer.connected), number, link.address, str(peer.node_id), name)
-    samples.add(metrics.RING_ERRORS, sum(link.faulty for link in status.links))
+                connected = None if peer.connected is None else int(peer.connected)
+                samples.add(metrics.LINK_CONNECTED, connected, number, link.address, str(peer.node_id), name)
+    samples.add(metrics.RING_ERRORS, errors)
+
+
+def _is_healthy(link: Link, links: Collection[Link], members: Collection[int] | None) -> int | None:
+    """Returns 0 if the tool marks a link as faulty or does not reach a member over it, else 1; None if unknown.
+
+    A node that is no member is down, and does not make the links to it faulty.
+
+    Args:
+        link: the link.
+        links: all links.
+        members: the ids of the members; None if they are unknown.
+    """
+    if link.status is not RingStatus.NOT_PRINTED:
+        return None if link.status is RingStatus.UNKNOWN else int(link.status is RingStatus.HEALTHY)
+    states = {peer.connected for peer in link.peers if not peer.local and _is_member(peer, link, links, members)}
+    if False in states:
+        return 0
+    return None if None in states else 1
+
+
+def _is_member(peer: LinkPeer, link: Link, links: Collection[Link], members: Collection[int] | None) -> bool:
+    """Returns whether a peer should be reached over a link.
+
+    If the members are unknown, each peer should. A peer that is known by its index only should if all nodes are
+    members, or if it is reached over another link.
+    """
+    if members is None or (peer.by_index and len(members) >= len(link.peers)):
+        return True
+    if not peer.by_index:
+        return peer.node_id in members
+    return any(other.connected for item in links for other in item.peers if other.node_id == peer.node_id)
 
 
 def _add_statistics(samples: SampleSet, statistics: corosync_cmapctl.CorosyncStatistics, local: int | None) -> None:

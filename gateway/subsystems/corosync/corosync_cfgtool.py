@@ -9,13 +9,16 @@ Corosync start of a link                status of the link
 3.0.0    ``LINK ID 0``, ``addr =``      ``status:``, ``node 0: link enabled:1 link
                                         connected:1`` per node, by its index
 3.0.2    ``LINK ID 0``, ``addr =``      the same by node id: ``nodeid  1:``
-3.0.4    ``LINK ID 0``, ``addr =``      ``nodeid  1: connected``, ``disconnected`` or
-                                        ``localhost``
-3.1      ``LINK ID 0 udp``, ``addr =``  ``nodeid:          1: connected``, and so on
+3.0.4    ``LINK ID 0``, ``addr =``      ``nodeid  1: connected``, ``disconnected``, both also
+                                        with ``(not enabled)``, ``localhost``, ``knet error``
+                                        or ``config error``
+3.1      ``LINK ID 0 udp``, ``addr =``  ``nodeid:          1: connected``, ``disconnected``
+                                        or ``localhost``
 ======== ============================== ==================================================
 
-Other lines (titles, ``**SCTP is deprecated``) may appear anywhere. Only 3.1 prints the transport. A link that is
-down does not change the exit status of 3.1.
+Other lines (titles, ``**SCTP is deprecated``) may appear anywhere. Only 3.1 prints the transport. 3.1.1 to 3.1.4 print
+``localhost`` in the row of another node if the nodelist is not in the order of the ids. If a link is faulty or not
+connected, the exit status is 1 in 2.0 to 2.4 and in 3.0.4 and 3.1.0, otherwise 0.
 """
 
 from __future__ import annotations
@@ -23,13 +26,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 
 from gateway.errors import ParseError
+from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
 from gateway.subsystems.parsing.text import complete_lines, uint32
 
-_HEALTHY = re.compile(r"OK|ring \d+ active with no faults")
 _KEYWORD = re.compile(r"(?:local node|ring id|link id|id|addr|status|node|nodeid)\b", re.IGNORECASE)
-"""The beginnings of lines that must be understood; all other lines are skipped."""
+"""The beginnings of lines that have a value; all other lines are skipped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +43,25 @@ class LinkPeer:
     Attributes:
         node_id: the node's id or, if ``by_index``, its index in the nodelist, from 0.
         local: whether it is the node that the tool ran on; always False if ``by_index``, because it is unknown then.
-        connected: whether the link to the node is up; False if the tool prints an unknown word.
+        connected: whether the link to the node is up; None if the tool prints an unknown word.
         by_index: whether ``node_id`` is an index, as Corosync 3.0.0 and 3.0.1 print it.
     """
 
     node_id: int
     local: bool
-    connected: bool
+    connected: bool | None
     by_index: bool
+
+
+class RingStatus(Enum):
+    """What the tool says about a link as a whole."""
+
+    HEALTHY = "healthy"
+    FAULTY = "faulty"
+    UNKNOWN = "unknown"
+    """The tool prints an unknown sentence."""
+    NOT_PRINTED = "not printed"
+    """The tool prints the state of each node instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +72,13 @@ class Link:
         number: the number of the link, from 0.
         address: the local address, IPv6 with its scope (``fd77::1%2``). With udp or udpu, Corosync 3.1 prints the
             address of another node.
-        faulty: whether the status says so, or another node is not connected.
+        status: what the tool says about the link as a whole.
         peers: the nodes, including the local one; empty if the status is a sentence (1, 2, and 3.0 without knet).
     """
 
     number: int
     address: str
-    faulty: bool
+    status: RingStatus
     peers: tuple[LinkPeer, ...]
 
 
@@ -72,26 +87,27 @@ class LinkStatus:
     """The links of the local node.
 
     Attributes:
-        node_id: the id of the node that the tool ran on.
+        node_id: the id of the node that the tool ran on; None if it cannot be read.
         transport: ``knet``, ``udp`` or ``udpu``; None before 3.1, which does not print it.
         links: empty if no address in ``corosync.conf`` belongs to this host.
     """
 
-    node_id: int
+    node_id: int | None
     transport: str | None
     links: tuple[Link, ...]
 
 
-def parse(output: bytes) -> LinkStatus:
-    """Parses the output of the tool.
+def parse(output: bytes) -> Parsed[LinkStatus]:
+    """Parses the output of the tool. A line that cannot be read is absent.
 
     Raises:
-        ParseError: there is no node id, a line is malformed, the tool reports an error, or the output is cut off: a
-            link lacks its address or status, or lists fewer nodes than another link.
+        ParseError: there is neither a node id nor a link, the tool reports an error instead of the links, or the output
+            is cut off: the last link lacks its address or status, or lists fewer nodes than another link.
     """
     parser = _Parser()
-    for number, line in enumerate(complete_lines(output), 1):
-        parser.parse_line(line.strip(), number)
+    lines = [(line.strip(), number) for number, line in enumerate(complete_lines(output), 1)]
+    for line, number in sorted(lines, key=lambda item: not item[0].startswith("Local node ID")):
+        parser.parse_line(line, number)
     return parser.result()
 
 
@@ -102,21 +118,39 @@ class _Draft:
     line: int
     number: int
     address: str | None = None
-    status: str | None = None
+    status: RingStatus = RingStatus.NOT_PRINTED
+    damaged: bool = False
+    rows: int = 0
     peers: list[LinkPeer] = field(default_factory=list)
+
+    @property
+    def complete(self) -> bool:
+        """Whether it has an address and any status."""
+        return self.address is not None and bool(self.rows or self.status is not RingStatus.NOT_PRINTED)
 
 
 class _Parser:
     """Parses line by line; the table ``_LINES`` maps each kind of line to a method."""
 
-    __slots__ = ("_links", "_node_id", "_transport")
+    __slots__ = ("_error", "_in_link", "_links", "_node_id", "_transport", "_unreadable")
 
     def __init__(self) -> None:
         self._node_id: int | None = None
         self._transport: str | None = None
         self._links: list[_Draft] = []
+        self._in_link = False
+        self._error: ParseError | None = None
+        self._unreadable = UnreadableValues()
 
     def parse_line(self, line: str, number: int) -> None:
+        try:
+            self._parse_line(line, number)
+        except ParseError as error:
+            self._unreadable.add(error.reason, line=error.line)
+            if self._in_link:
+                self._links[-1].damaged = True
+
+    def _parse_line(self, line: str, number: int) -> None:
         for pattern, method in _LINES:
             if match := pattern.fullmatch(line):
                 method(self, match, number)
@@ -125,27 +159,36 @@ class _Parser:
             raise ParseError(f"malformed: {line[:60]!r}", line=number)
 
     def tool_error(self, match: re.Match[str], line: int) -> None:
-        """Reports an error that Corosync 1 to 3.0 print between other lines before they exit with status 0."""
-        raise ParseError(f"the tool reports an error: {match[0][:100]!r}", line=line)
+        """Handles an error that Corosync 1 to 3.0 print between other lines before they exit with status 0."""
+        self._error = ParseError(f"the tool reports an error: {match[0][:100]!r}", line=line)
+        raise self._error
 
     def local_node(self, match: re.Match[str], line: int) -> None:
-        self._node_id = _node_id(match["id"], line)
         self._transport = match["transport"]
+        self._node_id = _node_id(match["id"], line)
 
     def link(self, match: re.Match[str], line: int) -> None:
+        self._in_link = False  # if the number cannot be read, the lines that follow are those of no link
         number = uint32(match["number"], what="the number of a link", line=line)
         self._links.append(_Draft(line=line, number=number))
+        self._in_link = True
 
     def address(self, match: re.Match[str], line: int) -> None:
         self._link(line).address = match["address"]
 
     def status(self, match: re.Match[str], line: int) -> None:
-        self._link(line).status = match["status"]
+        link = self._link(line)
+        link.status = next(
+            (status for pattern, status in _STATUSES if pattern.fullmatch(match["status"])), RingStatus.UNKNOWN
+        )
+        if link.status is RingStatus.UNKNOWN:
+            raise ParseError(f"expected the status of a link, found {match['status'][:60]!r}", line=line)
 
     def peers(self, _match: re.Match[str], line: int) -> None:
         self._link(line)
 
     def peer_flags(self, match: re.Match[str], line: int) -> None:
+        link = self._row(line)
         by_index = match["kind"] == "node"
         node_id = _node_id(match["id"], line)
         # On links above 0 the local node has enabled:0, which is not a fault: only link 0 leads to the node itself.
@@ -155,34 +198,94 @@ class _Parser:
             connected=match["connected"] == "1",
             by_index=by_index,
         )
-        self._link(line).peers.append(peer)
+        link.peers.append(peer)
 
     def peer_state(self, match: re.Match[str], line: int) -> None:
-        link, state = self._link(line), match["state"]
+        link, state = self._row(line), match["state"]
         node_id = _node_id(match["id"], line)
-        local = state == "localhost"
-        if local and self._node_id is not None:
-            node_id = self._node_id
         if node_id == 0:
-            return  # 3.1 could not get the status of that node, not even its id
-        connected = state in ("connected", "localhost")
+            raise ParseError("expected a node id, found 0: the tool could not get the state of that node", line=line)
+        if self._node_id is None and state == _LOCALHOST:
+            self._node_id = node_id
+        local = node_id == self._node_id
+        if state == _LOCALHOST and not local:
+            raise ParseError(f"expected the state of node {node_id}, found {state!r}, which it is not", line=line)
+        connected = True if local else _CONNECTED.get(state)
         link.peers.append(LinkPeer(node_id=node_id, local=local, connected=connected, by_index=False))
+        if connected is None:
+            raise ParseError(f"expected the state of node {node_id}, found {state[:40]!r}", line=line)
 
-    def result(self) -> LinkStatus:
-        if self._node_id is None:
-            raise ParseError("found no 'Local node ID'")
-        most = max((len(link.peers) for link in self._links), default=0)
-        return LinkStatus(
+    def malformed_peer(self, match: re.Match[str], line: int) -> None:
+        self._row(line)
+        raise ParseError(f"malformed: {match[0][:60]!r}", line=line)
+
+    def result(self) -> Parsed[LinkStatus]:
+        if not self._links:
+            if self._error:
+                raise self._error
+            if self._node_id is None:
+                raise ParseError("found no 'Local node ID'")
+        elif self._node_id is None:
+            self._unreadable.add("found no 'Local node ID'")
+        self._check_complete()
+        status = LinkStatus(
             node_id=self._node_id,
             transport=self._transport,
-            links=tuple(_make_link(link, nodes=most) for link in self._links),
+            links=tuple(
+                Link(number=link.number, address=link.address or "", status=link.status, peers=tuple(link.peers))
+                for link in self._links
+                if link.complete
+            ),
         )
+        return self._unreadable.parsed(status)
+
+    def _check_complete(self) -> None:
+        for link in self._links:
+            if not (link.complete or link.damaged):
+                self._unreadable.add(f"link {link.number} has no address or no status", line=link.line)
+        if not self._links or self._links[-1].damaged:
+            return
+        last, most = self._links[-1], max(link.rows for link in self._links if not link.damaged)
+        if not last.complete:
+            raise ParseError(f"cut off: link {last.number} has no address or no status", line=last.line)
+        if last.status is not RingStatus.NOT_PRINTED:
+            return
+        if last.rows < most:
+            raise ParseError(f"cut off: link {last.number} lists {last.rows} of {most} nodes", line=last.line)
+        if not any(peer.local or peer.by_index for peer in last.peers):
+            raise ParseError(f"cut off: link {last.number} does not list the local node", line=last.line)
 
     def _link(self, line: int) -> _Draft:
-        if not self._links:
+        if not self._in_link:
             raise ParseError("expected a link before its status", line=line)
         return self._links[-1]
 
+    def _row(self, line: int) -> _Draft:
+        """Returns the link whose row this is, and counts the row, even if it cannot be read."""
+        link = self._link(line)
+        link.rows += 1
+        return link
+
+
+_LOCALHOST = "localhost"
+
+_CONNECTED = {
+    "connected": True,
+    "disconnected": False,
+    "connected (not enabled)": False,
+    "disconnected (not enabled)": False,
+    "knet error": False,
+    "config error": False,
+}
+"""Whether a node is connected, by the words of 3.0.4 and later. All but the first make the tool exit with 1."""
+
+_STATUSES = (
+    (re.compile(r".*FAULTY.*"), RingStatus.FAULTY),
+    (re.compile(r"OK|ring \d+ active with no faults"), RingStatus.HEALTHY),
+    # the ring is still in use, and is only marked as faulty at a threshold
+    (re.compile(r"(?:In|De)crementing problem counter for .*"), RingStatus.HEALTHY),
+)
+"""The sentences about a link, as in totemrrp.c of Corosync 1 and 2."""
 
 _LINES: tuple[tuple[re.Pattern[str], Callable[[_Parser, re.Match[str], int], None]], ...] = (
     (re.compile(r"Could not .*"), _Parser.tool_error),
@@ -197,7 +300,8 @@ _LINES: tuple[tuple[re.Pattern[str], Callable[[_Parser, re.Match[str], int], Non
         ),
         _Parser.peer_flags,
     ),
-    (re.compile(r"nodeid:?\s+(?P<id>[^\s:]+):\s*(?P<state>[a-z]+)"), _Parser.peer_state),
+    (re.compile(r"nodeid:?\s+(?P<id>[^\s:]+):\s*(?P<state>\S.*)"), _Parser.peer_state),
+    (re.compile(r"node(?:id)?\b.*"), _Parser.malformed_peer),
 )
 
 
@@ -205,24 +309,3 @@ def _node_id(text: str, line: int) -> int:
     # Corosync 1 and 3.0 print ids from 2**31 up as negative numbers
     sign, digits = (-1, text[1:]) if text.startswith("-") else (1, text)
     return sign * uint32(digits, what="a node id", line=line) % 2**32
-
-
-def _make_link(link: _Draft, *, nodes: int) -> Link:
-    if link.address is None or (link.status is None and not link.peers):
-        raise ParseError(f"cut off: link {link.number} has no address or no status", line=link.line)
-    if link.status is None and len(link.peers) < nodes:
-        raise ParseError(f"cut off: link {link.number} lists {len(link.peers)} of {nodes} nodes", line=link.line)
-    if link.status is None and not any(peer.local or peer.by_index for peer in link.peers):
-        raise ParseError(f"cut off: link {link.number} does not list the local node", line=link.line)
-    return Link(
-        number=link.number,
-        address=link.address,
-        faulty=_faulty(link),
-        peers=tuple(link.peers),
-    )
-
-
-def _faulty(link: _Draft) -> bool:
-    if link.status is not None:
-        return not _HEALTHY.fullmatch(link.status)
-    return any(not peer.connected and not peer.local for peer in link.peers)

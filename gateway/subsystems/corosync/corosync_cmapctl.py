@@ -16,6 +16,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 
 from gateway.errors import ParseError
+from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
 from gateway.subsystems.parsing.text import complete_lines, uint32
 
 _LINE = re.compile(r"(?P<key>\S+) \((?P<type>[a-z]+\d*)\)(?: = (?P<value>.*))?")
@@ -95,27 +96,29 @@ _LINK_NAMES = {item.name for item in fields(KnetLinkStatistics)} - {"node_id", "
 _TOTEM_NAMES = {item.name for item in fields(TotemStatistics)}
 
 
-def parse(output: bytes) -> CorosyncStatistics:
-    """Parses the output of the tool. Unknown keys are ignored.
+def parse(output: bytes) -> Parsed[CorosyncStatistics]:
+    """Parses the output of the tool. Unknown keys are ignored, and a line that cannot be read is absent.
 
     Raises:
-        ParseError: a line is malformed, a value is not a number, or the output ends before ``stats.srp``, its end.
+        ParseError: the output ends before ``stats.srp``, its end.
     """
     links: dict[tuple[int, int], dict[str, int]] = {}
     totem: dict[str, int] = {}
     complete = False
+    unreadable = UnreadableValues()
     for number, line in enumerate(complete_lines(output), 1):
         if line.strip():
-            complete |= _parse_line(line.removesuffix("\r"), number, links, totem)
+            complete |= bool(unreadable.read(_parse_line, line.removesuffix("\r"), number, links, totem))
     if not complete:
         raise ParseError("found no statistics of the totem protocol (stats.srp)")
-    return CorosyncStatistics(
+    statistics = CorosyncStatistics(
         links=tuple(
             KnetLinkStatistics(node_id=node_id, link=link, **_link_values(values))
             for (node_id, link), values in sorted(links.items())
         ),
         srp=TotemStatistics(**totem),
     )
+    return unreadable.parsed(statistics)
 
 
 def _parse_line(line: str, number: int, links: dict[tuple[int, int], dict[str, int]], totem: dict[str, int]) -> bool:

@@ -1,4 +1,4 @@
-"""``corosync-quorumtool -p`` and ``-s``, with or without ``-i`` and ``-H``: Corosync 1.99 to 3.1, votequorum only.
+"""``corosync-quorumtool -p`` and ``-s``, with or without ``-i`` and ``-H``: Corosync 1.4 to 3.1, votequorum only.
 
 Named values, then a table of the members, whose header tells which columns there are::
 
@@ -12,16 +12,23 @@ Named values, then a table of the members, whose header tells which columns ther
              0          1            Qdevice
 
 ``-p`` always prints the Qdevice column, ``-s`` only if a device is registered. A name is empty if ``corosync.conf``
-names no nodes and the address does not resolve. Exit status 2 means "not quorate"; the output is complete.
+names no nodes and the address does not resolve. After it, newer versions print the extra information that the quorum
+device has set for the node: ``alpha [weight=10] (local)``.
+
+Corosync 1.4 has ``-s`` only, and prints neither the id of the node nor the table.
+
+The exit status is no answer: the output is complete with 0, 1 and 2. Up to 2.4.5 and in 2.99 to 3.0.1, 1 means quorate
+and 0 not quorate; later versions exit with 0 if quorate and with 2 if not.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.errors import ParseError
+from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
 from gateway.subsystems.parsing.text import complete_lines, uint32
 
 _FIELD = re.compile(r"\s*(?P<name>[A-Z][A-Za-z ]*):(?P<value>.*)")
@@ -31,6 +38,12 @@ _LOCAL = re.compile(r"(?:^|\s)\(local\)$")
 _DEVICE = re.compile(r"NR|[A-Z]+(?:,[A-Z]+)+")
 # Printed between the named values, with exit status 0. Votes and device flags of that node are uninitialised memory.
 _UNKNOWN_NODE = re.compile(r"\s*Unable to get node (?P<id>[0-9]{1,10}) info\s*")
+_TITLE = re.compile(r"\s*(?:[A-Z][a-z]+ information|-+)\s*")
+_OTHER_LINES = (_FIELD, _UNKNOWN_NODE, _TITLE, _HEADER)
+"""The lines that are no rows of the table, wherever they are."""
+
+_VERSION_1 = frozenset({"Quorum type", "Flags"})
+"""Names of values by which the output of Corosync 1.4 is recognized. ``Flags`` is its last line."""
 
 _DEVICE_NODE_ID = 0
 """VOTEQUORUM_QDEVICE_NODEID, which no member has."""
@@ -47,12 +60,13 @@ class Member:
 
     Attributes:
         node_id: 32-bit unsigned.
-        votes: the votes of the node, or None if the tool could not get them: the node is just joining or leaving.
+        votes: the votes of the node, or None if the tool could not get them, because the node is just joining or
+            leaving, or if they cannot be read.
         name: the configured name, the resolved name or the address; may be empty.
         local: whether this is the node that the tool ran on.
         device: the state of the quorum device as the node sees it, like ``("A", "NV", "NMW")``: ``A`` alive, ``V``
             votes, ``MW`` master wins, each with ``N`` for not. Empty if no device is registered (``NR``). None if there
-            is no such column, or if the votes are None.
+            is no such column, if it cannot be read, or if the tool could not get the votes.
     """
 
     node_id: int
@@ -67,19 +81,21 @@ class QuorumDevice:
     """The row of the quorum device, whose node id is 0.
 
     Attributes:
-        votes: the votes that it casts now; 0 while it casts none, printed as ``0 ... (votes 1)``.
+        votes: the votes that it casts now; 0 while it casts none, printed as ``0 ... (votes 1)``. None if they cannot
+            be read.
     """
 
-    votes: int
+    votes: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuorumStatus:
-    """The quorum and membership of the local node's partition.
+    """The quorum and membership of the local node's partition. A value is None if it is absent or cannot be read.
 
     Attributes:
         node_id: the id of the node that the tool ran on.
-        ring_id: as printed: ``1.16d`` (Corosync 3, hexadecimal), ``1084780051/44`` (2), ``3316`` (before 2.4).
+        ring_id: as printed: ``1.16d`` (Corosync 3, hexadecimal), ``1084780051/44`` (2), ``3316`` (before 2.4); empty if
+            it is absent.
         quorate: whether the partition has quorum.
         expected_votes: the votes of all configured nodes and the quorum device.
         highest_expected: the highest number of expected votes seen.
@@ -87,52 +103,52 @@ class QuorumStatus:
         quorum: the votes that are needed for quorum.
         flags: ``2Node`` ``Quorate`` ``WaitForAll`` ``LastManStanding`` ``AutoTieBreaker`` ``AllowDownscale``
             ``Qdevice``, in the tool's order.
-        members: the nodes of the partition, in the tool's order.
+        members: the nodes of the partition, in the tool's order; empty if the tool does not print them (1.4).
         device: the quorum device, or None if it is registered with none of them.
     """
 
-    node_id: int
+    node_id: int | None
     ring_id: str
-    quorate: bool
-    expected_votes: int
-    highest_expected: int
-    total_votes: int
-    quorum: int
+    quorate: bool | None
+    expected_votes: int | None
+    highest_expected: int | None
+    total_votes: int | None
+    quorum: int | None
     flags: tuple[str, ...]
     members: tuple[Member, ...]
     device: QuorumDevice | None
 
 
-def parse(output: bytes) -> QuorumStatus:
-    """Parses the output of the tool.
+def parse(output: bytes) -> Parsed[QuorumStatus]:
+    """Parses the output of the tool. A value or row that cannot be read is absent.
 
     Raises:
-        ParseError: a value is missing or malformed, or the output is cut off: the table has fewer members than
-            ``Nodes`` says, or lacks the device that ``Flags`` names.
+        ParseError: there is no membership table or no line about the quorum, or the output is cut off: the table has
+            fewer rows than ``Nodes`` says, or lacks the device that ``Flags`` names.
     """
     lines = complete_lines(output)
-    start, has_device = _find_table(lines)
-    fields = _parse_fields(lines[:start])
-    unknown_nodes = frozenset(int(match["id"]) for line in lines[:start] if (match := _UNKNOWN_NODE.fullmatch(line)))
-    rows = [
-        _parse_row(line, number, has_device=has_device, unknown_nodes=unknown_nodes)
-        for number, line in enumerate(lines[start + 1 :], start + 2)
-        if line.strip()
-    ]
+    fields = _parse_fields(lines)
+    unreadable = UnreadableValues()
+    version_1 = fields.keys() >= _VERSION_1
+    table = [] if version_1 else _parse_table(lines, unreadable)
+    if "Quorate" not in fields:
+        raise ParseError("found no 'Quorate'")
     status = QuorumStatus(
-        node_id=_required_number(fields, "Node ID"),
-        ring_id=_required_text(fields, "Ring ID")[0],
-        quorate=_required_flag(fields, "Quorate"),
-        expected_votes=_required_number(fields, "Expected votes"),
-        highest_expected=_required_number(fields, "Highest expected"),
-        total_votes=_required_number(fields, "Total votes"),
-        quorum=_required_number(fields, "Quorum"),
-        flags=tuple(_optional_text(fields, "Flags").split()),
-        members=tuple(row for row in rows if isinstance(row, Member)),
-        device=next((row for row in rows if isinstance(row, QuorumDevice)), None),
+        node_id=None if version_1 else unreadable.read(_number, fields, "Node ID"),
+        ring_id=unreadable.read(_text, fields, "Ring ID") or "",
+        quorate=unreadable.read(_flag, fields, "Quorate"),
+        expected_votes=unreadable.read(_number, fields, "Expected votes"),
+        highest_expected=unreadable.read(_number, fields, "Highest expected"),
+        total_votes=unreadable.read(_number, fields, "Total votes"),
+        quorum=unreadable.read(_number, fields, "Quorum"),
+        flags=tuple(fields.get("Flags", ("", 0))[0].split()),
+        members=tuple(row for row in table if isinstance(row, Member)),
+        device=next((row for row in table if isinstance(row, QuorumDevice)), None),
     )
-    _check_complete(status, nodes=_required_number(fields, "Nodes") if "Nodes" in fields else 0, line=len(lines))
-    return status
+    nodes = None if version_1 or "Nodes" not in fields else unreadable.read(_number, fields, "Nodes")
+    rows = sum(not isinstance(row, QuorumDevice) for row in table)
+    _check_complete(status, rows=rows, nodes=nodes or 0, line=len(lines))
+    return unreadable.parsed(status)
 
 
 def _find_table(lines: Sequence[str]) -> tuple[int, bool]:
@@ -144,57 +160,72 @@ def _find_table(lines: Sequence[str]) -> tuple[int, bool]:
 
 
 def _parse_fields(lines: Sequence[str]) -> _Fields:
-    return {
-        match["name"]: (match["value"].strip(), number)
-        for number, line in enumerate(lines, 1)
-        if (match := _FIELD.fullmatch(line))
-    }
+    fields: dict[str, tuple[str, int]] = {}
+    for number, line in enumerate(lines, 1):
+        if match := _FIELD.fullmatch(line):
+            fields[match["name"]] = (match["value"].strip(), number)
+    return fields
 
 
-def _optional_text(fields: _Fields, name: str) -> str:
-    return fields[name][0] if name in fields else ""
-
-
-def _required_text(fields: _Fields, name: str) -> tuple[str, int]:
+def _text(fields: _Fields, name: str) -> str:
     if name not in fields:
         raise ParseError(f"found no {name!r}")
     value, line = fields[name]
     if not value:
         raise ParseError(f"{name!r} is empty", line=line)
-    return value, line
+    return value
 
 
-def _required_number(fields: _Fields, name: str) -> int:
-    value, line = _required_text(fields, name)
-    return uint32(value.split()[0], what=name, line=line)  # "Activity blocked" may follow the quorum
+def _number(fields: _Fields, name: str) -> int:
+    value = _text(fields, name)
+    return uint32(value.split()[0], what=name, line=fields[name][1])  # "Activity blocked" may follow the quorum
 
 
-def _required_flag(fields: _Fields, name: str) -> bool:
-    value, line = _required_text(fields, name)
+def _flag(fields: _Fields, name: str) -> bool:
+    value = _text(fields, name)
     if value not in _YES_NO:
-        raise ParseError(f"expected {name} as Yes or No, found {value[:40]!r}", line=line)
+        raise ParseError(f"expected {name} as Yes or No, found {value[:40]!r}", line=fields[name][1])
     return _YES_NO[value]
 
 
-def _parse_row(line: str, number: int, *, has_device: bool, unknown_nodes: frozenset[int]) -> Member | QuorumDevice:
+def _parse_table(lines: Sequence[str], unreadable: UnreadableValues) -> list[Member | QuorumDevice | None]:
+    """Returns the rows of the table; None for a row whose node is unknown."""
+    start, has_device = _find_table(lines)
+    unknown_nodes = frozenset(int(match["id"]) for line in lines if (match := _UNKNOWN_NODE.fullmatch(line)))
+    rows = []
+    for number, line in enumerate(lines[start + 1 :], start + 2):
+        if line.strip() and not any(pattern.fullmatch(line) for pattern in _OTHER_LINES):
+            row = unreadable.read(_parse_row, line, number, has_device=has_device, unreadable=unreadable)
+            if isinstance(row, Member) and row.node_id in unknown_nodes:
+                row = replace(row, votes=None, device=None)
+            rows.append(row)
+    return rows
+
+
+def _parse_row(line: str, number: int, *, has_device: bool, unreadable: UnreadableValues) -> Member | QuorumDevice:
     node, votes, rest, *_ = [*line.split(maxsplit=2), "", ""]
     node_id = uint32(node, what="a node id", line=number)
-    vote_count = uint32(votes, what="votes", line=number)
+    vote_count = unreadable.read(uint32, votes, what="votes", line=number)
     if node_id == _DEVICE_NODE_ID:
         return QuorumDevice(votes=vote_count)
     device = None
     if has_device:
         flags, rest, *_ = [*rest.split(maxsplit=1), "", ""]
-        device = _parse_device(flags, number)
+        device = unreadable.read(_parse_device, flags, number)
     rest = rest.strip()
     local = _LOCAL.search(rest)
+    name = rest[: local.start()].rstrip() if local else rest
     return Member(
         node_id=node_id,
-        votes=None if node_id in unknown_nodes else vote_count,
-        name=rest[: local.start()].rstrip() if local else rest,
+        votes=vote_count,
+        name=_without_extra_info(name),
         local=local is not None,
-        device=None if node_id in unknown_nodes else device,
+        device=device,
     )
+
+
+def _without_extra_info(name: str) -> str:
+    return f" {name}".partition(" [")[0].strip() if name.endswith("]") else name
 
 
 def _parse_device(word: str, line: int) -> tuple[str, ...]:
@@ -203,8 +234,8 @@ def _parse_device(word: str, line: int) -> tuple[str, ...]:
     return () if word == "NR" else tuple(word.split(","))
 
 
-def _check_complete(status: QuorumStatus, *, nodes: int, line: int) -> None:
-    if len(status.members) < nodes:
-        raise ParseError(f"cut off: {nodes} nodes, but {len(status.members)} rows of members", line=line)
+def _check_complete(status: QuorumStatus, *, rows: int, nodes: int, line: int) -> None:
+    if rows < nodes:
+        raise ParseError(f"cut off: {nodes} nodes, but {rows} rows of members", line=line)
     if "Qdevice" in status.flags and status.device is None:
         raise ParseError("cut off: a quorum device, but no row for it", line=line)

@@ -36,7 +36,7 @@ MEMBER_VOTES = gauge(
 )
 RINGS = gauge(
     "corosync_rings",
-    "Whether a link (called ring before Corosync 3) is healthy.",
+    "Whether a link (ring before Corosync 3) is healthy: not marked as faulty, and every member reached over it.",
     "ring_id",
     "node_id",
     "number",
@@ -46,7 +46,7 @@ RINGS = gauge(
 )
 RING_ERRORS = gauge(
     "corosync_ring_errors",
-    "Number of faulty links of this node.",
+    "Number of links of this node that are marked as faulty, or over which a member is not reached.",
     drop_in=True,
     mib="haClusterLinksFaulty",
 )
@@ -69,7 +69,7 @@ INFO = gauge(
 )
 LINK_CONNECTED = gauge(
     "corosync_link_connected",
-    "Whether a peer is connected over a link.",
+    "Whether a peer is connected over a link; also 0 for a peer that is down.",
     "number",
     "address",
     "peer_node_id",

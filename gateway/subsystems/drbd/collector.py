@@ -6,11 +6,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gateway.errors import ParseError
 from gateway.host.host import CommandResult, Host
 from gateway.samples import Metric, SampleSet
 from gateway.status import Status
 from gateway.subsystems.drbd import drbdsetup, metrics
-from gateway.subsystems.probe import CommandError, Plan, Probe, Reading, list_directory, read_file, successful_output
+from gateway.subsystems.parsing.partial import Parsed
+from gateway.subsystems.probe import CommandError, Plan, Probe, Reading, list_directory, parse_output, read_file
 
 _MODULE = "/sys/module/drbd"
 _MODULE_VERSION = f"{_MODULE}/version"
@@ -22,10 +24,14 @@ _DISKLESS = "Diskless"
 _KIB = 1024
 
 
-def _parse_status(result: CommandResult) -> tuple[drbdsetup.DrbdResource, ...]:
-    if result.exit_status and _NO_JSON.search(result.stderr + result.stdout):
-        raise CommandError(Status.FAILED, "drbdsetup has no option --json: drbd-utils 9 or later is required")
-    return drbdsetup.parse(successful_output(result, not_running=_NOT_RUNNING))
+def _parse_status(result: CommandResult) -> Parsed[tuple[drbdsetup.DrbdResource, ...]]:
+    try:
+        return parse_output(result, drbdsetup.parse, not_running=_NOT_RUNNING)
+    except (CommandError, ParseError):
+        if _NO_JSON.search(result.stderr + result.stdout):
+            detail = "drbdsetup has no option --json: drbd-utils 9 or later is required"
+            raise CommandError(Status.FAILED, detail) from None
+        raise
 
 
 _STATUS = Probe(name="drbdsetup", tool="drbdsetup", variants=(("status", "--json"),), read=_parse_status)
@@ -94,9 +100,10 @@ _VOLUME_NUMBERS: tuple[tuple[Metric, str, int], ...] = (
 
 def _add_volume(samples: SampleSet, resource: drbdsetup.DrbdResource, volume: drbdsetup.DrbdVolume) -> None:
     labels = (resource.name, str(volume.number))
-    samples.add(metrics.RESOURCES, 1, resource.name, resource.role, str(volume.number), volume.disk_state.lower())
+    if resource.role is not None and volume.disk_state is not None:
+        samples.add(metrics.RESOURCES, 1, resource.name, resource.role, str(volume.number), volume.disk_state.lower())
     _add_numbers(samples, _VOLUME_NUMBERS, volume, labels)
-    if volume.client is not None:
+    if volume.client is not None and volume.disk_state is not None:
         lost = volume.disk_state == _DISKLESS and not volume.client
         samples.add(metrics.DISKLESS_UNINTENTIONAL, int(lost), *labels)
 
@@ -115,19 +122,21 @@ _PEER_NUMBERS: tuple[tuple[Metric, str, int], ...] = (
 def _add_connection(samples: SampleSet, resource: str, connection: drbdsetup.DrbdConnection) -> None:
     peer = str(connection.peer_node_id)
     labels = (resource, peer, connection.name)
-    state = metrics.CONNECTION_STATE.flags_for(connection.connection_state)
-    samples.add(metrics.CONNECTION_STATE, state, *labels)
+    if connection.connection_state is not None:
+        state = metrics.CONNECTION_STATE.flags_for(connection.connection_state)
+        samples.add(metrics.CONNECTION_STATE, state, *labels)
     samples.add(metrics.CONGESTED, connection.congested, *labels)
     samples.add(metrics.AP_IN_FLIGHT, connection.ap_in_flight, *labels)
     samples.add(metrics.RS_IN_FLIGHT, connection.rs_in_flight, *labels)
     for volume in connection.peers:
         number = str(volume.volume)
-        samples.add(
-            metrics.CONNECTIONS, 1, resource, peer, connection.peer_role, number, volume.peer_disk_state.lower()
-        )
+        if volume.peer_disk_state is not None:
+            disk_state = volume.peer_disk_state.lower()
+            samples.add(metrics.CONNECTIONS, 1, resource, peer, connection.peer_role, number, disk_state)
         _add_numbers(samples, _PEER_NUMBERS, volume, (resource, peer, number))
-        replication = metrics.REPLICATION_STATE.flags_for(volume.replication_state)
-        samples.add(metrics.REPLICATION_STATE, replication, resource, peer, number)
+        if volume.replication_state is not None:
+            replication = metrics.REPLICATION_STATE.flags_for(volume.replication_state)
+            samples.add(metrics.REPLICATION_STATE, replication, resource, peer, number)
 
 
 def _add_numbers(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.samples import Metric, counter, gauge
+from gateway.subsystems.drbd.drbdsetup import CONNECTION_STATES, REPLICATION_STATES
 
 _VOLUME = ("resource", "volume")
 _PEER = ("resource", "peer_node_id", "volume")
@@ -127,18 +128,7 @@ CONNECTION_STATE = gauge(
     "drbd_connection_state",
     "State of the connection to a peer; 1 for the current state.",
     *_CONNECTION,
-    states=(
-        "StandAlone",
-        "Disconnecting",
-        "Unconnected",
-        "Timeout",
-        "BrokenPipe",
-        "NetworkFailure",
-        "ProtocolError",
-        "Connecting",
-        "TearDown",
-        "Connected",
-    ),
+    states=CONNECTION_STATES,
     state_label="state",
     mib="haClusterDrbdPeerConnectionState",
 )
@@ -146,23 +136,7 @@ REPLICATION_STATE = gauge(
     "drbd_replication_state",
     "State of the replication of a volume with a peer; 1 for the current state.",
     *_PEER,
-    states=(
-        "Off",
-        "Established",
-        "StartingSyncS",
-        "StartingSyncT",
-        "WFBitMapS",
-        "WFBitMapT",
-        "WFSyncUUID",
-        "SyncSource",
-        "SyncTarget",
-        "PausedSyncS",
-        "PausedSyncT",
-        "VerifyS",
-        "VerifyT",
-        "Ahead",
-        "Behind",
-    ),
+    states=REPLICATION_STATES,
     state_label="state",
     mib="haClusterDrbdPeerVolumeReplState",
 )

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
+from gateway.subsystems.parsing.timestamps import unix_time
 from gateway.subsystems.parsing.xml import Element, parse_root, score
 
 ROOTS = ("constraints", "cib", "configuration")
@@ -24,7 +26,10 @@ class LocationConstraint:
         resource: the id of a resource or tag, or the pattern of ``rsc-pattern``.
         node: the name of the node; empty if a rule does not name exactly one with ``#uname eq``.
         role: the role as written in the rule, else in the resource set, else in the constraint; empty for every role.
-        score: infinite from a million up; None if it depends on a node attribute (``score-attribute``).
+        score: infinite from a million up; None if it depends on a node attribute (``score-attribute``), or if it cannot
+            be read.
+        expires: when its rule ends, in Unix seconds; None if it does not expire. ``crm_resource --ban --lifetime``
+            creates such rules, and they stay in the CIB.
     """
 
     id: str
@@ -32,9 +37,10 @@ class LocationConstraint:
     node: str
     role: str
     score: float | None
+    expires: float | None = None
 
 
-def parse(output: bytes) -> tuple[LocationConstraint, ...]:
+def parse(output: bytes) -> Parsed[tuple[LocationConstraint, ...]]:
     """Parses the output of the tool; returns the location constraints in the order of the CIB.
 
     Raises:
@@ -42,10 +48,16 @@ def parse(output: bytes) -> tuple[LocationConstraint, ...]:
     """
     root = parse_root(output, tags=ROOTS)
     by_id = {element.get("id"): element for element in root.iter("rule", "resource_set") if element.get("id")}
-    return tuple(constraint for location in root.iter("rsc_location") for constraint in _constraints(location, by_id))
+    unreadable = UnreadableValues()
+    locations = root.iter("rsc_location")
+    return unreadable.parsed(
+        tuple(constraint for location in locations for constraint in _constraints(location, by_id, unreadable))
+    )
 
 
-def _constraints(location: Element, by_id: dict[str | None, Element]) -> Iterator[LocationConstraint]:
+def _constraints(
+    location: Element, by_id: dict[str | None, Element], unreadable: UnreadableValues
+) -> Iterator[LocationConstraint]:
     name = location.get("id", "")
     rules = [_resolve(rule, by_id) for rule in location.iterfind("rule")]
     for resource, set_role in _resources(location, by_id):
@@ -56,7 +68,7 @@ def _constraints(location: Element, by_id: dict[str | None, Element]) -> Iterato
                 resource=resource,
                 node=location.get("node", ""),
                 role=role,
-                score=score(location.get("score")),
+                score=unreadable.read(score, location.get("score"), what=f"the score of {name}"),
             )
         for rule in rules:
             yield LocationConstraint(
@@ -64,7 +76,8 @@ def _constraints(location: Element, by_id: dict[str | None, Element]) -> Iterato
                 resource=resource,
                 node=_named_node(rule, by_id),
                 role=rule.get("role") or role,
-                score=score(rule.get("score")),
+                score=unreadable.read(score, rule.get("score"), what=f"the score of {rule.get('id', name)}"),
+                expires=unreadable.read(_end, rule),
             )
 
 
@@ -91,6 +104,19 @@ def _named_node(rule: Element, by_id: dict[str | None, Element], depth: int = 0)
     if depth < _MAX_DEPTH:
         names |= {_named_node(_resolve(nested, by_id), by_id, depth + 1) for nested in rule.iterfind("rule")} - {""}
     return names.pop() if len(names) == 1 else ""
+
+
+def _end(rule: Element) -> float | None:
+    """Returns when a rule ends because one of its expressions does; None if that depends on other expressions."""
+    if rule.get("boolean-op", "and") != "and":
+        return None
+    ends = [
+        end
+        for expression in rule.iterfind("date_expression")
+        if expression.get("operation", "in_range") in {"lt", "in_range"}
+        and (end := unix_time(expression.get("end"), what="the end of a rule")) is not None
+    ]
+    return min(ends, default=None)
 
 
 def _resolve(element: Element, by_id: dict[str | None, Element]) -> Element:

@@ -11,6 +11,24 @@ from typing import NamedTuple
 NODE_STATES = ("online", "standby", "standby_onfail", "maintenance", "pending", "unclean", "shutdown", "expected_up")
 """The states of a node that are attributes of the same name in its element. The ninth state is ``is_dc``."""
 
+DAEMON_STATES = (
+    "init",
+    "starting_daemons",
+    "wait_for_ping",
+    "running",
+    "shutting_down",
+    "shutdown_complete",
+    "remote",
+    "invalid",
+)
+"""The words for the state of pacemakerd."""
+
+HEALTH_STATES = ("green", "yellow", "red")
+"""The words for the health of a node."""
+
+NO_QUORUM_POLICIES = ("stop", "freeze", "ignore", "demote", "suicide", "fence")
+"""The values of the cluster option ``no-quorum-policy``."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolStatus:
@@ -31,24 +49,28 @@ class CurrentDC:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """``<summary>``.
+    """``<summary>``. A value is None if it is absent or cannot be read.
 
     Attributes:
         stack: the cluster layer, nearly always ``corosync``.
         version: Pacemaker's version on the designated controller; empty without one.
         dc: the designated controller, or None.
+        last_update: when the tool ran, in Unix seconds.
         last_change: time of the last change of the configuration, in Unix seconds.
         nodes_configured: the number of configured nodes.
-        resources: the numbers of resource instances by ``total``, ``disabled`` and ``blocked``; NaN if not a number.
+        resources: the numbers of resource instances by ``total``, ``disabled`` and ``blocked``.
+        stonith_timeout: the time that a fencing action may take, in seconds.
         options: the cluster options as printed; renamed options have their older name.
     """
 
     stack: str = ""
     version: str = ""
     dc: CurrentDC | None = None
+    last_update: float | None = None
     last_change: float | None = None
     nodes_configured: float | None = None
     resources: dict[str, float | None] = field(default_factory=dict)
+    stonith_timeout: float | None = None
     options: dict[str, str] = field(default_factory=dict)
 
 
@@ -124,11 +146,14 @@ class Operation(NamedTuple):
 
 
 class ResourceHistory(NamedTuple):
-    """``<resource_history>`` of a resource on one node; orphans have no migration threshold."""
+    """``<resource_history>`` of a resource on one node; orphans have no migration threshold.
+
+    The fail count is None if it cannot be read.
+    """
 
     node: str
     resource: str
-    fail_count: float
+    fail_count: float | None
     migration_threshold: float | None
     operations: tuple[Operation, ...]
 
@@ -183,9 +208,9 @@ class ClusterStatus:
     """Everything that one run of ``crm_mon`` reports.
 
     Attributes:
-        connected: whether the tool was connected to the cluster. False if it prints that it is disconnected, if its
-            status is an error, or if it prints none of the sections.
-        daemon_state: the state that pacemakerd reports; empty if the tool does not print it.
+        connected: whether the tool was connected to the cluster. False if it prints that it is disconnected, or if it
+            prints none of the sections.
+        daemon_state: the state that pacemakerd reports; empty if the tool does not print it or prints an unknown word.
         status: the result of the tool itself; None before Pacemaker 2.0.3.
     """
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from gateway.errors import ParseError
 from gateway.host.host import CommandResult, Host
 from gateway.samples import SampleSet
 from gateway.status import Status
 from gateway.subsystems.corosync import corosync_conf
 from gateway.subsystems.pacemaker import cib, crm_mon, metrics
 from gateway.subsystems.pacemaker.cluster_status import ClusterStatus, Resource
-from gateway.subsystems.parsing.xml import INFINITY_SCORE, optional_number
-from gateway.subsystems.probe import CommandError, Plan, Probe, Reading, read_file, successful_output
+from gateway.subsystems.parsing.partial import Parsed
+from gateway.subsystems.parsing.xml import INFINITY_SCORE
+from gateway.subsystems.probe import CommandError, Plan, Probe, Reading, parse_output, read_file
 
 _EXIT_INSUFFICIENT_PRIVILEGES = 4
 _NOT_RUNNING = re.compile(
@@ -33,28 +33,24 @@ _CIBADMIN = (("--query", "--local", "--scope", "constraints"), ("--query", "--lo
 _BOOLEAN_OPTIONS = ("stonith-enabled", "symmetric-cluster", "maintenance-mode", "stop-all-resources")
 
 
-def _parse_status(result: CommandResult) -> ClusterStatus:
-    # the document contains more details than the exit status, so it is parsed first
-    try:
-        status = crm_mon.parse(result.stdout)
-    except ParseError:
-        successful_output(result, not_running=_NOT_RUNNING)  # a failed command is a better explanation
-        raise
-    if result.exit_status is None:
-        successful_output(result, not_running=_NOT_RUNNING)
+def _parse_status(result: CommandResult) -> Parsed[ClusterStatus]:
+    parsed = parse_output(result, crm_mon.parse, not_running=_NOT_RUNNING)
+    status = parsed.value
+    if status.connected:
+        return parsed
+    # the document contains more details than the exit status
     if status.status is not None and status.status.code == _EXIT_INSUFFICIENT_PRIVILEGES:
         raise CommandError(Status.NOT_PERMITTED, status.status.message, value=status)
-    if not status.connected and (result.exit_status or status.daemon_state or status.status):
+    if result.exit_status or status.daemon_state or status.status:
         message = "no information about the cluster"
         if status.status is not None and status.status.message != "OK":
             message = status.status.message
         raise CommandError(Status.NOT_RUNNING, message, value=status)
-    successful_output(result, not_running=_NOT_RUNNING)
-    return status
+    return parsed
 
 
-def _parse_constraints(result: CommandResult) -> tuple[cib.LocationConstraint, ...]:
-    return cib.parse(successful_output(result, not_running=_NOT_RUNNING))
+def _parse_constraints(result: CommandResult) -> Parsed[tuple[cib.LocationConstraint, ...]]:
+    return parse_output(result, cib.parse, not_running=_NOT_RUNNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,16 +89,17 @@ class PacemakerCollector:
             _add_history(samples, status)
             _add_events(samples, status)
             _add_tickets_and_bans(samples, status)
-        for constraint in readings["cibadmin"].ok_value or ():
-            samples.add(
-                metrics.LOCATION_CONSTRAINTS,
-                constraint.score,
-                constraint.id,
-                constraint.node,
-                constraint.resource,
-                constraint.role.lower(),
-            )
+        now = status.summary.last_update if status is not None else None
+        _add_constraints(samples, readings["cibadmin"].ok_value or (), now)
         return samples
+
+
+def _add_constraints(samples: SampleSet, constraints: Iterable[cib.LocationConstraint], now: float | None) -> None:
+    """Adds the scores of the constraints that are in effect; one that has expired has no score any more."""
+    for constraint in constraints:
+        if now is None or constraint.expires is None or now < constraint.expires:
+            labels = (constraint.id, constraint.node, constraint.resource, constraint.role.lower())
+            samples.add(metrics.LOCATION_CONSTRAINTS, constraint.score, *labels)
 
 
 def _add_daemon(samples: SampleSet, reading: Reading, *, not_permitted: bool) -> None:
@@ -133,6 +130,7 @@ def _add_summary(samples: SampleSet, status: ClusterStatus, cluster_name: str) -
         samples.add(metrics.RESOURCES_CONFIGURED, count, state)
     if (total := summary.resources.get("total")) is not None:
         samples.add(metrics.RESOURCES_UNLISTED, max(0, total - len(status.resources)))
+    samples.add(metrics.STONITH_TIMEOUT, summary.stonith_timeout)
     _add_options(samples, summary.options)
 
 
@@ -140,8 +138,6 @@ def _add_options(samples: SampleSet, options: Mapping[str, str]) -> None:
     flags = {name: int(options[name] == "true") for name in _BOOLEAN_OPTIONS if name in options}
     samples.add(metrics.STONITH_ENABLED, flags.get("stonith-enabled"))
     samples.add(metrics.MAINTENANCE_MODE_ENABLED, flags.get("maintenance-mode"))
-    timeout = optional_number(options.get("stonith-timeout-ms"))
-    samples.add(metrics.STONITH_TIMEOUT, None if timeout is None else timeout / 1000)
     for name, flag in flags.items():
         samples.add(metrics.CLUSTER_OPTION, flag, name)
     if policy := options.get("no-quorum-policy"):
@@ -184,7 +180,8 @@ def _add_resource_info(samples: SampleSet, resource: Resource) -> None:
 def _add_history(samples: SampleSet, status: ClusterStatus) -> None:
     add = samples.add
     for node, resource, count, threshold, operations in status.history:
-        add(metrics.FAIL_COUNT, math.inf if count >= INFINITY_SCORE else count, node, resource)
+        infinite = count is not None and count >= INFINITY_SCORE
+        add(metrics.FAIL_COUNT, math.inf if infinite else count, node, resource)
         add(metrics.MIGRATION_THRESHOLD, threshold, node, resource)
         for task, interval, duration in operations:
             add(metrics.OPERATION_DURATION, duration, node, resource, task, interval)

@@ -11,11 +11,15 @@ tree would take half of the time.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
 
+from gateway.errors import ParseError
 from gateway.subsystems.pacemaker.cluster_status import (
+    DAEMON_STATES,
+    HEALTH_STATES,
+    NO_QUORUM_POLICIES,
     NODE_STATES,
     Ban,
     Bundle,
@@ -32,19 +36,30 @@ from gateway.subsystems.pacemaker.cluster_status import (
     Ticket,
     ToolStatus,
 )
+from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
 from gateway.subsystems.parsing.timestamps import unix_time
-from gateway.subsystems.parsing.xml import Attributes, ElementReader, number, optional_number, parse_root, score
+from gateway.subsystems.parsing.xml import (
+    Attributes,
+    ElementReader,
+    number,
+    number_or_nan,
+    optional_number,
+    parse_root,
+    score,
+)
 
 ROOTS = ("pacemaker-result", "crm_mon")
 
 _GROUP_INSTANCE = re.compile(r":\d+$")
 _OPERATION_KEY = re.compile(r"(?P<resource>.+?)_(?P<task>(?:migrate_)?[a-z-]+)_(?P<interval>\d+)")
 
+_EXIT_CODE = re.compile(r"[0-9]{1,3}")
+
 _SECTIONS = frozenset({"summary", "nodes", "resources", "node_attributes", "node_history"})
 
 
-def parse(output: bytes) -> ClusterStatus:
-    """Parses the output of the tool.
+def parse(output: bytes) -> Parsed[ClusterStatus]:
+    """Parses the output of the tool. A number, time or state that cannot be read is absent.
 
     Raises:
         ParseError: the output is not XML, or has another root element.
@@ -82,6 +97,7 @@ class _Reader(ElementReader):
         self._resource_history: Attributes = {}
         self._operations: list[Operation] = []
         self._sections: set[str] = set()
+        self._unreadable = UnreadableValues()
         self._register_handlers()
 
     def _register_handlers(self) -> None:
@@ -96,10 +112,10 @@ class _Reader(ElementReader):
             "clone": self._start_clone,
             "bundle": self._start_bundle,
             "replica": self._start_replica,
-            "failure": lambda attributes: self._failures.append(_failure(attributes)),
-            "fence_event": lambda attributes: self._fence_events.append(_fence_event(attributes)),
-            "ticket": lambda attributes: self._tickets.append(_ticket(attributes)),
-            "ban": lambda attributes: self._bans.append(_ban(attributes)),
+            "failure": lambda attributes: self._failures.append(_failure(attributes, self._unreadable)),
+            "fence_event": lambda attributes: self._fence_events.append(_fence_event(attributes, self._unreadable)),
+            "ticket": lambda attributes: self._tickets.append(_ticket(attributes, self._unreadable)),
+            "ban": lambda attributes: self._bans.append(_ban(attributes, self._unreadable)),
         }
         self.ends = {
             "resource": self._end_resource,
@@ -109,19 +125,19 @@ class _Reader(ElementReader):
             "bundle": self._end_bundle,
         }
 
-    def result(self, output: bytes) -> ClusterStatus:
+    def result(self, output: bytes) -> Parsed[ClusterStatus]:
         """Returns the status; ``output`` is the document that was read."""
         status = _tool_status(self.others.get("status"))
         no_sections = self._sections.isdisjoint({"summary", "nodes", "resources"})
         if status is not None and no_sections:  # rare, and a short document: parse it again for the error messages
             errors = [(error.text or "").strip() for error in parse_root(output, tags=ROOTS).iter("error")]
             status = replace(status, message=": ".join(filter(None, [status.message, *errors])))
-        disconnected = "crm-mon-disconnected" in self.others or (status is not None and status.code != 0)
-        return ClusterStatus(
+        disconnected = "crm-mon-disconnected" in self.others
+        result = ClusterStatus(
             connected=not disconnected and not no_sections,
-            daemon_state=_daemon_state(self.others),
+            daemon_state=self._unreadable.read(_daemon_state, self.others) or "",
             status=status,
-            summary=_summary(self.others),
+            summary=_summary(self.others, self._unreadable),
             nodes=tuple(self._nodes),
             resources=tuple(self._resources),
             bundles=tuple(self._bundles),
@@ -132,6 +148,7 @@ class _Reader(ElementReader):
             tickets=tuple(self._tickets),
             bans=tuple(self._bans),
         )
+        return self._unreadable.parsed(result)
 
     def _start_section(self, section: str, _: Attributes) -> None:
         self._section = section
@@ -143,7 +160,7 @@ class _Reader(ElementReader):
         if self._section == "resources":
             self._resource_nodes.append(name)
         elif self._section == "nodes":
-            self._nodes.append(_node(name, attributes))
+            self._nodes.append(_node(name, attributes, self._unreadable))
         else:
             self._node_name = name
 
@@ -209,42 +226,43 @@ class _Reader(ElementReader):
     def _start_operation(self, attributes: Attributes) -> None:
         get = attributes.get
         duration = get("exec-time")
-        self._operations.append(
-            Operation(
-                get("task", ""),
-                get("interval", "0").removesuffix("ms"),
-                None if duration is None else _seconds(duration),
-            )
-        )
+        seconds = None if duration is None else _seconds_or_nan(duration)
+        if seconds != seconds:  # noqa: PLR0124 - NaN; this is faster than a call, and there are thousands
+            seconds = self._unreadable.read(_seconds, duration or "", what="a duration")
+        self._operations.append(Operation(get("task", ""), get("interval", "0").removesuffix("ms"), seconds))
 
     def _end_history(self) -> None:
         get = self._resource_history.get
-        fail_count = get("fail-count")
+        fail_count = self._number(get("fail-count", "0"), "a fail count")  # crm_mon omits a count of zero
+        threshold = self._number(get("migration-threshold"), "a migration threshold")
         self._history.append(
-            ResourceHistory(
-                self._node_name,
-                get("id", ""),
-                # crm_mon omits a count of zero
-                0.0 if fail_count is None else number(fail_count),
-                optional_number(get("migration-threshold")),
-                tuple(self._operations),
-            )
+            ResourceHistory(self._node_name, get("id", ""), fail_count, threshold, tuple(self._operations))
         )
+
+    def _number(self, text: str | None, what: str) -> float | None:
+        """Reads a number like ``UnreadableValues.read``, but faster; returns None if it is absent."""
+        if text is None:
+            return None
+        value = number_or_nan(text)
+        return self._unreadable.read(number, text, what=what) if value != value else value  # noqa: PLR0124 - NaN
 
 
 @lru_cache(maxsize=4096)
-def _seconds(milliseconds: str) -> float:
-    """Converts a duration like ``2044ms`` to seconds; NaN if it is not a number."""
-    return number(milliseconds.removesuffix("ms")) / 1000
+def _seconds_or_nan(milliseconds: str) -> float:
+    """Converts a duration like ``2044ms`` to seconds, or to NaN."""
+    return number_or_nan(milliseconds.removesuffix("ms")) / 1000
+
+
+def _seconds(milliseconds: str, *, what: str) -> float:
+    """Parses a duration like ``2044ms`` into seconds."""
+    return number(milliseconds.removesuffix("ms"), what=what) / 1000
 
 
 def _tool_status(attributes: Attributes | None) -> ToolStatus | None:
     if attributes is None:
         return None
-    code = optional_number(attributes.get("code"))
-    return ToolStatus(
-        code=int(code) if code is not None and 0 <= code <= 255 else 1, message=attributes.get("message", "")
-    )
+    code = attributes.get("code", "")
+    return ToolStatus(code=int(code) if _EXIT_CODE.fullmatch(code) else 1, message=attributes.get("message", ""))
 
 
 def _daemon_state(parts: Mapping[str, Attributes]) -> str:
@@ -254,25 +272,35 @@ def _daemon_state(parts: Mapping[str, Attributes]) -> str:
     disconnected, of ``crm-mon-disconnected``.
     """
     places = (("pacemakerd", "state"), ("stack", "pacemakerd-state"), ("crm-mon-disconnected", "pacemakerd-state"))
-    return next((state for tag, name in places if (state := parts.get(tag, {}).get(name))), "")
+    state = next((state for tag, name in places if (state := parts.get(tag, {}).get(name))), "")
+    return _one_of(state, DAEMON_STATES, what="the state of pacemakerd") if state else ""
 
 
-def _summary(parts: Mapping[str, Attributes]) -> Summary:
-    dc = parts.get("current_dc", {})
-    resources = parts.get("resources_configured")
+def _one_of(word: str, words: Collection[str], *, what: str) -> str:
+    if word not in words:
+        raise ParseError(f"expected {what}, found {word[:40]!r}")
+    return word
+
+
+def _summary(parts: Mapping[str, Attributes], unreadable: UnreadableValues) -> Summary:
+    dc, resources = parts.get("current_dc", {}), parts.get("resources_configured", {})
+    nodes = parts.get("nodes_configured", {}).get("number")
+    options = _options(parts.get("cluster_options", {}), unreadable)
+    timeout = options.pop("stonith-timeout-ms", None)
     return Summary(
         stack=parts.get("stack", {}).get("type", ""),
         version=dc.get("version", ""),
         dc=_current_dc(dc) if dc.get("present") == "true" else None,
-        last_change=unix_time(parts.get("last_change", {}).get("time")),
-        nodes_configured=optional_number(parts.get("nodes_configured", {}).get("number")),
-        resources={}
-        if resources is None
-        else {
-            state: optional_number(resources.get(name))
+        last_update=unreadable.read(unix_time, parts.get("last_update", {}).get("time"), what="the last update"),
+        last_change=unreadable.read(unix_time, parts.get("last_change", {}).get("time"), what="the last change"),
+        nodes_configured=unreadable.read(optional_number, nodes, what="the number of nodes"),
+        resources={
+            state: unreadable.read(optional_number, resources.get(name), what=f"the number of resources ({state})")
             for state, name in (("total", "number"), ("disabled", "disabled"), ("blocked", "blocked"))
+            if name in resources
         },
-        options=_options(parts.get("cluster_options", {})),
+        stonith_timeout=None if timeout is None else unreadable.read(_seconds, timeout, what="stonith-timeout"),
+        options=options,
     )
 
 
@@ -284,8 +312,11 @@ def _current_dc(attributes: Attributes) -> CurrentDC:
     )
 
 
-def _options(attributes: Attributes) -> dict[str, str]:
+def _options(attributes: Attributes, unreadable: UnreadableValues) -> dict[str, str]:
     options = dict(attributes)
+    policy = options.pop("no-quorum-policy", "")
+    if policy and unreadable.read(_one_of, policy, NO_QUORUM_POLICIES, what="no-quorum-policy"):
+        options["no-quorum-policy"] = policy
     for old, new in (("stonith-enabled", "fencing-enabled"), ("stonith-timeout-ms", "fencing-timeout-ms")):
         if new in options:
             options.setdefault(old, options.pop(new))
@@ -293,19 +324,21 @@ def _options(attributes: Attributes) -> dict[str, str]:
     return options
 
 
-def _node(name: str, attributes: Attributes) -> Node:
+def _node(name: str, attributes: Attributes, unreadable: UnreadableValues) -> Node:
+    health = attributes.get("health", "")
+    running = attributes.get("resources_running")
     return Node(
         name=name,
         id=attributes.get("id", ""),
         type=attributes.get("type", "unknown"),
         states=(*(_flag(attributes, state) for state in NODE_STATES), _flag(attributes, "is_dc")),
-        health=attributes.get("health", ""),
+        health=(unreadable.read(_one_of, health, HEALTH_STATES, what=f"the health of {name}") or "") if health else "",
         feature_set=attributes.get("feature_set", ""),
-        resources_running=optional_number(attributes.get("resources_running")),
+        resources_running=unreadable.read(optional_number, running, what=f"the number of resources on {name}"),
     )
 
 
-def _failure(attributes: Attributes) -> Failure:
+def _failure(attributes: Attributes, unreadable: UnreadableValues) -> Failure:
     # without op_key the failure is not that of a configured operation, and id takes its place
     key = _first(attributes, "op_key", "id")
     match = _OPERATION_KEY.fullmatch(key)
@@ -315,37 +348,39 @@ def _failure(attributes: Attributes) -> Failure:
         operation=_first(attributes, "task") or (match["task"] if match else ""),
         interval=_first(attributes, "interval") or (match["interval"] if match else "0"),
         status=_first(attributes, "exitstatus", "status"),
-        time=unix_time(attributes.get("last-rc-change")),
+        time=unreadable.read(unix_time, attributes.get("last-rc-change"), what=f"the time of the failure {key}"),
     )
 
 
-def _fence_event(attributes: Attributes) -> FenceEvent:
+def _fence_event(attributes: Attributes, unreadable: UnreadableValues) -> FenceEvent:
     return FenceEvent(
         target=attributes.get("target", ""),
         action=attributes.get("action", ""),
         status=_first(attributes, "status", "state"),
         delegate=attributes.get("delegate", ""),
         origin=attributes.get("origin", ""),
-        time=unix_time(attributes.get("completed")),
+        time=unreadable.read(unix_time, attributes.get("completed"), what="the time of a fencing event"),
     )
 
 
-def _ticket(attributes: Attributes) -> Ticket:
+def _ticket(attributes: Attributes, unreadable: UnreadableValues) -> Ticket:
     return Ticket(
         id=attributes.get("id", ""),
         status=attributes.get("status", ""),
         standby=_flag(attributes, "standby"),
-        last_granted=unix_time(attributes.get("last-granted")),
+        last_granted=unreadable.read(
+            unix_time, attributes.get("last-granted"), what="the time of the grant of a ticket"
+        ),
     )
 
 
-def _ban(attributes: Attributes) -> Ban:
+def _ban(attributes: Attributes, unreadable: UnreadableValues) -> Ban:
     return Ban(
         id=attributes.get("id", ""),
         resource=attributes.get("resource", ""),
         node=attributes.get("node", ""),
         promoted_only=_flag(attributes, "promoted-only") or _flag(attributes, "master_only"),
-        weight=score(attributes.get("weight")),
+        weight=unreadable.read(score, attributes.get("weight"), what=f"the weight of {attributes.get('id', 'a ban')}"),
     )
 
 

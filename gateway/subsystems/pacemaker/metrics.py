@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.samples import Merge, Metric, ObjectByLabel, counter, gauge
+from gateway.subsystems.pacemaker.cluster_status import DAEMON_STATES, HEALTH_STATES, NO_QUORUM_POLICIES
 
 NODES = gauge(
     "pacemaker_nodes",
@@ -104,17 +105,7 @@ UP = gauge(
 DAEMON_STATE = gauge(
     "pacemaker_daemon_state",
     "State of pacemakerd on this node; 1 for the current state.",
-    states=(
-        "init",
-        "starting_daemons",
-        "wait_for_ping",
-        "running",
-        "shutting_down",
-        "shutdown_complete",
-        "remote",
-        "invalid",
-        "not_connected",
-    ),
+    states=(*DAEMON_STATES, "not_connected"),
     state_label="state",
     mib="haClusterPacemakerState",
 )
@@ -169,7 +160,7 @@ NODE_HEALTH = gauge(
     "pacemaker_node_health",
     "Health of a node according to its health attributes; 1 for the current health.",
     "node",
-    states=("green", "yellow", "red"),
+    states=HEALTH_STATES,
     state_label="health",
     mib="haClusterNodeHealth",
 )
@@ -297,7 +288,7 @@ STONITH_TIMEOUT = gauge(
 NO_QUORUM_POLICY = gauge(
     "pacemaker_no_quorum_policy",
     "Policy that applies on loss of quorum; 1 for the current policy.",
-    states=("stop", "freeze", "ignore", "demote", "suicide", "fence"),
+    states=NO_QUORUM_POLICIES,
     state_label="policy",
     mib="haClusterNoQuorumPolicy",
 )

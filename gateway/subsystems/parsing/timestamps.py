@@ -7,9 +7,10 @@ Some versions use ISO 8601 for the summary as well.
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import UTC, datetime
+
+from gateway.errors import ParseError
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _CTIME = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) +(\d{1,2}) (\d{2}):(\d{2}):(\d{2}) (\d{4})", re.ASCII)
@@ -18,16 +19,20 @@ _ISO = re.compile(
 )
 
 
-def unix_time(text: str | None) -> float | None:
+def unix_time(text: str | None, *, what: str) -> float | None:
     """Parses a time into Unix seconds.
 
     A time without a time zone is in this host's zone, because the tool ran on this host.
 
     Args:
         text: the time as printed.
+        what: what it is the time of, for the error message.
 
     Returns:
-        Unix seconds; None if the text is absent or empty; NaN if it is not a time.
+        Unix seconds; None if the text is absent or empty.
+
+    Raises:
+        ParseError: the text is not a time.
     """
     text = (text or "").strip()
     if not text:
@@ -40,7 +45,7 @@ def unix_time(text: str | None) -> float | None:
             return _iso_time(match)
     except (ValueError, OverflowError):
         pass  # the format is right, but no such day or hour exists
-    return math.nan
+    raise ParseError(f"expected {what} as a time, found {text[:60]!r}")
 
 
 def _local_time(year: int, month: int, day: int, hour: int, minute: int, second: int) -> float:  # noqa: PLR0917

@@ -127,33 +127,50 @@ def _parse(output: bytes, **options: Any) -> Any:
         **options,
     )
     try:
-        return etree.fromstring(output, parser)
+        return etree.fromstring(output[slice(*_document(output))], parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         reason = " ".join(str(error).partition(", line ")[0].split()) or "no XML document"
         raise ParseError(f"not well-formed XML: {reason[:200]}", line=line or None) from None
 
 
-@lru_cache(maxsize=4096)
-def number(text: str) -> float:
-    """Parses an integer attribute. Cached, because a cluster prints few different numbers, each of them often.
+def _document(output: bytes) -> tuple[int, int]:
+    """Returns where the document begins and ends: messages of the tool or of its wrapper may surround it."""
+    begin = 0 if output.startswith(b"<") else output.find(b"\n<") + 1
+    return begin, output.rfind(b">") + 1 or len(output)
 
-    The word INFINITY becomes infinite. Anything else that is not a number becomes NaN, so that only its sample is lost.
-    """
+
+@lru_cache(maxsize=4096)
+def number_or_nan(text: str) -> float:
+    """Converts text to a number, or to NaN; cached, because a cluster prints few different numbers, each often."""
     sign, word = (-1.0, text[1:]) if text[:1] == "-" else (1.0, text.removeprefix("+"))
     if word.isascii() and word.isdigit():
         return sign * float(word[:400])
     return sign * math.inf if word.upper() == "INFINITY" else math.nan
 
 
-def optional_number(text: str | None) -> float | None:
-    """Parses an integer attribute; returns None if it is absent."""
-    return None if text is None else number(text)
+def number(text: str, *, what: str) -> float:
+    """Parses an integer attribute; the word INFINITY becomes infinite.
+
+    Args:
+        text: the attribute.
+        what: what it is, for the error message.
+
+    Raises:
+        ParseError: the attribute is not a number.
+    """
+    value = number_or_nan(text)
+    if math.isnan(value):
+        raise ParseError(f"expected {what} as a number, found {text[:40]!r}")
+    return value
 
 
-def score(text: str | None) -> float | None:
+def optional_number(text: str | None, *, what: str) -> float | None:
+    """Parses an integer attribute like ``number``; returns None if it is absent."""
+    return None if text is None else number(text, what=what)
+
+
+def score(text: str | None, *, what: str) -> float | None:
     """Parses a Pacemaker score, infinite from a million up and from minus a million down; None if it is absent."""
-    value = optional_number(text)
-    if value is None or abs(value) < INFINITY_SCORE:
-        return value
-    return math.copysign(math.inf, value) if not math.isnan(value) else value
+    value = optional_number(text, what=what)
+    return value if value is None or abs(value) < INFINITY_SCORE else math.copysign(math.inf, value)

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from gateway.errors import ParseError
 from gateway.host.host import CommandResult, Host
 from gateway.samples import SampleSet
 from gateway.status import Status
-from gateway.subsystems.probe import CommandError, Plan, Probe, Reading, read_file, successful_output
+from gateway.subsystems.parsing.partial import Parsed
+from gateway.subsystems.probe import CommandError, Plan, Probe, Reading, parse_output, read_file
 from gateway.subsystems.sbd import metrics, sbd_config, sbd_dump, sbd_list
 
 CONFIGURATIONS = ("/etc/sysconfig/sbd", "/etc/default/sbd")
@@ -20,18 +22,24 @@ _NEVER = re.compile(rb"(?!)")
 """Matches nothing: ``sbd`` reads a disk and needs no daemon."""
 
 
-def _parse_dump(result: CommandResult, *, permitted: bool) -> sbd_dump.SbdHeader:
-    # to a user who may not read the device, sbd prints the same as for a broken device
-    if result.exit_status and not permitted:
-        raise CommandError(Status.NOT_PERMITTED, "the permissions of the device do not allow reading it")
-    return sbd_dump.parse(successful_output(result, not_running=_NEVER))
+def _parse_dump(result: CommandResult, *, permitted: bool) -> Parsed[sbd_dump.SbdHeader]:
+    try:
+        return parse_output(result, sbd_dump.parse, not_running=_NEVER)
+    except (CommandError, ParseError):
+        # to a user who may not read the device, sbd prints the same as for a broken device
+        if result.exit_status and not permitted:
+            raise CommandError(Status.NOT_PERMITTED, "the permissions of the device do not allow reading it") from None
+        raise
 
 
-def _parse_list(result: CommandResult) -> tuple[sbd_list.SbdSlot, ...]:
-    output = successful_output(result, not_running=_NEVER)
-    if output.startswith(b"==Dumping header"):
+def _parse_list(result: CommandResult) -> Parsed[tuple[sbd_list.SbdSlot, ...]]:
+    if result.stdout.startswith(b"==Dumping header"):
         raise CommandError(Status.FAILED, "printed the header instead of the slots")
-    return sbd_list.parse(output)
+    slots = parse_output(result, sbd_list.parse, not_running=_NEVER)
+    if result.exit_status:  # sbd prints each slot at once: some are known, but others may be missing
+        detail = f"exit status {result.exit_status}: stopped after some of the slots"
+        raise CommandError(Status.FAILED, detail, value=slots.value)
+    return slots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,5 +111,5 @@ def _add_device(samples: SampleSet, device: str, dump: Reading, slots: Reading) 
     if (header := dump.ok_value) is not None:
         for kind, seconds in header.timeouts.items():
             samples.add(metrics.TIMEOUTS, seconds, device, kind)
-    for slot in slots.ok_value or ():
+    for slot in slots.value or ():
         samples.add(metrics.SLOTS, 1, device, slot.node, slot.message)

@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.errors import ParseError
-from gateway.subsystems.parsing.text import decode, uint32
+from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
+from gateway.subsystems.parsing.text import UINT32_MAX, decode
 
 _ASSIGNMENT = re.compile(
     r"""^[ \t]*+ (?:export[ \t]++)? (?P<name>SBD_\w++) = [ \t]*+
@@ -33,6 +34,10 @@ _SEPARATORS = re.compile(r"[;\s]+")
 _ESCAPES_DOUBLE = re.compile(r'\\(?:\n|(["\\`$]))')
 _ESCAPES_PLAIN = re.compile(r"\\(?:\n|(.))")
 
+# Decimal places are cut off. Of a unit, only the beginning matters.
+_TIME = re.compile(r"(?P<digits>[0-9]+)[0-9.]*[ \t]*(?P<unit>ms|us|[smh]|$)", re.IGNORECASE)
+_MICROSECONDS = {"us": 1, "ms": 10**3, "s": 10**6, "": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6}
+
 _Settings = Mapping[str, tuple[str, int]]
 """Value and line of each setting."""
 
@@ -44,7 +49,8 @@ class SbdConfig:
     Attributes:
         devices: ``SBD_DEVICE``, in its order, without repetitions; empty for diskless SBD.
         watchdog_device: ``SBD_WATCHDOG_DEV``.
-        watchdog_timeout: ``SBD_WATCHDOG_TIMEOUT``, in seconds. The headers on the devices take precedence.
+        watchdog_timeout: ``SBD_WATCHDOG_TIMEOUT``, in whole seconds, as sbd rounds it down; None if sbd cannot read it
+            either. The headers on the devices take precedence.
         startmode: ``SBD_STARTMODE``, ``always`` or ``clean``.
         pacemaker: ``SBD_PACEMAKER``, a boolean in any of Pacemaker's spellings.
         delay_start: ``SBD_DELAY_START``, a boolean too, or at least 2 seconds.
@@ -58,23 +64,35 @@ class SbdConfig:
     delay_start: str | None
 
 
-def parse(output: bytes) -> SbdConfig:
+def parse(output: bytes) -> Parsed[SbdConfig]:
     """Parses the content of the file. The last assignment to a name counts; other lines are ignored.
 
     Raises:
-        ParseError: a quote is not closed, or the watchdog timeout is not a number.
+        ParseError: a quote is not closed.
     """
+    unreadable = UnreadableValues()
     settings = _parse_settings(decode(output).replace("\r\n", "\n"))
     devices = _SEPARATORS.split(_text(settings, "SBD_DEVICE") or "")
     timeout, line = settings.get("SBD_WATCHDOG_TIMEOUT", ("", 0))
-    return SbdConfig(
+    configuration = SbdConfig(
         devices=tuple(dict.fromkeys(filter(None, devices))),
         watchdog_device=_text(settings, "SBD_WATCHDOG_DEV"),
-        watchdog_timeout=uint32(timeout, what="SBD_WATCHDOG_TIMEOUT", line=line) if timeout else None,
+        watchdog_timeout=unreadable.read(_seconds, timeout, line) if timeout else None,
         startmode=_text(settings, "SBD_STARTMODE"),
         pacemaker=_text(settings, "SBD_PACEMAKER"),
         delay_start=_text(settings, "SBD_DELAY_START"),
     )
+    return unreadable.parsed(configuration)
+
+
+def _seconds(text: str, line: int) -> int:
+    """Reads a time as Pacemaker's crm_get_msec() does: a number of seconds, or of the unit that follows it."""
+    match = _TIME.match(text)
+    microseconds = _MICROSECONDS.get(match["unit"].lower()) if match else None
+    seconds = int(match["digits"][:20]) * microseconds // 10**6 if match and microseconds else -1
+    if not 0 <= seconds <= UINT32_MAX:
+        raise ParseError(f"expected SBD_WATCHDOG_TIMEOUT as a time, found {text[:40]!r}", line=line)
+    return seconds
 
 
 def _parse_settings(text: str) -> _Settings:

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from gateway.errors import ParseError
+from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
 from gateway.subsystems.parsing.text import decode, uint32
 
 _BEGIN = re.compile(r"==\s*Dumping header on disk (?P<device>\S+)")
@@ -34,42 +35,41 @@ _TIMEOUT = re.compile(r"Timeout \((?P<name>[a-z]+)\)")
 
 _REQUIRED = ("watchdog", "msgwait")
 
-_Items = Mapping[str, tuple[str, int]]
-"""Value and line of each item."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SbdHeader:
     """The header of a device.
 
     Attributes:
-        timeouts: seconds, by ``watchdog``, ``allocate``, ``loop`` and ``msgwait``; the first and the last are always
-            present.
+        timeouts: seconds, by ``watchdog``, ``allocate``, ``loop`` and ``msgwait``; one that cannot be read is absent.
     """
 
     timeouts: Mapping[str, int]
 
 
-def parse(output: bytes) -> SbdHeader:
+def parse(output: bytes) -> Parsed[SbdHeader]:
     """Parses the output of the tool for one device.
 
     Raises:
-        ParseError: a timeout is missing or malformed, the tool could not read the header, the output is cut off, or
-            there is more than one header.
+        ParseError: the output has no timeouts, the tool could not read the header, the output is cut off, or there is
+            more than one header.
     """
-    items = _parse_items(decode(output))
-    timeouts = {
-        timeout["name"]: uint32(value, what=name, line=line)
-        for name, (value, line) in items.items()
-        if (timeout := _TIMEOUT.fullmatch(name))
-    }
+    unreadable = UnreadableValues()
+    timeouts: dict[str, int | None] = {}
+    for name, (value, line) in _parse_items(decode(output), unreadable).items():
+        if timeout := _TIMEOUT.fullmatch(name):
+            timeouts[timeout["name"]] = unreadable.read(uint32, value, what=name, line=line)
+    if not timeouts:
+        raise ParseError("found no timeouts")
     for name in _REQUIRED:
         if name not in timeouts:
-            raise ParseError(f"found no 'Timeout ({name})'")
-    return SbdHeader(timeouts=MappingProxyType(timeouts))
+            unreadable.add(f"found no 'Timeout ({name})'")
+    known = {name: seconds for name, seconds in timeouts.items() if seconds is not None}
+    return unreadable.parsed(SbdHeader(timeouts=MappingProxyType(known)))
 
 
-def _parse_items(text: str) -> _Items:
+def _parse_items(text: str, unreadable: UnreadableValues) -> Mapping[str, tuple[str, int]]:
+    """Returns the value and the line of each item."""
     begin = end = None
     items: dict[str, tuple[str, int]] = {}
     lines = text.split("\n")
@@ -78,10 +78,12 @@ def _parse_items(text: str) -> _Items:
             begin = match["device"]
         elif match := _END.fullmatch(line):
             end = match["device"]
+        elif line.startswith("=="):
+            raise ParseError(f"expected one header, found {line[:100]!r}", line=number)
         elif (match := _ITEM.fullmatch(line)) and (name := match["name"].strip()) not in items:
             items[name] = (match["value"].strip(), number)
         elif line:
-            raise ParseError(f"expected one header, found {line[:100]!r}", line=number)
+            unreadable.add(f"expected an item of the header, found {line[:100]!r}", line=number)
     if begin != end:
         raise ParseError(f"cut off: found no begin and end of one header of {begin or end}", line=len(lines))
     return items

@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass
 
 from gateway.errors import ParseError
+from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
 from gateway.subsystems.parsing.text import complete_lines
 
 MESSAGES = ("clear", "test", "reset", "off", "exit", "crashdump", "undefined")
@@ -37,13 +38,18 @@ class SbdSlot:
     sender: str
 
 
-def parse(output: bytes) -> tuple[SbdSlot, ...]:
-    """Parses the output of the tool for one device.
+def parse(output: bytes) -> Parsed[tuple[SbdSlot, ...]]:
+    """Parses the output of the tool for one device. A line that cannot be read is absent.
 
     Raises:
-        ParseError: a line is malformed or cut off.
+        ParseError: no line can be read, or the last one is cut off.
     """
-    return tuple(_parse_slot(line, number) for number, line in enumerate(complete_lines(output), 1) if line.strip())
+    unreadable = UnreadableValues()
+    lines = [(line, number) for number, line in enumerate(complete_lines(output), 1) if line.strip()]
+    slots = tuple(slot for line, number in lines if (slot := unreadable.read(_parse_slot, line, number)) is not None)
+    if lines and not slots:
+        _parse_slot(*lines[0])
+    return unreadable.parsed(slots)
 
 
 def _parse_slot(line: str, number: int) -> SbdSlot:

@@ -1,0 +1,111 @@
+"""Which links are faulty: those over which a member is not reached, and those that the tool marks as faulty."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests import series
+from tests.fakes import FakeHost
+from tests.series import Series, ended
+from tests.subsystems import make_collector
+
+UP, DOWN = "connected", "disconnected"
+
+
+def quorum(*members: int) -> bytes:
+    """Returns what quorumtool prints on node 1, of members with one vote each."""
+    rows = "".join(f"{member:10} {1:10}         NR node{member}{' (local)' * (member == 1)}\n" for member in members)
+    return (
+        f"Nodes: {len(members)}\nNode ID: 1\nRing ID: 1.8\nQuorate: Yes\n\n Nodeid Votes Qdevice Name\n{rows}".encode()
+    )
+
+
+def links(*states: tuple[str, ...]) -> bytes:
+    """Returns what cfgtool prints on node 1, with the states of node 2 and so on, for each link."""
+    lines = ["Local node ID 1, transport knet"]
+    for number, peers in enumerate(states):
+        lines += [f"LINK ID {number} udp", f"\taddr\t= 192.0.2.{number}", "\tstatus:", "\t\tnodeid: 1:\tlocalhost"]
+        lines += [f"\t\tnodeid: {node_id}:\t{state}" for node_id, state in enumerate(peers, 2)]
+    return "\n".join([*lines, ""]).encode()
+
+
+def collect(cfgtool: bytes, quorumtool: bytes | None) -> Series:
+    results = {"corosync-cfgtool": ended(cfgtool)}
+    if quorumtool is not None:
+        results["corosync-quorumtool"] = ended(quorumtool)
+    return series.collected(make_collector("corosync"), results, FakeHost())
+
+
+def rings(page: Series) -> dict[str, float]:
+    return {dict(labels)["number"]: value for labels, value in series.named(page, "ha_cluster_corosync_rings").items()}
+
+
+@pytest.mark.parametrize(
+    ("members", "states", "healthy"),
+    [
+        ((1, 2, 3), [(UP, UP), (UP, UP)], [1, 1]),
+        ((1, 2, 3), [(UP, UP), (UP, DOWN)], [1, 0]),
+        ((1, 2, 3), [(UP, DOWN), (UP, DOWN)], [0, 0]),  # a member as long as the token has not timed out
+        ((1, 2), [(UP, DOWN), (UP, DOWN)], [1, 1]),  # node 3 is down
+        ((1, 2), [(UP, DOWN), (DOWN, DOWN)], [1, 0]),
+        ((1,), [(DOWN, DOWN), (DOWN, DOWN)], [1, 1]),  # alone
+        ((1, 2), [(UP, "knet error"), ("config error", UP)], [1, 0]),
+        ((1,), [(), ()], [1, 1]),
+    ],
+)
+def test_only_members_have_to_be_reached(
+    members: tuple[int, ...], states: list[tuple[str, ...]], healthy: list[int]
+) -> None:
+    page = collect(links(*states), quorum(*members))
+    assert rings(page) == {str(number): value for number, value in enumerate(healthy)}
+    assert page[series.key("corosync_ring_errors")] == healthy.count(0)
+    raw = series.named(page, "ha_cluster_corosync_link_connected")
+    assert sum(raw.values()) == sum(peers.count(UP) for peers in states)
+    assert len(raw) == sum(map(len, states))
+
+
+def test_an_unknown_state_makes_no_link_faulty_or_healthy() -> None:
+    page = collect(links((UP, "asleep"), (DOWN, "asleep"), ("asleep", UP)), quorum(1, 2, 3))
+    assert rings(page) == {"1": 0}
+    assert page[series.key("corosync_ring_errors")] == 1
+    assert len(series.named(page, "ha_cluster_corosync_link_connected")) == 3
+    page = collect(links((UP, "asleep")), quorum(1, 2))
+    assert rings(page) == {"0": 1}
+
+
+def test_if_the_members_are_unknown_each_node_has_to_be_reached() -> None:
+    assert rings(collect(links((UP, DOWN), (UP, UP)), None)) == {"0": 0, "1": 1}
+
+
+@pytest.mark.parametrize(
+    ("members", "connected", "healthy"),
+    [((1, 2, 3), "110", 0), ((1, 2), "110", 1), ((1, 2, 3), "111", 1)],
+)
+def test_nodes_that_are_known_by_their_index(members: tuple[int, ...], connected: str, healthy: int) -> None:
+    rows = "".join(
+        f"\t\tnode {index}:\tlink enabled:1\tlink connected:{flag}\n" for index, flag in enumerate(connected)
+    )
+    cfgtool = f"Local node ID 1\nLINK ID 0\n\taddr\t= 192.0.2.0\n\tstatus:\n{rows}".encode()
+    assert rings(collect(cfgtool, quorum(*members))) == {"0": healthy}
+
+
+@pytest.mark.parametrize(
+    ("sentence", "healthy"),
+    [
+        ("ring 0 active with no faults", {"0": 1}),
+        ("Incrementing problem counter for seqid 1 iface 192.0.2.0 to [1 of 10]", {"0": 1}),
+        ("Marking ringid 0 interface 192.0.2.0 FAULTY", {"0": 0}),
+        ("in an unknown state", {}),
+    ],
+)
+def test_what_the_tool_says_about_a_ring(sentence: str, healthy: dict[str, float]) -> None:
+    cfgtool = f"Local node ID 1\nRING ID 0\n\tid\t= 192.0.2.0\n\tstatus\t= {sentence}\n".encode()
+    page = collect(cfgtool, quorum(1))
+    assert rings(page) == healthy
+    assert page[series.key("corosync_ring_errors")] == (healthy == {"0": 0})
+
+
+def test_a_value_that_cannot_be_read_costs_its_sample_only() -> None:
+    page = collect(links((UP,)), quorum(1, 2).replace(b"Quorate: Yes", b"Quorate: Perhaps"))
+    assert series.key("corosync_quorate") not in page
+    assert page[series.key("corosync_member_votes", node_id="2", node="node2", local="false")] == 1
