@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -21,6 +23,7 @@ from gateway.status import Status
 from gateway.subsystems import SUBSYSTEMS
 from gateway.subsystems.drbd import metrics as drbd_metrics
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
+from gateway.subsystems.sbd import metrics as sbd_metrics
 from tests.situations import situations
 from tests.snmp.walked import Index, read, walked
 
@@ -190,6 +193,37 @@ def test_names_with_the_same_index_get_different_ones() -> None:
     for name in ("", "-"):
         samples.add(pacemaker_metrics.NODE_RESOURCES_RUNNING, 1, name)
     assert set(walked(build(samples), MIB)["haClusterNodeName"].values()) == {b"", b"-"}
+
+
+def test_samples_in_different_columns_share_a_row() -> None:
+    samples = SampleSet()
+    for setting, seconds in (("watchdog", 5), ("allocate", 2), ("loop", 1), ("msgwait", 10)):
+        samples.add(sbd_metrics.TIMEOUTS, seconds, "/dev/sda", setting)
+    found = walked(build(samples), MIB)
+    index = text_index("/dev/sda")
+    assert found["haClusterSbdDeviceName"] == {index: b"/dev/sda"}
+    assert found["haClusterSbdDeviceMsgwait"] == {index: 10}
+
+
+def index_texts(name: str, index: Index) -> Iterator[tuple[bytes, int]]:
+    """Yields each text in an index of an object, and its largest size."""
+    numbers = list(index)
+    for part in MIB.index_of(row) if (row := MIB[name].row) else ():
+        number = numbers.pop(0)
+        assert part.syntax is not None
+        if part.syntax.size:
+            yield bytes(numbers[:number]), part.syntax.size
+            del numbers[:number]
+
+
+def test_no_short_name_has_a_hash_in_its_index() -> None:
+    for situation, samples in situations():
+        for name, values in walked(build(samples), MIB).items():
+            for index in values:
+                for text, size in index_texts(name, index):
+                    hashed = re.search(rb"~[0-9a-f]{8}$", text)
+                    # up to three octets of a character that was cut are left out
+                    assert not hashed or len(text) >= size - 3, f"{situation}: {name} {text!r}"
 
 
 def test_a_name_that_is_not_utf_8_is_shown_as_in_prometheus() -> None:

@@ -173,14 +173,18 @@ class _Builder:
         parts = self._mib.index_of(row.entry)
         if row.numbered:
             return self._numbered_row_indexes(row, samples, positions)
+        choice = binding.metric.mib_choice
+        choice_position = None if choice is None else binding.metric.labels.index(choice.label)
         indexes: dict[Labels, bytes] = {}
-        used: set[bytes] = set()
+        used: set[tuple[bytes, str]] = set()
         for labels in samples:
             texts = [labels[position] for position in positions]
             index = _index(parts, texts)
-            if index in used:
+            # samples that are shown in different columns may share a row
+            column = "" if choice_position is None else labels[choice_position]
+            if (index, column) in used:
                 index = _index(parts, texts, identity="\0".join(labels))
-            used.add(index)
+            used.add((index, column))
             indexes[labels] = index
         return indexes
 
