@@ -311,7 +311,7 @@ def test_other_output_is_rejected(output: str) -> None:
     ("old", "new", "line"),
     [
         ('"nan"', '"nan', 3),
-        ('"quorum": false', '"quorum": FALSE', 20),
+        ('"quorum": false', '"quorum": "no', 20),
         ('      "tls": false,\n', '      "tls": false\n', 37),
     ],
 )
@@ -319,6 +319,14 @@ def test_an_error_has_its_line(old: str, new: str, line: int) -> None:
     with pytest.raises(ParseError, match="not JSON") as caught:
         parse(STATUS.replace(old, new).encode())
     assert caught.value.line == line
+
+
+@pytest.mark.parametrize("printed", ["FALSE", "?!", "not known", "-", "0x10", "1_0", "٣", "1.2.3"])
+def test_what_is_no_json_value_costs_that_value(printed: str) -> None:
+    output = STATUS.replace('"quorum": false', f'"quorum": {printed}').encode()
+    (resource_,) = parse(output)
+    assert [volume.quorum for volume in resource_.volumes].count(None) == 1
+    assert unreadable(output) == [f"line 20: expected a value, found {printed!r}"]
 
 
 def test_messages_around_the_document_are_ignored() -> None:

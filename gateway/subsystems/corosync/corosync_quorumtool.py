@@ -45,6 +45,9 @@ _OTHER_LINES = (_FIELD, _UNKNOWN_NODE, _TITLE, _HEADER)
 _VERSION_1 = frozenset({"Quorum type", "Flags"})
 """Names of values by which the output of Corosync 1.4 is recognized. ``Flags`` is its last line."""
 
+_NAMES = frozenset({"Quorate", "Expected votes", "Total votes", "Quorum"})
+"""Names of values of which at least one must be there."""
+
 _DEVICE_NODE_ID = 0
 """VOTEQUORUM_QDEVICE_NODEID, which no member has."""
 
@@ -123,16 +126,16 @@ def parse(output: bytes) -> Parsed[QuorumStatus]:
     """Parses the output of the tool. A value or row that cannot be read is absent.
 
     Raises:
-        ParseError: there is no membership table or no line about the quorum, or the output is cut off: the table has
-            fewer rows than ``Nodes`` says, or lacks the device that ``Flags`` names.
+        ParseError: there is no membership table or no value, or the output is cut off: the table has fewer rows than
+            ``Nodes`` says, or lacks the device that ``Flags`` names.
     """
     lines = complete_lines(output)
     fields = _parse_fields(lines)
     unreadable = UnreadableValues()
     version_1 = fields.keys() >= _VERSION_1
     table = [] if version_1 else _parse_table(lines, unreadable)
-    if "Quorate" not in fields:
-        raise ParseError("found no 'Quorate'")
+    if not fields.keys() & _NAMES:
+        raise ParseError("found no values, only a table of members")
     status = QuorumStatus(
         node_id=None if version_1 else unreadable.read(_number, fields, "Node ID"),
         ring_id=unreadable.read(_text, fields, "Ring ID") or "",

@@ -16,20 +16,12 @@ sectors are converted to KiB. Counters below 0 wrap in the same way. All these v
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import TypeGuard, TypeVar
 
-from gateway.errors import ParseError
+from gateway.subsystems.parsing.json_objects import JsonObject, array, load, parse_each
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
-from gateway.subsystems.parsing.text import UINT32_MAX, decode
-
-_T = TypeVar("_T")
-
-# Strings come first, so that a resource called "nan" is left alone; possessive, so that matching takes linear time.
-_STRING_OR_NAN = re.compile(r'"(?:[^"\\]|\\.)*+"?|-?\b(?:nan|inf(?:inity)?)\b', re.DOTALL)
+from gateway.subsystems.parsing.text import decode
 
 _SIGN_64 = 2**62
 """Negative 64-bit numbers are at least this large when printed as unsigned, even if halved. No counter reaches it."""
@@ -189,136 +181,14 @@ def parse(output: bytes) -> Parsed[tuple[DrbdResource, ...]]:
     unreadable = UnreadableValues()
     if not text.strip():
         return unreadable.parsed(())
-    items = _array(_load(text), "status")
-    resources = _parse_each(_parse_resource, items, "status", unreadable)
+    items = array(load(text, unreadable), "status")
+    resources = parse_each(_parse_resource, items, "status", unreadable)
     if items and not resources:
-        _parse_resource(_Object(items[0], "status[0]", unreadable))
+        _parse_resource(JsonObject(items[0], "status[0]", unreadable))
     return unreadable.parsed(resources)
 
 
-def _load(text: str) -> object:
-    # messages of the tool or of its wrapper may surround the document
-    begin = 0 if text.startswith("[") else text.find("\n[") + 1
-    text = text[begin : text.rfind("]") + 1 or len(text)]
-    text = _STRING_OR_NAN.sub(lambda match: match[0] if match[0].startswith('"') else "null", text)
-    try:
-        return json.loads(text, parse_constant=lambda _: None)
-    except json.JSONDecodeError as error:
-        raise ParseError(f"not JSON: {error.msg} (column {error.colno})", line=error.lineno) from None
-    except ValueError:
-        raise ParseError("a number has thousands of digits") from None
-    except RecursionError:
-        raise ParseError("nested too deeply") from None
-
-
-class _Object:
-    """A JSON object with getters that check the type of a value, and name its path if it is not the expected one.
-
-    The getters of values that identify an object raise ``ParseError``; all others return None, and add the value to
-    those that cannot be read.
-    """
-
-    __slots__ = ("_path", "_unreadable", "values")
-
-    def __init__(self, value: object, path: str, unreadable: UnreadableValues) -> None:
-        if not isinstance(value, dict):
-            raise ParseError(_unexpected(path, "an object", value))
-        self.values: dict[str, object] = value
-        self._path = path
-        self._unreadable = unreadable
-
-    def name(self, key: str) -> str:
-        value = self.values.get(key)
-        if not _is_word(value):
-            raise ParseError(_unexpected(f"{self._path}.{key}", "a word", value))
-        return value
-
-    def number(self, key: str) -> int:
-        value = self.values.get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= UINT32_MAX:
-            raise ParseError(_unexpected(f"{self._path}.{key}", "a number from 0", value))
-        return value
-
-    def word(self, key: str, *, words: Collection[str] = (), required: bool = True) -> str | None:
-        value = self.values.get(key)
-        if _is_word(value) and (not words or value in words):
-            return value
-        if required or value:
-            self._unreadable_value(key, "a known state" if words and _is_word(value) else "a word")
-        return None
-
-    def flag(self, key: str) -> bool | None:
-        value = self.values.get(key)
-        if value is None or isinstance(value, bool):
-            return value
-        self._unreadable_value(key, "true or false")
-        return None
-
-    def counter(self, key: str, *, sign: int = _SIGN_64) -> int | None:
-        value = self.values.get(key)
-        if value is None:
-            return None
-        if not isinstance(value, int) or isinstance(value, bool):
-            self._unreadable_value(key, "a whole number")
-            return None
-        return value if 0 <= value < sign else None
-
-    def percent(self, key: str) -> float | None:
-        value = self.values.get(key)
-        if value is None:
-            return None
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            self._unreadable_value(key, "a number")
-            return None
-        return float(value) if 0 <= value <= 100 else None  # also for NaN and the infinities
-
-    def array(self, key: str, parse: Callable[[_Object], _T]) -> tuple[_T, ...]:
-        """Returns what a function makes of each object in an array that must be there."""
-        path = f"{self._path}.{key}"
-        return _parse_each(parse, _array(self.values.get(key), path), path, self._unreadable)
-
-    def optional_array(self, key: str, parse: Callable[[_Object], _T]) -> tuple[_T, ...]:
-        """Returns the same for an array that may be absent."""
-        return (self._unreadable.read(self.array, key, parse) or ()) if key in self.values else ()
-
-    def _unreadable_value(self, key: str, expected: str) -> None:
-        self._unreadable.add(_unexpected(f"{self._path}.{key}", expected, self.values.get(key)))
-
-
-def _is_word(value: object) -> TypeGuard[str]:
-    # escapes can produce characters that neither protocol can carry, such as unpaired surrogates and NUL
-    return isinstance(value, str) and bool(value) and value.isprintable()
-
-
-def _array(value: object, path: str) -> list[object]:
-    if not isinstance(value, list):
-        raise ParseError(_unexpected(path, "an array", value))
-    return value
-
-
-def _parse_each(
-    parse: Callable[[_Object], _T], items: list[object], path: str, unreadable: UnreadableValues
-) -> tuple[_T, ...]:
-    """Returns what a function makes of each object; one that it cannot parse is left out."""
-
-    def parse_item(item: object, index: int) -> _T:
-        return parse(_Object(item, f"{path}[{index}]", unreadable))
-
-    results = (unreadable.read(parse_item, item, index) for index, item in enumerate(items))
-    return tuple(result for result in results if result is not None)
-
-
-def _unexpected(path: str, expected: str, value: object) -> str:
-    if value is None:
-        description = "nothing"
-    elif isinstance(value, dict | list):
-        description = "an object" if isinstance(value, dict) else "an array"  # not repr(), which could be very long
-    else:
-        description = repr(value)[:40]
-    return f"{path}: expected {expected}, found {description}"
-
-
-def _parse_resource(item: _Object) -> DrbdResource:
+def _parse_resource(item: JsonObject) -> DrbdResource:
     suspended, reasons = _parse_suspension(item)
     return DrbdResource(
         name=item.name("name"),
@@ -330,7 +200,7 @@ def _parse_resource(item: _Object) -> DrbdResource:
     )
 
 
-def _parse_suspension(item: _Object) -> tuple[bool | None, tuple[str, ...]]:
+def _parse_suspension(item: JsonObject) -> tuple[bool | None, tuple[str, ...]]:
     if isinstance(item.values.get("suspended"), str):  # "no" or the reasons, as in the plain-text output
         words = (item.word("suspended", required=False) or "no").split(",")
         reasons = tuple(word for word in words if word != "no")
@@ -340,44 +210,44 @@ def _parse_suspension(item: _Object) -> tuple[bool | None, tuple[str, ...]]:
     return bool(reasons) or item.flag("suspended"), reasons
 
 
-def _parse_volume(item: _Object) -> DrbdVolume:
+def _parse_volume(item: JsonObject) -> DrbdVolume:
     return DrbdVolume(
         number=item.number("volume"),
         disk_state=item.word("disk-state"),
         client=item.flag("client"),
         quorum=item.flag("quorum"),
-        size_kib=item.counter("size"),
-        read_kib=item.counter("read"),
-        written_kib=item.counter("written"),
-        al_writes=item.counter("al-writes"),
-        bm_writes=item.counter("bm-writes"),
-        upper_pending=item.counter("upper-pending", sign=_SIGN_32),
-        lower_pending=item.counter("lower-pending", sign=_SIGN_32),
+        size_kib=item.counter("size", limit=_SIGN_64),
+        read_kib=item.counter("read", limit=_SIGN_64),
+        written_kib=item.counter("written", limit=_SIGN_64),
+        al_writes=item.counter("al-writes", limit=_SIGN_64),
+        bm_writes=item.counter("bm-writes", limit=_SIGN_64),
+        upper_pending=item.counter("upper-pending", limit=_SIGN_32),
+        lower_pending=item.counter("lower-pending", limit=_SIGN_32),
     )
 
 
-def _parse_connection(item: _Object) -> DrbdConnection:
+def _parse_connection(item: JsonObject) -> DrbdConnection:
     return DrbdConnection(
         peer_node_id=item.number("peer-node-id"),
         name=item.word("name") or "",
         connection_state=item.word("connection-state", words=CONNECTION_STATES),
         peer_role=item.word("peer-role", required=False) or "",
         congested=item.flag("congested"),
-        ap_in_flight=item.counter("ap-in-flight"),
-        rs_in_flight=item.counter("rs-in-flight"),
+        ap_in_flight=item.counter("ap-in-flight", limit=_SIGN_64),
+        rs_in_flight=item.counter("rs-in-flight", limit=_SIGN_64),
         peers=item.optional_array("peer_devices", _parse_peer_volume),
     )
 
 
-def _parse_peer_volume(item: _Object) -> DrbdPeerVolume:
+def _parse_peer_volume(item: JsonObject) -> DrbdPeerVolume:
     return DrbdPeerVolume(
         volume=item.number("volume"),
         replication_state=item.word("replication-state", words=REPLICATION_STATES),
         peer_disk_state=item.word("peer-disk-state"),
-        received_kib=item.counter("received"),
-        sent_kib=item.counter("sent"),
-        out_of_sync_kib=item.counter("out-of-sync"),
-        pending=item.counter("pending", sign=_SIGN_32),
-        unacked=item.counter("unacked", sign=_SIGN_32),
+        received_kib=item.counter("received", limit=_SIGN_64),
+        sent_kib=item.counter("sent", limit=_SIGN_64),
+        out_of_sync_kib=item.counter("out-of-sync", limit=_SIGN_64),
+        pending=item.counter("pending", limit=_SIGN_32),
+        unacked=item.counter("unacked", limit=_SIGN_32),
         percent_in_sync=item.percent("percent-in-sync"),
     )

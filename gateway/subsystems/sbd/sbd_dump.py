@@ -30,6 +30,7 @@ from gateway.subsystems.parsing.text import decode, uint32
 
 _BEGIN = re.compile(r"==\s*Dumping header on disk (?P<device>\S+)")
 _END = re.compile(r"==\s*Header on disk (?P<device>\S+) is dumped")
+_ERROR = re.compile(r"==.*(?:unreadable!|NOT dumped)")
 _ITEM = re.compile(r"(?P<name>[^:=]+):(?P<value>.*)")
 _TIMEOUT = re.compile(r"Timeout \((?P<name>[a-z]+)\)")
 
@@ -78,7 +79,7 @@ def _parse_items(text: str, unreadable: UnreadableValues) -> Mapping[str, tuple[
             begin = match["device"]
         elif match := _END.fullmatch(line):
             end = match["device"]
-        elif line.startswith("=="):
+        elif _BEGIN.fullmatch(line) or _ERROR.fullmatch(line):
             raise ParseError(f"expected one header, found {line[:100]!r}", line=number)
         elif (match := _ITEM.fullmatch(line)) and (name := match["name"].strip()) not in items:
             items[name] = (match["value"].strip(), number)
