@@ -1,4 +1,4 @@
-"""Outputs of real clusters and of other projects' tests, which lie beside the repository and are not part of it."""
+"""Outputs of real clusters and of other projects' tests, which lie next to the repository and are not part of it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _T = TypeVar("_T")
 _FOLDER = Path(__file__).resolve().parents[2] / "shared" / "corpus"
 
 CORPUS: Path | None = _FOLDER if _FOLDER.is_dir() else None
-"""The folder, or None where it is absent, as on other developers' machines."""
+"""The folder, or None where it is missing."""
 
-needs_corpus = pytest.mark.skipif(CORPUS is None, reason="needs the corpus beside the repository")
+needs_corpus = pytest.mark.skipif(CORPUS is None, reason="needs the corpus next to the repository")
 
 
 def read(path: str) -> bytes:

@@ -37,7 +37,7 @@ TEXTS = {
     **{path: path.read_text("utf-8") for path in sorted(ROOT.glob("*.md"))},
     **PAGES,
 }
-"""Every text for people, by its path."""
+"""Every page of prose, by its path."""
 
 
 def blocks(text: str, *languages: str) -> Iterator[str]:
@@ -57,7 +57,7 @@ def test_generated_parts_are_up_to_date() -> None:
     assert generate.EXAMPLE.read_text("utf-8") == generate.example(), "run make regenerate"
 
 
-def test_the_drop_in_metrics_are_in_the_catalogue() -> None:
+def test_the_drop_in_metrics_are_in_the_catalog() -> None:
     assert sum(metric.drop_in for metric in catalog.METRICS) == 33
 
 
@@ -78,6 +78,29 @@ def test_links_lead_to_files() -> None:
         if not (path.parent / target).exists()
     ]
     assert broken == []
+
+
+def anchors(text: str) -> set[str]:
+    """Returns the anchors of a page's headings, as forges make them; Sphinx accepts these as well."""
+    headings = re.findall(
+        r"^#+ (.+)$", re.sub(r"^( *)```.*?^\1```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE
+    )
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_links_lead_to_headings() -> None:
+    broken = [
+        (path.name, f"{target}#{anchor}")
+        for path, text in TEXTS.items()
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", text)
+        if anchor not in anchors((path.parent / target).read_text("utf-8") if target else text)
+    ]
+    assert broken == []
+
+
+def test_links_have_a_text() -> None:
+    # Sphinx would insert the heading, but forges show nothing
+    assert [path.name for path, text in TEXTS.items() if "[](" in text] == []
 
 
 def test_mentioned_files_exist() -> None:
@@ -176,8 +199,9 @@ def test_make_targets_exist() -> None:
 
 
 def test_the_readme_begins_with_commands_that_work() -> None:
-    first = re.findall(r"^    (.+)$", TEXTS[ROOT / "README.md"], re.MULTILINE)[:3]
-    assert first == ["make demo", "curl http://127.0.0.1:9664/metrics", "make test"]
+    first = re.findall(r"^    (.+)$", TEXTS[ROOT / "README.md"], re.MULTILINE)[:4]
+    walk = "snmpbulkwalk -v2c -c public 127.0.0.1:1161 1.3.6.1.4.1.8072.9999.9999.9664"
+    assert first == ["make demo", "curl http://127.0.0.1:9664/metrics", walk, "make test"]
 
 
 def parsers() -> dict[str, argparse.ArgumentParser]:
@@ -200,20 +224,25 @@ OTHERS = {
     "--clear": "crm_resource",
     "--cuts": "the lab",
     "--discard-my-data": "drbdadm",
+    "--find-links": "pip",
     "--gid": "useradd",
     "--history": "stonith_admin",
     "--in": "snmpttconvertmib",
     "--json": "drbdsetup",
     "--no-create-home": "useradd",
+    "--no-deps": "pip",
+    "--no-index": "pip",
     "--node": "crm_resource",
     "--now": "systemctl",
     "--only": "the benchmark",
     "--out": "snmpttconvertmib",
+    "--require-hashes": "pip",
     "--resource": "crm_resource",
     "--scrapes": "the benchmark",
     "--shared": "the lab",
     "--shell": "useradd",
     "--system": "useradd",
+    "--upgrade": "pip",
 }
 """Flags of other programs that the documentation mentions."""
 
@@ -340,8 +369,8 @@ def labels_of(metric: Metric) -> set[str]:
 
 
 def selector_problems(name: str, matchers: str) -> Iterator[str]:
-    """Yields what the catalogue lacks: the metric, a label, or a state."""
-    if name.endswith("_"):  # stands for all metrics that begin with it
+    """Yields what the catalog lacks: the metric, a label, or a state."""
+    if name.endswith("_"):  # means all metrics that begin with it
         if not any(metric.startswith(name) for metric in METRICS):
             yield f"no metric begins with {name}"
         return
@@ -355,13 +384,13 @@ def selector_problems(name: str, matchers: str) -> Iterator[str]:
             yield f"{name} has no state {value}"
 
 
-def test_metrics_and_labels_are_in_the_catalogue() -> None:
+def test_metrics_and_labels_are_in_the_catalog() -> None:
     programs = {"ha_cluster_exporter", "ha_cluster_gateway"}
     problems = []
     for path, text in TEXTS.items():
         for name, matchers in SELECTOR.findall(text):
             if name not in programs:
-                # in the table of differences, the label "value" stands for the value of the sample
+                # in the table of differences, the label "value" is the value of the sample
                 labels = re.sub(r'\bvalue="[^"]*"', "", matchers) if path.name == "replacing.md" else matchers
                 problems += [(path.name, problem) for problem in selector_problems(name, labels)]
     assert problems == []
