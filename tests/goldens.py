@@ -1,4 +1,4 @@
-"""Whole outputs, kept beside the tests: ``make regenerate`` rewrites them; read the difference before you commit it.
+"""Whole outputs, stored with the tests: ``make regenerate`` rewrites them; read the difference before you commit it.
 
 A test that compares with a golden has the marker ``golden``.
 """

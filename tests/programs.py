@@ -134,7 +134,7 @@ class FakeCluster:
         tools = "".join(f"[tools.{tool}]\npath = {json.dumps(str(self.path(tool)))}\n" for tool in TOOL_NAMES)
         return (
             f"[corosync]\nconfig = {json.dumps(str(self.directory / 'corosync.conf'))}\nstatistics = true\n"
-            # whatever snmpd this machine has, it is not the tests'
+            # the tests do not use the snmpd of this machine
             f'[snmp]\nagentx = "off"\n[alarms]\nsocket = ""\n'
             f"[sbd]\nconfig = {json.dumps(str(self.directory / 'sbd.conf'))}\n"
             f"[drbd]\nsplit_brain_directory = {json.dumps(str(self.directory / 'splitbrain'))}\n{tools}"

@@ -44,7 +44,7 @@ def _samples(collector: Collector, results: Mapping[str, CommandResult], host: H
 
 
 def _result(path: Path) -> CommandResult:
-    """Returns what was recorded of a command: its output, and beside it the exit status and the standard error."""
+    """Returns what was recorded of a command: its output, exit status and standard error."""
     code, errors = (path.with_name(path.name + ending) for ending in (".rc", ".stderr"))
     return series.ended(
         path.read_bytes(),

@@ -19,7 +19,7 @@ def make_collectors(*names: str, options: Mapping[str, Any] | None = None) -> tu
     """Returns the collectors of the named subsystems, or of all.
 
     Args:
-        names: names of subsystems; none stands for all.
+        names: names of subsystems; without any, all.
         options: values of options, by key.
     """
     values = OptionValues(options)

@@ -1,4 +1,4 @@
-"""Bad output and misbehaviour of each tool, in the whole program: only the samples of that tool are missing."""
+"""Bad output and misbehavior of each tool, in the whole program: only the samples of that tool are missing."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def assert_one_event(events: list[EventDict], command: Command, state: str, kind
     assert event.get("line", 1) >= 1, kind
 
 
-MISBEHAVIOURS = {
+MISBEHAVIORS = {
     "is killed": ("{good}; kill -SEGV $$", "killed"),
     "prints without end": ("yes", "too_much_output"),
     "fails": ("echo oh no >&2; exit 1", "failed"),
@@ -223,13 +223,13 @@ MISBEHAVIOURS = {
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=[command.name for command in COMMANDS])
-async def test_misbehaviour_affects_that_command_only(command: Command, cluster: FakeCluster, scrape: Scrape) -> None:
+async def test_misbehavior_affects_that_command_only(command: Command, cluster: FakeCluster, scrape: Scrape) -> None:
     await scrape()
     before = open_descriptors()
     good = cluster.directory / "good"
     good.write_bytes(cluster.printed(command.line))
     expected: dict[tuple[str, str], int] = {}
-    for kind, (script, state) in MISBEHAVIOURS.items():
+    for kind, (script, state) in MISBEHAVIORS.items():
         for line in (command.line, *command.variants):
             cluster.does(line, script.format(good=f"cat '{good}'"))
         page, events = await scrape_and_log(scrape)

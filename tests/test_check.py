@@ -118,7 +118,7 @@ def test_a_user_without_a_name(
     forbidden(cluster)
     root = os.geteuid() == 0
     if root:
-        os.setresuid(54321, 0, 0)  # the real user is who is asked for
+        os.setresuid(54321, 0, 0)  # the real user is the one that is checked
     try:
         wrong, output = checked(cluster, capsys)
     finally:

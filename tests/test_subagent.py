@@ -747,7 +747,7 @@ async def test_tcp() -> None:
     before = open_descriptors()
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    address = TcpAddress("localhost", port)  # which may be ::1 as well, where nobody listens
+    address = TcpAddress("localhost", port)  # which may also be ::1, where nothing listens
     subagent = Subagent(source=table(ROOT), address=address, description="tested", timing=FAST)
     await subagent.start()
     await asyncio.wait_for(served.wait(), 5)

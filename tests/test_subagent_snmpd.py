@@ -1,4 +1,4 @@
-"""The subagent with a real snmpd: what managers see, and how the subagent recovers whatever happens to snmpd."""
+"""The subagent with a real snmpd: what managers see, and how the subagent recovers from failures of snmpd."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ class Stalling(VariableTable):
 
 
 async def test_a_repeated_request_is_answered_once(snmpd: Snmpd) -> None:
-    """Meanwhile snmpd repeats the request twice."""
+    """During this snmpd repeats the request twice."""
     source = table_of(ROOT, {ROOT + oids.encode((1, 2, 1, 1, 1)): Cell(Type.INTEGER, 1001)}, Stalling)
     async with running(snmpd, source) as subagent:
         assert (await snmpd.ask("snmpget", f"{ARC}.1.2.1.1.1", timeout=5)).lines == [line(1, 1)]
@@ -252,7 +252,7 @@ async def test_a_long_hang_ends_the_session(snmpd: Snmpd, source: VariableTable)
         with snmpd.held():
             await until(lambda: subagent.state is SubagentState.WAITING)
             assert subagent.failure is SessionFailure.UNRESPONSIVE
-            # its queue of connections fills up: there is no connecting any longer
+            # its queue of connections fills up, and connections are no longer possible
             await until(lambda: "does not accept" in subagent.detail, seconds=20)
         continued = time.monotonic()
         await until(lambda: subagent.state is SubagentState.REGISTERED, seconds=BACK)

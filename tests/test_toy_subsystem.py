@@ -1,6 +1,6 @@
 """A new subsystem is one folder, one entry in ``SUBSYSTEMS``, and the text of its MIB objects: a toy shows it.
 
-The toy is put into a copy of the tree, in which each test starts a process of its own.
+The toy is put into a copy of the tree, in which each test starts a separate process.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The alert agent, as a process of its own."""
+"""The alert agent, as a separate process."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_a_gateway_that_hangs_holds_it_up_only_shortly(tmp_path: Path) -> None:
 
 @contextlib.contextmanager
 def user(uid: int, gid: int) -> Iterator[None]:
-    """Lets this process be another user for a while: not every interpreter may be run by everybody."""
+    """Changes the user of this process for a while, because other users may not be able to run the interpreter."""
     os.setegid(gid)
     os.seteuid(uid)
     try:

@@ -1,4 +1,4 @@
-"""``make bench``: the gateway beside ha_cluster_exporter and beside other SNMP subagents, in one run, as ratios.
+"""``make bench``: the gateway, ha_cluster_exporter and other SNMP subagents in one run, as ratios.
 
 Needs root and the packages of tests/packages.txt. The exit status is 1 if a target is missed.
 """

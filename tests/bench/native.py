@@ -18,7 +18,7 @@ def built(name: str, directory: Path, *libraries: str) -> Path:
     """Builds a program of one file, and returns its path.
 
     Args:
-        name: the name of the source file beside this module, without ``.c``.
+        name: the name of the source file next to this module, without ``.c``.
         directory: the directory for the program.
         libraries: the libraries to link.
 

@@ -70,23 +70,23 @@ class Program:
 
     @property
     def wall(self) -> float:
-        """Median seconds of a scrape."""
+        """Returns the median seconds of a scrape."""
         return statistics.median(self.seconds)
 
     @property
     def processor(self) -> float:
-        """Mean seconds of its own processor time per scrape, without that of its tools."""
+        """Returns the mean seconds of own processor time per scrape, without that of its tools."""
         return (self.processor_seconds - self._processor_time) / len(self.seconds)
 
     @property
     def resident(self) -> float:
-        """Megabytes of resident memory."""
+        """Returns the megabytes of resident memory."""
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
     @property
     def processor_seconds(self) -> float:
-        """Seconds of its own processor time since its start."""
+        """Returns the seconds of own processor time since the start."""
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -158,7 +158,7 @@ def measure(programs: Sequence[Measured], scrapes: int, *, warm_up: int = 3) -> 
 
 
 def tool(path: Path, output: Path) -> Path:
-    """Writes a program that prints a file, whatever it is asked."""
+    """Writes a program that prints a file, regardless of its arguments."""
     path.write_text(f"#!/bin/sh\nexec cat {output}\n")
     path.chmod(0o755)
     return path

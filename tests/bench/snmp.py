@@ -108,7 +108,7 @@ def _note(text: str) -> None:
 
 @contextmanager
 def _one_processor() -> Iterator[None]:
-    """Keeps this process, and those that it starts meanwhile, on one processor.
+    """Keeps this process, and those that it starts in the block, on one processor.
 
     In a walk each process waits for the other, so a second processor gains nothing, and waking a process on another
     processor can take longer than its response.
@@ -251,7 +251,7 @@ def _latency(client: NativeClient, directory: Path) -> Result:
     with _snmpd(directory) as snmpd, gateway(snmpd, replayed(directory, 2_400), max_age=_ALWAYS):
         steady = client.steady(snmpd, _STEADY_SECONDS, _RUNS, GATEWAY.columns)
     if not steady.changes:
-        raise ValueError("nothing was collected meanwhile")
+        raise ValueError("nothing was collected during the measurement")
     detail = f"ms, of {steady.requests:,} requests during {steady.changes} collections"
     return Result("(f) 2,400 instances, slowest answer while it collects", steady.slowest, 100, detail)
 

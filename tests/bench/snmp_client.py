@@ -42,7 +42,7 @@ class Walk:
 
     @property
     def rate(self) -> float:
-        """Variables per second."""
+        """Returns the variables per second."""
         return self.variables / self.seconds
 
 
@@ -66,7 +66,7 @@ class Client(Protocol):
 
     @property
     def modes(self) -> Sequence[Mode]:
-        """The kinds of walks that it supports."""
+        """Returns the kinds of walks that it supports."""
         ...
 
     def walk(self, snmpd: Snmpd, mode: Mode, columns: Sequence[str]) -> Walk:

@@ -21,7 +21,7 @@ SITUATIONS = sorted(path.parent.name for path in LAB.glob("*/corosync-quorumtool
 
 pytestmark = pytest.mark.usefixtures("utc")
 
-# what is another at each run, or no business of the cluster
+# differs in each run, or does not concern the cluster
 VOLATILE = ("ha_cluster_scrape_duration_seconds", "ha_cluster_gateway_command_duration_seconds")
 
 
@@ -33,7 +33,7 @@ OF_THE_SERVICE = {
         metric.name,
     )
 }
-"""What a collection alone does not have: it is of what serves and sends."""
+"""Metrics of the server and the notifier, which a collection alone does not have."""
 
 
 def page(snapshot: Snapshot) -> str:

@@ -183,7 +183,7 @@ RING_ERRORS = {"knet3-link1-down": 1, "knet3-peer3-link0-down": 1}
 
 
 def live_corosync(path: Path) -> Series:
-    """Returns the series of a live state, which the output of quorumtool in it stands for."""
+    """Returns the series of a recorded state, which is identified by the output of quorumtool."""
 
     def result(tool: str) -> CommandResult:
         file = path.with_name(path.name.replace("quorumtool-p", tool))

@@ -1,4 +1,4 @@
-"""A cluster to play with: ``python -m tests.lab start``, then ``status``, ``shell``, ``cut``, ``kill`` and so on."""
+"""A cluster to experiment with: ``python -m tests.lab start``, then ``status``, ``shell``, ``cut``, ``kill``."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Nothing outside the lab is touched: nodes are namespaces without any link to the
 
 
 def start(arguments: argparse.Namespace) -> int:
-    """Start a keeper, which owns the lab and outlives this command."""
+    """Starts a keeper, which owns the lab and outlives this command."""
     options = [f"--nodes={arguments.nodes}", f"--rings={arguments.rings}"]
     if arguments.empty:
         options.append("--empty")
@@ -59,7 +59,7 @@ def start(arguments: argparse.Namespace) -> int:
 
 
 def keep(arguments: argparse.Namespace) -> int:
-    """Own a lab until SIGTERM comes; what `start` leaves in the background."""
+    """Owns a lab until SIGTERM arrives. `start` runs this in the background."""
     signal.signal(signal.SIGTERM, _leave)
     with Cluster(Options(nodes=arguments.nodes, rings=arguments.rings)) as cluster:
         print(f"lab {cluster.id}: {', '.join(cluster.nodes)} started; waiting for quorum", flush=True)
@@ -84,7 +84,7 @@ def _leave(*_: object) -> NoReturn:
 
 
 def stop(arguments: argparse.Namespace) -> int:
-    """Stop a lab and its keeper."""
+    """Stops a lab and its keeper."""
     cluster = _lab(arguments)
     owner = record.recorded(cluster.directory / "owner")
     if owner is None:
@@ -100,7 +100,7 @@ def stop(arguments: argparse.Namespace) -> int:
 
 
 def status(arguments: argparse.Namespace) -> int:
-    """Show nodes, links and the state of Pacemaker."""
+    """Shows nodes, links and the state of Pacemaker."""
     cluster = _lab(arguments)
     print(f"lab {cluster.id} in {cluster.directory}")
     for node in cluster.nodes:
@@ -120,12 +120,12 @@ def status(arguments: argparse.Namespace) -> int:
 
 
 def shell(arguments: argparse.Namespace) -> int:
-    """Become a shell inside a node."""
+    """Replaces this process by a shell inside a node."""
     return _become(arguments, [os.environ.get("SHELL", "/bin/sh")])
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Become a command inside a node."""
+    """Replaces this process by a command inside a node."""
     command = arguments.command[1:] if arguments.command[:1] == ["--"] else arguments.command
     if not command:
         raise LabError("exec: no command given")
@@ -138,31 +138,31 @@ def _become(arguments: argparse.Namespace, command: Sequence[str]) -> int:
 
 
 def cut(arguments: argparse.Namespace) -> int:
-    """Cut a node off a ring."""
+    """Cuts a node off a ring."""
     _lab(arguments).cut(arguments.node, arguments.ring)
     return 0
 
 
 def heal(arguments: argparse.Namespace) -> int:
-    """Undo cut."""
+    """Connects a node with a ring again."""
     _lab(arguments).heal(arguments.node, arguments.ring)
     return 0
 
 
 def kill(arguments: argparse.Namespace) -> int:
-    """Pull a node's plug."""
+    """Kills a node, as if its plug were pulled."""
     _lab(arguments).kill(arguments.node)
     return 0
 
 
 def boot(arguments: argparse.Namespace) -> int:
-    """Switch a node on again."""
+    """Switches a node on again."""
     _lab(arguments).start_node(arguments.node)
     return 0
 
 
 def _lab(arguments: argparse.Namespace) -> Cluster:
-    """The lab that is meant: the one named, else the one that `start` made."""
+    """Returns the lab that ``--lab`` names, or the one that `start` made."""
     if arguments.lab:
         return Cluster.attach(record.directory_of(arguments.lab))
     kept = [directory for directory in record.labs() if (directory / "kept").exists()]
@@ -170,14 +170,14 @@ def _lab(arguments: argparse.Namespace) -> Cluster:
         raise LabError("no lab is up; python -m tests.lab start")
     if len(kept) > 1:
         ids = ", ".join(directory.name.removeprefix(record.PREFIX) for directory in kept)
-        raise LabError(f"several labs are up, say which with --lab: {ids}")
+        raise LabError(f"several labs are up, choose one with --lab: {ids}")
     return Cluster.attach(kept[0])
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m tests.lab",
-        description="A real Pacemaker cluster in namespaces of this machine, to play with. Needs root.",
+        description="A real Pacemaker cluster in namespaces of this machine, to experiment with. Needs root.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -219,7 +219,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; exit status 1 if it fails, 2 if no lab can be had on this machine."""
+    """Runs a command; the exit status is 1 if it fails, 2 if no lab can run on this machine."""
     arguments = _parser().parse_args(argv)
     reason = missing_prerequisites()
     if reason is not None:

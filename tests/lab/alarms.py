@@ -147,7 +147,7 @@ def separate_processor(cluster: Cluster) -> Iterator[None]:
     first, *others = sorted(mine)
     for node in cluster.nodes if others else ():
         for task in _tasks(cluster.init_pid(node)):
-            with contextlib.suppress(OSError):  # it has ended meanwhile, or the kernel keeps it where it is
+            with contextlib.suppress(OSError):  # it has just ended, or the kernel does not allow moving it
                 os.sched_setaffinity(task, {first} if node == NODE else others)
     os.sched_setaffinity(0, others or mine)
     try:
@@ -183,7 +183,7 @@ def running_notifyd(cluster: Cluster) -> Iterator[None]:
 def cut_and_heal(testbed: Testbed, number: int) -> list[Decision]:
     """Cuts the node off for the ``number``-th time, heals it, and returns both decisions.
 
-    Everything that was raised meanwhile is cleared when this returns.
+    Every alarm that was raised in between is cleared when this returns.
     """
     cluster = testbed.cluster
     for _ in testbed.wire.arrived():

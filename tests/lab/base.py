@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 BASE_ENV: Mapping[str, str] = {"LC_ALL": "C", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-# crmsh keeps caches and histories in the home directory and the temporary one: it gets the node's own.
+# crmsh keeps caches and histories in the home and temporary directories: it gets those of the node.
 NODE_ENV: Mapping[str, str] = {**BASE_ENV, "HOME": "/run/root", "TMPDIR": "/run/tmp", "PCMK_logfacility": "none"}
 
 # Debian package -> what the lab uses of it
@@ -43,9 +43,9 @@ class Options:
         nodes: Number of nodes, 1 to 16; their names are node1, node2, ...
         rings: Number of rings (knet links), 1 to 8.
         cluster_name: As in corosync.conf.
-        two_node: votequorum's option of this name; None: exactly if there are two nodes.
+        two_node: The option two_node of votequorum; None enables it exactly if there are two nodes.
         token: Corosync's token timeout in milliseconds. Corosync adds 650 for every node after the second.
-        properties: Cluster properties that are there from the first start on.
+        properties: Cluster properties that are set before the first start.
     """
 
     nodes: int = 3
@@ -66,7 +66,7 @@ class Options:
 
 
 def tool(*argv: str, input: str = "") -> str:  # noqa: A002 - the name that subprocess.run gives it
-    """Run a command on the machine itself; returns its output.
+    """Runs a command on the machine itself, and returns its output.
 
     Raises:
         LabError: Its exit status is not 0.
@@ -79,7 +79,7 @@ def tool(*argv: str, input: str = "") -> str:  # noqa: A002 - the name that subp
 
 
 def missing_prerequisites() -> str | None:
-    """The reason why no lab can run here and the remedy, in one line; None if one can."""
+    """Returns why no lab can run here and the remedy, in one line; None if one can."""
     if os.geteuid() != 0:
         return "the lab needs root"
     path = BASE_ENV["PATH"]

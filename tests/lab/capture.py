@@ -1,4 +1,4 @@
-"""Record the output of the cluster's tools in many situations: ``python -m tests.lab.capture DIR``.
+"""Records the output of the cluster's tools in many situations: ``python -m tests.lab.capture DIR``.
 
 A lab passes through a time line of situations. In each one the tools run on one node. Their output, error output and
 exit status become ``DIR/SITUATION/TOOL.stdout``, ``.stderr`` and ``.rc``. ``DIR/README.md`` describes the captures.
@@ -116,7 +116,7 @@ class Recorder:
         user: str | None = None,
         tools: Mapping[str, str] = TOOLS,
     ) -> None:
-        """Run the tools on a node and write their output; replaces what an earlier recording left."""
+        """Runs the tools on a node and writes their output, in place of that of an earlier recording."""
         print(situation, flush=True)
         folder = self.directory / situation
         if situation not in self.situations:
@@ -132,7 +132,7 @@ class Recorder:
             (folder / f"{name}.rc").write_text(f"{done.returncode}\n", encoding="ascii")
 
     def write_readme(self) -> None:
-        """Say where the files come from."""
+        """Writes the page that describes where the files come from."""
         text = README.format(
             packages="\n".join(f"- {line}" for line in _versions()),
             tools="\n".join(f"| `{name}.*` | `{command}` |" for name, command in TOOLS.items()),
@@ -156,7 +156,7 @@ def _offline(cluster: Cluster, node: str) -> bool:
 
 
 def links_and_nodes(recorder: Recorder, cluster: Cluster) -> None:
-    """From a healthy cluster down to a lone node, and back."""
+    """Records a healthy cluster, down to a lone node, and back."""
     recorder.record(cluster, "healthy", "everything in order")
     recorder.record(cluster, "not-permitted", "everything in order; the tools run as `nobody`", user="nobody")
     recorder.record(cluster, "hacluster", "everything in order; the tools run as `hacluster`", user="hacluster")
@@ -182,7 +182,7 @@ def links_and_nodes(recorder: Recorder, cluster: Cluster) -> None:
 
 
 def resources(recorder: Recorder, cluster: Cluster) -> None:
-    """Failures, administrative states, moves, tickets, slow operations."""
+    """Records failures, administrative states, moves, tickets, slow operations."""
     cluster.run("node1", "rm", "/run/resource-agents/Dummy-vip.state")
     cluster.wait_for(lambda: cluster.crm_mon("node1").find("failures/failure") is not None)
     cluster.wait_idle()
@@ -228,7 +228,7 @@ def resources(recorder: Recorder, cluster: Cluster) -> None:
 
 
 def daemons(recorder: Recorder, cluster: Cluster) -> None:
-    """Pacemaker and Corosync come and go on node1."""
+    """Records how Pacemaker and Corosync stop and start on node1."""
     cluster.load(f"{SLOW}\nlocation slow-on-node1 slow inf: node1")
     cluster.wait_for(lambda: cluster.crm_mon("node1").find(".//resource[@id='slow'][@role='Starting']") is not None)
     tools = {**TOOLS, "crm_mon--pending": "crm_mon -1 --output-as=xml --inactive --pending"}
@@ -262,7 +262,7 @@ def daemons(recorder: Recorder, cluster: Cluster) -> None:
 
 
 def pacemaker_starting(recorder: Recorder, cluster: Cluster) -> None:
-    """The tenth of a second in which pacemakerd answers and the CIB does not."""
+    """Records the tenth of a second in which pacemakerd responds and the CIB does not."""
     text = "Pacemaker has just been started: the daemon answers, the CIB does not; what runs last may see it answer"
     for _ in range(5):
         cluster.stop_pacemaker("node1")
@@ -277,7 +277,7 @@ def pacemaker_starting(recorder: Recorder, cluster: Cluster) -> None:
 
 
 def fencing(recorder: Recorder, cluster: Cluster) -> None:
-    """Fencing that succeeds, fails, and waits."""
+    """Records fencing that succeeds, fails, and waits."""
     cluster.load(NULL_FENCING)
     cluster.wait_idle()
     cluster.kill("node3")
@@ -290,7 +290,7 @@ def fencing(recorder: Recorder, cluster: Cluster) -> None:
     cluster.run("node1", "crm", "configure", "delete", "--force", "fencing")
     cluster.run("node1", "stonith_admin", "--reboot", "node2", check=False)
     recorder.record(
-        cluster, "fencing-failed", "as `fenced`, node3 is back; then fencing of node2 failed for want of a device"
+        cluster, "fencing-failed", "as `fenced`, node3 is back; then fencing of node2 failed because there is no device"
     )
     cluster.load(MEATWARE_FENCING)
     cluster.wait_idle()
@@ -301,26 +301,26 @@ def fencing(recorder: Recorder, cluster: Cluster) -> None:
 
 
 def no_dc(recorder: Recorder) -> None:
-    """The first seconds of a cluster, before its first election."""
+    """Records the first seconds of a cluster, before its first election."""
     with Cluster(Options(nodes=3, rings=2, properties={"stonith-enabled": "false"})) as cluster:
         cluster.wait_quorate("node1")
         cluster.wait_for(lambda: cluster.crm_mon("node1").find("summary/current_dc[@present='false']") is not None)
-        text = "a cluster of its own just started, without resources: quorum, and no designated controller yet"
+        text = "a separate cluster that has just started, without resources: quorum, and no designated controller yet"
         recorder.record(cluster, "no-dc", text)
 
 
 def two_nodes(recorder: Recorder) -> None:
-    """votequorum's two_node mode."""
+    """Records votequorum's two_node mode."""
     with Cluster(Options(nodes=2, cluster_name="pair")) as cluster:
         cluster.wait_ready()
-        recorder.record(cluster, "two-nodes", "a cluster of its own: two nodes, one ring, `two_node: 1`, no resources")
+        recorder.record(cluster, "two-nodes", "a separate cluster: two nodes, one ring, `two_node: 1`, no resources")
         cluster.kill("node2")
         cluster.wait_for(lambda: _offline(cluster, "node2"))
         recorder.record(cluster, "two-nodes-one-lost", "the same, node2's plug is pulled")
 
 
 def qdevice(recorder: Recorder) -> None:
-    """A quorum device, answering and lost; Corosync alone."""
+    """Records a quorum device that responds, and one that is lost, without Pacemaker."""
     tools = {name: command for name, command in TOOLS.items() if name.startswith("corosync")}
     cluster = Cluster(Options(nodes=2, cluster_name="pair"))
     cluster.start(daemons=False)
@@ -338,7 +338,7 @@ def qdevice(recorder: Recorder) -> None:
             return output.count(flags) == 2
 
         cluster.wait_for(lambda: shown(" A,V,NMW "), timeout=60)
-        text = "a cluster of its own: two nodes, one ring, a quorum device (corosync-qnetd on node2), no Pacemaker"
+        text = "a separate cluster: two nodes, one ring, a quorum device (corosync-qnetd on node2), no Pacemaker"
         recorder.record(cluster, "qdevice", text, tools=tools)
         cluster.run("node2", "sh", "-c", "kill $(pidof corosync-qnetd)")
         cluster.wait_for(lambda: not shown(" A,V,NMW "), timeout=60)
@@ -348,17 +348,17 @@ def qdevice(recorder: Recorder) -> None:
 
 
 def bundle(recorder: Recorder) -> None:
-    """A container bundle on hosts whose container runtime does not run."""
+    """Records a container bundle on hosts whose container runtime does not run."""
     with Cluster(Options(nodes=2, cluster_name="pair")) as cluster:
         cluster.wait_ready()
         cluster.load(BUNDLE)
         cluster.wait_idle()
-        text = "a cluster of its own: two nodes, no container runtime, and a bundle that is blocked on both"
+        text = "a separate cluster: two nodes, no container runtime, and a bundle that is blocked on both"
         recorder.record(cluster, "bundle", text)
 
 
 def sbd(recorder: Recorder, cluster: Cluster) -> None:
-    """SBD devices with messages, with other timeouts, and without metadata."""
+    """Records SBD devices with messages, with other timeouts, and without metadata."""
     (device,) = cluster.sbd_devices(1)
     empty, slow = cluster.disks(2)
     cluster.run("node1", "sbd", "-d", slow, "-1", "15", "-4", "30", "create")
@@ -384,7 +384,7 @@ def sbd(recorder: Recorder, cluster: Cluster) -> None:
 
 
 def capture(directory: Path) -> None:
-    """Record everything; takes about four minutes."""
+    """Records everything, in about four minutes."""
     recorder = Recorder(directory=directory)
     with Cluster(Options(nodes=3, rings=2)) as cluster:
         cluster.wait_ready()
@@ -403,7 +403,7 @@ def capture(directory: Path) -> None:
 
 
 def main() -> int:
-    """Run as a command."""
+    """Runs the command line; the exit status is 1 if a recording fails."""
     parser = argparse.ArgumentParser(prog="python -m tests.lab.capture", description=__doc__.splitlines()[0])
     parser.add_argument("directory", type=Path, help="where to write, usually tests/data/lab")
     arguments = parser.parse_args()

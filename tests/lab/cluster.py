@@ -12,7 +12,7 @@ it is pulling the node's plug, since the kernel then ends every process in the P
 rings are bridges in one more network namespace, the switch; ring R is the network 10.(61+R).0.0/24 and ethR on each
 node. The machine's own network gets no interface, no address and no name.
 
-`record` describes how a lab is removed again, whatever happens to its owner.
+`record` describes how a lab is removed again, even if its owner crashes.
 """
 
 from __future__ import annotations
@@ -53,15 +53,15 @@ _START_PACEMAKER = "{ setsid pacemakerd </dev/null >/var/log/pacemaker/pacemaker
 
 
 class Cluster:
-    """A cluster in namespaces. A context manager: start on entry, stop on exit.
+    """A cluster in namespaces. A context manager that starts it on entry and stops it on exit.
 
-    The process that starts the cluster owns it: when that process ends, in whatever channel, the lab is removed. Others
-    may `attach` to it and do everything but start it.
+    The process that starts the cluster owns it: when that process ends, however it ends, the lab is removed. Others
+    may `attach` to it and do everything except start it.
 
     Attributes:
         options: What the lab is made of.
         nodes: The nodes' names, e.g. ("node1", "node2", "node3").
-        id: Tells this lab from all others on the machine.
+        id: Distinguishes this lab from all others on the machine.
         directory: Where the lab keeps its files.
     """
 
@@ -75,7 +75,7 @@ class Cluster:
 
     @classmethod
     def attach(cls, directory: Path) -> Self:
-        """Take hold of a lab that another process owns, by its directory.
+        """Returns a lab that another process owns, by its directory.
 
         Raises:
             LabError: There is no such lab.
@@ -99,9 +99,9 @@ class Cluster:
     # -- the lab
 
     def start(self, *, daemons: bool = True) -> None:
-        """Start all nodes, with Corosync and Pacemaker unless `daemons` is false; does not wait for a quorum.
+        """Starts all nodes, with Corosync and Pacemaker unless `daemons` is false; does not wait for a quorum.
 
-        Labs whose owner is dead, should there be any, are removed first.
+        Labs whose owner is dead are removed first.
 
         Raises:
             LabError: A prerequisite is missing, or something did not start; nothing is left behind.
@@ -121,13 +121,13 @@ class Cluster:
             raise
 
     def stop(self) -> None:
-        """Remove the lab: pull all plugs, and leave nothing behind. Doing it twice does no harm."""
+        """Kills all nodes and removes everything that the lab has created. Idempotent."""
         if self._reaper is not None:
             assert self._reaper.stdin is not None
-            self._reaper.stdin.close()  # the usual channel is the channel out of every accident, too
+            self._reaper.stdin.close()  # a normal stop and a crash both end this way
             self._reaper.wait(timeout=30)
             self._reaper = None
-        record.remove(self.directory)  # nothing to do, unless the reaper was killed or is another process's
+        record.remove(self.directory)  # does nothing unless the reaper was killed, or belongs to another process
         for process in self._processes:
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:
@@ -138,28 +138,28 @@ class Cluster:
     # -- one node
 
     def start_node(self, node: str, *, daemons: bool = True) -> None:
-        """Switch a node on again, with Corosync and Pacemaker unless `daemons` is false."""
+        """Switches a node on again, with Corosync and Pacemaker unless `daemons` is false."""
         if self.is_running(node):
             raise LabError(f"{node} is running")
         self._boot([node], daemons=daemons)
 
     def kill(self, node: str) -> None:
-        """Pull a node's plug: all its processes are gone when this returns, and its files stay as they are."""
+        """Kills a node, as if its plug were pulled. All its processes have ended when this returns."""
         self.init_pid(node)
         record.kill(self._pid_file(f"{node}.init"))
         holder = self._pid_file(node)
         self.wait_for(lambda: record.recorded(holder) is None, timeout=10, what=f"the end of {node}")
 
     def start_corosync(self, node: str) -> None:
-        """Start Corosync; it answers its tools when this returns."""
+        """Starts Corosync; its tools work when this returns."""
         self.run(node, "sh", "-c", _START_COROSYNC)
 
     def start_pacemaker(self, node: str) -> None:
-        """Start Pacemaker; does not wait for it."""
+        """Starts Pacemaker, and does not wait for it."""
         self.run(node, "sh", "-c", _START_PACEMAKER)
 
     def stop_pacemaker(self, node: str, *, kill: bool = False) -> None:
-        """Stop Pacemaker: in order, which stops the node's resources first, or (`kill`) all its daemons at once."""
+        """Stops Pacemaker: in order, which stops the node's resources first, or (`kill`) all its daemons at once."""
         if kill:
             namespaces.signal_all(self._pids(node, *PACEMAKER_DAEMONS), signal.SIGKILL)
         else:
@@ -167,32 +167,32 @@ class Cluster:
         self.wait_for(lambda: not self._pids(node, *PACEMAKER_DAEMONS), timeout=60, what="Pacemaker's end")
 
     def stop_corosync(self, node: str, *, kill: bool = False) -> None:
-        """Stop Corosync, in order or with SIGKILL. Pacemaker, if it runs, stays without it: stop it as well."""
+        """Stops Corosync, in order or with SIGKILL. Pacemaker keeps running without it: stop it as well."""
         namespaces.signal_all(self._pids(node, "corosync"), signal.SIGKILL if kill else signal.SIGTERM)
         self.wait_for(lambda: not self._pids(node, "corosync"), timeout=60, what="Corosync's end")
 
     def cut(self, node: str, ring: int = 0) -> None:
-        """Cut a node off a ring: its interface goes down."""
+        """Cuts a node off a ring: its interface goes down."""
         self.run(node, "ip", "link", "set", self._interface(ring), "down")
 
     def heal(self, node: str, ring: int = 0) -> None:
-        """Undo `cut`."""
+        """Reverts `cut`."""
         self.run(node, "ip", "link", "set", self._interface(ring), "up")
 
     def is_running(self, node: str) -> bool:
-        """Whether a node is switched on."""
+        """Returns whether a node is switched on."""
         return record.recorded(self._pid_file(f"{self._checked(node)}.init")) is not None
 
     def running(self) -> list[str]:
-        """The nodes that are switched on."""
+        """Returns the nodes that are switched on."""
         return [node for node in self.nodes if self.is_running(node)]
 
     def address(self, node: str, ring: int = 0) -> str:
-        """A node's address in a ring."""
+        """Returns a node's address in a ring."""
         return files.address(self.nodes.index(self._checked(node)) + 1, ring)
 
     def path(self, node: str, inside: str) -> Path:
-        """Where one of a node's own directories, e.g. "/var/log" or "/etc/default", lies outside the node.
+        """Returns the path outside a node of one of its own directories, e.g. "/var/log" or "/etc/default".
 
         It can be read and written there at any time, also while the node is switched off.
         """
@@ -201,7 +201,7 @@ class Cluster:
     # -- commands inside a node
 
     def init_pid(self, node: str) -> int:
-        """The first process of a node, by its number outside.
+        """Returns the process ID, outside the node, of a node's first process.
 
         Raises:
             LabError: There is no such node, or it is switched off.
@@ -212,7 +212,7 @@ class Cluster:
         return pid
 
     def nsenter_argv(self, node: str, *, user: str | None = None) -> list[str]:
-        """What to put before a command to run it inside a node; with `user`, as that user with all their groups."""
+        """Returns the prefix that runs a command inside a node; with `user`, as that user with all its groups."""
         argv = ["nsenter", "-t", str(self.init_pid(node)), *namespaces.OF_A_NODE]
         if user is not None:
             argv += ["setpriv", f"--reuid={user}", f"--regid={tool('id', '-g', user).strip()}", "--init-groups"]
@@ -227,7 +227,7 @@ class Cluster:
         env: Mapping[str, str] = NODE_ENV,
         **options: Any,
     ) -> NodeProcess:
-        """Start a process inside a node, e.g. a gateway; `options` are those of `subprocess.Popen`.
+        """Starts a process inside a node, e.g. a gateway; `options` are those of `subprocess.Popen`.
 
         Its working directory is "/". It ends with the node at the latest, and `stop` waits for it.
         """
@@ -246,7 +246,7 @@ class Cluster:
         timeout: float = 60.0,
         env: Mapping[str, str] = NODE_ENV,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command inside a node; its output is decoded so that encoding with ``surrogateescape`` gives it back.
+        """Runs a command inside a node. Its output is decoded with ``surrogateescape``, so it can be encoded again.
 
         Raises:
             LabError: The exit status is not 0 and `check` is true; or the node is switched off.
@@ -259,7 +259,7 @@ class Cluster:
             except subprocess.TimeoutExpired as error:
                 raise TimeoutError(f"{node}: {argv[0]} did not end in {timeout:g} s") from error
             finally:
-                process.kill()  # what is not over by now
+                process.kill()  # if it is still running
                 process.wait()
                 self._processes.remove(process)
         output, errors = (stream.decode(errors="surrogateescape") for stream in streams)
@@ -269,17 +269,17 @@ class Cluster:
         return subprocess.CompletedProcess(argv, process.returncode, output, errors)
 
     def connect(self, node: str, port: int, *, address: str = "127.0.0.1", timeout: float = 5.0) -> socket.socket:
-        """A TCP connection to an address as the node sees it, to be used from outside."""
+        """Returns a TCP connection to an address as the node sees it, for use outside the node."""
         return namespaces.connect(self.init_pid(node), (address, port), timeout)
 
     def load(self, text: str, node: str | None = None) -> None:
-        """Load a configuration, in crmsh's language, into the running cluster (``crm configure load update``)."""
+        """Loads a configuration, in crmsh's language, into the running cluster (``crm configure load update``)."""
         self.run(node or self._any_node(), "crm", "--force", "configure", "load", "update", "-", input=text)
 
     # -- waiting
 
     def wait_for(self, predicate: Callable[[], object], timeout: float = 30.0, *, what: str = "a condition") -> None:
-        """Wait until a predicate is true; an OSError or LabError that it raises means "not yet".
+        """Waits until a predicate is true; an OSError or LabError that it raises means "not yet".
 
         Raises:
             TimeoutError: It was not true within `timeout` seconds.
@@ -297,26 +297,26 @@ class Cluster:
             time.sleep(0.1)
 
     def quorate(self, node: str | None = None) -> bool:
-        """Whether a node is in a partition with quorum, as its Corosync sees it."""
+        """Returns whether a node is in a partition with quorum, as its Corosync sees it."""
         output = self.run(node or self._any_node(), "corosync-quorumtool", "-s", check=False).stdout
         return any(line.split() == ["Quorate:", "Yes"] for line in output.splitlines())
 
     def dc(self, node: str | None = None) -> str | None:
-        """The name of the designated controller, as a node sees it; None while there is none."""
+        """Returns the name of the designated controller, as a node sees it; None while there is none."""
         controller = self.crm_mon(node).find("summary/current_dc[@present='true']")
         return None if controller is None else controller.get("name")
 
     def crm_mon(self, node: str | None = None) -> ET.Element:
-        """The cluster's status as a node sees it: ``crm_mon -1 --output-as=xml --inactive``."""
+        """Returns the cluster's status as a node sees it: ``crm_mon -1 --output-as=xml --inactive``."""
         return self._xml(node, "crm_mon", "-1", "--output-as=xml", "--inactive")
 
     def wait_quorate(self, node: str | None = None, timeout: float = 30.0) -> None:
-        """Wait until a node (or, if none is named, every running one) is in a partition with quorum."""
+        """Waits until a node (or, if none is named, every running one) is in a partition with quorum."""
         nodes = [node] if node else self.running()
         self.wait_for(lambda: all(self.quorate(name) for name in nodes), timeout, what=f"quorum on {', '.join(nodes)}")
 
     def wait_dc(self, node: str | None = None, timeout: float = 60.0) -> str:
-        """Wait until a node knows a designated controller; returns its name."""
+        """Waits until a node knows a designated controller, and returns its name."""
         controller: str | None = None
 
         def is_elected() -> bool:
@@ -328,7 +328,7 @@ class Cluster:
         return str(controller)
 
     def wait_idle(self, node: str | None = None, timeout: float = 60.0) -> None:
-        """Wait until a node (or, if none is named, every running one) is online and Pacemaker has nothing left to do.
+        """Waits until a node (or, if none is named, every running one) is online and Pacemaker has nothing left to do.
 
         It has nothing to do when crm_simulate finds, for half a second, no action that it would take now.
         """
@@ -346,7 +346,7 @@ class Cluster:
         self.wait_for(calm, timeout, what=f"an idle cluster with {', '.join(sorted(expected))}")
 
     def wait_ready(self, timeout: float = 60.0) -> None:
-        """Wait until all running nodes have quorum, a designated controller and nothing to do."""
+        """Waits until all running nodes have quorum, a designated controller and nothing to do."""
         self.wait_quorate(timeout=timeout)
         self.wait_dc(timeout=timeout)
         self.wait_idle(timeout=timeout)
@@ -354,14 +354,14 @@ class Cluster:
     # -- disks
 
     def sbd_devices(self, count: int) -> list[str]:
-        """Make loop devices with SBD's metadata on them, e.g. ["/dev/loop0"]; they go with the lab."""
+        """Makes loop devices with SBD's metadata, e.g. ["/dev/loop0"]; they are removed with the lab."""
         devices = self.disks(count)
         for device in devices:
             tool("sbd", "-d", device, "create")
         return devices
 
     def disks(self, count: int, *, size: int = 4 << 20) -> list[str]:
-        """Make loop devices full of zeros, which all nodes see; they go with the lab."""
+        """Makes loop devices full of zeros, which all nodes see; they are removed with the lab."""
         directory = self.directory / "disks"
         devices = []
         for _ in range(count):
@@ -426,7 +426,7 @@ class Cluster:
         return self.directory / "pids" / name
 
     def _xml(self, node: str | None, *argv: str) -> ET.Element:
-        """The XML that a Pacemaker tool prints, even if it fails."""
+        """Returns the XML that a Pacemaker tool prints, even if it fails."""
         done = self.run(node or self._any_node(), *argv, check=False)
         try:
             return ET.fromstring(done.stdout)

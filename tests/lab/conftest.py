@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 class MakeCluster(Protocol):
-    """Starts a cluster that is removed after the test; with `ready`, does not return before `Cluster.wait_ready`."""
+    """Starts a cluster that is removed after the test; with `ready`, returns after `Cluster.wait_ready`."""
 
     def __call__(self, options: Options | None = None, *, daemons: bool = True, ready: bool = True) -> Cluster: ...
 
 
 @pytest.fixture(scope="session")
 def lab() -> None:
-    """Skips the test, or fails, where no lab can run."""
+    """Skips the test if no lab can run here, or fails it if the variable CI is set."""
     reason = missing_prerequisites()
     if reason is not None and os.environ.get("CI"):
         pytest.fail(reason, pytrace=False)
@@ -33,7 +33,7 @@ def lab() -> None:
 
 @pytest.fixture(scope="session")
 def cluster(lab: None) -> Iterator[Cluster]:
-    """Three nodes, two rings, DEMO_RESOURCES running. Tests share it and restore its state."""
+    """Yields a cluster with three nodes, two rings and DEMO_RESOURCES. Tests share it and restore its state."""
     with Cluster(Options(nodes=3, rings=2)) as cluster:
         cluster.wait_ready()
         cluster.load(DEMO_RESOURCES)
@@ -43,7 +43,7 @@ def cluster(lab: None) -> Iterator[Cluster]:
 
 @pytest.fixture
 def make_cluster(lab: None) -> Iterator[MakeCluster]:
-    """Makes clusters for one test, to be damaged at will."""
+    """Yields a function that starts clusters for one test, which may damage them."""
     with ExitStack() as stack:
 
         def make(options: Options | None = None, *, daemons: bool = True, ready: bool = True) -> Cluster:

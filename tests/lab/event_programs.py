@@ -92,7 +92,7 @@ class Program:
         return self.events.empty()
 
     def close(self) -> None:
-        """Kills it with SIGKILL; its child processes have to notice that by themselves."""
+        """Kills it with SIGKILL; its child processes have to detect that by themselves."""
         self.process.kill()
         self.process.wait()
         self._reader.join()

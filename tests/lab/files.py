@@ -25,17 +25,17 @@ _HACLUSTER = (
 
 
 def own_directories() -> dict[str, str]:
-    """The directories that each node has for itself: path inside the node -> name in the node's directory outside."""
+    """Returns the directories that each node has for itself: path inside -> name in the node's directory outside."""
     return {path: path[1:].replace("/", "-") for path in (*_EMPTY, *_COPIED) if Path(path).is_dir()}
 
 
 def address(number: int, ring: int) -> str:
-    """The address of a node, counted from 1, in a ring."""
+    """Returns the address of a node, counted from 1, in a ring."""
     return f"10.{61 + ring}.0.{number}"
 
 
 def make_node_directory(root: Path, options: Options) -> None:
-    """Make the directory that holds a node's own directories, ready for its first start."""
+    """Makes the directory that holds a node's own directories, ready for its first start."""
     root.mkdir()
     mounts = own_directories()
     (root / "mounts").write_text("".join(f"{own} {path}\n" for path, own in mounts.items()), encoding="ascii")
@@ -58,7 +58,7 @@ def make_node_directory(root: Path, options: Options) -> None:
 
 
 def corosync_conf(options: Options) -> str:
-    """The configuration of Corosync, corosync.conf(5), the same on all nodes."""
+    """Returns the configuration of Corosync, corosync.conf(5), the same on all nodes."""
     two_node = options.nodes == 2 if options.two_node is None else options.two_node
     nodes = "".join(
         "    node {\n"
@@ -99,7 +99,7 @@ system {{
 
 
 def first_cib(properties: Mapping[str, str]) -> str:
-    """A CIB with nothing but cluster properties, in the newest schema that the installed Pacemaker knows."""
+    """Returns a CIB with nothing but cluster properties, in the newest schema that the installed Pacemaker knows."""
     cib = ET.fromstring(tool("cibadmin", "--empty"))
     config = cib.find("configuration/crm_config")
     assert config is not None

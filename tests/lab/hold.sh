@@ -4,7 +4,7 @@ set -eu
 
 record() {
     name=$1
-    read -r stat </proc/self/stat # of the shell itself, for "read" starts no process
+    read -r stat </proc/self/stat # of the shell itself, because "read" starts no process
     # shellcheck disable=SC2086 # the fields: 1 is the process id, 22 the start time
     set -- $stat
     echo "$1 ${22}" >"$LAB/pids/$name"

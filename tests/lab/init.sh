@@ -1,9 +1,9 @@
 # Usage: hold.sh NODE.init sh init.sh NODE
 # The first process of a node, in fresh mount, UTS, IPC, network and PID namespaces: it makes the node's surroundings,
-# then waits until it is killed, and meanwhile takes over the daemons whose parents ended.
+# then waits until it is killed, and adopts the daemons whose parents have ended.
 set -eu
 node=$1
-cd "$LAB" # still to be reached when something is mounted above it
+cd "$LAB" # still reachable when something is mounted over it
 
 mount -t proc proc /proc
 hostname "$node"

@@ -29,12 +29,12 @@ _INIT = str(Path(__file__).with_name("init.sh"))
 class NodeProcess(subprocess.Popen[bytes]):
     """A command inside a node. Signals go to the command, and its exit status is the command's.
 
-    The direct child is nsenter, which waits for the command: the only channel into another PID namespace leads through
-    a new process.
+    The direct child is nsenter, which waits for the command: only a new process can enter another PID
+    namespace.
     """
 
     def send_signal(self, sig: int) -> None:
-        """Send a signal to the command; nothing happens if it has ended."""
+        """Sends a signal to the command; does nothing if it has ended."""
         if self.poll() is not None:
             return
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii").split()
@@ -44,12 +44,12 @@ class NodeProcess(subprocess.Popen[bytes]):
 
 
 def node_command(node: str) -> tuple[str, ...]:
-    """The command that makes a node's namespaces and holds them; when it is killed, the kernel kills the init."""
+    """Returns the command that makes a node's namespaces and holds them; if it is killed, the kernel kills the init."""
     return ("unshare", *OF_A_NODE, "--fork", "--kill-child", "sh", _HOLD, f"{node}.init", "sh", _INIT, node)
 
 
 def hold(directory: Path, name: str, command: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Start a process that records itself as `name` in a lab's directory and then becomes `command`."""
+    """Starts a process that records itself as `name` in a lab's directory and then becomes `command`."""
     with (directory / f"{name}.log").open("ab") as log:
         return subprocess.Popen(
             ["sh", _HOLD, name, *command],
@@ -62,23 +62,23 @@ def hold(directory: Path, name: str, command: Sequence[str]) -> subprocess.Popen
 
 
 def is_apart(pid_file: Path) -> bool:
-    """Whether the recorded process has a network namespace other than ours by now."""
+    """Returns whether the recorded process has its own network namespace already."""
     pid = record.recorded(pid_file)
     return pid is not None and Path(f"/proc/{pid}/ns/net").readlink() != Path("/proc/self/ns/net").readlink()
 
 
 def add_bridges(switch: Path, rings: int) -> None:
-    """Make a bridge for each ring in the switch, a recorded process."""
+    """Makes a bridge for each ring in the switch, a recorded process."""
     _ip(_recorded(switch), *(f"link add br{ring} type bridge\nlink set br{ring} up" for ring in range(rings)))
 
 
 def plug_in(switch: Path, init: int, port: str, addresses: Sequence[str]) -> None:
-    """Connect a node with each ring's bridge; both ends of each cable are made where they belong.
+    """Connects a node with the bridge of each ring; each end of a cable is created in its own namespace.
 
     Args:
         switch: The record of the switch.
         init: The node's init.
-        port: What the node's ports on the bridges are called, before their ring's number.
+        port: The prefix of the node's ports on the bridges; the number of the ring follows.
         addresses: The node's address in each ring, with the length of the prefix.
     """
     for ring, address in enumerate(addresses):
@@ -99,11 +99,11 @@ def _ip(pid: int, *commands: str) -> None:
 
 
 def processes(init: int, names: Sequence[str]) -> list[int]:
-    """The processes of certain names in the PID namespace of `init`, in the order of the names."""
+    """Returns the processes with these names in the PID namespace of `init`, in the order of the names."""
     namespace = Path(f"/proc/{init}/ns/pid").readlink()
     matching: list[tuple[int, int]] = []
     for path in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # one that ended meanwhile
+        with contextlib.suppress(OSError):  # a process that has just ended
             command = (path / "cmdline").read_bytes().split(b"\0")[0].decode(errors="replace")
             if Path(command).name in names and (path / "ns/pid").readlink() == namespace:
                 matching.append((list(names).index(Path(command).name), int(path.name)))
@@ -111,19 +111,19 @@ def processes(init: int, names: Sequence[str]) -> list[int]:
 
 
 def signal_all(pids: Sequence[int], number: signal.Signals) -> None:
-    """Send a signal to processes, some of which may have ended."""
+    """Sends a signal to processes, some of which may have ended."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
 
 
 def connect(init: int, address: tuple[str, int], timeout: float) -> socket.socket:
-    """A TCP connection made in the network namespace of `init`; a socket belongs to where it was made."""
+    """Returns a TCP connection in the network namespace of `init`; a socket stays in the namespace of its creation."""
     return in_network(init, lambda: socket.create_connection(address, timeout))
 
 
 def in_network(init: int, action: Callable[[], socket.socket]) -> socket.socket:
-    """A socket that `action` makes, made in the network namespace of `init`."""
+    """Returns the socket that `action` creates, in the network namespace of `init`."""
     results: list[socket.socket] = []
     failures: list[OSError] = []
 

@@ -2,20 +2,20 @@
 
 Everything a lab makes is found from one directory, ``<tmp>/ha-cluster-gateway-lab-ID``::
 
-    owner             "PID START" of the process the lab belongs to; when it dies, the lab goes
+    owner             "PID START" of the process the lab belongs to; when it dies, the lab is removed
     lab.json          the options the lab was made with
     pids/NAME         "PID START" of a process that holds namespaces, as the machine counts; written by that process
                       itself before it makes anything
     nodeN/            the directories that the node sees as /etc/corosync, /var/lib/pacemaker, ...
     disks/            the files behind the lab's loop devices
 
-Network, mount, UTS and IPC namespaces have no name anywhere: they go with the processes that hold them, and so do all
-processes inside a node's pid namespace once its first one is killed. So killing the recorded processes, detaching the
+Network, mount, UTS and IPC namespaces have no names: they end with the processes that hold them, and so do all
+processes inside a node's PID namespace when its first one is killed. So killing the recorded processes, detaching the
 loop devices whose file lies in the directory, and removing the directory removes the lab.
 
 The module is also the reaper, a process that each owner starts: ``python record.py DIRECTORY`` waits for the end of
-its standard input, which comes when the owner closes the pipe or dies in any channel, then removes the lab. It imports
-nothing but the standard library, for it is started by its path.
+its standard input, which comes when the owner closes the pipe or ends for any reason, and then removes the lab. It
+imports nothing but the standard library, because it is started by its path.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ PREFIX = "ha-cluster-gateway-lab-"
 
 
 def directory_of(lab: str) -> Path:
-    """The directory of a lab, by its id."""
+    """Returns the directory of a lab, by its ID."""
     return Path(tempfile.gettempdir()) / f"{PREFIX}{lab}"
 
 
 def labs() -> list[Path]:
-    """The directories of all labs on this machine, whatever process owns them."""
+    """Returns the directories of all labs on this machine, regardless of their owner."""
     return sorted(path for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if path.is_dir())
 
 
 def start_time(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot (proc(5), field 22); None if it is gone or a zombie."""
+    """Returns when a process started, in clock ticks since boot (proc(5), field 22); None if it is gone or a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -55,12 +55,12 @@ def start_time(pid: int) -> int | None:
 
 
 def identity(pid: int) -> str:
-    """A process as a record names it: its number and, since numbers are used again, its start time."""
+    """Returns a process as a record names it: its ID and its start time, because IDs are reused."""
     return f"{pid} {start_time(pid)}"
 
 
 def recorded(path: Path) -> int | None:
-    """The number of the process that a record names, if that very process is alive; else None."""
+    """Returns the ID of the process that a record names, or None if that process has ended."""
     try:
         pid, start = map(int, path.read_text(encoding="ascii").split())
     except (OSError, ValueError):
@@ -69,7 +69,7 @@ def recorded(path: Path) -> int | None:
 
 
 def kill(path: Path) -> bool:
-    """Kill the process a record names; whether it was alive."""
+    """Kills the process that a record names, and returns whether it was alive."""
     with contextlib.ExitStack() as stack:
         try:
             pid = int(path.read_text(encoding="ascii").split()[0])
@@ -77,7 +77,7 @@ def kill(path: Path) -> bool:
         except (OSError, ValueError, IndexError):
             return False
         stack.callback(os.close, handle)
-        if recorded(path) is None:  # asked after the handle was opened: the handle cannot mean another process now
+        if recorded(path) is None:  # checked after the handle was opened: the handle cannot be that of another process
             return False
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(handle, signal.SIGKILL)
@@ -85,7 +85,7 @@ def kill(path: Path) -> bool:
 
 
 def loop_devices(directory: Path) -> list[str]:
-    """The loop devices whose backing file lies in a directory, e.g. ["/dev/loop0"]."""
+    """Returns the loop devices whose backing file lies in a directory, e.g. ["/dev/loop0"]."""
     devices = []
     for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
         with contextlib.suppress(OSError):
@@ -95,14 +95,14 @@ def loop_devices(directory: Path) -> list[str]:
 
 
 def remove(directory: Path, *, timeout: float = 10.0) -> None:
-    """Remove a lab: its processes, its loop devices, its directory. What is gone already is no error.
+    """Removes a lab: its processes, its loop devices, its directory. Parts that are already gone are skipped.
 
     Raises:
         TimeoutError: Something is still there after `timeout` seconds.
     """
     deadline = time.monotonic() + timeout
     quiet = 0
-    # A process that the owner was just starting records itself a moment from now: look more than once.
+    # A process that the owner has just started may not have recorded itself yet: search more than once.
     while quiet < 3:
         alive = [path.name for path in (directory / "pids").glob("*") if kill(path)]
         devices = loop_devices(directory)
@@ -122,13 +122,13 @@ def remove(directory: Path, *, timeout: float = 10.0) -> None:
 
 
 def cleanup_stale() -> list[str]:
-    """Remove the labs whose owner is dead, and only those; returns their ids."""
+    """Removes the labs whose owner is dead, and only those, and returns their IDs."""
     removed = []
     for directory in labs():
         owner = directory / "owner"
-        with contextlib.suppress(FileNotFoundError):  # its reaper may be removing it, too
+        with contextlib.suppress(FileNotFoundError):  # its reaper may be removing it as well
             young = time.time() - directory.stat().st_mtime < 60 and not owner.exists()
-            if recorded(owner) is not None or young:  # one without an owner is being made or removed this moment
+            if recorded(owner) is not None or young:  # a lab without an owner is being made or removed
                 continue
             remove(directory)
             removed.append(directory.name.removeprefix(PREFIX))
@@ -136,13 +136,13 @@ def cleanup_stale() -> list[str]:
 
 
 def main() -> int:
-    """Wait for the owner's end, then remove its lab."""
+    """Waits for the end of the owner, and removes its lab."""
     directory = Path(sys.argv[1])
     if not directory.name.startswith(PREFIX):
         print(f"{directory}: not a lab's directory", file=sys.stderr)
         return 2
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # what ends the owner must not end its reaper
+        signal.signal(number, signal.SIG_IGN)  # a signal to the owner must not end its reaper
     sys.stdin.buffer.read()
     try:
         remove(directory)

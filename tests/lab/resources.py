@@ -1,4 +1,4 @@
-"""A configuration with one of everything the gateway has to show, in the language of ``crm configure load``."""
+"""A configuration with one of everything that the gateway shows, in the language of ``crm configure load``."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def get(cluster: Cluster, node: str, port: int, path: str = "/metrics") -> str:
 
 
 def is_listening(cluster: Cluster, node: str, port: int) -> bool:
-    """Whether something accepts connections there."""
+    """Returns whether a server accepts connections on a port of a node's loopback interface."""
     try:
         cluster.connect(node, port).close()
     except OSError:

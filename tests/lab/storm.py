@@ -1,4 +1,4 @@
-"""A storm of alerts inside a node, and the gateway's response times meanwhile."""
+"""A storm of alerts inside a node, and the gateway's response times during it."""
 
 from __future__ import annotations
 

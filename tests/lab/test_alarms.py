@@ -1,4 +1,4 @@
-"""Alarms of a real cluster reach all receivers at once, in order and once, whatever process dies."""
+"""Alarms of a real cluster reach all receivers at once, in order and once, even if a process dies."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def fail(cluster: Cluster, resource: str, node: str = NODE) -> None:
 
 
 def test_conditions_of_nodes_and_links(make_cluster: MakeCluster, tmp_path: Path) -> None:
-    """Meanwhile, the first election of another cluster takes too long."""
+    """At the same time, the first election of another cluster takes too long."""
     slow = {"dc-deadtime": "40s", "stonith-enabled": "false"}
     waiting = make_cluster(Options(nodes=1, properties=slow), daemons=False)
     waiting.start_corosync(NODE)

@@ -108,7 +108,7 @@ def test_killed_daemons_are_reported_and_regain_no_quorum(make_cluster: MakeClus
 def test_a_user_whom_corosync_refuses_gets_a_clear_error(make_cluster: MakeCluster) -> None:
     cluster = make_cluster(Options(nodes=1), ready=False)
     python = shutil.which("python3", path=NODE_ENV["PATH"])
-    program = cluster.path("node1", "/var/log") / "libquorum_helper.py"  # where everybody may read it
+    program = cluster.path("node1", "/var/log") / "libquorum_helper.py"  # where every user may read it
     shutil.copy(PACKAGES / "gateway/alarms/sources/libquorum_helper.py", program)
     assert python
     done = cluster.run("node1", python, "-I", "-S", "/var/log/libquorum_helper.py", user="nobody", check=False)

@@ -49,7 +49,7 @@ def both(cluster: Cluster) -> tuple[Series, Series]:
 
 
 def documented_differences() -> list[tuple[str, dict[str, str]]]:
-    """Returns name and labels of each row of the table; the label ``value`` stands for the value."""
+    """Returns name and labels of each row of the table; the label ``value`` is the value."""
     rows = re.findall(r"^\| `(\w+)(?:\{(.*)\})?` \|", DOCUMENTED.read_text("utf-8"), re.MULTILINE)
     return [(name, dict(re.findall(r'(\w+)="([^"]*)"', labels))) for name, labels in rows]
 

@@ -22,7 +22,7 @@ UNREAD = {
 """Fields that nothing reads yet: the next release exports them."""
 
 UNPACKED = {"ResourceHistory", "Operation"}
-"""Named tuples that a collector unpacks, because there are thousands of them; ruff reports a variable nobody uses."""
+"""Named tuples that a collector unpacks, because there are thousands of them; ruff reports unused variables."""
 
 
 def parsers() -> Iterator[ModuleType]:

@@ -1,4 +1,4 @@
-"""The codec of SNMPv3 messages with the User-based Security Model, against a manager with an engine of its own."""
+"""The codec of SNMPv3 messages with the User-based Security Model, against a manager with its own engine."""
 
 from __future__ import annotations
 

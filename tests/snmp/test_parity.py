@@ -1,6 +1,6 @@
 """Prometheus and SNMP show the same: every value of every recorded situation, compared in both directions.
 
-The comparison has conversions of its own, and finds rows by what their columns say, not by how indexes are made.
+The comparison has its own conversions, and finds rows by the values of their columns, not by their indexes.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def test_a_value_that_one_protocol_lacks_is_reported() -> None:
     assert f"haClusterNodeStandby{index} is in the MIB, and in no sample" in differences(samples, walk)
 
 
-# --- one catalogue ---------------------------------------------------------------------------------------------------
+# --- one catalog -----------------------------------------------------------------------------------------------------
 
 
 def test_every_metric_is_bound_once() -> None:
