@@ -322,6 +322,10 @@ def _condition(condition: Condition) -> Iterator[str]:
     yield from ("", f"### {condition.name}", "", f"{condition.severity.value.capitalize()}. {condition.meaning}", "")
     yield f"- Raised{after}: `{raised.name}` (`{_below_root(raised.oid)}`), “{condition.raised}”"
     yield f"- Cleared{expiry}: `{cleared.name}` (`{_below_root(cleared.oid)}`), “{condition.cleared}”"
+    if condition.absent is not None:
+        yield f"- Evidence that it is over: {condition.absent.evidence}"
+    if condition.gone is not None:
+        yield f"- Evidence that it is gone: {condition.gone.evidence}; “{condition.gone.text}”"
     yield f"- What to do: {condition.action}"
 
 

@@ -2,12 +2,13 @@
 
 An alarm is one condition about one object::
 
-    absent ──finding──▶ pending ──finding for `hold` seconds──▶ active ──no finding──▶ absent
+    absent ──present──▶ pending ──present for `hold` seconds──▶ active ──absent or gone──▶ absent
                (without `hold`, active at once)                    │
                                an event expires after `expires_after` seconds
 
-While a view lacks the evidence for a condition, its alarms stay as they are. Quorum is reported twice: at once by the
-quorum watcher, and by each view. A view whose collection began before the last quorum event is out of date.
+Where a view does not prove that an alarm is over, it stays as it is: an active alarm stays active, and a pending one
+is raised only after a view has shown the condition again. Quorum is reported twice: at once by the quorum watcher, and
+by each view. A view whose collection began before the last quorum event is out of date.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 
 from gateway.alarms.conditions import BY_NAME, CONDITIONS
 from gateway.alarms.notification import Change
-from gateway.conditions.model import Condition, Finding, Severity
+from gateway.conditions.model import Clearance, Condition, Finding, Reason, Severity
 from gateway.conditions.view import ClusterView
 
 QUORUM_LOST = BY_NAME["quorum-lost"]
@@ -39,6 +40,8 @@ class Alarm:
         fields: what the last finding said about the object.
         first_seen: time of the first finding, on the monotonic clock.
         since: the same in Unix seconds.
+        last_seen: time of the last finding, on the monotonic clock.
+        confirmed: whether the last view has shown the condition.
         active: whether it was raised; before that it is pending.
     """
 
@@ -47,6 +50,8 @@ class Alarm:
     fields: Mapping[str, str]
     first_seen: float
     since: float
+    last_seen: float
+    confirmed: bool = True
     active: bool = False
 
     @property
@@ -67,11 +72,13 @@ class AlarmEvent:
         alarm: the alarm.
         change: what happened to it.
         text: the text of the notification.
+        reason: why it was cleared.
     """
 
     alarm: Alarm
     change: Change
     text: str
+    reason: Reason = Reason.NONE
 
 
 class AlarmTable:
@@ -117,8 +124,8 @@ class AlarmTable:
         for condition in self._conditions:
             if condition is QUORUM_LOST and view.snapshot.started <= self._last_quorum_event:
                 continue
-            if condition.has_evidence(view):
-                events += self._compare(condition, condition.find(view), now=now, time=time)
+            findings = condition.find(view) if condition.source.is_available(view) else ()
+            events += self._on_findings(condition, findings, now=now, time=time)
         if is_first:
             for alarm in self._alarms.values():
                 alarm.active = True
@@ -130,13 +137,16 @@ class AlarmTable:
         self._last_quorum_event = now
         if QUORUM_LOST not in self._conditions:
             return []
-        return list(self._compare(QUORUM_LOST, [] if quorate else [Finding("", {})], now=now, time=time))
+        if not quorate:
+            return list(self._on_finding(QUORUM_LOST, Finding("", {}), now=now, time=time))
+        alarm = self._alarms.get((QUORUM_LOST.name, ""))
+        return [] if alarm is None else [self._clear(alarm, Clearance(Reason.RECOVERED, QUORUM_LOST.cleared))]
 
     def on_timer(self, *, now: float) -> list[AlarmEvent]:
         """Returns the alarms that are raised and cleared by the passing of time alone."""
         alarms = list(self._alarms.values())
         raised = [event for alarm in alarms if (event := self._raise_if_due(alarm, now))]
-        return [*raised, *(self._clear(alarm) for alarm in alarms if self._has_expired(alarm, now))]
+        return [*raised, *(self._clear(alarm, _expiry(alarm)) for alarm in alarms if self._has_expired(alarm, now))]
 
     def next_deadline(self) -> float | None:
         """Returns when ``on_timer`` has something to do next, on the monotonic clock, or None."""
@@ -145,13 +155,14 @@ class AlarmTable:
     def _deadlines(self) -> Iterator[float]:
         for alarm in self._alarms.values():
             if not alarm.active:
-                yield alarm.first_seen + alarm.condition.hold
+                if alarm.confirmed:
+                    yield alarm.first_seen + alarm.condition.hold
             elif alarm.condition.expires_after:
                 yield alarm.first_seen + alarm.condition.expires_after
 
     # --- one condition -----------------------------------------------------------------------------------------------
 
-    def _compare(
+    def _on_findings(
         self, condition: Condition, findings: Iterable[Finding], *, now: float, time: float
     ) -> Iterator[AlarmEvent]:
         by_object = {finding.object: finding for finding in findings}
@@ -159,27 +170,40 @@ class AlarmTable:
             yield from self._on_finding(condition, finding, now=now, time=time)
         if condition.expires_after:
             return
-        for key, alarm in list(self._alarms.items()):
+        for alarm in list(self._alarms.values()):
             if alarm.condition is condition and alarm.object not in by_object:
-                if alarm.active:
-                    yield self._clear(alarm)
-                else:
-                    del self._alarms[key]
+                yield from self._on_missing_finding(alarm)
+
+    def _on_missing_finding(self, alarm: Alarm) -> Iterator[AlarmEvent]:
+        """Clears an alarm whose object was not found if the view proves that it is over or gone."""
+        assert self.view is not None
+        clearance = alarm.condition.clearance(self.view, Finding(alarm.object, alarm.fields))
+        if clearance is None:
+            alarm.confirmed = False
+        elif alarm.active:
+            yield self._clear(alarm, clearance)
+        else:
+            del self._alarms[alarm.condition.name, alarm.object]
 
     def _on_finding(self, condition: Condition, finding: Finding, *, now: float, time: float) -> Iterator[AlarmEvent]:
         key = (condition.name, finding.object)
         alarm = self._alarms.get(key)
-        if alarm is None or condition.expires_after:  # an event that happens again is raised again
+        if alarm is None or condition.expires_after or _is_stale(alarm, now):  # an event is raised each time
             alarm = self._alarms[key] = Alarm(
-                condition=condition, object=finding.object, fields=finding.fields, first_seen=now, since=time
+                condition=condition,
+                object=finding.object,
+                fields=finding.fields,
+                first_seen=now,
+                since=time,
+                last_seen=now,
             )
         else:
-            alarm.fields = finding.fields
+            alarm.fields, alarm.last_seen, alarm.confirmed = finding.fields, now, True
         if event := self._raise_if_due(alarm, now):
             yield event
 
     def _raise_if_due(self, alarm: Alarm, now: float) -> AlarmEvent | None:
-        if alarm.active or now < alarm.first_seen + alarm.condition.hold:
+        if alarm.active or not alarm.confirmed or now < alarm.first_seen + alarm.condition.hold:
             return None
         alarm.active = True
         return AlarmEvent(alarm=alarm, change=Change.RAISED, text=alarm.text)
@@ -188,6 +212,16 @@ class AlarmTable:
         condition = alarm.condition
         return alarm.active and condition.expires_after > 0 and now >= alarm.first_seen + condition.expires_after
 
-    def _clear(self, alarm: Alarm) -> AlarmEvent:
+    def _clear(self, alarm: Alarm, clearance: Clearance) -> AlarmEvent:
         del self._alarms[alarm.condition.name, alarm.object]
-        return AlarmEvent(alarm=alarm, change=Change.CLEARED, text=alarm.format(alarm.condition.cleared))
+        text = alarm.format(clearance.text)
+        return AlarmEvent(alarm=alarm, change=Change.CLEARED, text=text, reason=clearance.reason)
+
+
+def _expiry(alarm: Alarm) -> Clearance:
+    return Clearance(Reason.EXPIRED, alarm.condition.cleared)
+
+
+def _is_stale(alarm: Alarm, now: float) -> bool:
+    """Returns whether a pending alarm was not seen for so long that its hold-down begins anew."""
+    return not alarm.active and not alarm.confirmed and now > alarm.last_seen + alarm.condition.hold

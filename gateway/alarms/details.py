@@ -43,15 +43,21 @@ from collections.abc import Callable, Iterator, Mapping
 
 from gateway.alarms.alarm_table import AlarmEvent
 from gateway.alarms.notification import Change, Details
+from gateway.conditions.model import Reason
 from gateway.conditions.view import ClusterView
 from gateway.subsystems.corosync import metrics as corosync_metrics
 from gateway.subsystems.corosync.facts import local_node, node_ids
 
 
 def event_details(event: AlarmEvent, view: ClusterView | None) -> tuple[Details, ...]:
-    """Returns the details of an event, once for each notification that it is in the forms of other programs."""
+    """Returns the details of an event, once for each notification that it is in the forms of other programs.
+
+    There are none for an object that no longer exists: the other programs have no word for it.
+    """
     describe = _DESCRIBERS.get(event.alarm.condition.name)
-    return () if describe is None or view is None else tuple(describe(event, view))
+    if describe is None or view is None or event.reason is Reason.GONE:
+        return ()
+    return tuple(describe(event, view))
 
 
 def _is_raised(event: AlarmEvent) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.conditions.model import Category, Severity
+from gateway.conditions.model import Category, Reason, Severity
 
 Details = Mapping[str, str]
 """Facts about the object of a notification, for channels that need more than its text; ``details`` lists them."""
@@ -49,6 +49,7 @@ class Notification:
         category: the category of the condition; None if no condition is behind it.
         severity: how serious the condition is.
         change: whether the condition was raised or cleared.
+        reason: why it was cleared.
         object: what it is about, such as a node; empty for the cluster or this node.
         node: the node whose gateway sends it.
         cluster: the cluster's name; empty if it has none.
@@ -64,6 +65,7 @@ class Notification:
     category: Category | None = None
     severity: Severity
     change: Change
+    reason: Reason = Reason.NONE
     object: str = ""
     node: str
     cluster: str

@@ -58,6 +58,7 @@ class NotificationBuilder:
             category=condition.category,
             severity=condition.severity,
             change=event.change,
+            reason=event.reason,
             object=event.alarm.object,
             text=event.text,
             details=event_details(event, view),

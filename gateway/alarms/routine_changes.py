@@ -13,7 +13,7 @@ from gateway.alarms.notification import Details
 from gateway.conditions.view import ClusterView
 from gateway.subsystems.pacemaker import facts as pacemaker_facts
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
-from gateway.subsystems.pacemaker.conditions import has_node_states
+from gateway.subsystems.pacemaker.conditions import STATES
 
 _IS_PROMOTED = {"promoted": True, "master": True, "started": False, "unpromoted": False, "slave": False}
 """Whether an instance with this role is promoted; with any other role it is between two of these."""
@@ -31,7 +31,7 @@ class RoutineChanges:
 
     def evaluate(self, view: ClusterView) -> list[Details]:
         """Returns what changed since the last view, in the order in which Pacemaker does it."""
-        if not has_node_states(view):
+        if not STATES.is_available(view):
             return []
         promoted = _promoted_instances(view, self._promoted or {})
         attributes = _attribute_values(view)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gateway.conditions.model import COLLECTOR, Condition, Finding, Severity
+from gateway.conditions.model import COLLECTOR, Absent, Condition, Finding, Gone, Severity, Source
 from gateway.conditions.view import ClusterView
 from gateway.status import Status
 
@@ -17,6 +17,18 @@ def find_failing_collectors(view: ClusterView) -> Iterator[Finding]:
             yield Finding(name, {"state": report.status.value, "why": f"{failing.name}: {failing.detail}"})
 
 
+def collector_works(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a collector has reported a status that is no failure."""
+    report = view.snapshot.collectors.get(finding.object)
+    return report is not None and report.status in {Status.OK, Status.NOT_RUNNING}
+
+
+def is_set_up_no_longer(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a collector has reported that its subsystem is not set up on this host."""
+    report = view.snapshot.collectors.get(finding.object)
+    return report is not None and not report.present
+
+
 CONDITIONS: tuple[Condition, ...] = (
     Condition(
         name="collector-failing",
@@ -27,8 +39,14 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="The collector {object} works again",
         meaning="Part of the state is unknown, and conditions that depend on it are neither raised nor cleared.",
         action="Run `ha-cluster-gateway check`, which lists what is missing and gives advice.",
+        source=Source(),
         find=find_failing_collectors,
-        has_evidence=lambda view: bool(view.snapshot.collectors),
+        absent=Absent("the collector succeeds, or finds that its daemon does not run", collector_works),
+        gone=Gone(
+            "the tools of the subsystem are no longer installed",
+            "{object} is no longer set up on this node",
+            is_set_up_no_longer,
+        ),
         hold=30.0,
         local=True,
     ),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -196,7 +196,13 @@ class AlarmService:
         for event in events:
             log = self._log.warning if event.change is Change.RAISED else self._log.info
             condition = event.alarm.condition.name
-            log(f"alarm {event.change}", condition=condition, object=event.alarm.object, text=event.text)
+            log(
+                f"alarm {event.change}",
+                condition=condition,
+                object=event.alarm.object,
+                text=event.text,
+                **_reason(event),
+            )
 
     # --- samples -----------------------------------------------------------------------------------------------------
 
@@ -211,3 +217,7 @@ class AlarmService:
             for severity in self_metrics.SEVERITIES:
                 count = sum(alarm.condition.severity == severity for alarm in active)
                 samples.add(self_metrics.ALARMS_ACTIVE, count, severity)
+
+
+def _reason(event: AlarmEvent) -> Mapping[str, str]:
+    return {"reason": event.reason.value} if event.change is Change.CLEARED else {}

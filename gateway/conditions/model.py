@@ -1,7 +1,14 @@
 """The model of a condition: one thing that can be wrong, and how it is recognized in a view of a snapshot.
 
-Conditions are pure. ``find`` yields the objects for which a condition is true. ``has_evidence`` returns whether the
-view holds evidence at all: without evidence nothing is raised and nothing is cleared.
+Conditions are pure. For each object of a condition, a view shows one of four things:
+
+- *present*: ``find`` yields the object;
+- *absent*: it does not, and ``absent`` proves from the view that the condition is over;
+- *gone*: ``gone`` proves from the view that the object no longer exists;
+- *unknown*: none of these. An unknown object is neither raised nor cleared.
+
+So a condition is never cleared because something is missing from a view. ``absent`` and ``gone`` are tested only for
+the objects that have an alarm and that ``find`` does not yield, which are few.
 """
 
 from __future__ import annotations
@@ -22,6 +29,19 @@ class Severity(StrEnum):
     MINOR = "minor"
     WARNING = "warning"
     INFO = "info"
+
+
+class Reason(StrEnum):
+    """Why an alarm was cleared."""
+
+    NONE = "none"
+    """It was not cleared."""
+    RECOVERED = "recovered"
+    """The condition is over."""
+    GONE = "gone"
+    """The object no longer exists, for example because it was removed from the configuration."""
+    EXPIRED = "expired"
+    """It was about an event, as opposed to a state, and enough time has passed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +85,72 @@ class Finding(NamedTuple):
 
 Find = Callable[[ClusterView], Iterable[Finding]]
 """Yields the objects for which a condition is true."""
-HasEvidence = Callable[[ClusterView], bool]
-"""Returns whether a view holds the evidence that a condition needs."""
+Holds = Callable[[ClusterView, Finding], object]
+"""Returns whether a view proves something about an object; the finding is the last one about it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What a condition is read from. Without it, nothing is found and nothing is proved.
+
+    Attributes:
+        collector: the name of the collector. If its subsystem is no longer set up, the objects are gone.
+        commands: its commands that must have succeeded.
+        requires: whether the view has what else is needed.
+    """
+
+    collector: str = ""
+    commands: tuple[str, ...] = ()
+    requires: Callable[[ClusterView], object] = lambda _view: True
+
+    def is_available(self, view: ClusterView) -> bool:
+        """Returns whether a view can prove anything about the condition."""
+        return all(view.has_succeeded(self.collector, command) for command in self.commands) and bool(
+            self.requires(view)
+        )
+
+    def is_removed(self, view: ClusterView) -> bool:
+        """Returns whether the subsystem is not set up on this host."""
+        report = view.snapshot.collectors.get(self.collector)
+        return report is not None and not report.present
+
+
+class Absent(NamedTuple):
+    """The proof that a condition is over.
+
+    Attributes:
+        evidence: what proves it, as the end of the sentence “Cleared when …”.
+        holds: whether the view proves it of an object that ``find`` does not yield.
+    """
+
+    evidence: str
+    holds: Holds
+
+
+class Gone(NamedTuple):
+    """The proof that an object no longer exists.
+
+    Attributes:
+        evidence: what proves it, as the end of the sentence “Gone when …”.
+        text: the text of the notification; ``{…}`` are fields of the last finding.
+        holds: whether the view proves it of an object that ``find`` does not yield.
+    """
+
+    evidence: str
+    text: str
+    holds: Holds
+
+
+class Clearance(NamedTuple):
+    """Why an alarm is cleared.
+
+    Attributes:
+        reason: the reason.
+        text: the template of the notification's text.
+    """
+
+    reason: Reason
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +163,13 @@ class Condition:
         category: selects the pair of notifications that announce it.
         about: what kind of object it is about, for people; empty for the cluster or this node.
         raised: the text when it is raised; ``{…}`` are fields of the finding.
-        cleared: the text when it is cleared.
+        cleared: the text when it is over.
         meaning: what it means, in one sentence.
         action: what an operator should do.
+        source: what it is read from.
         find: yields the objects for which it is true.
-        has_evidence: returns whether a view holds the evidence.
+        absent: the proof that it is over; None for an event, which expires.
+        gone: the proof that an object no longer exists; None if an object cannot vanish while its source is available.
         hold: seconds for which it must be true before it is raised.
         expires_after: seconds after which an event, as opposed to a state, is cleared; 0 for a state.
         local: whether it is about this node, so that no other node can report it.
@@ -97,8 +183,27 @@ class Condition:
     cleared: str
     meaning: str
     action: str
+    source: Source
     find: Find
-    has_evidence: HasEvidence
+    absent: Absent | None = None
+    gone: Gone | None = None
     hold: float = 0.0
     expires_after: float = 0.0
     local: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.absent is None) != bool(self.expires_after):
+            raise ValueError(f"{self.name}: either a proof that it is over or a time after which it expires")
+
+    def clearance(self, view: ClusterView, finding: Finding) -> Clearance | None:
+        """Returns why an object that ``find`` does not yield is cleared, or None if the view does not prove it."""
+        if self.source.is_removed(view):
+            text = f"{self.raised}: no longer monitored, as {self.source.collector} is no longer set up on this node"
+            return Clearance(Reason.GONE, text)
+        if not self.source.is_available(view):
+            return None
+        if self.gone is not None and self.gone.holds(view, finding):
+            return Clearance(Reason.GONE, self.gone.text)
+        if self.absent is not None and self.absent.holds(view, finding):
+            return Clearance(Reason.RECOVERED, self.cleared)
+        return None

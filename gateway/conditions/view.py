@@ -70,14 +70,10 @@ class ClusterView:
 
     # --- samples -----------------------------------------------------------------------------------------------------
 
-    def has_evidence(self, collector: str, command: str) -> bool:
-        """Returns whether a command succeeded, or the subsystem is absent, so that nothing can be wrong with it."""
+    def has_succeeded(self, collector: str, command: str) -> bool:
+        """Returns whether a command of a collector succeeded."""
         report = self.snapshot.collectors.get(collector)
-        if report is None:
-            return False
-        if not report.present:
-            return True
-        return any(run.status is Status.OK for run in report.commands if run.name == command)
+        return report is not None and any(run.status is Status.OK for run in report.commands if run.name == command)
 
     def has(self, metric: Metric) -> bool:
         """Returns whether there are samples of a metric."""

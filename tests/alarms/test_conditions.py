@@ -69,8 +69,8 @@ def vip_on(node_name: str) -> Sample:
     )
 
 
-def fenced(time: float, status: str = "success") -> Sample:
-    return pacemaker_metrics.FENCE_EVENTS_TIMESTAMP, time, ("n3", "reboot", status, "n1", "n2")
+def fenced(time: float, status: str = "success", action: str = "reboot") -> Sample:
+    return pacemaker_metrics.FENCE_EVENTS_TIMESTAMP, time, ("n3", action, status, "n1", "n2")
 
 
 def timeouts(watchdog: int, msgwait: int) -> Snapshot:
@@ -87,6 +87,12 @@ def disk(state: str, lost: int) -> Snapshot:
         (drbd_metrics.DISKLESS_UNINTENTIONAL, lost, labels),
     )
 
+
+RECOVERED: dict[str, str | Snapshot] = {
+    "fencing-failed": snapshot_of(node("n3", "online")),
+    "unfencing-failed": snapshot_of(node("n3"), fenced(5, "failed", "on"), fenced(6, action="on")),
+}
+"""For each condition that is not over once it is no longer shown: a snapshot that proves that it is over."""
 
 STUCK = "stuck on node3"
 
@@ -106,6 +112,7 @@ CASES: dict[str, tuple[str | Snapshot, str | Snapshot, Sequence[str]]] = {
     "node-maintenance": ("lab/healthy", "lab/standby", ["node3"]),
     "fencing-performed": (snapshot_of(fenced(100)), snapshot_of(fenced(200)), ["n3"]),
     "fencing-failed": (snapshot_of(node("n3")), snapshot_of(node("n3"), fenced(5, "failed")), ["n3"]),
+    "unfencing-failed": (snapshot_of(node("n3")), snapshot_of(node("n3"), fenced(5, "failed", "on")), ["n3"]),
     "resource-failed": ("lab/healthy", "lab/stop-failed", [STUCK]),
     "resource-blocked": ("lab/healthy", "lab/stop-failed", [STUCK]),
     "resource-stopped": ("lab/healthy", "lab/start-failed", ["broken"]),
@@ -157,7 +164,8 @@ async def test_a_condition_is_raised_and_cleared(name: str) -> None:
     events = watch.evaluate(await load(with_condition))
     assert objects_of(events, name, Change.RAISED) == objects
     # an event expires by itself; undoing it would be another event
-    events += watch.evaluate(await load(with_condition if BY_NAME[name].expires_after else without))
+    after = with_condition if BY_NAME[name].expires_after else RECOVERED.get(name, without)
+    events += watch.evaluate(await load(after))
     assert objects_of(events, name, Change.CLEARED) == objects
     assert name not in {alarm.condition.name for alarm in watch.table.active}
     for event in events:

@@ -42,7 +42,7 @@ VIEW = ClusterView(make_snapshot(*MEMBERS, *LINKS), accumulators=ACCUMULATORS)
 
 
 def event(condition: str, change: Change, about: str = "", **fields: str) -> AlarmEvent:
-    alarm = Alarm(condition=BY_NAME[condition], object=about, fields=fields, first_seen=0, since=0)
+    alarm = Alarm(condition=BY_NAME[condition], object=about, fields=fields, first_seen=0, last_seen=0.0, since=0)
     return AlarmEvent(alarm=alarm, change=change, text="a text")
 
 

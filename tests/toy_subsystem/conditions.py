@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gateway.conditions.matching import evidence_from, samples_where
-from gateway.conditions.model import CLUSTER, Condition, Severity
+from gateway.conditions.matching import is_among, names_in, read_from, samples_where
+from gateway.conditions.model import CLUSTER, Absent, Condition, Severity
 from tests.toy_subsystem import metrics
 
 CONDITIONS: tuple[Condition, ...] = (
@@ -17,7 +17,8 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="The toy does not move.",
         action="Wind it up.",
         find=samples_where(metrics.SPRING, lambda row: row["value"] == 0, about="{toy}"),
-        has_evidence=evidence_from("toy", "toyctl"),
+        source=read_from("toy", "toyctl"),
+        absent=Absent("toyctl prints a wound spring", is_among(names_in(metrics.SPRING, about="{toy}"))),
         local=True,
     ),
 )

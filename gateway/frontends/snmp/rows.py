@@ -175,6 +175,7 @@ ALARM_OBJECTS = frozenset(
         "haClusterNoticeObject",
         "haClusterNoticeNode",
         "haClusterNoticeText",
+        "haClusterNoticeReason",
         "haClusterTargetLastError",
     }
 )

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 
-from gateway.conditions.matching import evidence_from, has_samples, number_equals
-from gateway.conditions.model import CLUSTER, LINK, QUORUM, QUORUM_LOSS, Condition, Finding, Severity
+from gateway.conditions.matching import has_number, is_among, is_not_among, names_in, number_equals, read_from
+from gateway.conditions.model import (
+    CLUSTER,
+    LINK,
+    QUORUM,
+    QUORUM_LOSS,
+    Absent,
+    Condition,
+    Finding,
+    Gone,
+    Severity,
+    Source,
+)
 from gateway.conditions.view import ClusterView, Row
 from gateway.subsystems.corosync import facts, metrics
 
-QUORUMTOOL = evidence_from("corosync", "corosync-quorumtool")
-CFGTOOL = evidence_from("corosync", "corosync-cfgtool")
+QUORUMTOOL = read_from("corosync", "corosync-quorumtool")
+CFGTOOL = read_from("corosync", "corosync-cfgtool")
 
 
 def find_missing_votes(view: ClusterView) -> Iterator[Finding]:
@@ -66,6 +77,48 @@ def find_lost_link_peers(view: ClusterView) -> Iterator[Finding]:
             yield Finding(f"link {number} to {peer}", fields)
 
 
+def has_all_votes(view: ClusterView, _finding: Finding) -> bool:
+    """Returns whether both numbers of votes are known; fewer than expected would be a finding."""
+    return {"expected_votes", "total_votes"} <= {row["type"] for row in view.rows(metrics.QUORUM_VOTES)}
+
+
+def qdevice_votes(view: ClusterView, _finding: Finding) -> bool:
+    """Returns whether the quorum device votes for this node."""
+    local = facts.local_node(view)
+    return any(
+        row["node"] == local and row["registered"] and row["alive"] and row["vote"]
+        for row in view.rows(metrics.MEMBER_QDEVICE)
+    )
+
+
+def has_no_qdevice(view: ClusterView, _finding: Finding) -> bool:
+    """Returns whether members are listed without a quorum device."""
+    return view.has(metrics.MEMBER_VOTES) and not view.has(metrics.MEMBER_QDEVICE)
+
+
+configured_links = names_in(metrics.RINGS, about="link {number}")
+
+
+def _link_peer(row: Row) -> str:
+    peer = row["peer"] or f"node {row['peer_node_id']}"
+    return f"link {row['number']} to {peer}"
+
+
+def working_links(view: ClusterView) -> frozenset[str]:
+    """Returns the links over which a member is connected."""
+    return frozenset(f"link {number}" for number, connected, _ in _member_links(view) if connected)
+
+
+def link_peers(view: ClusterView) -> frozenset[str]:
+    """Returns the names of all pairs of a link and a peer."""
+    return frozenset(_link_peer(row) for row in view.rows(metrics.LINK_CONNECTED))
+
+
+def working_link_peers(view: ClusterView) -> frozenset[str]:
+    """Returns the names of the pairs of a link and a peer that is connected over it."""
+    return frozenset(_link_peer(row) for row in view.rows(metrics.LINK_CONNECTED) if row["value"])
+
+
 CONDITIONS: tuple[Condition, ...] = (
     Condition(
         name="quorum-lost",
@@ -76,7 +129,8 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="The node cannot reach a majority. Its resources are stopped, and it may be fenced within seconds.",
         action="Check the network first: run `corosync-cfgtool -s` here and `corosync-quorumtool` on the other nodes.",
         find=number_equals(metrics.QUORATE, 0),
-        has_evidence=lambda view: view.number(metrics.UP) == 1 and view.has(metrics.QUORATE),
+        source=Source(collector="corosync", requires=lambda view: view.number(metrics.UP) == 1),
+        absent=Absent("corosync-quorumtool or the quorum service reports quorum", has_number(metrics.QUORATE)),
         local=True,
     ),
     Condition(
@@ -88,7 +142,8 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="A node or the quorum device is missing. If one more is lost, quorum may be lost.",
         action="Bring the missing node back, or lower the expected votes if it was removed permanently.",
         find=find_missing_votes,
-        has_evidence=QUORUMTOOL,
+        source=QUORUMTOOL,
+        absent=Absent("corosync-quorumtool counts all expected votes", has_all_votes),
         hold=5.0,
         local=True,
     ),
@@ -101,7 +156,11 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="Quorum now depends on the nodes alone.",
         action="Run `corosync-qdevice-tool -s` here, and `corosync-qnetd-tool -s` on the server of the quorum device.",
         find=find_lost_qdevice,
-        has_evidence=QUORUMTOOL,
+        source=QUORUMTOOL,
+        absent=Absent("corosync-quorumtool shows a quorum device that votes for this node", qdevice_votes),
+        gone=Gone(
+            "corosync-quorumtool lists no quorum device", "No quorum device is configured any more", has_no_qdevice
+        ),
         hold=5.0,
         local=True,
     ),
@@ -114,7 +173,8 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="The node is not part of the cluster.",
         action="Check `systemctl status corosync` and the log of Corosync, then start the cluster on this node.",
         find=number_equals(metrics.UP, 0),
-        has_evidence=has_samples(metrics.UP),
+        source=Source(collector="corosync"),
+        absent=Absent("a tool gets an answer from Corosync", has_number(metrics.UP)),
         local=True,
     ),
     Condition(
@@ -127,7 +187,13 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="This node has lost one of the networks of the cluster; the other networks still work.",
         action="Check the interface, the cable and the switch of that network.",
         find=find_lost_links,
-        has_evidence=CFGTOOL,
+        source=CFGTOOL,
+        absent=Absent("a member is reached over the link", is_among(working_links)),
+        gone=Gone(
+            "corosync-cfgtool no longer lists the link",
+            "Link {number} is no longer configured",
+            is_not_among(configured_links),
+        ),
         hold=2.0,
         local=True,
     ),
@@ -137,11 +203,17 @@ CONDITIONS: tuple[Condition, ...] = (
         category=LINK,
         about="the link and the node",
         raised="{peer} is not reached over link {number}",
-        cleared="{peer} is reached over link {number} again, or is gone",
+        cleared="{peer} is reached over link {number} again",
         meaning="One link to a peer is lost; the peer is still a member.",
         action="Check the interface of that node on the network of the link.",
         find=find_lost_link_peers,
-        has_evidence=CFGTOOL,
+        source=CFGTOOL,
+        absent=Absent("the peer is reached over the link", is_among(working_link_peers)),
+        gone=Gone(
+            "corosync-cfgtool no longer lists the peer on the link",
+            "{peer} is no longer configured on link {number}",
+            is_not_among(link_peers),
+        ),
         hold=2.0,
         local=True,
     ),

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gateway.conditions.matching import evidence_from, samples_where
-from gateway.conditions.model import DRBD, Condition, Finding, Severity
+from gateway.conditions.matching import is_among, is_not_among, names_in, read_from, samples_where
+from gateway.conditions.model import DRBD, Absent, Condition, Finding, Gone, Severity
 from gateway.conditions.view import ClusterView
 from gateway.subsystems.drbd import metrics
 
-DRBDSETUP = evidence_from("drbd", "drbdsetup")
+DRBDSETUP = read_from("drbd", "drbdsetup")
+
+volumes = names_in(metrics.RESOURCES, about="{resource}/{volume}")
+resources = names_in(metrics.RESOURCES, about="{resource}")
+connections = names_in(metrics.CONNECTION_STATE, about="{resource} to {peer}")
 
 
 def find_bad_disks(view: ClusterView) -> Iterator[Finding]:
@@ -35,9 +39,15 @@ def find_split_brains(view: ClusterView) -> Iterator[Finding]:
     """Yields the split brains, which show in the state of a connection or in the records of the handler."""
     for row in view.rows(metrics.CONNECTION_STATE):
         if row["StandAlone"]:
-            yield Finding(f"{row['resource']} to {row['peer']}", {"why": "the connection is StandAlone"})
+            yield Finding(
+                f"{row['resource']} to {row['peer']}",
+                {"resource": str(row["resource"]), "why": "the connection is StandAlone"},
+            )
     for row in view.rows(metrics.SPLIT_BRAIN):
-        yield Finding(f"{row['resource']}/{row['volume']}", {"why": "the handler has recorded it"})
+        yield Finding(
+            f"{row['resource']}/{row['volume']}",
+            {"resource": str(row["resource"]), "why": "the handler has recorded it"},
+        )
 
 
 CONDITIONS: tuple[Condition, ...] = (
@@ -51,7 +61,13 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="The copy of the data on this node is missing or outdated.",
         action="Run `drbdadm status`. Check the disk, or wait for the resynchronisation to finish.",
         find=find_bad_disks,
-        has_evidence=DRBDSETUP,
+        source=DRBDSETUP,
+        absent=Absent("drbdsetup shows the volume as up to date, or as that of a client", is_among(volumes)),
+        gone=Gone(
+            "drbdsetup no longer lists the volume",
+            "DRBD volume {object} is no longer configured on this node",
+            is_not_among(volumes),
+        ),
         local=True,
     ),
     Condition(
@@ -64,7 +80,13 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="Data is not replicated to the peer.",
         action="Check the peer and the replication network.",
         find=find_lost_connections,
-        has_evidence=DRBDSETUP,
+        source=DRBDSETUP,
+        absent=Absent("drbdsetup shows the connection as Connected", is_among(connections)),
+        gone=Gone(
+            "drbdsetup no longer lists the connection",
+            "DRBD connection {object} is no longer configured on this node",
+            is_not_among(connections),
+        ),
         hold=5.0,
         local=True,
     ),
@@ -78,7 +100,13 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="Both nodes have written to the volume. The copies differ, and one of them must be discarded.",
         action="Decide which copy to keep, and run `drbdadm connect --discard-my-data RESOURCE` on the other node.",
         find=find_split_brains,
-        has_evidence=lambda view: DRBDSETUP(view) and view.has_evidence("drbd", "split brain"),
+        source=read_from("drbd", "drbdsetup", "split brain"),
+        absent=Absent("drbdsetup lists the resource, and nothing shows a split brain", is_among(resources, "resource")),
+        gone=Gone(
+            "drbdsetup no longer lists the resource",
+            "DRBD resource {resource} is no longer configured on this node",
+            is_not_among(resources, "resource"),
+        ),
         local=True,
     ),
     Condition(
@@ -91,7 +119,13 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="I/O is suspended or fails until enough peers are connected again.",
         action="Bring the peers back, and check the replication network.",
         find=samples_where(metrics.QUORUM, lambda row: row["value"] == 0, about="{resource}/{volume}"),
-        has_evidence=DRBDSETUP,
+        source=DRBDSETUP,
+        absent=Absent("drbdsetup shows the volume with quorum", is_among(volumes)),
+        gone=Gone(
+            "drbdsetup no longer lists the volume",
+            "DRBD volume {object} is no longer configured on this node",
+            is_not_among(volumes),
+        ),
         local=True,
     ),
     Condition(
@@ -105,7 +139,13 @@ CONDITIONS: tuple[Condition, ...] = (
         action="Run `drbdsetup status` for the reason: quorum, fencing, no data, or user. If it is user, run "
         "`drbdadm resume-io RESOURCE`.",
         find=samples_where(metrics.SUSPENDED, lambda row: row["value"] == 1, about="{resource}"),
-        has_evidence=DRBDSETUP,
+        source=DRBDSETUP,
+        absent=Absent("drbdsetup lists the resource without a suspension", is_among(resources)),
+        gone=Gone(
+            "drbdsetup no longer lists the resource",
+            "DRBD resource {object} is no longer configured on this node",
+            is_not_among(resources),
+        ),
         local=True,
     ),
 )

@@ -5,34 +5,30 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
-from gateway.conditions.matching import evidence_from, has_samples, number_equals, samples_where
-from gateway.conditions.model import CLUSTER, FENCING, NODE, RESOURCE, Condition, Find, Finding, Severity
+from gateway.conditions.matching import has_number, is_among, number_equals, read_from, samples_where
+from gateway.conditions.model import (
+    CLUSTER,
+    FENCING,
+    NODE,
+    RESOURCE,
+    Absent,
+    Condition,
+    Find,
+    Finding,
+    Gone,
+    Holds,
+    Severity,
+    Source,
+)
 from gateway.conditions.view import ClusterView, Row
-from gateway.subsystems.corosync import facts as corosync_facts
 from gateway.subsystems.pacemaker import facts, metrics
 
-CRM_MON = evidence_from("pacemaker", "crm_mon")
-CIBADMIN = evidence_from("pacemaker", "cibadmin")
-
-
-def has_node_states(view: ClusterView) -> bool:
-    """Returns whether the states of nodes are known. Without a designated controller crm_mon shows all as offline."""
-    return CRM_MON(view) and bool(facts.dc(view))
-
+CRM_MON = read_from("pacemaker", "crm_mon")
+CIBADMIN = read_from("pacemaker", "cibadmin")
+STATES = Source(collector="pacemaker", commands=("crm_mon",), requires=facts.dc)
+"""The states of nodes and resources. Without a designated controller they are unknown: crm_mon shows all as offline."""
 
 _ON = "{resource} on {node}"
-
-
-def nodes_where(matches: Callable[[Row], object]) -> Find:
-    """Returns a function that yields the nodes whose states match, with their ids if these are known."""
-
-    def find(view: ClusterView) -> Iterator[Finding]:
-        for row in view.rows(metrics.NODES):
-            if matches(row):
-                name = str(row["node"])
-                yield Finding(name, {"node": name, "node_id": view.accumulated(corosync_facts.node_ids).get(name, "")})
-
-    return find
 
 
 def find_missing_dc(view: ClusterView) -> Iterator[Finding]:
@@ -41,18 +37,50 @@ def find_missing_dc(view: ClusterView) -> Iterator[Finding]:
         yield Finding("", {})
 
 
+# --- nodes -----------------------------------------------------------------------------------------------------------
+
+
+def nodes_where(matches: Callable[[Row], object]) -> Find:
+    """Returns a function that yields the nodes whose states match, with their ids."""
+
+    def find(view: ClusterView) -> Iterator[Finding]:
+        for row in view.rows(metrics.NODES):
+            if matches(row):
+                name = str(row["node"])
+                yield Finding(name, {"node": name, "node_id": view.fact(facts.node_ids).get(name, "")})
+
+    return find
+
+
+def node_is(matches: Callable[[Row], object]) -> Holds:
+    """Returns the proof that a node is listed with states that match."""
+    return lambda view, finding: any(matches(row) for row in view.rows(metrics.NODES, node=finding.object))
+
+
+def node_is_removed(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a node is no longer configured: other nodes are listed, and it is not."""
+    return view.has(metrics.NODES) and not any(view.rows(metrics.NODES, node=finding.object))
+
+
+NODE_GONE = Gone("crm_mon lists other nodes, but no longer this one", "{node} is no longer configured", node_is_removed)
+
+
+def _is_settled(row: Row) -> bool:
+    """Returns whether a node has joined; until then its attributes, such as standby, are not its own yet."""
+    return bool(row["online"] and not row["pending"])
+
+
+# --- fencing ---------------------------------------------------------------------------------------------------------
+
+
 def find_fenced_nodes(view: ClusterView) -> Iterator[Finding]:
     """Yields the nodes that were fenced since the previous view. Older events do not count in the first view."""
     fenced_before = view.accumulated_before(facts.last_fenced)
     if fenced_before is None:
         return
-    events = {
-        str(row["target"]): row for row in view.rows(metrics.FENCE_EVENTS_TIMESTAMP) if row["status"] == "success"
-    }
-    for target, time in facts.fencing_times(view, "success").items():
-        if time > fenced_before.get(target, -math.inf):
-            fields = {name: str(value) for name, value in events[target].items() if isinstance(value, str)}
-            yield Finding(target, {**fields, "by": fields["delegate"] or "the cluster"})
+    for target, event in view.fact(facts.fencing_successes).items():
+        if event.time > fenced_before.get(target, -math.inf):
+            yield Finding(target, {**event.fields, "by": event.fields["delegate"] or "the cluster"})
 
 
 _RECENT = 3600.0
@@ -61,11 +89,41 @@ _RECENT = 3600.0
 
 def find_failed_fencing(view: ClusterView) -> Iterator[Finding]:
     """Yields the nodes whose last fencing failed."""
-    succeeded = facts.fencing_times(view, "success")
-    for target, time in facts.fencing_times(view, "failed").items():
-        recent = view.snapshot.time - time < _RECENT
-        if time > succeeded.get(target, -math.inf) and (recent or target not in facts.online_nodes(view)):
-            yield Finding(target, {"target": target})
+    successes = view.fact(facts.fencing_successes)
+    for target, event in view.fact(facts.fencing_failures).items():
+        recent = view.snapshot.time - event.time < _RECENT
+        if event.is_later_than(successes.get(target)) and (recent or target not in facts.online_nodes(view)):
+            yield Finding(target, {**event.fields, "node": target})
+
+
+def fencing_is_over(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a node was fenced since its fencing failed, or need not be fenced."""
+    failure = view.fact(facts.fencing_failures).get(finding.object)
+    success = view.fact(facts.fencing_successes).get(finding.object)
+    if failure is not None and success is not None and success.is_later_than(failure):
+        return True
+    return any(_is_settled(row) and not row["unclean"] for row in view.rows(metrics.NODES, node=finding.object))
+
+
+def find_failed_unfencing(view: ClusterView) -> Iterator[Finding]:
+    """Yields the nodes whose last unfencing failed, unless they were fenced since."""
+    later = (view.fact(facts.unfencing_successes), view.fact(facts.fencing_successes))
+    for target, event in view.fact(facts.unfencing_failures).items():
+        if all(event.is_later_than(successes.get(target)) for successes in later):
+            yield Finding(target, {**event.fields, "node": target})
+
+
+def unfencing_is_over(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether something succeeded since unfencing a node failed."""
+    failure = view.fact(facts.unfencing_failures).get(finding.object)
+    events = (
+        view.fact(facts.unfencing_successes).get(finding.object),
+        view.fact(facts.fencing_successes).get(finding.object),
+    )
+    return failure is not None and any(event is not None and event.is_later_than(failure) for event in events)
+
+
+# --- resources -------------------------------------------------------------------------------------------------------
 
 
 def instances_in(state: str) -> Find:
@@ -110,6 +168,18 @@ def find_moved_resources(view: ClusterView) -> Iterator[Finding]:
             )
 
 
+def resource_is_removed(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a resource is no longer configured: crm_mon lists all resources, and not this one."""
+    return view.number(metrics.RESOURCES_UNLISTED) == 0 and finding.fields["resource"] not in view.fact(facts.resources)
+
+
+RESOURCE_GONE = Gone(
+    "crm_mon lists all configured resources, but no longer this one",
+    "{resource} is no longer configured",
+    resource_is_removed,
+)
+
+
 def find_exhausted_fail_counts(view: ClusterView) -> Iterator[Finding]:
     """Yields the resources that may no longer run on a node, because their fail count has reached the threshold."""
     samples_by_metric = view.snapshot.samples_by_metric
@@ -125,6 +195,31 @@ def find_exhausted_fail_counts(view: ClusterView) -> Iterator[Finding]:
             yield Finding(_ON.format_map(fields), fields)
 
 
+def node_is_online(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether the node of a finding is online: only then does crm_mon show all that has failed on it."""
+    node = finding.fields["node"]
+    return not node or node in facts.online_nodes(view)
+
+
+def resource_or_node_is_removed(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether the resource or the node of a finding is no longer configured."""
+    node = finding.fields["node"]
+    removed = bool(node) and node_is_removed(view, Finding(node, finding.fields))
+    return removed or resource_is_removed(view, finding)
+
+
+OPERATION_GONE = Gone(
+    "crm_mon no longer lists the resource or the node",
+    "{resource} or {node} is no longer configured",
+    resource_or_node_is_removed,
+)
+
+
+def constraint_is_listed(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a location constraint, or a rule of this id, is in the configuration."""
+    return any(view.rows(metrics.LOCATION_CONSTRAINTS, constraint=finding.object))
+
+
 CONDITIONS: tuple[Condition, ...] = (
     Condition(
         name="pacemaker-down",
@@ -134,8 +229,9 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="Pacemaker runs on this node again",
         meaning="The node runs no resources of the cluster, or runs them without supervision.",
         action="Check `systemctl status pacemaker` and the log of Pacemaker, then start it.",
+        source=Source(collector="pacemaker"),
         find=number_equals(metrics.UP, 0),
-        has_evidence=has_samples(metrics.UP),
+        absent=Absent("crm_mon gets an answer from Pacemaker", has_number(metrics.UP)),
         local=True,
     ),
     Condition(
@@ -146,8 +242,9 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="The cluster has a designated controller again",
         meaning="No node decides where resources run, so nothing is recovered.",
         action="An election takes seconds. If it does not end, check the log of Pacemaker on all nodes.",
+        source=CRM_MON,
         find=find_missing_dc,
-        has_evidence=CRM_MON,
+        absent=Absent("crm_mon names the designated controller", lambda view, _: facts.dc(view)),
         hold=30.0,
     ),
     Condition(
@@ -159,8 +256,9 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="The cluster does not react to anything that happens to its resources.",
         action="End it when the work is done: `crm configure property maintenance-mode=false`, or "
         "`pcs property set maintenance-mode=false`.",
+        source=CRM_MON,
         find=number_equals(metrics.MAINTENANCE_MODE_ENABLED, 1),
-        has_evidence=CRM_MON,
+        absent=Absent("crm_mon prints maintenance-mode as false", has_number(metrics.MAINTENANCE_MODE_ENABLED)),
     ),
     Condition(
         name="fencing-disabled",
@@ -170,8 +268,9 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="Fencing is enabled",
         meaning="The cluster cannot recover safely from a node that does not respond. Data may be damaged.",
         action="Configure fencing, and set `stonith-enabled=true`.",
+        source=CRM_MON,
         find=number_equals(metrics.STONITH_ENABLED, 0),
-        has_evidence=CRM_MON,
+        absent=Absent("crm_mon prints fencing as enabled", has_number(metrics.STONITH_ENABLED)),
     ),
     Condition(
         name="node-lost",
@@ -182,8 +281,10 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="{node} is online again",
         meaning="The node is down or unreachable, or its cluster stack is stopped.",
         action="Find out whether it was fenced or shut down. Check its console and the network.",
+        source=STATES,
         find=nodes_where(lambda row: not row["online"] and not row["pending"]),
-        has_evidence=has_node_states,
+        absent=Absent("crm_mon shows the node as online and not pending", node_is(_is_settled)),
+        gone=NODE_GONE,
     ),
     Condition(
         name="node-unclean",
@@ -194,8 +295,10 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="{node} is no longer unclean",
         meaning="The resources of the node cannot run elsewhere until it is fenced.",
         action="If fencing does not succeed, make sure that the node is off, then run `stonith_admin --confirm NODE`.",
+        source=STATES,
         find=nodes_where(lambda row: row["unclean"]),
-        has_evidence=has_node_states,
+        absent=Absent("crm_mon shows the node as not unclean", node_is(lambda row: not row["unclean"])),
+        gone=NODE_GONE,
     ),
     Condition(
         name="node-pending",
@@ -206,8 +309,10 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="{node} is no longer pending",
         meaning="The node is a member in Corosync, but has not joined the cluster in Pacemaker.",
         action="Check the log of Pacemaker on that node and on the designated controller.",
+        source=STATES,
         find=nodes_where(lambda row: row["pending"]),
-        has_evidence=has_node_states,
+        absent=Absent("crm_mon shows the node as not pending", node_is(lambda row: not row["pending"])),
+        gone=NODE_GONE,
         hold=60.0,
     ),
     Condition(
@@ -219,8 +324,10 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="{node} is no longer in standby",
         meaning="The node runs no resources and is not available for failover.",
         action="Run `crm node online NODE` or `pcs node unstandby NODE` when the work is done.",
-        find=nodes_where(lambda row: row["standby"] or row["standby_onfail"]),
-        has_evidence=has_node_states,
+        source=STATES,
+        find=nodes_where(lambda row: (row["standby"] or row["standby_onfail"]) and not row["pending"]),
+        absent=Absent("crm_mon shows the node as online, not pending and not in standby", node_is(_is_settled)),
+        gone=NODE_GONE,
     ),
     Condition(
         name="node-maintenance",
@@ -231,8 +338,10 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="{node} is no longer in maintenance",
         meaning="The cluster does not react to anything that happens to the resources of the node.",
         action="Run `crm node ready NODE` or `pcs node unmaintenance NODE` when the work is done.",
+        source=STATES,
         find=nodes_where(lambda row: row["maintenance"]),
-        has_evidence=has_node_states,
+        absent=Absent("crm_mon shows the node as online, not pending and not in maintenance", node_is(_is_settled)),
+        gone=NODE_GONE,
     ),
     Condition(
         name="fencing-performed",
@@ -243,8 +352,8 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="Nothing more was fenced: {target}",
         meaning="The cluster has fenced a node, usually by rebooting it.",
         action="Find the reason in `stonith_admin --history NODE` and in the logs before that time.",
+        source=CRM_MON,
         find=find_fenced_nodes,
-        has_evidence=CRM_MON,
         expires_after=300.0,
     ),
     Condition(
@@ -253,11 +362,30 @@ CONDITIONS: tuple[Condition, ...] = (
         category=FENCING,
         about="the node",
         raised="{target} could not be fenced",
-        cleared="{target} is fenced, or has been online for long enough",
+        cleared="{target} was fenced, or no longer has to be",
         meaning="The resources of the node cannot run elsewhere.",
         action="Check the fencing device. If the node is certainly off, run `stonith_admin --confirm NODE`.",
+        source=STATES,
         find=find_failed_fencing,
-        has_evidence=CRM_MON,
+        absent=Absent(
+            "a later fencing of the node has succeeded, or crm_mon shows the node as online and not unclean",
+            fencing_is_over,
+        ),
+        gone=NODE_GONE,
+    ),
+    Condition(
+        name="unfencing-failed",
+        severity=Severity.MINOR,
+        category=FENCING,
+        about="the node",
+        raised="{target} could not be unfenced",
+        cleared="{target} was unfenced, or fenced",
+        meaning="The node may not use the resources that its unfencing would have enabled, such as shared storage.",
+        action="Check the fencing device, then restart the cluster on the node.",
+        source=STATES,
+        find=find_failed_unfencing,
+        absent=Absent("a later unfencing or fencing of the node has succeeded", unfencing_is_over),
+        gone=NODE_GONE,
     ),
     Condition(
         name="resource-failed",
@@ -268,8 +396,12 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="{resource} is no longer failed on {node}",
         meaning="A resource instance has failed, and the cluster tries to recover it.",
         action="Check `crm_mon -1 -r -f` and the log of the resource agent.",
+        source=STATES,
         find=instances_in("failed"),
-        has_evidence=CRM_MON,
+        absent=Absent(
+            "crm_mon lists the resource, but not as failed on the node", is_among(facts.resources, "resource")
+        ),
+        gone=RESOURCE_GONE,
     ),
     Condition(
         name="resource-blocked",
@@ -280,8 +412,10 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="{resource} is no longer blocked",
         meaning="The cluster cannot manage the resource: usually a stop has failed, and fencing is not possible.",
         action="Repair it manually, then run `crm_resource --cleanup --resource RESOURCE`.",
+        source=STATES,
         find=instances_in("blocked"),
-        has_evidence=CRM_MON,
+        absent=Absent("crm_mon lists the resource, but not as blocked", is_among(facts.resources, "resource")),
+        gone=RESOURCE_GONE,
     ),
     Condition(
         name="resource-stopped",
@@ -292,8 +426,13 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="{resource} runs, or need not",
         meaning="The service is not available: no node may run it, or it has failed on all nodes.",
         action="Run `crm_simulate -sL` for the scores. Look for failures, constraints and missing nodes.",
+        source=STATES,
         find=find_stopped_resources,
-        has_evidence=CRM_MON,
+        absent=Absent(
+            "crm_mon lists the resource as active, or as one that is not expected to run",
+            is_among(facts.resources, "resource"),
+        ),
+        gone=RESOURCE_GONE,
         hold=30.0,
     ),
     Condition(
@@ -305,8 +444,8 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="{resource} has stayed where it is",
         meaning="The resource has failed over, or an administrator has moved it.",
         action="Find the reason in the failed actions and in the fencing history.",
+        source=STATES,
         find=find_moved_resources,
-        has_evidence=CRM_MON,
         expires_after=300.0,
     ),
     Condition(
@@ -314,12 +453,14 @@ CONDITIONS: tuple[Condition, ...] = (
         severity=Severity.MINOR,
         category=RESOURCE,
         about="the resource and the node",
-        raised="{resource} has failed {count} times on {node} and may not run there any more",
+        raised="{resource} has failed {count} times on {node} and may not run there",
         cleared="{resource} may run on {node} again",
         meaning="The fail count has reached the migration threshold.",
         action="Find out why it fails, then run `crm_resource --cleanup --resource RESOURCE --node NODE`.",
+        source=STATES,
         find=find_exhausted_fail_counts,
-        has_evidence=CRM_MON,
+        absent=Absent("crm_mon shows the node as online, without such a fail count", node_is_online),
+        gone=OPERATION_GONE,
     ),
     Condition(
         name="failed-action",
@@ -327,26 +468,34 @@ CONDITIONS: tuple[Condition, ...] = (
         category=RESOURCE,
         about="the operation, the resource and the node",
         raised="{operation} of {resource} has failed on {node}: {status}",
-        cleared="The failure of {operation} of {resource} on {node} is cleaned up",
+        cleared="{operation} of {resource} on {node} is no longer listed",
         meaning="An operation of a resource has failed and is in the list of failed actions.",
         action="Find out why, then run `crm_resource --cleanup --resource RESOURCE`.",
+        source=STATES,
         find=samples_where(metrics.FAILED_ACTIONS, lambda _: True, about="{operation} of {resource} on {node}"),
-        has_evidence=CRM_MON,
+        absent=Absent("crm_mon shows the node as online, without the failed action", node_is_online),
+        gone=OPERATION_GONE,
     ),
     Condition(
         name="move-left-behind",
         severity=Severity.WARNING,
         category=RESOURCE,
         about="the constraint",
-        raised="{resource} is kept away from {node} by {constraint}, left over from a move",
-        cleared="{constraint} is gone",
+        raised="{constraint}, left from a move, keeps {resource} off {node}",
+        cleared="{constraint} no longer has an effect",
         meaning="A manual move has left a constraint that bans the resource from a node until it is removed.",
         action="Run `crm_resource --clear --resource RESOURCE`.",
+        source=CIBADMIN,
         find=samples_where(
             metrics.LOCATION_CONSTRAINTS,
             lambda row: str(row["constraint"]).startswith("cli-ban-") and float(row["value"]) < 0,
             about="{constraint}",
         ),
-        has_evidence=CIBADMIN,
+        absent=Absent("cibadmin lists the constraint without effect", constraint_is_listed),
+        gone=Gone(
+            "cibadmin no longer lists the constraint",
+            "{constraint} was removed",
+            lambda view, finding: not constraint_is_listed(view, finding),
+        ),
     ),
 )

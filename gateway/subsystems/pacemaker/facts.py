@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from gateway.conditions.view import ClusterView
@@ -54,13 +54,59 @@ def activity(view: ClusterView) -> Activity:
     return Activity(frozenset(active), nodes)
 
 
-def fencing_times(view: ClusterView, status: str) -> Mapping[str, float]:
-    """Returns when fencing of each node last ended with a status, in Unix seconds."""
-    times: dict[str, float] = {}
-    for row in view.rows(metrics.FENCE_EVENTS_TIMESTAMP, status=status):
-        target, time = str(row["target"]), float(row["value"])
-        times[target] = max(time, times.get(target, time))
-    return times
+def resources(view: ClusterView) -> frozenset[str]:
+    """Returns the ids of all resources, groups and clones that are listed. Query it through ``ClusterView.fact``."""
+    names = [metrics.RESOURCES.labels.index(label) for label in ("resource", "group", "clone")]
+    samples = view.snapshot.samples_by_metric.get(metrics.RESOURCES, {})
+    return frozenset(labels[name] for labels in samples for name in names if labels[name])
+
+
+def node_ids(view: ClusterView) -> Mapping[str, str]:
+    """Returns the id of each node by its name."""
+    return {str(row["node"]): str(row["id"]) for row in view.rows(metrics.NODE_INFO)}
+
+
+class FencingEvent(NamedTuple):
+    """The end of fencing or unfencing a node.
+
+    Attributes:
+        time: when it ended, in Unix seconds.
+        fields: the labels of the event.
+    """
+
+    time: float
+    fields: Mapping[str, str]
+
+    def is_later_than(self, other: FencingEvent | None) -> bool:
+        """Returns whether it is later than another event, which may not exist."""
+        return other is None or self.time > other.time
+
+
+_UNFENCING = "on"
+"""The action that enables a node again, for example its storage when it starts; all others are fencing."""
+
+
+def _newest_events(status: str, *, unfencing: bool) -> Callable[[ClusterView], Mapping[str, FencingEvent]]:
+    """Returns a function that returns the newest event of each node that ended with a status."""
+
+    def newest(view: ClusterView) -> Mapping[str, FencingEvent]:
+        events: dict[str, FencingEvent] = {}
+        for row in view.rows(metrics.FENCE_EVENTS_TIMESTAMP, status=status):
+            event = FencingEvent(
+                float(row["value"]), {name: value for name, value in row.items() if isinstance(value, str)}
+            )
+            target = event.fields["target"]
+            if (event.fields["action"] == _UNFENCING) == unfencing and event.is_later_than(events.get(target)):
+                events[target] = event
+        return events
+
+    return newest
+
+
+fencing_successes = _newest_events("success", unfencing=False)
+fencing_failures = _newest_events("failed", unfencing=False)
+unfencing_successes = _newest_events("success", unfencing=True)
+unfencing_failures = _newest_events("failed", unfencing=True)
 
 
 def last_nodes(view: ClusterView, before: Mapping[str, frozenset[str]] | None) -> Mapping[str, frozenset[str]]:
@@ -68,9 +114,12 @@ def last_nodes(view: ClusterView, before: Mapping[str, frozenset[str]] | None) -
     return {**(before or {}), **view.fact(activity).nodes}
 
 
-def last_fenced(view: ClusterView, before: Mapping[str, float] | None) -> Mapping[str, float]:
-    """Accumulates when each node was last fenced successfully, in Unix seconds."""
-    return {**(before or {}), **fencing_times(view, "success")}
+def last_fenced(view: ClusterView, before: Mapping[str, float] | None) -> Mapping[str, float] | None:
+    """Accumulates when each node was last fenced, in Unix seconds; None until crm_mon has succeeded once."""
+    if not view.has_succeeded("pacemaker", "crm_mon"):
+        return before
+    times = {target: event.time for target, event in view.fact(fencing_successes).items()}
+    return {**(before or {}), **times}
 
 
 ACCUMULATORS = (last_nodes, last_fenced)

@@ -54,6 +54,7 @@ def mib_objects(notification: Notification) -> Mapping[str, SampleValue]:
         "haClusterNoticeNode": notification.node,
         "haClusterName": notification.cluster,
         "haClusterNoticeText": notification.text,
+        "haClusterNoticeReason": notification.reason,
     }
 
 
