@@ -46,7 +46,7 @@ from gateway.alarms.notification import Change, Details
 from gateway.conditions.model import Reason
 from gateway.conditions.view import ClusterView
 from gateway.subsystems.corosync import metrics as corosync_metrics
-from gateway.subsystems.corosync.facts import local_node, node_ids
+from gateway.subsystems.corosync.facts import local_node, local_node_id
 
 
 def event_details(event: AlarmEvent, view: ClusterView | None) -> tuple[Details, ...]:
@@ -65,16 +65,16 @@ def _is_raised(event: AlarmEvent) -> bool:
 
 
 def _this_node(view: ClusterView) -> Details:
-    return {"node": local_node(view), "node_id": view.accumulated(node_ids).get(local_node(view), "")}
+    return {"node": local_node(view), "node_id": local_node_id(view)}
 
 
-def _node(event: AlarmEvent, view: ClusterView) -> Iterator[Details]:
+def _node(event: AlarmEvent, _view: ClusterView) -> Iterator[Details]:
     name = event.alarm.object
     status, description = ("left", "lost") if _is_raised(event) else ("joined", "member")
     yield {
         "kind": "node",
         "node": name,
-        "node_id": view.accumulated(node_ids).get(name, ""),
+        "node_id": event.alarm.fields.get("node_id", ""),
         "status": status,
         "description": description,
     }

@@ -44,7 +44,7 @@ class NotificationBuilder:
 
     def update_names(self, view: ClusterView) -> None:
         """Updates the names of the node and the cluster if the view has them."""
-        self.node = corosync_facts.local_node(view) or self.node
+        self.node = pacemaker_facts.local_node(view) or corosync_facts.local_node(view) or self.node
         self._cluster = pacemaker_facts.cluster_name(view) or corosync_facts.cluster_name(view) or self._cluster
 
     def alarm(self, event: AlarmEvent, view: ClusterView | None) -> Notification:

@@ -27,7 +27,6 @@ from gateway.clock import Clock, SystemClock
 from gateway.conditions.view import ClusterView
 from gateway.samples import SampleSet
 from gateway.snapshot import Snapshot
-from gateway.subsystems.corosync.facts import local_node
 from gateway.subsystems.pacemaker import facts as pacemaker_facts
 
 
@@ -188,9 +187,9 @@ class AlarmService:
                 self._publish(self._builder.routine_change(change))
 
     def _publishes_for_cluster(self) -> bool:
-        """Returns whether this node publishes what all nodes know. Without a designated controller, all nodes do."""
+        """Returns whether this node publishes what all nodes know, which it does unless another one certainly does."""
         view = self._table.view
-        return not self._settings.dc_only or view is None or pacemaker_facts.dc(view) in {"", local_node(view)}
+        return not self._settings.dc_only or view is None or not pacemaker_facts.another_node_is_dc(view)
 
     def _log_events(self, events: Sequence[AlarmEvent]) -> None:
         for event in events:

@@ -217,7 +217,7 @@ async def test_without_permissions_only_failing_collectors_are_raised() -> None:
         pytest.param(
             snapshot_of(
                 (pacemaker_metrics.LOCATION_CONSTRAINTS, -1e9, ("my-ban", "n", "r", "")),
-                (pacemaker_metrics.LOCATION_CONSTRAINTS, 1e9, ("cli-prefer-r", "n", "r", "")),
+                (pacemaker_metrics.LOCATION_CONSTRAINTS, 0, ("cli-prefer-r", "n", "r", "")),
             ),
             id="constraints of the administrator",
         ),

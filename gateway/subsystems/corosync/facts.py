@@ -13,6 +13,11 @@ def local_node(view: ClusterView) -> str:
     return next((str(row["node"]) for row in view.rows(metrics.MEMBER_VOTES, local="true")), "")
 
 
+def local_node_id(view: ClusterView) -> str:
+    """Returns the id of this node, or "" if it is unknown."""
+    return next((str(row["node_id"]) for row in view.rows(metrics.MEMBER_VOTES, local="true")), "")
+
+
 def cluster_name(view: ClusterView) -> str:
     """Returns the name of the cluster, or "" if it is unknown."""
     return next((str(row["cluster_name"]) for row in view.rows(metrics.INFO) if row["cluster_name"]), "")

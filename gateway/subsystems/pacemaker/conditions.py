@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 
-from gateway.conditions.matching import has_number, is_among, number_equals, read_from, samples_where
+from gateway.conditions.matching import has_number, is_among, names_in, number_equals, read_from, samples_where
 from gateway.conditions.model import (
     CLUSTER,
     FENCING,
@@ -68,6 +68,23 @@ NODE_GONE = Gone("crm_mon lists other nodes, but no longer this one", "{node} is
 def _is_settled(row: Row) -> bool:
     """Returns whether a node has joined; until then its attributes, such as standby, are not its own yet."""
     return bool(row["online"] and not row["pending"])
+
+
+def nodes_of_health(health: str) -> Find:
+    """Returns a function that yields the nodes that are online and of a health."""
+
+    def find(view: ClusterView) -> Iterator[Finding]:
+        online = facts.online_nodes(view)
+        for row in view.rows(metrics.NODE_HEALTH, state=health):
+            if row["node"] in online:
+                yield Finding(str(row["node"]), {"node": str(row["node"])})
+
+    return find
+
+
+def has_health(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a node is online and has a health (not the one that is looked for)."""
+    return finding.object in facts.online_nodes(view) and any(view.rows(metrics.NODE_HEALTH, node=finding.object))
 
 
 # --- fencing ---------------------------------------------------------------------------------------------------------
@@ -143,15 +160,107 @@ def instances_in(state: str) -> Find:
 
 def find_stopped_resources(view: ClusterView) -> Iterator[Finding]:
     """Yields the resources that are stopped and should run, and the clones without any active instance."""
-    infos = metrics.RESOURCE_INFO
-    not_expected = {row["resource"] for row in view.rows(infos, target_role="stopped")}
-    not_expected |= {row["resource"] for row in view.rows(infos, maintenance="true")}
+    if facts.option_is_set(view, "stop-all-resources"):
+        return
+    not_meant = view.fact(facts.not_meant_to_run)
     objects: set[str] = set()
-    for row in view.rows(metrics.RESOURCES, role="stopped", managed="true"):
+    for row in view.fact(facts.stopped_instances):
         name = str(row["clone"] or row["resource"])
-        if name not in objects and name not in view.fact(facts.activity).active and row["resource"] not in not_expected:
+        if name not in objects and name not in view.fact(facts.activity).active and row["resource"] not in not_meant:
             objects.add(name)
             yield Finding(name, {"resource": name, "agent": str(row["agent"])})
+
+
+def find_degraded_clones(view: ClusterView) -> Iterator[Finding]:
+    """Yields the clones with a stopped instance for which there is a node: one that may run it, and has none."""
+    if facts.option_is_set(view, "stop-all-resources") or not facts.option_is_set(view, "symmetric-cluster"):
+        return  # without symmetric-cluster, a node may run only what a constraint allows
+    not_meant, bundles = view.fact(facts.not_meant_to_run), view.fact(bundles_listed)
+    missing: dict[str, set[str]] = {}
+    for row in view.fact(facts.stopped_instances):
+        clone, resource = str(row["clone"]), str(row["resource"])
+        if clone and clone not in bundles and resource not in not_meant and clone in view.fact(facts.activity).active:
+            free = facts.active_members(view) - nodes_with_instance(view, clone, resource)
+            missing.setdefault(clone, set()).update(
+                free - facts.banned_nodes(view, {clone, resource, str(row["group"])})
+            )
+    for clone, nodes in missing.items():
+        if nodes:
+            yield Finding(clone, {"resource": clone, "node": ", ".join(sorted(nodes))})
+
+
+def nodes_with_instance(view: ClusterView, clone: str, resource: str) -> frozenset[str]:
+    """Returns the nodes on which an instance of a clone's resource is, whatever its role."""
+    rows = view.rows(metrics.RESOURCES, clone=clone)
+    return frozenset(str(row["node"]) for row in rows if _base(str(row["resource"])) == _base(resource))
+
+
+def _base(resource: str) -> str:
+    """Returns the id of a resource without the number of its instance."""
+    name, _, number = resource.partition(":")
+    return name if number.isdecimal() else resource
+
+
+bundles_listed = names_in(metrics.BUNDLE_REPLICAS, about="{bundle}")
+
+
+def clone_is_listed(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a clone is listed with a managed and with an active instance."""
+    clone = finding.object
+    return clone in view.fact(facts.managed) and clone in view.fact(facts.activity).active
+
+
+def find_degraded_bundles(view: ClusterView) -> Iterator[Finding]:
+    """Yields the bundles with fewer running replicas than configured; one without any is a stopped resource."""
+    for bundle, (running, total) in view.fact(facts.bundle_replicas).items():
+        if 0 < running < total and not facts.option_is_set(view, "stop-all-resources"):
+            not_meant = view.fact(facts.not_meant_to_run)
+            if any(
+                row["clone"] == bundle and row["resource"] not in not_meant
+                for row in view.fact(facts.stopped_instances)
+            ):
+                yield Finding(bundle, {"resource": bundle, "running": f"{running:g}", "total": f"{total:g}"})
+
+
+def bundle_is_complete(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether all replicas of a bundle run."""
+    running, total = view.fact(facts.bundle_replicas).get(finding.object, (0.0, 1.0))
+    return running >= total
+
+
+def find_clones_without_promoted(view: ClusterView) -> Iterator[Finding]:
+    """Yields the promotable clones with active instances, none of which is promoted or on the way to it."""
+    not_meant = view.fact(facts.not_meant_to_be_promoted)
+    for clone, (roles, resources) in view.fact(facts.promotable_clones).items():
+        if roles <= {"unpromoted", "slave"} and not resources & not_meant:
+            yield Finding(clone, {"resource": clone})
+
+
+def has_promoted(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a clone has a promoted instance, or must not have one."""
+    roles, resources = view.fact(facts.promotable_clones).get(finding.object, (frozenset(), frozenset()))
+    return bool(roles & {"promoted", "master"} or resources & view.fact(facts.not_meant_to_be_promoted))
+
+
+def find_unmanaged_resources(view: ClusterView) -> Iterator[Finding]:
+    """Yields the resources, groups and clones that are not managed for a reason of their own.
+
+    In maintenance mode, and on a node in maintenance, nothing is managed. A blocked resource is another condition.
+    """
+    if view.number(metrics.MAINTENANCE_MODE_ENABLED) != 0:
+        return
+    in_maintenance = {row["node"] for row in view.rows(metrics.NODES, state="maintenance")}
+    objects: set[str] = set()
+    for row in view.rows(metrics.RESOURCES, managed="false"):
+        name = str(row["clone"] or row["group"] or row["resource"])
+        if name not in objects and not row["blocked"] and not row["orphaned"] and row["node"] not in in_maintenance:
+            objects.add(name)
+            yield Finding(name, {"resource": name})
+
+
+def is_managed(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether instances of a resource, group or clone are managed."""
+    return finding.object in view.fact(facts.managed)
 
 
 def find_moved_resources(view: ClusterView) -> Iterator[Finding]:
@@ -215,9 +324,15 @@ OPERATION_GONE = Gone(
 )
 
 
-def constraint_is_listed(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether a location constraint, or a rule of this id, is in the configuration."""
-    return any(view.rows(metrics.LOCATION_CONSTRAINTS, constraint=finding.object))
+def find_left_moves(view: ClusterView) -> Iterator[Finding]:
+    """Yields the constraints in effect that a manual move has left behind."""
+    for row in view.rows(metrics.LOCATION_CONSTRAINTS):
+        constraint, score = str(row["constraint"]), float(row["value"])
+        fields = {name: str(row[name]) for name in ("constraint", "resource", "node")}
+        if constraint.startswith("cli-ban-") and score < 0:
+            yield Finding(constraint, {**fields, "effect": "keeps {resource} off {node}".format_map(fields)})
+        elif constraint.startswith("cli-prefer-") and score > 0:
+            yield Finding(constraint, {**fields, "effect": "ties {resource} to {node}".format_map(fields)})
 
 
 CONDITIONS: tuple[Condition, ...] = (
@@ -259,6 +374,21 @@ CONDITIONS: tuple[Condition, ...] = (
         source=CRM_MON,
         find=number_equals(metrics.MAINTENANCE_MODE_ENABLED, 1),
         absent=Absent("crm_mon prints maintenance-mode as false", has_number(metrics.MAINTENANCE_MODE_ENABLED)),
+    ),
+    Condition(
+        name="stop-all-resources",
+        severity=Severity.MAJOR,
+        category=CLUSTER,
+        raised="The option stop-all-resources is set",
+        cleared="The option stop-all-resources is no longer set",
+        meaning="The cluster stops all resources, and starts none.",
+        action="Run `crm_attribute --name stop-all-resources --delete` when the work is done.",
+        source=CRM_MON,
+        find=samples_where(metrics.CLUSTER_OPTION, lambda row: row["option"] == "stop-all-resources" and row["value"]),
+        absent=Absent(
+            "crm_mon prints stop-all-resources as false",
+            lambda view, _: any(view.rows(metrics.CLUSTER_OPTION, option="stop-all-resources")),
+        ),
     ),
     Condition(
         name="fencing-disabled",
@@ -341,6 +471,34 @@ CONDITIONS: tuple[Condition, ...] = (
         source=STATES,
         find=nodes_where(lambda row: row["maintenance"]),
         absent=Absent("crm_mon shows the node as online, not pending and not in maintenance", node_is(_is_settled)),
+        gone=NODE_GONE,
+    ),
+    Condition(
+        name="node-health-red",
+        severity=Severity.MAJOR,
+        category=NODE,
+        about="the node",
+        raised="The health of {node} is red",
+        cleared="The health of {node} is no longer red",
+        meaning="A health attribute of the node is red. With a health strategy, the node runs no resources.",
+        action="Find the attribute in `crm_mon -1 -A`, and repair what it reports.",
+        source=STATES,
+        find=nodes_of_health("red"),
+        absent=Absent("crm_mon shows the node as online, with another health", has_health),
+        gone=NODE_GONE,
+    ),
+    Condition(
+        name="node-health-yellow",
+        severity=Severity.WARNING,
+        category=NODE,
+        about="the node",
+        raised="The health of {node} is yellow",
+        cleared="The health of {node} is no longer yellow",
+        meaning="A health attribute of the node is yellow. With a health strategy, the node gets fewer resources.",
+        action="Find the attribute in `crm_mon -1 -A`, and repair what it reports.",
+        source=STATES,
+        find=nodes_of_health("yellow"),
+        absent=Absent("crm_mon shows the node as online, with another health", has_health),
         gone=NODE_GONE,
     ),
     Condition(
@@ -436,6 +594,66 @@ CONDITIONS: tuple[Condition, ...] = (
         hold=30.0,
     ),
     Condition(
+        name="clone-degraded",
+        severity=Severity.MAJOR,
+        category=RESOURCE,
+        about="the clone",
+        raised="{resource} does not run on {node}",
+        cleared="{resource} runs on all nodes that may run it",
+        meaning="An instance of the clone is stopped although a node is there for it, so redundancy is lost.",
+        action="Look for failed actions and constraints: `crm_mon -1 -r -f` and `crm_simulate -sL`.",
+        source=STATES,
+        find=find_degraded_clones,
+        absent=Absent("crm_mon lists the clone without a stopped instance for which there is a node", clone_is_listed),
+        gone=RESOURCE_GONE,
+        hold=60.0,
+    ),
+    Condition(
+        name="bundle-degraded",
+        severity=Severity.MAJOR,
+        category=RESOURCE,
+        about="the bundle",
+        raised="{running} of {total} replicas of {resource} run",
+        cleared="All replicas of {resource} run",
+        meaning="Containers of the bundle are stopped, so redundancy or capacity is lost.",
+        action="Look for failed actions and missing nodes: `crm_mon -1 -r -f`.",
+        source=STATES,
+        find=find_degraded_bundles,
+        absent=Absent("crm_mon lists the bundle with all replicas active", bundle_is_complete),
+        gone=RESOURCE_GONE,
+        hold=60.0,
+    ),
+    Condition(
+        name="promoted-missing",
+        severity=Severity.MAJOR,
+        category=RESOURCE,
+        about="the clone",
+        raised="No instance of {resource} is promoted",
+        cleared="An instance of {resource} is promoted, or none need be",
+        meaning="The service is not available: its instances run, but none is the primary.",
+        action="Check the promotion scores with `crm_simulate -sL`, the log of the resource agent and constraints.",
+        source=STATES,
+        find=find_clones_without_promoted,
+        absent=Absent("crm_mon lists a promoted instance, or a target role that allows none", has_promoted),
+        gone=RESOURCE_GONE,
+        hold=60.0,
+    ),
+    Condition(
+        name="resource-unmanaged",
+        severity=Severity.WARNING,
+        category=RESOURCE,
+        about="the resource, group or clone",
+        raised="{resource} is not managed by the cluster",
+        cleared="{resource} is managed by the cluster again",
+        meaning="The cluster does not react to anything that happens to the resource.",
+        action="Run `crm resource manage RESOURCE` or `pcs resource manage RESOURCE`, and end its maintenance.",
+        source=STATES,
+        find=find_unmanaged_resources,
+        absent=Absent("crm_mon lists the resource as managed", is_managed),
+        gone=RESOURCE_GONE,
+        hold=60.0,
+    ),
+    Condition(
         name="resource-moved",
         severity=Severity.WARNING,
         category=RESOURCE,
@@ -481,21 +699,15 @@ CONDITIONS: tuple[Condition, ...] = (
         severity=Severity.WARNING,
         category=RESOURCE,
         about="the constraint",
-        raised="{constraint}, left from a move, keeps {resource} off {node}",
+        raised="{constraint}, left from a move, {effect}",
         cleared="{constraint} no longer has an effect",
-        meaning="A manual move has left a constraint that bans the resource from a node until it is removed.",
+        meaning="A manual move has left a constraint that bans the resource from a node, or ties it to one.",
         action="Run `crm_resource --clear --resource RESOURCE`.",
         source=CIBADMIN,
-        find=samples_where(
-            metrics.LOCATION_CONSTRAINTS,
-            lambda row: str(row["constraint"]).startswith("cli-ban-") and float(row["value"]) < 0,
-            about="{constraint}",
-        ),
-        absent=Absent("cibadmin lists the constraint without effect", constraint_is_listed),
-        gone=Gone(
-            "cibadmin no longer lists the constraint",
-            "{constraint} was removed",
-            lambda view, finding: not constraint_is_listed(view, finding),
+        find=find_left_moves,
+        absent=Absent(
+            "cibadmin lists no constraint of this name that is in effect: it was removed, or has expired",
+            lambda _view, _finding: True,
         ),
     ),
 )

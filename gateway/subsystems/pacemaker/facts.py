@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from gateway.conditions.view import ClusterView
+from gateway.conditions.view import ClusterView, Row
+from gateway.subsystems.corosync import facts as corosync_facts
 from gateway.subsystems.pacemaker import metrics
 
 _NO_NODES: frozenset[str] = frozenset()
@@ -16,6 +18,21 @@ def dc(view: ClusterView) -> str:
     return next((str(row["dc"]) for row in view.rows(metrics.INFO)), "")
 
 
+def local_node(view: ClusterView) -> str:
+    """Returns Pacemaker's name of this node, or "" if it is unknown.
+
+    Corosync may have another name for it, or none, so it is the node with the id that this node has in Corosync.
+    """
+    local_id = corosync_facts.local_node_id(view)
+    return next((name for name, node_id in view.fact(node_ids).items() if local_id and node_id == local_id), "")
+
+
+def another_node_is_dc(view: ClusterView) -> bool:
+    """Returns whether another node is certainly the designated controller."""
+    local, controller = local_node(view), dc(view)
+    return bool(local and controller and local != controller)
+
+
 def cluster_name(view: ClusterView) -> str:
     """Returns the name of the cluster, or "" if it is unknown."""
     return next((str(row["cluster_name"]) for row in view.rows(metrics.INFO) if row["cluster_name"]), "")
@@ -24,6 +41,22 @@ def cluster_name(view: ClusterView) -> str:
 def online_nodes(view: ClusterView) -> frozenset[str]:
     """Returns the names of the nodes that are online."""
     return frozenset(str(row["node"]) for row in view.rows(metrics.NODES, state="online"))
+
+
+def active_members(view: ClusterView) -> frozenset[str]:
+    """Returns the names of the cluster nodes (no remote or guest nodes) that may run resources."""
+    return frozenset(
+        str(row["node"])
+        for row in view.rows(metrics.NODES, state="online", type="member")
+        if not any(
+            row[state] for state in ("standby", "standby_onfail", "maintenance", "pending", "unclean", "shutdown")
+        )
+    )
+
+
+def option_is_set(view: ClusterView, option: str) -> bool:
+    """Returns whether a cluster option is printed as true."""
+    return any(row["value"] == 1 for row in view.rows(metrics.CLUSTER_OPTION, option=option))
 
 
 class Activity(NamedTuple):
@@ -54,11 +87,76 @@ def activity(view: ClusterView) -> Activity:
     return Activity(frozenset(active), nodes)
 
 
+def stopped_instances(view: ClusterView) -> Sequence[Row]:
+    """Returns the samples of the managed instances that are stopped. Query it through ``ClusterView.fact``."""
+    return tuple(view.rows(metrics.RESOURCES, role="stopped", managed="true"))
+
+
+def not_meant_to_run(view: ClusterView) -> frozenset[str]:
+    """Returns the ids of the resources that are stopped on purpose: by their target role, or for maintenance."""
+    infos = metrics.RESOURCE_INFO
+    stopped = {str(row["resource"]) for row in view.rows(infos, target_role="stopped")}
+    return frozenset(stopped | {str(row["resource"]) for row in view.rows(infos, maintenance="true")})
+
+
+def not_meant_to_be_promoted(view: ClusterView) -> frozenset[str]:
+    """Returns the ids of the resources whose target role keeps them from being promoted."""
+    roles = ("stopped", "unpromoted", "slave")
+    return frozenset(str(row["resource"]) for row in view.rows(metrics.RESOURCE_INFO) if row["target_role"] in roles)
+
+
 def resources(view: ClusterView) -> frozenset[str]:
     """Returns the ids of all resources, groups and clones that are listed. Query it through ``ClusterView.fact``."""
     names = [metrics.RESOURCES.labels.index(label) for label in ("resource", "group", "clone")]
     samples = view.snapshot.samples_by_metric.get(metrics.RESOURCES, {})
     return frozenset(labels[name] for labels in samples for name in names if labels[name])
+
+
+def managed(view: ClusterView) -> frozenset[str]:
+    """Returns the ids of the resources, groups and clones with managed instances."""
+    rows = view.rows(metrics.RESOURCES, managed="true")
+    return frozenset(str(row["clone"] or row["group"] or row["resource"]) for row in rows)
+
+
+def promotable_clones(view: ClusterView) -> Mapping[str, tuple[frozenset[str], frozenset[str]]]:
+    """Returns the roles of the active, managed instances of each promotable clone, and the ids of its resources."""
+    resource, role, managed_label, clone = map(metrics.RESOURCES.labels.index, ("resource", "role", "managed", "clone"))
+    instances: dict[str, set[tuple[str, str]]] = {}
+    for labels in view.snapshot.samples_by_metric.get(metrics.RESOURCES, {}):
+        if labels[clone] and labels[managed_label] == "true" and labels[role] not in _ROLES_OF_ANY_CLONE:
+            instances.setdefault(labels[clone], set()).add((labels[role], labels[resource]))
+    return {
+        name: (frozenset(role for role, _ in pairs), frozenset(resource for _, resource in pairs))
+        for name, pairs in instances.items()
+    }
+
+
+_ROLES_OF_ANY_CLONE = frozenset({"started", "stopped", "starting", "stopping"})
+
+
+def bundle_replicas(view: ClusterView) -> Mapping[str, tuple[float, float]]:
+    """Returns the running replicas of each bundle, and all of them."""
+    counts = {(row["bundle"], row["state"]): float(row["value"]) for row in view.rows(metrics.BUNDLE_REPLICAS)}
+    bundles = {str(bundle) for bundle, _ in counts}
+    return {bundle: (counts.get((bundle, "running"), 0), counts.get((bundle, "total"), 0)) for bundle in bundles}
+
+
+def banned_nodes(view: ClusterView, names: Collection[str]) -> frozenset[str]:
+    """Returns the nodes that may not run a resource; all nodes if a rule that names no node may ban it anywhere.
+
+    Args:
+        view: the view.
+        names: the ids of the resource, and of its group and its clone.
+    """
+    bans = [
+        str(row["node"])
+        for row in (*view.rows(metrics.LOCATION_CONSTRAINTS), *view.rows(metrics.BANS))
+        if row["resource"] in names
+        and row["value"] == -math.inf
+        and not row.get("role")
+        and row.get("promoted_only") != "true"
+    ]
+    return online_nodes(view) if "" in bans else frozenset(bans)
 
 
 def node_ids(view: ClusterView) -> Mapping[str, str]:
