@@ -52,12 +52,12 @@ def event(condition: str, change: Change, about: str = "", **fields: str) -> Ala
         (event("quorum-lost", RAISED), {"kind": "quorum", **HERE, "status": "not quorate"}, ["corosync"]),
         (event("quorum-lost", CLEARED), {"kind": "quorum", **HERE, "status": "quorate"}, ["corosync"]),
         (
-            event("node-lost", RAISED, "n2"),
+            event("node-lost", RAISED, "n2", node_id="2"),
             {"kind": "node", "node": "n2", "node_id": "2", "status": "left", "description": "lost"},
             ["corosync", "pacemaker"],
         ),
         (
-            event("node-lost", CLEARED, "n2"),
+            event("node-lost", CLEARED, "n2", node_id="2"),
             {"kind": "node", "node": "n2", "node_id": "2", "status": "joined", "description": "member"},
             ["corosync", "pacemaker"],
         ),

@@ -1,0 +1,113 @@
+"""Every condition is walked through its states: present, unknown, gone, and present, unknown, absent.
+
+``test_conditions`` has recordings of clusters.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.alarms.alarm_table import AlarmTable
+from gateway.alarms.conditions import BY_NAME, CONDITIONS
+from gateway.alarms.notification import Change
+from gateway.catalog import ACCUMULATORS
+from gateway.conditions.model import Reason
+from gateway.conditions.view import ClusterView
+from gateway.snapshot import CollectorReport, Snapshot
+from gateway.status import Status
+from tests.alarms.snapshots import make_snapshot
+from tests.alarms.walks import PACEMAKER, WALKS, Walk
+
+LONG = 1000.0
+"""More seconds than any condition is held down."""
+
+ALL_COMMANDS = ("crm_mon", "cibadmin", "corosync-quorumtool", "corosync-cfgtool", "configuration", "drbdsetup")
+
+
+class Alarms:
+    """An alarm table that evaluates one snapshot after the other, with much time between them."""
+
+    def __init__(self, condition: str) -> None:
+        self._condition = condition
+        self._table = AlarmTable()
+        self._view: ClusterView | None = None
+        self._now = 0.0
+
+    def evaluate(self, snapshot: Snapshot) -> list[tuple[Change, str, Reason, str]]:
+        """Returns the events of the condition: their change, object, reason and text."""
+        self._view = ClusterView(snapshot, self._view, accumulators=ACCUMULATORS)
+        events = self._table.evaluate(self._view, now=self._now, time=self._now)
+        self._now += LONG
+        events += self._table.on_timer(now=self._now)
+        return [
+            (event.change, event.alarm.object, event.reason, event.text)
+            for event in events
+            if event.alarm.condition.name == self._condition
+        ]
+
+
+def raised(name: str, walk: Walk) -> Alarms:
+    """Returns alarms in which that of a walk is active."""
+    alarms = Alarms(name)
+    alarms.evaluate(make_snapshot(*walk.before))
+    (event,) = alarms.evaluate(make_snapshot(*walk.present))
+    assert event[:3] == (Change.RAISED, walk.object, Reason.NONE)
+    return alarms
+
+
+def failing() -> Snapshot:
+    """Returns a snapshot in which every command has failed."""
+    return make_snapshot(failing=dict.fromkeys(ALL_COMMANDS, Status.TIMED_OUT))
+
+
+STATES = [name for name in WALKS if not BY_NAME[name].expires_after]
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_an_alarm_survives_every_view_that_proves_nothing(name: str) -> None:
+    walk = WALKS[name]
+    alarms = raised(name, walk)
+    for samples in walk.unknown:
+        assert alarms.evaluate(make_snapshot(*samples)) == []
+    assert alarms.evaluate(failing()) == []
+    assert alarms.evaluate(Snapshot(samples_by_metric={})) == []
+    assert walk.absent is not None
+    ((change, about, reason, text),) = alarms.evaluate(make_snapshot(*walk.absent))
+    assert (change, about, reason) == (Change.CLEARED, walk.object, Reason.RECOVERED)
+    assert "{" not in text
+
+
+@pytest.mark.parametrize("name", [name for name in STATES if WALKS[name].gone is not None])
+def test_an_alarm_about_an_object_that_is_gone_is_cleared_for_that_reason(name: str) -> None:
+    walk = WALKS[name]
+    assert walk.gone is not None
+    alarms = raised(name, walk)
+    assert alarms.evaluate(failing()) == []
+    ((change, about, reason, text),) = alarms.evaluate(make_snapshot(*walk.gone))
+    assert (change, about, reason) == (Change.CLEARED, walk.object, Reason.GONE)
+    assert "no longer" in text
+
+
+@pytest.mark.parametrize("name", [name for name in STATES if WALKS[name].collector])
+def test_an_alarm_is_gone_with_its_subsystem(name: str) -> None:
+    walk = WALKS[name]
+    alarms = raised(name, walk)
+    reports = {walk.collector: CollectorReport(name=walk.collector, present=False)}
+    ((change, _, reason, text),) = alarms.evaluate(Snapshot(samples_by_metric={}, collectors=reports))
+    assert (change, reason) == (Change.CLEARED, Reason.GONE)
+    assert text.endswith(f"no longer monitored, as {walk.collector} is no longer set up on this node")
+
+
+@pytest.mark.parametrize("name", [name for name in WALKS if BY_NAME[name].expires_after])
+def test_an_event_expires(name: str) -> None:
+    walk = WALKS[name]
+    alarms = Alarms(name)
+    alarms.evaluate(make_snapshot(*walk.before))
+    events = [event[:3] for event in alarms.evaluate(make_snapshot(*walk.present))]
+    assert events == [(Change.RAISED, walk.object, Reason.NONE), (Change.CLEARED, walk.object, Reason.EXPIRED)]
+
+
+def test_every_condition_of_pacemaker_has_a_walk() -> None:
+    names = {condition.name for condition in CONDITIONS if condition.source.collector == "pacemaker"}
+    assert PACEMAKER.keys() == names
+    assert {name for name in names if BY_NAME[name].gone} == {name for name in names if WALKS[name].gone is not None}
