@@ -14,7 +14,7 @@ Row = tuple[str, str, str, str, float | None]
 
 
 def rows(body: str) -> list[Row]:
-    return [(one.id, one.resource, one.node, one.role, one.score) for one in cib.parse(body.encode()).value]
+    return [(one.id, one.resource, one.node, one.role, one.score) for one in cib.parse(body.encode()).value.locations]
 
 
 def constraints(body: str) -> list[Row]:

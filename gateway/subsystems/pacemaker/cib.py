@@ -1,4 +1,4 @@
-"""``cibadmin --query``: the location constraints of a CIB, of every schema from pacemaker-1.0 to 4.0.
+"""``cibadmin --query``: the location and ticket constraints of a CIB, of every schema from pacemaker-1.0 to 4.0.
 
 The root element is ``cib``, ``configuration`` or, with ``--scope constraints``, ``constraints``.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
 from gateway.subsystems.parsing.timestamps import unix_time
@@ -40,8 +41,34 @@ class LocationConstraint:
     expires: float | None = None
 
 
-def parse(output: bytes) -> Parsed[tuple[LocationConstraint, ...]]:
-    """Parses the output of the tool; returns the location constraints in the order of the CIB.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketConstraint:
+    """A resource that depends on a ticket.
+
+    Attributes:
+        id: the id of the constraint.
+        resource: the id of a resource, group, clone or tag.
+        role: the role that depends on the ticket, as written; empty for every role.
+        ticket: the id of the ticket.
+        loss_policy: what happens when the ticket is lost: ``stop``, ``demote``, ``fence`` or ``freeze``.
+    """
+
+    id: str
+    resource: str
+    role: str
+    ticket: str
+    loss_policy: str
+
+
+class Constraints(NamedTuple):
+    """The constraints of a CIB, in its order."""
+
+    locations: tuple[LocationConstraint, ...]
+    tickets: tuple[TicketConstraint, ...]
+
+
+def parse(output: bytes) -> Parsed[Constraints]:
+    """Parses the output of the tool.
 
     Raises:
         ParseError: the output is not XML, or has another root element.
@@ -51,8 +78,23 @@ def parse(output: bytes) -> Parsed[tuple[LocationConstraint, ...]]:
     unreadable = UnreadableValues()
     locations = root.iter("rsc_location")
     return unreadable.parsed(
-        tuple(constraint for location in locations for constraint in _constraints(location, by_id, unreadable))
+        Constraints(
+            tuple(constraint for location in locations for constraint in _constraints(location, by_id, unreadable)),
+            tuple(_ticket_constraints(root, by_id)),
+        )
     )
+
+
+def _ticket_constraints(root: Element, by_id: dict[str | None, Element]) -> Iterator[TicketConstraint]:
+    for element in root.iter("rsc_ticket"):
+        for resource, set_role in _resources(element, by_id):
+            yield TicketConstraint(
+                id=element.get("id", ""),
+                resource=resource,
+                role=set_role or element.get("rsc-role", ""),
+                ticket=element.get("ticket", ""),
+                loss_policy=element.get("loss-policy", ""),
+            )
 
 
 def _constraints(

@@ -80,6 +80,7 @@ class Node:
 
     Attributes:
         states: a flag for each of ``NODE_STATES``, and finally whether the node is the designated controller.
+        container: the id of the resource that runs a guest node; empty for any other node.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Node:
     health: str
     feature_set: str
     resources_running: float | None
+    container: str = ""
 
 
 class Resource(NamedTuple):
@@ -160,7 +162,13 @@ class ResourceHistory(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """``<failures><failure>``: a failed action; interval in milliseconds, time in Unix seconds."""
+    """``<failures><failure>``: a failed action; interval in milliseconds, time in Unix seconds.
+
+    Attributes:
+        status: what the resource agent returned, in words.
+        execution: how the execution of the agent ended: ``complete``, ``Timed Out`` and others.
+        reason: why it failed, as the agent or Pacemaker says it; empty if neither does.
+    """
 
     node: str
     resource: str
@@ -168,11 +176,17 @@ class Failure:
     interval: str
     status: str
     time: float | None
+    execution: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FenceEvent:
-    """``<fence_history><fence_event>``; the time of completion is None while the event is pending."""
+    """``<fence_history><fence_event>``; the time of completion is None while the event is pending.
+
+    Attributes:
+        reason: why it failed; empty if that is unknown.
+    """
 
     target: str
     action: str
@@ -180,6 +194,7 @@ class FenceEvent:
     delegate: str
     origin: str
     time: float | None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from gateway.samples import SampleSet
 from gateway.status import Status
 from gateway.subsystems.corosync import corosync_conf
 from gateway.subsystems.pacemaker import cib, crm_mon, metrics
-from gateway.subsystems.pacemaker.cluster_status import ClusterStatus, Resource
+from gateway.subsystems.pacemaker.cluster_status import ClusterStatus, FenceEvent, Resource
 from gateway.subsystems.parsing.partial import Parsed
 from gateway.subsystems.parsing.xml import INFINITY_SCORE
 from gateway.subsystems.probe import CommandError, Plan, Probe, Reading, parse_output, read_file
@@ -49,7 +49,7 @@ def _parse_status(result: CommandResult) -> Parsed[ClusterStatus]:
     return parsed
 
 
-def _parse_constraints(result: CommandResult) -> Parsed[tuple[cib.LocationConstraint, ...]]:
+def _parse_constraints(result: CommandResult) -> Parsed[cib.Constraints]:
     return parse_output(result, cib.parse, not_running=_NOT_RUNNING)
 
 
@@ -90,16 +90,30 @@ class PacemakerCollector:
             _add_events(samples, status)
             _add_tickets_and_bans(samples, status)
         now = status.summary.last_update if status is not None else None
-        _add_constraints(samples, readings["cibadmin"].ok_value or (), now)
+        if (constraints := readings["cibadmin"].ok_value) is not None:
+            _add_locations(samples, constraints.locations, now)
+            _add_ticket_constraints(samples, constraints.tickets)
         return samples
 
 
-def _add_constraints(samples: SampleSet, constraints: Iterable[cib.LocationConstraint], now: float | None) -> None:
+def _add_locations(samples: SampleSet, constraints: Iterable[cib.LocationConstraint], now: float | None) -> None:
     """Adds the scores of the constraints that are in effect; one that has expired has no score any more."""
     for constraint in constraints:
         if now is None or constraint.expires is None or now < constraint.expires:
             labels = (constraint.id, constraint.node, constraint.resource, constraint.role.lower())
             samples.add(metrics.LOCATION_CONSTRAINTS, constraint.score, *labels)
+
+
+def _add_ticket_constraints(samples: SampleSet, constraints: Iterable[cib.TicketConstraint]) -> None:
+    for constraint in constraints:
+        labels = (
+            constraint.id,
+            constraint.resource,
+            constraint.role.lower(),
+            constraint.ticket,
+            constraint.loss_policy,
+        )
+        samples.add(metrics.TICKET_CONSTRAINTS, 1, *labels)
 
 
 def _add_daemon(samples: SampleSet, reading: Reading, *, not_permitted: bool) -> None:
@@ -148,6 +162,8 @@ def _add_nodes(samples: SampleSet, status: ClusterStatus) -> None:
     for node in status.nodes:
         samples.add(metrics.NODES, node.states, node.name, node.type)
         samples.add(metrics.NODE_INFO, 1, node.name, node.id, node.feature_set)
+        if node.container:
+            samples.add(metrics.GUEST_NODES, 1, node.name, node.container)
         samples.add(metrics.NODE_RESOURCES_RUNNING, node.resources_running, node.name)
         if node.health:
             samples.add(metrics.NODE_HEALTH, metrics.NODE_HEALTH.flags_for(node.health), node.name)
@@ -192,14 +208,27 @@ def _add_events(samples: SampleSet, status: ClusterStatus) -> None:
         labels = (failure.node, failure.resource, failure.operation, failure.interval, failure.status)
         samples.add(metrics.FAILED_ACTIONS, 1, *labels)
         samples.add(metrics.FAILED_ACTIONS_TIMESTAMP, failure.time, *labels)
+        samples.add(metrics.FAILED_ACTION_REASONS, 1, *labels[:4], failure.execution, failure.reason)
     events = [
         ((event.target, event.action, event.status, event.delegate, event.origin), event.time)
         for event in status.fence_events
     ]
     for labels, time in events:
         samples.add(metrics.FENCE_EVENTS_TIMESTAMP, time, *labels)
+    for event in _newest_with_reason(status.fence_events):
+        samples.add(metrics.FENCE_EVENT_REASONS, 1, event.target, event.action, event.status, event.reason)
     for labels, count in Counter(labels for labels, _ in events).items():
         samples.add(metrics.FENCE_EVENTS, count, *labels)
+
+
+def _newest_with_reason(events: Iterable[FenceEvent]) -> Iterable[FenceEvent]:
+    """Returns the newest event of each target, action and status that has a reason."""
+    newest: dict[tuple[str, str, str], FenceEvent] = {}
+    for event in events:
+        key = (event.target, event.action, event.status)
+        if event.reason and (key not in newest or (event.time or 0) > (newest[key].time or 0)):
+            newest[key] = event
+    return newest.values()
 
 
 def _add_tickets_and_bans(samples: SampleSet, status: ClusterStatus) -> None:

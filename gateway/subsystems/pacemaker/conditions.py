@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from gateway.conditions.matching import has_number, is_among, names_in, number_equals, read_from, samples_where
 from gateway.conditions.model import (
@@ -50,6 +50,12 @@ def nodes_where(matches: Callable[[Row], object]) -> Find:
                 yield Finding(name, {"node": name, "node_id": view.fact(facts.node_ids).get(name, "")})
 
     return find
+
+
+def find_lost_nodes(view: ClusterView) -> Iterator[Finding]:
+    """Yields the nodes that are neither online nor pending; a guest node is as offline as its resource is inactive."""
+    lost = nodes_where(lambda row: not row["online"] and not row["pending"])
+    return (finding for finding in lost(view) if finding.object not in view.fact(facts.guest_nodes))
 
 
 def node_is(matches: Callable[[Row], object]) -> Holds:
@@ -110,7 +116,13 @@ def find_failed_fencing(view: ClusterView) -> Iterator[Finding]:
     for target, event in view.fact(facts.fencing_failures).items():
         recent = view.snapshot.time - event.time < _RECENT
         if event.is_later_than(successes.get(target)) and (recent or target not in facts.online_nodes(view)):
-            yield Finding(target, {**event.fields, "node": target})
+            yield Finding(target, {**event.fields, "node": target, "why": why_fencing_failed(view, event)})
+
+
+def why_fencing_failed(view: ClusterView, event: facts.FencingEvent) -> str:
+    """Returns why fencing failed, to be appended to a sentence; "" if that is unknown."""
+    labels = {name: event.fields[name] for name in ("target", "action", "status")}
+    return next((f": {row['reason']}" for row in view.rows(metrics.FENCE_EVENT_REASONS, **labels)), "")
 
 
 def fencing_is_over(view: ClusterView, finding: Finding) -> bool:
@@ -127,7 +139,7 @@ def find_failed_unfencing(view: ClusterView) -> Iterator[Finding]:
     later = (view.fact(facts.unfencing_successes), view.fact(facts.fencing_successes))
     for target, event in view.fact(facts.unfencing_failures).items():
         if all(event.is_later_than(successes.get(target)) for successes in later):
-            yield Finding(target, {**event.fields, "node": target})
+            yield Finding(target, {**event.fields, "node": target, "why": why_fencing_failed(view, event)})
 
 
 def unfencing_is_over(view: ClusterView, finding: Finding) -> bool:
@@ -160,27 +172,24 @@ def instances_in(state: str) -> Find:
 
 def find_stopped_resources(view: ClusterView) -> Iterator[Finding]:
     """Yields the resources that are stopped and should run, and the clones without any active instance."""
-    if facts.option_is_set(view, "stop-all-resources"):
-        return
-    not_meant = view.fact(facts.not_meant_to_run)
     objects: set[str] = set()
     for row in view.fact(facts.stopped_instances):
         name = str(row["clone"] or row["resource"])
-        if name not in objects and name not in view.fact(facts.activity).active and row["resource"] not in not_meant:
+        if name not in objects and name not in view.fact(facts.activity).active:
             objects.add(name)
             yield Finding(name, {"resource": name, "agent": str(row["agent"])})
 
 
 def find_degraded_clones(view: ClusterView) -> Iterator[Finding]:
     """Yields the clones with a stopped instance for which there is a node: one that may run it, and has none."""
-    if facts.option_is_set(view, "stop-all-resources") or not facts.option_is_set(view, "symmetric-cluster"):
-        return  # without symmetric-cluster, a node may run only what a constraint allows
-    not_meant, bundles = view.fact(facts.not_meant_to_run), view.fact(bundles_listed)
+    if not facts.option_is_set(view, "symmetric-cluster"):
+        return  # a node may run only what a constraint allows
+    bundles = view.fact(bundles_listed)
     missing: dict[str, set[str]] = {}
     for row in view.fact(facts.stopped_instances):
         clone, resource = str(row["clone"]), str(row["resource"])
-        if clone and clone not in bundles and resource not in not_meant and clone in view.fact(facts.activity).active:
-            free = facts.active_members(view) - nodes_with_instance(view, clone, resource)
+        if clone and clone not in bundles and clone in view.fact(facts.activity).active:
+            free = view.fact(facts.active_members) - nodes_with_instance(view, clone, resource)
             missing.setdefault(clone, set()).update(
                 free - facts.banned_nodes(view, {clone, resource, str(row["group"])})
             )
@@ -212,14 +221,10 @@ def clone_is_listed(view: ClusterView, finding: Finding) -> bool:
 
 def find_degraded_bundles(view: ClusterView) -> Iterator[Finding]:
     """Yields the bundles with fewer running replicas than configured; one without any is a stopped resource."""
+    stopped = {row["clone"] for row in view.fact(facts.stopped_instances)}
     for bundle, (running, total) in view.fact(facts.bundle_replicas).items():
-        if 0 < running < total and not facts.option_is_set(view, "stop-all-resources"):
-            not_meant = view.fact(facts.not_meant_to_run)
-            if any(
-                row["clone"] == bundle and row["resource"] not in not_meant
-                for row in view.fact(facts.stopped_instances)
-            ):
-                yield Finding(bundle, {"resource": bundle, "running": f"{running:g}", "total": f"{total:g}"})
+        if 0 < running < total and bundle in stopped:
+            yield Finding(bundle, {"resource": bundle, "running": f"{running:g}", "total": f"{total:g}"})
 
 
 def bundle_is_complete(view: ClusterView, finding: Finding) -> bool:
@@ -232,14 +237,15 @@ def find_clones_without_promoted(view: ClusterView) -> Iterator[Finding]:
     """Yields the promotable clones with active instances, none of which is promoted or on the way to it."""
     not_meant = view.fact(facts.not_meant_to_be_promoted)
     for clone, (roles, resources) in view.fact(facts.promotable_clones).items():
-        if roles <= {"unpromoted", "slave"} and not resources & not_meant:
+        if roles <= {"unpromoted", "slave"} and not_meant.isdisjoint({clone, *resources}):
             yield Finding(clone, {"resource": clone})
 
 
 def has_promoted(view: ClusterView, finding: Finding) -> bool:
     """Returns whether a clone has a promoted instance, or must not have one."""
     roles, resources = view.fact(facts.promotable_clones).get(finding.object, (frozenset(), frozenset()))
-    return bool(roles & {"promoted", "master"} or resources & view.fact(facts.not_meant_to_be_promoted))
+    not_meant = view.fact(facts.not_meant_to_be_promoted)
+    return bool(roles & {"promoted", "master"} or (roles and not not_meant.isdisjoint({finding.object, *resources})))
 
 
 def find_unmanaged_resources(view: ClusterView) -> Iterator[Finding]:
@@ -302,6 +308,31 @@ def find_exhausted_fail_counts(view: ClusterView) -> Iterator[Finding]:
         if 0 < threshold <= count:
             fields = {**dict(zip(metrics.FAIL_COUNT.labels, labels, strict=True)), "count": f"{count:g}"}
             yield Finding(_ON.format_map(fields), fields)
+
+
+def find_failed_actions(view: ClusterView) -> Iterator[Finding]:
+    """Yields the failed actions, with what is known about why they failed."""
+    labels = ("node", "resource", "operation", "interval")
+    reasons = {tuple(row[label] for label in labels): row for row in view.rows(metrics.FAILED_ACTION_REASONS)}
+    objects: set[str] = set()
+    for row in view.rows(metrics.FAILED_ACTIONS):
+        fields = {name: value for name, value in row.items() if isinstance(value, str)}
+        name = "{operation} of {resource} on {node}".format_map(fields)
+        if name not in objects:
+            objects.add(name)
+            known = reasons.get(tuple(row[label] for label in labels), {})
+            yield Finding(name, {**fields, "why": _why(fields["status"], known)})
+
+
+_ORDINARY = frozenset({"", "complete", "done"})
+"""How the execution of an agent ends if the agent has returned by itself."""
+
+
+def _why(status: str, reason: Mapping[str, str | float]) -> str:
+    """Returns why an action failed: what the agent returned, how its execution ended, and the reason."""
+    execution, text = str(reason.get("execution", "")), str(reason.get("reason", ""))
+    status = status if execution in _ORDINARY else f"{status} ({execution})"
+    return f"{status}: {text}" if text else status
 
 
 def node_is_online(view: ClusterView, finding: Finding) -> bool:
@@ -412,7 +443,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="The node is down or unreachable, or its cluster stack is stopped.",
         action="Find out whether it was fenced or shut down. Check its console and the network.",
         source=STATES,
-        find=nodes_where(lambda row: not row["online"] and not row["pending"]),
+        find=find_lost_nodes,
         absent=Absent("crm_mon shows the node as online and not pending", node_is(_is_settled)),
         gone=NODE_GONE,
     ),
@@ -519,7 +550,7 @@ CONDITIONS: tuple[Condition, ...] = (
         severity=Severity.CRITICAL,
         category=FENCING,
         about="the node",
-        raised="{target} could not be fenced",
+        raised="{target} could not be fenced{why}",
         cleared="{target} was fenced, or no longer has to be",
         meaning="The resources of the node cannot run elsewhere.",
         action="Check the fencing device. If the node is certainly off, run `stonith_admin --confirm NODE`.",
@@ -536,7 +567,7 @@ CONDITIONS: tuple[Condition, ...] = (
         severity=Severity.MINOR,
         category=FENCING,
         about="the node",
-        raised="{target} could not be unfenced",
+        raised="{target} could not be unfenced{why}",
         cleared="{target} was unfenced, or fenced",
         meaning="The node may not use the resources that its unfencing would have enabled, such as shared storage.",
         action="Check the fencing device, then restart the cluster on the node.",
@@ -685,12 +716,12 @@ CONDITIONS: tuple[Condition, ...] = (
         severity=Severity.MINOR,
         category=RESOURCE,
         about="the operation, the resource and the node",
-        raised="{operation} of {resource} has failed on {node}: {status}",
+        raised="{operation} of {resource} has failed on {node}: {why}",
         cleared="{operation} of {resource} on {node} is no longer listed",
         meaning="An operation of a resource has failed and is in the list of failed actions.",
         action="Find out why, then run `crm_resource --cleanup --resource RESOURCE`.",
         source=STATES,
-        find=samples_where(metrics.FAILED_ACTIONS, lambda _: True, about="{operation} of {resource} on {node}"),
+        find=find_failed_actions,
         absent=Absent("crm_mon shows the node as online, without the failed action", node_is_online),
         gone=OPERATION_GONE,
     ),

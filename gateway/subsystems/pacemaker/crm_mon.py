@@ -335,6 +335,7 @@ def _node(name: str, attributes: Attributes, unreadable: UnreadableValues) -> No
         health=(unreadable.read(_one_of, health, HEALTH_STATES, what=f"the health of {name}") or "") if health else "",
         feature_set=attributes.get("feature_set", ""),
         resources_running=unreadable.read(optional_number, running, what=f"the number of resources on {name}"),
+        container=attributes.get("id_as_resource", ""),
     )
 
 
@@ -349,6 +350,8 @@ def _failure(attributes: Attributes, unreadable: UnreadableValues) -> Failure:
         interval=_first(attributes, "interval") or (match["interval"] if match else "0"),
         status=_first(attributes, "exitstatus", "status"),
         time=unreadable.read(unix_time, attributes.get("last-rc-change"), what=f"the time of the failure {key}"),
+        execution=attributes.get("status", ""),
+        reason=_sentence(attributes.get("exitreason", "")),
     )
 
 
@@ -360,7 +363,18 @@ def _fence_event(attributes: Attributes, unreadable: UnreadableValues) -> FenceE
         delegate=attributes.get("delegate", ""),
         origin=attributes.get("origin", ""),
         time=unreadable.read(unix_time, attributes.get("completed"), what="the time of a fencing event"),
+        reason=_sentence(attributes.get("exit-reason", "")),
     )
+
+
+_MAX_REASON = 120
+"""Characters of a reason that are kept: it is a label, and part of a notification."""
+
+
+def _sentence(reason: str) -> str:
+    """Returns a reason in one line of limited length."""
+    line = " ".join(reason.split())
+    return line if len(line) <= _MAX_REASON else f"{line[: _MAX_REASON - 1]}…"
 
 
 def _ticket(attributes: Attributes, unreadable: UnreadableValues) -> Ticket:

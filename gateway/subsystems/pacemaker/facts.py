@@ -43,6 +43,31 @@ def online_nodes(view: ClusterView) -> frozenset[str]:
     return frozenset(str(row["node"]) for row in view.rows(metrics.NODES, state="online"))
 
 
+def guest_nodes(view: ClusterView) -> frozenset[str]:
+    """Returns the names of the guest nodes, which are online while the resource that runs them is active."""
+    return frozenset(str(row["node"]) for row in view.rows(metrics.GUEST_NODES))
+
+
+class WithoutTicket(NamedTuple):
+    """The ids of resources, groups and clones that lack a ticket: those that may not run, or may not be promoted."""
+
+    not_running: frozenset[str]
+    not_promoted: frozenset[str]
+
+
+_PROMOTED = frozenset({"promoted", "master"})
+
+
+def without_ticket(view: ClusterView) -> WithoutTicket:
+    """Returns what may not run on this site because its ticket is not granted, or in standby."""
+    granted = {row["ticket"] for row in view.rows(metrics.TICKETS, state="granted") if not row["standby"]}
+    lacking = [row for row in view.rows(metrics.TICKET_CONSTRAINTS) if row["ticket"] not in granted]
+    return WithoutTicket(
+        not_running=frozenset(str(row["resource"]) for row in lacking if row["role"] not in _PROMOTED),
+        not_promoted=frozenset(str(row["resource"]) for row in lacking),
+    )
+
+
 def active_members(view: ClusterView) -> frozenset[str]:
     """Returns the names of the cluster nodes (no remote or guest nodes) that may run resources."""
     return frozenset(
@@ -88,8 +113,15 @@ def activity(view: ClusterView) -> Activity:
 
 
 def stopped_instances(view: ClusterView) -> Sequence[Row]:
-    """Returns the samples of the managed instances that are stopped. Query it through ``ClusterView.fact``."""
-    return tuple(view.rows(metrics.RESOURCES, role="stopped", managed="true"))
+    """Returns the samples of the instances that are stopped and should run. Query it through ``ClusterView.fact``."""
+    if option_is_set(view, "stop-all-resources"):
+        return ()
+    not_meant = not_meant_to_run(view) | without_ticket(view).not_running
+    return tuple(
+        row
+        for row in view.rows(metrics.RESOURCES, role="stopped", managed="true")
+        if not_meant.isdisjoint((str(row["resource"]), str(row["group"]), str(row["clone"])))
+    )
 
 
 def not_meant_to_run(view: ClusterView) -> frozenset[str]:
@@ -100,9 +132,10 @@ def not_meant_to_run(view: ClusterView) -> frozenset[str]:
 
 
 def not_meant_to_be_promoted(view: ClusterView) -> frozenset[str]:
-    """Returns the ids of the resources whose target role keeps them from being promoted."""
-    roles = ("stopped", "unpromoted", "slave")
-    return frozenset(str(row["resource"]) for row in view.rows(metrics.RESOURCE_INFO) if row["target_role"] in roles)
+    """Returns the ids of what may not be promoted, because of its target role or for want of a ticket."""
+    roles = {"stopped", "unpromoted", "slave"}
+    by_role = {str(row["resource"]) for row in view.rows(metrics.RESOURCE_INFO) if row["target_role"] in roles}
+    return frozenset(by_role | without_ticket(view).not_promoted)
 
 
 def resources(view: ClusterView) -> frozenset[str]:

@@ -178,6 +178,13 @@ NODE_INFO = gauge(
     "feature_set",
     mib="haClusterNodeId haClusterNodeFeatureSet",
 )
+GUEST_NODES = gauge(
+    "pacemaker_guest_nodes",
+    "Guest node, with the resource that runs it, such as a container of a bundle; always 1.",
+    "node",
+    "container",
+    mib="haClusterNodeContainer",
+)
 RESOURCE_INFO = gauge(
     "pacemaker_resource_info",
     "Target role, pending operation, lock and maintenance mode of a resource instance that has any of them; always 1.",
@@ -222,6 +229,17 @@ FAILED_ACTIONS_TIMESTAMP = gauge(
     merge=Merge.MAX,
     mib="haClusterFailedActionTime",
 )
+FAILED_ACTION_REASONS = gauge(
+    "pacemaker_failed_action_reasons",
+    "How the execution of a failed action ended, and why it failed, shortened; always 1.",
+    "node",
+    "resource",
+    "operation",
+    "interval",
+    "execution",
+    "reason",
+    mib="haClusterFailureReasonEntry",
+)
 FENCE_EVENTS = gauge(
     "pacemaker_fence_events",
     "Number of events in the fencing history.",
@@ -242,6 +260,15 @@ FENCE_EVENTS_TIMESTAMP = gauge(
     "origin",
     merge=Merge.MAX,
     mib="haClusterFenceEventTime",
+)
+FENCE_EVENT_REASONS = gauge(
+    "pacemaker_fence_event_reasons",
+    "Why fencing last ended with a status, shortened; always 1, or absent if no reason is known.",
+    "target",
+    "action",
+    "status",
+    "reason",
+    mib="haClusterFenceReasonEntry",
 )
 BANS = gauge(
     "pacemaker_bans",
@@ -265,6 +292,16 @@ TICKETS_LAST_GRANTED = gauge(
     "Unix timestamp of when a ticket was last granted.",
     "ticket",
     mib="haClusterTicketLastGranted",
+)
+TICKET_CONSTRAINTS = gauge(
+    "pacemaker_ticket_constraints",
+    "Resource, and its role, that depends on a ticket; always 1.",
+    "constraint",
+    "resource",
+    "role",
+    "ticket",
+    "loss_policy",
+    mib="haClusterTicketConstraintEntry",
 )
 CLUSTER_OPTION = gauge(
     "pacemaker_cluster_option",

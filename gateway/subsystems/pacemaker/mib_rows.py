@@ -14,6 +14,7 @@ MIB_ROWS: tuple[MibRow, ...] = (
             "type": "haClusterNodeType",
             "id": "haClusterNodeId",
             "feature_set": "haClusterNodeFeatureSet",
+            "container": "haClusterNodeContainer",
         },
     ),
     MibRow(
@@ -110,6 +111,42 @@ MIB_ROWS: tuple[MibRow, ...] = (
         entry="haClusterTicketEntry",
         index=("ticket",),
         columns={"ticket": "haClusterTicketId"},
+    ),
+    MibRow(
+        entry="haClusterTicketConstraintEntry",
+        index=("constraint",),
+        numbered=True,
+        columns={
+            "constraint": "haClusterTicketConstraintId",
+            "resource": "haClusterTicketConstraintResource",
+            "role": "haClusterTicketConstraintRole",
+            "ticket": "haClusterTicketConstraintTicket",
+            "loss_policy": "haClusterTicketConstraintLossPolicy",
+        },
+    ),
+    MibRow(
+        entry="haClusterFailureReasonEntry",
+        index=("resource", "node"),
+        numbered=True,
+        columns={
+            "resource": "haClusterFailureReasonResource",
+            "node": "haClusterFailureReasonNode",
+            "operation": "haClusterFailureReasonOperation",
+            "interval": "haClusterFailureReasonInterval",
+            "execution": "haClusterFailureReasonExecution",
+            "reason": "haClusterFailureReasonText",
+        },
+    ),
+    MibRow(
+        entry="haClusterFenceReasonEntry",
+        index=("target",),
+        numbered=True,
+        columns={
+            "target": "haClusterFenceReasonTarget",
+            "action": "haClusterFenceReasonAction",
+            "status": "haClusterFenceReasonStatus",
+            "reason": "haClusterFenceReasonText",
+        },
     ),
     MibRow(
         entry="haClusterOperationEntry",
