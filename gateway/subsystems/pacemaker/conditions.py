@@ -253,7 +253,7 @@ def find_unmanaged_resources(view: ClusterView) -> Iterator[Finding]:
 
     In maintenance mode, and on a node in maintenance, nothing is managed. A blocked resource is another condition.
     """
-    if view.number(metrics.MAINTENANCE_MODE_ENABLED) != 0:
+    if view.number(metrics.MAINTENANCE_MODE_ENABLED) != 0 or not view.fact(facts.activity).any_unmanaged:
         return
     in_maintenance = {row["node"] for row in view.rows(metrics.NODES, state="maintenance")}
     objects: set[str] = set()

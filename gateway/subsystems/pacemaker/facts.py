@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from gateway.conditions.view import ClusterView, Row
+from gateway.samples import Labels
 from gateway.subsystems.corosync import facts as corosync_facts
 from gateway.subsystems.pacemaker import metrics
 
@@ -85,42 +86,66 @@ def option_is_set(view: ClusterView, option: str) -> bool:
 
 
 class Activity(NamedTuple):
-    """Where resources are active.
+    """What the samples of resource instances say, from one pass over them: a cluster has thousands.
 
     Attributes:
         active: the clones with active instances, and the other resources that are active.
         nodes: the nodes on which each resource outside a clone is active.
+        stopped: the labels of managed instances that are stopped.
+        any_unmanaged: whether an instance is not managed.
+        promotable: the labels of managed instances whose role shows that their clone is promotable, by clone.
     """
 
     active: frozenset[str]
     nodes: Mapping[str, frozenset[str]]
+    stopped: Sequence[Labels]
+    any_unmanaged: bool
+    promotable: Mapping[str, Sequence[Labels]]
+
+
+_NODE, RESOURCE, ROLE, _MANAGED, GROUP, CLONE = map(
+    metrics.RESOURCES.labels.index, ("node", "resource", "role", "managed", "group", "clone")
+)
+"""The positions of labels in ``metrics.RESOURCES``."""
+
+_ROLES_OF_ANY_CLONE = frozenset({"started", "stopped", "starting", "stopping"})
 
 
 def activity(view: ClusterView) -> Activity:
-    """Returns where resources are active. Query it through ``ClusterView.fact``: a cluster has thousands."""
-    node, resource, clone = map(metrics.RESOURCES.labels.index, ("node", "resource", "clone"))
+    """Returns what the samples of resource instances say. Query it through ``ClusterView.fact``."""
     active_flag = metrics.RESOURCES.states.index("active")
     active: set[str] = set()
     nodes: dict[str, frozenset[str]] = {}
+    stopped: list[Labels] = []
+    any_unmanaged = False
+    promotable: dict[str, list[Labels]] = {}
     for labels, flags in view.snapshot.samples_by_metric.get(metrics.RESOURCES, {}).items():
         assert isinstance(flags, tuple)
+        clone = labels[CLONE]
         if flags[active_flag]:
-            active.add(labels[clone] or labels[resource])
-            if labels[node] and not labels[clone]:
-                name = labels[resource]
-                nodes[name] = nodes.get(name, _NO_NODES) | {labels[node]}
-    return Activity(frozenset(active), nodes)
+            active.add(clone or labels[RESOURCE])
+            if labels[_NODE] and not clone:
+                name = labels[RESOURCE]
+                nodes[name] = nodes.get(name, _NO_NODES) | {labels[_NODE]}
+        if labels[_MANAGED] != "true":
+            any_unmanaged = True
+        elif labels[ROLE] == "stopped":
+            stopped.append(labels)
+        elif clone and labels[ROLE] not in _ROLES_OF_ANY_CLONE:
+            promotable.setdefault(clone, []).append(labels)
+    return Activity(frozenset(active), nodes, stopped, any_unmanaged, promotable)
 
 
 def stopped_instances(view: ClusterView) -> Sequence[Row]:
-    """Returns the samples of the instances that are stopped and should run. Query it through ``ClusterView.fact``."""
-    if option_is_set(view, "stop-all-resources"):
+    """Returns the labels of the instances that are stopped and should run. Query it through ``ClusterView.fact``."""
+    stopped = view.fact(activity).stopped
+    if not stopped or option_is_set(view, "stop-all-resources"):
         return ()
     not_meant = not_meant_to_run(view) | without_ticket(view).not_running
     return tuple(
-        row
-        for row in view.rows(metrics.RESOURCES, role="stopped", managed="true")
-        if not_meant.isdisjoint((str(row["resource"]), str(row["group"]), str(row["clone"])))
+        dict(zip(metrics.RESOURCES.labels, labels, strict=True))
+        for labels in stopped
+        if not_meant.isdisjoint((labels[RESOURCE], labels[GROUP], labels[CLONE]))
     )
 
 
@@ -153,18 +178,10 @@ def managed(view: ClusterView) -> frozenset[str]:
 
 def promotable_clones(view: ClusterView) -> Mapping[str, tuple[frozenset[str], frozenset[str]]]:
     """Returns the roles of the active, managed instances of each promotable clone, and the ids of its resources."""
-    resource, role, managed_label, clone = map(metrics.RESOURCES.labels.index, ("resource", "role", "managed", "clone"))
-    instances: dict[str, set[tuple[str, str]]] = {}
-    for labels in view.snapshot.samples_by_metric.get(metrics.RESOURCES, {}):
-        if labels[clone] and labels[managed_label] == "true" and labels[role] not in _ROLES_OF_ANY_CLONE:
-            instances.setdefault(labels[clone], set()).add((labels[role], labels[resource]))
     return {
-        name: (frozenset(role for role, _ in pairs), frozenset(resource for _, resource in pairs))
-        for name, pairs in instances.items()
+        clone: (frozenset(labels[ROLE] for labels in instances), frozenset(labels[RESOURCE] for labels in instances))
+        for clone, instances in view.fact(activity).promotable.items()
     }
-
-
-_ROLES_OF_ANY_CLONE = frozenset({"started", "stopped", "starting", "stopping"})
 
 
 def bundle_replicas(view: ClusterView) -> Mapping[str, tuple[float, float]]:
