@@ -126,6 +126,20 @@ def test_sets_and_patterns_name_their_resources() -> None:
     ]
 
 
+def test_ticket_constraints_name_their_resources_and_roles() -> None:
+    document = b"""<constraints><rsc_ticket id="a" rsc="g" rsc-role="Master" ticket="t" loss-policy="demote"/>
+    <rsc_ticket id="b" ticket="u"><resource_set id="s" role="Promoted"><resource_ref id="x"/></resource_set>
+    <resource_set id="r"><resource_ref id="y"/><resource_ref id="z"/></resource_set></rsc_ticket></constraints>"""
+    constraints = cib.parse(document).value
+    assert constraints.locations == ()
+    assert [(one.id, one.resource, one.role, one.ticket, one.loss_policy) for one in constraints.tickets] == [
+        ("a", "g", "Master", "t", "demote"),
+        ("b", "x", "Promoted", "u", ""),
+        ("b", "y", "", "u", ""),
+        ("b", "z", "", "u", ""),
+    ]
+
+
 @pytest.mark.parametrize("document", [b"", b"<cib", b"<crm_mon/>", b"Call cib_query failed"])
 def test_other_documents_are_rejected(document: bytes) -> None:
     with pytest.raises(ParseError):

@@ -98,6 +98,23 @@ def test_node_states_are_in_the_order_of_the_metric() -> None:
     assert (node.type, node.id, node.feature_set) == ("remote", "7", "")
 
 
+def test_guest_nodes_name_the_resource_that_runs_them() -> None:
+    nodes = parse(
+        '<nodes><node name="g" type="remote" id_as_resource="vm"/><node name="r" type="remote"/></nodes>'
+    ).nodes
+    assert [node.container for node in nodes] == ["vm", ""]
+
+
+def test_failures_and_fencing_have_reasons_in_one_line_of_limited_length() -> None:
+    status = parse(
+        f"""<failures><failure op_key="a_stop_0" exitstatus="error" status="Timed Out" exitreason="a&#10; &amp; b"/>
+        <failure op_key="b_stop_0"/></failures>
+        <fence_history><fence_event exit-reason="{"x" * 500}"/></fence_history>"""
+    )
+    assert [(failure.execution, failure.reason) for failure in status.failures] == [("Timed Out", "a & b"), ("", "")]
+    assert status.fence_events[0].reason == "x" * 119 + "…"
+
+
 def test_history() -> None:
     status = parse(
         """<node_history><node name="n1">
