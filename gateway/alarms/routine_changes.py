@@ -13,7 +13,7 @@ from gateway.alarms.notification import Details
 from gateway.conditions.view import ClusterView
 from gateway.subsystems.pacemaker import facts as pacemaker_facts
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
-from gateway.subsystems.pacemaker.conditions import STATES
+from gateway.subsystems.pacemaker.evidence import STATES
 
 _IS_PROMOTED = {"promoted": True, "master": True, "started": False, "unpromoted": False, "slave": False}
 """Whether an instance with this role is promoted; with any other role it is between two of these."""

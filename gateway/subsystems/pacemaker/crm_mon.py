@@ -11,16 +11,14 @@ tree would take half of the time.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
 
-from gateway.errors import ParseError
+from gateway.subsystems.pacemaker import crm_mon_elements as elements
 from gateway.subsystems.pacemaker.cluster_status import (
     DAEMON_STATES,
-    HEALTH_STATES,
     NO_QUORUM_POLICIES,
-    NODE_STATES,
     Ban,
     Bundle,
     ClusterStatus,
@@ -45,13 +43,11 @@ from gateway.subsystems.parsing.xml import (
     number_or_nan,
     optional_number,
     parse_root,
-    score,
 )
 
 ROOTS = ("pacemaker-result", "crm_mon")
 
 _GROUP_INSTANCE = re.compile(r":\d+$")
-_OPERATION_KEY = re.compile(r"(?P<resource>.+?)_(?P<task>(?:migrate_)?[a-z-]+)_(?P<interval>\d+)")
 
 _EXIT_CODE = re.compile(r"[0-9]{1,3}")
 
@@ -112,10 +108,12 @@ class _Reader(ElementReader):
             "clone": self._start_clone,
             "bundle": self._start_bundle,
             "replica": self._start_replica,
-            "failure": lambda attributes: self._failures.append(_failure(attributes, self._unreadable)),
-            "fence_event": lambda attributes: self._fence_events.append(_fence_event(attributes, self._unreadable)),
-            "ticket": lambda attributes: self._tickets.append(_ticket(attributes, self._unreadable)),
-            "ban": lambda attributes: self._bans.append(_ban(attributes, self._unreadable)),
+            "failure": lambda attributes: self._failures.append(elements.failure(attributes, self._unreadable)),
+            "fence_event": lambda attributes: self._fence_events.append(
+                elements.fence_event(attributes, self._unreadable)
+            ),
+            "ticket": lambda attributes: self._tickets.append(elements.ticket(attributes, self._unreadable)),
+            "ban": lambda attributes: self._bans.append(elements.ban(attributes, self._unreadable)),
         }
         self.ends = {
             "resource": self._end_resource,
@@ -160,7 +158,7 @@ class _Reader(ElementReader):
         if self._section == "resources":
             self._resource_nodes.append(name)
         elif self._section == "nodes":
-            self._nodes.append(_node(name, attributes, self._unreadable))
+            self._nodes.append(elements.node(name, attributes, self._unreadable))
         else:
             self._node_name = name
 
@@ -273,13 +271,7 @@ def _daemon_state(parts: Mapping[str, Attributes]) -> str:
     """
     places = (("pacemakerd", "state"), ("stack", "pacemakerd-state"), ("crm-mon-disconnected", "pacemakerd-state"))
     state = next((state for tag, name in places if (state := parts.get(tag, {}).get(name))), "")
-    return _one_of(state, DAEMON_STATES, what="the state of pacemakerd") if state else ""
-
-
-def _one_of(word: str, words: Collection[str], *, what: str) -> str:
-    if word not in words:
-        raise ParseError(f"expected {what}, found {word[:40]!r}")
-    return word
+    return elements.one_of(state, DAEMON_STATES, what="the state of pacemakerd") if state else ""
 
 
 def _summary(parts: Mapping[str, Attributes], unreadable: UnreadableValues) -> Summary:
@@ -307,106 +299,18 @@ def _summary(parts: Mapping[str, Attributes], unreadable: UnreadableValues) -> S
 def _current_dc(attributes: Attributes) -> CurrentDC:
     return CurrentDC(
         name=attributes.get("name", ""),
-        with_quorum=_optional_flag(attributes, "with_quorum"),
-        mixed_version=_optional_flag(attributes, "mixed_version"),
+        with_quorum=elements.optional_flag(attributes, "with_quorum"),
+        mixed_version=elements.optional_flag(attributes, "mixed_version"),
     )
 
 
 def _options(attributes: Attributes, unreadable: UnreadableValues) -> dict[str, str]:
     options = dict(attributes)
     policy = options.pop("no-quorum-policy", "")
-    if policy and unreadable.read(_one_of, policy, NO_QUORUM_POLICIES, what="no-quorum-policy"):
+    if policy and unreadable.read(elements.one_of, policy, NO_QUORUM_POLICIES, what="no-quorum-policy"):
         options["no-quorum-policy"] = policy
     for old, new in (("stonith-enabled", "fencing-enabled"), ("stonith-timeout-ms", "fencing-timeout-ms")):
         if new in options:
             options.setdefault(old, options.pop(new))
             options.pop(new, None)
     return options
-
-
-def _node(name: str, attributes: Attributes, unreadable: UnreadableValues) -> Node:
-    health = attributes.get("health", "")
-    running = attributes.get("resources_running")
-    return Node(
-        name=name,
-        id=attributes.get("id", ""),
-        type=attributes.get("type", "unknown"),
-        states=(*(_flag(attributes, state) for state in NODE_STATES), _flag(attributes, "is_dc")),
-        health=(unreadable.read(_one_of, health, HEALTH_STATES, what=f"the health of {name}") or "") if health else "",
-        feature_set=attributes.get("feature_set", ""),
-        resources_running=unreadable.read(optional_number, running, what=f"the number of resources on {name}"),
-        container=attributes.get("id_as_resource", ""),
-    )
-
-
-def _failure(attributes: Attributes, unreadable: UnreadableValues) -> Failure:
-    # without op_key the failure is not that of a configured operation, and id takes its place
-    key = _first(attributes, "op_key", "id")
-    match = _OPERATION_KEY.fullmatch(key)
-    return Failure(
-        node=attributes.get("node", ""),
-        resource=match["resource"] if match else key,
-        operation=_first(attributes, "task") or (match["task"] if match else ""),
-        interval=_first(attributes, "interval") or (match["interval"] if match else "0"),
-        status=_first(attributes, "exitstatus", "status"),
-        time=unreadable.read(unix_time, attributes.get("last-rc-change"), what=f"the time of the failure {key}"),
-        execution=attributes.get("status", ""),
-        reason=_sentence(attributes.get("exitreason", "")),
-    )
-
-
-def _fence_event(attributes: Attributes, unreadable: UnreadableValues) -> FenceEvent:
-    return FenceEvent(
-        target=attributes.get("target", ""),
-        action=attributes.get("action", ""),
-        status=_first(attributes, "status", "state"),
-        delegate=attributes.get("delegate", ""),
-        origin=attributes.get("origin", ""),
-        time=unreadable.read(unix_time, attributes.get("completed"), what="the time of a fencing event"),
-        reason=_sentence(attributes.get("exit-reason", "")),
-    )
-
-
-_MAX_REASON = 120
-"""Characters of a reason that are kept: it is a label, and part of a notification."""
-
-
-def _sentence(reason: str) -> str:
-    """Returns a reason in one line of limited length."""
-    line = " ".join(reason.split())
-    return line if len(line) <= _MAX_REASON else f"{line[: _MAX_REASON - 1]}…"
-
-
-def _ticket(attributes: Attributes, unreadable: UnreadableValues) -> Ticket:
-    return Ticket(
-        id=attributes.get("id", ""),
-        status=attributes.get("status", ""),
-        standby=_flag(attributes, "standby"),
-        last_granted=unreadable.read(
-            unix_time, attributes.get("last-granted"), what="the time of the grant of a ticket"
-        ),
-    )
-
-
-def _ban(attributes: Attributes, unreadable: UnreadableValues) -> Ban:
-    return Ban(
-        id=attributes.get("id", ""),
-        resource=attributes.get("resource", ""),
-        node=attributes.get("node", ""),
-        promoted_only=_flag(attributes, "promoted-only") or _flag(attributes, "master_only"),
-        weight=unreadable.read(score, attributes.get("weight"), what=f"the weight of {attributes.get('id', 'a ban')}"),
-    )
-
-
-def _flag(attributes: Attributes, name: str) -> bool:
-    """Returns whether an attribute is ``true``; False if it is absent."""
-    return attributes.get(name) == "true"
-
-
-def _optional_flag(attributes: Attributes, name: str) -> bool | None:
-    return _flag(attributes, name) if name in attributes else None
-
-
-def _first(attributes: Attributes, *names: str) -> str:
-    """Returns the first of the attributes that is present and not empty, or ""."""
-    return next((value for name in names if (value := attributes.get(name))), "")

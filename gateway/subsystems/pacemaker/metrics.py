@@ -301,7 +301,7 @@ TICKET_CONSTRAINTS = gauge(
     "role",
     "ticket",
     "loss_policy",
-    mib="haClusterTicketConstraintEntry",
+    mib="haClusterTicketUseEntry",
 )
 CLUSTER_OPTION = gauge(
     "pacemaker_cluster_option",

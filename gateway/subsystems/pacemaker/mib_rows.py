@@ -113,15 +113,15 @@ MIB_ROWS: tuple[MibRow, ...] = (
         columns={"ticket": "haClusterTicketId"},
     ),
     MibRow(
-        entry="haClusterTicketConstraintEntry",
+        entry="haClusterTicketUseEntry",
         index=("constraint",),
         numbered=True,
         columns={
-            "constraint": "haClusterTicketConstraintId",
-            "resource": "haClusterTicketConstraintResource",
-            "role": "haClusterTicketConstraintRole",
-            "ticket": "haClusterTicketConstraintTicket",
-            "loss_policy": "haClusterTicketConstraintLossPolicy",
+            "constraint": "haClusterTicketUseId",
+            "resource": "haClusterTicketUseResource",
+            "role": "haClusterTicketUseRole",
+            "ticket": "haClusterTicketUseTicket",
+            "loss_policy": "haClusterTicketUseLossPolicy",
         },
     ),
     MibRow(

@@ -1,0 +1,87 @@
+"""Pacemaker's conditions of the cluster as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.conditions.matching import has_number, number_equals, samples_where
+from gateway.conditions.model import CLUSTER, Absent, Condition, Finding, Severity, Source
+from gateway.conditions.view import ClusterView
+from gateway.subsystems.pacemaker import facts, metrics
+from gateway.subsystems.pacemaker.evidence import CRM_MON
+
+
+def find_missing_dc(view: ClusterView) -> Iterator[Finding]:
+    """Yields a finding if Pacemaker is running, but there is no designated controller."""
+    if view.number(metrics.UP) and not facts.dc(view):
+        yield Finding("", {})
+
+
+CONDITIONS: tuple[Condition, ...] = (
+    Condition(
+        name="pacemaker-down",
+        severity=Severity.CRITICAL,
+        category=CLUSTER,
+        raised="Pacemaker does not run on this node",
+        cleared="Pacemaker runs on this node again",
+        meaning="The node runs no resources of the cluster, or runs them without supervision.",
+        action="Check `systemctl status pacemaker` and the log of Pacemaker, then start it.",
+        source=Source(collector="pacemaker"),
+        find=number_equals(metrics.UP, 0),
+        absent=Absent("crm_mon gets an answer from Pacemaker", has_number(metrics.UP)),
+        local=True,
+    ),
+    Condition(
+        name="dc-missing",
+        severity=Severity.MAJOR,
+        category=CLUSTER,
+        raised="The cluster has no designated controller",
+        cleared="The cluster has a designated controller again",
+        meaning="No node decides where resources run, so nothing is recovered.",
+        action="An election takes seconds. If it does not end, check the log of Pacemaker on all nodes.",
+        source=CRM_MON,
+        find=find_missing_dc,
+        absent=Absent("crm_mon names the designated controller", lambda view, _: facts.dc(view)),
+        hold=30.0,
+    ),
+    Condition(
+        name="maintenance-mode",
+        severity=Severity.MINOR,
+        category=CLUSTER,
+        raised="The cluster is in maintenance mode",
+        cleared="The cluster is no longer in maintenance mode",
+        meaning="The cluster does not react to anything that happens to its resources.",
+        action="End it when the work is done: `crm configure property maintenance-mode=false`, or "
+        "`pcs property set maintenance-mode=false`.",
+        source=CRM_MON,
+        find=number_equals(metrics.MAINTENANCE_MODE_ENABLED, 1),
+        absent=Absent("crm_mon prints maintenance-mode as false", has_number(metrics.MAINTENANCE_MODE_ENABLED)),
+    ),
+    Condition(
+        name="stop-all-resources",
+        severity=Severity.MAJOR,
+        category=CLUSTER,
+        raised="The option stop-all-resources is set",
+        cleared="The option stop-all-resources is no longer set",
+        meaning="The cluster stops all resources, and starts none.",
+        action="Run `crm configure property stop-all-resources=false`, or `pcs property set stop-all-resources=false`.",
+        source=CRM_MON,
+        find=samples_where(metrics.CLUSTER_OPTION, lambda row: row["option"] == "stop-all-resources" and row["value"]),
+        absent=Absent(
+            "crm_mon prints stop-all-resources as false",
+            lambda view, _: any(view.rows(metrics.CLUSTER_OPTION, option="stop-all-resources")),
+        ),
+    ),
+    Condition(
+        name="fencing-disabled",
+        severity=Severity.WARNING,
+        category=CLUSTER,
+        raised="Fencing is disabled",
+        cleared="Fencing is enabled",
+        meaning="The cluster cannot recover safely from a node that does not respond. Data may be damaged.",
+        action="Configure fencing, and set `stonith-enabled=true`.",
+        source=CRM_MON,
+        find=number_equals(metrics.STONITH_ENABLED, 0),
+        absent=Absent("crm_mon prints fencing as enabled", has_number(metrics.STONITH_ENABLED)),
+    ),
+)

@@ -1,0 +1,116 @@
+"""Pacemaker's conditions of fencing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from gateway.conditions.model import FENCING, Absent, Condition, Finding, Severity
+from gateway.conditions.view import ClusterView
+from gateway.subsystems.pacemaker import facts, metrics
+from gateway.subsystems.pacemaker.evidence import CRM_MON, NODE_GONE, STATES
+from gateway.subsystems.pacemaker.node_conditions import is_settled
+
+
+def find_fenced_nodes(view: ClusterView) -> Iterator[Finding]:
+    """Yields the nodes that were fenced since the previous view. Older events do not count in the first view."""
+    fenced_before = view.accumulated_before(facts.last_fenced)
+    if fenced_before is None:
+        return
+    for target, event in view.fact(facts.fencing_successes).items():
+        if event.time > fenced_before.get(target, -math.inf):
+            yield Finding(target, {**event.fields, "by": event.fields["delegate"] or "the cluster"})
+
+
+_RECENT = 3600.0
+"""Seconds for which a failure to fence a node counts even if the node is online again."""
+
+
+def find_failed_fencing(view: ClusterView) -> Iterator[Finding]:
+    """Yields the nodes whose last fencing failed."""
+    successes = view.fact(facts.fencing_successes)
+    for target, event in view.fact(facts.fencing_failures).items():
+        recent = view.snapshot.time - event.time < _RECENT
+        if event.is_later_than(successes.get(target)) and (recent or target not in facts.online_nodes(view)):
+            yield Finding(target, {**event.fields, "node": target, "why": why_fencing_failed(view, event)})
+
+
+def why_fencing_failed(view: ClusterView, event: facts.FencingEvent) -> str:
+    """Returns why fencing failed, to be appended to a sentence; "" if that is unknown."""
+    labels = {name: event.fields[name] for name in ("target", "action", "status")}
+    return next((f": {row['reason']}" for row in view.rows(metrics.FENCE_EVENT_REASONS, **labels)), "")
+
+
+def fencing_is_over(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a node was fenced since its fencing failed, or need not be fenced."""
+    failure = view.fact(facts.fencing_failures).get(finding.object)
+    success = view.fact(facts.fencing_successes).get(finding.object)
+    if failure is not None and success is not None and success.is_later_than(failure):
+        return True
+    return any(is_settled(row) and not row["unclean"] for row in view.rows(metrics.NODES, node=finding.object))
+
+
+def find_failed_unfencing(view: ClusterView) -> Iterator[Finding]:
+    """Yields the nodes whose last unfencing failed, unless they were fenced since."""
+    later = (view.fact(facts.unfencing_successes), view.fact(facts.fencing_successes))
+    for target, event in view.fact(facts.unfencing_failures).items():
+        if all(event.is_later_than(successes.get(target)) for successes in later):
+            yield Finding(target, {**event.fields, "node": target, "why": why_fencing_failed(view, event)})
+
+
+def unfencing_is_over(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether something succeeded since unfencing a node failed."""
+    failure = view.fact(facts.unfencing_failures).get(finding.object)
+    events = (
+        view.fact(facts.unfencing_successes).get(finding.object),
+        view.fact(facts.fencing_successes).get(finding.object),
+    )
+    return failure is not None and any(event is not None and event.is_later_than(failure) for event in events)
+
+
+CONDITIONS: tuple[Condition, ...] = (
+    Condition(
+        name="fencing-performed",
+        severity=Severity.MAJOR,
+        category=FENCING,
+        about="the node",
+        raised="{target} was fenced ({action}) by {by}",
+        cleared="Nothing more was fenced: {target}",
+        meaning="The cluster has fenced a node, usually by rebooting it.",
+        action="Find the reason in `stonith_admin --history NODE` and in the logs before that time.",
+        source=CRM_MON,
+        find=find_fenced_nodes,
+        expires_after=300.0,
+    ),
+    Condition(
+        name="fencing-failed",
+        severity=Severity.CRITICAL,
+        category=FENCING,
+        about="the node",
+        raised="{target} could not be fenced{why}",
+        cleared="{target} was fenced, or no longer has to be",
+        meaning="The resources of the node cannot run elsewhere.",
+        action="Check the fencing device. If the node is certainly off, run `stonith_admin --confirm NODE`.",
+        source=STATES,
+        find=find_failed_fencing,
+        absent=Absent(
+            "a later fencing of the node has succeeded, or crm_mon shows the node as online and not unclean",
+            fencing_is_over,
+        ),
+        gone=NODE_GONE,
+    ),
+    Condition(
+        name="unfencing-failed",
+        severity=Severity.MINOR,
+        category=FENCING,
+        about="the node",
+        raised="{target} could not be unfenced{why}",
+        cleared="{target} was unfenced, or fenced",
+        meaning="The node may not use the resources that its unfencing would have enabled, such as shared storage.",
+        action="Check the fencing device, then restart the cluster on the node.",
+        source=STATES,
+        find=find_failed_unfencing,
+        absent=Absent("a later unfencing or fencing of the node has succeeded", unfencing_is_over),
+        gone=NODE_GONE,
+    ),
+)

@@ -1,0 +1,158 @@
+"""Pacemaker's conditions of nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from gateway.conditions.model import NODE, Absent, Condition, Find, Finding, Holds, Severity
+from gateway.conditions.view import ClusterView, Row
+from gateway.subsystems.pacemaker import facts, metrics
+from gateway.subsystems.pacemaker.evidence import NODE_GONE, STATES
+
+
+def nodes_where(matches: Callable[[Row], object]) -> Find:
+    """Returns a function that yields the nodes whose states match, with their ids."""
+
+    def find(view: ClusterView) -> Iterator[Finding]:
+        for row in view.rows(metrics.NODES):
+            if matches(row):
+                name = str(row["node"])
+                yield Finding(name, {"node": name, "node_id": view.fact(facts.node_ids).get(name, "")})
+
+    return find
+
+
+def find_lost_nodes(view: ClusterView) -> Iterator[Finding]:
+    """Yields the nodes that are neither online nor pending; a guest node is as offline as its resource is inactive."""
+    lost = nodes_where(lambda row: not row["online"] and not row["pending"])
+    return (finding for finding in lost(view) if finding.object not in view.fact(facts.guest_nodes))
+
+
+def node_is(matches: Callable[[Row], object]) -> Holds:
+    """Returns the proof that a node is listed with states that match."""
+    return lambda view, finding: any(matches(row) for row in view.rows(metrics.NODES, node=finding.object))
+
+
+def is_settled(row: Row) -> bool:
+    """Returns whether a node has joined; until then its attributes, such as standby, are not its own yet."""
+    return bool(row["online"] and not row["pending"])
+
+
+def nodes_of_health(health: str) -> Find:
+    """Returns a function that yields the nodes that are online and of a health."""
+
+    def find(view: ClusterView) -> Iterator[Finding]:
+        online = facts.online_nodes(view)
+        for row in view.rows(metrics.NODE_HEALTH, state=health):
+            if row["node"] in online:
+                yield Finding(str(row["node"]), {"node": str(row["node"])})
+
+    return find
+
+
+def has_health(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a node is online and has a health (not the one that is looked for)."""
+    return finding.object in facts.online_nodes(view) and any(view.rows(metrics.NODE_HEALTH, node=finding.object))
+
+
+CONDITIONS: tuple[Condition, ...] = (
+    Condition(
+        name="node-lost",
+        severity=Severity.MAJOR,
+        category=NODE,
+        about="the node",
+        raised="{node} is not online",
+        cleared="{node} is online again",
+        meaning="The node is down or unreachable, or its cluster stack is stopped.",
+        action="Find out whether it was fenced or shut down. Check its console and the network.",
+        source=STATES,
+        find=find_lost_nodes,
+        absent=Absent("crm_mon shows the node as online and not pending", node_is(is_settled)),
+        gone=NODE_GONE,
+    ),
+    Condition(
+        name="node-unclean",
+        severity=Severity.CRITICAL,
+        category=NODE,
+        about="the node",
+        raised="{node} is unclean and has to be fenced",
+        cleared="{node} is no longer unclean",
+        meaning="The resources of the node cannot run elsewhere until it is fenced.",
+        action="If fencing does not succeed, make sure that the node is off, then run `stonith_admin --confirm NODE`.",
+        source=STATES,
+        find=nodes_where(lambda row: row["unclean"]),
+        absent=Absent("crm_mon shows the node as not unclean", node_is(lambda row: not row["unclean"])),
+        gone=NODE_GONE,
+    ),
+    Condition(
+        name="node-pending",
+        severity=Severity.WARNING,
+        category=NODE,
+        about="the node",
+        raised="{node} is pending, and does not come online",
+        cleared="{node} is no longer pending",
+        meaning="The node is a member in Corosync, but has not joined the cluster in Pacemaker.",
+        action="Check the log of Pacemaker on that node and on the designated controller.",
+        source=STATES,
+        find=nodes_where(lambda row: row["pending"]),
+        absent=Absent("crm_mon shows the node as not pending", node_is(lambda row: not row["pending"])),
+        gone=NODE_GONE,
+        hold=60.0,
+    ),
+    Condition(
+        name="node-standby",
+        severity=Severity.WARNING,
+        category=NODE,
+        about="the node",
+        raised="{node} is in standby",
+        cleared="{node} is no longer in standby",
+        meaning="The node runs no resources and is not available for failover.",
+        action="Run `crm node online NODE` or `pcs node unstandby NODE` when the work is done.",
+        source=STATES,
+        find=nodes_where(lambda row: (row["standby"] or row["standby_onfail"]) and not row["pending"]),
+        absent=Absent("crm_mon shows the node as online, not pending and not in standby", node_is(is_settled)),
+        gone=NODE_GONE,
+    ),
+    Condition(
+        name="node-maintenance",
+        severity=Severity.WARNING,
+        category=NODE,
+        about="the node",
+        raised="{node} is in maintenance",
+        cleared="{node} is no longer in maintenance",
+        meaning="The cluster does not react to anything that happens to the resources of the node.",
+        action="Run `crm node ready NODE` or `pcs node unmaintenance NODE` when the work is done.",
+        source=STATES,
+        find=nodes_where(lambda row: row["maintenance"]),
+        absent=Absent("crm_mon shows the node as online, not pending and not in maintenance", node_is(is_settled)),
+        gone=NODE_GONE,
+    ),
+    Condition(
+        name="node-health-red",
+        severity=Severity.MAJOR,
+        category=NODE,
+        about="the node",
+        raised="The health of {node} is red",
+        cleared="The health of {node} is no longer red",
+        meaning="A health attribute of the node is red. With a health strategy, the node runs no resources.",
+        action="Find the attribute in `crm_mon -1 -A`, and repair what it reports.",
+        source=STATES,
+        find=nodes_of_health("red"),
+        absent=Absent("crm_mon shows the node as online, with another health", has_health),
+        gone=NODE_GONE,
+    ),
+    Condition(
+        name="node-health-yellow",
+        severity=Severity.WARNING,
+        category=NODE,
+        about="the node",
+        raised="The health of {node} is yellow",
+        cleared="The health of {node} is no longer yellow",
+        meaning="A health attribute of the node is yellow. With a health strategy, the node gets fewer resources.",
+        action="Find the attribute in `crm_mon -1 -A`, and repair what it reports.",
+        source=STATES,
+        find=nodes_of_health("yellow"),
+        absent=Absent("crm_mon shows the node as online, with another health", has_health),
+        gone=NODE_GONE,
+    ),
+)

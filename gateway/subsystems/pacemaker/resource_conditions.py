@@ -1,0 +1,151 @@
+"""Pacemaker's conditions of resources: where they run, and whether they are managed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.conditions.matching import is_among
+from gateway.conditions.model import RESOURCE, Absent, Condition, Find, Finding, Severity
+from gateway.conditions.view import ClusterView
+from gateway.subsystems.pacemaker import facts, metrics
+from gateway.subsystems.pacemaker.evidence import RESOURCE_GONE, STATES
+
+
+def instances_in(state: str) -> Find:
+    """Returns a function that yields the resource instances in a state; stopped instances have no node."""
+
+    def find(view: ClusterView) -> Iterator[Finding]:
+        objects: set[str] = set()
+        for row in view.rows(metrics.RESOURCES, state=state):
+            fields = {name: str(row[name]) for name in ("resource", "node", "role", "agent")}
+            name = "{resource} on {node}".format_map(fields) if fields["node"] else fields["resource"]
+            if name not in objects:
+                objects.add(name)
+                yield Finding(name, fields)
+
+    return find
+
+
+def find_stopped_resources(view: ClusterView) -> Iterator[Finding]:
+    """Yields the resources that are stopped and should run, and the clones without any active instance."""
+    objects: set[str] = set()
+    for row in view.fact(facts.stopped_instances):
+        name = str(row["clone"] or row["resource"])
+        if name not in objects and name not in view.fact(facts.activity).active:
+            objects.add(name)
+            yield Finding(name, {"resource": name, "agent": str(row["agent"])})
+
+
+def find_unmanaged_resources(view: ClusterView) -> Iterator[Finding]:
+    """Yields the resources, groups and clones that are not managed for a reason of their own.
+
+    In maintenance mode, and on a node in maintenance, nothing is managed. A blocked resource is another condition.
+    """
+    if view.number(metrics.MAINTENANCE_MODE_ENABLED) != 0 or not view.fact(facts.activity).any_unmanaged:
+        return
+    in_maintenance = {row["node"] for row in view.rows(metrics.NODES, state="maintenance")}
+    objects: set[str] = set()
+    for row in view.rows(metrics.RESOURCES, managed="false"):
+        name = str(row["clone"] or row["group"] or row["resource"])
+        if name not in objects and not row["blocked"] and not row["orphaned"] and row["node"] not in in_maintenance:
+            objects.add(name)
+            yield Finding(name, {"resource": name})
+
+
+def is_managed(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether instances of a resource, group or clone are managed."""
+    return finding.object in view.fact(facts.managed)
+
+
+def find_moved_resources(view: ClusterView) -> Iterator[Finding]:
+    """Yields the resources that are active on another node than before."""
+    nodes_before = view.accumulated_before(facts.last_nodes)
+    if nodes_before is None:
+        return
+    for resource, nodes in view.fact(facts.activity).nodes.items():
+        before = nodes_before.get(resource)
+        if before and before != nodes:
+            yield Finding(
+                resource,
+                {"resource": resource, "from": ", ".join(sorted(before)), "node": ", ".join(sorted(nodes))},
+            )
+
+
+CONDITIONS: tuple[Condition, ...] = (
+    Condition(
+        name="resource-failed",
+        severity=Severity.MAJOR,
+        category=RESOURCE,
+        about="the resource and the node",
+        raised="{resource} has failed on {node}",
+        cleared="{resource} is no longer failed on {node}",
+        meaning="A resource instance has failed, and the cluster tries to recover it.",
+        action="Check `crm_mon -1 -r -f` and the log of the resource agent.",
+        source=STATES,
+        find=instances_in("failed"),
+        absent=Absent(
+            "crm_mon lists the resource, but not as failed on the node", is_among(facts.resources, "resource")
+        ),
+        gone=RESOURCE_GONE,
+    ),
+    Condition(
+        name="resource-blocked",
+        severity=Severity.CRITICAL,
+        category=RESOURCE,
+        about="the resource and the node",
+        raised="{resource} is blocked",
+        cleared="{resource} is no longer blocked",
+        meaning="The cluster cannot manage the resource: usually a stop has failed, and fencing is not possible.",
+        action="Repair it manually, then run `crm_resource --cleanup --resource RESOURCE`.",
+        source=STATES,
+        find=instances_in("blocked"),
+        absent=Absent("crm_mon lists the resource, but not as blocked", is_among(facts.resources, "resource")),
+        gone=RESOURCE_GONE,
+    ),
+    Condition(
+        name="resource-stopped",
+        severity=Severity.MAJOR,
+        category=RESOURCE,
+        about="the resource or the clone",
+        raised="{resource} is stopped, and should run",
+        cleared="{resource} runs, or need not",
+        meaning="The service is not available: no node may run it, or it has failed on all nodes.",
+        action="Run `crm_simulate -sL` for the scores. Look for failures, constraints and missing nodes.",
+        source=STATES,
+        find=find_stopped_resources,
+        absent=Absent(
+            "crm_mon lists the resource as active, or as one that is not expected to run",
+            is_among(facts.resources, "resource"),
+        ),
+        gone=RESOURCE_GONE,
+        hold=30.0,
+    ),
+    Condition(
+        name="resource-unmanaged",
+        severity=Severity.WARNING,
+        category=RESOURCE,
+        about="the resource, group or clone",
+        raised="{resource} is not managed by the cluster",
+        cleared="{resource} is managed by the cluster again",
+        meaning="The cluster does not react to anything that happens to the resource.",
+        action="Run `crm resource manage RESOURCE` or `pcs resource manage RESOURCE`, and end its maintenance.",
+        source=STATES,
+        find=find_unmanaged_resources,
+        absent=Absent("crm_mon lists the resource as managed", is_managed),
+        gone=RESOURCE_GONE,
+        hold=60.0,
+    ),
+    Condition(
+        name="resource-moved",
+        severity=Severity.WARNING,
+        category=RESOURCE,
+        about="the resource",
+        raised="{resource} has moved from {from} to {node}",
+        cleared="{resource} has stayed where it is",
+        meaning="The resource has failed over, or an administrator has moved it.",
+        action="Find the reason in the failed actions and in the fencing history.",
+        source=STATES,
+        find=find_moved_resources,
+        expires_after=300.0,
+    ),
+)
