@@ -20,7 +20,7 @@ COMMANDS: Mapping[str, str] = {
     "serve": "Serve the metrics of this node (the default command).",
     "demo": "Serve the metrics of a recorded cluster that goes through a failover and back.",
     "collect": "Collect once, and print the samples.",
-    "check": "Check what this node's metrics lack, and print what to do.",
+    "check": "Check that this node can be monitored, and say what is missing.",
     "test-notification": "Send a test notification to every target, and print the results.",
     "mib": "Print HA-CLUSTER-MIB, for SNMP managers and for snmpwalk.",
     "migrate": "Turn the configuration of ha_cluster_exporter (YAML, JSON or TOML) into a gateway.conf.",
@@ -32,7 +32,7 @@ class Command(Protocol):
     """What the module of a subcommand provides."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Adds the arguments that only this subcommand has."""
+        """Adds the arguments of this subcommand, including the flags of the configuration."""
         ...
 
     def run(self, arguments: argparse.Namespace) -> int:
@@ -102,17 +102,15 @@ class _Parser(argparse.ArgumentParser):
 
 def build_parser() -> argparse.ArgumentParser:
     """Returns the parser of the command line; flags may be before or after the subcommand."""
-    flags = _Parser(add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False)
-    add_flags(flags)
     parser = _Parser(
         prog=PROGRAM,
         description="Prometheus and SNMP gateway for Pacemaker, Corosync, SBD and DRBD clusters.",
-        parents=[flags],
         allow_abbrev=False,
     )
+    add_flags(parser)
     version = f"{PROGRAM} {gateway.__version__} (Python {platform.python_version()})"
     parser.add_argument("--version", action="version", version=version, help="Print the version.")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, text in COMMANDS.items():
-        subparsers.add_parser(name, command=name, parents=[flags], help=text, description=text, allow_abbrev=False)
+        subparsers.add_parser(name, command=name, help=text, description=text, allow_abbrev=False)
     return parser

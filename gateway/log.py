@@ -87,3 +87,10 @@ def configure(*, level: LogLevel, log_format: LogFormat) -> None:
         )
     )
     logging.basicConfig(level=logging.ERROR, handlers=[handler], force=True)
+
+
+def disable() -> None:
+    """Stops logging the gateway's events, for a subcommand that prints every outcome; libraries still log errors."""
+    import structlog  # noqa: PLC0415 - as above
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

@@ -128,6 +128,20 @@ def test_the_help_shows_defaults() -> None:
         assert f"{BY_KEY[key].help} (default: {default})" in text
 
 
+@pytest.mark.daemon
+def test_the_help_of_the_demo_shows_its_own_defaults(tmp_path: Path) -> None:
+    text = " ".join(gateway("demo", "--help", cwd=tmp_path).stdout.split())
+    defaults = {
+        "web.listen": "127.0.0.1:9664",
+        "corosync.statistics": "true",
+        "snmp.agentx": "off",
+        "snmp.agent.listen": "127.0.0.1:1161",
+        "snmp.max_age": "15",
+    }
+    for key, default in defaults.items():
+        assert f"{BY_KEY[key].help} (default: {default})" in text
+
+
 # --- Errors ----------------------------------------------------------------------------------------------------------
 
 ERRORS: list[tuple[list[str], str]] = [

@@ -67,6 +67,7 @@ def test_an_unreachable_target_is_named(tmp_path: Path) -> None:
     done = gateway("--config", config(tmp_path, community(port, "inform")), "test-notification", cwd=tmp_path)
     assert done.returncode == 1
     assert done.stdout.startswith(f"FAIL  127.0.0.1:{port} (inform): failed: ")
+    assert done.stderr == ""
 
 
 def test_a_running_gateway_keeps_its_session_and_its_snmpv3_engine(
@@ -96,7 +97,12 @@ def test_a_running_gateway_keeps_its_session_and_its_snmpv3_engine(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("test-notification",), "no target is configured: set snmp.agentx, or add an [[alarms.target]]"),
+        (("test-notification",), "nothing to send to: snmp.agentx is off, and there is no [[alarms.target]]"),
+        (
+            ("--snmp.agentx=unix:/nonexistent/master", "test-notification"),
+            "nothing to send to: snmpd is not running (unix:/nonexistent/master does not exist), and there is no "
+            "[[alarms.target]]",
+        ),
         (("test-notification", "nonsense"), "no such condition: nonsense; there are: quorum-lost, "),
     ],
 )

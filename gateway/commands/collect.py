@@ -13,7 +13,7 @@ from typing import Any
 from gateway import runtime
 from gateway.collection import build_engine, build_local_host
 from gateway.commands.exit_status import ExitStatus
-from gateway.commands.flags import QUIET, load_config
+from gateway.commands.flags import QUIET, add_flags, load_config
 from gateway.config.config import Config
 from gateway.frontends.prometheus import exposition
 from gateway.frontends.snmp import listing, tables
@@ -26,7 +26,8 @@ from gateway.status import Status
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the format of the output."""
+    """Adds the flags, and the format of the output."""
+    add_flags(parser)
     parser.add_argument(
         "--format",
         choices=("prometheus", "json", "snmp"),
@@ -40,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments, overrides=QUIET)
     snapshot = runtime.run(collect_once(config, build_local_host(config)))
     page = format_snapshot(snapshot, arguments.format, config.snmp.root)
-    sys.stdout.buffer.write(page)  # UTF-8, whatever the encoding of the terminal
+    sys.stdout.buffer.write(page)  # UTF-8, even if the terminal has another encoding
     failed = any(report.present and report.status is not Status.OK for report in snapshot.collectors.values())
     return ExitStatus.PROBLEM if failed else ExitStatus.OK
 

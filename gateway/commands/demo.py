@@ -8,7 +8,7 @@ import math
 from gateway import app, runtime
 from gateway.alarms.sources.recorded_quorum import STREAMS
 from gateway.commands.exit_status import ExitStatus
-from gateway.commands.flags import load_config
+from gateway.commands.flags import add_flags, load_config
 from gateway.host import replay
 from gateway.snmp import oid as oids
 
@@ -24,7 +24,8 @@ _DEFAULTS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the speed."""
+    """Adds the flags, with the demo's own defaults, and the speed of the recording."""
+    add_flags(parser, defaults=_DEFAULTS)
     parser.add_argument(
         "--speed",
         type=_positive_number,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,36 +29,45 @@ _DEPRECATED_FLAGS = {
 """Flags that ha_cluster_exporter has deprecated, and their successors."""
 
 QUIET: Mapping[str, Any] = {"log.level": "error"}
-"""The values of options for subcommands whose output is for people: only errors are logged."""
+"""The values of options for subcommands that print their results: only errors are logged."""
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Adds the flags of all options, and those for compatibility with ha_cluster_exporter."""
-    parser.add_argument("--config", type=Path, metavar="FILE", help="Configuration file.")
+def add_flags(parser: argparse.ArgumentParser, *, defaults: Mapping[str, Any] | None = None) -> None:
+    """Adds the flags of all options, and those for compatibility with ha_cluster_exporter.
+
+    A flag that is not used has no attribute, so that a subcommand's parser does not reset flags before the subcommand.
+
+    Args:
+        parser: the parser of the program or of a subcommand.
+        defaults: values by option key that the subcommand uses instead of the options' defaults.
+    """
+    add_argument = partial(parser.add_argument, default=argparse.SUPPRESS)
+    add_argument("--config", type=Path, metavar="FILE", help="Configuration file.")
     for option in OPTIONS:
         if option.flags:
-            parser.add_argument(
+            default = format_default((defaults or {}).get(option.key, option.default))
+            add_argument(
                 *option.flags,
                 dest=option_attribute(option.key),
                 action="append" if option.repeatable else "store",
                 metavar="VALUE",
-                help=f"{option.help} (default: {format_default(option.default)})".replace("%", "%%"),
+                help=f"{option.help} (default: {default})".replace("%", "%%"),
             )
-    parser.add_argument("--web.config.file", dest="web_config_file", metavar="FILE", help="Not supported yet; refused.")
+    add_argument("--web.config.file", dest="web_config_file", metavar="FILE", help="Not supported yet; refused.")
     for name, successor in _DEPRECATED_FLAGS.items():
-        parser.add_argument(
+        add_argument(
             f"--{name}",
             dest=f"{_DEPRECATED}{name}",
             metavar="VALUE",
             help=f"Deprecated, but overrides its successor {successor}.",
         )
-    parser.add_argument(
+    add_argument(
         "--enable-timestamps", action="store_true", help="Deprecated and without effect: samples have no timestamps."
     )
 
 
 def option_attribute(key: str) -> str:
-    """Returns the attribute of the parsed arguments that holds the flag of an option."""
+    """Returns the attribute of the parsed arguments that contains the flag of an option."""
     return f"{_OPTION}{key}"
 
 

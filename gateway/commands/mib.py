@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 
 from gateway.commands.exit_status import ExitStatus
-from gateway.commands.flags import load_config, option_attribute
+from gateway.commands.flags import add_flags, load_config, option_attribute
 from gateway.snmp import oid as oids
 from gateway.snmp.mib import module
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds a short form of ``--snmp.root``."""
+    """Adds the flags, and a short form of ``--snmp.root``."""
+    add_flags(parser)
     parser.add_argument(
         "--root",
         dest=option_attribute("snmp.root"),

@@ -18,6 +18,7 @@ import yaml
 
 from gateway.commands import PROGRAM
 from gateway.commands.exit_status import ExitStatus
+from gateway.commands.flags import add_flags
 from gateway.config.config import OPTIONS
 from gateway.config.loader import OptionReader, translate_deprecated
 from gateway.errors import ConfigError
@@ -39,7 +40,8 @@ _WITHOUT_SUCCESSOR = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the file to migrate."""
+    """Adds the flags, and the file to migrate."""
+    add_flags(parser)
     parser.add_argument("file", type=Path, metavar="FILE", help="Configuration file of ha_cluster_exporter.")
 
 

@@ -7,12 +7,12 @@ import argparse
 from gateway import app, runtime
 from gateway.collection import build_local_host
 from gateway.commands.exit_status import ExitStatus
-from gateway.commands.flags import load_config
+from gateway.commands.flags import add_flags, load_config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds nothing: the flags that every subcommand accepts suffice."""
-    del parser
+    """Adds the flags of the configuration."""
+    add_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:

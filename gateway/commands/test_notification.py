@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from gateway import app, runtime
+from gateway import app, log, runtime
 from gateway.alarms.conditions import BY_NAME
 from gateway.alarms.notification import Change, Notification, NotificationKind
 from gateway.alarms.notifier import TargetOutcome
 from gateway.commands.exit_status import ExitStatus
-from gateway.commands.flags import QUIET, load_config
+from gateway.commands.flags import QUIET, add_flags, load_config
 from gateway.conditions.model import Severity
 from gateway.config.config import Config
 from gateway.errors import ConfigError
@@ -22,6 +22,7 @@ from gateway.frontends.snmp import engine_identity
 from gateway.frontends.snmp.subagent.address import Address, UnixAddress
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent
 from gateway.frontends.snmp.variable_table import VariableTable
+from gateway.log import LogLevel
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import Mib
 from gateway.snmp.values import VarBind
@@ -37,7 +38,8 @@ _TEXT = "TEST: {}; nothing has happened"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the condition."""
+    """Adds the flags, and the condition to test."""
+    add_flags(parser)
     parser.add_argument(
         "condition",
         nargs="?",
@@ -50,13 +52,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Sends the test, and prints one line for each target; a target that cannot be reached is a problem.
 
     Raises:
-        ConfigError: there is no such condition, or no target.
+        ConfigError: the condition does not exist, or there is no target.
     """
     config = load_config(arguments, overrides=QUIET)
+    if config.log.level is LogLevel.ERROR:
+        log.disable()  # every error is part of an outcome
     notification = _build_notification(arguments.condition)
     outcomes = runtime.run(_send(config, _master_address(config), notification))
     if not outcomes:
-        raise ConfigError(["no target is configured: set snmp.agentx, or add an [[alarms.target]]"])
+        raise ConfigError([f"nothing to send to: {_why_no_master(config)}, and there is no [[alarms.target]]"])
     for line in _format_outcomes(outcomes):
         print(line)
     failed = any(outcome.result is None for outcome in outcomes)
@@ -88,6 +92,15 @@ def _master_address(config: Config) -> Address | None:
     return None if isinstance(address, UnixAddress) and not Path(address.path).exists() else address
 
 
+def _why_no_master(config: Config) -> str:
+    """Returns why ``_master_address`` returns None."""
+    if config.snmp.agentx is None:
+        return "snmp.agentx is off"
+    if not config.alarms.agentx:
+        return "alarms.agentx is false"
+    return f"snmpd is not running ({config.snmp.agentx} does not exist)"
+
+
 async def _send(config: Config, address: Address | None, notification: Notification) -> tuple[TargetOutcome, ...]:
     uses_snmpv3 = any(target.user for target in config.alarms.targets)
     identity = engine_identity.load_current(config.snmp.state_directory) if uses_snmpv3 else engine_identity.ephemeral()
@@ -115,7 +128,7 @@ class _Session:
 
 @asynccontextmanager
 async def _open_session(address: Address | None, module: Mib) -> AsyncIterator[_Session | None]:
-    """Opens a session beside that of a running gateway."""
+    """Opens a session that does not disturb the session of a running gateway."""
     if address is None:
         yield None
         return

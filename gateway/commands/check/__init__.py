@@ -1,4 +1,4 @@
-"""The subcommand ``check``: checks what this node's metrics lack, and prints what to do."""
+"""The subcommand ``check``: checks that this node can be monitored, and says what is missing."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from gateway.commands.check.collectors import check_collectors
 from gateway.commands.check.http import check_listen_addresses
 from gateway.commands.check.snmp import check_snmp
 from gateway.commands.exit_status import ExitStatus
-from gateway.commands.flags import QUIET, load_config
+from gateway.commands.flags import QUIET, add_flags, load_config
 from gateway.config.config import Config
 from gateway.host.host import Host
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds nothing: the flags that every subcommand accepts suffice."""
-    del parser
+    """Adds the flags of the configuration."""
+    add_flags(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
