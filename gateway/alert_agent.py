@@ -2,7 +2,7 @@
 
 Pacemaker (1.1.15 and later) runs it for each event, with the event in its environment; "Pacemaker Explained", chapter
 "Alerts", lists the variables. It sends them as one datagram to a unix socket and exits, always with exit status 0: the
-cluster must not care whether the gateway runs.
+cluster must not be affected if the gateway does not run.
 
 A datagram is ``MAGIC`` and ``name=value`` for each variable that is set, without ``CRM_alert_`` before the name, each
 followed by a NUL byte, in UTF-8.
@@ -23,7 +23,7 @@ SOCKET = "/run/ha-cluster-gateway/alert.sock"
 """Where the gateway listens by default. The recipient of the alert may be another path."""
 
 MAGIC = b"ha-cluster-gateway-alert 1\0"
-"""The first bytes of each datagram: its format, and the version of that."""
+"""The first bytes of each datagram: its format, and its version."""
 
 FIELDS = (
     *("kind", "node", "nodeid", "desc", "rsc", "task", "interval", "rc", "target_rc", "status", "exec_time"),
@@ -76,7 +76,7 @@ def main(environment: Mapping[str, str] = os.environ) -> None:
         return
     try:
         send(encode_alert(environment), path)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the cluster must not care
+    except Exception as error:  # noqa: BLE001 - no error may affect the cluster
         _print_error(f"{path}: {getattr(error, 'strerror', None) or error}")
 
 

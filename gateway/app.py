@@ -16,7 +16,7 @@ from gateway.alarms.notifier import GRACE, Notifier
 from gateway.alarms.service import AlarmService, AlarmSettings
 from gateway.alarms.sources.alert_socket import AlertSocket
 from gateway.alarms.sources.quorum_watcher import QuorumWatcher
-from gateway.collection import build_engine
+from gateway.assembly import build_engine
 from gateway.config.alarm_options import SendFrom
 from gateway.config.config import Config
 from gateway.engine.engine import Engine
@@ -178,8 +178,8 @@ def build_notifier(
     """Returns the notifier for all configured targets.
 
     Args:
-        config: the configuration.
-        identity: the SNMP engine of the gateway.
+        config: provides the targets and the forms of notifications.
+        identity: the gateway's own SNMP engine, which SNMPv3 users belong to.
         master: the session with the host's master agent, or None.
         grace: seconds that closing waits for queued notifications.
     """

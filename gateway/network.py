@@ -17,7 +17,7 @@ class Address(NamedTuple):
 
     Attributes:
         host: the name or address, without brackets; empty for all interfaces.
-        port: the port.
+        port: the TCP or UDP port.
     """
 
     host: str

@@ -45,7 +45,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 async def wait_for_stop(stop: asyncio.Event) -> None:
-    """Waits for an event, and collects garbage once a minute meanwhile."""
+    """Waits for an event, and collects garbage once a minute while it waits."""
     stopped = asyncio.ensure_future(stop.wait())
     while not (await asyncio.wait([stopped], timeout=_GC_INTERVAL))[0]:
         gc.collect()

@@ -49,7 +49,7 @@ class ObjectByLabel:
     """A choice among the objects of a metric by the value of one of its labels.
 
     Attributes:
-        label: the label.
+        label: the name of the label.
         objects: the object that shows a sample, by the label's value; samples with other values are not shown.
     """
 
@@ -63,7 +63,7 @@ class Metric:
 
     Attributes:
         name: the full name, with its prefix.
-        help: the HELP text: one sentence for people.
+        help: the HELP text, one sentence.
         kind: gauge or counter.
         labels: the names of the labels, in the order in which samples list their values.
         states: the values of ``state_label``, one flag each; empty for a metric with numbers.
@@ -110,7 +110,7 @@ def gauge(
 
     Args:
         name: the name without ``PREFIX``.
-        text: the HELP text.
+        text: the HELP text, one sentence.
         labels: as ``Metric.labels``.
         states: as ``Metric.states``.
         state_label: as ``Metric.state_label``.

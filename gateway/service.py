@@ -22,7 +22,7 @@ class Service(Protocol):
         ...
 
     async def close(self) -> None:
-        """Stops the service and releases what it holds; idempotent, and safe after a failed ``start``."""
+        """Stops the service and releases its resources; idempotent, and safe after a failed ``start``."""
         ...
 
 
@@ -57,7 +57,7 @@ class ServiceGroup:
     """Independent services: started in order, closed at the same time. A service itself.
 
     Args:
-        services: the services.
+        services: in the order in which they are started.
         close_timeout: seconds after which ``close`` no longer waits for them.
     """
 

@@ -42,10 +42,10 @@ class CommandReport:
         """
         if self.status is Status.OK:
             return False
-        return self.required or (bool(self.tool) and self.status in _MISBEHAVIOUR)
+        return self.required or (bool(self.tool) and self.status in _MISBEHAVIOR)
 
 
-_MISBEHAVIOUR = frozenset({Status.TIMED_OUT, Status.TOO_MUCH_OUTPUT, Status.KILLED, Status.UNPARSABLE})
+_MISBEHAVIOR = frozenset({Status.TIMED_OUT, Status.TOO_MUCH_OUTPUT, Status.KILLED, Status.UNPARSABLE})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

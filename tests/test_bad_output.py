@@ -15,7 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from gateway.collection import build_engine, build_local_host
+from gateway.assembly import build_engine, build_local_host
 from gateway.config.loader import load
 from gateway.frontends.prometheus.server import MetricsServer
 from gateway.publication import Publication

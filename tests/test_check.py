@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.collection import build_local_host
+from gateway.assembly import build_local_host
 from gateway.commands.check import check, print_results
 from gateway.commands.exit_status import ExitStatus
 from gateway.config.config import BY_KEY, Config

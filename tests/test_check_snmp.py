@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.collection import build_local_host
+from gateway.assembly import build_local_host
 from gateway.commands.check import check, print_results, snmpd_conf
 from gateway.commands.check.snmp import check_snmp, missing_lines
 from gateway.commands.exit_status import ExitStatus

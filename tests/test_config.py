@@ -517,7 +517,7 @@ def test_a_password_and_a_password_file_exclude_each_other(file: Path, password_
 
 # --- Rules between options -------------------------------------------------------------------------------------------
 
-NO_READER = "nobody can read from the built-in agent: add a [[snmp.agent.user]] or a [[snmp.agent.community]]"
+NO_READER = "no one can query the built-in agent: add a [[snmp.agent.user]] or a [[snmp.agent.community]]"
 INSECURE = (
     "{} is not a loopback address: anyone who can listen on the network can learn a community "
     "or pose as a user without auth; configure only users with auth, or set "

@@ -594,7 +594,7 @@ TICKING = """
 import asyncio, subprocess, sys, time
 from pathlib import Path
 from gateway import runtime
-from gateway.collection import build_engine, build_local_host
+from gateway.assembly import build_engine, build_local_host
 from gateway.config.loader import load
 from gateway.frontends.prometheus.server import MetricsServer
 from gateway.network import Address

@@ -1,6 +1,6 @@
 """Decides when the alarm engine collects: regularly, and soon after an event.
 
-A collection that a scrape has started counts like one of its own, so the interval starts anew with every snapshot.
+A collection that a scrape has started counts, too, so the interval starts anew with every snapshot.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class CollectionLoop:
         next_deadline: returns when ``on_timer`` must be called next, on the monotonic clock; infinity for never.
         on_timer: called with the time on the monotonic clock when a deadline may have passed.
         quiet_period: seconds between two collections because of events.
-        clock: the clock.
+        clock: measures the interval and the quiet period.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class CollectionLoop:
             # else the run was in progress when the collection was requested, perhaps for a scrape
 
     async def _wait(self) -> None:
-        """Waits until a collection is due or requested, and runs the callback meanwhile."""
+        """Waits until a collection is due or requested, and runs the callback while it waits."""
         while not await self._requested_before(min(self._next_collection(), self._next_deadline())):
             now = self._clock.monotonic()
             self._on_timer(now)

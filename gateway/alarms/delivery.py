@@ -54,7 +54,7 @@ class QueuedNotification:
     """A notification in the queue of one target.
 
     Attributes:
-        notification: the notification.
+        notification: the notification to deliver.
         outcome: the future of the caller that waits for the outcome of a test, or None.
     """
 
@@ -119,10 +119,10 @@ class Delivery:
         return len(self._queue)
 
     def enqueue(self, notification: Notification, outcome: asyncio.Future[DeliveryResult] | None = None) -> None:
-        """Queues a notification if the channel accepts it; returns at once, whatever the target does.
+        """Queues a notification if the channel accepts it; returns at once, without waiting for the target.
 
         Args:
-            notification: the notification.
+            notification: the notification to deliver.
             outcome: receives the outcome of the first attempt.
         """
         queued = QueuedNotification(notification=notification, outcome=outcome)

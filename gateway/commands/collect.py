@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from gateway import runtime
-from gateway.collection import build_engine, build_local_host
+from gateway.assembly import build_engine, build_local_host
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import QUIET, add_flags, load_config
 from gateway.config.config import Config

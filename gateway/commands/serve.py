@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from gateway import app, runtime
-from gateway.collection import build_local_host
+from gateway.assembly import build_local_host
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import add_flags, load_config
 

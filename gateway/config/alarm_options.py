@@ -181,8 +181,8 @@ class AlarmsConfig:
     Attributes:
         interval: seconds between two evaluations.
         send_from: which nodes send the notifications about the cluster.
-        heartbeat: seconds between two heartbeats; 0 for none.
-        raise_at_start: whether the conditions that hold at the start are sent one by one.
+        heartbeat: seconds between two heartbeats; 0 disables them.
+        raise_at_start: whether the conditions that are true at the start are sent one by one.
         native: whether to send the notifications of HA-CLUSTER-MIB.
         compat: the other programs whose notifications are sent, too.
         agentx: whether to send through the host's snmpd.
@@ -213,7 +213,7 @@ class AlarmsConfig:
             key="alarms.heartbeat",
             default=0.0,
             read=seconds_or_zero,
-            help="Seconds between two notifications that the gateway is alive; 0 for none.",
+            help="Interval between heartbeats, in seconds; 0 disables them.",
         )
     )
     raise_at_start: bool = from_option(

@@ -23,8 +23,8 @@ class Config:
     """A complete configuration.
 
     Attributes:
-        web: the HTTP server.
-        log: the log.
+        web: where and how metrics are served over HTTP.
+        log: what is logged, and in which format.
         collectors: when each collector runs, by the name of its subsystem.
         subsystems: the values of the options of all subsystems and tools, for the subsystems' collectors.
         snmp: the subagent and the built-in agent.
@@ -50,7 +50,7 @@ BY_KEY: Mapping[str, Option[Any]] = {option.key: option for option in OPTIONS}
 """The options by their dotted keys."""
 
 TABLES = {key[:index] for key in BY_KEY for index, character in enumerate(key) if character == "."}
-"""The dotted keys of the tables that hold options."""
+"""The dotted keys of the tables that contain options."""
 
 
 # --- Rules -----------------------------------------------------------------------------------------------------------
@@ -74,7 +74,7 @@ def _check_readers(config: Config) -> Iterator[Problem]:
     if agent.listen and not (agent.communities or agent.users):
         yield Problem(
             "snmp.agent.listen",
-            "nobody can read from the built-in agent: add a [[snmp.agent.user]] or a [[snmp.agent.community]]",
+            "no one can query the built-in agent: add a [[snmp.agent.user]] or a [[snmp.agent.community]]",
         )
 
 

@@ -45,7 +45,7 @@ class OptionReader:
 
         Args:
             key: the key of the option.
-            value: the value as the file or the flag holds it.
+            value: the value as written in the file or the flag.
             origin: how messages refer to it: the file and the key, or the flag.
         """
         self._origins[key] = origin

@@ -1,6 +1,6 @@
 """Sections of the configuration: frozen dataclasses whose fields declare the options that they are built from.
 
-A field gets its default from its options, so that a section without arguments holds the defaults, and every default
+A field gets its default from its options, so that a section without arguments has the defaults, and every default
 exists once:
 
     @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,12 +23,12 @@ _OPTIONS, _MAKE = "options", "make"
 
 
 def from_option(option: Option[T]) -> T:
-    """Declares a field that holds the value of one option."""
+    """Declares a field with the value of one option."""
     return from_options([option], lambda values: values[option])
 
 
 def from_section(section: type[T]) -> T:
-    """Declares a field that holds another section."""
+    """Declares a field that is another section."""
     return from_options(section_options(section), partial(build_section, section))
 
 
@@ -48,7 +48,7 @@ def build_section(section: type[T], values: OptionValues, **others: Any) -> T:
     """Returns a section with the values of its options.
 
     Args:
-        section: the class.
+        section: the class of the section.
         values: the values of the options.
         others: the values of fields that declare no option.
     """

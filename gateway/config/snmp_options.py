@@ -94,8 +94,8 @@ class AgentConfig:
             key="snmp.agent.listen",
             default=[],
             read=addresses_or_none,
-            help="UDP addresses of the built-in agent: HOST:PORT, [IPv6]:PORT, or :PORT for all interfaces; empty for "
-            "no such agent.",
+            help="UDP addresses of the built-in agent: HOST:PORT, [IPv6]:PORT, or :PORT for all interfaces; empty to "
+            "disable it.",
             flags=("--snmp.agent.listen",),
         )
     )
@@ -160,7 +160,8 @@ class SnmpConfig:
             key="snmp.max_age",
             default=15.0,
             read=seconds,
-            help="Age in seconds at which an SNMP request replaces the snapshot; the request does not wait for that.",
+            help="Age of the snapshot, in seconds, above which an SNMP request starts a new collection. The request "
+            "itself is answered from the old one.",
             flags=("--snmp.max-age",),
         )
     )

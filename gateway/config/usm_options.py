@@ -77,7 +77,8 @@ USM_FIELDS = (
     Field(
         name="auth_password_file",
         read=_password_file,
-        help="Or a file with the password in its first line; other users must not be able to read it.",
+        help="File with the password in its first line, instead of auth_password; other users must not be able to "
+        "read it.",
         example="/etc/ha-cluster-gateway/auth",
     ),
     Field(
@@ -97,7 +98,8 @@ USM_FIELDS = (
     Field(
         name="priv_password_file",
         read=_password_file,
-        help="Or a file with the password in its first line; other users must not be able to read it.",
+        help="File with the password in its first line, instead of priv_password; other users must not be able to "
+        "read it.",
         example="/etc/ha-cluster-gateway/priv",
     ),
 )

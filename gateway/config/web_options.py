@@ -49,7 +49,7 @@ class WebConfig:
             key="web.max_connections",
             default=512,
             read=whole_number(1),
-            help="Open connections above which new ones are answered with status 503.",
+            help="Maximum number of open connections; further ones get status 503.",
         )
     )
     client_timeout: float = from_option(

@@ -25,7 +25,7 @@ class _SharedRun:
     """A run in progress, and the snapshots that its callers share.
 
     Attributes:
-        run: the run.
+        run: executes the collectors.
         reporter: makes its snapshots.
         complete: makes the snapshot of the complete run; None before it is started.
         partial: makes a snapshot before that, together with the number of commands that had ended at the time.

@@ -54,7 +54,7 @@ class Reporter:
         self.log = structlog.get_logger("engine")
 
     def start_run(self, run: Run) -> RunReporter:
-        """Counts a run, and returns what reports on it."""
+        """Counts a run, and returns its reporter."""
         self.runs += 1
         return RunReporter(self, run)
 
@@ -63,8 +63,8 @@ class RunReporter:
     """Reports on one run, of which several snapshots may be made: each failure is counted and logged once.
 
     Args:
-        reporter: holds the totals of all runs.
-        run: the run.
+        reporter: counts the failures of all runs.
+        run: provides the results so far.
     """
 
     def __init__(self, reporter: Reporter, run: Run) -> None:

@@ -100,8 +100,8 @@ class StreamingHost(Protocol):
         also notice by itself that nobody reads its output any longer, in case the gateway is killed.
 
         Args:
-            tool: its name.
-            arguments: its arguments.
+            tool: the name of the tool.
+            arguments: the arguments that follow the tool on the command line.
             on_line: receives each line without its end; lines are shorter than ``output.MAX_LINE``. An exception that
                 it raises ends the tool and is raised here.
         """

@@ -17,7 +17,7 @@ MAX_RATE = 1024 * 1024
 """Bytes per second that a streamed command may print."""
 
 _LINGER = 0.5
-"""Seconds to read the pipes of a process that has exited, in case one of its children holds them open."""
+"""Seconds to read the pipes of a process that has exited, in case one of its children keeps them open."""
 
 _STDOUT, _STDERR = 1, 2
 
@@ -47,7 +47,7 @@ class ProcessOutput(asyncio.SubprocessProtocol):
         raise NotImplementedError
 
     def process_exited(self) -> None:
-        """Records the exit; the pipes may still hold output."""
+        """Records the exit; the pipes may still contain output."""
         if not self.exited.done():
             self.exited.set_result(None)
 

@@ -1,7 +1,7 @@
 """Starts processes, limits them and kills them: the only module that does so.
 
 Every command has a limit on its output, and a command that is run to its end has a deadline. A process runs with its
-standard input closed, as the leader of its own process group, and the whole group is killed when the command has to
+standard input closed, as the leader of a new process group, and the whole group is killed when the command has to
 end. How it ended is a value, not an exception: ``CommandResult``.
 """
 
@@ -39,7 +39,7 @@ async def run_process(
         argv: the program's path and its arguments.
         timeout: seconds until its process group is killed.
         max_output: bytes of output after which its process group is killed.
-        environment: its complete environment.
+        environment: the complete environment; nothing is inherited.
         clock: measures how long it runs.
     """
     return await _supervise(
@@ -130,7 +130,7 @@ def _start_failure(argv: Sequence[str], error: OSError | ValueError) -> CommandR
 
 
 async def _terminate(transport: asyncio.SubprocessTransport, output: ProcessOutput) -> None:
-    """Kills the process group and closes all descriptors, also if the caller is cancelled meanwhile."""
+    """Kills the process group and closes all descriptors, even if the caller is cancelled while waiting."""
     _kill_group(transport)
     try:
         if not output.exited.done():

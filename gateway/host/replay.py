@@ -33,7 +33,7 @@ class Step:
     """A stretch of the time line.
 
     Attributes:
-        situation: its name.
+        situation: the name of the situation that it shows.
         folders: the folders whose outputs are played; the first that has a file takes precedence.
         seconds: how long it lasts.
         description: what has happened, in one line.
@@ -50,7 +50,7 @@ class Recording:
     """What was recorded, and the time line on which it is played.
 
     Attributes:
-        directory: the directory that holds it.
+        directory: the directory with all recorded files.
         commands: the name of each command's files, by its tool and arguments.
         files: the name of each recorded file, by its original path.
         directories: the name of the file that lists each recorded directory, one name per line, by original path.

@@ -18,7 +18,7 @@ class Option(Generic[T]):
     Attributes:
         key: the dotted key in the configuration file.
         default: the default as one would write it in the file; ``read`` turns it into the value.
-        read: turns what the file or the flag holds into the value; raises ``InvalidValueError`` or
+        read: turns the content of the file or the flag into the value; raises ``InvalidValueError`` or
             ``InvalidValuesError``.
         help: one line for ``--help`` and the example configuration.
         flags: the flags that set the option, the preferred one first.
@@ -66,7 +66,7 @@ class Field:
     """One key of the tables that ``Records`` reads.
 
     Attributes:
-        name: the key.
+        name: the key within the table.
         read: as in ``Option``.
         help: one line for the example configuration.
         example: a value for the example configuration.
@@ -90,7 +90,7 @@ class Records(Generic[T]):
 
     Attributes:
         key: the dotted key in the configuration file.
-        fields: the keys that each table may hold.
+        fields: the keys that each table may have.
         make: makes a record of the values of one table, by field name; raises ``InvalidValuesError`` if they do not
             fit together.
         unique: the field in which no two tables may be equal; empty if there is none.

@@ -1,6 +1,6 @@
-"""Readers of single values: each turns what a file or a flag holds into the value of an option, or rejects it.
+"""Readers of single values: each turns the content of a file or a flag into the value of an option, or rejects it.
 
-Flags are text; files hold the types of TOML. A reader accepts both.
+Flags are text; files have the types of TOML. A reader accepts both.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def whole_number(least: int, most: int | None = None) -> Callable[[Any], int]:
 
 
 def parse_number(value: Any) -> Any:
-    """Returns the whole number that a flag's text stands for, and anything else as it is."""
+    """Converts the text of a whole number to an int, and returns anything else unchanged."""
     try:
         return int(value) if isinstance(value, str) else value
     except ValueError:
@@ -243,7 +243,7 @@ def addresses_or_none(value: Any) -> tuple[Address, ...]:
 
 
 def parse_printable_address(value: Any) -> Address:
-    """Returns an address that a file or a flag holds.
+    """Reads an address from a file or a flag.
 
     Raises:
         ValueError: it is not the text of an address.

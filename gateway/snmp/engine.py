@@ -29,7 +29,7 @@ class EngineIdentity:
         engine_id: snmpEngineID, 5 to 32 octets.
         boots: snmpEngineBoots.
         started: time of the boot on the monotonic clock.
-        clock: the clock.
+        clock: measures snmpEngineTime.
     """
 
     engine_id: bytes

@@ -20,7 +20,7 @@ class CommunityCodec:
     """Encodes SNMPv2c messages with a community, and decodes the responses to them.
 
     Args:
-        community: the community name.
+        community: the community that every message carries, unencrypted.
 
     Attributes:
         ready: whether an inform can be encoded; always true.

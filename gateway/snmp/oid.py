@@ -57,9 +57,9 @@ def dotted(oid: Oid) -> str:
 
 
 def after_subtree(oid: Oid) -> Oid:
-    """Returns the first object identifier after a subtree; empty if there is none.
+    """Returns the first object identifier after a subtree; empty if no identifier follows.
 
-    An empty object identifier stands for an unlimited search range in RFC 2741, too.
+    In RFC 2741, too, an empty object identifier means that a search range has no end.
     """
     subids = list(decode(oid))
     while subids and subids[-1] == MAX_SUBID:

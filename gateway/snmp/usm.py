@@ -67,7 +67,7 @@ _REASONS: Mapping[UsmStatistic, str] = {
     UsmStatistic.UNSUPPORTED_SECURITY_LEVELS: "the receiver does not accept the security level of user {}",
     UsmStatistic.NOT_IN_TIME_WINDOWS: "the receiver considers the messages of user {} outdated",
     UsmStatistic.UNKNOWN_USER_NAMES: "the receiver does not know user {}",
-    UsmStatistic.UNKNOWN_ENGINE_IDS: "the receiver does not recognise its own engine id",
+    UsmStatistic.UNKNOWN_ENGINE_IDS: "the receiver does not recognize its own engine id",
     UsmStatistic.WRONG_DIGESTS: "the receiver has another auth or auth_password for user {}",
     UsmStatistic.DECRYPTION_ERRORS: "the receiver has another priv or priv_password for user {}",
 }

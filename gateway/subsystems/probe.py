@@ -21,7 +21,7 @@ class CommandError(GatewayError):
 
     Attributes:
         status: how it ended.
-        detail: the reason, in one line for people.
+        detail: the reason, in one line.
         value: what could be read from its output nevertheless, or None.
     """
 
@@ -140,7 +140,7 @@ def parse_output(result: CommandResult, parse: Callable[[bytes], _T], *, not_run
         not_running: matches what the tool prints if its daemon is not running.
 
     Raises:
-        CommandError: the command failed; the error's status tells how.
+        CommandError: the command failed; its status is the reason.
         ParseError: it did not fail, but its output cannot be parsed.
     """
     if result.exit_status is None:

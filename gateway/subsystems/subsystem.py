@@ -73,7 +73,7 @@ class Subsystem:
 
     Attributes:
         name: the value of the ``collector`` label, and the key of its options.
-        title: its name for people.
+        title: its name in documentation and messages.
         tools: every tool that it may run. Those whose presence shows that the subsystem is installed are named by its
             collector (``Collector.presence_tools``).
         options: its options, besides those of its tools.

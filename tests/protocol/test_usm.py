@@ -178,7 +178,7 @@ def test_an_outdated_reply_is_rejected(codec: UsmCodec, manager: Manager, clock:
     [
         ((1,), "the receiver does not accept the security level of user u"),
         ((3,), "the receiver does not know user u"),
-        ((4,), "the receiver does not recognise its own engine id"),
+        ((4,), "the receiver does not recognize its own engine id"),
         ((5,), "the receiver has another auth or auth_password for user u"),
         ((6,), "the receiver has another priv or priv_password for user u"),
         ((77,), "the receiver reports an unknown error"),

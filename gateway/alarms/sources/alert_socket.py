@@ -267,10 +267,10 @@ class AlertSocket:
 
 @contextlib.contextmanager
 def _locked_directory(path: Path) -> Iterator[None]:
-    """Creates the directory of a socket if it is missing, and locks out other gateways meanwhile."""
+    """Creates the directory of a socket if it is missing, and locks it against other gateways until the block ends."""
     if not path.parent.is_dir():
         path.parent.mkdir(parents=True)
-        path.parent.chmod(0o755)  # whatever the umask: the alert agent needs access
+        path.parent.chmod(0o755)  # regardless of the umask: the alert agent needs access
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -101,7 +101,7 @@ class QuorumWatcher:
     Args:
         host: runs the helper.
         on_event: called with each event, from within the event loop. An exception that it raises ends the watcher.
-        clock: the clock.
+        clock: measures how long the quorum was unknown.
         backoff: the pauses between the end of the helper and its next start.
         absent_backoff: the same while Corosync is not installed.
         sleep: waits for some seconds.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from gateway.collection import build_local_host
+from gateway.assembly import build_local_host
 from gateway.commands.check.alarms import check_alarms
 from gateway.commands.check.check_result import CheckResult
 from gateway.commands.check.collectors import check_collectors

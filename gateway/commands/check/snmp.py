@@ -67,7 +67,7 @@ class _Attempt:
     Attributes:
         registered: whether the subtree was registered.
         failure: why it was not.
-        detail: the same for people.
+        detail: the reason in words.
         visibility: for each community whether it sees the MIB; None if snmpd did not respond.
     """
 
@@ -78,7 +78,7 @@ class _Attempt:
 
 
 async def _attempt_session(address: Address, module: Mib, snmpd: SnmpdConfig) -> _Attempt:
-    """Registers the subtree, and queries snmpd with its communities; a gateway that has registered it is as good."""
+    """Registers the subtree, and queries snmpd; a gateway that has registered it counts as success."""
     empty = tables.build(Snapshot(samples_by_metric={}), {}, module, age=lambda: 0.0)
     subagent = Subagent(source=empty, address=address, description="ha-cluster-gateway check")
     await subagent.start()
@@ -191,7 +191,7 @@ def missing_lines(snmpd: SnmpdConfig, address: Address, root: Oid, *, user_id: i
     """Returns the lines that the configuration of snmpd lacks.
 
     Args:
-        snmpd: the configuration.
+        snmpd: the configuration of snmpd.
         address: the address at which the gateway connects to snmpd.
         root: the subtree that the gateway serves.
         user_id: the user that the gateway runs as; root needs no permissions.

@@ -21,12 +21,12 @@ async def is_readable(host: str, port: int, community: str, name: Oid) -> bool |
 
     Args:
         host: address of the agent.
-        port: its UDP port.
+        port: UDP port of the agent.
         community: community to read with.
-        name: the variable.
+        name: object identifier of the variable to read.
 
     Returns:
-        Whether the community can read the variable; None if there is no valid response.
+        Whether the community can read the variable; None without a valid response.
     """
     from gateway.snmp.message import CommunityCodec  # noqa: PLC0415 - imports pysnmp, which only `check` needs here
 

@@ -31,7 +31,7 @@ class Reader:
     """A community, a user or a group that may read.
 
     Attributes:
-        name: its name.
+        name: the name of the community, user or group.
         community: whether it is a community, with which ``check`` can query snmpd.
         view: the name of its view; empty if it has a subtree.
         subtree: the subtree that it sees if it has no view.

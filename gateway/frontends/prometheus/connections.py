@@ -79,7 +79,7 @@ async def _send(request: web.Request, response: web.StreamResponse) -> None:
 
 
 class _RejectedConnection(asyncio.Protocol):
-    """A connection above the limit: answered at once, whatever the request."""
+    """A connection above the limit: answered at once, without reading the request."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)

@@ -11,7 +11,7 @@ from gateway.samples import SamplesByMetric
 from gateway.snapshot import Snapshot
 
 _LARGE_PAGE = 2000
-"""Samples above which a page is encoded in a thread, because that would block the event loop."""
+"""Samples above which a page is encoded in a thread, so that encoding does not block the event loop."""
 
 _GZIP_LEVEL = 1
 """Metrics are repetitive: higher levels take much longer and save little."""

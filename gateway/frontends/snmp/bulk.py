@@ -24,7 +24,7 @@ def limited(rows: Rows, *, size_of: Callable[[Variable], int], max_size: int) ->
     """Yields rows, and ends before a repetition that might exceed a size.
 
     A repetition is expected to be as large as the largest so far. Rows are requested one by one, so that few are
-    fetched in vain.
+    fetched needlessly.
 
     Args:
         rows: the rows of a response.

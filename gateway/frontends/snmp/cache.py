@@ -1,8 +1,8 @@
 """The tables that requests are answered from, and when they are rebuilt.
 
-SNMP never waits for a tool: snmpd gives a subagent one second, and blocks the whole agent meanwhile. A request is
+SNMP never waits for a tool: snmpd gives a subagent one second, during which the whole agent is blocked. A request is
 answered from the current tables; if these are older than ``max_age``, it also starts a refresh. A walk sees one moment:
-for a minute at most it continues in the tables in which it began, whatever has been collected meanwhile.
+for a minute at most it continues in the tables in which it began, even if newer ones have been built.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FOLLOW_TIME = 3600.0
 """Seconds after a request for which the tables are rebuilt from every snapshot that is collected for other reasons."""
 
 MAX_INLINE_SAMPLES = 2000
-"""Samples up to which tables are built within a request: that takes few milliseconds, and a rare request gets news."""
+"""Samples up to which tables are built within a request, in milliseconds: an infrequent request gets recent values."""
 
 WALK_TIME = 60.0
 """Seconds for which a walk sees the moment in which it began."""
@@ -40,7 +40,7 @@ MAX_WALKS = 64
 """Walks in progress; one more, and the walk whose last request is the oldest is forgotten."""
 
 MibValueSource = Callable[[], Iterable[MibValue]]
-"""Returns values of the MIB that are no samples."""
+"""Returns values of the MIB that are not samples."""
 
 
 class _Walk(NamedTuple):
@@ -89,7 +89,7 @@ class TableCache:
         self._value_sources: list[MibValueSource] = []
 
     def add_value_source(self, source: MibValueSource) -> None:
-        """Adds a part of the gateway that has values of the MIB which are no samples."""
+        """Adds a source of values that are not samples."""
         self._value_sources.append(source)
 
     @property

@@ -57,10 +57,10 @@ def begin_boot(directory: Path) -> EngineIdentity:
 
 
 def load_current(directory: Path, *, clock: Clock | None = None) -> EngineIdentity:
-    """Returns the stored identity without a new boot, for a command that runs beside the gateway.
+    """Returns the stored identity without a new boot, for a command that runs at the same time as the gateway.
 
-    A new boot would invalidate that of the running gateway: receivers drop messages from before the last boot that they
-    know. If no gateway has run yet, the first boot begins.
+    A new boot would make receivers drop the messages of the running gateway: they accept only the latest boot. If no
+    gateway has run yet, the first boot begins.
 
     Raises:
         StartError: the directory cannot be used.
@@ -129,7 +129,7 @@ def _make_private(directory: Path) -> None:
 
 
 def _read(path: Path) -> tuple[EngineIdentity | None, str]:
-    """Returns the stored identity, or None and the reason why the file is unusable; empty if there is no file."""
+    """Returns the stored identity, or None and why the file is unusable; empty if it does not exist."""
     try:
         return parse(path.read_bytes()), ""
     except FileNotFoundError:

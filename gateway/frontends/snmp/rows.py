@@ -30,7 +30,7 @@ MIB_COUNTS: tuple[MibCounts, ...] = tuple(counts for subsystem in SUBSYSTEMS for
 """Every group of scalars that count samples."""
 
 LIVE = {self_metrics.SNAPSHOT_AGE: self_metrics.SNAPSHOT_AGE.mib[0]}
-"""The metrics whose value is read at each request. The tables hold no value for them."""
+"""The metrics whose value is read at each request. The tables contain no value for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Binding:
     """Where the samples of one metric go.
 
     Attributes:
-        metric: the metric.
+        metric: the metric that is shown.
         row: the row of its table; None if its objects are scalars.
         labels: the objects that show labels, by label.
         values: the objects that show the value, in the order of ``Metric.mib``; none if the value is always 1.
@@ -52,7 +52,7 @@ class Binding:
 
 @cache
 def bindings(mib: Mib) -> tuple[Binding, ...]:
-    """Returns the binding of every metric in the catalogue, the live ones excepted.
+    """Returns the binding of every metric in the catalog, the live ones excepted.
 
     Raises:
         MibError: a metric, a row and the MIB contradict each other.
@@ -151,7 +151,7 @@ def derived(snapshot: Snapshot) -> Iterator[MibValue]:
 
 
 def _counted(samples_by_metric: SamplesByMetric, counts: MibCounts) -> Iterator[MibValue]:
-    """Yields how many samples of a metric meet each condition; nothing if there are no samples: nothing is known."""
+    """Yields how many samples of a metric meet each condition; nothing if there are no samples."""
     samples = samples_by_metric.get(counts.metric)
     if not samples:
         return

@@ -49,9 +49,9 @@ def build(
     Args:
         snapshot: the state of the cluster.
         samples_by_metric: the samples to show, as ``Publication.merge`` returns them.
-        mib: the MIB.
+        mib: HA-CLUSTER-MIB at the configured root.
         age: returns the age of the snapshot, in seconds.
-        extra: further values, which are no samples.
+        extra: further values that are not samples.
         agentx: whether to encode all variables for AgentX at once, so that the requests of a subagent find them
             encoded. Without it, each variable is encoded when it is first requested.
     """

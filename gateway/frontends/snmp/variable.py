@@ -44,7 +44,7 @@ class Variable:
     """A name and its typed value.
 
     Attributes:
-        oid: the name.
+        oid: the name: the object and the index.
         cell: the type and the value.
 
     Args:

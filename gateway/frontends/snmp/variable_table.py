@@ -30,8 +30,8 @@ class VariableTable:
 
     Args:
         root: the subtree of all variables.
-        objects: the object identifiers of all objects, in order: what is below one of them is no instance of it, what
-            is below none of them is no object.
+        objects: the object identifiers of all objects, in order: a missing name below one of them is a
+            ``noSuchInstance``, any other a ``noSuchObject``.
         names: the names of the variables, in order.
         cells: their values, in the same order.
         live: the values that are read at each request, by name; their cells are not used.

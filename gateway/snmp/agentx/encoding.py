@@ -17,7 +17,7 @@ _INTERNET = oids.encode((1, 3, 6, 1))
 _NO_PREFIX_LENGTH = len(_INTERNET) + 4
 _MAX_OID = 4 * oids.MAX_SUBIDS
 _PREFIXES = [b"", *(_INTERNET + struct.pack(">I", number) for number in range(1, 256))]
-"""The sub-identifiers that a prefix byte stands for (section 5.1): none for 0, else ``internet`` and the number."""
+"""The sub-identifiers that a prefix byte abbreviates (section 5.1): none for 0, else ``internet`` and the number."""
 
 _TYPES = {int(type_): type_ for type_ in Type}
 

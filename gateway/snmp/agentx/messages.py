@@ -62,7 +62,7 @@ class Unregister(_InContext):
     Attributes:
         subtree: root of the region.
         priority: of overlapping regions, the one with the lowest priority is used.
-        range_subid: position, from 1, of the sub-identifier of ``subtree`` that stands for a range; 0 for no range.
+        range_subid: position, from 1, of the sub-identifier of ``subtree`` that a range replaces; 0 without a range.
         upper_bound: last value of the range.
     """
 
@@ -108,7 +108,7 @@ class GetBulk(_InContext):
     """Requests the first variables in each range (section 6.2.7).
 
     Attributes:
-        ranges: the search ranges.
+        ranges: where to search: the non-repeaters, then the repeaters.
         non_repeaters: number of ranges at the beginning from which one variable each is requested.
         max_repetitions: maximum number of variables from each of the other ranges.
     """

@@ -98,14 +98,14 @@ class Mib:
     """The module below a root.
 
     Attributes:
-        root: the root.
+        root: the object identifier of the module.
         source: the file that is written by hand; error messages name it.
         objects: by name, in the order of their identifiers.
         notifications: by name, in the order of their identifiers.
 
     Args:
-        document: the compiled module.
-        root: the root.
+        document: the compiled module, as ``mibs/compile.py`` writes it.
+        root: the OID to place the module at.
 
     Raises:
         MibError: an object has a SYNTAX that this program does not know.

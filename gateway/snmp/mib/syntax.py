@@ -34,7 +34,7 @@ class Syntax:
     Attributes:
         name: the name of the type, or of the textual convention.
         type: the type on the wire.
-        convert: converts a sample's value to an int or bytes; None if there is no value.
+        convert: converts a sample's value to an int or bytes; None if it has no equivalent.
         names: the names of an enumeration by number.
         decimals: the decimal places of a scaled integer.
         size: the most octets of a text in an index; 0 for other objects.

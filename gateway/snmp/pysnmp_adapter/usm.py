@@ -101,7 +101,7 @@ class UserSecurity:
     The constructor hashes a megabyte for each password, which takes some milliseconds.
 
     Args:
-        user: the user.
+        user: the name, the protocols and the passwords.
     """
 
     def __init__(self, user: UsmUser) -> None:

@@ -36,7 +36,7 @@ _HEADER = re.compile(r"\s*Nodeid\s+Votes(?P<device>\s+Qdevice)?\s+Name\s*")
 _LOCAL = re.compile(r"(?:^|\s)\(local\)$")
 # Three flags; Corosync 2 has room for eight characters only, and cuts NA,NV,NMW to NA,NV,NM.
 _DEVICE = re.compile(r"NR|[A-Z]+(?:,[A-Z]+)+")
-# Printed between the named values, with exit status 0. Votes and device flags of that node are uninitialised memory.
+# Printed between the named values, with exit status 0. Votes and device flags of that node are uninitialized memory.
 _UNKNOWN_NODE = re.compile(r"\s*Unable to get node (?P<id>[0-9]{1,10}) info\s*")
 _TITLE = re.compile(r"\s*(?:[A-Z][a-z]+ information|-+)\s*")
 _OTHER_LINES = (_FIELD, _UNKNOWN_NODE, _TITLE, _HEADER)

@@ -75,7 +75,7 @@ class BuiltInAgent:
 
     @property
     def malformed(self) -> int:
-        """Number of datagrams that were dropped because they are no SNMP messages, or not meant for an agent."""
+        """Number of datagrams that were dropped because they are not valid SNMP requests."""
         return self._responder.malformed if self._responder else 0
 
     @property

@@ -38,7 +38,7 @@ class Request:
     """A request to read or set variables.
 
     Attributes:
-        kind: the operation.
+        kind: which of the four operations is requested.
         names: the names of the variables.
         max_size: maximum octets of the variables in the response.
         max_bulk_size: octets of variables after which the response to a GETBULK gets no further row.

@@ -18,9 +18,9 @@ class Outcome(Enum):
     """The outcome of a message that has incremented a counter."""
 
     UNSPECIFIED = auto()
-    """The counter does not say."""
+    """The outcome is unknown."""
     REFUSED = auto()
-    """The sender has no access, or not in this way."""
+    """The sender has no access, or used a wrong version or security level."""
     MALFORMED = auto()
     """The message is not valid SNMP."""
     DISCOVERY = auto()
@@ -33,8 +33,8 @@ class _Group(NamedTuple):
     """A group of counters.
 
     Attributes:
-        module: its MIB module.
-        root: its object identifier.
+        module: the MIB module that defines them.
+        root: the object identifier above all of them.
         counters: the outcome that each counter counts, by the name of the counter.
     """
 

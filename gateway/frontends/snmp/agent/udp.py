@@ -45,10 +45,10 @@ class UdpServer:
         return tuple(str(socket_address(sock)) for sock in self._sockets)
 
     async def start(self, addresses: Sequence[tuple[str, int]]) -> None:
-        """Starts to listen; an empty host stands for all interfaces.
+        """Starts to listen; an empty host means all interfaces.
 
         Raises:
-            StartError: an address is in use, not of this host, or not permitted; all sockets are closed then.
+            StartError: an address is in use, does not belong to this host, or is not permitted; all sockets are closed.
         """
         loop = asyncio.get_running_loop()
         try:

@@ -46,7 +46,7 @@ def scalars(root: Oid, readers: Mapping[Oid, ScalarReader]) -> VariableTable:
     """Returns a subtree of scalars whose values are read at each request.
 
     Args:
-        root: the subtree.
+        root: the object identifier above all scalars.
         readers: by the object identifiers of the objects, without the instance's 0.
     """
     objects = sorted(readers)
@@ -65,7 +65,7 @@ class MibView:
     """Several subtrees as one; none of them is within another.
 
     Args:
-        subtrees: the subtrees.
+        subtrees: serve the variables; a request is passed to the one whose root it is below.
     """
 
     def __init__(self, subtrees: Iterable[Subtree]) -> None:
@@ -107,7 +107,7 @@ class MibView:
         """Yields the rows of a GETBULK response (section 4.2.3).
 
         Each row is one GETNEXT to the subtrees: the next request continues where this response ends, and the table
-        cache recognises a walk by that.
+        cache recognizes a walk by that.
         """
         return successive_rows(
             lambda ranges: self.get_next([search_range.start for search_range in ranges]),

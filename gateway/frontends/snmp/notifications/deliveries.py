@@ -15,7 +15,7 @@ from gateway.frontends.snmp.notifications.udp_channel import InformChannel, Trap
 from gateway.snmp.engine import EngineIdentity
 
 AGENTX = "agentx"
-"""The name of the target that stands for the sinks of the master agent."""
+"""The name of the target for all sinks of the master agent."""
 
 AGENTX_BACKOFF = Backoff(first=0.25, longest=1.0, least=0.25)
 """The master agent is on this host, and whether there is a session is known at once."""

@@ -53,7 +53,7 @@ class ReceiverSocket:
         """Returns the socket, connected to the current address of the receiver.
 
         Raises:
-            DeliveryError: no address is known, or there is no route to it.
+            DeliveryError: the address is unknown, or no route leads to it.
         """
         address = await self._addresses.current()
         if self._socket is not None and address == self._address:

@@ -21,7 +21,7 @@ class _Progress:
     """How far the delivery of a notification has come, over all attempts.
 
     Attributes:
-        notification: the notification.
+        notification: the notification being delivered.
         remaining: its messages that were neither sent for good nor refused.
         refusal: the first reason why a message will not be delivered; empty if there is none.
         unsent: whether a message was refused before it was sent, or by its receiver.

@@ -34,7 +34,7 @@ class Target:
 
     Attributes:
         host: the name or address of the receiver.
-        port: its UDP port.
+        port: the UDP port of the receiver.
         kind: ``TRAP`` or ``INFORM``.
         community: the community for SNMPv2c; empty if there is a user.
         user: the user for SNMPv3, or None.

@@ -77,7 +77,7 @@ class UdpChannel(SnmpChannel):
     """What the channels for traps and informs share.
 
     Args:
-        target: the receiver.
+        target: the receiver, with its credentials, time-out and retries.
         renderer: renders notifications.
         addresses: the addresses of the receiver.
         make_codec: returns the codec; it is called in a thread.
@@ -170,7 +170,7 @@ class _PendingInform:
     """An inform that is not acknowledged yet, however often it was sent.
 
     Attributes:
-        message: its variables.
+        message: the variables that it carries.
         stats: counts how often it is sent.
         request_id: identifies its acknowledgement.
         reply: the reply of the receiver, or None.

@@ -28,11 +28,11 @@ _BUFFER = 64 * 1024
 
 
 class SessionLostError(Exception):
-    """There is no session, or it has ended.
+    """No session is open, or it has ended.
 
     Attributes:
-        failure: the reason.
-        detail: the reason as a text for people.
+        failure: the reason, as ``status`` and the log name it.
+        detail: the reason in words.
     """
 
     def __init__(self, failure: SessionFailure, detail: str) -> None:
@@ -45,7 +45,7 @@ class Connection(asyncio.BufferedProtocol):
     """One connection to a master agent, and its session.
 
     Attributes:
-        session: the session.
+        session: the state of the AgentX protocol on this connection.
 
     Args:
         source: serves the variables that are requested.
@@ -73,7 +73,7 @@ class Connection(asyncio.BufferedProtocol):
             timeout: seconds after which the master agent counts as unresponsive.
 
         Raises:
-            SessionLostError: the session has ended, or there is no response in time.
+            SessionLostError: the session has ended, or no response arrives in time.
             ValueError: the request cannot be encoded.
         """
         self._raise_if_lost()

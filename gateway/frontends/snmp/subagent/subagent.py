@@ -1,7 +1,7 @@
 """The AgentX subagent: keeps a session with the host's snmpd, and serves its requests from memory.
 
-The protocol is in ``gateway.snmp.agentx.session``; this module adds the time-outs and the pauses. Whatever happens to
-snmpd, the subagent comes back: snmpd may be started later, be restarted, be killed, hang, or refuse.
+The protocol is in ``gateway.snmp.agentx.session``; this module adds the time-outs and the pauses. The
+subagent reconnects in every case: snmpd may be started later, be restarted, be killed, hang, or refuse.
 """
 
 from __future__ import annotations
@@ -82,13 +82,13 @@ class Subagent:
     Attributes:
         state: the state of the subagent.
         failure: why the subtree is not registered; None if it is, or before the first attempt.
-        detail: the same as a text for people.
+        detail: the reason in words.
         sessions: the number of sessions that were registered since the start.
 
     Args:
         source: serves the variables; its root is the subtree that is registered.
         address: the address of the master agent.
-        description: of this subagent, for people.
+        description: describes this subagent in the log of snmpd and in sysORTable.
         capabilities: the row of sysORTable: sysORID and sysORDescr; by default the root and the description.
         timing: time-outs and pauses.
         clock: measures the age of sessions.
@@ -165,7 +165,7 @@ class Subagent:
             while True:
                 began, sessions = self._clock.monotonic(), self.sessions
                 await self._run_session()
-                # a session that is lost at once is no success
+                # a session that is lost at once is not a success
                 is_stable = self.sessions > sessions and self._clock.monotonic() - began > self._timing.stable
                 failures = 0 if is_stable else failures + 1
                 await asyncio.sleep(self._timing.reconnect.pause(failures))

@@ -1,4 +1,4 @@
-"""Builds what every collection needs, from the configuration: the host and the engine."""
+"""Assembles what every collection needs, from the configuration: the host and the engine."""
 
 from __future__ import annotations
 
