@@ -1,4 +1,4 @@
-"""Inputs from the field, which lie beside the repository and are not part of it: each a folder with outputs of tools.
+"""Inputs from the field, which lie next to the repository and are not part of it: each a folder with outputs of tools.
 
 A folder may have ``steps/N`` with the files that are different in the N-th state that follows.
 """
@@ -24,9 +24,9 @@ from tests.subsystems import WITHOUT_MODULE, make_collectors
 _FOLDER = Path(__file__).resolve().parents[2] / "shared" / "cases"
 
 CASES: Path | None = _FOLDER if _FOLDER.is_dir() else None
-"""The folder, or None where it is absent, as on other developers' machines."""
+"""The folder, or None where it is missing."""
 
-needs_cases = pytest.mark.skipif(CASES is None, reason="needs the cases beside the repository")
+needs_cases = pytest.mark.skipif(CASES is None, reason="needs the cases next to the repository")
 
 _FILES = {
     "crm_mon": "crm_mon.xml",

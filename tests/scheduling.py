@@ -22,7 +22,7 @@ def unit_of(nodeid: str) -> str:
     """Returns the name of the tests that run in one process, one after the other.
 
     These are the tests of a file. In the lab they are the tests of a class, or a single test: most of them have a
-    cluster of their own, and wait for it.
+    separate cluster, and wait for it.
     """
     file, _, test = nodeid.partition("::")
     class_name, is_method, _ = test.partition("::")

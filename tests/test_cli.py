@@ -92,7 +92,7 @@ def test_every_flag_is_tested_here_or_resembles_a_tested_one() -> None:
             value = {"auto": "off", "": "/x", False: "true"}.get(
                 str(option.default) if option.repeatable else option.default
             )
-            if value is not None:  # what needs other options, too, is tested with them
+            if value is not None:  # an option that needs others is tested with these
                 assert configured(flag, value)[option.key] != option.default
 
 

@@ -591,7 +591,7 @@ def test_the_working_directory_comes_first(places: tuple[Path, Path]) -> None:
     here, etc = places
     (etc / "gateway.conf").write_text('[log]\nlevel = "error"')
     assert load(None, {}).log.level is LogLevel.ERROR
-    (here / "gateway.conf").mkdir()  # no file, and so not meant
+    (here / "gateway.conf").mkdir()  # a directory, and so ignored
     assert load(None, {}).source == etc / "gateway.conf"
     (here / "gateway.conf").rmdir()
     (here / "gateway.conf").write_text('[log]\nlevel = "debug"')

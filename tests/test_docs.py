@@ -461,7 +461,7 @@ GATEWAYS = {
 """Parts of pages, and the alerts that fire on them. The recordings have no metrics of the gateway itself."""
 
 DEMO = {"HaClusterFencingDisabled"}
-"""What the demo cluster shows all the time: its fencing is off."""
+"""The alert that always fires in the demo cluster: its fencing is off."""
 
 FIRING = {
     "demo/healthy": DEMO,

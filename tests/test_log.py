@@ -36,7 +36,7 @@ def _own_log() -> Iterator[None]:
 
 
 def written(*, level: LogLevel = LogLevel.INFO, log_format: LogFormat = LogFormat.LOGFMT) -> list[str]:
-    """Logs in all the ways there are, and returns the lines."""
+    """Logs in every possible way, and returns the lines."""
     with contextlib.redirect_stderr(io.StringIO()) as stream:
         logging.getLogger().handlers.clear()  # pytest's
         log.configure(level=level, log_format=log_format)

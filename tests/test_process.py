@@ -46,7 +46,7 @@ async def run(path: Path | str, *arguments: str, timeout: float = 5.0, max_outpu
 
 
 def children() -> set[str]:
-    """Returns the ids of this process's children, zombies included; the fixtures of the lab have some, too."""
+    """Returns the ids of this process's children, zombies included; the fixtures of the lab have some as well."""
     return {pid for path in Path("/proc/self/task").glob("*/children") for pid in path.read_text().split()}
 
 

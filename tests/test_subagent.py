@@ -620,7 +620,7 @@ async def test_notifications(master: Master) -> None:
         header, _ = await link.expect(Notify)
         with pytest.raises(NotifyError, match=r"no response within 0\.3 s"):
             await unanswered
-        link.answer(header)  # too late, and no mistake
+        link.answer(header)  # too late, but not an error
         with pytest.raises(ValueError, match="GAUGE32"):
             await subagent.notify([VarBind(ROOT, Type.GAUGE32, -1)])
         lost = asyncio.ensure_future(subagent.notify(TRAP))

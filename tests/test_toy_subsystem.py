@@ -1,4 +1,4 @@
-"""A new subsystem is one folder, one entry in ``SUBSYSTEMS``, and the text of its MIB objects: a toy shows it.
+"""A new subsystem is one folder, one entry in ``SUBSYSTEMS``, and the text of its MIB objects, as a toy shows.
 
 The toy is put into a copy of the tree, in which each test starts a separate process.
 """

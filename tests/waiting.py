@@ -1,4 +1,4 @@
-"""Waits for what no event announces: a file of another process, a socket of the kernel, a state of a daemon."""
+"""Waits for changes without an event: a file of another process, a socket of the kernel, a state of a daemon."""
 
 from __future__ import annotations
 

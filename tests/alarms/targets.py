@@ -95,7 +95,7 @@ class FakeMasterAgent:
     Attributes:
         registered: whether there is a session.
         absent: whether there never was a master agent.
-        attempts: how many notifications it was given.
+        attempts: the number of notifications that were sent to it.
         accepted: the sequence numbers of the notifications that it accepted.
     """
 

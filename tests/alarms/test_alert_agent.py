@@ -25,7 +25,7 @@ from tests.programs import import_path
 NODE = {"CRM_alert_kind": "node", "CRM_alert_node": "node1", "CRM_alert_desc": "lost", "CRM_alert_version": "2.1.5"}
 
 ENTRY_POINT = "import re, sys; from gateway.alert_agent import main; sys.exit(main())"
-"""What the script that pip makes does."""
+"""The code of the script that pip creates."""
 
 
 @contextlib.contextmanager
@@ -196,7 +196,7 @@ def test_it_imports_as_little_as_possible() -> None:
 
 
 def test_it_takes_little_time(tmp_path: Path) -> None:
-    """60 ms are the goal on a machine that is idle: here others run, and half of the runs have to keep to it."""
+    """The goal is 60 ms on an idle machine. Other tests run at the same time, so half of the runs have to meet it."""
     with receiver(tmp_path / "alert.sock") as bound:
         seconds = []
         for _ in range(9):

@@ -1,4 +1,4 @@
-"""The alert socket: real sockets in a directory of the test's own."""
+"""The alert socket: real sockets in a directory of each test."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ Plain = Sequence[tuple[str, str, object]]
 
 
 def plain(varbinds: Sequence[VarBind]) -> Plain:
-    """Returns variables as people write them; object identifiers with dots."""
+    """Returns variables in readable form, object identifiers with dots."""
     return [
         (oids.dotted(name), kind.name, oids.dotted(value) if kind is Type.OBJECT_IDENTIFIER else value)  # type: ignore[arg-type]
         for name, kind, value in varbinds

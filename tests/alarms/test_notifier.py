@@ -1,4 +1,4 @@
-"""The notifier: all targets get every notification, and none holds up another."""
+"""The notifier: all targets get every notification, and none delays another."""
 
 from __future__ import annotations
 

@@ -221,7 +221,7 @@ async def test_pauses_are_long_while_corosync_is_not_installed() -> None:
 async def test_a_helper_that_ran_for_a_while_is_restarted_soon() -> None:
     watched = Watched(*[([FULL], 0.0, ENDED)] * 4, ([FULL], SETTLED, ENDED), ([FULL], 0, ENDED))
     await watched.play()
-    # one that fails right after its first report does not go on like that
+    # a helper that fails right after its first report does not reset the back-off
     assert watched.clock.sleeps == pytest.approx([0.1, 0.2, 0.4, 0.8, 0.1, 0.2])
 
 

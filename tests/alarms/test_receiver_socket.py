@@ -20,7 +20,7 @@ class FullSocket(socket.socket):
     """A socket without buffer space."""
 
     def send(self, data: Any, flags: int = 0) -> int:
-        """Fails."""
+        """Raises the error of a full buffer."""
         raise OSError(errno.ENOBUFS, "No buffer space available")
 
 

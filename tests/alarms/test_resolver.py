@@ -25,7 +25,7 @@ class NameServer:
 
     Attributes:
         ports: a port for each address; without ports, the name server is down.
-        queries: how often it was asked.
+        queries: the number of queries.
     """
 
     def __init__(self, *ports: int) -> None:

@@ -1,4 +1,4 @@
-"""Output that can be parsed is an answer, whatever the exit status; what is no answer is explained by the tool."""
+"""Output that can be parsed counts, regardless of the exit status; if there is none, the message of the tool counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Not permitted is not down, and not broken either."""
+"""A missing permission is reported neither as a cluster that is down nor as a broken tool."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.subsystems import make_collector
 
 CONFIGURATION = b'SBD_DEVICE="/dev/sdb"\n'
 UNREADABLE = ended(b"==Dumping header on disk /dev/sdb\n", 1, b"== disk /dev/sdb unreadable!\n")
-# what crm_mon says, with exit status 0, to a user whose ACLs let nothing through
+# what crm_mon prints, with exit status 0, for a user whose ACLs permit nothing
 NOTHING = ended(b'<pacemaker-result><pacemakerd state="running"/><status code="0" message="OK"/></pacemaker-result>')
 DENIED = ended(b"", 4, b"cibadmin: Permission denied\n")
 

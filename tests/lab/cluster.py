@@ -376,7 +376,7 @@ class Cluster:
     def _make_directory(self) -> None:
         self.directory.mkdir(mode=0o755)
         (self.directory / "owner").write_text(record.identity(os.getpid()), encoding="ascii")
-        with self._log("reaper").open("wb") as log:  # it stays only if the lab cannot be removed
+        with self._log("reaper").open("wb") as log:  # the log remains only if the lab cannot be removed
             self._reaper = subprocess.Popen(
                 [sys.executable, "-I", record.__file__, str(self.directory)],
                 stdin=subprocess.PIPE,

@@ -193,7 +193,7 @@ class Datagram(NamedTuple):
 class LoopbackCapture:
     """Captures the datagrams on a node's loopback interface; the kernel buffers them until they are read.
 
-    All receivers are timed by the same clock in the same place, those of other programs too.
+    All receivers are timed by the same clock in the same place, including those of other programs.
     """
 
     def __init__(self, cluster: Cluster, node: str) -> None:

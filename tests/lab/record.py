@@ -50,7 +50,7 @@ def start_time(pid: int) -> int | None:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return None
-    fields = stat.rpartition(")")[2].split()  # the command's name, in parentheses, may hold anything
+    fields = stat.rpartition(")")[2].split()  # the command's name, in parentheses, may contain anything
     return None if fields[0] in {"Z", "X"} else int(fields[19])
 
 
@@ -85,7 +85,7 @@ def kill(path: Path) -> bool:
 
 
 def loop_devices(directory: Path) -> list[str]:
-    """Returns the loop devices whose backing file lies in a directory, e.g. ["/dev/loop0"]."""
+    """Returns the loop devices whose backing file is in a directory, e.g. ["/dev/loop0"]."""
     devices = []
     for backing in Path("/sys/block").glob("loop*/loop/backing_file"):
         with contextlib.suppress(OSError):
@@ -116,7 +116,8 @@ def remove(directory: Path, *, timeout: float = 10.0) -> None:
         try:
             shutil.rmtree(directory)
         except OSError as error:
-            # ENOTEMPTY: a process wrote a last file while the tree was being removed; ENOENT: another one removes too
+            # ENOTEMPTY: a process wrote a last file while the tree was being removed;
+            # ENOENT: another process removed it at the same time
             if error.errno not in {errno.ENOTEMPTY, errno.ENOENT} or time.monotonic() > deadline:
                 raise
 

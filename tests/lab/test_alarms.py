@@ -319,7 +319,7 @@ def test_conditions_of_resources(make_cluster: MakeCluster, tmp_path: Path) -> N
 
 
 def test_only_the_dc_notifies_of_the_cluster(make_cluster: MakeCluster, tmp_path: Path) -> None:
-    """Each node notifies of itself; when the designated controller dies, the next one notifies of that."""
+    """Each node reports on itself; if the designated controller dies, its successor reports that."""
     cluster = make_cluster(Options(rings=2))
     first = cluster.wait_dc()
     second, third = (node for node in cluster.nodes if node != first)

@@ -49,7 +49,7 @@ def test_quorum_events_arrive_at_once(make_cluster: MakeCluster) -> None:
         assert (regained["initial"], regained["quorum_changed"], regained["members"]) == (False, True, [1, 2, 3])
         assert delay(cluster, node, regained, REGAINED) < 0.1
 
-        cluster.stop_pacemaker("node1", kill=True)  # in order it may take minutes: it has just met the others again
+        cluster.stop_pacemaker("node1", kill=True)  # an orderly stop may take minutes after a rejoin
         cluster.stop_corosync("node1")
         left = watcher.until(event="QuorumUpdate")
         assert (left["quorate"], left["quorum_changed"], left["members"]) == (True, False, [2, 3])
@@ -95,7 +95,7 @@ def test_killed_daemons_are_reported_and_regain_no_quorum(make_cluster: MakeClus
         cluster.start_corosync(node)
         assert watcher.next()["event"] == "QuorumWatchRestored"
         first = watcher.next()
-        # it may be alone at first, and then the other is seen
+        # it may be alone at first, until it sees the other
         assert (first["initial"], first["quorum_changed"]) == (True, False)
         if not first["quorate"]:
             watcher.until(event="QuorumUpdate", quorate=True, quorum_changed=True)

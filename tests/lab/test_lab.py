@@ -48,7 +48,7 @@ class Traces:
         for path in (directory / "pids").iterdir():
             self.namespaces |= _namespaces(Path("/proc", str(record.recorded(path))))
         self.namespaces -= _namespaces(Path("/proc/self"))
-        # By number and start time: the kernel uses the numbers of namespaces again, too.
+        # By number and start time: the kernel reuses the numbers of namespaces.
         self.inside = {
             (int(path.name), record.start_time(int(path.name)))
             for path in Path("/proc").glob("[0-9]*")

@@ -1,4 +1,4 @@
-"""Every field that a parser fills is read by somebody outside of the parser."""
+"""Every field that a parser fills is read outside of the parser."""
 
 from __future__ import annotations
 

@@ -178,7 +178,7 @@ DEFAULTS = {
     "pacemaker": "yes",
     "delay_start": "no",
 }
-"""What the file says that comes with SBD."""
+"""The content of the file that comes with SBD."""
 
 TEMPLATE = frozenset(DEFAULTS)
 NOTHING: frozenset[str] = frozenset()

@@ -128,7 +128,7 @@ BROKEN = {
     "live.dump-with-missing-second.txt": "expected one header",
     "unreadable.q-pr40.txt": "expected one header",
 }
-"""Devices that sbd could not read, and two devices asked for at once, which the gateway never does."""
+"""Devices that sbd could not read, and two devices in one command, which the gateway never runs."""
 
 
 @needs_corpus

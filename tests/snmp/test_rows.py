@@ -68,8 +68,8 @@ WRONG_METRICS = {
         "it lacks the label name, which its MIB row or objects need",
     ),
     "no column": (
-        gauge("toy", "Toys.", "node", "colour", mib="haClusterNodeOnline"),
-        "neither an index nor a column of its MIB row shows the label colour",
+        gauge("toy", "Toys.", "node", "color", mib="haClusterNodeOnline"),
+        "neither an index nor a column of its MIB row shows the label color",
     ),
     "too few objects": (
         gauge(
