@@ -213,7 +213,7 @@ def _object(entry: Object) -> tuple[str, ...]:
 
 
 def _syntax(entry: Object) -> str:
-    """Returns a syntax for people: the type, its enumeration, its decimal places and its units."""
+    """Returns a readable syntax: the type, its enumeration, its decimal places and its units."""
     syntax = entry.syntax
     assert syntax is not None
     name = "INTEGER" if syntax.names and syntax.name == "INTEGER" else syntax.name

@@ -7,7 +7,7 @@
 The first two need ``crm_mon``, but no cluster: it prints a generated CIB with 32 nodes. The third needs the lab
 and root.
 """
-# ruff: noqa: INP001, T201 - a script for people, beside the pages that quote it
+# ruff: noqa: INP001, T201 - a script to run by hand, next to the pages that quote it
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def median_seconds(functions: Sequence[Callable[[], object]], rounds: int = ROUN
 
 
 def peak_bytes(function: Callable[[], object]) -> int:
-    """Returns the largest growth of resident memory while a function runs in a process of its own."""
+    """Returns the largest growth of resident memory while a function runs in a separate process."""
     reader, writer = os.pipe()
     if not (child := os.fork()):
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
