@@ -71,6 +71,38 @@ def test_an_unknown_state_makes_no_link_faulty_or_healthy() -> None:
     assert len(series.named(page, "ha_cluster_corosync_link_connected")) == 3
     page = collect(links((UP, "asleep")), quorum(1, 2))
     assert rings(page) == {"0": 1}
+    page = collect(links((UP, UP), (UP, "asleep")), quorum(1, 2, 3))
+    assert rings(page) == {"0": 1}
+    assert series.key("corosync_ring_errors") not in page
+
+
+def test_a_row_that_is_lost_may_be_that_of_a_member() -> None:
+    cfgtool = links((UP, DOWN), (UP, UP)).replace(b"nodeid: 3:\tdisconnected", b"nodeid: x:\tdisconnected")
+    page = collect(cfgtool, quorum(1, 2, 3))
+    assert rings(page) == {"1": 1}
+    assert series.key("corosync_ring_errors") not in page
+    assert rings(collect(cfgtool, quorum(1, 2))) == {"0": 1, "1": 1}
+
+
+def test_a_link_that_is_lost_may_be_faulty() -> None:
+    cfgtool = links((UP,), (DOWN,)).replace(b"LINK ID 1", b"LINK ID x")
+    page = collect(cfgtool, quorum(1, 2))
+    assert rings(page) == {"0": 1}
+    assert series.key("corosync_ring_errors") not in page
+
+
+def test_a_member_that_is_lost_may_be_one_that_is_not_reached() -> None:
+    quorumtool = quorum(1, 2).replace(b"         2 ", b"         x ")
+    assert rings(collect(links((UP,), (DOWN,)), quorumtool)) == {"0": 1, "1": 0}
+
+
+def test_this_node_is_never_its_own_peer() -> None:
+    cfgtool = (
+        b"Local node ID x\nLINK ID 0\n\taddr\t= a\n\tstatus:\n\t\tnodeid: 1: connected\n\t\tnodeid: 2: localhost\n"
+    )
+    assert not series.named(collect(cfgtool, quorum(1, 2)), "ha_cluster_corosync_link_connected")
+    page = collect(cfgtool.replace(b"1: connected", b"1: disconnected"), quorum(1))
+    assert rings(page) == {"0": 1}
 
 
 def test_if_the_members_are_unknown_each_node_has_to_be_reached() -> None:
@@ -102,7 +134,8 @@ def test_what_the_tool_says_about_a_ring(sentence: str, healthy: dict[str, float
     cfgtool = f"Local node ID 1\nRING ID 0\n\tid\t= 192.0.2.0\n\tstatus\t= {sentence}\n".encode()
     page = collect(cfgtool, quorum(1))
     assert rings(page) == healthy
-    assert page[series.key("corosync_ring_errors")] == (healthy == {"0": 0})
+    errors = None if not healthy else int(healthy == {"0": 0})
+    assert page.get(series.key("corosync_ring_errors")) == errors
 
 
 def test_a_value_that_cannot_be_read_costs_its_sample_only() -> None:

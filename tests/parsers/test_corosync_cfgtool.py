@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.errors import ParseError
@@ -188,7 +190,8 @@ def test_large_ids_printed_as_negative_numbers() -> None:
 )
 def test_sentences(begin: str, sentence: str, status: RingStatus) -> None:
     output = on_node_1(f"{begin} 192.0.2.1 / status = {sentence}")
-    assert parse(output).links == (Link(number=0, address="192.0.2.1", status=status, peers=()),)
+    complete = status is not RingStatus.UNKNOWN
+    assert parse(output).links == (Link(number=0, address="192.0.2.1", status=status, peers=(), complete=complete),)
     unknown = [f"line 4: expected the status of a link, found {sentence!r}"]
     assert unreadable(output) == (unknown if status is RingStatus.UNKNOWN else [])
 
@@ -238,7 +241,6 @@ def test_unparsable(output: bytes, reason: str) -> None:
     ("line", "reason"),
     [
         ("Local node ID", "malformed: 'Local node ID'"),
-        ("LINK ID", "malformed: 'LINK ID'"),
         ("status =", "malformed: 'status ='"),
         ("nodeid: x: connected", "expected a node id as a number, found 'x'"),
         ("nodeid: 4294967296: connected", "expected a node id as a number, found '4294967296'"),
@@ -254,13 +256,17 @@ def test_a_bad_line_costs_that_line(line: str, reason: str) -> None:
     for place in (6, 11):
         lines = KNET_3_1.splitlines()
         output = "\n".join([*lines[:place], line, *lines[place:], ""]).encode()
-        assert parse(output) == parse(KNET_3_1.encode())
+        status = parse(output)
+        assert [replace(item, complete=True) for item in status.links] == list(parse(KNET_3_1.encode()).links)
+        assert [item.complete for item in status.links].count(False) == (line != "Local node ID")
+        assert (status.node_id, status.transport, status.complete) == (21, "knet", True)
         assert unreadable(output) == [f"line {place + 1}: {reason}"]
 
 
 def test_a_link_without_number_is_left_out() -> None:
     output = KNET_3_1.replace("LINK ID 0", "LINK ID x").encode()
     assert [link.number for link in parse(output).links] == [3]
+    assert not parse(output).complete
     assert unreadable(output)[0] == "line 2: expected the number of a link as a number, found 'x'"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -70,6 +70,7 @@ def test_everything() -> None:
         total_votes=5,
         quorum=2,
         flags=("Quorate", "Qdevice"),
+        nodes=2,
         members=(
             Member(node_id=11, votes=1, name="alpha.example.org", local=True, device=("A", "V", "NMW")),
             Member(node_id=12, votes=2, name="beta", local=False, device=()),
@@ -101,6 +102,7 @@ Flags:            2Node Quorate\x20
         total_votes=2,
         quorum=1,
         flags=("2Node", "Quorate"),
+        nodes=2,
         members=(),
         device=None,
     )
@@ -274,7 +276,7 @@ def test_an_unknown_word_for_the_quorum(value: str) -> None:
 
 
 def test_a_malformed_number_of_nodes_costs_the_check_only() -> None:
-    assert parse(with_value("Nodes", "many")) == parse(TWO_NODES.encode())
+    assert parse(with_value("Nodes", "many")) == replace(parse(TWO_NODES.encode()), nodes=None)
     assert unreadable(with_value("Nodes", "many")) == ["line 5: expected Nodes as a number, found 'many'"]
 
 
@@ -297,6 +299,12 @@ def test_a_malformed_row_costs_what_is_malformed(
     assert first.name == "a"
     assert [(item.node_id, item.votes, item.name, item.device) for item in others] == ([member] if member else [])
     assert unreadable(output) == [f"line 22: {reason}"]
+
+
+def test_a_malformed_row_of_the_device_costs_the_device() -> None:
+    output = TWO_NODES.replace("         0 ", "         o ").encode()
+    assert (parse(output).device, len(parse(output).members)) == (None, 2)
+    assert unreadable(output) == ["line 23: expected a node id as a number, found 'o'"]
 
 
 def test_sections_in_another_order() -> None:

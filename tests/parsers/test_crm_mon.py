@@ -189,6 +189,12 @@ def test_an_invalid_time_is_absent(text: str) -> None:
 
 
 ODD_VALUES = {
+    '<summary><current_dc present="true" with_quorum="maybe"/></summary>': (
+        "with_quorum as true or false, found 'maybe'"
+    ),
+    '<summary><cluster_options fencing-enabled="perhaps"/></summary>': (
+        "stonith-enabled as true or false, found 'perhaps'"
+    ),
     '<summary><nodes_configured number="few"/></summary>': "the number of nodes as a number, found 'few'",
     '<summary><resources_configured number="1" blocked=""/></summary>': (
         "the number of resources (blocked) as a number, found ''"
@@ -223,7 +229,8 @@ def test_a_bad_value_costs_itself_only(body: str, reason: str) -> None:
     times = [*(item.time for item in status.failures), *(item.time for item in status.fence_events)]
     assert times == [None] * len(times)
     assert all(node.health == "" for node in status.nodes)
-    assert "no-quorum-policy" not in status.summary.options
+    assert status.summary.options == {}
+    assert status.summary.dc is None or status.summary.dc.with_quorum is None
 
 
 def test_an_odd_exit_status_is_an_error() -> None:

@@ -151,26 +151,35 @@ def _add_links(
     configured_names: Mapping[str, str],
 ) -> None:
     ring_id = quorum.ring_id if quorum else ""
-    node_id = next((found.node_id for found in (quorum, status) if found and found.node_id is not None), "")
+    own_ids = (item.node_id for item in (quorum, status) if item is not None)
+    node_id = next((own_id for own_id in own_ids if own_id is not None), "")
     # A peer that has left is no longer a member, but its name is still in the configuration.
-    members = {str(member.node_id): member.name for member in quorum.members if member.name} if quorum else {}
-    names = {**configured_names, **members}
-    present = {member.node_id for member in quorum.members} if quorum and quorum.members else None
-    errors = 0
+    member_names = {str(member.node_id): member.name for member in quorum.members if member.name} if quorum else {}
+    names = {**configured_names, **member_names}
+    others = _other_members(quorum)
+    health = {link.number: _is_healthy(link, status.links, others) for link in status.links}
     for link in status.links:
         number = str(link.number)
-        healthy = _is_healthy(link, status.links, present)
-        errors += healthy == 0
-        samples.add(metrics.RINGS, healthy, ring_id, str(node_id), number, link.address)
+        samples.add(metrics.RINGS, health[link.number], ring_id, str(node_id), number, link.address)
         for peer in link.peers:
-            if not peer.local:
+            if not peer.local and peer.node_id != node_id:
                 name = "" if peer.by_index else names.get(str(peer.node_id), "")
                 connected = None if peer.connected is None else int(peer.connected)
                 samples.add(metrics.LINK_CONNECTED, connected, number, link.address, str(peer.node_id), name)
-    samples.add(metrics.RING_ERRORS, errors)
+    errors = sum(healthy == 0 for healthy in health.values())
+    if errors or (status.complete and None not in health.values()):
+        samples.add(metrics.RING_ERRORS, errors)
 
 
-def _is_healthy(link: Link, links: Collection[Link], members: Collection[int] | None) -> int | None:
+def _other_members(quorum: corosync_quorumtool.QuorumStatus | None) -> Collection[int] | None:
+    """Returns the ids of the members without this node; None if some or all of them are unknown."""
+    members = {member.node_id for member in quorum.members} if quorum else set()
+    if quorum is None or not members or len(members) < (quorum.nodes or 0):
+        return None
+    return members - {quorum.node_id}
+
+
+def _is_healthy(link: Link, links: Collection[Link], others: Collection[int] | None) -> int | None:
     """Returns 0 if the tool marks a link as faulty or does not reach a member over it, else 1; None if unknown.
 
     A node that is no member is down, and does not make the links to it faulty.
@@ -178,26 +187,27 @@ def _is_healthy(link: Link, links: Collection[Link], members: Collection[int] | 
     Args:
         link: the link.
         links: all links.
-        members: the ids of the members; None if they are unknown.
+        others: the ids of the other members; None if they are unknown.
     """
     if link.status is not RingStatus.NOT_PRINTED:
         return None if link.status is RingStatus.UNKNOWN else int(link.status is RingStatus.HEALTHY)
-    states = {peer.connected for peer in link.peers if not peer.local and _is_member(peer, link, links, members)}
+    states = {peer.connected for peer in link.peers if not peer.local and _is_member(peer, link, links, others)}
     if False in states:
         return 0
-    return None if None in states else 1
+    known = link.complete or (others is not None and {peer.node_id for peer in link.peers}.issuperset(others))
+    return 1 if known and None not in states else None
 
 
-def _is_member(peer: LinkPeer, link: Link, links: Collection[Link], members: Collection[int] | None) -> bool:
+def _is_member(peer: LinkPeer, link: Link, links: Collection[Link], others: Collection[int] | None) -> bool:
     """Returns whether a peer should be reached over a link.
 
     If the members are unknown, each peer should. A peer that is known by its index only should if all nodes are
     members, or if it is reached over another link.
     """
-    if members is None or (peer.by_index and len(members) >= len(link.peers)):
+    if others is None or (peer.by_index and len(others) + 1 >= len(link.peers)):
         return True
     if not peer.by_index:
-        return peer.node_id in members
+        return peer.node_id in others
     return any(other.connected for item in links for other in item.peers if other.node_id == peer.node_id)
 
 

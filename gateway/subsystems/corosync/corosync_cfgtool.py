@@ -74,12 +74,14 @@ class Link:
             address of another node.
         status: what the tool says about the link as a whole.
         peers: the nodes, including the local one; empty if the status is a sentence (1, 2, and 3.0 without knet).
+        complete: whether every line about it could be read.
     """
 
     number: int
     address: str
     status: RingStatus
     peers: tuple[LinkPeer, ...]
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +92,13 @@ class LinkStatus:
         node_id: the id of the node that the tool ran on; None if it cannot be read.
         transport: ``knet``, ``udp`` or ``udpu``; None before 3.1, which does not print it.
         links: empty if no address in ``corosync.conf`` belongs to this host.
+        complete: whether every link could be read.
     """
 
     node_id: int | None
     transport: str | None
     links: tuple[Link, ...]
+    complete: bool = True
 
 
 def parse(output: bytes) -> Parsed[LinkStatus]:
@@ -132,13 +136,14 @@ class _Draft:
 class _Parser:
     """Parses line by line; the table ``_LINES`` maps each kind of line to a method."""
 
-    __slots__ = ("_error", "_in_link", "_links", "_node_id", "_transport", "_unreadable")
+    __slots__ = ("_complete", "_error", "_in_link", "_links", "_node_id", "_transport", "_unreadable")
 
     def __init__(self) -> None:
         self._node_id: int | None = None
         self._transport: str | None = None
         self._links: list[_Draft] = []
         self._in_link = False
+        self._complete = True
         self._error: ParseError | None = None
         self._unreadable = UnreadableValues()
 
@@ -168,10 +173,12 @@ class _Parser:
         self._node_id = _node_id(match["id"], line)
 
     def link(self, match: re.Match[str], line: int) -> None:
-        self._in_link = False  # if the number cannot be read, the lines that follow are those of no link
-        number = uint32(match["number"], what="the number of a link", line=line)
-        self._links.append(_Draft(line=line, number=number))
-        self._in_link = True
+        number = self._unreadable.read(uint32, match["number"], what="the number of a link", line=line)
+        self._in_link = number is not None  # otherwise the lines that follow are those of no link
+        if number is None:
+            self._complete = False
+        else:
+            self._links.append(_Draft(line=line, number=number))
 
     def address(self, match: re.Match[str], line: int) -> None:
         self._link(line).address = match["address"]
@@ -209,7 +216,8 @@ class _Parser:
             self._node_id = node_id
         local = node_id == self._node_id
         if state == _LOCALHOST and not local:
-            raise ParseError(f"expected the state of node {node_id}, found {state!r}, which it is not", line=line)
+            self._unreadable.add(f"expected the state of node {node_id}, found {state!r}, which it is not", line=line)
+            return
         connected = True if local else _CONNECTED.get(state)
         link.peers.append(LinkPeer(node_id=node_id, local=local, connected=connected, by_index=False))
         if connected is None:
@@ -232,10 +240,17 @@ class _Parser:
             node_id=self._node_id,
             transport=self._transport,
             links=tuple(
-                Link(number=link.number, address=link.address or "", status=link.status, peers=tuple(link.peers))
+                Link(
+                    number=link.number,
+                    address=link.address or "",
+                    status=link.status,
+                    peers=tuple(link.peers),
+                    complete=not link.damaged,
+                )
                 for link in self._links
                 if link.complete
             ),
+            complete=self._complete and all(link.complete for link in self._links),
         )
         return self._unreadable.parsed(status)
 
@@ -290,7 +305,7 @@ _STATUSES = (
 _LINES: tuple[tuple[re.Pattern[str], Callable[[_Parser, re.Match[str], int], None]], ...] = (
     (re.compile(r"Could not .*"), _Parser.tool_error),
     (re.compile(r"Local node ID (?P<id>[^\s,]+)(?:, transport (?P<transport>\S+))?"), _Parser.local_node),
-    (re.compile(r"(?:RING|LINK) ID (?P<number>\S+)(?:\s+\S+)?", re.IGNORECASE), _Parser.link),
+    (re.compile(r"(?:RING|LINK) ID\b\s*(?P<number>\S*)(?:\s+\S+)?", re.IGNORECASE), _Parser.link),
     (re.compile(r"(?:id|addr)\s*=\s*(?P<address>\S*)"), _Parser.address),
     (re.compile(r"status\s*=\s*(?P<status>\S.*)"), _Parser.status),
     (re.compile(r"status:"), _Parser.peers),

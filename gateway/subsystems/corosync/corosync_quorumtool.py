@@ -106,6 +106,7 @@ class QuorumStatus:
         quorum: the votes that are needed for quorum.
         flags: ``2Node`` ``Quorate`` ``WaitForAll`` ``LastManStanding`` ``AutoTieBreaker`` ``AllowDownscale``
             ``Qdevice``, in the tool's order.
+        nodes: the number of nodes in the partition.
         members: the nodes of the partition, in the tool's order; empty if the tool does not print them (1.4).
         device: the quorum device, or None if it is registered with none of them.
     """
@@ -118,6 +119,7 @@ class QuorumStatus:
     total_votes: int | None
     quorum: int | None
     flags: tuple[str, ...]
+    nodes: int | None
     members: tuple[Member, ...]
     device: QuorumDevice | None
 
@@ -145,12 +147,12 @@ def parse(output: bytes) -> Parsed[QuorumStatus]:
         total_votes=unreadable.read(_number, fields, "Total votes"),
         quorum=unreadable.read(_number, fields, "Quorum"),
         flags=tuple(fields.get("Flags", ("", 0))[0].split()),
+        nodes=unreadable.read(_number, fields, "Nodes") if "Nodes" in fields else None,
         members=tuple(row for row in table if isinstance(row, Member)),
         device=next((row for row in table if isinstance(row, QuorumDevice)), None),
     )
-    nodes = None if version_1 or "Nodes" not in fields else unreadable.read(_number, fields, "Nodes")
-    rows = sum(not isinstance(row, QuorumDevice) for row in table)
-    _check_complete(status, rows=rows, nodes=nodes or 0, line=len(lines))
+    if not version_1:
+        _check_complete(status, table, line=len(lines))
     return unreadable.parsed(status)
 
 
@@ -237,8 +239,9 @@ def _parse_device(word: str, line: int) -> tuple[str, ...]:
     return () if word == "NR" else tuple(word.split(","))
 
 
-def _check_complete(status: QuorumStatus, *, rows: int, nodes: int, line: int) -> None:
-    if rows < nodes:
-        raise ParseError(f"cut off: {nodes} nodes, but {rows} rows of members", line=line)
-    if "Qdevice" in status.flags and status.device is None:
+def _check_complete(status: QuorumStatus, table: Sequence[Member | QuorumDevice | None], *, line: int) -> None:
+    rows = sum(not isinstance(row, QuorumDevice) for row in table)
+    if rows < (status.nodes or 0):
+        raise ParseError(f"cut off: {status.nodes} nodes, but {rows} rows of members", line=line)
+    if "Qdevice" in status.flags and status.device is None and None not in table:
         raise ParseError("cut off: a quorum device, but no row for it", line=line)

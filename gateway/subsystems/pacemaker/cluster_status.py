@@ -26,6 +26,9 @@ DAEMON_STATES = (
 HEALTH_STATES = ("green", "yellow", "red")
 """The words for the health of a node."""
 
+BOOLEAN_OPTIONS = ("stonith-enabled", "symmetric-cluster", "maintenance-mode", "stop-all-resources")
+"""The cluster options that are true or false."""
+
 NO_QUORUM_POLICIES = ("stop", "freeze", "ignore", "demote", "suicide", "fence")
 """The values of the cluster option ``no-quorum-policy``."""
 

@@ -13,7 +13,7 @@ from gateway.samples import SampleSet
 from gateway.status import Status
 from gateway.subsystems.corosync import corosync_conf
 from gateway.subsystems.pacemaker import cib, crm_mon, metrics
-from gateway.subsystems.pacemaker.cluster_status import ClusterStatus, FenceEvent, Resource
+from gateway.subsystems.pacemaker.cluster_status import BOOLEAN_OPTIONS, ClusterStatus, FenceEvent, Resource
 from gateway.subsystems.parsing.partial import Parsed
 from gateway.subsystems.parsing.xml import INFINITY_SCORE
 from gateway.subsystems.probe import CommandError, Plan, Probe, Reading, parse_output, read_file
@@ -29,8 +29,6 @@ _NOT_RUNNING = re.compile(
 _CRM_MON = (("-1", "--output-as=xml", "--inactive"), ("-1", "-X", "--inactive"))
 # --local: a node without quorum cannot query another node
 _CIBADMIN = (("--query", "--local", "--scope", "constraints"), ("--query", "--local"))
-
-_BOOLEAN_OPTIONS = ("stonith-enabled", "symmetric-cluster", "maintenance-mode", "stop-all-resources")
 
 
 def _parse_status(result: CommandResult) -> Parsed[ClusterStatus]:
@@ -149,7 +147,7 @@ def _add_summary(samples: SampleSet, status: ClusterStatus, cluster_name: str) -
 
 
 def _add_options(samples: SampleSet, options: Mapping[str, str]) -> None:
-    flags = {name: int(options[name] == "true") for name in _BOOLEAN_OPTIONS if name in options}
+    flags = {name: int(options[name] == "true") for name in BOOLEAN_OPTIONS if name in options}
     samples.add(metrics.STONITH_ENABLED, flags.get("stonith-enabled"))
     samples.add(metrics.MAINTENANCE_MODE_ENABLED, flags.get("maintenance-mode"))
     for name, flag in flags.items():

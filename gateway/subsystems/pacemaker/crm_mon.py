@@ -17,6 +17,7 @@ from functools import lru_cache, partial
 
 from gateway.subsystems.pacemaker import crm_mon_elements as elements
 from gateway.subsystems.pacemaker.cluster_status import (
+    BOOLEAN_OPTIONS,
     DAEMON_STATES,
     NO_QUORUM_POLICIES,
     Ban,
@@ -282,7 +283,7 @@ def _summary(parts: Mapping[str, Attributes], unreadable: UnreadableValues) -> S
     return Summary(
         stack=parts.get("stack", {}).get("type", ""),
         version=dc.get("version", ""),
-        dc=_current_dc(dc) if dc.get("present") == "true" else None,
+        dc=_current_dc(dc, unreadable) if dc.get("present") == "true" else None,
         last_update=unreadable.read(unix_time, parts.get("last_update", {}).get("time"), what="the last update"),
         last_change=unreadable.read(unix_time, parts.get("last_change", {}).get("time"), what="the last change"),
         nodes_configured=unreadable.read(optional_number, nodes, what="the number of nodes"),
@@ -296,21 +297,24 @@ def _summary(parts: Mapping[str, Attributes], unreadable: UnreadableValues) -> S
     )
 
 
-def _current_dc(attributes: Attributes) -> CurrentDC:
+def _current_dc(attributes: Attributes, unreadable: UnreadableValues) -> CurrentDC:
     return CurrentDC(
         name=attributes.get("name", ""),
-        with_quorum=elements.optional_flag(attributes, "with_quorum"),
-        mixed_version=elements.optional_flag(attributes, "mixed_version"),
+        with_quorum=unreadable.read(elements.optional_flag, attributes, "with_quorum"),
+        mixed_version=unreadable.read(elements.optional_flag, attributes, "mixed_version"),
     )
 
 
 def _options(attributes: Attributes, unreadable: UnreadableValues) -> dict[str, str]:
     options = dict(attributes)
-    policy = options.pop("no-quorum-policy", "")
-    if policy and unreadable.read(elements.one_of, policy, NO_QUORUM_POLICIES, what="no-quorum-policy"):
-        options["no-quorum-policy"] = policy
     for old, new in (("stonith-enabled", "fencing-enabled"), ("stonith-timeout-ms", "fencing-timeout-ms")):
         if new in options:
             options.setdefault(old, options.pop(new))
             options.pop(new, None)
+    for name in (name for name in BOOLEAN_OPTIONS if name in options):
+        if unreadable.read(elements.optional_flag, options, name) is None:
+            del options[name]
+    policy = options.pop("no-quorum-policy", "")
+    if policy and unreadable.read(elements.one_of, policy, NO_QUORUM_POLICIES, what="no-quorum-policy"):
+        options["no-quorum-policy"] = policy
     return options

@@ -118,8 +118,13 @@ def flag(attributes: Attributes, name: str) -> bool:
 
 
 def optional_flag(attributes: Attributes, name: str) -> bool | None:
-    """Returns whether an attribute is ``true``, or None if it is absent."""
-    return flag(attributes, name) if name in attributes else None
+    """Returns whether an attribute is ``true``, or None if it is absent.
+
+    Raises:
+        ParseError: it is neither ``true`` nor ``false``.
+    """
+    value = attributes.get(name)
+    return None if value is None else one_of(value, ("true", "false"), what=f"{name} as true or false") == "true"
 
 
 def first_of(attributes: Attributes, *names: str) -> str:
