@@ -25,7 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "mib": "Print HA-CLUSTER-MIB, for SNMP managers and for snmpwalk.",
     "migrate": "Turn the configuration of ha_cluster_exporter (YAML, JSON or TOML) into a gateway.conf.",
 }
-"""The subcommands, and what they do."""
+"""The help of each subcommand, by its name."""
 
 
 class Command(Protocol):

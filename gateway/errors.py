@@ -20,7 +20,7 @@ class GatewayError(Exception):
 
 
 class ParseError(GatewayError):
-    """The output of a tool is not in any format that its parser knows.
+    """The output of a tool is not in any format that its parser supports.
 
     Attributes:
         reason: what was expected and what was found, in one line.

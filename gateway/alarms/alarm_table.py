@@ -35,7 +35,7 @@ class Alarm:
     """One condition about one object, pending or active.
 
     Attributes:
-        condition: the condition.
+        condition: what is wrong.
         object: what it is about.
         fields: what the last finding said about the object.
         first_seen: time of the first finding, on the monotonic clock.
@@ -69,7 +69,7 @@ class AlarmEvent:
     """The moment at which an alarm is raised or cleared.
 
     Attributes:
-        alarm: the alarm.
+        alarm: the alarm that changed.
         change: what happened to it.
         text: the text of the notification.
         reason: why it was cleared.
@@ -111,7 +111,7 @@ class AlarmTable:
         """Evaluates all conditions on a view.
 
         Args:
-            view: the view.
+            view: the snapshot to evaluate.
             now: the time on the monotonic clock.
             time: the time in Unix seconds.
 

@@ -29,7 +29,7 @@ class NotificationBuilder:
     """Builds the notifications of one gateway, which starts when the builder is made.
 
     Args:
-        clock: the clock.
+        clock: provides the times and the uptime.
 
     Attributes:
         node: the name of this node.

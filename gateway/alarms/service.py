@@ -59,7 +59,7 @@ class AlarmService:
         publish: publishes a notification; returns at once.
         settings: how alarms are evaluated and published.
         on_change: called when alarms have changed, which needs no new snapshot.
-        clock: the clock.
+        clock: measures hold-down times and heartbeats.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ def samples_where(metric: Metric, matches: Callable[[Row], object], *, about: st
 
     Args:
         metric: the metric whose samples are tested.
-        matches: the test.
+        matches: tests one sample.
         about: a template for the object, filled in with the sample's labels.
     """
 
@@ -60,8 +60,8 @@ def names_in(metric: Metric, matches: Callable[[Row], object] = lambda _: True, 
     """Returns a function that returns the names of the objects that have a matching sample.
 
     Args:
-        metric: the metric.
-        matches: the test.
+        metric: the metric whose samples name the objects.
+        matches: tests one sample.
         about: a template for the name, filled in with the sample's labels.
     """
     return lambda view: frozenset(about.format_map(_fields(row)) for row in view.rows(metric) if matches(row))

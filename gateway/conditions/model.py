@@ -145,7 +145,7 @@ class Clearance(NamedTuple):
     """Why an alarm is cleared.
 
     Attributes:
-        reason: the reason.
+        reason: why it is cleared, as an enumeration.
         text: the template of the notification's text.
     """
 

@@ -83,7 +83,7 @@ class ClusterView:
         """Yields the samples of a metric.
 
         Args:
-            metric: the metric.
+            metric: the metric whose samples are returned.
             state: the state that must be set. A large cluster has thousands of samples and few of interest; the others
                 are skipped before a row is built.
             labels: the values that labels must have.

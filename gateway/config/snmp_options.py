@@ -1,4 +1,4 @@
-"""The options of SNMP: the subagent, the built-in agent, and who may read from it."""
+"""The options of SNMP: the subagent, the built-in agent, and its communities and users."""
 
 from __future__ import annotations
 

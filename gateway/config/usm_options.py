@@ -16,7 +16,7 @@ from gateway.snmp.usm_protocols import AUTH_PROTOCOLS, NONE, PRIV_PROTOCOLS
 
 
 def _protocol(names: Iterable[str], advice: Mapping[str, str]) -> Callable[[Any], str]:
-    """Returns a reader that accepts the names of protocols, and says what to use instead of some obsolete ones."""
+    """Returns a reader that accepts the names of protocols; its errors name the successors of obsolete ones."""
     read_name = one_of(*names)
 
     def read(value: Any) -> str:

@@ -53,7 +53,7 @@ class ProcessOutput(asyncio.SubprocessProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Finishes: the process has exited and all its pipes are closed."""
-        del exc  # a broken pipe means that the process has ended: its exit status says more
+        del exc  # a broken pipe means that the process has ended, and its exit status is more useful
         self.finish()
 
     def finish(self, *, overflow: bool = False) -> None:

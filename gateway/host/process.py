@@ -109,7 +109,7 @@ async def _start(
 
 
 def _abandon(start: asyncio.Future[tuple[asyncio.SubprocessTransport, ProcessOutput]]) -> None:
-    """Kills a process whose start nobody awaits any longer, even if the caller was cancelled twice."""
+    """Kills a process whose caller was cancelled twice and no longer waits for its start."""
     if not start.cancelled() and start.exception() is None:
         transport, output = start.result()
         _kill_group(transport)

@@ -136,7 +136,7 @@ def parse_output(result: CommandResult, parse: Callable[[bytes], _T], *, not_run
 
     Args:
         result: how the command ended.
-        parse: the parser.
+        parse: the parser of the tool.
         not_running: matches what the tool prints if its daemon is not running.
 
     Raises:

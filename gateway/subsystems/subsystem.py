@@ -1,4 +1,4 @@
-"""What a subsystem is: everything that the rest of the gateway has to know about it."""
+"""The declaration of a subsystem: everything that the rest of the gateway uses of it."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class ConnectionGuard:
         return response
 
     def _count_accepted(self) -> int:
-        """Returns the number of connections that the server does not know yet: many may be accepted at once."""
+        """Returns how many connections the server has not counted yet: many may be accepted at once."""
         oldest = self._clock.monotonic() - _ACCEPT_TIME
         unconnected = [protocol for protocol in self._silent_since if protocol.transport is None]
         for protocol in unconnected:

@@ -97,7 +97,7 @@ def parse(content: bytes) -> EngineIdentity:
     """Parses the content of the file.
 
     Raises:
-        ValueError: the content is damaged; the message says what was expected.
+        ValueError: the content is damaged; the message describes what was expected.
     """
     try:
         document = json.loads(content)

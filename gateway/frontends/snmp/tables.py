@@ -95,7 +95,7 @@ class _Column:
         except KeyError:
             cell = self.by_value[raw] = _cell(self.target, raw)
         if cell is not None:
-            # two metrics may show the same text, and one of them may not know it
+            # two metrics may provide the same text, and it may be empty in one of them
             present = self.cells.setdefault(index, cell)
             if present is not cell and present.value == b"":
                 self.cells[index] = cell

@@ -179,7 +179,7 @@ class Session:
         return self._send_request(ProtocolEvent.MESSAGE_SENT, Notify(varbinds=tuple(varbinds)))
 
     def ping(self) -> int:
-        """Checks whether the master agent responds and knows the session (section 7.1.11)."""
+        """Checks whether the master agent responds and still has the session (section 7.1.11)."""
         return self._send_request(ProtocolEvent.MESSAGE_SENT, Ping())
 
     def close(self, reason: CloseReason = CloseReason.SHUTDOWN) -> None:

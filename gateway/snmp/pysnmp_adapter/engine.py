@@ -230,7 +230,7 @@ class AgentEngine:
     def forget_messages(self) -> None:
         """Frees the memory of messages without a response.
 
-        pysnmp frees what it stores about a message when it sends the response. It never frees the rest.
+        pysnmp stores data about each message until it sends the response. Without a response, it never frees them.
         """
         self._engine.message_processing_subsystems = {
             SNMPV2C: SnmpV2cMessageProcessingModel(),
@@ -259,7 +259,7 @@ class AgentEngine:
         def clone(value: Any, *arguments: Any, **settings: Any) -> Any:
             return syntax.clone(value, *(arguments or (identity.time,)), **settings)
 
-        # pysnmp reads the time by cloning it, and takes the wall clock, whose steps would lock managers out
+        # pysnmp reads the time by cloning it, and uses the wall clock: a step of that would lock managers out
         time.syntax = type("SnmpEngineTime", (syntax,), {"clone": clone})(0)
 
     # --- Requests ----------------------------------------------------------------------------------------------------

@@ -195,7 +195,7 @@ def banned_nodes(view: ClusterView, names: Collection[str]) -> frozenset[str]:
     """Returns the nodes that may not run a resource; all nodes if a rule that names no node may ban it anywhere.
 
     Args:
-        view: the view.
+        view: provides the samples.
         names: the ids of the resource, and of its group and its clone.
     """
     bans = [

@@ -23,7 +23,7 @@ def load(text: str, unreadable: UnreadableValues) -> object:
     """Parses a JSON document, with null in place of values that are not JSON.
 
     Args:
-        text: the document.
+        text: the complete document.
         unreadable: receives these values, apart from ``nan`` and the infinities, which printf prints for no number.
 
     Raises:

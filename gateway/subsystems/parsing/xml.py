@@ -153,7 +153,7 @@ def number(text: str, *, what: str) -> float:
     """Parses an integer attribute; the word INFINITY becomes infinite.
 
     Args:
-        text: the attribute.
+        text: the value of the attribute.
         what: what it is, for the error message.
 
     Raises:

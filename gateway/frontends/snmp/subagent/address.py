@@ -160,7 +160,7 @@ _ADVICE = {
 
 
 def explain(address: Address, error: OSError) -> tuple[SessionFailure, str]:
-    """Returns why a connection failed, and the same as a text that says what to do."""
+    """Returns why a connection failed, and a text that explains it and what to do."""
     failure = _FAILURES.get(error.errno or 0, SessionFailure.OTHER)
     text = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
     advice = _ADVICE.get(failure)

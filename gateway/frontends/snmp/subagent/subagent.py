@@ -73,7 +73,7 @@ class Timing:
 
 
 class NotifyError(GatewayError):
-    """The master agent did not accept a notification; the message says why."""
+    """The master agent did not accept a notification; the message is the reason."""
 
 
 class Subagent:
@@ -250,7 +250,7 @@ class Subagent:
         if loss.failure not in self._logged_failures:
             self._logged_failures.add(loss.failure)
             trace = {"exc_info": error} if error else {}
-            # many hosts have no snmpd, which is no reason for a warning
+            # many hosts have no snmpd, and that is not worth a warning
             log = self._log.info if loss.failure is SessionFailure.NO_SOCKET else self._log.warning
             log(event, address=str(self._address), reason=loss.failure.value, detail=loss.detail, **trace)
 
