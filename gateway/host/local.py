@@ -139,5 +139,5 @@ def _require_regular(status: os.stat_result) -> None:
 
 
 def _open_nonblocking(path: str, flags: int) -> int:
-    """Opens without waiting: if a FIFO has just replaced the file, opening it could block for ever."""
+    """Opens without waiting: if a FIFO has just replaced the file, opening it could block forever."""
     return os.open(path, flags | os.O_NONBLOCK)

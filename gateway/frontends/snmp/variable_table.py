@@ -98,7 +98,7 @@ class VariableTable:
         return Variable(name, NO_SUCH_INSTANCE if is_instance else NO_SUCH_OBJECT)
 
     def _search(self, searched: SearchRange) -> Iterator[Variable]:
-        """Yields the variables in a range, then endOfMibView for ever."""
+        """Yields the variables in a range, then endOfMibView forever."""
         names, (name, end, include) = self._names, searched
         first = bisect_left(names, name) if include else bisect_right(names, name)
         for position in range(first, bisect_left(names, end, first) if end else len(names)):
