@@ -70,6 +70,15 @@ def vip_on(node_name: str) -> Sample:
     )
 
 
+def instances(
+    name: str, role: str, on: str = "", *, group: str = "", clone: str = "", target_role: str = ""
+) -> tuple[Sample, ...]:
+    flags = (bool(on), False, False, False, False)
+    sample: Sample = (pacemaker_metrics.RESOURCES, flags, (on, name, role, "true", "a", group, clone))
+    info: Sample = (pacemaker_metrics.RESOURCE_INFO, 1, (name, on, group, clone, target_role, "", "", "false"))
+    return (sample, info) if target_role else (sample,)
+
+
 def fenced(time: float, status: str = "success", action: str = "reboot") -> Sample:
     return pacemaker_metrics.FENCE_EVENTS_TIMESTAMP, time, ("n3", action, status, "n1", "n2")
 
@@ -232,6 +241,26 @@ async def test_without_permissions_only_failing_collectors_are_raised() -> None:
                 (pacemaker_metrics.RESOURCE_INFO, 1, ("backup", "", "", "", "stopped", "", "", "false")),
             ),
             id="a resource that is stopped on purpose",
+        ),
+        pytest.param(
+            snapshot_of(node("guest"), (pacemaker_metrics.GUEST_NODES, 1, ("guest", "vm"))),
+            id="a guest node whose resource is stopped",
+        ),
+        pytest.param(
+            snapshot_of(
+                *instances("web", "stopped", group="g-web"),
+                *instances("db", "unpromoted", "n1", clone="ms-db"),
+                (pacemaker_metrics.TICKETS, (False, True, False), ("berlin",)),
+                (pacemaker_metrics.TICKET_CONSTRAINTS, 1, ("a", "g-web", "", "berlin", "stop")),
+                (pacemaker_metrics.TICKET_CONSTRAINTS, 1, ("b", "ms-db", "master", "berlin", "demote")),
+            ),
+            id="resources that lack a ticket",
+        ),
+        pytest.param(snapshot_of(fenced(200, action="on")), id="unfencing"),
+        pytest.param(snapshot_of(fenced(50), fenced(100)), id="an older fencing beside the known one"),
+        pytest.param(
+            snapshot_of(node("n1", "online"), *instances("db", "unpromoted", "n1", clone="ms", target_role="slave")),
+            id="a clone that must not be promoted",
         ),
     ],
 )

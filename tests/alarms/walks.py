@@ -215,7 +215,7 @@ PACEMAKER: Mapping[str, Walk] = {
         present=(*CLONE, resource("db"), *FAIL_COUNT),
         absent=(*CLONE, resource("db")),
         gone=GONE,
-        unknown=(HIDDEN[:2], (DC, UNLISTED, N1, node("n2"))),
+        unknown=(HIDDEN[:2], (DC, UNLISTED, N1, node("n2")), (*CLONE, resource("db"), FAIL_COUNT[1])),
     ),
     "failed-action": Walk(
         object="monitor of db on n2",
@@ -225,7 +225,13 @@ PACEMAKER: Mapping[str, Walk] = {
         gone=GONE,
         unknown=(HIDDEN[:2], (DC, UNLISTED, N1, node("n2"))),
     ),
-    "move-left-behind": Walk(object="cli-ban-db-on-n2", before=CLONE, present=(*CLONE, BAN), absent=CLONE),
+    "move-left-behind": Walk(
+        object="cli-ban-db-on-n2",
+        before=CLONE,
+        present=(*CLONE, BAN),
+        absent=(*CLONE, (metrics.LOCATION_EXPIRED, 1, BAN[2])),
+        gone=CLONE,
+    ),
 }
 
 WALKS: Mapping[str, Walk] = {**PACEMAKER}

@@ -41,6 +41,7 @@ NOT_RECORDED = {
     pacemaker_metrics.GUEST_NODES,
     pacemaker_metrics.FENCE_EVENT_REASONS,
     pacemaker_metrics.TICKET_CONSTRAINTS,
+    pacemaker_metrics.LOCATION_EXPIRED,
 }
 """What the lab's cluster does not have; ``data/formats`` has it."""
 

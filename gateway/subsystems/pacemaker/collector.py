@@ -97,9 +97,11 @@ class PacemakerCollector:
 def _add_locations(samples: SampleSet, constraints: Iterable[cib.LocationConstraint], now: float | None) -> None:
     """Adds the scores of the constraints that are in effect; one that has expired has no score any more."""
     for constraint in constraints:
+        labels = (constraint.id, constraint.node, constraint.resource, constraint.role.lower())
         if now is None or constraint.expires is None or now < constraint.expires:
-            labels = (constraint.id, constraint.node, constraint.resource, constraint.role.lower())
             samples.add(metrics.LOCATION_CONSTRAINTS, constraint.score, *labels)
+        else:
+            samples.add(metrics.LOCATION_EXPIRED, 1, *labels)
 
 
 def _add_ticket_constraints(samples: SampleSet, constraints: Iterable[cib.TicketConstraint]) -> None:

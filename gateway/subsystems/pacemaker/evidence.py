@@ -8,7 +8,8 @@ from gateway.conditions.view import ClusterView
 from gateway.subsystems.pacemaker import facts, metrics
 
 CRM_MON = read_from("pacemaker", "crm_mon")
-CIBADMIN = read_from("pacemaker", "cibadmin")
+CONSTRAINTS = read_from("pacemaker", "cibadmin", "crm_mon")
+"""The constraints in effect; those with a rule may expire, and crm_mon has the time."""
 STATES = Source(collector="pacemaker", commands=("crm_mon",), requires=facts.dc)
 """The states of nodes and resources. Without a designated controller they are unknown: crm_mon shows all as offline."""
 

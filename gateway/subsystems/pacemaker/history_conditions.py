@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from gateway.conditions.model import RESOURCE, Absent, Condition, Finding, Gone, Severity
 from gateway.conditions.view import ClusterView
 from gateway.subsystems.pacemaker import facts, metrics
-from gateway.subsystems.pacemaker.evidence import CIBADMIN, STATES, node_is_removed, resource_is_removed
+from gateway.subsystems.pacemaker.evidence import CONSTRAINTS, STATES, node_is_removed, resource_is_removed
 
 
 def find_exhausted_fail_counts(view: ClusterView) -> Iterator[Finding]:
@@ -56,6 +56,15 @@ def node_is_online(view: ClusterView, finding: Finding) -> bool:
     return not node or node in facts.online_nodes(view)
 
 
+def has_lower_fail_count(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether the node is online and lists a lower fail count of the resource, or has no history of it."""
+    labels = {name: finding.fields[name] for name in metrics.FAIL_COUNT.labels}
+    has_count, has_threshold = (
+        any(view.rows(metric, **labels)) for metric in (metrics.FAIL_COUNT, metrics.MIGRATION_THRESHOLD)
+    )
+    return has_count == has_threshold and node_is_online(view, finding)
+
+
 def resource_or_node_is_removed(view: ClusterView, finding: Finding) -> bool:
     """Returns whether the resource or the node of a finding is no longer configured."""
     node = finding.fields["node"]
@@ -68,6 +77,19 @@ OPERATION_GONE = Gone(
     "{resource} or {node} is no longer configured",
     resource_or_node_is_removed,
 )
+
+
+def constraint_is_listed(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a constraint is listed, in effect or expired."""
+    listed = (metrics.LOCATION_CONSTRAINTS, metrics.LOCATION_EXPIRED)
+    return any(any(view.rows(metric, constraint=finding.object)) for metric in listed)
+
+
+def constraint_is_removed(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a constraint is not listed, and not one whose score could not be read."""
+    commands = view.snapshot.collectors["pacemaker"].commands
+    complete = not any(command.unreadable for command in commands if command.name == "cibadmin")
+    return complete and not constraint_is_listed(view, finding)
 
 
 def find_left_moves(view: ClusterView) -> Iterator[Finding]:
@@ -93,7 +115,7 @@ CONDITIONS: tuple[Condition, ...] = (
         action="Find out why it fails, then run `crm_resource --cleanup --resource RESOURCE --node NODE`.",
         source=STATES,
         find=find_exhausted_fail_counts,
-        absent=Absent("crm_mon shows the node as online, without such a fail count", node_is_online),
+        absent=Absent("crm_mon shows the node as online, without such a fail count", has_lower_fail_count),
         gone=OPERATION_GONE,
     ),
     Condition(
@@ -119,11 +141,9 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="{constraint} no longer has an effect",
         meaning="A manual move has left a constraint that bans the resource from a node, or ties it to one.",
         action="Run `crm_resource --clear --resource RESOURCE`.",
-        source=CIBADMIN,
+        source=CONSTRAINTS,
         find=find_left_moves,
-        absent=Absent(
-            "cibadmin lists no constraint of this name that is in effect: it was removed, or has expired",
-            lambda _view, _finding: True,
-        ),
+        absent=Absent("cibadmin lists the constraint, but it has expired or has no effect", constraint_is_listed),
+        gone=Gone("cibadmin no longer lists the constraint", "{constraint} was removed", constraint_is_removed),
     ),
 )

@@ -97,6 +97,15 @@ LOCATION_CONSTRAINTS = gauge(
     drop_in=True,
     mib="haClusterLocationScore",
 )
+LOCATION_EXPIRED = gauge(
+    "pacemaker_location_constraints_expired",
+    "Location constraint, or one of its rules, that has expired and is still in the configuration; always 1.",
+    "constraint",
+    "node",
+    "resource",
+    "role",
+    mib="haClusterLocationExpired",
+)
 UP = gauge(
     "pacemaker_up",
     "Whether Pacemaker is running on this node.",

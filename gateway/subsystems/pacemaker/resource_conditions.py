@@ -26,6 +26,14 @@ def instances_in(state: str) -> Find:
     return find
 
 
+def instance_is_known(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether crm_mon would list an instance of a resource if there was one on the node."""
+    labels = {name: finding.fields[name] for name in ("node", "resource")}
+    if view.number(metrics.RESOURCES_UNLISTED) == 0:
+        return labels["resource"] in view.fact(facts.resources)
+    return any(view.rows(metrics.RESOURCES, **labels))
+
+
 def find_stopped_resources(view: ClusterView) -> Iterator[Finding]:
     """Yields the resources that are stopped and should run, and the clones without any active instance."""
     objects: set[str] = set()
@@ -83,9 +91,7 @@ CONDITIONS: tuple[Condition, ...] = (
         action="Check `crm_mon -1 -r -f` and the log of the resource agent.",
         source=STATES,
         find=instances_in("failed"),
-        absent=Absent(
-            "crm_mon lists the resource, but not as failed on the node", is_among(facts.resources, "resource")
-        ),
+        absent=Absent("crm_mon lists the resource, but not as failed on the node", instance_is_known),
         gone=RESOURCE_GONE,
     ),
     Condition(
@@ -99,7 +105,7 @@ CONDITIONS: tuple[Condition, ...] = (
         action="Repair it manually, then run `crm_resource --cleanup --resource RESOURCE`.",
         source=STATES,
         find=instances_in("blocked"),
-        absent=Absent("crm_mon lists the resource, but not as blocked", is_among(facts.resources, "resource")),
+        absent=Absent("crm_mon lists the resource, but not as blocked", instance_is_known),
         gone=RESOURCE_GONE,
     ),
     Condition(
