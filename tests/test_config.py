@@ -170,6 +170,13 @@ def test_every_option_has_invalid_values_to_test() -> None:
     assert INVALID.keys() == BY_KEY.keys() - {option.key for option in OPTIONS if isinstance(option.read, Records)}
 
 
+def test_a_number_beyond_all_floats_is_an_invalid_duration(file: Path) -> None:
+    (problem,) = problems(f"[web]\nclient_timeout = 1{400 * '0'}\n", file)
+    assert problem.startswith(
+        "web.client_timeout: expected a number of seconds, more than 0 and at most 3600, found 1000"
+    )
+
+
 @pytest.mark.parametrize("key", INVALID)
 def test_an_invalid_value_is_reported_with_the_expected_one(key: str, file: Path) -> None:
     expected, values = INVALID[key]
@@ -279,6 +286,7 @@ def test_all_problems_are_reported_at_once(file: Path) -> None:
         (b"a = 1\na = 2\n", "line 2"),
         (b'a = "\xff"', "can't decode byte 0xff in position 5"),
         (b"a = " + b"[" * 100_000, ""),
+        (b"a = " + b"9" * 5_000, "4300 digits"),
     ],
 )
 def test_a_syntax_error_is_reported_with_its_line(text: bytes, where: str, file: Path) -> None:

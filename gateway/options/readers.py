@@ -98,7 +98,7 @@ def seconds(value: Any) -> float:
     """Reads a duration."""
     try:
         duration = 0.0 if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         duration = 0.0
     if not 0 < duration <= 3600:
         raise InvalidValueError("a number of seconds, more than 0 and at most 3600")
