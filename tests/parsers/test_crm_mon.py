@@ -189,6 +189,7 @@ def test_an_invalid_time_is_absent(text: str) -> None:
 
 
 ODD_VALUES = {
+    '<nodes><node name="n1" online="perhaps"/></nodes>': "online of n1 as true or false, found 'perhaps'",
     '<summary><current_dc present="true" with_quorum="maybe"/></summary>': (
         "with_quorum as true or false, found 'maybe'"
     ),
@@ -334,3 +335,10 @@ def test_an_error_has_its_line() -> None:
     with pytest.raises(ParseError) as caught:
         crm_mon.parse(b"<crm_mon>\n<nodes>\n</crm_mon>\n")
     assert caught.value.line == 3
+
+
+def test_an_odd_state_costs_the_states_of_that_node_only() -> None:
+    first, second = parse('<nodes><node name="n1" online="?" id="1"/><node name="n2" online="true"/></nodes>').nodes
+    assert (first.states, first.name, first.id) == (None, "n1", "1")
+    assert second.states is not None
+    assert second.states[0]

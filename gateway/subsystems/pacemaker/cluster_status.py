@@ -82,14 +82,15 @@ class Node:
     """``<nodes><node>``.
 
     Attributes:
-        states: a flag for each of ``NODE_STATES``, and finally whether the node is the designated controller.
+        states: a flag for each of ``NODE_STATES``, and finally whether the node is the designated controller; None if
+            any of them cannot be read.
         container: the id of the resource that runs a guest node; empty for any other node.
     """
 
     name: str
     id: str
     type: str
-    states: tuple[bool, ...]
+    states: tuple[bool, ...] | None
     health: str
     feature_set: str
     resources_running: float | None

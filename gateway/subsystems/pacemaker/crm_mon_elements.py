@@ -41,12 +41,20 @@ def node(name: str, attributes: Attributes, unreadable: UnreadableValues) -> Nod
         name=name,
         id=attributes.get("id", ""),
         type=attributes.get("type", "unknown"),
-        states=(*(flag(attributes, state) for state in NODE_STATES), flag(attributes, "is_dc")),
+        states=unreadable.read(_node_states, name, attributes),
         health=(unreadable.read(one_of, health, HEALTH_STATES, what=f"the health of {name}") or "") if health else "",
         feature_set=attributes.get("feature_set", ""),
         resources_running=unreadable.read(optional_number, running, what=f"the number of resources on {name}"),
         container=attributes.get("id_as_resource", ""),
     )
+
+
+def _node_states(name: str, attributes: Attributes) -> tuple[bool, ...]:
+    states = []
+    for state in (*NODE_STATES, "is_dc"):
+        word = attributes.get(state, "false")
+        states.append(one_of(word, ("true", "false"), what=f"{state} of {name} as true or false") == "true")
+    return tuple(states)
 
 
 def failure(attributes: Attributes, unreadable: UnreadableValues) -> Failure:

@@ -16,7 +16,9 @@ STATES = Source(collector="pacemaker", commands=("crm_mon",), requires=facts.dc)
 
 def node_is_removed(view: ClusterView, finding: Finding) -> bool:
     """Returns whether a node is no longer configured: other nodes are listed, and it is not."""
-    return view.has(metrics.NODES) and not any(view.rows(metrics.NODES, node=finding.object))
+    # a node whose states cannot be read has no sample of NODES
+    listed = any(any(view.rows(metric, node=finding.object)) for metric in (metrics.NODES, metrics.NODE_INFO))
+    return view.has(metrics.NODES) and not listed
 
 
 NODE_GONE = Gone("crm_mon lists other nodes, but no longer this one", "{node} is no longer configured", node_is_removed)
