@@ -140,6 +140,22 @@ def test_ticket_constraints_name_their_resources_and_roles() -> None:
     ]
 
 
+def test_mandatory_colocations_make_other_resources_depend_on_a_ticket() -> None:
+    document = b"""<constraints><rsc_ticket id="t" rsc="ms" rsc-role="Master" ticket="berlin" loss-policy="demote"/>
+    <rsc_colocation id="c1" rsc="g-nfs" with-rsc="ms" with-rsc-role="Promoted" score="INFINITY"/>
+    <rsc_colocation id="c2" rsc="ip" with-rsc="g-nfs" score="INFINITY"/>
+    <rsc_colocation id="c3" rsc="ms" rsc-role="Master" with-rsc="ip" score="INFINITY"/>
+    <rsc_colocation id="c4" rsc="started-with-ms" with-rsc="ms" score="INFINITY"/>
+    <rsc_colocation id="c5" rsc="optional" with-rsc="ip" score="100"/>
+    <rsc_colocation id="c6" rsc="apart" with-rsc="ip" score="-INFINITY"/></constraints>"""
+    tickets = cib.parse(document).value.tickets
+    assert [(one.id, one.resource, one.role) for one in tickets] == [
+        ("t", "ms", "Master"),
+        ("c1", "g-nfs", ""),
+        ("c2", "ip", ""),
+    ]
+
+
 @pytest.mark.parametrize("document", [b"", b"<cib", b"<crm_mon/>", b"Call cib_query failed"])
 def test_other_documents_are_rejected(document: bytes) -> None:
     with pytest.raises(ParseError):

@@ -5,8 +5,9 @@ The root element is ``cib``, ``configuration`` or, with ``--scope constraints``,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
@@ -43,10 +44,10 @@ class LocationConstraint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketConstraint:
-    """A resource that depends on a ticket.
+    """A resource that depends on a ticket, itself or because it must run where a resource that does is.
 
     Attributes:
-        id: the id of the constraint.
+        id: the id of the constraint: the ``rsc_ticket``, or the ``rsc_colocation`` by which it depends on it.
         resource: the id of a resource, group, clone or tag.
         role: the role that depends on the ticket, as written; empty for every role.
         ticket: the id of the ticket.
@@ -67,6 +68,9 @@ class Constraints(NamedTuple):
     tickets: tuple[TicketConstraint, ...]
 
 
+_PROMOTED = frozenset({"promoted", "master"})
+
+
 def parse(output: bytes) -> Parsed[Constraints]:
     """Parses the output of the tool.
 
@@ -80,7 +84,7 @@ def parse(output: bytes) -> Parsed[Constraints]:
     return unreadable.parsed(
         Constraints(
             tuple(constraint for location in locations for constraint in _constraints(location, by_id, unreadable)),
-            tuple(_ticket_constraints(root, by_id)),
+            tuple(_with_dependents(_ticket_constraints(root, by_id), _mandatory_colocations(root, unreadable))),
         )
     )
 
@@ -121,6 +125,37 @@ def _constraints(
                 score=unreadable.read(score, rule.get("score"), what=f"the score of {rule.get('id', name)}"),
                 expires=unreadable.read(_end, rule),
             )
+
+
+def _mandatory_colocations(root: Element, unreadable: UnreadableValues) -> Sequence[Element]:
+    def is_mandatory(element: Element) -> bool:
+        what = f"the score of {element.get('id')}"
+        return unreadable.read(score, element.get("score"), what=what) == math.inf
+
+    return [element for element in root.iter("rsc_colocation") if is_mandatory(element)]
+
+
+def _with_dependents(
+    constraints: Iterator[TicketConstraint], colocations: Sequence[Element]
+) -> Iterator[TicketConstraint]:
+    """Yields ticket constraints, and those of the resources that mandatory colocations make depend on them."""
+    pending = list(constraints)
+    seen: set[tuple[str, str, str]] = set()
+    for constraint in pending:  # grows in the loop
+        key = (constraint.resource, constraint.role.lower(), constraint.ticket)
+        if key in seen:
+            continue
+        seen.add(key)
+        yield constraint
+        promoted_only = constraint.role.lower() in _PROMOTED
+        pending += [
+            replace(
+                constraint, id=element.get("id", ""), resource=element.get("rsc", ""), role=element.get("rsc-role", "")
+            )
+            for element in colocations
+            if element.get("with-rsc") == constraint.resource
+            and (not promoted_only or element.get("with-rsc-role", "").lower() in _PROMOTED)
+        ]
 
 
 def _resources(location: Element, by_id: dict[str | None, Element]) -> Iterator[tuple[str, str]]:

@@ -70,11 +70,16 @@ def without_ticket(view: ClusterView) -> WithoutTicket:
 
 
 def active_members(view: ClusterView) -> frozenset[str]:
-    """Returns the names of the cluster nodes (no remote or guest nodes) that may run resources."""
+    """Returns the names of the cluster nodes (no remote or guest nodes) that may run resources.
+
+    A node of red health may not, depending on the health strategy, which is unknown.
+    """
+    red = {row["node"] for row in view.rows(metrics.NODE_HEALTH, state="red")}
     return frozenset(
         str(row["node"])
         for row in view.rows(metrics.NODES, state="online", type="member")
-        if not any(
+        if row["node"] not in red
+        and not any(
             row[state] for state in ("standby", "standby_onfail", "maintenance", "pending", "unclean", "shutdown")
         )
     )

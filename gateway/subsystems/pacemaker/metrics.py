@@ -304,7 +304,7 @@ TICKETS_LAST_GRANTED = gauge(
 )
 TICKET_CONSTRAINTS = gauge(
     "pacemaker_ticket_constraints",
-    "Resource, and its role, that depends on a ticket; always 1.",
+    "Resource, and its role, that depends on a ticket, directly or through a mandatory colocation; always 1.",
     "constraint",
     "resource",
     "role",

@@ -139,7 +139,6 @@ CONDITIONS: tuple[Condition, ...] = (
         find=find_unmanaged_resources,
         absent=Absent("crm_mon lists the resource as managed", is_managed),
         gone=RESOURCE_GONE,
-        hold=60.0,
     ),
     Condition(
         name="resource-moved",
@@ -147,7 +146,7 @@ CONDITIONS: tuple[Condition, ...] = (
         category=RESOURCE,
         about="the resource",
         raised="{resource} has moved from {from} to {node}",
-        cleared="{resource} has stayed where it is",
+        cleared="The move of {resource} was some time ago",
         meaning="The resource has failed over, or an administrator has moved it.",
         action="Find the reason in the failed actions and in the fencing history.",
         source=STATES,
