@@ -11,7 +11,7 @@ from gateway.samples import SampleSet
 from gateway.subsystems.drbd.options import SPLIT_BRAIN_DIRECTORY
 from gateway.subsystems.probe import Collector
 from gateway.subsystems.sbd.collector import CONFIGURATIONS
-from tests import series
+from tests import cases, series
 from tests.corpus import CORPUS
 from tests.fakes import FakeHost
 from tests.subsystems import WITH_STATISTICS, WITHOUT_MODULE, make_collector, make_collectors
@@ -147,9 +147,11 @@ def demo() -> Iterator[tuple[str, SampleSet]]:
 
 
 def situations() -> Iterator[tuple[str, SampleSet]]:
-    """Yields a name and the samples of every situation; those of the corpus only if it is present."""
+    """Yields a name and the samples of every situation; those of corpus and cases only if they are present."""
     yield from demo()
     yield from formats()
     if CORPUS is not None:
         for outputs in _corpus_files(CORPUS):
             yield str(next(iter(outputs.values())).relative_to(CORPUS)), samples_of(outputs)
+    for case in cases.names():
+        yield from ((f"{case}/{state.number}", state.samples) for state in cases.states(case))

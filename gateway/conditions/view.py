@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 from gateway.samples import Labels, Metric
-from gateway.snapshot import Snapshot
+from gateway.snapshot import CommandReport, Snapshot
 from gateway.status import Status
 
 _T = TypeVar("_T")
@@ -70,10 +70,21 @@ class ClusterView:
 
     # --- samples -----------------------------------------------------------------------------------------------------
 
+    def status_of(self, collector: str, command: str) -> Status | None:
+        """Returns how a command of a collector ended, or None if it was not run."""
+        return next((run.status for run in self._runs(collector) if run.name == command), None)
+
     def has_succeeded(self, collector: str, command: str) -> bool:
         """Returns whether a command of a collector succeeded."""
+        return self.status_of(collector, command) is Status.OK
+
+    def has_read_everything(self, collector: str, command: str) -> bool:
+        """Returns whether no value in the output of a command was unreadable: what is not listed does not exist."""
+        return not any(run.unreadable for run in self._runs(collector) if run.name == command)
+
+    def _runs(self, collector: str) -> Sequence[CommandReport]:
         report = self.snapshot.collectors.get(collector)
-        return report is not None and any(run.status is Status.OK for run in report.commands if run.name == command)
+        return () if report is None else report.commands
 
     def has(self, metric: Metric) -> bool:
         """Returns whether there are samples of a metric."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from gateway.samples import Metric, SampleSet, Value
 from gateway.snapshot import CollectorReport, CommandReport, Snapshot
@@ -22,14 +22,15 @@ _COMMANDS = {
 _NODE_STATES = pacemaker_metrics.NODES.states
 
 
-def reports(failing: Mapping[str, Status]) -> dict[str, CollectorReport]:
-    """Returns the reports of all collectors; commands fail with the given status."""
+def reports(failing: Mapping[str, Status], devices: Iterable[str] = ()) -> dict[str, CollectorReport]:
+    """Returns the reports of all collectors; commands fail with the given status. ``devices`` are those of SBD."""
+    of_devices = tuple(f"{action} {device}" for device in devices for action in ("dump", "list"))
     return {
         name: CollectorReport(
             name=name,
             commands=tuple(
                 CommandReport(name=command, tool=command, status=failing.get(command, Status.OK), detail="why")
-                for command in commands
+                for command in (*commands, *(of_devices if name == "sbd" else ()))
             ),
         )
         for name, commands in _COMMANDS.items()
@@ -44,6 +45,9 @@ def node(name: str, *states: str) -> Sample:
 def make_snapshot(*samples: Sample, failing: Mapping[str, Status] | None = None, started: float = 0.0) -> Snapshot:
     """Returns a snapshot of these samples; commands fail with the given status."""
     sample_set = SampleSet()
+    devices = set()
     for metric, value, labels in samples:
         sample_set.add(metric, value, *labels)
-    return Snapshot(samples_by_metric=sample_set.samples_by_metric, collectors=reports(failing or {}), started=started)
+        devices |= {labels[0]} if metric.labels[:1] == ("device",) else set()
+    collectors = reports(failing or {}, sorted(devices))
+    return Snapshot(samples_by_metric=sample_set.samples_by_metric, collectors=collectors, started=started)

@@ -22,7 +22,7 @@ from gateway.subsystems.drbd import metrics as drbd_metrics
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 from gateway.subsystems.sbd import metrics as sbd_metrics
 from tests.alarms.snapshots import DC, Sample, make_snapshot, node
-from tests.alarms.walks import WALKS
+from tests.alarms.stack_walks import WALKS
 from tests.fakes import FakeClock
 from tests.situations import recorded
 from tests.subsystems import make_collectors

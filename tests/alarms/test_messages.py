@@ -22,6 +22,7 @@ def test_notifications_fit_into_484_octets() -> None:
     """Covers every condition, with an object and a text as long as in a cluster with long names."""
     messages = CommunityCodec("public")
     fields = dict.fromkeys(("count", "expected", "total", "number", "msgwait", "watchdog"), "10")
+    fields |= {"message": "crashdump", "amount": "1.25 GiB", "state": "Connecting", "name": "fs-data/0"}
     sizes = {}
     for condition in CONDITIONS:
         for number, template in enumerate((condition.raised, condition.cleared)):

@@ -15,8 +15,11 @@ from gateway.conditions.model import Reason
 from gateway.conditions.view import ClusterView
 from gateway.snapshot import CollectorReport, Snapshot
 from gateway.status import Status
-from tests.alarms.snapshots import make_snapshot
-from tests.alarms.walks import PACEMAKER, WALKS, Walk
+from gateway.subsystems.corosync import metrics as corosync_metrics
+from gateway.subsystems.drbd import metrics as drbd_metrics
+from tests.alarms.snapshots import Sample, make_snapshot
+from tests.alarms.stack_walks import CONNECTED, DEVICE, HEALTHY, WALKS, path, ring, slot
+from tests.alarms.walks import Walk
 
 LONG = 1000.0
 """More seconds than any condition is held down."""
@@ -107,7 +110,62 @@ def test_an_event_expires(name: str) -> None:
     assert events == [(Change.RAISED, walk.object, Reason.NONE), (Change.CLEARED, walk.object, Reason.EXPIRED)]
 
 
-def test_every_condition_of_pacemaker_has_a_walk() -> None:
-    names = {condition.name for condition in CONDITIONS if condition.source.collector == "pacemaker"}
-    assert PACEMAKER.keys() == names
+def test_every_condition_of_a_subsystem_has_a_walk() -> None:
+    names = {condition.name for condition in CONDITIONS if condition.source.collector}
+    assert WALKS.keys() == names
     assert {name for name in names if BY_NAME[name].gone} == {name for name in names if WALKS[name].gone is not None}
+
+
+# --- DRBD's paths ----------------------------------------------------------------------------------------------------
+
+TCP: Sample = (drbd_metrics.TRANSPORT_LOADED, 1, ("tcp",))
+ONE_PATH = (*CONNECTED, path(1, 1), path(2, 0))
+
+
+def test_a_path_that_tcp_does_not_use_is_not_down() -> None:
+    alarms = Alarms("drbd-path")
+    assert alarms.evaluate(make_snapshot(TCP, *CONNECTED)) == []
+    assert alarms.evaluate(make_snapshot(TCP, *ONE_PATH)) == []
+    assert alarms.evaluate(make_snapshot(TCP, *CONNECTED, path(1, 0), path(2, 1))) == []
+
+
+def test_a_connection_that_has_used_several_paths_has_to_use_them_all() -> None:
+    alarms = Alarms("drbd-path")
+    assert alarms.evaluate(make_snapshot(TCP, *CONNECTED, path(1, 1), path(2, 1))) == []
+    assert alarms.evaluate(failing()) == []
+    ((change, _, _, text),) = alarms.evaluate(make_snapshot(TCP, *ONE_PATH))
+    assert change is Change.RAISED
+    assert text == "DRBD path 192.0.2.2:7000 to 192.0.2.9:7000 of r0 is down"
+
+
+# --- SBD's slots -----------------------------------------------------------------------------------------------------
+
+
+def test_a_message_may_be_left_while_a_device_cannot_be_listed() -> None:
+    alarms = raised("sbd-message", WALKS["sbd-message"])
+    clear = (HEALTHY, *slot("clear"))
+    assert alarms.evaluate(make_snapshot(*clear, failing={f"list {DEVICE}": Status.FAILED})) == []
+    assert [event[0] for event in alarms.evaluate(make_snapshot(*clear))] == [Change.CLEARED]
+
+
+def test_without_drbds_module_there_is_no_resource() -> None:
+    alarms = raised("drbd-connection", WALKS["drbd-connection"])
+    assert alarms.evaluate(make_snapshot(failing={"drbdsetup": Status.FAILED})) == []
+    ((_, _, reason, _),) = alarms.evaluate(make_snapshot(failing={"drbdsetup": Status.NOT_RUNNING}))
+    assert reason is Reason.GONE
+
+
+# --- The rings of Corosync 1 -----------------------------------------------------------------------------------------
+
+
+def test_a_ring_of_corosync_1_needs_no_list_of_members() -> None:
+    version: Sample = (corosync_metrics.INFO, 1, ("demo", "", "1.4.7"))
+    alarms = Alarms("link-down")
+    failing = {"corosync-quorumtool": Status.NOT_RUNNING}
+    states = (1, 0, 1)
+    changes = [alarms.evaluate(make_snapshot(version, ring(0), ring(1, each), failing=failing)) for each in states]
+    assert [[(event[0], event[1]) for event in each] for each in changes] == [
+        [],
+        [(Change.RAISED, "link 1")],
+        [(Change.CLEARED, "link 1")],
+    ]

@@ -233,5 +233,3 @@ PACEMAKER: Mapping[str, Walk] = {
         gone=CLONE,
     ),
 }
-
-WALKS: Mapping[str, Walk] = {**PACEMAKER}

@@ -78,6 +78,8 @@ drbd_replication_state{resource="r008",peer_node_id="1",volume="0",state="Establ
     ("d05-resync-suspended", 0): """\
 drbd_replication_state{resource="flex",peer_node_id="1",volume="0",state="SyncTarget"} 1
 drbd_out_of_sync_bytes{resource="flex",peer_node_id="1",volume="0"} 10604544
+drbd_resync_suspended{resource="flex",peer_node_id="1",volume="0",reason="dependency"} 1
+drbd_resync_suspended{resource="flex",peer_node_id="1",volume="0",reason="user"} 0
 """,
     ("d06-inconsistent-established", 0): drbd_states("one-vm-7707-disk-0", "Secondary", "inconsistent"),
     ("d07-quorum-lost-on-secondary", 0): """\
@@ -88,6 +90,10 @@ drbd_suspended{resource="pvc-96c2dc8b"} 0
     ("d10-dual-primary-tls-rdma", 0): """\
 drbd_connections{resource="my-res.data",peer_node_id="1",peer_role="Primary",volume="1",peer_disk_state="uptodate"} 1
 drbd_resources{resource="my-res.data",role="Primary",volume="1",disk_state="uptodate"} 1
+drbd_path_established{resource="my-res.data",peer_node_id="1",peer="node-b.example.org",\
+local_address="[fe80::1%ib0]:7000",peer_address="[fe80::2%ib0]:7000"} 1
+drbd_path_established{resource="my-res.data",peer_node_id="1",peer="node-b.example.org",\
+local_address="198.51.100.1:7000",peer_address="198.51.100.2:7000"} 0
 """,
     ("d13-vanish", 0): 'drbd_suspended{resource="r0"} 1\n',
     ("d13-vanish", 1): "no drbd_resources\nno drbd_suspended\nno drbd_connection_state\n",
@@ -100,7 +106,16 @@ drbd_resources{resource="my-res.data",role="Primary",volume="1",disk_state="upto
             'drbd_replication_state{resource="r3",peer_node_id="1",volume="0",state="PausedSyncS"} 1\n',
         )
     ),
-    ("d15-suspended", 0): "".join(f'drbd_suspended{{resource="r{n}"}} {int(n < 3)}\n' for n in range(4)),
+    ("d15-suspended", 0): "".join(f'drbd_suspended{{resource="r{n}"}} {int(n < 3)}\n' for n in range(4))
+    + """\
+drbd_suspended_reason{resource="r0",reason="quorum"} 1
+drbd_suspended_reason{resource="r0",reason="user"} 0
+drbd_suspended_reason{resource="r1",reason="no-data"} 1
+drbd_suspended_reason{resource="r1",reason="fencing"} 1
+drbd_suspended_reason{resource="r2",reason="user"} 1
+drbd_force_io_failures{resource="r2"} 0
+drbd_force_io_failures{resource="r3"} 1
+""",
     ("p01-bundle-offline-guest", 0): """\
 pacemaker_bundle_replicas{bundle="httpd-bundle",state="total"} 3
 pacemaker_bundle_replicas{bundle="httpd-bundle",state="running"} 2
@@ -176,6 +191,8 @@ sbd_devices{{device="{DISK}5",status="unhealthy"}} 1
 sbd_timeouts{{device="{DISK}4",type="msgwait"}} 120
 sbd_slots{{device="{DISK}4",node="hana02",message="reset"}} 1
 sbd_slots{{device="{DISK}4",node="hana04",message="off"}} 1
+sbd_slot_sender{{device="{DISK}4",node="hana04",sender="hana02"}} 1
+no sbd_slot_sender{{device="{DISK}4",node="hana01"
 sbd_watchdog_timeout_seconds 5
 no sbd_slots{{device="{DISK}5"
 """,

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.errors import ParseError
 from gateway.subsystems.drbd import drbdsetup
-from gateway.subsystems.drbd.drbdsetup import DrbdConnection, DrbdPeerVolume, DrbdResource, DrbdVolume
+from gateway.subsystems.drbd.drbdsetup import DrbdConnection, DrbdPath, DrbdPeerVolume, DrbdResource, DrbdVolume
 from tests.corpus import names, needs_corpus, outcomes, read, unexpected_errors
 from tests.unreadable import reasons
 
@@ -53,6 +53,12 @@ STATUS = """\
       "tls": false,
       "ap-in-flight": 8,
       "rs-in-flight": 16,
+      "paths": [
+        {
+          "this_host": { "address": "fe80::1%ib0", "port": 7000, "family": "ipv6" },
+          "remote_host": { "address": "192.0.2.2", "port": 7001, "family": "ipv4" },
+          "established": true
+        } ],
       "peer_devices": [
         {
           "volume": 0,
@@ -119,6 +125,7 @@ def test_everything() -> None:
             role="Primary",
             suspended=True,
             suspended_reasons=("no-data", "quorum"),
+            force_io_failures=False,
             volumes=(
                 DrbdVolume(
                     number=0,
@@ -143,11 +150,15 @@ def test_everything() -> None:
                     congested=True,
                     ap_in_flight=8,
                     rs_in_flight=16,
+                    paths=(
+                        DrbdPath(local_address="[fe80::1%ib0]:7000", peer_address="192.0.2.2:7001", established=True),
+                    ),
                     peers=(
                         DrbdPeerVolume(
                             volume=0,
                             replication_state="SyncSource",
                             peer_disk_state="Inconsistent",
+                            resync_suspended=("user", "peer"),
                             received_kib=1,
                             sent_kib=2,
                             out_of_sync_kib=3,
@@ -169,7 +180,8 @@ def test_no_resources(output: str) -> None:
 
 def test_absent_values_are_none() -> None:
     result = one()
-    assert (result.suspended, result.suspended_reasons, result.volumes, result.connections) == (None, (), (), ())
+    assert (result.suspended, result.suspended_reasons, result.force_io_failures) == (None, None, None)
+    assert (result.volumes, result.connections) == ((), ())
     assert one(connections=None).connections == ()
     assert volume() == DrbdVolume(
         number=0,
@@ -192,12 +204,14 @@ def test_absent_values_are_none() -> None:
         congested=None,
         ap_in_flight=None,
         rs_in_flight=None,
+        paths=(),
         peers=(),
     )
     assert peer_volume() == DrbdPeerVolume(
         volume=0,
         replication_state="Established",
         peer_disk_state="UpToDate",
+        resync_suspended=None,
         received_kib=None,
         sent_kib=None,
         out_of_sync_kib=None,
@@ -215,20 +229,42 @@ def test_diskless_volumes() -> None:
 @pytest.mark.parametrize(
     ("changes", "suspended", "reasons"),
     [
-        ({"suspended": False}, False, ()),
-        ({"suspended": True}, True, ()),
+        ({"suspended": False}, False, None),
+        ({"suspended": True}, True, None),
         ({"suspended": True, "suspended_user": True, "suspended_quorum": False}, True, ("user",)),
         ({"suspended_fencing": True}, True, ("fencing",)),
         ({"suspended": True, "suspended_new_reason": True}, True, ("new-reason",)),
-        ({"suspended": True, "suspended-\ud800": True}, True, ()),
+        ({"suspended": True, "suspended-\ud800": True}, True, None),
         ({"suspended": "no"}, False, ()),
         ({"suspended": ""}, False, ()),
         ({"suspended": "user,quorum"}, True, ("user", "quorum")),
     ],
 )
-def test_suspended(changes: dict[str, Any], reasons: tuple[str, ...], *, suspended: bool) -> None:
+def test_suspended(changes: dict[str, Any], reasons: tuple[str, ...] | None, *, suspended: bool) -> None:
     result = one(**changes)
     assert (result.suspended, result.suspended_reasons) == (suspended, reasons)
+
+
+@pytest.mark.parametrize(
+    ("printed", "reasons"),
+    [("no", ()), ("dependency", ("dependency",)), ("user,max-parallel", ("user", "max-parallel"))],
+)
+def test_a_suspended_resynchronization_has_its_reasons(printed: str, reasons: tuple[str, ...]) -> None:
+    assert peer_volume(**{"resync-suspended": printed}).resync_suspended == reasons
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ({"address": "192.0.2.1", "port": 7000, "family": "ssocks"}, "192.0.2.1:7000"),
+        ({"address": "2001:db8::1", "port": 7000}, "[2001:db8::1]:7000"),
+        ({"address": "2001:db8::1"}, "2001:db8::1"),
+        ({"family": "unknown"}, ""),
+    ],
+)
+def test_the_address_of_a_path(host: dict[str, Any], address: str) -> None:
+    (path,) = connection(paths=[{"this_host": host, "remote_host": {}}]).paths
+    assert path == DrbdPath(local_address=address, peer_address="", established=None)
 
 
 @pytest.mark.parametrize("printed", [-1, -(2**70), 2**62, 2**63 - 4, 2**64 - 8, 2**64 - 1, 2**64, 10**4000])
@@ -442,7 +478,7 @@ def summary(resources: tuple[DrbdResource, ...]) -> str:
             + "".join(f"({p.replication_state} {p.peer_disk_state} {p.percent_in_sync})" for p in peer.peers)
             for peer in item.connections
         ]
-        suspended = f" suspended:{','.join(item.suspended_reasons)}" if item.suspended else ""
+        suspended = f" suspended:{','.join(item.suspended_reasons or ())}" if item.suspended else ""
         parts.append(f"{item.name} {item.role}{suspended} {' '.join(volumes)} | {' '.join(peers)}")
     return "; ".join(parts)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 
-from gateway.conditions.matching import has_number, is_among, is_not_among, names_in, number_equals, read_from
+from gateway.conditions.matching import has_number, number_equals, read_from
 from gateway.conditions.model import (
     CLUSTER,
     LINK,
@@ -18,11 +17,13 @@ from gateway.conditions.model import (
     Severity,
     Source,
 )
-from gateway.conditions.view import ClusterView, Row
+from gateway.conditions.view import ClusterView
 from gateway.subsystems.corosync import facts, metrics
+from gateway.subsystems.corosync.facts import PeerOnLink
 
 QUORUMTOOL = read_from("corosync", "corosync-quorumtool")
-CFGTOOL = read_from("corosync", "corosync-cfgtool")
+CFGTOOL = ("corosync", "corosync-cfgtool")
+LINKS = read_from(*CFGTOOL)
 
 
 def find_missing_votes(view: ClusterView) -> Iterator[Finding]:
@@ -33,90 +34,84 @@ def find_missing_votes(view: ClusterView) -> Iterator[Finding]:
         yield Finding("", {"total": f"{total:g}", "expected": f"{expected:g}"})
 
 
-def find_lost_qdevice(view: ClusterView) -> Iterator[Finding]:
-    """Yields a finding if the quorum device of this node does not vote."""
-    local = facts.local_node(view)
-    for row in view.rows(metrics.MEMBER_QDEVICE):
-        if row["node"] == local and row["registered"] and not (row["alive"] and row["vote"]):
-            yield Finding("", {"what": "does not vote" if row["alive"] else "is not reached"})
-
-
-def _member_links(view: ClusterView) -> Iterator[tuple[str, bool, Row]]:
-    """Yields for each link to a member: its number, whether it is connected, and its row.
-
-    A peer that is no longer a member is a lost node, not a lost link.
-    """
-    members = {row["node_id"] for row in view.rows(metrics.MEMBER_VOTES)}
-    for row in view.rows(metrics.LINK_CONNECTED):
-        if row["peer_node_id"] in members:
-            yield str(row["number"]), bool(row["value"]), row
-
-
-def find_lost_links(view: ClusterView) -> Iterator[Finding]:
-    """Yields the links over which no member is connected."""
-    states: defaultdict[str, list[bool]] = defaultdict(list)
-    for number, connected, _ in _member_links(view):
-        states[number].append(connected)
-    for number, connected_peers in states.items():
-        if not any(connected_peers):
-            yield Finding(f"link {number}", {"number": number})
-
-
-def find_lost_link_peers(view: ClusterView) -> Iterator[Finding]:
-    """Yields the members that are not connected over a link to which other members are connected."""
-    lost_links = {finding.fields["number"] for finding in find_lost_links(view)}
-    for number, connected, row in _member_links(view):
-        if not connected and number not in lost_links:
-            peer = str(row["peer"] or f"node {row['peer_node_id']}")
-            fields = {
-                "number": number,
-                "peer": peer,
-                "node_id": str(row["peer_node_id"]),
-                "address": str(row["address"]),
-            }
-            yield Finding(f"link {number} to {peer}", fields)
-
-
 def has_all_votes(view: ClusterView, _finding: Finding) -> bool:
     """Returns whether both numbers of votes are known; fewer than expected would be a finding."""
     return {"expected_votes", "total_votes"} <= {row["type"] for row in view.rows(metrics.QUORUM_VOTES)}
 
 
+def find_lost_qdevice(view: ClusterView) -> Iterator[Finding]:
+    """Yields a finding if the quorum device of this node does not vote."""
+    for row in view.rows(metrics.MEMBER_QDEVICE, node_id=facts.local_node_id(view)):
+        if row["registered"] and not (row["alive"] and row["vote"]):
+            yield Finding("", {"what": "does not vote" if row["alive"] else "is not reached"})
+
+
 def qdevice_votes(view: ClusterView, _finding: Finding) -> bool:
     """Returns whether the quorum device votes for this node."""
-    local = facts.local_node(view)
-    return any(
-        row["node"] == local and row["registered"] and row["alive"] and row["vote"]
-        for row in view.rows(metrics.MEMBER_QDEVICE)
-    )
+    rows = view.rows(metrics.MEMBER_QDEVICE, node_id=facts.local_node_id(view))
+    return any(row["registered"] and row["alive"] and row["vote"] for row in rows)
 
 
 def has_no_qdevice(view: ClusterView, _finding: Finding) -> bool:
-    """Returns whether members are listed without a quorum device."""
-    return view.has(metrics.MEMBER_VOTES) and not view.has(metrics.MEMBER_QDEVICE)
+    """Returns whether members are listed, the quorum device is not among them, and none has registered one."""
+    is_listed = any(True for _ in view.rows(metrics.MEMBER_VOTES, node_id=facts.QDEVICE_ID))
+    is_registered = any(row["registered"] for row in view.rows(metrics.MEMBER_QDEVICE))
+    is_complete = view.has_read_everything("corosync", "corosync-quorumtool")
+    return is_complete and view.has(metrics.MEMBER_VOTES) and not is_listed and not is_registered
 
 
-configured_links = names_in(metrics.RINGS, about="link {number}")
+def find_lost_links(view: ClusterView) -> Iterator[Finding]:
+    """Yields the links over which no member is connected, and the rings that Corosync has marked as faulty."""
+    with_peers = {entry.number for entry in view.fact(facts.peers_on_links)}
+    for number, works in view.fact(facts.link_states).items():
+        if not works:
+            what = f"Nobody is reached over link {number}" if number in with_peers else f"Ring {number} is faulty"
+            yield Finding(f"link {number}", {"number": number, "what": what})
 
 
-def _link_peer(row: Row) -> str:
-    peer = row["peer"] or f"node {row['peer_node_id']}"
-    return f"link {row['number']} to {peer}"
+def link_works(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a member is reached over a link."""
+    return view.fact(facts.link_states).get(finding.fields["number"]) is True
 
 
-def working_links(view: ClusterView) -> frozenset[str]:
-    """Returns the links over which a member is connected."""
-    return frozenset(f"link {number}" for number, connected, _ in _member_links(view) if connected)
+def is_link_gone(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether links are listed, and a link is not among them."""
+    numbers = {row["number"] for row in view.rows(metrics.RINGS)}
+    return view.has_read_everything(*CFGTOOL) and bool(numbers) and finding.fields["number"] not in numbers
 
 
-def link_peers(view: ClusterView) -> frozenset[str]:
-    """Returns the names of all pairs of a link and a peer."""
-    return frozenset(_link_peer(row) for row in view.rows(metrics.LINK_CONNECTED))
+def _name(entry: PeerOnLink) -> str:
+    return entry.peer or f"node {entry.peer_id}"
 
 
-def working_link_peers(view: ClusterView) -> frozenset[str]:
-    """Returns the names of the pairs of a link and a peer that is connected over it."""
-    return frozenset(_link_peer(row) for row in view.rows(metrics.LINK_CONNECTED) if row["value"])
+def find_lost_link_peers(view: ClusterView) -> Iterator[Finding]:
+    """Yields the members that are not connected over a link to which other members are connected."""
+    states = view.fact(facts.link_states)
+    for entry in facts.members_on_links(view):
+        if not entry.connected and states[entry.number]:
+            fields = {
+                "number": entry.number,
+                "peer": _name(entry),
+                "node_id": entry.peer_id,
+                "address": entry.address,
+            }
+            yield Finding(f"link {entry.number} to {_name(entry)}", fields)
+
+
+def _peers_of(view: ClusterView, finding: Finding) -> Iterator[PeerOnLink]:
+    number, peer_id = finding.fields["number"], finding.fields["node_id"]
+    return (entry for entry in view.fact(facts.peers_on_links) if (entry.number, entry.peer_id) == (number, peer_id))
+
+
+def is_link_peer_reached(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a peer is connected over a link."""
+    return any(entry.connected for entry in _peers_of(view, finding))
+
+
+def is_link_peer_gone(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether peers are listed on a link, and a peer is not among them."""
+    peers = {entry.peer_id for entry in view.fact(facts.peers_on_links) if entry.number == finding.fields["number"]}
+    return view.has_read_everything(*CFGTOOL) and bool(peers) and finding.fields["node_id"] not in peers
 
 
 CONDITIONS: tuple[Condition, ...] = (
@@ -128,8 +123,8 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="This node's partition has quorum again",
         meaning="The node cannot reach a majority. Its resources are stopped, and it may be fenced within seconds.",
         action="Check the network first: run `corosync-cfgtool -s` here and `corosync-quorumtool` on the other nodes.",
-        find=number_equals(metrics.QUORATE, 0),
         source=Source(collector="corosync", requires=lambda view: view.number(metrics.UP) == 1),
+        find=number_equals(metrics.QUORATE, 0),
         absent=Absent("corosync-quorumtool or the quorum service reports quorum", has_number(metrics.QUORATE)),
         local=True,
     ),
@@ -141,8 +136,8 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="All expected votes are present",
         meaning="A node or the quorum device is missing. If one more is lost, quorum may be lost.",
         action="Bring the missing node back, or lower the expected votes if it was removed permanently.",
-        find=find_missing_votes,
         source=QUORUMTOOL,
+        find=find_missing_votes,
         absent=Absent("corosync-quorumtool counts all expected votes", has_all_votes),
         hold=5.0,
         local=True,
@@ -155,11 +150,11 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="The quorum device votes again",
         meaning="Quorum now depends on the nodes alone.",
         action="Run `corosync-qdevice-tool -s` here, and `corosync-qnetd-tool -s` on the server of the quorum device.",
-        find=find_lost_qdevice,
         source=QUORUMTOOL,
-        absent=Absent("corosync-quorumtool shows a quorum device that votes for this node", qdevice_votes),
+        find=find_lost_qdevice,
+        absent=Absent("corosync-quorumtool shows that the quorum device votes for this node", qdevice_votes),
         gone=Gone(
-            "corosync-quorumtool lists no quorum device", "No quorum device is configured any more", has_no_qdevice
+            "corosync-quorumtool lists no quorum device", "The quorum device is no longer configured", has_no_qdevice
         ),
         hold=5.0,
         local=True,
@@ -172,8 +167,8 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="Corosync runs on this node again",
         meaning="The node is not part of the cluster.",
         action="Check `systemctl status corosync` and the log of Corosync, then start the cluster on this node.",
-        find=number_equals(metrics.UP, 0),
         source=Source(collector="corosync"),
+        find=number_equals(metrics.UP, 0),
         absent=Absent("a tool gets an answer from Corosync", has_number(metrics.UP)),
         local=True,
     ),
@@ -182,18 +177,19 @@ CONDITIONS: tuple[Condition, ...] = (
         severity=Severity.MAJOR,
         category=LINK,
         about="the link",
-        raised="Nobody is reached over link {number}",
+        raised="{what}",
         cleared="Link {number} is up again",
         meaning="This node has lost one of the networks of the cluster; the other networks still work.",
-        action="Check the interface, the cable and the switch of that network.",
+        action="Check the interface, the cable and the switch of that network. Corosync 2 keeps a repaired ring as "
+        "faulty until it recovers it, or until you run `corosync-cfgtool -r`.",
+        source=LINKS,
         find=find_lost_links,
-        source=CFGTOOL,
-        absent=Absent("a member is reached over the link", is_among(working_links)),
-        gone=Gone(
-            "corosync-cfgtool no longer lists the link",
-            "Link {number} is no longer configured",
-            is_not_among(configured_links),
+        absent=Absent(
+            "a member is reached over the link, or Corosync 2 shows the ring without faults while there are other "
+            "members",
+            link_works,
         ),
+        gone=Gone("corosync-cfgtool no longer lists the link", "Link {number} is no longer configured", is_link_gone),
         hold=2.0,
         local=True,
     ),
@@ -206,13 +202,13 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="{peer} is reached over link {number} again",
         meaning="One link to a peer is lost; the peer is still a member.",
         action="Check the interface of that node on the network of the link.",
+        source=LINKS,
         find=find_lost_link_peers,
-        source=CFGTOOL,
-        absent=Absent("the peer is reached over the link", is_among(working_link_peers)),
+        absent=Absent("the peer is reached over the link", is_link_peer_reached),
         gone=Gone(
             "corosync-cfgtool no longer lists the peer on the link",
             "{peer} is no longer configured on link {number}",
-            is_not_among(link_peers),
+            is_link_peer_gone,
         ),
         hold=2.0,
         local=True,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from gateway.conditions.view import ClusterView
 from gateway.subsystems.corosync import metrics
+
+QDEVICE_ID = "0"
+"""The id with which corosync-quorumtool lists the quorum device among the members."""
 
 
 def local_node(view: ClusterView) -> str:
@@ -21,6 +26,79 @@ def local_node_id(view: ClusterView) -> str:
 def cluster_name(view: ClusterView) -> str:
     """Returns the name of the cluster, or "" if it is unknown."""
     return next((str(row["cluster_name"]) for row in view.rows(metrics.INFO) if row["cluster_name"]), "")
+
+
+def other_members(view: ClusterView) -> frozenset[str]:
+    """Returns the ids of the members except for this node."""
+    members = (row for row in view.rows(metrics.MEMBER_VOTES) if row["local"] != "true")
+    return frozenset(str(row["node_id"]) for row in members if row["node_id"] != QDEVICE_ID)
+
+
+class PeerOnLink(NamedTuple):
+    """A peer on a link, or the link of this node.
+
+    Attributes:
+        number: the number of the link.
+        peer_id: the id of the peer.
+        peer: the name of the peer; empty if it is unknown.
+        address: the address of this node on the link.
+        connected: whether the peer is connected over the link.
+    """
+
+    number: str
+    peer_id: str
+    peer: str
+    address: str
+    connected: bool
+
+
+def peers_on_links(view: ClusterView) -> tuple[PeerOnLink, ...]:
+    """Returns every peer on every link."""
+    return tuple(
+        PeerOnLink(
+            str(row["number"]), str(row["peer_node_id"]), str(row["peer"]), str(row["address"]), bool(row["value"])
+        )
+        for row in view.rows(metrics.LINK_CONNECTED)
+    )
+
+
+def members_on_links(view: ClusterView) -> Iterator[PeerOnLink]:
+    """Yields every member on every link. A peer that is no longer a member is a lost node, not a lost link."""
+    members = view.fact(other_members)
+    return (entry for entry in view.fact(peers_on_links) if entry.peer_id in members)
+
+
+def _lists_peers(view: ClusterView) -> bool:
+    """Returns whether corosync-cfgtool lists the peers on each link, as it does for knet, the default of Corosync 3."""
+    return any(
+        row["transport"] == "knet" or (not row["transport"] and str(row["version"]).startswith("3."))
+        for row in view.rows(metrics.INFO)
+    )
+
+
+def _has_no_votequorum(view: ClusterView) -> bool:
+    """Returns whether Corosync is too old to list its members."""
+    return any(str(row["version"]).startswith("1.") for row in view.rows(metrics.INFO))
+
+
+def link_states(view: ClusterView) -> Mapping[str, bool]:
+    """Returns whether each link works; a link is left out if that is unknown.
+
+    A link works if a member is connected over it. Without knet, Corosync lists no peers, and reports whether the ring
+    itself is faulty. While this node is alone, nothing is known about its links.
+    """
+    connected: defaultdict[str, list[bool]] = defaultdict(list)
+    for entry in members_on_links(view):
+        connected[entry.number].append(entry.connected)
+    states = {number: any(values) for number, values in connected.items()}
+    with_peers = {entry.number for entry in view.fact(peers_on_links)}
+    has_company = bool(view.fact(other_members)) or _has_no_votequorum(view)
+    proves_rings = has_company and not _lists_peers(view)
+    for row in view.rows(metrics.RINGS):
+        number = str(row["number"])
+        if number not in with_peers and (not row["value"] or proves_rings):
+            states[number] = bool(row["value"])
+    return states
 
 
 def node_ids(view: ClusterView, before: Mapping[str, str] | None) -> Mapping[str, str]:

@@ -8,18 +8,20 @@ from dataclasses import dataclass
 
 from gateway.errors import ParseError
 from gateway.host.host import CommandResult, Host
-from gateway.samples import Metric, SampleSet
+from gateway.samples import Flags, Metric, SampleSet
 from gateway.status import Status
 from gateway.subsystems.drbd import drbdsetup, metrics
 from gateway.subsystems.parsing.partial import Parsed
 from gateway.subsystems.probe import CommandError, Plan, Probe, Reading, list_directory, parse_output, read_file
 
+_MODULES = "/sys/module"
 _MODULE = "/sys/module/drbd"
 _MODULE_VERSION = f"{_MODULE}/version"
 
 _NOT_RUNNING = re.compile(rb"modprobe|generic netlink family|need to load the module|no such device", re.IGNORECASE)
 _NO_JSON = re.compile(rb"unrecognized option|unknown option|invalid option|usage:", re.IGNORECASE)
 _SPLIT_BRAIN_FILE = re.compile(r"drbd-split-brain-detected-(?P<resource>.+)-(?P<volume>[^-]+)")
+_TRANSPORT_MODULE = re.compile(r"drbd_transport_(?P<name>\w+)")
 _DISKLESS = "Diskless"
 _KIB = 1024
 
@@ -55,6 +57,7 @@ class DrbdCollector:
         """Returns the one probe, or a reading in its place if DRBD's kernel module is not loaded."""
         files = {
             "split brain": list_directory(host, self.split_brain_directory),
+            "modules": list_directory(host, _MODULES),
             "version": read_file(host, _MODULE_VERSION, lambda content: content.decode("ascii", "replace").strip()),
         }
         if not self.check_module or list_directory(host, _MODULE).ok_value:
@@ -69,6 +72,9 @@ class DrbdCollector:
             _add_resource(samples, resource)
         if version := readings["version"].ok_value:
             samples.add(metrics.VERSION_INFO, 1, version)
+        for name in readings["modules"].ok_value or ():
+            if match := _TRANSPORT_MODULE.fullmatch(name):
+                samples.add(metrics.TRANSPORT_LOADED, 1, match["name"].replace("_", "-"))
         for name in readings["split brain"].ok_value or ():
             if match := _SPLIT_BRAIN_FILE.fullmatch(name):
                 samples.add(metrics.SPLIT_BRAIN, 1, match["resource"], match["volume"])
@@ -77,6 +83,8 @@ class DrbdCollector:
 
 def _add_resource(samples: SampleSet, resource: drbdsetup.DrbdResource) -> None:
     samples.add(metrics.SUSPENDED, resource.suspended, resource.name)
+    samples.add(metrics.SUSPENDED_REASON, _flags(metrics.SUSPENDED_REASON, resource.suspended_reasons), resource.name)
+    samples.add(metrics.FORCE_IO_FAILURES, resource.force_io_failures, resource.name)
     for volume in resource.volumes:
         _add_volume(samples, resource, volume)
     for connection in resource.connections:
@@ -128,6 +136,8 @@ def _add_connection(samples: SampleSet, resource: str, connection: drbdsetup.Drb
     samples.add(metrics.CONGESTED, connection.congested, *labels)
     samples.add(metrics.AP_IN_FLIGHT, connection.ap_in_flight, *labels)
     samples.add(metrics.RS_IN_FLIGHT, connection.rs_in_flight, *labels)
+    for path in connection.paths:
+        samples.add(metrics.PATH_ESTABLISHED, path.established, *labels, path.local_address, path.peer_address)
     for volume in connection.peers:
         number = str(volume.volume)
         if volume.peer_disk_state is not None:
@@ -137,6 +147,13 @@ def _add_connection(samples: SampleSet, resource: str, connection: drbdsetup.Drb
         if volume.replication_state is not None:
             replication = metrics.REPLICATION_STATE.flags_for(volume.replication_state)
             samples.add(metrics.REPLICATION_STATE, replication, resource, peer, number)
+        suspended = _flags(metrics.RESYNC_SUSPENDED, volume.resync_suspended)
+        samples.add(metrics.RESYNC_SUSPENDED, suspended, resource, peer, number)
+
+
+def _flags(metric: Metric, reasons: tuple[str, ...] | None) -> Flags | None:
+    """Returns the flags of the reasons; a reason that the metric does not know is left out."""
+    return None if reasons is None else tuple(state in reasons for state in metric.states)
 
 
 def _add_numbers(

@@ -4,9 +4,9 @@ An array of resources, each with its volumes (``devices``) and connections, each
 volumes (``peer_devices``). Later versions of drbd-utils added:
 
 ======== ==================================================================================================
-9.5      ``quorum``, ``ap-in-flight``, ``rs-in-flight``, details of a resynchronisation
+9.5      ``quorum``, ``ap-in-flight``, ``rs-in-flight``, details of a resynchronization
 9.22     ``suspended-user``, ``suspended-no-data``, ``suspended-fencing``, ``suspended-quorum``
-9.28     ``tls``, ``paths``; ``open`` later
+9.28     ``tls``, ``paths``; ``force-io-failures`` and ``open`` later
 ======== ==================================================================================================
 
 The tool prints its JSON with printf. Before 9.13 the output can contain ``nan``, which is not JSON. Statistics that the
@@ -61,7 +61,25 @@ REPLICATION_STATES = (
 )
 """The words for the state of the replication of a volume."""
 
+_PORTS = 2**16
+"""The number of ports."""
+
 _SUSPENDED_FOR = re.compile(r"suspended-(?P<reason>[a-z-]+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrbdPath:
+    """A pair of addresses over which a connection can be established.
+
+    Attributes:
+        local_address: the address and port of this node; empty for an address family unknown to the tool.
+        peer_address: the same of the other node.
+        established: whether it is in use. The TCP transport uses one path at a time, other transports use all of them.
+    """
+
+    local_address: str
+    peer_address: str
+    established: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +90,7 @@ class DrbdPeerVolume:
         volume: the number of the volume.
         replication_state: one of ``REPLICATION_STATES``.
         peer_disk_state: ``UpToDate``, ``Diskless``, ``DUnknown`` and others.
+        resync_suspended: why its resynchronization is suspended: ``user``, ``peer``, ``dependency``, ``max-parallel``.
         received_kib: KiB of data received from the peer.
         sent_kib: KiB of data sent to it.
         out_of_sync_kib: KiB that are known to differ.
@@ -83,6 +102,7 @@ class DrbdPeerVolume:
     volume: int
     replication_state: str | None
     peer_disk_state: str | None
+    resync_suspended: tuple[str, ...] | None
     received_kib: int | None
     sent_kib: int | None
     out_of_sync_kib: int | None
@@ -102,7 +122,8 @@ class DrbdConnection:
         peer_role: ``Primary``, ``Secondary`` or ``Unknown``; empty if not printed.
         congested: whether the TCP send buffer is more than 80 % full.
         ap_in_flight: sectors (512 bytes) of application data sent and not yet acknowledged.
-        rs_in_flight: sectors of resynchronisation data sent and not yet acknowledged.
+        rs_in_flight: sectors of resynchronization data sent and not yet acknowledged.
+        paths: its paths; empty before 9.28.
         peers: the volumes on the other node.
     """
 
@@ -113,6 +134,7 @@ class DrbdConnection:
     congested: bool | None
     ap_in_flight: int | None
     rs_in_flight: int | None
+    paths: tuple[DrbdPath, ...]
     peers: tuple[DrbdPeerVolume, ...]
 
 
@@ -155,7 +177,8 @@ class DrbdResource:
         name: the name of the resource.
         role: ``Primary`` or ``Secondary``; None if it cannot be read.
         suspended: whether its I/O is suspended, or None if the tool does not print it.
-        suspended_reasons: the reasons: ``user``, ``no-data``, ``fencing``, ``quorum``; empty before 9.22.
+        suspended_reasons: the reasons: ``user``, ``no-data``, ``fencing``, ``quorum``; None before 9.22.
+        force_io_failures: whether all I/O fails because the resource was forced to become secondary.
         volumes: its volumes.
         connections: its connections; empty for a resource on one node only.
     """
@@ -163,7 +186,8 @@ class DrbdResource:
     name: str
     role: str | None
     suspended: bool | None
-    suspended_reasons: tuple[str, ...]
+    suspended_reasons: tuple[str, ...] | None
+    force_io_failures: bool | None
     volumes: tuple[DrbdVolume, ...]
     connections: tuple[DrbdConnection, ...]
 
@@ -195,19 +219,25 @@ def _parse_resource(item: JsonObject) -> DrbdResource:
         role=item.word("role"),
         suspended=suspended,
         suspended_reasons=reasons,
+        force_io_failures=item.flag("force-io-failures"),
         volumes=item.array("devices", _parse_volume),
         connections=item.optional_array("connections", _parse_connection),
     )
 
 
-def _parse_suspension(item: JsonObject) -> tuple[bool | None, tuple[str, ...]]:
+def _parse_suspension(item: JsonObject) -> tuple[bool | None, tuple[str, ...] | None]:
     if isinstance(item.values.get("suspended"), str):  # "no" or the reasons, as in the plain-text output
-        words = (item.word("suspended", required=False) or "no").split(",")
-        reasons = tuple(word for word in words if word != "no")
+        reasons = _parse_reasons(item, "suspended") or ()
         return bool(reasons), reasons
-    keys = filter(None, map(_SUSPENDED_FOR.fullmatch, item.values))
+    keys = list(filter(None, map(_SUSPENDED_FOR.fullmatch, item.values)))
     reasons = tuple(key["reason"] for key in keys if item.flag(key[0]))
-    return bool(reasons) or item.flag("suspended"), reasons
+    return bool(reasons) or item.flag("suspended"), reasons if keys else None
+
+
+def _parse_reasons(item: JsonObject, key: str) -> tuple[str, ...] | None:
+    """Returns the words of a list such as ``user,peer``; ``no`` stands for an empty list."""
+    text = item.word(key, required=False)
+    return None if text is None else tuple(word for word in text.split(",") if word != "no")
 
 
 def _parse_volume(item: JsonObject) -> DrbdVolume:
@@ -235,8 +265,25 @@ def _parse_connection(item: JsonObject) -> DrbdConnection:
         congested=item.flag("congested"),
         ap_in_flight=item.counter("ap-in-flight", limit=_SIGN_64),
         rs_in_flight=item.counter("rs-in-flight", limit=_SIGN_64),
+        paths=item.optional_array("paths", _parse_path),
         peers=item.optional_array("peer_devices", _parse_peer_volume),
     )
+
+
+def _parse_path(item: JsonObject) -> DrbdPath:
+    return DrbdPath(
+        local_address=_parse_address(item.object("this_host")),
+        peer_address=_parse_address(item.object("remote_host")),
+        established=item.flag("established"),
+    )
+
+
+def _parse_address(item: JsonObject) -> str:
+    """Returns an address with its port, IPv6 in brackets; only the address if there is no port."""
+    address, port = item.word("address", required=False) or "", item.counter("port", limit=_PORTS)
+    if address and port is not None:
+        return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return address
 
 
 def _parse_peer_volume(item: JsonObject) -> DrbdPeerVolume:
@@ -244,6 +291,7 @@ def _parse_peer_volume(item: JsonObject) -> DrbdPeerVolume:
         volume=item.number("volume"),
         replication_state=item.word("replication-state", words=REPLICATION_STATES),
         peer_disk_state=item.word("peer-disk-state"),
+        resync_suspended=_parse_reasons(item, "resync-suspended"),
         received_kib=item.counter("received", limit=_SIGN_64),
         sent_kib=item.counter("sent", limit=_SIGN_64),
         out_of_sync_kib=item.counter("out-of-sync", limit=_SIGN_64),

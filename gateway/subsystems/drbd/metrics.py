@@ -152,6 +152,21 @@ SUSPENDED = gauge(
     "resource",
     mib="haClusterDrbdResourceSuspended",
 )
+SUSPENDED_REASON = gauge(
+    "drbd_suspended_reason",
+    "Why I/O of a resource is suspended; 1 for each reason that applies.",
+    "resource",
+    states=("user", "no-data", "fencing", "quorum"),
+    state_label="reason",
+    mib="haClusterDrbdResourceSuspUser haClusterDrbdResourceSuspNoData "
+    "haClusterDrbdResourceSuspFencing haClusterDrbdResourceSuspQuorum",
+)
+FORCE_IO_FAILURES = gauge(
+    "drbd_force_io_failures",
+    "Whether all I/O of a resource fails because it was forced to become secondary.",
+    "resource",
+    mib="haClusterDrbdResourceForceIoFail",
+)
 CONGESTED = gauge(
     "drbd_congested",
     "Whether the connection to a peer is congested.",
@@ -166,9 +181,32 @@ AP_IN_FLIGHT = gauge(
 )
 RS_IN_FLIGHT = gauge(
     "drbd_rs_in_flight",
-    "Amount of resynchronisation data in flight to a peer, in sectors of 512 bytes.",
+    "Amount of resynchronization data in flight to a peer, in sectors of 512 bytes.",
     *_CONNECTION,
     mib="haClusterDrbdPeerRsInFlight",
+)
+RESYNC_SUSPENDED = gauge(
+    "drbd_resync_suspended",
+    "Why the resynchronization of a volume with a peer is suspended; 1 for each reason that applies.",
+    *_PEER,
+    states=("user", "peer", "dependency", "max-parallel"),
+    state_label="reason",
+    mib="haClusterDrbdPeerVolSuspUser haClusterDrbdPeerVolSuspPeer "
+    "haClusterDrbdPeerVolSuspDepend haClusterDrbdPeerVolSuspParallel",
+)
+PATH_ESTABLISHED = gauge(
+    "drbd_path_established",
+    "Whether a path of the connection to a peer is in use. The TCP transport uses one path at a time.",
+    *_CONNECTION,
+    "local_address",
+    "peer_address",
+    mib="haClusterDrbdPathEstablished",
+)
+TRANSPORT_LOADED = gauge(
+    "drbd_transport_loaded",
+    "Transports of DRBD whose kernel module is loaded; always 1.",
+    "transport",
+    mib="haClusterDrbdTransportEntry",
 )
 DEVICE_SIZE = gauge(
     "drbd_device_size_bytes",

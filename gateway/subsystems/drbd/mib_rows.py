@@ -38,5 +38,21 @@ MIB_ROWS: tuple[MibRow, ...] = (
         index=("resource",),
         columns={"resource": "haClusterDrbdResourceName"},
     ),
+    MibRow(
+        entry="haClusterDrbdPathEntry",
+        index=("resource", "peer_node_id"),
+        numbered=True,
+        columns={
+            "resource": "haClusterDrbdPathResource",
+            "peer": "haClusterDrbdPathPeer",
+            "local_address": "haClusterDrbdPathLocalAddress",
+            "peer_address": "haClusterDrbdPathPeerAddress",
+        },
+    ),
+    MibRow(
+        entry="haClusterDrbdTransportEntry",
+        index=("transport",),
+        columns={"transport": "haClusterDrbdTransportName"},
+    ),
 )
 """The rows of HA-CLUSTER-MIB that show these metrics."""

@@ -127,6 +127,10 @@ class JsonObject:
             return None
         return float(value) if 0 <= value <= 100 else None  # also for NaN and the infinities
 
+    def object(self, key: str) -> JsonObject:
+        """Returns an object that must be there."""
+        return JsonObject(self.values.get(key), f"{self._path}.{key}", self._unreadable)
+
     def array(self, key: str, parse: Callable[[JsonObject], _T]) -> tuple[_T, ...]:
         """Returns what a function makes of each object in an array that must be there."""
         path = f"{self._path}.{key}"

@@ -113,3 +113,5 @@ def _add_device(samples: SampleSet, device: str, dump: Reading, slots: Reading) 
             samples.add(metrics.TIMEOUTS, seconds, device, kind)
     for slot in slots.value or ():
         samples.add(metrics.SLOTS, 1, device, slot.node, slot.message)
+        if slot.sender:
+            samples.add(metrics.SLOT_SENDER, 1, device, slot.node, slot.sender)

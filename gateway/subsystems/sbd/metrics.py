@@ -41,6 +41,14 @@ SLOTS = gauge(
     "message",
     mib="haClusterSbdSlotMessage",
 )
+SLOT_SENDER = gauge(
+    "sbd_slot_sender",
+    "Nodes that wrote the last message in a slot on an SBD device; always 1.",
+    "device",
+    "node",
+    "sender",
+    mib="haClusterSbdSlotSender",
+)
 WATCHDOG_TIMEOUT = gauge(
     "sbd_watchdog_timeout_seconds",
     "Watchdog timeout in the configuration of SBD; devices override it.",

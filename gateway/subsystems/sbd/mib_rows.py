@@ -17,6 +17,7 @@ MIB_ROWS: tuple[MibRow, ...] = (
             "device": "haClusterSbdSlotDevice",
             "node": "haClusterSbdSlotNode",
             "message": "haClusterSbdSlotMessage",
+            "sender": "haClusterSbdSlotSender",
         },
     ),
 )
