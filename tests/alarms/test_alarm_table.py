@@ -103,6 +103,28 @@ def test_a_held_down_alarm_is_raised_only_if_it_lasts() -> None:
     assert cluster.table.next_deadline() is None
 
 
+def test_a_held_down_alarm_is_not_raised_while_it_is_unknown_and_keeps_its_start() -> None:
+    cluster = Cluster()
+    cluster.evaluate(node("a", "online"))
+    assert cluster.evaluate(node("a", "pending")) == []
+    cluster.now += 30
+    assert cluster.evaluate(failing={"crm_mon": Status.TIMED_OUT}) == []
+    assert "node-pending a" not in " ".join(cluster.after(30))
+    assert "raised node-pending a" in cluster.evaluate(node("a", "pending"))
+
+
+def test_a_held_down_alarm_that_is_unknown_for_long_is_held_down_anew() -> None:
+    cluster = Cluster()
+    cluster.evaluate(node("a", "online"))
+    assert cluster.evaluate(node("a", "pending")) == []
+    cluster.now += 30
+    assert cluster.evaluate(failing={"crm_mon": Status.TIMED_OUT}) == []
+    cluster.after(31)
+    assert "raised node-pending a" not in cluster.evaluate(node("a", "pending"))
+    assert cluster.after(59) == []
+    assert cluster.after(1) == ["raised node-pending a"]
+
+
 def test_an_event_expires_and_is_raised_again_when_it_happens_again() -> None:
     def vip(place: str) -> Sample:
         flags = (True, False, False, False, False)
