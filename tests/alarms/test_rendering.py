@@ -136,6 +136,7 @@ def rendered(label: str, notification: Notification) -> Iterator[str]:
             )
 
 
+@pytest.mark.golden
 def test_every_kind_of_notification_has_the_same_octets_as_ever() -> None:
     blocks = [block for label, notification in notifications() for block in rendered(label, notification)]
     goldens.check("notifications.txt", "\n".join(blocks))

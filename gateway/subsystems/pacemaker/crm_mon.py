@@ -4,8 +4,8 @@ The root elements differ (``pacemaker-result``, ``crm_mon``); their content is t
 absent, depending on the version; unknown ones are ignored. Renamed attributes are read under both names:
 ``orphaned``/``removed``, ``stonith-enabled``/``fencing-enabled``, and ``state``/``status`` of fencing events.
 
-The document is processed element by element, without building a tree. That of a large cluster has megabytes, and the
-tree would take half of the time.
+The document is processed element by element, without building a tree. For a large cluster it is several megabytes, and
+building a tree would take half of the parsing time.
 """
 
 from __future__ import annotations
