@@ -464,16 +464,23 @@ GATEWAYS = {
 """Parts of pages, and the alerts that fire on them. The recordings have no metrics of the gateway itself."""
 
 DEMO = {"HaClusterFencingDisabled"}
-"""The alert that always fires in the demo cluster: its fencing is off."""
+"""The alert that fires in most steps of the demo cluster: its fencing is off."""
 
 FIRING = {
     "demo/healthy": DEMO,
     "demo/link-lost": DEMO | {"HaClusterLinkDown"},
     "demo/node-lost": DEMO | {"HaClusterNodeOffline", "HaClusterDrbdNotConnected"},
-    "demo/quorum-lost": DEMO | {"HaClusterNodeOffline", "HaClusterDrbdNotConnected", "HaClusterQuorumLost"},
+    "demo/quorum-lost": DEMO
+    | {"HaClusterNodeOffline", "HaClusterDrbdNotConnected", "HaClusterDrbdSuspended", "HaClusterQuorumLost"},
     "demo/recovery": DEMO | {"HaClusterDrbdSplitBrain"},
     "demo/resource-failed": DEMO | {"HaClusterFailCount"},
     "demo/moved": DEMO | {"HaClusterMoveLeftBehind"},
+    "demo/fenced": {
+        "HaClusterNodeFenced",
+        "HaClusterNodeOffline",
+        "HaClusterDrbdNotConnected",
+        "HaClusterSbdMessageLeft",
+    },
     "demo/device-replaced": DEMO | {"HaClusterSbdDeviceUnhealthy", "HaClusterCollectorFailing"},
     "demo/bundle": DEMO | {"HaClusterResourceFailed", "HaClusterResourceBlocked", "HaClusterFailCount"},
     "lab/two-nodes-one-lost": {"HaClusterFencingDisabled", "HaClusterNodeOffline"},

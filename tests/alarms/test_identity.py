@@ -66,7 +66,7 @@ async def test_a_node_is_known_by_its_id(local: tuple[Sample, ...], sends: bool,
 
 async def test_the_reason_is_in_the_notification_and_in_the_log() -> None:
     with capture_logs() as logs:
-        *_, cleared = published(make_snapshot(*NODES, node("n2")), make_snapshot(*NODES))
+        *_, cleared = published(make_snapshot(*NODES, node("n2")), make_snapshot(DC, N1_HAS_ID_1, node("n1", "online")))
         await until(lambda: any(log["event"] == "alarm cleared" for log in logs))
     assert (cleared.reason, cleared.text) == (Reason.GONE, "n2 is no longer configured")
     (log,) = (log for log in logs if log["event"] == "alarm cleared")

@@ -77,7 +77,8 @@ EXPECTED: dict[str, list[list[str]]] = {
 """The notifications of the states of each case, beginning with what is active at the start."""
 
 TEXTS: dict[str, list[str]] = {
-    "c06-corosync1-ring-faulty-rc0": ["Ring 1 is faulty"],
+    "c03-cfgtool304-link-down-rc1": ["Link 1 is down: no member is reached over it"],
+    "c06-corosync1-ring-faulty-rc0": ["Link 1 is down: Corosync marks the ring as faulty"],
     "d02-uptodate-outofsync": [
         "DRBD volume r008/0 stays out of sync with fs100: 12 KiB",
     ],

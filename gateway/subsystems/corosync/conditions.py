@@ -65,8 +65,8 @@ def find_lost_links(view: ClusterView) -> Iterator[Finding]:
     with_peers = {entry.number for entry in view.fact(facts.peers_on_links)}
     for number, works in view.fact(facts.link_states).items():
         if not works:
-            what = f"Nobody is reached over link {number}" if number in with_peers else f"Ring {number} is faulty"
-            yield Finding(f"link {number}", {"number": number, "what": what})
+            why = "no member is reached over it" if number in with_peers else "Corosync marks the ring as faulty"
+            yield Finding(f"link {number}", {"number": number, "why": why})
 
 
 def link_works(view: ClusterView, finding: Finding) -> bool:
@@ -177,7 +177,7 @@ CONDITIONS: tuple[Condition, ...] = (
         severity=Severity.MAJOR,
         category=LINK,
         about="the link",
-        raised="{what}",
+        raised="Link {number} is down: {why}",
         cleared="Link {number} is up again",
         meaning="This node has lost one of the networks of the cluster; the other networks still work.",
         action="Check the interface, the cable and the switch of that network. Corosync 2 keeps a repaired ring as "
