@@ -79,12 +79,12 @@ def test_alarms_at_the_start_are_active_without_an_event_and_cleared_later() -> 
 def test_without_evidence_alarms_stay_as_they_are() -> None:
     cluster = Cluster()
     cluster.evaluate(node("a", "online"))
-    cluster.evaluate(node("a"))
+    cluster.evaluate(node("a", "online", "standby"))
     assert cluster.evaluate(failing={"crm_mon": Status.TIMED_OUT}) == []
-    assert cluster.active == ["node-lost a"]
+    assert cluster.active == ["node-standby a"]
     cluster.now += 30
     assert cluster.after(0) == ["raised collector-failing pacemaker"]
-    assert cluster.evaluate(node("a", "online")) == ["cleared node-lost a", "cleared collector-failing pacemaker"]
+    assert cluster.evaluate(node("a", "online")) == ["cleared node-standby a", "cleared collector-failing pacemaker"]
 
 
 def test_a_held_down_alarm_is_raised_only_if_it_lasts() -> None:
@@ -150,6 +150,21 @@ def test_a_move_is_recognized_across_a_stop_and_across_a_failed_tool() -> None:
     cluster.evaluate(vip("", "stopped"))
     cluster.evaluate(failing={"crm_mon": Status.TIMED_OUT})
     assert cluster.evaluate(vip("n2")) == ["raised resource-moved vip"]
+
+
+def test_a_failure_that_was_cleaned_from_the_history_is_cleared_by_a_later_success() -> None:
+    def ended(status: str, time: float) -> Sample:
+        labels = {"target": "n3", "action": "reboot", "status": status}
+        metric = pacemaker_metrics.FENCE_EVENTS_TIMESTAMP
+        return metric, time, tuple(labels.get(name, "") for name in metric.labels)
+
+    cluster = Cluster(disabled=("fencing-performed", "node-lost"))
+    offline = node("n3")
+    cluster.evaluate(offline, ended("success", 10))
+    assert cluster.evaluate(offline, ended("success", 10), ended("failed", 20)) == ["raised fencing-failed n3"]
+    assert cluster.evaluate(offline, ended("success", 10)) == []
+    assert cluster.evaluate(offline) == []
+    assert cluster.evaluate(offline, ended("success", 30)) == ["cleared fencing-failed n3"]
 
 
 def test_fencing_is_raised_when_it_happens_and_not_at_the_start() -> None:

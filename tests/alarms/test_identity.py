@@ -59,9 +59,11 @@ def published(*snapshots: Snapshot, dc_only: bool = True) -> list[Notification]:
 )
 async def test_a_node_is_known_by_its_id(local: tuple[Sample, ...], sends: bool, name: str) -> None:  # noqa: FBT001
     samples = (*NODES, *local)
-    started, *others = published(make_snapshot(*samples, node("n2", "online")), make_snapshot(*samples, node("n2")))
+    started, *others = published(
+        make_snapshot(*samples, node("n2", "online")), make_snapshot(*samples, node("n2", "online", "standby"))
+    )
     assert started.node == name
-    assert [notification.condition for notification in others] == (["node-lost"] if sends else [])
+    assert [notification.condition for notification in others] == (["node-standby"] if sends else [])
 
 
 async def test_the_reason_is_in_the_notification_and_in_the_log() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from gateway.alarms.conditions import BY_NAME
 from gateway.alarms.delivery import Delivery
 from gateway.alarms.notification import Change, Notification, NotificationKind
 from gateway.alarms.notifier import Notifier
@@ -86,6 +87,14 @@ class Setting:
         await self.engine.collect()
         return self.recorder.summaries[before:]
 
+    async def lasting(self, name: str) -> list[str]:
+        """Advances to a step that lasts for the hold-down of lost nodes, and returns what is published in it."""
+        before = len(self.recorder.notifications)
+        await self.situation(name)
+        self.clock.advance(BY_NAME["node-lost"].hold)
+        await self.engine.collect()
+        return self.recorder.summaries[before:]
+
 
 @asynccontextmanager
 async def make_setting(**settings: Any) -> AsyncIterator[Setting]:
@@ -128,8 +137,8 @@ async def test_alarms_that_are_active_at_the_start_are_published_if_configured()
 
 
 async def test_a_failover_is_published_in_order_and_numbered_without_a_gap(setting: Setting) -> None:
-    assert await setting.situation("node-lost") == ["raised node-lost node3"]
-    lost = await setting.situation("quorum-lost")
+    assert await setting.lasting("node-lost") == ["raised votes-missing", "raised node-lost node3"]
+    lost = await setting.lasting("quorum-lost")
     assert lost[0] == "raised quorum-lost"
     assert {"raised node-lost node2", "raised drbd-quorum r-nfs/0", "raised drbd-suspended r-nfs"} <= set(lost)
     restored = await setting.situation("recovery")
@@ -140,7 +149,7 @@ async def test_a_failover_is_published_in_order_and_numbered_without_a_gap(setti
 
 
 async def test_a_notification_has_all_that_a_channel_needs(setting: Setting) -> None:
-    await setting.situation("node-lost")
+    await setting.lasting("node-lost")
     raised = setting.recorder.notifications[-1]
     assert (raised.kind, raised.condition, raised.object) == (NotificationKind.CONDITION, "node-lost", "node3")
     assert (raised.severity, raised.node, raised.cluster) == ("major", "node1", "demo")
@@ -151,7 +160,7 @@ async def test_a_notification_has_all_that_a_channel_needs(setting: Setting) -> 
         {"kind": "node", "node": "node3", "node_id": "3", "status": "left", "description": "lost"},
     )
     await setting.situation("recovery")
-    cleared = next(each for each in setting.recorder.notifications if each.change is Change.CLEARED)
+    _, cleared = (each for each in setting.recorder.notifications if each.condition == "node-lost")
     assert mib_notification(cleared) == "haClusterNodeClear"
     assert cleared.details[0]["status"] == "joined"
 
@@ -245,7 +254,7 @@ async def test_active_alarms_are_in_the_metrics_and_in_the_mib(setting: Setting)
     cache = TableCache(setting.engine, publication, mib(), max_age=15, clock=setting.clock)
     cache.add_value_source(partial(alarm_values, setting.alarms, notifier))
     setting.engine.subscribe(cache.on_snapshot)
-    await setting.situation("quorum-lost")
+    await setting.lasting("quorum-lost")
     for notification in setting.recorder.notifications:
         notifier.publish(notification)
     await cache.refresh()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from gateway.conditions.model import FENCING, Absent, Condition, Finding, Severity
 from gateway.conditions.view import ClusterView
@@ -32,7 +32,13 @@ def find_failed_fencing(view: ClusterView) -> Iterator[Finding]:
     for target, event in view.fact(facts.fencing_failures).items():
         recent = view.snapshot.time - event.time < _RECENT
         if event.is_later_than(successes.get(target)) and (recent or target not in facts.online_nodes(view)):
-            yield Finding(target, {**event.fields, "node": target, "why": why_fencing_failed(view, event)})
+            yield _failure(view, event)
+
+
+def _failure(view: ClusterView, event: facts.FencingEvent) -> Finding:
+    target = event.fields["target"]
+    fields = {"node": target, "ended": repr(event.time), "why": why_fencing_failed(view, event)}
+    return Finding(target, {**event.fields, **fields})
 
 
 def why_fencing_failed(view: ClusterView, event: facts.FencingEvent) -> str:
@@ -41,11 +47,17 @@ def why_fencing_failed(view: ClusterView, event: facts.FencingEvent) -> str:
     return next((f": {row['reason']}" for row in view.rows(metrics.FENCE_EVENT_REASONS, **labels)), "")
 
 
+def _has_succeeded_since(
+    view: ClusterView, finding: Finding, successes: Callable[[ClusterView], Mapping[str, facts.FencingEvent]]
+) -> bool:
+    """Returns whether something succeeded since a failure, which may have been removed from the history meanwhile."""
+    success = view.fact(successes).get(finding.object)
+    return success is not None and success.time > float(finding.fields["ended"])
+
+
 def fencing_is_over(view: ClusterView, finding: Finding) -> bool:
     """Returns whether a node was fenced since its fencing failed, or need not be fenced."""
-    failure = view.fact(facts.fencing_failures).get(finding.object)
-    success = view.fact(facts.fencing_successes).get(finding.object)
-    if failure is not None and success is not None and success.is_later_than(failure):
+    if _has_succeeded_since(view, finding, facts.fencing_successes):
         return True
     return any(is_settled(row) and not row["unclean"] for row in view.rows(metrics.NODES, node=finding.object))
 
@@ -55,17 +67,13 @@ def find_failed_unfencing(view: ClusterView) -> Iterator[Finding]:
     later = (view.fact(facts.unfencing_successes), view.fact(facts.fencing_successes))
     for target, event in view.fact(facts.unfencing_failures).items():
         if all(event.is_later_than(successes.get(target)) for successes in later):
-            yield Finding(target, {**event.fields, "node": target, "why": why_fencing_failed(view, event)})
+            yield _failure(view, event)
 
 
 def unfencing_is_over(view: ClusterView, finding: Finding) -> bool:
     """Returns whether something succeeded since unfencing a node failed."""
-    failure = view.fact(facts.unfencing_failures).get(finding.object)
-    events = (
-        view.fact(facts.unfencing_successes).get(finding.object),
-        view.fact(facts.fencing_successes).get(finding.object),
-    )
-    return failure is not None and any(event is not None and event.is_later_than(failure) for event in events)
+    successes = (facts.unfencing_successes, facts.fencing_successes)
+    return any(_has_succeeded_since(view, finding, of_kind) for of_kind in successes)
 
 
 CONDITIONS: tuple[Condition, ...] = (

@@ -69,6 +69,7 @@ CONDITIONS: tuple[Condition, ...] = (
         find=find_lost_nodes,
         absent=Absent("crm_mon shows the node as online and not pending", node_is(is_settled)),
         gone=NODE_GONE,
+        hold=5.0,  # while partitions merge, crm_mon shows members as offline until they have joined
     ),
     Condition(
         name="node-unclean",
