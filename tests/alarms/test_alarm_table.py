@@ -164,7 +164,7 @@ def test_a_failure_that_was_cleaned_from_the_history_is_cleared_by_a_later_succe
     assert cluster.evaluate(offline, ended("success", 10), ended("failed", 20)) == ["raised fencing-failed n3"]
     assert cluster.evaluate(offline, ended("success", 10)) == []
     assert cluster.evaluate(offline) == []
-    assert cluster.evaluate(offline, ended("success", 30)) == ["cleared fencing-failed n3"]
+    assert cluster.evaluate(offline, ended("success", 20)) == ["cleared fencing-failed n3"]
 
 
 def test_fencing_is_raised_when_it_happens_and_not_at_the_start() -> None:

@@ -21,6 +21,7 @@ from gateway.snmp.pysnmp_adapter.decoding import DecodedPdu, decode_community_me
 from gateway.snmp.pysnmp_adapter.usm import UserSecurity, decode_scoped_pdu, decode_usm_message
 from tests.lab import namespaces
 from tests.lab.cluster import Cluster
+from tests.lab.gateways import NodeGateway, configuration
 from tests.snmpd import ARC, Snmpd
 from tests.snmptrapd import COMMUNITY, HOST, Received, Snmptrapd
 
@@ -113,6 +114,22 @@ def receivers(
         )
 
 
+PORT = CHANNELS["v2c inform"]
+
+
+@contextmanager
+def gateway_and_receiver(
+    cluster: Cluster, directory: Path, *, node: str = "node1", alarms: str = "interval = 1"
+) -> Iterator[tuple[NodeGateway, Snmptrapd]]:
+    """Runs the gateway and a receiver of its informs in a node; the first notification has arrived."""
+    directory.mkdir(exist_ok=True)
+    with trapd(cluster, node, directory / "trapd", port=PORT) as receiver:
+        config = configuration(directory, alarms=alarms, targets=target(PORT, "inform"))
+        with NodeGateway(cluster, node, config) as gateway:
+            cluster.wait_for(partial(notifications, receiver), what="the first notification")
+            yield gateway, receiver
+
+
 # --- What they receive -----------------------------------------------------------------------------------------------
 
 
@@ -126,6 +143,7 @@ class GatewayNotification(NamedTuple):
     object: str
     node: str
     text: str
+    reason: str
 
 
 def notifications(receiver: Snmptrapd) -> list[GatewayNotification]:
@@ -135,22 +153,26 @@ def notifications(receiver: Snmptrapd) -> list[GatewayNotification]:
 
 def _decode(received: Received) -> GatewayNotification:
     values = {name: value for name, (_, value) in received.varbinds.items()}
-    names = mib()["haClusterNoticeChange"].syntax
-    assert names is not None
 
     def text(column: int) -> str:
         value = values[f"{_NOTICE}.{column}.0"]
         assert isinstance(value, bytes)
         return value.decode()
 
+    def word(column: int, name: str) -> str:
+        syntax = mib()[name].syntax
+        assert syntax is not None
+        return syntax.names[int(values[f"{_NOTICE}.{column}.0"])]
+
     return GatewayNotification(
         sequence=int(values[f"{_NOTICE}.5.0"]),
         notification=received.notification,
         condition=text(7),
-        change=names.names[int(values[f"{_NOTICE}.9.0"])],
+        change=word(9, "haClusterNoticeChange"),
         object=text(10),
         node=text(11),
         text=text(12),
+        reason=word(13, "haClusterNoticeReason"),
     )
 
 

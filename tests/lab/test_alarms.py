@@ -6,8 +6,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -26,8 +25,10 @@ from tests.lab.gateways import NodeGateway, configuration
 from tests.lab.receivers import (
     CHANNELS,
     LOST,
+    PORT,
     REGAINED,
     STARTED,
+    gateway_and_receiver,
     inside,
     notifications,
     target,
@@ -41,22 +42,8 @@ from tests.snmptrapd import Snmptrapd
 pytestmark = pytest.mark.lab
 
 NODE = "node1"
-PORT = 11622
 QUICK = 0.2
 """The longest response time in seconds, under any load."""
-
-
-@contextmanager
-def gateway_and_receiver(
-    cluster: Cluster, directory: Path, *, node: str = NODE, alarms: str = "interval = 1"
-) -> Iterator[tuple[NodeGateway, Snmptrapd]]:
-    """Runs the gateway and a receiver of its informs in a node; the first notification has arrived."""
-    directory.mkdir(exist_ok=True)
-    with trapd(cluster, node, directory / "trapd", port=PORT) as receiver:
-        config = configuration(directory, alarms=alarms, targets=target(PORT, "inform"))
-        with NodeGateway(cluster, node, config) as gateway:
-            cluster.wait_for(partial(notifications, receiver), what="the first notification")
-            yield gateway, receiver
 
 
 # --- All receivers ---------------------------------------------------------------------------------------------------

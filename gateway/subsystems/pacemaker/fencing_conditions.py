@@ -50,9 +50,13 @@ def why_fencing_failed(view: ClusterView, event: facts.FencingEvent) -> str:
 def _has_succeeded_since(
     view: ClusterView, finding: Finding, successes: Callable[[ClusterView], Mapping[str, facts.FencingEvent]]
 ) -> bool:
-    """Returns whether something succeeded since a failure, which may have been removed from the history meanwhile."""
+    """Returns whether something succeeded since a failure, which may have been removed from the history meanwhile.
+
+    Pacemaker's times are in seconds. A success of the same second is later: with an earlier one, the failure would not
+    have been found.
+    """
     success = view.fact(successes).get(finding.object)
-    return success is not None and success.time > float(finding.fields["ended"])
+    return success is not None and success.time >= float(finding.fields["ended"])
 
 
 def fencing_is_over(view: ClusterView, finding: Finding) -> bool:
