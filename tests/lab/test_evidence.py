@@ -45,13 +45,17 @@ def cleared(condition: str, about: str = "", reason: str = "recovered") -> Event
     return Event(condition, "cleared", about, reason)
 
 
+_READ_APART = {"link-down": 1, "link-peer-down": 1, "votes-missing": 2}
+"""Conditions that are read by other commands than those of nodes. A change may fall between two commands."""
+
+
 def comparable(events: Sequence[Event]) -> list[Event]:
     """Returns events without the orders that are left to chance.
 
-    These are the order of links and of nodes that return together, and of nodes that change in the same way.
+    These are the order of what several commands show of one change, and of objects that change in the same way.
     """
-    in_groups = sorted(events, key=lambda event: event.condition.startswith("link-"))
-    alike = groupby(in_groups, key=lambda event: (event.condition, event.change))
+    by_command = sorted(events, key=lambda event: _READ_APART.get(event.condition, 0))
+    alike = groupby(by_command, key=lambda event: (event.condition, event.change))
     return [event for _, group in alike for event in sorted(group)]
 
 
