@@ -270,6 +270,15 @@ def test_a_link_without_number_is_left_out() -> None:
     assert unreadable(output)[0] == "line 2: expected the number of a link as a number, found 'x'"
 
 
+@pytest.mark.parametrize("first_line", ["", "RNG ID 1\n"])
+def test_a_link_whose_first_line_is_damaged_does_not_change_the_link_before(first_line: str) -> None:
+    output = RRP_2.replace("RING ID 1\n", first_line).encode()
+    assert output != RRP_2.encode()
+    assert parse(output).links == parse(RRP_2.encode()).links[:1]
+    assert not parse(output).complete
+    assert unreadable(output)[0].endswith("expected a link before its address")
+
+
 def test_a_link_without_address_or_status_is_left_out() -> None:
     output = RRP_2.replace("\tid\t= 192.0.2.1\n", "").encode()
     assert [link.number for link in parse(output).links] == [1]

@@ -181,7 +181,11 @@ class _Parser:
             self._links.append(_Draft(line=line, number=number))
 
     def address(self, match: re.Match[str], line: int) -> None:
-        self._link(line).address = match["address"]
+        link = self._link(line)
+        if link.address is not None:  # the first line of another link is missing or unreadable
+            self._in_link = self._complete = False
+            raise ParseError("expected a link before its address", line=line)
+        link.address = match["address"]
 
     def status(self, match: re.Match[str], line: int) -> None:
         link = self._link(line)
