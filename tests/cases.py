@@ -28,7 +28,7 @@ CASES: Path | None = _FOLDER if _FOLDER.is_dir() else None
 
 needs_cases = pytest.mark.skipif(CASES is None, reason="needs the cases next to the repository")
 
-_FILES = {
+OUTPUT_FILES = {
     "crm_mon": "crm_mon.xml",
     "cibadmin": "cib.xml",
     "corosync-quorumtool": "quorumtool.txt",
@@ -37,6 +37,9 @@ _FILES = {
     "drbdsetup": "drbd.json",
 }
 """The files of a case, by the probe that reads them. Those of SBD have the name of the device in them."""
+
+CONFIGURATION_FILES = {CONFIG.default: "corosync.conf", CONFIGURATIONS[0]: "sbd.conf"}
+"""The configuration files of a case, by the path that is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,20 +65,45 @@ def names() -> tuple[str, ...]:
 def states(case: str) -> Iterator[State]:
     """Yields the states of a case in their order."""
     assert CASES is not None
-    folders = [CASES / case]
-    yield _state(0, folders)
-    for step in sorted((CASES / case).glob("steps/*"), key=lambda path: int(path.name)):
-        folders.insert(0, step)
-        yield _state(int(step.name), folders)
+    for number, folders in enumerate(state_folders(CASES / case)):
+        yield _state(number, folders)
+
+
+def state_folders(case: Path) -> list[list[Path]]:
+    """Returns for each state of a case the folders that have its files, the newest first."""
+    steps = sorted(case.glob("steps/*"), key=lambda path: int(path.name))
+    return [[*reversed(steps[:count]), case] for count in range(len(steps) + 1)]
+
+
+def configuration(folders: list[Path]) -> dict[str, bytes]:
+    """Returns the configuration files of a state, by the path that is read."""
+    return {
+        path: content for path, name in CONFIGURATION_FILES.items() if (content := read_file(folders, name)) is not None
+    }
+
+
+def command_result(folders: list[Path], name: str) -> CommandResult | None:
+    """Returns how the command ended whose output is in the file of this name; None if the state has no such file."""
+    output = read_file(folders, name) if name else None
+    if output is None:
+        return None
+    exit_status = int(read_file(folders, f"{name}.rc") or b"0")
+    return series.ended(output, exit_status, read_file(folders, f"{name}.err") or b"")
+
+
+def sbd_output_file(device: str, action: str) -> str:
+    """Returns the name of the file with the output of ``sbd -d DEVICE ACTION``."""
+    return f"sbd-{action}.{Path(device).name}.txt"
+
+
+def read_file(folders: list[Path], name: str) -> bytes | None:
+    """Returns the file of a state from the first folder that has it, or None."""
+    return next(((folder / name).read_bytes() for folder in folders if (folder / name).is_file()), None)
 
 
 def _state(number: int, folders: list[Path]) -> State:
     host = FakeHost(
-        files={
-            path: content
-            for path, name in ((CONFIG.default, "corosync.conf"), (CONFIGURATIONS[0], "sbd.conf"))
-            if (content := _read(folders, name)) is not None
-        },
+        files=configuration(folders),
         directories={"/splitbrain": tuple(path.name for path in folders[-1].glob("splitbrain/*"))},
     )
     readings: dict[tuple[str, str], Reading] = {}
@@ -98,15 +126,7 @@ def _readings(collector: Collector, host: Host, folders: list[Path]) -> dict[str
 
 
 def _result(probe: Probe, folders: list[Path]) -> CommandResult | None:
-    name = _FILES.get(probe.name, "")
     if probe.tool == "sbd":
         _, device, action = probe.variants[0]
-        name = f"sbd-{action}.{Path(device).name}.txt"
-    output = _read(folders, name) if name else None
-    if output is None:
-        return None
-    return series.ended(output, int(_read(folders, f"{name}.rc") or b"0"), _read(folders, f"{name}.err") or b"")
-
-
-def _read(folders: list[Path], name: str) -> bytes | None:
-    return next(((folder / name).read_bytes() for folder in folders if (folder / name).is_file()), None)
+        return command_result(folders, sbd_output_file(device, action))
+    return command_result(folders, OUTPUT_FILES.get(probe.name, ""))

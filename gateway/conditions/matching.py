@@ -77,10 +77,5 @@ def is_among(names: Names, field: str = "") -> Holds:
     return lambda view, finding: _name(finding, field) in view.fact(names)
 
 
-def is_not_among(names: Names, field: str = "") -> Holds:
-    """Returns the proof that an object is not listed; see ``is_among``."""
-    return lambda view, finding: _name(finding, field) not in view.fact(names)
-
-
 def _name(finding: Finding, field: str) -> str:
     return finding.fields[field] if field else finding.object

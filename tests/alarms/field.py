@@ -9,23 +9,12 @@ from gateway.alarms.notification import Notification
 from gateway.alarms.service import AlarmService
 from gateway.engine.engine import Engine
 from gateway.host.host import CommandResult
-from gateway.subsystems.corosync.options import CONFIG
-from gateway.subsystems.sbd.collector import CONFIGURATIONS
-from tests import series
+from tests import cases
 from tests.config_values import alarm_settings
 from tests.fakes import MISSING, FakeClock, FakeHost
 from tests.subsystems import WITHOUT_MODULE, make_collectors
 
-_OUTPUTS = {
-    "crm_mon": "crm_mon.xml",
-    "cibadmin": "cib.xml",
-    "corosync-quorumtool": "quorumtool.txt",
-    "corosync-cfgtool": "cfgtool.txt",
-    "corosync": "corosync-v.txt",
-    "drbdsetup": "drbd.json",
-}
-_FILES = {CONFIG.default: "corosync.conf", CONFIGURATIONS[0]: "sbd.conf"}
-_TOOLS = (*_OUTPUTS, "corosync-cmapctl", "sbd")
+_TOOLS = (*cases.OUTPUT_FILES, "corosync-cmapctl", "sbd")
 
 LONG = 1000.0
 """Seconds between two states, and after the last: more than any condition is held down."""
@@ -40,35 +29,20 @@ class CaseHost(FakeHost):
 
     def __init__(self, folders: list[Path]) -> None:
         super().__init__(
-            results={tool: MISSING for tool in _TOOLS if not self._exists(folders, _OUTPUTS.get(tool, "sbd.conf"))},
-            files={path: content for path, name in _FILES.items() if (content := _read(folders, name)) is not None},
+            results={
+                tool: MISSING
+                for tool in _TOOLS
+                if cases.read_file(folders, cases.OUTPUT_FILES.get(tool, "sbd.conf")) is None
+            },
+            files=cases.configuration(folders),
         )
         self._folders = folders
 
-    @staticmethod
-    def _exists(folders: list[Path], name: str) -> bool:
-        return _read(folders, name) is not None
-
     async def run(self, tool: str, *arguments: str) -> CommandResult:
         """Returns what the case has of a command."""
-        name = _OUTPUTS.get(tool, "")
-        if tool == "sbd":
-            name = f"sbd-{arguments[2]}.{Path(arguments[1]).name}.txt"
-        output = _read(self._folders, name) if name else None
-        if output is None:
-            return MISSING
-        exit_status = int(_read(self._folders, f"{name}.rc") or b"0")
-        return series.ended(output, exit_status, _read(self._folders, f"{name}.err") or b"")
-
-
-def _read(folders: list[Path], name: str) -> bytes | None:
-    return next(((folder / name).read_bytes() for folder in folders if (folder / name).is_file()), None)
-
-
-def states(case: Path) -> list[list[Path]]:
-    """Returns for each state of a case the folders that have its files, the newest first."""
-    steps = sorted(case.glob("steps/*"), key=lambda path: int(path.name))
-    return [[*reversed(steps[:count]), case] for count in range(len(steps) + 1)]
+        is_sbd = tool == "sbd"
+        name = cases.sbd_output_file(*arguments[1:3]) if is_sbd else cases.OUTPUT_FILES.get(tool, "")
+        return cases.command_result(self._folders, name) or MISSING
 
 
 async def notifications(case: Path, *, dc_only: bool = False) -> AsyncIterator[list[Notification]]:
@@ -76,7 +50,7 @@ async def notifications(case: Path, *, dc_only: bool = False) -> AsyncIterator[l
     clock = FakeClock(epoch=1_795_805_000.0)  # shortly after the cases were made
     published: list[Notification] = []
     service: AlarmService | None = None
-    for folders in states(case):
+    for folders in cases.state_folders(case):
         engine = Engine(CaseHost(folders), make_collectors(options=WITHOUT_MODULE), clock=clock)
         if service is None:
             settings = alarm_settings(raise_at_start=True, dc_only=dc_only)
