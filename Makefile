@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest --numprocesses=$(PROCESSES) --no-loadscope-reorder
 TREE := PYTHONPATH=. $(BIN)/python
 
 .SECONDARY:
-.PHONY: demo test quick coverage lint regenerate bench lab docs requirements packages clean
+.PHONY: demo test quick coverage lint regenerate bench soak lab docs requirements packages clean
 
 demo: $(VENV)/run
 	$(BIN)/ha-cluster-gateway demo
@@ -44,6 +44,10 @@ regenerate: $(VENV)/test-requirements
 bench: $(VENV)/test packages
 	@sh tests/packages.sh tests/packages-bench.txt
 	$(BIN)/python -m tests.bench
+
+# One gateway for long, with scrapes, walks and faults at the same time; ARGS="--scrapes 1000 --requests 1000" for less.
+soak: $(VENV)/test packages
+	$(BIN)/python -m tests.soak $(ARGS)
 
 # A real cluster to play with, in namespaces of this machine: see tests/lab/README.md.
 lab: $(VENV)/test packages

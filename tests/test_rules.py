@@ -13,6 +13,7 @@ TESTS = ROOT / "tests"
 SLEEPS = {
     "waiting.py::until": "polls for all tests",
     "waiting.py::wait_until": "polls for all tests",
+    "soak/observed.py::idle_occupation": "watches a process that is idle",
     "test_process.py::test_cancelled_runs_leave_neither_processes_nor_descriptors": "cancels at different moments",
     "test_server.py::test_a_client_that_is_fast_enough_is_not_disconnected": "outlasts its time-out",
     "test_server.py::test_concurrent_scrapes_share_a_run": "nothing shows that a request waits for the engine",
