@@ -13,7 +13,7 @@ import pytest
 
 from gateway.host.host import CommandResult, Host
 from gateway.samples import SampleSet
-from gateway.subsystems.corosync.options import CONFIG
+from gateway.subsystems.corosync_conf import CONFIG
 from gateway.subsystems.drbd.options import SPLIT_BRAIN_DIRECTORY
 from gateway.subsystems.probe import Collector, Probe, Reading
 from gateway.subsystems.sbd.collector import CONFIGURATIONS

@@ -44,7 +44,8 @@ class NotificationBuilder:
 
     def update_names(self, view: ClusterView) -> None:
         """Updates the names of the node and the cluster if the view has them."""
-        self.node = pacemaker_facts.local_node(view) or corosync_facts.local_node(view) or self.node
+        local_id = corosync_facts.local_node_id(view)
+        self.node = pacemaker_facts.node_with_id(view, local_id) or corosync_facts.local_node(view) or self.node
         self._cluster = pacemaker_facts.cluster_name(view) or corosync_facts.cluster_name(view) or self._cluster
 
     def alarm(self, event: AlarmEvent, view: ClusterView | None) -> Notification:

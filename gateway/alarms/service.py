@@ -27,6 +27,7 @@ from gateway.clock import Clock, SystemClock
 from gateway.conditions.view import ClusterView
 from gateway.samples import SampleSet
 from gateway.snapshot import Snapshot
+from gateway.subsystems.corosync import facts as corosync_facts
 from gateway.subsystems.pacemaker import facts as pacemaker_facts
 
 
@@ -189,7 +190,9 @@ class AlarmService:
     def _publishes_for_cluster(self) -> bool:
         """Returns whether this node publishes what all nodes know, which it does unless another one certainly does."""
         view = self._table.view
-        return not self._settings.dc_only or view is None or not pacemaker_facts.another_node_is_dc(view)
+        if not self._settings.dc_only or view is None:
+            return True
+        return not pacemaker_facts.another_node_is_dc(view, corosync_facts.local_node_id(view))
 
     def _log_events(self, events: Sequence[AlarmEvent]) -> None:
         for event in events:

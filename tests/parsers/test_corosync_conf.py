@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import ParseError
-from gateway.subsystems.corosync.corosync_conf import CorosyncConfig, parse
+from gateway.subsystems.corosync_conf import CorosyncConfig, parse
 
 CONFIG = """\
 # totem { cluster_name: not this

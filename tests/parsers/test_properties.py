@@ -16,11 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import ParseError
-from gateway.subsystems import SUBSYSTEMS
+from gateway.subsystems import SUBSYSTEMS, corosync_conf
 from gateway.subsystems.corosync import (
     corosync_cfgtool,
     corosync_cmapctl,
-    corosync_conf,
     corosync_quorumtool,
     quorum_report,
 )

@@ -5,11 +5,12 @@ from __future__ import annotations
 from gateway.options.model import OptionValues
 from gateway.subsystems.corosync import conditions, facts, metrics, mib_rows, options
 from gateway.subsystems.corosync.collector import CorosyncCollector
+from gateway.subsystems.corosync_conf import CONFIG
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
 
 
 def _make_collector(values: OptionValues) -> CorosyncCollector:
-    return CorosyncCollector(configuration=values[options.CONFIG], statistics=values[options.STATISTICS])
+    return CorosyncCollector(configuration=values[CONFIG], statistics=values[options.STATISTICS])
 
 
 SUBSYSTEM = Subsystem(

@@ -10,7 +10,8 @@ from gateway.errors import ParseError
 from gateway.host.host import CommandResult, Host
 from gateway.samples import SampleSet
 from gateway.status import Status
-from gateway.subsystems.corosync import corosync_cfgtool, corosync_cmapctl, corosync_conf, corosync_quorumtool, metrics
+from gateway.subsystems import corosync_conf
+from gateway.subsystems.corosync import corosync_cfgtool, corosync_cmapctl, corosync_quorumtool, metrics
 from gateway.subsystems.corosync.corosync_cfgtool import Link, LinkPeer, RingStatus
 from gateway.subsystems.parsing.partial import Parsed
 from gateway.subsystems.probe import Plan, Probe, Reading, parse_output, read_file

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from gateway.options.model import Option
-from gateway.options.readers import boolean, host_path
+from gateway.options.readers import boolean
+from gateway.subsystems.corosync_conf import CONFIG
 
-CONFIG = Option(
-    key="corosync.config",
-    default="/etc/corosync/corosync.conf",
-    read=host_path,
-    help="Path of Corosync's configuration, which contains the names of the cluster and its nodes.",
-)
 STATISTICS = Option(
     key="corosync.statistics",
     default=False,

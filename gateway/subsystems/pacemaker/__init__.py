@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.subsystems.corosync import options as corosync_options
+from gateway.subsystems.corosync_conf import CONFIG
 from gateway.subsystems.pacemaker import conditions, facts, metrics, mib_rows
 from gateway.subsystems.pacemaker.collector import PacemakerCollector
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
@@ -19,5 +19,5 @@ SUBSYSTEM = Subsystem(
     mib_counts=mib_rows.MIB_COUNTS,
     conditions=conditions.CONDITIONS,
     accumulators=facts.ACCUMULATORS,
-    make_collector=lambda values: PacemakerCollector(corosync_configuration=values[corosync_options.CONFIG]),
+    make_collector=lambda values: PacemakerCollector(corosync_configuration=values[CONFIG]),
 )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from gateway.host.host import CommandResult, Host
 from gateway.samples import SampleSet
 from gateway.status import Status
-from gateway.subsystems.corosync import corosync_conf
+from gateway.subsystems import corosync_conf
 from gateway.subsystems.pacemaker import cib, crm_mon, metrics
 from gateway.subsystems.pacemaker.cluster_status import BOOLEAN_OPTIONS, ClusterStatus, FenceEvent, Resource
 from gateway.subsystems.parsing.partial import Parsed

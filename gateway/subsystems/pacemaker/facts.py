@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from gateway.conditions.view import ClusterView, Row
 from gateway.samples import Labels
-from gateway.subsystems.corosync import facts as corosync_facts
 from gateway.subsystems.pacemaker import metrics
 
 _NO_NODES: frozenset[str] = frozenset()
@@ -19,18 +18,17 @@ def dc(view: ClusterView) -> str:
     return next((str(row["dc"]) for row in view.rows(metrics.INFO)), "")
 
 
-def local_node(view: ClusterView) -> str:
-    """Returns Pacemaker's name of this node, or "" if it is unknown.
+def node_with_id(view: ClusterView, node_id: str) -> str:
+    """Returns the name of the node with an id, or "" if it is unknown; an empty id is that of no node.
 
-    Corosync may have another name for it, or none, so it is the node with the id that this node has in Corosync.
+    Corosync may have another name for a node, or none, but its ids are the same.
     """
-    local_id = corosync_facts.local_node_id(view)
-    return next((name for name, node_id in view.fact(node_ids).items() if local_id and node_id == local_id), "")
+    return next((name for name, known_id in view.fact(node_ids).items() if node_id and known_id == node_id), "")
 
 
-def another_node_is_dc(view: ClusterView) -> bool:
-    """Returns whether another node is certainly the designated controller."""
-    local, controller = local_node(view), dc(view)
+def another_node_is_dc(view: ClusterView, local_id: str) -> bool:
+    """Returns whether the designated controller is certainly not the node with this id."""
+    local, controller = node_with_id(view, local_id), dc(view)
     return bool(local and controller and local != controller)
 
 

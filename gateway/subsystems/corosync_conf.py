@@ -1,4 +1,4 @@
-"""``corosync.conf``: the configuration file of Corosync 1 to 3.1, see corosync.conf(5).
+"""``corosync.conf``: the configuration file of Corosync 1 to 3.1, see corosync.conf(5), which subsystems share.
 
 ::
 
@@ -20,7 +20,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.errors import ParseError
+from gateway.options.model import Option
+from gateway.options.readers import host_path
 from gateway.subsystems.parsing.text import decode
+
+CONFIG = Option(
+    key="corosync.config",
+    default="/etc/corosync/corosync.conf",
+    read=host_path,
+    help="Path of Corosync's configuration, which contains the names of the cluster and its nodes.",
+)
 
 _NODE = ["nodelist", "node"]
 
