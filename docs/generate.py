@@ -22,7 +22,7 @@ from gateway.conditions.model import Condition
 from gateway.config.config import OPTIONS
 from gateway.frontends.snmp.notifications.rendering import notification_name
 from gateway.frontends.snmp.rows import bindings
-from gateway.options.model import Field, Option, Records
+from gateway.options.model import Field, Option, OptionValues, Records
 from gateway.samples import Metric
 from gateway.snmp import oid as oids
 from gateway.snmp.mib import module
@@ -329,13 +329,26 @@ def _condition(condition: Condition) -> Iterator[str]:
     yield f"- What to do: {condition.action}"
 
 
+def removal() -> Iterator[str]:
+    """Yields what shows that a subsystem exists on this host."""
+    rows = (
+        (_code(each.name), _codes(each.presence_tools), _codes(each.configurations))
+        for each in (subsystem.make_collector(OptionValues()) for subsystem in SUBSYSTEMS)
+    )
+    yield from _table(("collector", "tools", "files"), rows)
+
+
+def _codes(words: Iterable[str]) -> str:
+    return ", ".join(map(_code, words))
+
+
 # --- Pages -----------------------------------------------------------------------------------------------------------
 
 PAGES: Mapping[str, Mapping[str, Callable[[], Iterable[str]]]] = {
     "reference/configuration.md": {"options": options, "records": records},
     "reference/metrics.md": {"metrics": metrics},
     "reference/mib.md": {"objects": objects, "notifications": notifications, "variables": variables},
-    "reference/conditions.md": {"overview": overview, "conditions": conditions},
+    "reference/conditions.md": {"overview": overview, "removal": removal, "conditions": conditions},
     "notifications.md": {"variables": variables},
 }
 """The generated parts, by page and name."""

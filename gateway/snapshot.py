@@ -56,13 +56,15 @@ class CollectorReport:
         name: the collector's name.
         commands: its commands and files, in the order of its plan; empty if the subsystem is absent.
         duration: seconds from the start of the run to the end of its last command.
-        present: whether the subsystem is set up on this host.
+        present: whether the subsystem is set up on this host; missing tools alone do not mean that it no longer is.
+        configured: whether its configuration exists although it is not present.
     """
 
     name: str
     commands: tuple[CommandReport, ...] = ()
     duration: float = 0.0
     present: bool = True
+    configured: bool = False
 
     @property
     def failing(self) -> tuple[CommandReport, ...]:

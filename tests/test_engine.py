@@ -59,6 +59,7 @@ class FakeCollector:
     files: Mapping[str, Reading] = field(default_factory=dict)
     fails: Exception | None = None
     duplicates: int = 0
+    configurations: tuple[str, ...] = ()
 
     @property
     def presence_tools(self) -> tuple[str, ...]:
@@ -319,6 +320,50 @@ async def test_an_absent_subsystem_runs_nothing_until_it_is_installed() -> None:
     snapshot = await engine.collect()
     assert values(snapshot) == {("a", "y"): 5}
     assert values(snapshot, self_metrics.SCRAPE_SUCCESS) == {("a",): 0}
+
+
+CONFIGURED = {"/etc/a.conf": b""}
+
+
+async def test_a_tool_that_is_missing_while_its_package_is_upgraded_is_a_failure() -> None:
+    host = FakeHost(files={**CONFIGURED})
+    engine = Engine(host, [collector("a", "x", configurations=tuple(CONFIGURED))])
+    await engine.collect()
+    host.results["x"] = MISSING
+    snapshot = await engine.collect()
+    assert snapshot.collectors["a"].present
+    assert values(snapshot, self_metrics.SCRAPE_SUCCESS) == {("a",): 0}
+    flags = values(snapshot, self_metrics.COLLECTOR_STATE)["a",]
+    assert flags == self_metrics.COLLECTOR_STATE.flags_for("not_installed")
+    host.results["x"] = printed("5")
+    assert values(await engine.collect(), self_metrics.SCRAPE_SUCCESS) == {("a",): 1}
+
+    host.results["x"] = MISSING
+    host.files.clear()  # now the subsystem was removed
+    snapshot = await engine.collect()
+    assert self_metrics.SCRAPE_SUCCESS not in snapshot.samples_by_metric
+    report = snapshot.collectors["a"]
+    assert (report.present, report.configured) == (False, False)
+
+
+async def test_a_configuration_without_tools_from_the_start_is_no_failure() -> None:
+    engine = Engine(
+        FakeHost(results={"x": MISSING}, files={**CONFIGURED}), [collector("a", "x", configurations=tuple(CONFIGURED))]
+    )
+    for _ in range(2):
+        snapshot = await engine.collect()
+        assert self_metrics.SCRAPE_SUCCESS not in snapshot.samples_by_metric
+        report = snapshot.collectors["a"]
+        assert (report.present, report.configured) == (False, True)
+
+
+async def test_a_configuration_that_cannot_be_read_may_exist() -> None:
+    class Host(FakeHost):
+        def read_file(self, path: str) -> bytes | None:
+            raise PermissionError(path)
+
+    engine = Engine(Host(results={"x": MISSING}), [collector("a", "x", configurations=tuple(CONFIGURED))])
+    assert (await engine.collect()).collectors["a"].configured
 
 
 async def test_a_collector_that_is_on_fails_without_its_tool() -> None:

@@ -55,6 +55,7 @@ class ScriptCollector:
     extra_samples: int = 0
     name: str = "simple"
     plans: int = 0
+    configurations: tuple[str, ...] = ()
 
     @property
     def presence_tools(self) -> tuple[str, ...]:

@@ -24,9 +24,8 @@ def collector_works(view: ClusterView, finding: Finding) -> bool:
 
 
 def is_set_up_no_longer(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether a collector has reported that its subsystem is not set up on this host."""
-    report = view.snapshot.collectors.get(finding.object)
-    return report is not None and not report.present
+    """Returns whether the subsystem of a collector was removed from this host."""
+    return view.is_removed(finding.object)
 
 
 CONDITIONS: tuple[Condition, ...] = (
@@ -43,7 +42,7 @@ CONDITIONS: tuple[Condition, ...] = (
         find=find_failing_collectors,
         absent=Absent("the collector succeeds, or finds that its daemon does not run", collector_works),
         gone=Gone(
-            "the tools of the subsystem are no longer installed",
+            "neither the tools nor the configuration of the subsystem were found for 10 minutes",
             "{object} is no longer set up on this node",
             is_set_up_no_longer,
         ),

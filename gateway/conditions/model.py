@@ -94,7 +94,7 @@ class Source:
     """What a condition is read from. Without it, nothing is found and nothing is proved.
 
     Attributes:
-        collector: the name of the collector. If its subsystem is no longer set up, the objects are gone.
+        collector: the name of the collector. If its subsystem was removed, the objects are gone.
         commands: its commands that must have succeeded.
         requires: whether the view has what else is needed.
     """
@@ -110,9 +110,8 @@ class Source:
         )
 
     def is_removed(self, view: ClusterView) -> bool:
-        """Returns whether the subsystem is not set up on this host."""
-        report = view.snapshot.collectors.get(self.collector)
-        return report is not None and not report.present
+        """Returns whether the subsystem was removed from this host."""
+        return view.is_removed(self.collector)
 
 
 class Absent(NamedTuple):

@@ -12,6 +12,9 @@ from gateway.status import Status
 
 _T = TypeVar("_T")
 
+REMOVAL_TIME = 600.0
+"""Seconds for which neither tools nor configuration of a subsystem are found until it counts as removed."""
+
 Row = Mapping[str, str | float]
 """A sample: its labels and flags by name, and its number as ``value``."""
 
@@ -37,6 +40,8 @@ class ClusterView:
     Attributes:
         snapshot: the state of the cluster.
         is_first: whether there was no snapshot before this one.
+        absent_since: since when neither tools nor configuration of a collector's subsystem were found, on the monotonic
+            clock, by the name of the collector.
     """
 
     def __init__(
@@ -44,6 +49,12 @@ class ClusterView:
     ) -> None:
         self.snapshot = snapshot
         self.is_first = previous is None
+        before = {} if previous is None else previous.absent_since
+        self.absent_since: Mapping[str, float] = {
+            name: before.get(name, snapshot.started)
+            for name, report in snapshot.collectors.items()
+            if not report.present and not report.configured
+        }
         self._facts: dict[Callable[[ClusterView], Any], Any] = {}
         self._accumulated_before: Mapping[Accumulator, Any] = {} if previous is None else previous._accumulated  # noqa: SLF001
         self._accumulated: Mapping[Accumulator, Any] = {
@@ -73,6 +84,14 @@ class ClusterView:
     def status_of(self, collector: str, command: str) -> Status | None:
         """Returns how a command of a collector ended, or None if it was not run."""
         return next((run.status for run in self._runs(collector) if run.name == command), None)
+
+    def is_removed(self, collector: str) -> bool:
+        """Returns whether the subsystem of a collector was certainly removed from this host.
+
+        Tools are missing for some time while a package is upgraded, and configurations while they are deployed.
+        """
+        started = self.snapshot.started
+        return started >= self.absent_since.get(collector, started) + REMOVAL_TIME
 
     def has_succeeded(self, collector: str, command: str) -> bool:
         """Returns whether a command of a collector succeeded."""

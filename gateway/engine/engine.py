@@ -80,6 +80,7 @@ class Engine:
         self._host = host
         self._collectors = [collector for collector in collectors if modes.get(collector.name) is not CollectorMode.OFF]
         self._required = frozenset(name for name, mode in modes.items() if mode is CollectorMode.ON)
+        self._set_up: set[str] = set()
         self._clock = clock or SystemClock()
         self._log = structlog.get_logger("engine")
         self._prober = Prober(host)
@@ -121,6 +122,7 @@ class Engine:
         run = Run(
             [collector for collector in self._collectors if collector.name in names],
             required=self._required,
+            set_up=self._set_up,
             host=self._host,
             prober=self._prober,
             clock=self._clock,

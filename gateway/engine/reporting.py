@@ -200,7 +200,7 @@ class RunReporter:
 def _report(outcome: Outcome) -> CollectorReport:
     plan = outcome.plan
     if plan is None:
-        return CollectorReport(name=outcome.name, present=False)
+        return CollectorReport(name=outcome.name, present=False, configured=outcome.configured)
     tools = {probe.name: probe.tool for probe in plan.probes}
     required = {*plan.required_files, SAMPLES_STEP, *(probe.name for probe in plan.probes if probe.required)}
     return CollectorReport(

@@ -15,7 +15,7 @@ from gateway.engine.prober import Prober
 from gateway.host.host import Host
 from gateway.samples import SampleSet
 from gateway.status import Status
-from gateway.subsystems.probe import Collector, Plan, Probe, Reading
+from gateway.subsystems.probe import Collector, Plan, Probe, Reading, is_configured
 
 PLAN_STEP, SAMPLES_STEP = "plan", "samples"
 """The names under which reports show the two steps of a collector that are not commands, if they fail."""
@@ -31,6 +31,7 @@ class Outcome:
     Attributes:
         name: the collector's name.
         plan: what it had to read; None if its subsystem is absent.
+        configured: whether the configuration of the subsystem exists although it is absent.
         duration: seconds from the start of the run to the end of the last command that has ended.
         readings: the readings of its probes and files, by name.
         samples: the samples made of these.
@@ -38,6 +39,7 @@ class Outcome:
 
     name: str
     plan: Plan | None = None
+    configured: bool = False
     duration: float = 0.0
     readings: Mapping[str, Reading] = field(default_factory=dict)
     samples: SampleSet = field(default_factory=SampleSet)
@@ -49,6 +51,7 @@ class Run:
     Args:
         collectors: the collectors to run.
         required: the names of those whose subsystem must exist; any other may be absent.
+        set_up: the names of those whose subsystem has existed in an earlier run; the run updates it.
         host: the machine to read.
         prober: carries out the probes.
         clock: measures durations.
@@ -65,6 +68,7 @@ class Run:
         collectors: Sequence[Collector],
         *,
         required: Collection[str] = (),
+        set_up: set[str],
         host: Host,
         prober: Prober,
         clock: Clock,
@@ -75,6 +79,8 @@ class Run:
         self.tracebacks: dict[tuple[str, str], str] = {}
         self._collectors = {collector.name: collector for collector in collectors}
         self._required = frozenset(required)
+        self._set_up = set_up
+        self._configured: set[str] = set()
         self._host = host
         self._prober = prober
         self._clock = clock
@@ -110,7 +116,7 @@ class Run:
         outcomes = []
         for name, plan in self._plans.items():
             if plan is None:
-                outcomes.append(Outcome(name=name))
+                outcomes.append(Outcome(name=name, configured=name in self._configured))
             elif (task := self._outcomes[name]).done():
                 outcomes.append(task.result())
             else:
@@ -125,17 +131,26 @@ class Run:
         return tasks
 
     def _plan(self, collector: Collector) -> Plan | None:
-        """Returns a collector's plan, or None if its subsystem is absent and need not exist."""
+        """Returns a collector's plan, or None if its subsystem is absent and need not exist.
+
+        Tools that disappear while the configuration stays are being replaced, or were removed by mistake: the subsystem
+        is not absent for that, and the tools fail.
+        """
         required = collector.name in self._required
         try:
             if not required and not any(map(self._host.find, collector.presence_tools)):
-                return None
+                configured = is_configured(collector, self._host)
+                self._configured |= {collector.name} if configured else set()
+                if not configured or collector.name not in self._set_up:
+                    return None
             plan = collector.plan(self._host)
         except Exception as error:  # noqa: BLE001 - a bug in one collector must not affect the others
             reading = self._internal_error(collector.name, PLAN_STEP, error)
             return Plan(files={PLAN_STEP: reading}, required_files=(PLAN_STEP,))
         if plan is None and required:
             return Plan(files={"configuration": _NOT_CONFIGURED}, required_files=("configuration",))
+        if plan is not None:
+            self._set_up.add(collector.name)
         return plan
 
     async def _read(self, collector: str, probe: Probe) -> Reading:

@@ -109,6 +109,11 @@ class Collector(Protocol):
         """The tools that show that the subsystem is installed: any one of them is enough."""
         ...
 
+    @property
+    def configurations(self) -> tuple[str, ...]:
+        """The files that show that the subsystem is configured or in use: any one of them is enough."""
+        ...
+
     def plan(self, host: Host) -> Plan | None:
         """Reads small files and returns what to run; None if the subsystem is not set up on this host."""
         ...
@@ -224,6 +229,18 @@ def read_file(host: Host, path: str, parse: Callable[[bytes], Any]) -> Reading:
         return Reading(status=Status.UNPARSABLE, detail=f"{path}: {error.reason}", line=error.line)
     except OSError as error:
         return _unreadable(path, error)
+
+
+def is_configured(collector: Collector, host: Host) -> bool:
+    """Returns whether the configuration of a collector's subsystem exists; also if that cannot be found out."""
+    return any(_exists(host, path) for path in collector.configurations)
+
+
+def _exists(host: Host, path: str) -> bool:
+    try:
+        return host.read_file(path) is not None
+    except OSError:
+        return True
 
 
 def list_directory(host: Host, path: str) -> Reading:

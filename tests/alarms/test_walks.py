@@ -12,7 +12,7 @@ from gateway.alarms.conditions import BY_NAME, CONDITIONS
 from gateway.alarms.notification import Change
 from gateway.catalog import ACCUMULATORS
 from gateway.conditions.model import Reason
-from gateway.conditions.view import ClusterView
+from gateway.conditions.view import REMOVAL_TIME, ClusterView
 from gateway.snapshot import CollectorReport, Snapshot
 from gateway.status import Status
 from gateway.subsystems.corosync import metrics as corosync_metrics
@@ -63,6 +63,12 @@ def failing() -> Snapshot:
     return make_snapshot(failing=dict.fromkeys(ALL_COMMANDS, Status.TIMED_OUT))
 
 
+def without_tools(collector: str, started: float, *, configured: bool = False) -> Snapshot:
+    """Returns a snapshot in which the tools of a subsystem are not installed."""
+    report = CollectorReport(name=collector, present=False, configured=configured)
+    return Snapshot(samples_by_metric={}, collectors={collector: report}, started=started)
+
+
 STATES = [name for name in WALKS if not BY_NAME[name].expires_after]
 
 
@@ -95,10 +101,22 @@ def test_an_alarm_about_an_object_that_is_gone_is_cleared_for_that_reason(name: 
 def test_an_alarm_is_gone_with_its_subsystem(name: str) -> None:
     walk = WALKS[name]
     alarms = raised(name, walk)
-    reports = {walk.collector: CollectorReport(name=walk.collector, present=False)}
-    ((change, _, reason, text),) = alarms.evaluate(Snapshot(samples_by_metric={}, collectors=reports))
+    assert alarms.evaluate(without_tools(walk.collector, 0)) == []
+    assert alarms.evaluate(without_tools(walk.collector, REMOVAL_TIME - 1)) == []
+    ((change, _, reason, text),) = alarms.evaluate(without_tools(walk.collector, REMOVAL_TIME))
     assert (change, reason) == (Change.CLEARED, Reason.GONE)
     assert text.endswith(f"no longer monitored, as {walk.collector} is no longer set up on this node")
+
+
+@pytest.mark.parametrize("name", [name for name in STATES if WALKS[name].collector])
+def test_an_alarm_survives_tools_that_are_missing_for_some_time(name: str) -> None:
+    walk = WALKS[name]
+    alarms = raised(name, walk)
+    for started in (0, REMOVAL_TIME, 2 * REMOVAL_TIME):
+        assert alarms.evaluate(without_tools(walk.collector, started, configured=True)) == []
+    assert alarms.evaluate(without_tools(walk.collector, 3 * REMOVAL_TIME)) == []
+    assert alarms.evaluate(make_snapshot(*walk.present, started=4 * REMOVAL_TIME)) == []
+    assert alarms.evaluate(without_tools(walk.collector, 5 * REMOVAL_TIME)) == []
 
 
 @pytest.mark.parametrize("name", [name for name in WALKS if BY_NAME[name].expires_after])

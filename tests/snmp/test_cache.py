@@ -34,6 +34,7 @@ class Nodes:
 
     name = "pacemaker"
     presence_tools = ("crm_mon",)
+    configurations = ()
 
     def __init__(self) -> None:
         self.rounds = 0

@@ -28,6 +28,7 @@ class ToyCollector:
 
     name: str = "toy"
     presence_tools: tuple[str, ...] = ("toyctl",)
+    configurations: tuple[str, ...] = ()
     box: str
 
     def plan(self, host: Host) -> Plan:

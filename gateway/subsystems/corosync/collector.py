@@ -77,6 +77,11 @@ class CorosyncCollector:
     configuration: str
     statistics: bool
 
+    @property
+    def configurations(self) -> tuple[str, ...]:
+        """Corosync's configuration."""
+        return (self.configuration,)
+
     def plan(self, host: Host) -> Plan:
         """Returns the same probes for each run; the version and the statistics are optional."""
         probes: tuple[Probe, ...] = (

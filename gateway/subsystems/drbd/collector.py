@@ -50,6 +50,7 @@ class DrbdCollector:
 
     name: str = "drbd"
     presence_tools: tuple[str, ...] = ("drbdsetup",)
+    configurations: tuple[str, ...] = ("/etc/drbd.conf", _MODULE_VERSION)
     split_brain_directory: str
     check_module: bool
 

@@ -51,6 +51,10 @@ def _parse_constraints(result: CommandResult) -> Parsed[cib.Constraints]:
     return parse_output(result, cib.parse, not_running=_NOT_RUNNING)
 
 
+_CONFIGURATIONS = ("/etc/sysconfig/pacemaker", "/etc/default/pacemaker")
+"""Where distributions keep the settings of Pacemaker's daemons: SUSE and Red Hat, Debian."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PacemakerCollector:
     """Collects the state of the cluster as Pacemaker on this node sees it.
@@ -62,6 +66,11 @@ class PacemakerCollector:
     name: str = "pacemaker"
     presence_tools: tuple[str, ...] = ("crm_mon", "cibadmin")
     corosync_configuration: str
+
+    @property
+    def configurations(self) -> tuple[str, ...]:
+        """Corosync's configuration, and Pacemaker's own, which a remote node has."""
+        return (self.corosync_configuration, *_CONFIGURATIONS)
 
     def plan(self, host: Host) -> Plan:
         """Returns the same two probes for each run, and Corosync's configuration for the name of the cluster."""

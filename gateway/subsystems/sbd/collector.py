@@ -54,6 +54,11 @@ class SbdCollector:
     presence_tools: tuple[str, ...] = ("sbd",)
     configuration: str
 
+    @property
+    def configurations(self) -> tuple[str, ...]:
+        """SBD's configuration."""
+        return (self.configuration,) if self.configuration else CONFIGURATIONS
+
     def plan(self, host: Host) -> Plan | None:
         """Returns two probes for each device, no probes for diskless SBD, or None if SBD is not configured."""
         reading = self._read_configuration(host)
@@ -88,8 +93,7 @@ class SbdCollector:
 
     def _read_configuration(self, host: Host) -> Reading:
         """Returns the reading of the first configuration file that exists."""
-        paths = (self.configuration,) if self.configuration else CONFIGURATIONS
-        readings = [read_file(host, path, sbd_config.parse) for path in paths]
+        readings = [read_file(host, path, sbd_config.parse) for path in self.configurations]
         return next((reading for reading in readings if reading.status is not Status.NOT_INSTALLED), readings[0])
 
 
