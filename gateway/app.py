@@ -205,7 +205,7 @@ def _build_alarms(config: Config, engine: Engine, notifier: Notifier, snmp: Snmp
 
 
 def _build_quorum_watcher(config: Config, host: StreamingHost, alarms: AlarmService) -> QuorumWatcher | None:
-    if config.collectors["corosync"] is CollectorMode.OFF:
+    if config.collectors.modes["corosync"] is CollectorMode.OFF:
         return None
     return QuorumWatcher(host, alarms.on_quorum_event)
 

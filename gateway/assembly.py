@@ -17,4 +17,4 @@ def build_local_host(config: Config) -> LocalHost:
 def build_engine(config: Config, host: Host) -> Engine:
     """Returns an engine with the collectors of all subsystems; their modes decide which of them run."""
     collectors = [subsystem.make_collector(config.subsystems) for subsystem in SUBSYSTEMS]
-    return Engine(host, collectors, modes=config.collectors)
+    return Engine(host, collectors, modes=config.collectors.modes, min_interval=config.collectors.min_interval)

@@ -53,7 +53,7 @@ COMMAND_FAILURES = counter(
 )
 COMMAND_TIMEOUTS = counter(
     "gateway_command_timeouts_total",
-    "Runs of a command that timed out or did not finish before the scrape timed out.",
+    "Runs of a command that were killed at their deadline.",
     "collector",
     "command",
     mib="haClusterCommandTimeouts",

@@ -16,7 +16,7 @@ class Status(StrEnum):
     NOT_RUNNING = "not_running"
     """The tool ran, and reported that its daemon is not running."""
     TIMED_OUT = "timed_out"
-    """It was killed at its deadline, or did not finish before the scrape timed out."""
+    """It was killed at its deadline; or, for a scrape that ran out of time, it had not finished by then."""
     TOO_MUCH_OUTPUT = "too_much_output"
     """It was killed because it printed more than the limit."""
     KILLED = "killed"

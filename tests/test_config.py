@@ -56,6 +56,7 @@ def file(tmp_path: Path) -> Path:
 ADDRESS = 'expected "HOST:PORT", "[IPv6]:PORT" or ":PORT", or a list of these'
 URL_PATH = 'expected a path such as "/metrics", of letters, digits and ._~+:@,=-, other than /-/healthy, /-/ready'
 COUNT = "expected a whole number of at least 1"
+SECONDS_OR_ZERO = "expected 0 for never, or a number of seconds, more than 0 and at most 3600"
 SECONDS = "expected a number of seconds, more than 0 and at most 3600"
 LEVEL = 'expected one of "debug", "info", "warn", "error"'
 FORMAT = 'expected one of "logfmt", "json"'
@@ -144,9 +145,10 @@ INVALID: dict[str, tuple[str, list[str]]] = {
     "snmp.agent.listen": (ADDRESS, ["161", '"localhost"', '[""]', '["::1:161"]', "{a = 1}"]),
     "snmp.agent.allow_insecure_off_loopback": (BOOLEAN, ['"yes"', "0"]),
     "alarms.interval": (SECONDS, ["0", "true", '"15s"']),
+    "collectors.min_interval": (SECONDS_OR_ZERO, ["-1", "true", '"5s"', "3601"]),
     "alarms.send_from": ('expected one of "all", "dc"', ['"DC"', "true", '["dc"]']),
     "alarms.heartbeat": (
-        "expected 0 for never, or a number of seconds, more than 0 and at most 3600",
+        SECONDS_OR_ZERO,
         ["-1", "false", '"off"', "3601", "nan"],
     ),
     **{f"alarms.{name}": (BOOLEAN, ['"yes"', "1"]) for name in ("raise_at_start", "native", "agentx")},
@@ -643,7 +645,7 @@ def test_tools_and_modes(file: Path) -> None:
         "sbd": CollectorMode.OFF,
         "drbd": CollectorMode.AUTO,
     }
-    assert loaded.collectors == modes
+    assert loaded.collectors.modes == modes
 
 
 @pytest.mark.parametrize(

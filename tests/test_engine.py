@@ -132,7 +132,7 @@ async def test_concurrent_callers_share_a_run_and_later_ones_do_not() -> None:
     assert values(again, self_metrics.RUNS) == {(): 2}
 
 
-async def test_a_selection_of_collectors_is_a_separate_run() -> None:
+async def test_a_selection_of_collectors_does_not_wait_for_the_others() -> None:
     host = FakeHost(held={"x": asyncio.Event()})
     engine = Engine(host, [collector("a", "x"), collector("b", "y")])
     everything = asyncio.ensure_future(engine.collect())
@@ -145,6 +145,51 @@ async def test_a_selection_of_collectors_is_a_separate_run() -> None:
     host.held["x"].set()
     snapshot = await everything
     assert latest(engine) is snapshot
+
+
+async def test_a_collector_never_runs_twice_at_the_same_time() -> None:
+    """Whatever the callers select: each run costs the daemons of the cluster the same."""
+    names = ("a", "b", "c")
+    host = FakeHost(held={name: asyncio.Event() for name in names})
+    clock = FakeClock(100)
+    engine = Engine(host, [collector(name, name) for name in names], clock=clock)
+    published: list[Snapshot] = []
+    engine.subscribe(published.append)
+    subsets = [{"a"}, {"a", "b"}, {"b", "c"}, {"c"}, {"a", "c"}, {"b"}, None, {"a", "b"}, None]
+    callers = []
+    for subset in subsets:
+        callers.append(asyncio.ensure_future(engine.collect(subset)))
+        await asyncio.sleep(0)
+        clock.advance(1)
+    assert host.calls == ["a", "b", "c"]
+    for event in host.held.values():
+        event.set()
+    snapshots = await asyncio.gather(*callers)
+    assert host.calls == ["a", "b", "c"]
+    for subset, snapshot in zip(subsets, snapshots, strict=True):
+        expected = set(names) if subset is None else subset
+        assert set(snapshot.collectors) == expected
+        assert values(snapshot) == {(name, name): 1 for name in expected}
+        assert snapshot.started == min({"a": 100, "b": 101, "c": 102}[name] for name in expected)
+    assert snapshots[1] is snapshots[7]
+    assert snapshots[6] is snapshots[8]
+    assert published == [snapshots[6]]
+    assert values(published[0], self_metrics.RUNS) == {(): 3}
+
+
+async def test_the_first_command_of_every_collector_starts_before_the_second_of_any() -> None:
+    host = FakeHost(held={"b1": asyncio.Event()})
+    engine = Engine(host, [collector(name, f"{name}1", f"{name}2") for name in ("a", "b", "c")])
+    selection = asyncio.ensure_future(engine.collect({"b"}))
+    await until(lambda: len(host.calls) == 2)
+    everything = asyncio.ensure_future(engine.collect())
+    await until(lambda: len(host.calls) == 6)
+    assert host.calls == ["b1", "b2", "a1", "c1", "a2", "c2"]
+    host.held["b1"].set()
+    await asyncio.gather(selection, everything)
+    host.calls.clear()
+    await engine.collect()
+    assert host.calls == ["a1", "b1", "c1", "a2", "b2", "c2"]
 
 
 async def test_a_cancelled_caller_does_not_affect_the_others() -> None:
@@ -195,17 +240,21 @@ async def test_large_output_is_parsed_and_translated_in_a_thread() -> None:
 # --- Time-outs -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_time_out_returns_what_is_known_and_counts_the_rest_once() -> None:
+async def test_a_time_out_returns_what_is_known_and_counts_nothing() -> None:
     host = FakeHost(held={"x": asyncio.Event()})
     engine = Engine(host, [collector("a", "x", "y"), collector("b", "z")])
     partial = await engine.collect(timeout=0.05)
     assert values(partial) == {("a", "y"): 1, ("b", "z"): 1}
     assert statuses(partial) == {"a": "timed_out", "b": "ok"}
     assert values(partial, self_metrics.SCRAPE_SUCCESS) == {("a",): 0, ("b",): 1}
-    assert values(partial, self_metrics.COMMAND_TIMEOUTS)["a", "x"] == 1
+    (unfinished,) = partial.collectors["a"].failing
+    assert (unfinished.name, unfinished.detail) == ("x", "did not finish before the scrape timed out")
+    assert unfinished.duration >= 0.05  # as long as it has run until now
+    assert values(partial, self_metrics.COMMAND_TIMEOUTS)["a", "x"] == 0
+    assert self_metrics.COMMAND_FAILURES not in partial.samples_by_metric
     assert latest(engine) is None
 
-    # the run continues, and later callers share its result; if it fails as well, that is not a second failure
+    # the run continues, and later callers share its result; only its own deadline counts
     late = asyncio.ensure_future(engine.collect())
     await asyncio.sleep(0)
     host.results["x"] = HUNG
@@ -225,11 +274,12 @@ async def test_callers_that_time_out_together_share_a_snapshot() -> None:
     engine = Engine(host, [collector("a", "x", "y", "z", duplicates=1)])
     snapshots = await asyncio.gather(*(engine.collect(timeout=0.05) for _ in range(200)))
     assert len({id(snapshot) for snapshot in snapshots}) == 1
-    assert values(snapshots[0], self_metrics.SAMPLES_DROPPED) == {("a",): 1}
+    assert values(snapshots[0]) == {("a", "z"): 1}
+    assert values(snapshots[0], self_metrics.SAMPLES_DROPPED) == {("a",): 0}
     host.held.pop("y").set()
     more = await engine.collect(timeout=0.05)
     assert values(more) == {("a", "y"): 1, ("a", "z"): 1}
-    assert values(more, self_metrics.SAMPLES_DROPPED) == {("a",): 2}
+    assert values(more, self_metrics.SAMPLES_DROPPED) == {("a",): 0}
     host.held.pop("x").set()
     await until(lambda: engine.latest is not None)
     assert engine.latest is not None
@@ -239,6 +289,64 @@ async def test_callers_that_time_out_together_share_a_snapshot() -> None:
 async def test_a_time_out_that_is_long_enough_changes_nothing() -> None:
     engine = Engine(FakeHost(), [collector("a", "x")])
     assert values(await engine.collect(timeout=5)) == {("a", "x"): 1}
+
+
+# --- The minimum interval --------------------------------------------------------------------------------------------
+
+
+async def test_within_the_minimum_interval_a_result_is_returned_again() -> None:
+    clock, host = FakeClock(100), FakeHost()
+    engine = Engine(host, [collector("a", "x"), collector("b", "y")], min_interval=10, clock=clock)
+    published: list[Snapshot] = []
+    engine.subscribe(published.append)
+    first = await engine.collect(allow_recent=True)
+    clock.advance(9.9)
+    assert await engine.collect(allow_recent=True) is first
+    only = await engine.collect({"b"}, allow_recent=True)
+    assert (only.started, statuses(only)) == (100, {"b": "ok"})
+    assert host.calls == ["x", "y"]
+    clock.advance(0.1)
+    second = await engine.collect(allow_recent=True)
+    assert second.started == 110
+    assert host.calls == ["x", "y"] * 2
+    assert published == [first, second]
+
+
+async def test_a_result_of_some_collectors_is_completed_by_new_runs() -> None:
+    clock, host = FakeClock(100), FakeHost()
+    engine = Engine(host, [collector("a", "x"), collector("b", "y")], min_interval=10, clock=clock)
+    published: list[Snapshot] = []
+    engine.subscribe(published.append)
+    await engine.collect({"a"}, allow_recent=True)
+    clock.advance(5)
+    mixed = await engine.collect(allow_recent=True)
+    assert host.calls == ["x", "y"]
+    assert (mixed.started, statuses(mixed)) == (100, {"a": "ok", "b": "ok"})
+    assert published == []  # alarms are evaluated on snapshots of new runs only
+    assert await engine.collect(allow_recent=True) is mixed
+
+
+async def test_alarms_and_snmp_always_get_a_new_run() -> None:
+    clock, host = FakeClock(100), FakeHost(held={"y": asyncio.Event()})
+    engine = Engine(host, [collector("a", "x"), collector("b", "y")], min_interval=10, clock=clock)
+    await engine.collect({"a"}, allow_recent=True)
+    mixed = asyncio.ensure_future(engine.collect(allow_recent=True))
+    await until(lambda: host.calls == ["x", "y"])
+    clock.advance(1)
+    new = asyncio.ensure_future(engine.collect())  # it must not share the earlier result of a
+    await until(lambda: host.calls == ["x", "y", "x"])
+    host.held["y"].set()
+    assert (await mixed).started == 100
+    assert latest(engine) is await new
+    assert host.calls == ["x", "y", "x"]
+
+
+async def test_a_selection_of_nothing_is_never_old() -> None:
+    clock = FakeClock(100)
+    engine = Engine(FakeHost(), [collector("a", "x")], min_interval=10, clock=clock)
+    for now in (100, 200):
+        assert (await engine.collect([], allow_recent=True)).started == now
+        clock.advance(100)
 
 
 # --- Variants and static readings ------------------------------------------------------------------------------------
@@ -509,8 +617,8 @@ async def test_a_change_of_state_is_logged_once() -> None:
         return events(logs)
 
     assert await changes() == [
-        ("info", "collector ready", "a", "ok"),
         ("info", "subsystem absent", "b", "not_installed"),
+        ("info", "collector ready", "a", "ok"),
     ]
     assert await changes() == []
     failing = ("warning", "collector failing", "a")
@@ -531,22 +639,23 @@ async def test_the_tool_is_logged_if_the_command_has_another_name() -> None:
     assert [(event["command"], event["tool"]) for event in logs] == [("dump /dev/x", "sbd")]
 
 
-async def test_a_command_that_is_always_too_slow_does_not_recover_between_scrapes() -> None:
+async def test_the_deadline_of_an_impatient_scraper_is_not_a_failure_of_the_tool() -> None:
+    """A scraper may send any time-out: nobody else must see a failing collector because of it."""
     host = FakeHost(held={"x": asyncio.Event()})
-    engine = Engine(host, [collector("a", "x")])
+    engine = Engine(host, [collector("a", "x"), collector("b", "y")])
+    published: list[Snapshot] = []
+    engine.subscribe(published.append)
     with capture_logs() as logs:
         for _ in range(3):
             host.held["x"].clear()
-            assert statuses(await engine.collect(timeout=0.02)) == {"a": "timed_out"}
-            run = asyncio.ensure_future(engine.collect())
-            await asyncio.sleep(0)
+            patient = asyncio.ensure_future(engine.collect())
+            assert statuses(await engine.collect(timeout=0.001)) == {"a": "timed_out", "b": "ok"}
             host.held["x"].set()
-            assert statuses(await run) == {"a": "ok"}
-    late = "did not finish before the scrape timed out"
-    assert events(logs) == [("warning", "collector failing", "a", "timed_out", "x", late)]
-    with capture_logs() as logs:
-        await engine.collect(timeout=5)
-    assert events(logs) == [("warning", "collector state changed", "a", "ok")]
+            assert statuses(await patient) == {"a": "ok", "b": "ok"}
+    assert sorted(events(logs)) == [("info", "collector ready", name, "ok") for name in ("a", "b")]
+    assert [statuses(snapshot) for snapshot in published] == [{"a": "ok", "b": "ok"}] * 3
+    assert values(published[-1], self_metrics.COMMAND_TIMEOUTS) == {("a", "x"): 0, ("b", "y"): 0}
+    assert self_metrics.COMMAND_FAILURES not in published[-1].samples_by_metric
 
 
 # --- Time ------------------------------------------------------------------------------------------------------------

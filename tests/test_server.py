@@ -266,7 +266,7 @@ async def test_a_scrape_ends_before_the_scrape_timeout(script: Script) -> None:
     assert 'value{tool="quick"} 5\n' in page
     assert 'value{tool="hung"}' not in page
     assert 'ha_cluster_scrape_success{collector="simple"} 0\n' in page
-    assert 'ha_cluster_gateway_command_timeouts_total{collector="simple",command="hung"} 1\n' in page
+    assert 'ha_cluster_gateway_command_timeouts_total{collector="simple",command="hung"} 0\n' in page
     assert 'state="timed_out"} 1\n' in page
 
 
@@ -570,7 +570,9 @@ def test_a_signal_during_a_scrape_stops_the_program_in_time(
             before = time.monotonic()
             assert running.stop(number) == 0
             assert time.monotonic() - before < 4
-        assert "event=stopping" in running.lines[-1]
+        (stopping,) = (number for number, line in enumerate(running.lines) if "event=stopping" in line)
+        # collectors whose tools have ended may still be logged
+        assert all("level=info" in line for line in running.lines[stopping:])
     ended, _, _ = select.select([pid], [], [], 5)
     os.close(pid)
     assert ended

@@ -10,9 +10,8 @@ from typing import Any
 from gateway.config.alarm_options import AlarmsConfig
 from gateway.config.section import from_options, from_section, section_options
 from gateway.config.snmp_options import SnmpConfig
-from gateway.config.subsystem_options import MODES, SUBSYSTEM_OPTIONS, TOOLS, ToolsConfig, read_modes, read_subsystems
+from gateway.config.subsystem_options import SUBSYSTEM_OPTIONS, TOOLS, CollectorsConfig, ToolsConfig, read_subsystems
 from gateway.config.web_options import LogConfig, WebConfig
-from gateway.engine.mode import CollectorMode
 from gateway.options.model import Option, OptionValues
 from gateway.options.readers import Problem
 from gateway.snmp.credentials import is_insecure, is_loopback
@@ -25,7 +24,7 @@ class Config:
     Attributes:
         web: where and how metrics are served over HTTP.
         log: what is logged, and in which format.
-        collectors: when each collector runs, by the name of its subsystem.
+        collectors: when the collectors run.
         subsystems: the values of the options of all subsystems and tools, for the subsystems' collectors.
         snmp: the subagent and the built-in agent.
         alarms: conditions and notifications.
@@ -35,7 +34,7 @@ class Config:
 
     web: WebConfig = from_section(WebConfig)
     log: LogConfig = from_section(LogConfig)
-    collectors: Mapping[str, CollectorMode] = from_options(MODES.values(), read_modes)
+    collectors: CollectorsConfig = from_section(CollectorsConfig)
     subsystems: OptionValues = from_options(SUBSYSTEM_OPTIONS, read_subsystems)
     snmp: SnmpConfig = from_section(SnmpConfig)
     alarms: AlarmsConfig = from_section(AlarmsConfig)

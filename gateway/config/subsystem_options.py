@@ -10,7 +10,7 @@ from gateway.config.section import from_option, from_options
 from gateway.engine.mode import CollectorMode
 from gateway.host.host import DEFAULT_MAX_OUTPUT, Tool
 from gateway.options.model import Option, OptionValues
-from gateway.options.readers import member_of, whole_number
+from gateway.options.readers import member_of, seconds_or_zero, whole_number
 from gateway.subsystems import SUBSYSTEMS
 
 MODES: Mapping[str, Option[CollectorMode]] = {
@@ -49,6 +49,26 @@ def read_tools(values: OptionValues) -> Mapping[str, Tool]:
         tool.name: Tool(path=values[tool.path] or None, timeout=values[tool.timeout], prefix=values[tool.prefix])
         for tool in TOOLS
     }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectorsConfig:
+    """When the collectors run.
+
+    Attributes:
+        modes: when each collector runs, by the name of its subsystem.
+        min_interval: seconds from the start of a run during which scrapes get its result again.
+    """
+
+    modes: Mapping[str, CollectorMode] = from_options(MODES.values(), read_modes)
+    min_interval: float = from_option(
+        Option(
+            key="collectors.min_interval",
+            default=0.0,
+            read=seconds_or_zero,
+            help="Seconds from the start of a run during which scrapes get its result again; 0 for never.",
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

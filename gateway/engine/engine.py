@@ -1,66 +1,36 @@
-"""Collects on demand, shares a run among all callers that arrive while it is in progress, and publishes snapshots."""
+"""Collects on demand, runs each collector once at a time for all callers, and publishes snapshots."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import structlog
 
 from gateway.clock import Clock, SystemClock
 from gateway.engine.mode import CollectorMode
 from gateway.engine.prober import Prober
-from gateway.engine.reporting import Reporter, RunReporter
-from gateway.engine.run import Run
+from gateway.engine.reporting import Reporter
+from gateway.engine.run import CollectorRun, start_together
+from gateway.engine.run_group import RunGroup
 from gateway.host.host import Host
 from gateway.snapshot import Snapshot
 from gateway.subsystems.probe import Collector
 from gateway.waiting import completed_within
 
 
-@dataclass(slots=True, kw_only=True)
-class _SharedRun:
-    """A run in progress, and the snapshots that its callers share.
-
-    Attributes:
-        run: executes the collectors.
-        reporter: makes its snapshots.
-        complete: makes the snapshot of the complete run; None before it is started.
-        partial: makes a snapshot before that, together with the number of commands that had ended at the time.
-    """
-
-    run: Run
-    reporter: RunReporter
-    complete: asyncio.Task[Snapshot] | None = None
-    partial: tuple[int, asyncio.Task[Snapshot]] | None = None
-
-    async def make_snapshot(self) -> Snapshot:
-        return self.reporter.make_snapshot(await self.run.outcomes())
-
-    def partial_snapshot(self) -> asyncio.Task[Snapshot]:
-        """Returns a snapshot of the commands that have ended; it is shared until the next command ends."""
-        done = self.run.commands_done
-        if self.partial is None or self.partial[0] != done:
-            self.partial = done, asyncio.create_task(self.make_snapshot())
-        return self.partial[1]
-
-    def cancel(self) -> Sequence[asyncio.Task[Any]]:
-        """Cancels everything in progress, and returns the tasks to wait for."""
-        snapshots = [task for task in (self.complete, self.partial and self.partial[1]) if task is not None]
-        for task in snapshots:
-            task.cancel()
-        return (*self.run.cancel(), *snapshots)
-
-
 class Engine:
     """Runs the collectors when a snapshot is requested.
+
+    A collector never runs twice at the same time: a caller that arrives while it runs waits for that run, whatever
+    else it has selected.
 
     Args:
         host: the machine to read.
         collectors: all collectors.
         modes: when each collector runs, by name; ``AUTO`` if not given.
+        min_interval: seconds from the start of a run during which callers that allow it get its result again.
         clock: measures durations.
 
     Attributes:
@@ -73,6 +43,7 @@ class Engine:
         collectors: Sequence[Collector],
         *,
         modes: Mapping[str, CollectorMode] | None = None,
+        min_interval: float = 0.0,
         clock: Clock | None = None,
     ) -> None:
         modes = modes or {}
@@ -81,11 +52,13 @@ class Engine:
         self._collectors = [collector for collector in collectors if modes.get(collector.name) is not CollectorMode.OFF]
         self._required = frozenset(name for name, mode in modes.items() if mode is CollectorMode.ON)
         self._set_up: set[str] = set()
+        self._min_interval = min_interval
         self._clock = clock or SystemClock()
         self._log = structlog.get_logger("engine")
         self._prober = Prober(host)
         self._reporter = Reporter()
-        self._runs: list[_SharedRun] = []
+        self._runs: dict[str, CollectorRun] = {}
+        self._groups: list[RunGroup] = []
         self._subscribers: list[Callable[[Snapshot], None]] = []
 
     @property
@@ -93,54 +66,96 @@ class Engine:
         """The names of the collectors that are not off."""
         return tuple(collector.name for collector in self._collectors)
 
-    async def collect(self, names: Collection[str] | None = None, *, timeout: float | None = None) -> Snapshot:
-        """Returns the snapshot of a run in progress, or of a new run.
+    async def collect(
+        self, names: Collection[str] | None = None, *, timeout: float | None = None, allow_recent: bool = False
+    ) -> Snapshot:
+        """Returns a snapshot of runs in progress and of new runs.
 
         Args:
             names: the collectors to run; None for all.
-            timeout: seconds to wait for the run. After that the snapshot is made of the commands that have ended, and
-                the others count as timed out.
+            timeout: seconds to wait for the runs. After that the snapshot is made of the commands that have ended, and
+                the others count as timed out, in this snapshot only.
+            allow_recent: whether the result of a finished run will do if it is younger than the minimum interval.
         """
         selected = frozenset(self.collector_names if names is None else {*names} & {*self.collector_names})
-        shared = next((shared for shared in self._runs if shared.run.names == selected), None) or self._start(selected)
-        assert shared.complete is not None
-        if await completed_within(asyncio.shield(shared.complete), timeout):
-            return shared.complete.result()
-        return await asyncio.shield(shared.partial_snapshot())
+        group = self._find_group(selected, allow_recent=allow_recent)
+        assert group.complete is not None
+        if await completed_within(asyncio.shield(group.complete), timeout):
+            return group.complete.result()
+        return await asyncio.shield(group.partial_snapshot())
 
     def subscribe(self, callback: Callable[[Snapshot], None]) -> None:
-        """Registers a callback that receives every complete snapshot of all collectors."""
+        """Registers a callback that receives every complete snapshot of all collectors.
+
+        No run is published twice, so that nothing counts as evidence twice.
+        """
         self._subscribers.append(callback)
 
     async def close(self) -> None:
         """Ends all runs in progress, with their processes. Idempotent."""
-        tasks = [task for shared in self._runs for task in shared.cancel()]
+        tasks = [task for run in self._runs.values() for task in run.cancel()]
+        tasks += [task for group in self._groups for task in group.cancel()]
         await asyncio.gather(*tasks, return_exceptions=True)
         self._prober.close()
 
-    def _start(self, names: Collection[str]) -> _SharedRun:
-        run = Run(
-            [collector for collector in self._collectors if collector.name in names],
-            required=self._required,
-            set_up=self._set_up,
+    def _find_group(self, names: frozenset[str], *, allow_recent: bool) -> RunGroup:
+        """Returns a group of runs that others have requested as well, or a new one."""
+        usable = self._usable_runs(names, allow_recent=allow_recent)
+        for group in self._groups:
+            in_progress = group.all_new and not group.finished and group.names == names
+            if in_progress or (usable and group.names == names and group.runs == usable):
+                return group
+        return self._start_group(names, {run.name: run for run in usable})
+
+    def _usable_runs(self, names: frozenset[str], *, allow_recent: bool) -> frozenset[CollectorRun]:
+        """Returns the runs whose outcome a caller may get: those in progress, and perhaps recent ones."""
+        min_interval = self._min_interval if allow_recent else 0.0
+        oldest = self._clock.monotonic() - min_interval
+        runs = (run for name, run in self._runs.items() if name in names)
+        return frozenset(run for run in runs if not run.finished or (min_interval and run.started > oldest))
+
+    def _start_group(self, names: frozenset[str], usable: Mapping[str, CollectorRun]) -> RunGroup:
+        """Returns a group of usable runs, and new runs of the other collectors."""
+        selected = [collector for collector in self._collectors if collector.name in names]
+        new = {collector.name: self._new_run(collector) for collector in selected if collector.name not in usable}
+        self._runs.update(new)
+        self._set_up.update(name for name, run in new.items() if run.set_up)
+        self._groups = [group for group in self._groups if not (group.finished and group.names & new.keys())]
+        if new or not names:
+            self._reporter.runs += 1
+        runs = [{**usable, **new}[collector.name] for collector in selected]
+        time = min((run.time for run in runs), default=self._clock.time())
+        started = min((run.started for run in runs), default=self._clock.monotonic())
+        group = RunGroup(runs, make_snapshot=partial(self._reporter.make_snapshot, time=time, started=started))
+        start_together([*new.values()])
+        group.complete = asyncio.create_task(self._complete(group))
+        self._groups.append(group)
+        return group
+
+    def _new_run(self, collector: Collector) -> CollectorRun:
+        return CollectorRun(
+            collector,
+            required=collector.name in self._required,
+            was_set_up=collector.name in self._set_up,
             host=self._host,
             prober=self._prober,
             clock=self._clock,
+            on_outcome=self._reporter.record,
         )
-        shared = _SharedRun(run=run, reporter=self._reporter.start_run(run))
-        run.start()
-        shared.complete = asyncio.create_task(self._complete(shared))
-        self._runs.append(shared)
-        return shared
 
-    async def _complete(self, shared: _SharedRun) -> Snapshot:
+    async def _complete(self, group: RunGroup) -> Snapshot:
         try:
-            await shared.run.wait()
-            snapshot = await shared.make_snapshot()
-            if shared.run.names == frozenset(self.collector_names):
+            await group.wait()
+            snapshot = await group.make_snapshot()
+            if group.all_new and group.names == frozenset(self.collector_names):
                 self._publish(snapshot)
         finally:
-            self._runs.remove(shared)  # a caller that arrives from now on gets a new run
+            self._groups.remove(group)
+            if not self._min_interval:
+                # a caller that arrives from now on gets new runs
+                self._runs = {name: run for name, run in self._runs.items() if not run.finished}
+        if self._min_interval:
+            self._groups.append(group)
         return snapshot
 
     def _publish(self, snapshot: Snapshot) -> None:

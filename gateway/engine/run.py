@@ -1,10 +1,10 @@
-"""One run of the collectors: plans, commands, and the samples made of their readings."""
+"""One run of one collector: its plan, its commands, and the samples made of their readings."""
 
 from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import zip_longest
@@ -14,178 +14,205 @@ from gateway.clock import Clock
 from gateway.engine.prober import Prober
 from gateway.host.host import Host
 from gateway.samples import SampleSet
+from gateway.snapshot import CollectorReport, CommandReport
 from gateway.status import Status
 from gateway.subsystems.probe import Collector, Plan, Probe, Reading, is_configured
 
 PLAN_STEP, SAMPLES_STEP = "plan", "samples"
 """The names under which reports show the two steps of a collector that are not commands, if they fail."""
 
-_UNFINISHED = Reading(status=Status.TIMED_OUT, detail="did not finish before the scrape timed out")
+_UNFINISHED = "did not finish before the scrape timed out"
 _NOT_CONFIGURED = Reading(status=Status.NOT_INSTALLED, detail="its configuration was not found")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a run has obtained of one collector.
+    """What a run has obtained of its collector.
 
     Attributes:
-        name: the collector's name.
-        plan: what it had to read; None if its subsystem is absent.
-        configured: whether the configuration of the subsystem exists although it is absent.
-        duration: seconds from the start of the run to the end of the last command that has ended.
-        readings: the readings of its probes and files, by name.
-        samples: the samples made of these.
+        report: how its commands ended.
+        samples: the samples made of their readings.
+        tracebacks: the tracebacks of the gateway's own errors, by command.
     """
 
-    name: str
-    plan: Plan | None = None
-    configured: bool = False
-    duration: float = 0.0
-    readings: Mapping[str, Reading] = field(default_factory=dict)
+    report: CollectorReport
     samples: SampleSet = field(default_factory=SampleSet)
+    tracebacks: Mapping[str, str] = field(default_factory=dict)
 
 
-class Run:
-    """Runs some collectors once.
+class CollectorRun:
+    """Runs a collector once. ``start_together`` starts it.
 
     Args:
-        collectors: the collectors to run.
-        required: the names of those whose subsystem must exist; any other may be absent.
-        set_up: the names of those whose subsystem has existed in an earlier run; the run updates it.
+        collector: the collector to run.
+        required: whether its subsystem must exist; otherwise it may be absent.
+        was_set_up: whether its subsystem has existed in an earlier run.
         host: the machine to read.
         prober: carries out the probes.
         clock: measures durations.
+        on_outcome: receives the outcome when all commands have ended; not the incomplete ones before that.
 
     Attributes:
-        names: the names of the collectors.
+        name: the name of the collector.
         time: when the run was created, in Unix seconds.
         started: the same on the monotonic clock.
-        tracebacks: the tracebacks of the gateway's own errors, by collector and command.
+        set_up: whether its subsystem is set up on this host.
     """
 
     def __init__(
         self,
-        collectors: Sequence[Collector],
+        collector: Collector,
         *,
-        required: Collection[str] = (),
-        set_up: set[str],
+        required: bool,
+        was_set_up: bool,
         host: Host,
         prober: Prober,
         clock: Clock,
+        on_outcome: Callable[[Outcome], None],
     ) -> None:
-        self.names = frozenset(collector.name for collector in collectors)
+        self.name = collector.name
         self.time = clock.time()
         self.started = clock.monotonic()
-        self.tracebacks: dict[tuple[str, str], str] = {}
-        self._collectors = {collector.name: collector for collector in collectors}
-        self._required = frozenset(required)
-        self._set_up = set_up
-        self._configured: set[str] = set()
-        self._host = host
+        self.set_up = False
+        self._collector = collector
         self._prober = prober
         self._clock = clock
-        self._plans: dict[str, Plan | None] = {}
-        self._readings: dict[tuple[str, str], asyncio.Task[Reading]] = {}
-        self._last_ends: dict[str, float] = {}
-        self._outcomes: dict[str, asyncio.Task[Outcome]] = {}
+        self._on_outcome = on_outcome
+        self._tracebacks: dict[str, str] = {}
+        self._last_end = self.started
+        self._configured = False
+        self._plan = self._make_plan(host, required=required, was_set_up=was_set_up)
+        self._readings: dict[str, asyncio.Task[Reading]] = {}
+        self._outcome: asyncio.Task[Outcome] | None = None
+
+    @property
+    def probes(self) -> Sequence[Probe]:
+        """The commands of the run."""
+        return self._plan.probes if self._plan is not None else ()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the outcome is complete."""
+        return self._outcome is not None and self._outcome.done()
 
     @property
     def commands_done(self) -> int:
-        """The number of commands that have ended: as long as it stays the same, so do the outcomes."""
+        """The number of commands that have ended: as long as it stays the same, so does an incomplete outcome."""
         return sum(task.done() for task in self._readings.values())
 
-    def start(self) -> None:
-        """Makes the plans, and starts all commands at once."""
-        self._plans = {name: self._plan(collector) for name, collector in self._collectors.items()}
-        plans = {name: plan for name, plan in self._plans.items() if plan is not None}
-        # the first command of every collector before the second of any: the first ones take longest
-        for probes in zip_longest(*(plan.probes for plan in plans.values())):
-            for name, probe in zip(plans, probes, strict=True):
-                if probe is not None:
-                    self._readings[name, probe.name] = asyncio.create_task(self._read(name, probe))
-        for name, plan in plans.items():
-            self._outcomes[name] = asyncio.create_task(self._finish(name, plan))
+    def start_probe(self, probe: Probe) -> None:
+        """Starts one of the commands."""
+        self._readings[probe.name] = asyncio.create_task(self._read(probe))
+
+    def start_waiting(self) -> None:
+        """Makes the outcome as soon as all commands have ended; all of them must have been started."""
+        self._outcome = asyncio.create_task(self._complete())
 
     async def wait(self) -> None:
-        """Waits until every collector has finished."""
-        if self._outcomes:
-            await asyncio.wait(self._outcomes.values())
+        """Waits until the outcome is complete."""
+        assert self._outcome is not None
+        await asyncio.wait([self._outcome])
 
-    async def outcomes(self) -> Sequence[Outcome]:
-        """Returns the outcome of each collector as of now; a command that still runs counts as timed out."""
-        outcomes = []
-        for name, plan in self._plans.items():
-            if plan is None:
-                outcomes.append(Outcome(name=name, configured=name in self._configured))
-            elif (task := self._outcomes[name]).done():
-                outcomes.append(task.result())
-            else:
-                outcomes.append(await self._outcome(name, plan))
-        return outcomes
+    async def outcome(self) -> Outcome:
+        """Returns the outcome as of now; a command that still runs counts as timed out."""
+        if self._outcome is not None and self._outcome.done():
+            return self._outcome.result()
+        return await self._make_outcome()
 
     def cancel(self) -> Sequence[asyncio.Task[Any]]:
         """Cancels all commands, and returns the tasks to wait for."""
-        tasks = (*self._readings.values(), *self._outcomes.values())
+        tasks = [*self._readings.values(), *([self._outcome] if self._outcome is not None else [])]
         for task in tasks:
             task.cancel()
         return tasks
 
-    def _plan(self, collector: Collector) -> Plan | None:
-        """Returns a collector's plan, or None if its subsystem is absent and need not exist.
+    def _make_plan(self, host: Host, *, required: bool, was_set_up: bool) -> Plan | None:
+        """Returns the collector's plan, or None if its subsystem is absent and need not exist.
 
         Tools that disappear while the configuration stays are being replaced, or were removed by mistake: the subsystem
         is not absent for that, and the tools fail.
         """
-        required = collector.name in self._required
         try:
-            if not required and not any(map(self._host.find, collector.presence_tools)):
-                configured = is_configured(collector, self._host)
-                self._configured |= {collector.name} if configured else set()
-                if not configured or collector.name not in self._set_up:
+            if not required and not any(map(host.find, self._collector.presence_tools)):
+                self._configured = is_configured(self._collector, host)
+                if not (self._configured and was_set_up):
                     return None
-            plan = collector.plan(self._host)
+            plan = self._collector.plan(host)
         except Exception as error:  # noqa: BLE001 - a bug in one collector must not affect the others
-            reading = self._internal_error(collector.name, PLAN_STEP, error)
+            reading = self._internal_error(PLAN_STEP, error)
             return Plan(files={PLAN_STEP: reading}, required_files=(PLAN_STEP,))
         if plan is None and required:
             return Plan(files={"configuration": _NOT_CONFIGURED}, required_files=("configuration",))
-        if plan is not None:
-            self._set_up.add(collector.name)
+        self.set_up = plan is not None
         return plan
 
-    async def _read(self, collector: str, probe: Probe) -> Reading:
+    async def _read(self, probe: Probe) -> Reading:
         try:
-            return await self._prober.read(collector, probe)
+            return await self._prober.read(self.name, probe)
         except Exception as error:  # noqa: BLE001 - a bug in one parser must not affect other readings
-            return self._internal_error(collector, probe.name, error)
+            return self._internal_error(probe.name, error)
         finally:
-            self._last_ends[collector] = self._clock.monotonic()
+            self._last_end = self._clock.monotonic()
 
-    async def _finish(self, name: str, plan: Plan) -> Outcome:
-        """Makes a collector's samples as soon as its own commands have ended, while others still run."""
-        if plan.probes:
-            await asyncio.wait([self._readings[name, probe.name] for probe in plan.probes])
-        return await self._outcome(name, plan)
+    async def _complete(self) -> Outcome:
+        if self._readings:
+            await asyncio.wait(self._readings.values())
+        outcome = await self._make_outcome()
+        self._on_outcome(outcome)
+        return outcome
 
-    async def _outcome(self, name: str, plan: Plan) -> Outcome:
+    async def _make_outcome(self) -> Outcome:
         """Makes the samples of all readings that are available; a failure to do so becomes a reading as well."""
-        readings = dict(plan.files)
-        for probe in plan.probes:
-            task = self._readings[name, probe.name]
-            readings[probe.name] = task.result() if task.done() else _UNFINISHED
+        plan = self._plan
+        if plan is None:
+            return Outcome(report=CollectorReport(name=self.name, present=False, configured=self._configured))
+        elapsed = self._clock.monotonic() - self.started
+        unfinished = Reading(status=Status.TIMED_OUT, detail=_UNFINISHED, duration=elapsed)
+        ended = {name: task.result() for name, task in self._readings.items() if task.done()}
+        readings = {**plan.files, **dict.fromkeys(self._readings, unfinished), **ended}
+        duration = self._last_end - self.started if len(ended) == len(self._readings) else elapsed
         samples = SampleSet()
         if PLAN_STEP not in readings:
             size = sum(reading.size for reading in readings.values())
-            make_samples = partial(self._collectors[name].make_samples, dict(readings))
+            make_samples = partial(self._collector.make_samples, dict(readings))
             try:
                 samples = await self._prober.run_in_thread_if_large(size, make_samples)
             except Exception as error:  # noqa: BLE001 - a bug in one collector must not affect the others
-                readings[SAMPLES_STEP] = self._internal_error(name, SAMPLES_STEP, error)
-        duration = self._last_ends.get(name, self.started) - self.started
-        return Outcome(name=name, plan=plan, duration=duration, readings=readings, samples=samples)
+                readings[SAMPLES_STEP] = self._internal_error(SAMPLES_STEP, error)
+        report = CollectorReport(name=self.name, duration=duration, commands=_command_reports(plan, readings))
+        return Outcome(report=report, samples=samples, tracebacks=dict(self._tracebacks))
 
-    def _internal_error(self, collector: str, command: str, error: Exception) -> Reading:
+    def _internal_error(self, command: str, error: Exception) -> Reading:
         """Returns the reading for an error of the gateway itself, and keeps its traceback for the log."""
-        self.tracebacks[collector, command] = "".join(traceback.format_exception(error))
+        self._tracebacks[command] = "".join(traceback.format_exception(error))
         detail = " ".join(f"internal error: {type(error).__name__}: {error}".split())
         return Reading(status=Status.FAILED, detail=detail)
+
+
+def start_together(runs: Sequence[CollectorRun]) -> None:
+    """Starts all commands of several runs at once."""
+    # the first command of every collector before the second of any: the first ones take longest
+    for probes in zip_longest(*(run.probes for run in runs)):
+        for run, probe in zip(runs, probes, strict=True):
+            if probe is not None:
+                run.start_probe(probe)
+    for run in runs:
+        run.start_waiting()
+
+
+def _command_reports(plan: Plan, readings: Mapping[str, Reading]) -> tuple[CommandReport, ...]:
+    tools = {probe.name: probe.tool for probe in plan.probes}
+    required = {*plan.required_files, SAMPLES_STEP, *(probe.name for probe in plan.probes if probe.required)}
+    return tuple(
+        CommandReport(
+            name=command,
+            tool=tools.get(command, ""),
+            status=reading.status,
+            detail=" ".join(reading.detail.split()),  # one line, even if a library's message has several
+            line=reading.line,
+            unreadable=reading.unreadable,
+            duration=reading.duration,
+            required=command in required,
+        )
+        for command, reading in readings.items()
+    )

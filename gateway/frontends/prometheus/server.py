@@ -139,7 +139,7 @@ class MetricsServer:
         started = self._clock.monotonic()
         names = self._select_collectors(request)
         timeout = collection_timeout(request.headers.get(SCRAPE_TIMEOUT_HEADER))
-        snapshot = await self._engine.collect(names, timeout=timeout)
+        snapshot = await self._engine.collect(names, timeout=timeout, allow_recent=True)
         self._scrapes += 1
         content_type = negotiate_content_type(request.headers.get(hdrs.ACCEPT, ""))
         compress = accepts_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
