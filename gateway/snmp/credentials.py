@@ -1,6 +1,6 @@
 """The credentials of SNMP: communities (SNMPv2c) and users (SNMPv3).
 
-Their ``repr`` shows neither passwords nor community names.
+Their ``repr`` shows neither passwords, keys nor community names.
 """
 
 from __future__ import annotations
@@ -41,16 +41,20 @@ class UsmUser:
     Attributes:
         name: user name of at most 32 octets.
         auth: name of an authentication protocol in ``AUTH_PROTOCOLS``.
-        auth_password: at least 8 characters; empty without authentication.
+        auth_password: at least 8 characters; empty without authentication, or with ``auth_key``.
+        auth_key: the localized key instead of the password; it is valid for one engine.
         priv: name of a privacy protocol in ``PRIV_PROTOCOLS``.
-        priv_password: at least 8 characters; empty without privacy.
+        priv_password: at least 8 characters; empty without privacy, or with ``priv_key``.
+        priv_key: the localized key instead of the password; it is valid for one engine.
     """
 
     name: str
     auth: str = NONE
     auth_password: str = field(default="", repr=False)
+    auth_key: bytes = field(default=b"", repr=False)
     priv: str = NONE
     priv_password: str = field(default="", repr=False)
+    priv_key: bytes = field(default=b"", repr=False)
 
     @property
     def level(self) -> SecurityLevel:
@@ -58,6 +62,11 @@ class UsmUser:
         if self.priv != NONE:
             return SecurityLevel.AUTH_PRIV
         return SecurityLevel.AUTH_NO_PRIV if self.auth != NONE else SecurityLevel.NO_AUTH_NO_PRIV
+
+    @property
+    def has_localized_key(self) -> bool:
+        """Whether a key is valid for one engine only, whose id must be known in advance."""
+        return bool(self.auth_key or self.priv_key)
 
 
 def is_insecure(communities: Sequence[Community], users: Sequence[UsmUser]) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Sequence
 
 from gateway.errors import DecodeError
 from gateway.snmp import ber
 from gateway.snmp.ber import PduTag
+from gateway.snmp.decoding import ReceivedPdu, decode_community_message
 from gateway.snmp.oid import Oid
-from gateway.snmp.pysnmp_adapter.decoding import DecodedPdu, decode_community_message
 from gateway.snmp.reply import Acknowledgement, ErrorResponse, Reply
 from gateway.snmp.values import Type, VarBind
 
@@ -47,14 +48,14 @@ class CommunityCodec:
         """Raises NotImplementedError: SNMPv2c has no discovery."""
         raise NotImplementedError
 
-    def decode_response(self, data: bytes) -> DecodedPdu:
+    def decode_response(self, data: bytes) -> ReceivedPdu:
         """Returns the Response-PDU of a message.
 
         Raises:
             DecodeError: the message is malformed, has another version or community, or carries another PDU.
         """
         message = decode_community_message(data)
-        if message.version != _VERSION or message.community != self._community:
+        if message.version != _VERSION or not hmac.compare_digest(message.community, self._community):
             raise DecodeError("expected SNMPv2c and the community of the request")
         if message.pdu.tag is not PduTag.RESPONSE:
             raise DecodeError(f"expected a Response-PDU, found {message.pdu.tag.name}")
@@ -73,7 +74,7 @@ class CommunityCodec:
         return ber.sequence(ber.integer(_VERSION), ber.octets(self._community), pdu)
 
 
-def reply_of(response: DecodedPdu) -> Reply:
+def reply_of(response: ReceivedPdu) -> Reply:
     """Returns the reply to a notification that a Response-PDU contains."""
     if response.error_status:
         reason = f"the receiver responds with the error {response.error_status}"

@@ -1,6 +1,6 @@
 """The codec of SNMPv3 messages (RFC 3412, section 6) with the User-based Security Model (RFC 3414), for notifications.
 
-``gateway.snmp.ber`` encodes the messages; the adapter of pysnmp decodes the replies and has the digests and ciphers.
+``gateway.snmp.ber`` encodes the messages, ``decoding`` decodes the replies, and ``usm_security`` protects both.
 pysnmp's own SNMP engine is not used for notifications. It forgets an inform after its time-out, so that a late reply
 counts for nothing and the manager gets the notification twice; it wakes up ten times a second; it takes four megabytes
 and a tenth of a second for each receiver; and it writes into the directory for temporary files.
@@ -20,23 +20,14 @@ from gateway.snmp import ber
 from gateway.snmp import oid as oids
 from gateway.snmp.ber import PduTag
 from gateway.snmp.credentials import SecurityLevel, UsmUser
+from gateway.snmp.decoding import MAX_MESSAGE, ReceivedPdu, UsmMessage, decode_scoped_pdu, decode_usm_message
 from gateway.snmp.engine import MAX_BOOTS, EngineIdentity
 from gateway.snmp.message import reply_of
-from gateway.snmp.pysnmp_adapter.decoding import DecodedPdu
-from gateway.snmp.pysnmp_adapter.usm import (
-    LocalizedKeys,
-    UserSecurity,
-    UsmMessage,
-    decode_scoped_pdu,
-    decode_usm_message,
-)
 from gateway.snmp.reply import ErrorReport, Reply, Resend
 from gateway.snmp.usm_protocols import AUTH_PROTOCOLS
+from gateway.snmp.usm_security import LocalizedKeys, UserSecurity
 from gateway.snmp.usm_stats import USM_STATS, UsmStatistic, reported_statistic
 from gateway.snmp.values import VarBind
-
-MAX_MESSAGE = 65507
-"""msgMaxSize: the octets of a UDP datagram over IPv4, which no reply exceeds."""
 
 _VERSION = 3
 """msgVersion."""
@@ -190,7 +181,9 @@ class UsmCodec:
         )
         message = ber.sequence(ber.integer(_VERSION), header, ber.octets(parameters), data)
         if flags & MsgFlags.AUTH:
-            message = self._security.authenticate(engine.keys, message)
+            after_digest = len(ber.octets(salt)) + len(data)
+            position = len(message) - after_digest - self._digest_length
+            message = self._security.authenticate(engine.keys, message, position)
         return message
 
     def _next_message_id(self, engine: _AuthoritativeEngine) -> int:
@@ -221,7 +214,7 @@ class UsmCodec:
             raise DecodeError("the reply is from another engine")
         if not self._level & MsgFlags.AUTH or message.user_name != self._user_name:
             raise DecodeError("the reply is to another user")
-        self._security.verify(engine.keys, message.digest, data)
+        self._security.verify(engine.keys, message.digest, data, message.digest_position)
         boots, time = message.boots, message.time
         if (boots, time) > (engine.boots, engine.latest_time):
             engine.latest_time = time
@@ -229,7 +222,7 @@ class UsmCodec:
         elif boots != engine.boots or boots == MAX_BOOTS or time < self._time_of(engine) - _TIME_WINDOW:
             raise DecodeError("the reply is outdated")
 
-    def _decrypt(self, message: UsmMessage) -> DecodedPdu:
+    def _decrypt(self, message: UsmMessage) -> ReceivedPdu:
         """Returns the PDU of an encrypted message.
 
         Raises:
@@ -241,17 +234,16 @@ class UsmCodec:
         plain = self._security.decrypt(keys, message.boots, message.time, message.salt, message.encrypted_pdu)
         return decode_scoped_pdu(plain)
 
-    def _process_report(self, message: UsmMessage, pdu: DecodedPdu, *, authentic: bool) -> Reply:
+    def _process_report(self, message: UsmMessage, pdu: ReceivedPdu, *, authentic: bool) -> Reply:
         """Returns the meaning of a Report-PDU (RFC 3412, section 7.2.11; RFC 3414, section 3.2).
 
         Raises:
             DecodeError: the report has no meaning, because it refers to an earlier message.
         """
-        names = pdu.names
-        if not names or not names[0].startswith(USM_STATS):
-            listed = ", ".join(map(oids.dotted, names))
-            return ErrorReport(f"the receiver reports {listed or 'nothing'}")
-        statistic = reported_statistic(names[0])
+        name = pdu.first_name
+        if name is None or not name.startswith(USM_STATS):
+            return ErrorReport(f"the receiver reports {oids.dotted(name) if name else 'nothing'}")
+        statistic = reported_statistic(name)
         sent_to = self._pending[message.message_id]
         if statistic is UsmStatistic.UNKNOWN_ENGINE_IDS and message.engine_id not in {b"", sent_to}:
             self._set_receiver(message)

@@ -157,7 +157,7 @@ async def test_a_receiver_that_was_set_up_anew_gets_informs_of_a_user(tmp_path: 
     ],
 )
 async def test_wrong_keys_are_named_and_hold_up_no_other_target(
-    changes: dict[str, str], error: str, tmp_path: Path
+    changes: dict[str, Any], error: str, tmp_path: Path
 ) -> None:
     user, _ = USERS["SHA-256 AES"]
     with trapd(tmp_path / "one") as receiver, trapd(tmp_path / "other") as unwilling:

@@ -15,10 +15,10 @@ from gateway.frontends.snmp import engine_identity
 from gateway.snmp import oid as oids
 from gateway.snmp.ber import PduTag
 from gateway.snmp.credentials import UsmUser
+from gateway.snmp.decoding import ReceivedPdu, decode_community_message, decode_scoped_pdu, decode_usm_message
 from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.mib.module import mib
-from gateway.snmp.pysnmp_adapter.decoding import DecodedPdu, decode_community_message
-from gateway.snmp.pysnmp_adapter.usm import UserSecurity, decode_scoped_pdu, decode_usm_message
+from gateway.snmp.usm_security import UserSecurity
 from tests.lab import namespaces
 from tests.lab.cluster import Cluster
 from tests.lab.gateways import NodeGateway, configuration
@@ -277,7 +277,7 @@ class NotificationDecoder:
         assert isinstance(notification, bytes)
         return DecodedNotification(oids.dotted(notification), None if sequence is None else int(sequence))
 
-    def _decrypt(self, data: bytes) -> DecodedPdu | None:
+    def _decrypt(self, data: bytes) -> ReceivedPdu | None:
         message = decode_usm_message(data)
         if message.pdu is not None:  # a discovery
             return None

@@ -7,13 +7,14 @@ import secrets
 import socket
 
 from gateway.errors import DecodeError
+from gateway.snmp.decoding import MAX_MESSAGE
+from gateway.snmp.message import CommunityCodec
 from gateway.snmp.oid import Oid
 from gateway.snmp.values import Type
 
 _TIMEOUT = 2.0
 """Seconds to wait for a response."""
 _ATTEMPTS = 2
-_MAX_DATAGRAM = 65535
 
 
 async def is_readable(host: str, port: int, community: str, name: Oid) -> bool | None:
@@ -28,8 +29,6 @@ async def is_readable(host: str, port: int, community: str, name: Oid) -> bool |
     Returns:
         Whether the community can read the variable; None without a valid response.
     """
-    from gateway.snmp.message import CommunityCodec  # noqa: PLC0415 - imports pysnmp, which only `check` needs here
-
     codec, request_id = CommunityCodec(community), secrets.randbits(31)
     data = await _exchange(host, port, codec.encode_get(request_id, [name]))
     if data is None:
@@ -55,7 +54,7 @@ async def _exchange(host: str, port: int, request: bytes) -> bytes | None:
                 async with asyncio.timeout(_TIMEOUT):
                     await loop.sock_connect(sock, (host, port))
                     await loop.sock_sendall(sock, request)
-                    return await loop.sock_recv(sock, _MAX_DATAGRAM)
+                    return await loop.sock_recv(sock, MAX_MESSAGE + 1)
             except OSError:  # includes TimeoutError
                 continue
     return None

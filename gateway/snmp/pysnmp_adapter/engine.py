@@ -30,8 +30,8 @@ from gateway.snmp.credentials import Community, UsmUser
 from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.oid import Oid
 from gateway.snmp.pysnmp_adapter.decoding import DecodedPdu
-from gateway.snmp.pysnmp_adapter.usm import UserSecurity
 from gateway.snmp.usm_protocols import AUTH_PROTOCOLS, PRIV_PROTOCOLS
+from gateway.snmp.usm_security import UserSecurity
 
 SNMPV2C, SNMPV3 = 1, 3
 """Message processing models (RFC 3411, section 5: SnmpMessageProcessingModel)."""
@@ -203,9 +203,9 @@ class AgentEngine:
             self._engine,
             OctetString(user.name.encode()),
             AUTH_PROTOCOLS[user.auth].identifier,
-            keys.auth,
+            OctetString(keys.auth) if keys.auth else None,
             PRIV_PROTOCOLS[user.priv].identifier,
-            keys.priv,
+            OctetString(keys.priv) if keys.priv else None,
             authKeyType=config.USM_KEY_TYPE_LOCALIZED,
             privKeyType=config.USM_KEY_TYPE_LOCALIZED,
         )

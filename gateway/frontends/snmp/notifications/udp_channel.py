@@ -27,6 +27,7 @@ from gateway.frontends.snmp.notifications.resolver import ReceiverAddresses
 from gateway.frontends.snmp.notifications.snmp_channel import PACE, SnmpChannel
 from gateway.frontends.snmp.notifications.target import Target
 from gateway.snmp.engine import EngineIdentity
+from gateway.snmp.message import CommunityCodec
 from gateway.snmp.reply import Acknowledgement, ErrorReport, ErrorResponse, Reply, Resend
 from gateway.waiting import completed_within
 
@@ -60,16 +61,12 @@ class NotificationCodec(Protocol):
 
 
 def make_codec(target: Target, identity: EngineIdentity | None) -> NotificationCodec:
-    """Returns the codec for a target. With a user, that takes an identity, and some milliseconds to derive the keys.
-
-    pysnmp is imported here, so that only gateways with targets load it.
-    """
-    from gateway.snmp.message import CommunityCodec  # noqa: PLC0415 - imports pysnmp
-    from gateway.snmp.usm import UsmCodec  # noqa: PLC0415 - imports pysnmp
-
+    """Returns the codec for a target. With a user, that takes an identity, and some milliseconds to derive the keys."""
     if target.user is None:
         return CommunityCodec(target.community)
     assert identity is not None
+    from gateway.snmp.usm import UsmCodec  # noqa: PLC0415 - most gateways have no user, and the ciphers take 7 MB
+
     return UsmCodec(target.user, identity)
 
 
