@@ -24,7 +24,6 @@ SLEEPS = {
 """The functions that may sleep, by file and name, and the reason. ``asyncio.sleep(0)`` is allowed everywhere."""
 
 PATCHES = {
-    "agent/test_command_responder.py::test_pysnmp_writes_no_temporary_files": "pysnmp asks the standard library",
     "snmp/test_engine_identity.py::test_the_file_is_replaced_atomically": "a disk that fails",
     "test_config.py::places": "the machine's own configuration must not be read",
     "test_config.py::test_an_unreadable_working_directory_is_skipped": "the same",

@@ -23,10 +23,13 @@ MAX_MESSAGE = 8192
 """Octets of a message that is accepted; msgMaxSize announces it. A Response repeats the variables of the notification,
 which are a quarter of this at most."""
 
+SNMPV2C, SNMPV3 = 1, 3
+"""The version in a message."""
+USER_BASED = 3
+"""msgSecurityModel of USM (RFC 3411, section 5: SnmpSecurityModel)."""
+
 _MIN_MAX_SIZE = 484
 """The smallest msgMaxSize (RFC 3412, section 6.3)."""
-_USM = 3
-"""msgSecurityModel of USM (RFC 3411, section 5: SnmpSecurityModel)."""
 _MAX_COMMUNITY = 255
 _MAX_DIGEST = 64
 _MAX_SALT = 32
@@ -59,6 +62,23 @@ class ReceivedPdu:
     def error_status(self) -> str:
         """The error-status by its name in RFC 3416, such as ``tooBig``; empty for noError."""
         return rfc_name(self.status, ErrorCode) if self.status else ""
+
+    @property
+    def encoded_varbinds(self) -> bytes:
+        """The variables in BER, without the tag and length of the list."""
+        return self._data[self._start : self._end]
+
+    @property
+    def names(self) -> list[Oid]:
+        """The names of the variables.
+
+        Raises:
+            DecodeError: a variable is malformed; its value may be.
+        """
+        reader, names = BerReader(self._data, self._start, self._end), []
+        while not reader.is_at_end:
+            names.append(reader.nested().identifier())
+        return names
 
     @property
     def varbinds(self) -> list[VarBind]:
@@ -113,6 +133,15 @@ class CommunityMessage(NamedTuple):
     pdu: ReceivedPdu
 
 
+def decode_version(data: bytes) -> int:
+    """Decodes the version of a message: 0 for SNMPv1, 1 for SNMPv2c, 3 for SNMPv3.
+
+    Raises:
+        DecodeError: the octets are not a message.
+    """
+    return _open(data).integer(0, MAX_INTEGER32)
+
+
 def decode_community_message(data: bytes) -> CommunityMessage:
     """Decodes an SNMPv2c message.
 
@@ -130,12 +159,25 @@ def decode_community_message(data: bytes) -> CommunityMessage:
 # --- SNMPv3 ----------------------------------------------------------------------------------------------------------
 
 
+class UnknownSecurityModelError(DecodeError):
+    """A message has another security model than USM."""
+
+
+class ScopedPdu(NamedTuple):
+    """A scoped PDU (RFC 3412, section 6.8)."""
+
+    context_engine_id: bytes
+    context_name: bytes
+    pdu: ReceivedPdu
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsmMessage:
     """An SNMPv3 message (RFC 3412, section 6) with the security parameters of USM (RFC 3414, section 2.4).
 
     Attributes:
         message_id: msgID.
+        max_size: msgMaxSize.
         flags: msgFlags.
         engine_id: msgAuthoritativeEngineID.
         boots: msgAuthoritativeEngineBoots.
@@ -144,11 +186,12 @@ class UsmMessage:
         digest: msgAuthenticationParameters.
         digest_position: the position of the digest in the message.
         salt: msgPrivacyParameters.
-        pdu: the PDU if the message is plain text, else None.
+        scoped_pdu: the scoped PDU if the message is plain text, else None.
         encrypted_pdu: the encrypted scoped PDU if the message is encrypted, else empty.
     """
 
     message_id: int
+    max_size: int
     flags: int
     engine_id: bytes
     boots: int
@@ -157,8 +200,13 @@ class UsmMessage:
     digest: bytes
     digest_position: int
     salt: bytes
-    pdu: ReceivedPdu | None
+    scoped_pdu: ScopedPdu | None
     encrypted_pdu: bytes
+
+    @property
+    def pdu(self) -> ReceivedPdu | None:
+        """The PDU if the message is plain text, else None."""
+        return None if self.scoped_pdu is None else self.scoped_pdu.pdu
 
 
 def decode_usm_message(data: bytes) -> UsmMessage:
@@ -168,13 +216,8 @@ def decode_usm_message(data: bytes) -> UsmMessage:
         DecodeError: the octets are not an SNMPv3 message with the security parameters of USM.
     """
     message = _open(data)
-    message.integer(3, 3)
-    header = message.nested()
-    message_id = header.integer(0, MAX_INTEGER32)
-    header.integer(_MIN_MAX_SIZE, MAX_INTEGER32)
-    flags = header.octets(1)
-    header.integer(_USM, _USM)
-    header.expect_end("msgGlobalData")
+    message.integer(SNMPV3, SNMPV3)
+    message_id, max_size, flags = _decode_header(message.nested())
     parameters = message.nested(Type.OCTET_STRING).nested()
     engine_id = parameters.octets(MAX_ENGINE_ID)
     boots, time = parameters.integer(0, MAX_BOOTS), parameters.integer(0, MAX_INTEGER32)
@@ -185,11 +228,12 @@ def decode_usm_message(data: bytes) -> UsmMessage:
     parameters.expect_end("msgSecurityParameters")
     is_encrypted = message.peek_tag() == Type.OCTET_STRING
     encrypted = message.octets() if is_encrypted else b""
-    pdu = None if is_encrypted else _decode_scoped_pdu(message, data)
+    scoped_pdu = None if is_encrypted else _decode_scoped_pdu(message, data)
     message.expect_end("the message")
     return UsmMessage(
         message_id=message_id,
-        flags=flags[0] if flags else 0,
+        max_size=max_size,
+        flags=flags,
         engine_id=engine_id,
         boots=boots,
         time=time,
@@ -197,13 +241,24 @@ def decode_usm_message(data: bytes) -> UsmMessage:
         digest=digest,
         digest_position=digest_position,
         salt=salt,
-        pdu=pdu,
+        scoped_pdu=scoped_pdu,
         encrypted_pdu=encrypted,
     )
 
 
-def decode_scoped_pdu(data: bytes) -> ReceivedPdu:
-    """Decodes a scoped PDU (RFC 3412, section 6.8) and returns its PDU.
+def _decode_header(header: BerReader) -> tuple[int, int, int]:
+    """Returns msgID, msgMaxSize and msgFlags."""
+    message_id = header.integer(0, MAX_INTEGER32)
+    max_size = header.integer(_MIN_MAX_SIZE, MAX_INTEGER32)
+    flags = header.octets(1)
+    if header.integer(1) != USER_BASED:
+        raise UnknownSecurityModelError("expected the User-based Security Model")
+    header.expect_end("msgGlobalData")
+    return message_id, max_size, flags[0] if flags else 0
+
+
+def decode_scoped_pdu(data: bytes) -> ScopedPdu:
+    """Decodes a scoped PDU (RFC 3412, section 6.8) that was encrypted.
 
     Octets after it are ignored: ciphers that work on blocks pad it.
 
@@ -216,13 +271,11 @@ def decode_scoped_pdu(data: bytes) -> ReceivedPdu:
         raise DecodeError(f"expected ScopedPDU: {error}") from None
 
 
-def _decode_scoped_pdu(message: BerReader, data: bytes) -> ReceivedPdu:
+def _decode_scoped_pdu(message: BerReader, data: bytes) -> ScopedPdu:
     scoped = message.nested()
-    scoped.octets()  # contextEngineID
-    scoped.octets()  # contextName
-    pdu = _decode_pdu(scoped, data)
+    scoped_pdu = ScopedPdu(scoped.octets(), scoped.octets(), _decode_pdu(scoped, data))
     scoped.expect_end("the scoped PDU")
-    return pdu
+    return scoped_pdu
 
 
 def _open(data: bytes) -> BerReader:

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from gateway.errors import DecodeError
 from gateway.snmp import ber
 from gateway.snmp.ber import PduTag
-from gateway.snmp.decoding import ReceivedPdu, decode_community_message
+from gateway.snmp.decoding import SNMPV2C, ReceivedPdu, decode_community_message
 from gateway.snmp.oid import Oid
 from gateway.snmp.reply import Acknowledgement, ErrorResponse, Reply
 from gateway.snmp.values import Type, VarBind
 
-_VERSION = 1
-"""The field version of an SNMPv2c message."""
+
+def encode_community_message(community: bytes, pdu: bytes) -> bytes:
+    """Encodes an SNMPv2c message with an encoded PDU."""
+    return ber.sequence(ber.integer(SNMPV2C), ber.octets(community), pdu)
 
 
 class CommunityCodec:
@@ -55,7 +57,7 @@ class CommunityCodec:
             DecodeError: the message is malformed, has another version or community, or carries another PDU.
         """
         message = decode_community_message(data)
-        if message.version != _VERSION or not hmac.compare_digest(message.community, self._community):
+        if message.version != SNMPV2C or not hmac.compare_digest(message.community, self._community):
             raise DecodeError("expected SNMPv2c and the community of the request")
         if message.pdu.tag is not PduTag.RESPONSE:
             raise DecodeError(f"expected a Response-PDU, found {message.pdu.tag.name}")
@@ -70,8 +72,7 @@ class CommunityCodec:
         return reply_of(self.decode_response(data))
 
     def _encode(self, tag: PduTag, request_id: int, varbinds: Sequence[VarBind]) -> bytes:
-        pdu = ber.pdu(tag, request_id, varbinds)
-        return ber.sequence(ber.integer(_VERSION), ber.octets(self._community), pdu)
+        return encode_community_message(self._community, ber.pdu(tag, request_id, varbinds))
 
 
 def reply_of(response: ReceivedPdu) -> Reply:

@@ -12,6 +12,9 @@ from collections.abc import Iterable
 Oid = bytes
 """An object identifier; it has four bytes for each sub-identifier."""
 
+INSTANCE: Oid = bytes(4)
+"""The index of a scalar: the instance 0."""
+
 MAX_SUBIDS = 128
 """Maximum number of sub-identifiers (RFC 2578, section 3.5)."""
 

@@ -12,47 +12,33 @@ import itertools
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntFlag
 
 from gateway.clock import Clock, SystemClock
 from gateway.errors import DecodeError
 from gateway.snmp import ber
 from gateway.snmp import oid as oids
 from gateway.snmp.ber import PduTag
-from gateway.snmp.credentials import SecurityLevel, UsmUser
-from gateway.snmp.decoding import MAX_MESSAGE, ReceivedPdu, UsmMessage, decode_scoped_pdu, decode_usm_message
+from gateway.snmp.credentials import UsmUser
+from gateway.snmp.decoding import ReceivedPdu, UsmMessage, decode_scoped_pdu, decode_usm_message
 from gateway.snmp.engine import MAX_BOOTS, EngineIdentity
 from gateway.snmp.message import reply_of
 from gateway.snmp.reply import ErrorReport, Reply, Resend
-from gateway.snmp.usm_protocols import AUTH_PROTOCOLS
+from gateway.snmp.usm_encoding import (
+    LEVEL_FLAGS,
+    MsgFlags,
+    SecurityParameters,
+    encode_scoped_pdu,
+    encode_usm_message,
+)
 from gateway.snmp.usm_security import LocalizedKeys, UserSecurity
 from gateway.snmp.usm_stats import USM_STATS, UsmStatistic, reported_statistic
 from gateway.snmp.values import VarBind
 
-_VERSION = 3
-"""msgVersion."""
-_SECURITY_MODEL = 3
-"""msgSecurityModel of USM (RFC 3411, section 5: SnmpSecurityModel)."""
 _TIME_WINDOW = 150
 """Seconds during which a message is timely (RFC 3414, section 3.2, step 7)."""
 _MAX_PENDING = 64
 """Messages whose replies are accepted; older ones are forgotten."""
 
-
-class MsgFlags(IntFlag):
-    """The bits of msgFlags (RFC 3412, section 6.4)."""
-
-    NONE = 0
-    AUTH = 1
-    PRIV = 2
-    REPORTABLE = 4
-
-
-_LEVEL_FLAGS: Mapping[SecurityLevel, MsgFlags] = {
-    SecurityLevel.NO_AUTH_NO_PRIV: MsgFlags.NONE,
-    SecurityLevel.AUTH_NO_PRIV: MsgFlags.AUTH,
-    SecurityLevel.AUTH_PRIV: MsgFlags.AUTH | MsgFlags.PRIV,
-}
 
 _REASONS: Mapping[UsmStatistic, str] = {
     UsmStatistic.UNSUPPORTED_SECURITY_LEVELS: "the receiver does not accept the security level of user {}",
@@ -105,8 +91,7 @@ class UsmCodec:
         self._user_name = user.name.encode()
         self._identity = identity
         self._clock = clock or SystemClock()
-        self._level = _LEVEL_FLAGS[user.level]
-        self._digest_length = AUTH_PROTOCOLS[user.auth].digest_length
+        self._level = LEVEL_FLAGS[user.level]
         self._security = UserSecurity(user)
         self._own_engine = self._make_engine(identity.engine_id)
         self._receiver: _AuthoritativeEngine | None = None
@@ -160,31 +145,17 @@ class UsmCodec:
     # --- Encoding ----------------------------------------------------------------------------------------------------
 
     def _encode(self, engine: _AuthoritativeEngine, flags: MsgFlags, pdu: bytes) -> bytes:
-        data = ber.sequence(ber.octets(self._identity.engine_id), ber.octets(b""), pdu)
-        boots, time, salt = engine.boots, self._time_of(engine), b""
-        if flags & MsgFlags.PRIV:
-            encrypted, salt = self._security.encrypt(engine.keys, boots, time, data)
-            data = ber.octets(encrypted)
-        parameters = ber.sequence(
-            ber.octets(engine.id),
-            ber.integer(boots),
-            ber.integer(time),
-            ber.octets(self._user_name if engine.id else b""),
-            ber.octets(bytes(self._digest_length) if flags & MsgFlags.AUTH else b""),
-            ber.octets(salt),
+        user_name = self._user_name if engine.id else b""
+        parameters = SecurityParameters(engine.id, engine.boots, self._time_of(engine), user_name)
+        scoped_pdu = encode_scoped_pdu(self._identity.engine_id, pdu)
+        return encode_usm_message(
+            message_id=self._next_message_id(engine),
+            flags=flags,
+            parameters=parameters,
+            scoped_pdu=scoped_pdu,
+            security=self._security,
+            keys=engine.keys,
         )
-        header = ber.sequence(
-            ber.integer(self._next_message_id(engine)),
-            ber.integer(MAX_MESSAGE),
-            ber.octets(bytes([flags])),
-            ber.integer(_SECURITY_MODEL),
-        )
-        message = ber.sequence(ber.integer(_VERSION), header, ber.octets(parameters), data)
-        if flags & MsgFlags.AUTH:
-            after_digest = len(ber.octets(salt)) + len(data)
-            position = len(message) - after_digest - self._digest_length
-            message = self._security.authenticate(engine.keys, message, position)
-        return message
 
     def _next_message_id(self, engine: _AuthoritativeEngine) -> int:
         """Returns a new msgID and makes it pending; a repeated inform gets a new one, too (RFC 3412, section 6.2)."""
@@ -232,7 +203,7 @@ class UsmCodec:
             raise DecodeError("the message is plain text, but its msgFlags say that it is encrypted")
         keys = self._receiver.keys
         plain = self._security.decrypt(keys, message.boots, message.time, message.salt, message.encrypted_pdu)
-        return decode_scoped_pdu(plain)
+        return decode_scoped_pdu(plain).pdu
 
     def _process_report(self, message: UsmMessage, pdu: ReceivedPdu, *, authentic: bool) -> Reply:
         """Returns the meaning of a Report-PDU (RFC 3412, section 7.2.11; RFC 3414, section 3.2).

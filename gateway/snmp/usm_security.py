@@ -64,6 +64,11 @@ class UserSecurity:
         if user.level == SecurityLevel.AUTH_PRIV and not user.priv_key:
             self._priv_key = self._hash_password(user.priv_password.encode())
 
+    @property
+    def digest_length(self) -> int:
+        """Octets of msgAuthenticationParameters; 0 without authentication."""
+        return self._auth.digest_length
+
     def localize_keys(self, engine_id: bytes) -> LocalizedKeys:
         """Returns the user's keys for an engine; localized keys are returned as they were configured."""
         auth_key, priv_key = self._localized

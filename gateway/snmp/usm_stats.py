@@ -24,8 +24,14 @@ class UsmStatistic(Enum):
     WRONG_DIGESTS = "usmStatsWrongDigests"
     DECRYPTION_ERRORS = "usmStatsDecryptionErrors"
 
+    @property
+    def oid(self) -> Oid:
+        """The object identifier of the object, without the instance's 0."""
+        return _OIDS[self]
 
-_BY_OID = {USM_STATS + oids.encode((number,)): statistic for number, statistic in enumerate(UsmStatistic, 1)}
+
+_OIDS = {statistic: USM_STATS + oids.encode((number,)) for number, statistic in enumerate(UsmStatistic, 1)}
+_BY_OID = {oid: statistic for statistic, oid in _OIDS.items()}
 
 
 def reported_statistic(name: Oid) -> UsmStatistic | None:

@@ -132,8 +132,8 @@ async def test_deriving_keys_does_not_block_the_event_loop() -> None:
     assert longest < 0.25  # seconds of the event loop's own thread; deriving the keys takes more than one
 
 
-def test_pysnmp_is_imported_only_for_agents_in_use() -> None:
-    code = "import sys; import gateway.frontends.snmp.agent.agent; sys.exit('pysnmp' in sys.modules)"
+def test_ciphers_are_imported_only_for_agents_in_use() -> None:
+    code = "import sys; import gateway.frontends.snmp.agent.agent; sys.exit('cryptography' in sys.modules)"
 
     async def run() -> int:
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", code, env=environment())

@@ -9,9 +9,9 @@ import pytest
 
 from gateway.frontends.snmp import engine_identity
 from gateway.frontends.snmp.agent.agent import BuiltInAgent
-from gateway.frontends.snmp.agent.command_responder import MAX_MESSAGE
 from gateway.snmp import oid as oids
 from gateway.snmp.credentials import Community, UsmUser
+from gateway.snmp.decoding import MAX_MESSAGE
 from gateway.snmp.engine import EngineIdentity
 from tests.agent.mib import AUTHENTIC, COLUMN, MIB, ROOT, SMALL_MIB, STRONG, SYS_DESCR, USERS, USM_STATS, USM_USERS
 from tests.agent.serving import COMMUNITY_OPTIONS, DESCRIPTION, NO_COMMUNITIES, net_snmp, serving, user_options, walked
@@ -218,8 +218,12 @@ async def usm_stats(agent: BuiltInAgent) -> dict[str, int]:
         (user_options(UsmUser(name=STRONG.name)), "levels", "Unsupported security level"),
         (user_options(UsmUser(name=AUTHENTIC.name)), "levels", "Unsupported security level"),
         (user_options(UsmUser(name=STRONG.name, auth="SHA-256")), "levels", "Unsupported security level"),
-        (user_options(UsmUser(name=AUTHENTIC.name, auth="SHA-512", priv="AES")), "levels", "Timeout"),
-        (user_options(UsmUser(name="nobody", auth="SHA")), "levels", "Timeout"),
+        (
+            user_options(UsmUser(name=AUTHENTIC.name, auth="SHA-512", priv="AES")),
+            "levels",
+            "Unsupported security level",
+        ),
+        (user_options(UsmUser(name="nobody", auth="SHA")), "levels", "Unsupported security level"),
         (user_options(STRONG, priv="wrong password"), "decryptions", "Decryption error"),
     ],
 )

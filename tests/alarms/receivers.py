@@ -16,7 +16,8 @@ from gateway.clock import Clock
 from gateway.snmp import oid as oids
 from gateway.snmp.credentials import UsmUser
 from gateway.snmp.engine import EngineIdentity
-from gateway.snmp.usm import MsgFlags, UsmCodec
+from gateway.snmp.usm import UsmCodec
+from gateway.snmp.usm_encoding import MsgFlags
 from gateway.snmp.values import Type, VarBind
 from tests.fakes import FakeClock
 from tests.snmptrapd import HOST

@@ -14,7 +14,7 @@ from gateway.alarms.delivery import DeliveryState
 from gateway.backoff import Backoff
 from gateway.frontends.snmp.notifications.target import TargetKind
 from gateway.snmp.message import CommunityCodec
-from gateway.snmp.usm import MsgFlags
+from gateway.snmp.usm_encoding import MsgFlags
 from tests.alarms.notifications import node_lost
 from tests.alarms.receivers import TOO_BIG, Manager, Receiver, acknowledge, community_pdu, sequences
 from tests.alarms.targets import USERS, delivery_of, running_notifier, target

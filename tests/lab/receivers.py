@@ -283,7 +283,7 @@ class NotificationDecoder:
             return None
         keys = self._security.localize_keys(message.engine_id)
         plain = self._security.decrypt(keys, message.boots, message.time, message.salt, message.encrypted_pdu)
-        return decode_scoped_pdu(plain)
+        return decode_scoped_pdu(plain).pdu
 
 
 def _version(message: bytes) -> int:

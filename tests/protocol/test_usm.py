@@ -21,7 +21,8 @@ from gateway.snmp.credentials import UsmUser
 from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.message import CommunityCodec
 from gateway.snmp.reply import Acknowledgement, ErrorReport, ErrorResponse, Resend
-from gateway.snmp.usm import MsgFlags, UsmCodec
+from gateway.snmp.usm import UsmCodec
+from gateway.snmp.usm_encoding import MsgFlags
 from gateway.snmp.usm_protocols import AUTH_PROTOCOLS, NONE, PRIV_PROTOCOLS
 from tests.alarms.receivers import THEIRS, TOO_BIG, VARBINDS, Manager, acknowledge, pdu_of
 from tests.fakes import FakeClock

@@ -19,10 +19,7 @@ from gateway.snmp.agentx.encoding import encode_oid, encode_value, encode_varbin
 from gateway.snmp.mib import syntax
 from gateway.snmp.mib.module import Mib, Object
 from gateway.snmp.mib.syntax import SampleValue
-from gateway.snmp.oid import Oid
-
-_SCALAR = b"\0\0\0\0"
-"""The index of a scalar: the instance 0."""
+from gateway.snmp.oid import INSTANCE, Oid
 
 
 def empty(mib: Mib) -> VariableTable:
@@ -63,8 +60,8 @@ def build(
         builder.put(name, builder.index(name, index), raw)
     live: dict[Oid, ReadCell] = {}
     for name in LIVE.values():
-        builder.put(name, _SCALAR, age())
-        live[mib[name].oid + _SCALAR] = _reader(mib[name], age)
+        builder.put(name, INSTANCE, age())
+        live[mib[name].oid + INSTANCE] = _reader(mib[name], age)
     return builder.table(live, agentx=agentx)
 
 
@@ -162,13 +159,13 @@ class _Builder:
     def index(self, name: str, texts: Sequence[str]) -> bytes:
         """Returns the index of an object's row."""
         row = self._mib[name].row
-        return _index(self._mib.index_of(row), texts) if row else _SCALAR
+        return _index(self._mib.index_of(row), texts) if row else INSTANCE
 
     def _row_indexes(self, binding: Binding, samples: Mapping[Labels, Value]) -> Mapping[Labels, bytes]:
         """Returns the index of each sample's row. Metrics with the same labels in the same row share indexes."""
         row = binding.row
         if row is None:
-            return dict.fromkeys(samples, _SCALAR)
+            return dict.fromkeys(samples, INSTANCE)
         positions = [binding.metric.labels.index(label) for label in row.index]
         parts = self._mib.index_of(row.entry)
         if row.numbered:

@@ -89,7 +89,7 @@ class BuiltInAgent:
         Raises:
             StartError: the agent cannot listen on one of the addresses.
         """
-        # importing pysnmp and deriving keys, a megabyte of hashing for each password, would block the event loop
+        # deriving keys, a megabyte of hashing for each password, would block the event loop
         self._responder = await asyncio.to_thread(self._make_responder)
         await self._server.start(self._addresses)
         exposed = [host or "all interfaces" for host, _ in self._addresses if not is_loopback(host)]
@@ -104,7 +104,7 @@ class BuiltInAgent:
         self._server.close()
 
     def _make_responder(self) -> CommandResponder:
-        # imported here because it takes 10 MB, which a gateway without the agent does not need
+        # imported here because of the ciphers, which a gateway without the agent does not need
         from gateway.frontends.snmp.agent.command_responder import CommandResponder  # noqa: PLC0415
 
         return CommandResponder(

@@ -29,7 +29,6 @@ class ErrorStatus(IntEnum):
     TOO_BIG = 1
     GEN_ERR = 5
     NO_ACCESS = 6
-    AUTHORIZATION_ERROR = 16
     NOT_WRITABLE = 17
 
 
@@ -73,8 +72,6 @@ TOO_BIG = Response(varbinds=(), status=ErrorStatus.TOO_BIG)
 """The response without variables, if they do not fit into a message (section 4.2.1)."""
 
 GEN_ERR = Response(varbinds=None, status=ErrorStatus.GEN_ERR)
-NOT_AUTHORIZED = Response(varbinds=None, status=ErrorStatus.AUTHORIZATION_ERROR)
-"""The response to a principal without any access (RFC 3413, section 3.2)."""
 
 
 def execute(view: MibView, request: Request) -> Response:

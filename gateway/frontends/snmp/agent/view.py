@@ -22,8 +22,6 @@ from gateway.snmp.values import SearchRange, Type
 ScalarReader = tuple[Type, Callable[[], int | bytes]]
 """The type of a scalar, and the function that reads its value."""
 
-_INSTANCE = oids.encode((0,))
-
 
 class Subtree(Protocol):
     """A source of variables for GET and GETNEXT; every ``VariableSource`` is one."""
@@ -50,10 +48,9 @@ def scalars(root: Oid, readers: Mapping[Oid, ScalarReader]) -> VariableTable:
         readers: by the object identifiers of the objects, without the instance's 0.
     """
     objects = sorted(readers)
-    names = [name + _INSTANCE for name in objects]
-    return VariableTable(
-        root, objects=objects, names=names, live={name + _INSTANCE: partial(_read, readers[name]) for name in objects}
-    )
+    names = [name + oids.INSTANCE for name in objects]
+    live = {name + oids.INSTANCE: partial(_read, readers[name]) for name in objects}
+    return VariableTable(root, objects=objects, names=names, live=live)
 
 
 def _read(reader: ScalarReader) -> Cell:
