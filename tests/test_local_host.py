@@ -75,7 +75,7 @@ def test_special_and_large_files_are_refused_at_once_and_closed(tmp_path: Path) 
         (tmp_path / "fifo", "not a regular file"),
         (tmp_path, "not a regular file"),
         ("/dev/zero", "not a regular file"),
-        (tmp_path / "large", "larger than 1048576 bytes"),
+        (tmp_path / "large", "larger than 131072 bytes"),
     ):
         with pytest.raises(OSError, match=reason):
             LocalHost().read_file(str(path))

@@ -16,7 +16,7 @@ from gateway.host.host import Host
 from gateway.samples import SampleSet
 from gateway.snapshot import CollectorReport, CommandReport
 from gateway.status import Status
-from gateway.subsystems.probe import Collector, Plan, Probe, Reading, is_configured
+from gateway.subsystems.probe import Collector, CommandError, Plan, Probe, Reading, is_configured
 
 PLAN_STEP, SAMPLES_STEP = "plan", "samples"
 """The names under which reports show the two steps of a collector that are not commands, if they fail."""
@@ -177,6 +177,8 @@ class CollectorRun:
             make_samples = partial(self._collector.make_samples, dict(readings))
             try:
                 samples = await self._prober.run_in_thread_if_large(size, make_samples)
+            except CommandError as error:
+                readings[SAMPLES_STEP] = Reading(status=error.status, detail=error.detail)
             except Exception as error:  # noqa: BLE001 - a bug in one collector must not affect the others
                 readings[SAMPLES_STEP] = self._internal_error(SAMPLES_STEP, error)
         report = CollectorReport(name=self.name, duration=duration, commands=_command_reports(plan, readings))

@@ -15,8 +15,8 @@ from gateway.host.process import run_process, stream_process
 from gateway.host.programs import STANDARD_DIRECTORIES, clean_environment, find_program
 from gateway.status import Status
 
-MAX_FILE_SIZE = 1024 * 1024
-"""Bytes that a configuration file may have."""
+MAX_FILE_SIZE = 128 * 1024
+"""Bytes that a configuration file may have. It is parsed on the event loop."""
 
 MAX_DIRECTORY_ENTRIES = 10_000
 """Names that are read from one directory."""

@@ -6,17 +6,26 @@ The root element is ``cib``, ``configuration`` or, with ``--scope constraints``,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from itertools import chain, islice
+from typing import NamedTuple, TypeVar
 
+from gateway.errors import ParseError
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
 from gateway.subsystems.parsing.timestamps import unix_time
 from gateway.subsystems.parsing.xml import Element, parse_root, score
 
 ROOTS = ("constraints", "cib", "configuration")
 
-_MAX_DEPTH = 8
+_MAX_DEPTH = 100
+"""How deeply rules may be nested, by elements and references together."""
+
+_MAX_CONSTRAINTS = 100_000
+"""The number of constraints, one for each resource and rule, that a document may expand to."""
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,55 +84,144 @@ def parse(output: bytes) -> Parsed[Constraints]:
     """Parses the output of the tool.
 
     Raises:
-        ParseError: the output is not XML, or has another root element.
+        ParseError: the output is not XML, has another root element, or expands to too many constraints.
     """
     root = parse_root(output, tags=ROOTS)
-    by_id = {element.get("id"): element for element in root.iter("rule", "resource_set") if element.get("id")}
     unreadable = UnreadableValues()
-    locations = root.iter("rsc_location")
+    parts = _SharedParts(root, unreadable)
+    # A constraint expands to its resources times its rules, and other constraints can refer to both.
+    limit = min(2000 + len(output) // 4, _MAX_CONSTRAINTS)
+    locations = chain.from_iterable(_constraints(element, parts) for element in root.iter("rsc_location"))
+    tickets = chain.from_iterable(_ticket_constraints(element, parts) for element in root.iter("rsc_ticket"))
     return unreadable.parsed(
         Constraints(
-            tuple(constraint for location in locations for constraint in _constraints(location, by_id, unreadable)),
-            tuple(_with_dependents(_ticket_constraints(root, by_id), _mandatory_colocations(root, unreadable))),
+            _at_most(limit, locations),
+            _with_dependents(_at_most(limit, tickets), _mandatory_colocations(root, unreadable), limit),
         )
     )
 
 
-def _ticket_constraints(root: Element, by_id: dict[str | None, Element]) -> Iterator[TicketConstraint]:
-    for element in root.iter("rsc_ticket"):
-        for resource, set_role in _resources(element, by_id):
-            yield TicketConstraint(
-                id=element.get("id", ""),
-                resource=resource,
-                role=set_role or element.get("rsc-role", ""),
-                ticket=element.get("ticket", ""),
-                loss_policy=element.get("loss-policy", ""),
-            )
+def _at_most(limit: int, constraints: Iterable[_T]) -> tuple[_T, ...]:
+    """Returns all constraints.
+
+    Raises:
+        ParseError: there are more than the limit.
+    """
+    expanded = tuple(islice(constraints, limit + 1))
+    if len(expanded) > limit:
+        raise ParseError(f"expands to more than {limit} constraints")
+    return expanded
 
 
-def _constraints(
-    location: Element, by_id: dict[str | None, Element], unreadable: UnreadableValues
-) -> Iterator[LocationConstraint]:
-    name = location.get("id", "")
-    rules = [_resolve(rule, by_id) for rule in location.iterfind("rule")]
-    for resource, set_role in _resources(location, by_id):
-        role = set_role or location.get("role", "")
-        if not rules:
-            yield LocationConstraint(
+class _Rule(NamedTuple):
+    """What a rule says, apart from the conditions that are not read; the fields are those of the constraint."""
+
+    id: str
+    node: str
+    role: str
+    score: float | None
+    expires: float | None
+
+
+class _SharedParts:
+    """Reads the rules and resource sets, each once, however many constraints refer to them with ``id-ref``.
+
+    Rules can be nested, and refer to each other. Pacemaker accepts a document in which they do so in a circle.
+    """
+
+    def __init__(self, root: Element, unreadable: UnreadableValues) -> None:
+        self._by_id = {element.get("id"): element for element in root.iter("rule", "resource_set") if element.get("id")}
+        self._unreadable = unreadable
+        self._rules: dict[Element, _Rule] = {}
+        self._nodes: dict[Element, frozenset[str] | None] = {}
+        self._members: dict[Element, Sequence[tuple[str, str]]] = {}
+
+    def rules(self, constraint: Element) -> Sequence[_Rule]:
+        """Returns the rules of a constraint."""
+        return [self._rule(element) for element in self._resolve_each(constraint.iterfind("rule"))]
+
+    def resources(self, constraint: Element) -> Iterator[tuple[str, str]]:
+        """Yields each resource of a constraint, with its role in a resource set."""
+        if name := constraint.get("rsc") or constraint.get("rsc-pattern"):
+            yield name, ""
+        for element in self._resolve_each(constraint.iterfind("resource_set")):
+            if element not in self._members:
+                role = element.get("role", "")
+                self._members[element] = [(member.get("id", ""), role) for member in element.iterfind("resource_ref")]
+            yield from self._members[element]
+
+    def without_rule(self, constraint: Element) -> _Rule:
+        """Returns the rule that is equivalent to the node and the score of a constraint without rules."""
+        value = self._unreadable.read(score, constraint.get("score"), what=f"the score of {constraint.get('id', '')}")
+        return _Rule(id="", node=constraint.get("node", ""), role="", score=value, expires=None)
+
+    def _rule(self, element: Element) -> _Rule:
+        if element not in self._rules:
+            name, read = element.get("id", ""), self._unreadable.read
+            self._rules[element] = _Rule(
                 id=name,
-                resource=resource,
-                node=location.get("node", ""),
-                role=role,
-                score=unreadable.read(score, location.get("score"), what=f"the score of {name}"),
+                node=read(self._named_node, element) or "",
+                role=element.get("role", ""),
+                score=read(score, element.get("score"), what=f"the score of {name or 'a rule'}"),
+                expires=read(_end, element),
             )
+        return self._rules[element]
+
+    def _named_node(self, rule: Element) -> str:
+        """Returns the node that a rule names, or "" if it names none or several."""
+        names = self._named_nodes(rule, depth=0)
+        return next(iter(names)) if len(names) == 1 else ""
+
+    def _named_nodes(self, rule: Element, *, depth: int) -> frozenset[str]:
+        """Returns the nodes that a rule and the rules in it name: at most two, because more make no difference.
+
+        Raises:
+            ParseError: the rule refers to itself, or is nested too deeply.
+        """
+        if rule not in self._nodes and depth < _MAX_DEPTH:
+            self._nodes[rule] = None  # stays if a rule in it refers to this one
+            names = {
+                expression.get("value", "")
+                for expression in rule.iterfind("expression")
+                if expression.get("attribute") == "#uname" and expression.get("operation") == "eq"
+            }
+            for nested in self._resolve_each(rule.iterfind("rule")):
+                names |= self._named_nodes(nested, depth=depth + 1)
+            self._nodes[rule] = frozenset(islice(names, 2))
+        nodes = self._nodes.get(rule)
+        if nodes is None:
+            raise ParseError(f"the rule {rule.get('id', '')[:40]!r} refers to itself, or is nested too deeply")
+        return nodes
+
+    def _resolve_each(self, elements: Iterable[Element]) -> Iterable[Element]:
+        """Returns each element once, or what it refers to; an element whose reference leads nowhere stays."""
+        return dict.fromkeys(self._by_id.get(element.get("id-ref"), element) for element in elements)
+
+
+def _ticket_constraints(element: Element, parts: _SharedParts) -> Iterator[TicketConstraint]:
+    for resource, set_role in parts.resources(element):
+        yield TicketConstraint(
+            id=element.get("id", ""),
+            resource=resource,
+            role=set_role or element.get("rsc-role", ""),
+            ticket=element.get("ticket", ""),
+            loss_policy=element.get("loss-policy", ""),
+        )
+
+
+def _constraints(location: Element, parts: _SharedParts) -> Iterator[LocationConstraint]:
+    name = location.get("id", "")
+    rules = parts.rules(location) or [parts.without_rule(location)]
+    for resource, set_role in parts.resources(location):
+        role = set_role or location.get("role", "")
         for rule in rules:
             yield LocationConstraint(
-                id=rule.get("id", name) if len(rules) > 1 else name,
+                id=(rule.id or name) if len(rules) > 1 else name,
                 resource=resource,
-                node=_named_node(rule, by_id),
-                role=rule.get("role") or role,
-                score=unreadable.read(score, rule.get("score"), what=f"the score of {rule.get('id', name)}"),
-                expires=unreadable.read(_end, rule),
+                node=rule.node,
+                role=rule.role or role,
+                score=rule.score,
+                expires=rule.expires,
             )
 
 
@@ -136,51 +234,31 @@ def _mandatory_colocations(root: Element, unreadable: UnreadableValues) -> Seque
 
 
 def _with_dependents(
-    constraints: Iterator[TicketConstraint], colocations: Sequence[Element]
-) -> Iterator[TicketConstraint]:
-    """Yields ticket constraints, and those of the resources that mandatory colocations make depend on them."""
+    constraints: Iterable[TicketConstraint], colocations: Iterable[Element], limit: int
+) -> tuple[TicketConstraint, ...]:
+    """Returns ticket constraints, and those of the resources that mandatory colocations make depend on them."""
+    dependents: defaultdict[tuple[str, bool], list[Element]] = defaultdict(list)
+    for element in colocations:
+        resource = element.get("with-rsc", "")
+        dependents[resource, False].append(element)
+        if element.get("with-rsc-role", "").lower() in _PROMOTED:
+            dependents[resource, True].append(element)
     pending = list(constraints)
-    seen: set[tuple[str, str, str]] = set()
+    expanded: dict[tuple[str, str, str], TicketConstraint] = {}
     for constraint in pending:  # grows in the loop
         key = (constraint.resource, constraint.role.lower(), constraint.ticket)
-        if key in seen:
+        if key in expanded:
             continue
-        seen.add(key)
-        yield constraint
-        promoted_only = constraint.role.lower() in _PROMOTED
+        expanded[key] = constraint
+        if len(pending) > limit:
+            raise ParseError(f"expands to more than {limit} ticket constraints")
         pending += [
             replace(
                 constraint, id=element.get("id", ""), resource=element.get("rsc", ""), role=element.get("rsc-role", "")
             )
-            for element in colocations
-            if element.get("with-rsc") == constraint.resource
-            and (not promoted_only or element.get("with-rsc-role", "").lower() in _PROMOTED)
+            for element in dependents.get((constraint.resource, constraint.role.lower() in _PROMOTED), ())
         ]
-
-
-def _resources(location: Element, by_id: dict[str | None, Element]) -> Iterator[tuple[str, str]]:
-    """Yields each resource of a constraint, with its role in a resource set."""
-    if name := location.get("rsc") or location.get("rsc-pattern"):
-        yield name, ""
-    for reference in location.iterfind("resource_set"):
-        members = _resolve(reference, by_id)
-        for member in members.iterfind("resource_ref"):
-            yield member.get("id", ""), members.get("role", "")
-
-
-def _named_node(rule: Element, by_id: dict[str | None, Element], depth: int = 0) -> str:
-    """Returns the node that a rule names, or "" if it names none or several.
-
-    Rules can be nested, and refer to each other with ``id-ref``. The limit of the depth ends circular references.
-    """
-    names = {
-        expression.get("value", "")
-        for expression in rule.iterfind("expression")
-        if expression.get("attribute") == "#uname" and expression.get("operation") == "eq"
-    }
-    if depth < _MAX_DEPTH:
-        names |= {_named_node(_resolve(nested, by_id), by_id, depth + 1) for nested in rule.iterfind("rule")} - {""}
-    return names.pop() if len(names) == 1 else ""
+    return tuple(expanded.values())
 
 
 def _end(rule: Element) -> float | None:
@@ -194,9 +272,3 @@ def _end(rule: Element) -> float | None:
         and (end := unix_time(expression.get("end"), what="the end of a rule")) is not None
     ]
     return min(ends, default=None)
-
-
-def _resolve(element: Element, by_id: dict[str | None, Element]) -> Element:
-    """Returns the element that ``id-ref`` refers to, or the element itself without such a reference."""
-    reference = element.get("id-ref")
-    return element if reference is None else by_id.get(reference, element)

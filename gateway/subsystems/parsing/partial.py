@@ -30,6 +30,10 @@ class Parsed(Generic[_T]):
     unreadable: tuple[UnreadableValue, ...] = ()
 
 
+_MAX_VALUES = 10_000
+"""The number of unreadable values in an output above which it is not in a known format at all."""
+
+
 class UnreadableValues:
     """Collects the values of one output that cannot be read."""
 
@@ -39,7 +43,15 @@ class UnreadableValues:
         self._values: list[UnreadableValue] = []
 
     def add(self, reason: str, *, line: int | None = None) -> None:
-        """Adds a value; the arguments are its attributes."""
+        """Adds a value; the arguments are its attributes.
+
+        Raises:
+            ParseError: there are too many.
+        """
+        if len(self._values) >= _MAX_VALUES:
+            raise ParseError(
+                f"more than {_MAX_VALUES} values cannot be read, the last one because: {reason}", line=line
+            )
         self._values.append(UnreadableValue(reason=reason, line=line))
 
     def read(self, read: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T | None:

@@ -97,8 +97,10 @@ def _seconds(text: str, line: int) -> int:
 
 def _parse_settings(text: str) -> _Settings:
     settings: dict[str, tuple[str, int]] = {}
+    line, counted = 1, 0
     for match in _ASSIGNMENT.finditer(text):
-        line = text.count("\n", 0, match.start()) + 1
+        line += text.count("\n", counted, match.start())
+        counted = match.start()
         settings[match["name"]] = (_parse_value(match, line), line)
     return settings
 
