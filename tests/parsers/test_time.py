@@ -14,7 +14,7 @@ import pytest
 from gateway.engine.prober import LARGE_OUTPUT
 from gateway.errors import ParseError
 from gateway.subsystems.pacemaker import cib
-from tests.parsers.test_properties import PARSERS, Parser
+from tests.parsers.parser_samples import PARSERS, Parser
 
 SMALL, FACTOR = 16 * 1024, 8
 MAX_RATIO = 3 * FACTOR

@@ -1,0 +1,228 @@
+"""Every parser, with an output that it accepts and that shows its format.
+
+To add a parser, add a row to ``PARSERS``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway.subsystems import corosync_conf
+from gateway.subsystems.corosync import (
+    corosync_cfgtool,
+    corosync_cmapctl,
+    corosync_quorumtool,
+    quorum_report,
+)
+from gateway.subsystems.drbd import drbdsetup
+from gateway.subsystems.pacemaker import cib, cib_alerts, crm_mon
+from gateway.subsystems.sbd import sbd_config, sbd_dump, sbd_list
+
+Parser = Callable[[bytes], object]
+
+PARSERS: dict[str, tuple[Parser, str]] = {
+    "corosync-quorumtool": (
+        corosync_quorumtool.parse,
+        """\
+Quorum information
+------------------
+Date:             Tue Mar  3 10:11:12 2026
+Quorum provider:  corosync_votequorum
+Nodes:            3
+Node ID:          1
+Ring ID:          1.1f4
+Quorate:          No
+
+Votequorum information
+----------------------
+Expected votes:   4
+Highest expected: 4
+Total votes:      2
+Quorum:           3 Activity blocked
+Flags:            WaitForAll Qdevice\x20
+Unable to get node 3 info
+
+Membership information
+----------------------
+    Nodeid      Votes    Qdevice Name
+         1          1  NA,NV,NMW alpha.example.org (local)
+0x00000002          1         NR fd00::2
+         3      32566         NR\x20
+         0          0            Qdevice (votes 1)
+""",
+    ),
+    "corosync-cfgtool, words": (
+        corosync_cfgtool.parse,
+        """\
+Local node ID 1, transport knet
+**SCTP is deprecated
+LINK ID 0 udp
+\taddr\t= fd00::1%2
+\tstatus:
+\t\tnodeid:          1:\tlocalhost
+\t\tnodeid:          2:\tconnected
+LINK ID 1 sctp
+\taddr\t= 192.0.2.1
+\tstatus:
+\t\tnodeid:          1:\tlocalhost
+\t\tnodeid:          2:\tdisconnected
+""",
+    ),
+    "corosync-cfgtool, flags": (
+        corosync_cfgtool.parse,
+        """\
+Printing link status.
+Local node ID -1062731775
+LINK ID 0
+\taddr\t= 192.0.2.1
+\tstatus:
+\t\tnodeid -1062731775:\tlink enabled:1\tlink connected:1
+\t\tnodeid  2:\tlink enabled:1\tlink connected:0
+LINK ID 1
+\taddr\t= 198.51.100.1
+\tstatus:
+\t\tnode 0:\tlink enabled:0\tlink connected:1
+\t\tnode 1:\tlink enabled:1\tlink connected:1
+""",
+    ),
+    "corosync-cfgtool, sentences": (
+        corosync_cfgtool.parse,
+        """\
+Printing ring status.
+Local node ID 1
+RING ID 0
+\tid\t= 192.0.2.1
+\tstatus\t= ring 0 active with no faults
+RING ID 1
+\tid\t= 198.51.100.1
+\tstatus\t= Marking ringid 1 interface 198.51.100.1 FAULTY
+""",
+    ),
+    "corosync-cmapctl": (
+        corosync_cmapctl.parse,
+        """\
+stats.ipcs.service0.21.0x5627caaa7000.procname (str) = corosync-cmapct
+stats.knet.node1.link0.latency_min (u32) = 4294967295
+stats.knet.node1.link0.latency_samples (u32) = 0
+stats.knet.node2.link1.connected (u8) = 1
+stats.knet.node2.link1.rx_total_retries (u64) = 0
+stats.srp.firewall_enabled_or_nic_failure (u8) = 0
+stats.srp.mtt_rx_token (u32) = 105
+""",
+    ),
+    "quorum report": (quorum_report.parse, "time=1795575626.297612 quorate=0 ring=13 members=1,4294967295"),
+    "corosync.conf": (
+        corosync_conf.parse,
+        """\
+# comment
+totem {
+    version: 2
+    cluster_name: one
+    transport: knet
+    interface {
+        linknumber: 0
+    }
+}
+quorum { \n    provider: corosync_votequorum\n}
+""",
+    ),
+    "sbd configuration": (
+        sbd_config.parse,
+        """\
+# SBD_DEVICE=""
+SBD_DEVICE="/dev/disk/by-id/a:b.c+d=e;\\
+/dev/b" # two
+  export SBD_WATCHDOG_TIMEOUT=5
+SBD_PACEMAKER='yes'
+SBD_DELAY_START=no # not
+SBD_OPTS=
+""",
+    ),
+    "sbd dump": (
+        sbd_dump.parse,
+        """\
+==Dumping header on disk /dev/a
+Header version     : 2.1
+UUID               : 6d2f4f6c-2d0e-4c8e-9a53-1b7f0a9d6e11
+Number of slots    : 255
+Sector size        : 512
+Timeout (watchdog) : 5
+Timeout (allocate) : 2
+Timeout (loop)     : 1
+Timeout (msgwait)  : 10
+==Header on disk /dev/a is dumped
+""",
+    ),
+    "sbd list": (sbd_list.parse, "0\talpha\tclear\t\n1\tbeta\treset\talpha\n"),
+    "crm_mon": (
+        crm_mon.parse,
+        """\
+<pacemaker-result api-version="2.25">
+  <pacemakerd state="running"/>
+  <summary>
+    <stack type="corosync"/><current_dc present="true" name="alpha" with_quorum="true" version="2.1.5"/>
+    <last_change time="Tue Mar  3 10:11:12 2026"/>
+    <resources_configured number="3" disabled="0" blocked="1"/>
+    <cluster_options stonith-enabled="true" no-quorum-policy="stop"/>
+  </summary>
+  <nodes><node name="alpha" id="1" online="true" is_dc="true" type="member" resources_running="2"/></nodes>
+  <resources>
+    <clone id="c"><group id="g:0"><resource id="r" role="Started" active="true"><node name="alpha"/></resource></group>
+    </clone>
+    <bundle id="b"><replica id="0"><resource id="b-ip" role="Stopped" active="false"/></replica></bundle>
+  </resources>
+  <node_attributes><node name="alpha"><attribute name="pingd" value="1000"/></node></node_attributes>
+  <node_history><node name="alpha"><resource_history id="r" fail-count="INFINITY" migration-threshold="3">
+    <operation_history task="monitor" interval="10000ms" exec-time="12ms"/></resource_history></node></node_history>
+  <failures><failure op_key="r_monitor_10000" node="alpha" last-rc-change="2026-03-03 10:11:12Z"/></failures>
+  <fence_history><fence_event action="reboot" target="beta" status="success"/></fence_history>
+  <tickets><ticket id="t" status="granted"/></tickets>
+  <bans><ban id="x" resource="r" node="beta" weight="-1000000"/></bans>
+  <status code="0" message="OK"/>
+</pacemaker-result>
+""",
+    ),
+    "cib": (
+        cib.parse,
+        """\
+<cib><configuration><constraints>
+  <rsc_location id="l1" rsc="a" node="alpha" score="INFINITY"/>
+  <rsc_location id="l2" rsc-pattern="a.*" role="Promoted">
+    <rule id="r1" score="5"><expression attribute="#uname" operation="eq" value="alpha"/></rule>
+    <rule id-ref="r1"/>
+  </rsc_location>
+  <rsc_location id="l3" node="beta" score="-1"><resource_set id="s"><resource_ref id="a"/></resource_set></rsc_location>
+</constraints></configuration></cib>
+""",
+    ),
+    "cib alerts": (
+        cib_alerts.parse,
+        """\
+<alerts>
+  <alert id="a1" path="/usr/share/pacemaker/alerts/alert_file.sh"><recipient id="a1-r" value="/var/log/alerts"/></alert>
+  <alert id="a2" path="/usr/local/bin/page"/>
+</alerts>
+""",
+    ),
+    "drbdsetup": (
+        drbdsetup.parse,
+        """\
+[
+{
+  "name": "nan", "node-id": 0, "role": "Primary", "suspended": true, "suspended-quorum": true,
+  "devices": [
+    { "volume": 0, "minor": 1, "disk-state": "UpToDate", "client": false, "quorum": true, "size": 1024 } ],
+  "connections": [
+    {
+      "peer-node-id": 1, "name": "beta", "connection-state": "Connected", "congested": false, "peer-role": "Secondary",
+      "ap-in-flight": 18446744073709551608, "rs-in-flight": 0,
+      "peer_devices": [
+        { "volume": 0, "replication-state": "SyncSource", "peer-disk-state": "Inconsistent", "peer-client": false,
+          "received": 0, "sent": 1, "out-of-sync": 2, "pending": 0, "percent-in-sync": 99.50,
+          "estimated-seconds-to-finish": nan } ]
+    } ]
+}
+]
+""",
+    ),
+}
