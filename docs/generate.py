@@ -94,9 +94,10 @@ def _literal(value: Any) -> str:
 INTRODUCTION = """\
 # Configuration of ha-cluster-gateway: every option, with its default.
 #
-# The gateway reads ./gateway.conf or /etc/ha-cluster-gateway/gateway.conf, whichever exists first, or the file that
-# --config names. The file is optional, and needs only the options that differ from their defaults. Flags override it
-# (ha-cluster-gateway --help); "ha-cluster-gateway check" validates it. The format is TOML.
+# The gateway reads /etc/ha-cluster-gateway/gateway.conf, or the file that --config names. The file is optional, and
+# needs only the options that differ from their defaults. Flags override it (ha-cluster-gateway --help);
+# "ha-cluster-gateway check" validates it. The format is TOML. Only root and the user of the gateway may write the file
+# and the directories that lead to it. If it contains passwords or communities, not everyone may read it.
 """
 
 HEADINGS: Mapping[str, str] = {
@@ -135,7 +136,7 @@ def example() -> str:
 def _commented_table(option: Option[Any], fields: Iterable[Field]) -> Iterator[str]:
     yield from (f"# {option.help}", f"# [[{option.key}]]")
     for field in fields:
-        instead_of_another = field.name.endswith("_file") or field.name == "community"
+        instead_of_another = field.instead_of or field.name == "community"
         yield f"# # {field.help}"
         yield f"# {'# ' if instead_of_another else ''}{field.name} = {_literal(field.example)}"
 

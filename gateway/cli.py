@@ -6,6 +6,7 @@ import argparse
 import importlib
 import os
 import platform
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, Protocol, cast
@@ -78,6 +79,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+_INVALID_CHOICE = re.compile(r"(invalid choice): .*?(?= \(choose from )", re.DOTALL)
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser that reports a usage error in one line: the usage, with about thirty flags, would hide it.
 
@@ -91,7 +95,17 @@ class _Parser(argparse.ArgumentParser):
         self._command = command
 
     def error(self, message: str) -> NoReturn:
-        self.exit(ExitStatus.USAGE, f"{PROGRAM}: {message}; see {self.prog} --help\n")
+        # without the word that is not the name of a command: it may be the value of a misspelt flag, and a secret
+        text = _INVALID_CHOICE.sub(r"\1", message)
+        self.exit(ExitStatus.USAGE, f"{PROGRAM}: {text}; see {self.prog} --help\n")
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parses the command line; the message about unknown arguments has the names of flags, but no values."""
+        arguments, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            names = (word.partition("=")[0] if word.startswith("-") else "..." for word in unknown)
+            self.error(f"unrecognized arguments: {' '.join(names)}")
+        return arguments
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         if self._command:

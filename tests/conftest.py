@@ -20,6 +20,9 @@ settings.register_profile("quick", deadline=None, suppress_health_check=[HealthC
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
 settings.load_profile("thorough" if "CI" in os.environ else "quick")
 
+# Configurations with passwords must be private, and nothing that is trusted may be writable for a group.
+os.umask(0o077)
+
 Script = Callable[..., Path]
 """Writes an executable: ``script(body, name="tool", mode=0o755)``."""
 
@@ -67,6 +70,12 @@ def closed(path: Path) -> Iterator[None]:
         if root:
             os.seteuid(0)
         path.chmod(mode)
+
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, for files of another user")
+
+NOBODY = 65534
+"""The number of another user."""
 
 
 def open_descriptors() -> int:

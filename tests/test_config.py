@@ -18,6 +18,7 @@ from gateway.alarms.conditions import CONDITIONS
 from gateway.config import loader as config
 from gateway.config.config import BY_KEY, OPTIONS, RULES, Config
 from gateway.config.loader import load
+from gateway.config.secret_files import CREDENTIAL
 from gateway.config.subsystem_options import TOOLS
 from gateway.engine.mode import CollectorMode
 from gateway.errors import ConfigError
@@ -248,9 +249,9 @@ def test_addresses(text: str, address: tuple[str, int]) -> None:
         ("[tools.crm_mon]\ntimeot = 1", ["tools.crm_mon.timeot: unknown key, did you mean tools.crm_mon.timeout?"]),
         ("x = 1", ["x: unknown key"]),
         ('"" = 1', [": unknown key"]),
-        ("web = 3", ["web: expected a table, found 3"]),
-        ("[[web]]\nlisten = 1", ["web: expected a table, found [{...}]"]),
-        ("tools.sbd = true", ["tools.sbd: expected a table, found true"]),
+        ("web = 3", ["web: expected a table, found another value"]),
+        ("[[web]]\nlisten = 1", ["web: expected a table, found another value"]),
+        ("tools.sbd = true", ["tools.sbd: expected a table, found another value"]),
         ("[log.level]\na = 1", [f"log.level: {LEVEL}, found {{...}}"]),
         ("[web.config]\nfile = 1", ["web.config: unknown key"]),
     ],
@@ -373,12 +374,12 @@ GOOD_AUTH = f'auth = "SHA-256"\nauth_password = "{SECRET}"'
     ("table", "expected"),
     [
         ("", ["name: missing"]),
-        ('name = ""\nauth = "none"', ['name: expected a text of 1 to 32 octets, found ""']),
-        (f'name = "{"ü" * 17}"\nauth = "none"', [f'name: expected a text of 1 to 32 octets, found "{"ü" * 17}"']),
-        ("name = 1", ["name: expected a text of 1 to 32 octets, found 1"]),
+        ('name = ""\nauth = "none"', ["name: expected a text of 1 to 32 octets, found another value"]),
+        (f'name = "{"ü" * 17}"\nauth = "none"', ["name: expected a text of 1 to 32 octets, found another value"]),
+        ("name = 1", ["name: expected a text of 1 to 32 octets, found another value"]),
         ('name = "u"', ["auth: missing: one of none, SHA, SHA-224, SHA-256, SHA-384, SHA-512"]),
-        ('name = "u"\nauth = "SHA1"', [f'auth: expected {AUTH}, found "SHA1"']),
-        ('name = "u"\nauth = 256', [f"auth: expected {AUTH}, found 256"]),
+        ('name = "u"\nauth = "SHA1"', [f"auth: expected {AUTH}, found another value"]),
+        ('name = "u"\nauth = 256', [f"auth: expected {AUTH}, found another value"]),
         (
             'name = "u"\nauth = "MD5"\npriv = "DES"',
             [
@@ -387,7 +388,7 @@ GOOD_AUTH = f'auth = "SHA-256"\nauth_password = "{SECRET}"'
                 'priv: DES is not supported, because it is broken: use "AES"',
             ],
         ),
-        (f'name = "u"\n{GOOD_AUTH}\npriv = "aes"', [f'priv: expected {PRIV}, found "aes"']),
+        (f'name = "u"\n{GOOD_AUTH}\npriv = "aes"', [f"priv: expected {PRIV}, found another value"]),
         (
             'name = "u"\nauth = "SHA"',
             ["auth_password: missing: auth requires it, or auth_password_file"],
@@ -410,9 +411,9 @@ GOOD_AUTH = f'auth = "SHA-256"\nauth_password = "{SECRET}"'
         (
             'name = 1\nauth = "x"\npriv = 2\npriv_password = "short"',
             [
-                "name: expected a text of 1 to 32 octets, found 1",
-                f'auth: expected {AUTH}, found "x"',
-                f"priv: expected {PRIV}, found 2",
+                "name: expected a text of 1 to 32 octets, found another value",
+                f"auth: expected {AUTH}, found another value",
+                f"priv: expected {PRIV}, found another value",
                 f"priv_password: {PASSWORD}",
             ],
         ),
@@ -462,6 +463,16 @@ def test_names_are_unique(file: Path) -> None:
         users(f'name = {{x = "{SECRET}"}}\nauth = "none"'),
         f'[snmp]\nroot = {{x = "{SECRET}"}}',
         f'[log]\nlevel = [{{auth_password = "{SECRET}"}}]',
+        f'[snmp]\nagent = "{SECRET}"',
+        f'[snmp.agent]\ncomunity = "{SECRET}"',
+        f'[snmp.agent]\nauth_password = "{SECRET}"',
+        f'auth_password = "{SECRET}"',
+        *(users(f'name = "u"\n{key} = "{SECRET}"') for key in ("auth", "priv", "auth_password_file", "password_file")),
+        users(f'name = "u"\nauth_password_file = "/{SECRET}/{SECRET}"'),
+        users(f'name = "u"\nauth_password_file = "{CREDENTIAL}{SECRET}"'),
+        users(f'name = "u"\nauth_password_file = "{CREDENTIAL}/{SECRET}"'),
+        "[[alarms.target]]\n"
+        + "".join(f'{key} = "{SECRET}"\n' for key in ("address", "version", "kind", "timeout", "community_file")),
     ],
 )
 def test_no_message_reveals_a_secret(text: str, file: Path) -> None:
@@ -489,20 +500,22 @@ def test_a_password_from_a_file(file: Path, password_file: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "mode", "expected"),
     [
-        (b"", 0o600, "expected a first line of at least 8 characters"),
-        (b"\nsecond line\n", 0o600, "expected a first line of at least 8 characters"),
-        (b"1234567\n", 0o600, "expected a first line of at least 8 characters"),
-        (b"\xff" * 10, 0o600, "not text in UTF-8"),
-        (SECRET.encode(), 0o644, "everyone can read or write it; run chmod 600 {}"),
-        (SECRET.encode(), 0o602, "everyone can read or write it; run chmod 600 {}"),
+        (b"", 0o600, "expected a text of at least 8 characters in the first line of the file"),
+        (b"\nsecond line\n", 0o600, "expected a text of at least 8 characters in the first line of the file"),
+        (b"1234567\n", 0o600, "expected a text of at least 8 characters in the first line of the file"),
+        (b"\xff" * 10, 0o600, "the file is not text in UTF-8"),
+        (b"long enough\n" * 10_000, 0o600, "cannot read the file: larger than 65536 bytes"),
+        (SECRET.encode(), 0o644, "everyone can read {0}; run chmod o-r {0}"),
+        (SECRET.encode(), 0o602, "everyone can write {0}; run chmod go-w {0}"),
+        (SECRET.encode(), 0o620, "the group {1} can write {0}; run chmod go-w {0}"),
     ],
 )
 def test_invalid_password_files(content: bytes, mode: int, expected: str, file: Path, password_file: Path) -> None:
     password_file.write_bytes(content)
     password_file.chmod(mode)
     lines = problems(users(f'name = "u"\n{GOOD_AUTH}\npriv = "AES"\npriv_password_file = "{password_file}"'), file)
-    place = f"snmp.agent.user[1].priv_password_file: {password_file}: "
-    assert lines == [place + expected.format(password_file)]
+    text = expected.format(password_file, password_file.group())
+    assert lines == [f"snmp.agent.user[1].priv_password_file: {text}"]
 
 
 def test_unreadable_password_files(file: Path, password_file: Path, tmp_path: Path) -> None:
@@ -510,13 +523,54 @@ def test_unreadable_password_files(file: Path, password_file: Path, tmp_path: Pa
         return problems(users(f'name = "u"\nauth = "SHA"\nauth_password_file = "{path}"'), file)
 
     place = "snmp.agent.user[1].auth_password_file: "
-    assert problems_with(tmp_path / "missing") == [f"{place}{tmp_path}/missing: No such file or directory"]
-    assert problems_with(tmp_path) == [f"{place}{tmp_path}: Is a directory"]
-    assert problems_with("password") == [f'{place}expected an absolute path, found "password"']
+    os.mkfifo(tmp_path / "fifo")
+    assert problems_with(tmp_path / "missing") == [f"{place}cannot read the file: No such file or directory"]
+    assert problems_with(tmp_path) == [f"{place}cannot read the file: Is a directory"]
+    assert problems_with(tmp_path / "fifo") == [f"{place}cannot read the file: not a regular file"]
+    expected = "expected an absolute path, or credential:NAME, found another value"
+    assert problems_with("password") == [f"{place}{expected}"]
     user = {"name": "u", "auth": "SHA", "auth_password_file": str(password_file)}
     with closed(password_file), pytest.raises(InvalidValuesError) as caught:
         BY_KEY["snmp.agent.user"].read([user])
-    assert caught.value.problems == (("[1].auth_password_file", f"{password_file}: Permission denied"),)
+    assert caught.value.problems == (("[1].auth_password_file", "cannot read the file: Permission denied"),)
+
+
+def test_a_group_may_read_a_password_file(file: Path, password_file: Path) -> None:
+    password_file.chmod(0o640)
+    file.write_text(users(f'name = "u"\nauth = "SHA"\nauth_password_file = "{password_file}"'))
+    assert load(file, {}).snmp.agent.users[0].auth_password == SECRET
+
+
+def test_a_password_from_a_credential(file: Path, password_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials are files that only the user of the service may read, and nobody may write."""
+    password_file.chmod(0o400)
+    text = users(f'name = "u"\nauth = "SHA"\nauth_password_file = "credential:{password_file.name}"')
+    place = "snmp.agent.user[1].auth_password_file: "
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+    reason = "CREDENTIALS_DIRECTORY is not set: only systemd passes credentials, to the service"
+    assert problems(text, file) == [f"{place}{reason}"]
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(password_file.parent))
+    assert load(file, {}).snmp.agent.users[0].auth_password == SECRET
+    assert problems(text.replace("credential:", "credential:../"), file) == [
+        f"{place}expected credential:NAME, with the name of a credential, found another value"
+    ]
+    assert problems(text.replace("credential:", "credential:other-"), file) == [
+        f"{place}cannot read the file: No such file or directory"
+    ]
+
+
+def test_communities_from_files(file: Path, password_file: Path) -> None:
+    file.write_text(
+        f'[[snmp.agent.community]]\nname_file = "{password_file}"\n'
+        f'[[alarms.target]]\naddress = "m"\nversion = "2c"\ncommunity_file = "{password_file}"\n'
+    )
+    file.chmod(0o644)  # the configuration itself has no secret
+    loaded = load(file, {})
+    assert loaded.snmp.agent.communities == (Community(name=SECRET),)
+    assert loaded.alarms.targets[0].community == SECRET
+    both = f'[[snmp.agent.community]]\nname = "a"\nname_file = "{password_file}"'
+    file.chmod(0o600)
+    assert problems(both, file) == ["snmp.agent.community[1].name_file: set together with name: remove one of them"]
 
 
 def test_a_password_and_a_password_file_exclude_each_other(file: Path, password_file: Path) -> None:
@@ -545,7 +599,7 @@ def test_an_agent_needs_a_community_or_a_user(file: Path) -> None:
 
 def test_a_rule_is_skipped_if_one_of_its_options_is_invalid(file: Path) -> None:
     assert problems('[snmp.agent]\nlisten = "127.0.0.1:161"\n[[snmp.agent.community]]', file) == [
-        "snmp.agent.community[1].name: missing"
+        "snmp.agent.community[1].name: missing, or name_file"
     ]
 
 
@@ -573,59 +627,89 @@ def test_secure_access_needs_no_permission(address: str, who: str, file: Path) -
     assert plain_values(load(file, {}))["snmp.agent.listen"] == (address,)
 
 
-# --- The search path ------------------------------------------------------------------------------------------
+# --- The file --------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """The working directory, and a directory in place of /etc."""
-    here, etc = tmp_path / "here", tmp_path / "etc"
-    here.mkdir()
-    etc.mkdir()
-    monkeypatch.chdir(here)
-    monkeypatch.setattr(config, "SEARCH_PATH", (config.SEARCH_PATH[0], etc / "gateway.conf"))
-    return here, etc
+def default_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The path that is read instead of the one in /etc."""
+    directory = tmp_path / "etc"
+    directory.mkdir()
+    monkeypatch.setattr(config, "DEFAULT_FILE", directory / "gateway.conf")
+    return directory / "gateway.conf"
 
 
-def test_the_real_search_path() -> None:
-    assert list(map(str, config.SEARCH_PATH)) == ["gateway.conf", "/etc/ha-cluster-gateway/gateway.conf"]
-
-
-def test_without_a_file_every_option_has_its_default(places: tuple[Path, Path]) -> None:
+def test_only_etc_is_searched(default_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gateway.conf").write_text('[log]\nlevel = "debug"')
     loaded = load(None, {})
     assert loaded.source is None
     assert plain_values(loaded) == plain_defaults()
-
-
-def test_the_working_directory_comes_first(places: tuple[Path, Path]) -> None:
-    here, etc = places
-    (etc / "gateway.conf").write_text('[log]\nlevel = "error"')
+    default_file.write_text('[log]\nlevel = "error"')
     assert load(None, {}).log.level is LogLevel.ERROR
-    (here / "gateway.conf").mkdir()  # a directory, and so ignored
-    assert load(None, {}).source == etc / "gateway.conf"
-    (here / "gateway.conf").rmdir()
-    (here / "gateway.conf").write_text('[log]\nlevel = "debug"')
-    assert load(None, {}).log.level is LogLevel.DEBUG
+    assert load(None, {}).source == default_file
     assert load(None, {}, search=False).source is None
-    assert load(etc / "gateway.conf", {}).log.level is LogLevel.ERROR
+    assert load(Path("gateway.conf"), {}).log.level is LogLevel.DEBUG
 
 
-def test_problems_of_a_file_on_the_search_path_are_reported(places: tuple[Path, Path]) -> None:
-    (places[0] / "gateway.conf").write_text("x = 1")
-    with pytest.raises(ConfigError, match=r"^gateway\.conf: x: unknown key$"):
-        load(None, {})
+def test_the_real_default_file() -> None:
+    assert str(config.DEFAULT_FILE) == "/etc/ha-cluster-gateway/gateway.conf"
 
 
-def test_an_unreadable_working_directory_is_skipped(places: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config, "SEARCH_PATH", (config.SEARCH_PATH[0], Path("/nonexistent/gateway.conf")))
-    with closed(places[0]):
-        assert load(None, {}).source is None
+def test_whatever_is_in_the_place_of_the_default_file_is_read(default_file: Path) -> None:
+    """A file that cannot be read is an error: the defaults may be the opposite of what it says."""
+
+    def problem() -> str:
+        with pytest.raises(ConfigError) as caught:
+            load(None, {})
+        return caught.value.problems[0].removeprefix(f"{default_file}: ")
+
+    default_file.mkdir()
+    assert problem() == "Is a directory"
+    default_file.rmdir()
+    os.mkfifo(default_file)
+    assert problem() == "not a regular file"
+    default_file.unlink()
+    default_file.symlink_to("/dev/zero")
+    assert problem().startswith("everyone can write /dev/zero")
+    default_file.unlink()
+    default_file.symlink_to("missing")
+    assert problem() == "No such file or directory"
+    default_file.unlink()
+    default_file.touch()
+    with closed(default_file.parent):
+        assert problem() == "Permission denied"
+    default_file.write_text("#" * (1024 * 1024 + 1))
+    assert problem() == "larger than 1048576 bytes"
 
 
-def test_an_unreadable_configuration_is_an_error(places: tuple[Path, Path]) -> None:
-    (places[1] / "gateway.conf").touch()
-    with closed(places[1]), pytest.raises(ConfigError, match="Permission denied"):
-        load(None, {})
+def test_a_file_that_others_can_change_is_refused(file: Path, tmp_path: Path) -> None:
+    file.write_text('[tools.sbd]\npath = "/tmp/evil"')
+    for path, mode in ((file, 0o602), (file, 0o620), (tmp_path, 0o770), (tmp_path, 0o707)):
+        before = path.stat().st_mode
+        path.chmod(mode)
+        with pytest.raises(ConfigError, match=rf"can write {path}; run chmod go-w {path}$"):
+            load(file, {})
+        path.chmod(before)
+    assert load(file, {}).tools.by_name["sbd"].path == "/tmp/evil"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'[[snmp.agent.community]]\nname = "{SECRET}"',
+        users(f'name = "u"\n{GOOD_AUTH}'),
+        f'[[alarms.target]]\naddress = "m"\nversion = "2c"\ncommunity = "{SECRET}"',
+    ],
+)
+def test_a_file_with_secrets_must_be_private(text: str, file: Path) -> None:
+    file.touch()
+    file.chmod(0o644)
+    assert problems(text, file) == [
+        f"contains passwords or communities, and everyone can read {file}; run chmod o-r {file}"
+    ]
+    file.chmod(0o640)
+    load(file, {})
 
 
 # --- Sections -------------------------------------------------------------------------------------------------

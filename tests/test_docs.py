@@ -223,6 +223,7 @@ OTHERS = {
     "--cleanup": "crm_resource",
     "--confirm": "stonith_admin",
     "--clear": "crm_resource",
+    "--collect": "systemd-run",
     "--collector.systemd.unit-include": "node_exporter",
     "--cuts": "the lab",
     "--discard-my-data": "drbdadm",
@@ -232,6 +233,7 @@ OTHERS = {
     "--history": "stonith_admin",
     "--in": "snmpttconvertmib",
     "--json": "drbdsetup",
+    "--name": "systemd-creds",
     "--no-create-home": "useradd",
     "--no-deps": "pip",
     "--no-index": "pip",
@@ -239,6 +241,7 @@ OTHERS = {
     "--now": "systemctl",
     "--only": "the benchmark",
     "--out": "snmpttconvertmib",
+    "--pty": "systemd-run",
     "--require-hashes": "pip",
     "--resource": "crm_resource",
     "--scrapes": "the benchmark",
@@ -312,7 +315,8 @@ def test_names_of_the_mib_exist() -> None:
     assert {(page, name) for page, name in mentioned if name not in existing} == set()
 
 
-def test_example_configurations_are_valid(tmp_path: Path) -> None:
+def test_example_configurations_are_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     for name in ("auth", "priv"):
         (tmp_path / name).write_text("a password\n")
         (tmp_path / name).chmod(0o600)

@@ -127,7 +127,7 @@ def test_omitted_settings_are_reported(text: str, remark: str, tmp_path: Path) -
     ("name", "text", "problems"),
     [
         ("a.conf", "", ["expected a file name that ends in .yaml, .yml, .json, .toml"]),
-        ("a.yaml", "a: b: c", ["not YAML: mapping values are not allowed here in "]),
+        ("a.yaml", "a: b: S3cret", ["not YAML: mapping values are not allowed here (at line 1)"]),
         ("a.yaml", "a: !!python/object/apply:os.system [x]", ["not YAML: could not determine a constructor "]),
         ("a.yaml", "[" * 5_000, ["not YAML: "]),
         ("a.yaml", "- a\n- b", ["expected a table of keys and values"]),

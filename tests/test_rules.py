@@ -25,8 +25,7 @@ SLEEPS = {
 
 PATCHES = {
     "snmp/test_engine_identity.py::test_the_file_is_replaced_atomically": "a disk that fails",
-    "test_config.py::places": "the machine's own configuration must not be read",
-    "test_config.py::test_an_unreadable_working_directory_is_skipped": "the same",
+    "test_config.py::default_file": "the machine's own configuration must not be read",
     "test_local_host.py::test_a_directory_with_too_many_names_is_refused": "ten thousand files take long to create",
 }
 """The functions that may replace an attribute, by file and name, and the reason. Environment variables are free."""

@@ -22,6 +22,7 @@ from gateway.commands.flags import add_flags
 from gateway.config.config import OPTIONS
 from gateway.config.loader import OptionReader, translate_deprecated
 from gateway.errors import ConfigError
+from gateway.files import read_file
 from gateway.options.readers import InvalidValuesError
 
 _LOADERS: Mapping[str, Callable[[str], Any]] = {
@@ -30,6 +31,9 @@ _LOADERS: Mapping[str, Callable[[str], Any]] = {
     ".json": json.loads,
     ".toml": tomllib.loads,
 }
+
+_MAX_SIZE = 1024 * 1024
+"""Bytes that the file may have."""
 
 _BY_FLAG = {flag.removeprefix("--"): option for option in OPTIONS for flag in option.flags}
 
@@ -92,9 +96,12 @@ def _read(path: Path) -> dict[str, Any]:
     if loader is None:
         raise ConfigError([f"{path}: expected a file name that ends in {', '.join(_LOADERS)}"])
     try:
-        document = loader(path.read_text("utf-8"))
+        document = loader(read_file(path, max_size=_MAX_SIZE).decode("utf-8"))
     except OSError as error:
         raise ConfigError([f"{path}: {error.strerror or error}"]) from None
+    except yaml.MarkedYAMLError as error:  # its text quotes the line
+        place = f" (at line {error.problem_mark.line + 1})" if error.problem_mark else ""
+        raise ConfigError([f"{path}: not YAML: {error.problem}{place}"]) from None
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError([f"{path}: not {path.suffix.removeprefix('.').upper()}: {reason}"]) from None

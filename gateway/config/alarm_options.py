@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.alarms.conditions import CONDITIONS
+from gateway.config.secret_files import FILE_HELP, secret_file
 from gateway.config.section import from_option, from_options
 from gateway.config.usm_options import USM_FIELDS, usm_user
 from gateway.frontends.snmp.notifications.compat import FORMS
@@ -36,7 +37,7 @@ from gateway.options.readers import (
     text,
     whole_number,
 )
-from gateway.snmp.credentials import MAX_NAME
+from gateway.snmp.credentials import MAX_COMMUNITY, MAX_NAME
 
 # --- Readers ---------------------------------------------------------------------------------------------------------
 
@@ -99,7 +100,8 @@ def _credential_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
     version = values["version"]
     required, unused = ("user", ("community",)) if version == _V3 else ("community", ("user", *_USM_KEYS))
     if values[required] is None:
-        yield Problem(f".{required}", f'missing: version = "{version}" requires it')
+        alternative = "" if version == _V3 else ", or community_file"
+        yield Problem(f".{required}", f'missing: version = "{version}" requires it{alternative}')
     for name in unused:
         if values[name] is not None:
             yield Problem(f".{name}", f'not used with version = "{version}"')
@@ -145,10 +147,17 @@ _TARGETS = Records(
         ),
         Field(
             name="community",
-            read=text(255),
+            read=text(MAX_COMMUNITY),
             help="Community, for version 2c; it crosses the network unencrypted.",
             example="change me",
             secret=True,
+        ),
+        Field(
+            name="community_file",
+            read=secret_file(text(MAX_COMMUNITY)),
+            help=FILE_HELP.format("the community", "community"),
+            example="/etc/ha-cluster-gateway/community",
+            instead_of="community",
         ),
         Field(name="user", read=text(MAX_NAME), help="Name of the user, for version 3.", example="gateway"),
         *USM_FIELDS,

@@ -11,6 +11,7 @@ from gateway.config.config import BY_KEY, OPTIONS, RULES, TABLES, Config
 from gateway.config.section import build_section
 from gateway.config.web_options import DEFAULT_PORT, LISTEN, LOG_LEVEL
 from gateway.errors import ConfigError
+from gateway.files import TrustedFile, UntrustedPathError, exists, read_trusted_file
 from gateway.options.model import OptionValues
 from gateway.options.readers import (
     InvalidValueError,
@@ -21,8 +22,11 @@ from gateway.options.readers import (
     unknown_key,
 )
 
-SEARCH_PATH = (Path("gateway.conf"), Path("/etc/ha-cluster-gateway/gateway.conf"))
-"""The files of which the first that exists is read without ``--config``; the configuration may be absent."""
+DEFAULT_FILE = Path("/etc/ha-cluster-gateway/gateway.conf")
+"""The file that is read without ``--config``; it may be absent."""
+
+_MAX_SIZE = 1024 * 1024
+"""Bytes that a configuration file may have."""
 
 EXPORTER_ADDRESS = "0.0.0.0"  # noqa: S104 - the default of the exporter
 
@@ -51,8 +55,8 @@ class OptionReader:
         self._origins[key] = origin
         option = BY_KEY.get(key)
         if option is None:
-            is_table = key in TABLES
-            message = f"expected a table, found {format_value(value)}" if is_table else _unknown_key(key)
+            # without the value: where a table of users is expected, it may be a password
+            message = "expected a table, found another value" if key in TABLES else _unknown_key(key)
             self.problems.append(f"{origin}: {message}")
             return
         try:
@@ -98,20 +102,19 @@ def load(
         flags: values by option key, as text.
         defaults: values by option key that replace the options' defaults.
         deprecated: values of the flags that ``translate_deprecated`` translates.
-        search: whether to search ``SEARCH_PATH`` if no file is named.
+        search: whether to read ``DEFAULT_FILE``, if it exists and no file is named.
 
     Raises:
         ConfigError: with one line for each problem.
     """
     source = path
-    if source is None and search:
-        source = next(filter(_exists, SEARCH_PATH), None)
+    if source is None and search and exists(DEFAULT_FILE):
+        source = DEFAULT_FILE
     reader = OptionReader()
     for key, value in (defaults or {}).items():
         reader.read(key, value, key)
     if source is not None:
-        for key, value in _flatten(_read_toml(source)):
-            reader.read(key, value, f"{source}: {key}")
+        _read_file(source, reader)
     for key, value in flags.items():
         reader.read(key, value, next(iter(BY_KEY[key].flags), key))
     try:
@@ -150,17 +153,24 @@ def translate_deprecated(settings: Mapping[str, Any]) -> Iterator[tuple[str, str
         yield "address", LISTEN.key, [f"{host}:{port}"]
 
 
-def _exists(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except PermissionError:
-        # a file in an unreadable working directory is not meant for the gateway; an unreadable one in /etc is an error
-        return path.is_absolute()
+def _read_file(path: Path, reader: OptionReader) -> None:
+    """Reads the options of a file; a file with secrets must be private."""
+    file, document = _read_toml(path)
+    secret = False
+    for key, value in _flatten(document):
+        reader.read(key, value, f"{path}: {key}")
+        secret = secret or (key in BY_KEY and BY_KEY[key].holds_secret(value))
+    if secret:
+        try:
+            file.require_private()
+        except UntrustedPathError as error:
+            reader.problems.append(f"{path}: contains passwords or communities, and {error}")
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def _read_toml(path: Path) -> tuple[TrustedFile, dict[str, Any]]:
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        file = read_trusted_file(path, max_size=_MAX_SIZE)
+        return file, tomllib.loads(file.content.decode("utf-8"))
     except OSError as error:
         raise ConfigError([f"{path}: {error.strerror or error}"]) from None
     except (ValueError, RecursionError) as error:  # also of bytes that are not UTF-8, and of thousands of digits

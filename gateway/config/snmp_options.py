@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gateway.config.secret_files import FILE_HELP, secret_file
 from gateway.config.section import from_option, from_section
 from gateway.config.usm_options import USM_FIELDS, usm_user
 from gateway.frontends.snmp.subagent.address import MAX_PATH, parse_agentx
@@ -20,7 +21,7 @@ from gateway.options.readers import (
     seconds,
     text,
 )
-from gateway.snmp.credentials import MAX_NAME, Community, UsmUser
+from gateway.snmp.credentials import MAX_COMMUNITY, MAX_NAME, Community, UsmUser
 from gateway.snmp.mib.module import DEFAULT_ROOT, ENTERPRISES, MAX_ROOT, Mib, mib, root_arcs
 
 # --- Readers ---------------------------------------------------------------------------------------------------------
@@ -60,11 +61,18 @@ _COMMUNITIES = Records(
     fields=(
         Field(
             name="name",
-            read=text(255),
+            read=text(MAX_COMMUNITY),
             help="Name of the community. Anyone who knows it may read; it crosses the network unencrypted.",
             example="change me",
             required=True,
             secret=True,
+        ),
+        Field(
+            name="name_file",
+            read=secret_file(text(MAX_COMMUNITY)),
+            help=FILE_HELP.format("the name", "name"),
+            example="/etc/ha-cluster-gateway/community",
+            instead_of="name",
         ),
     ),
     make=lambda values: Community(name=values["name"]),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from gateway.config.secret_files import FILE_HELP, secret_file
 from gateway.options.model import Field
-from gateway.options.readers import InvalidValueError, InvalidValuesError, Problem, absolute_path, one_of
+from gateway.options.readers import InvalidValueError, InvalidValuesError, Problem, one_of
 from gateway.snmp.credentials import MIN_PASSWORD, UsmUser
 from gateway.snmp.usm_protocols import AUTH_PROTOCOLS, NONE, PRIV_PROTOCOLS
 
@@ -37,27 +36,6 @@ def _password(value: Any) -> str:
     return value
 
 
-_MAX_LINE = 4096
-
-
-def _password_file(value: Any) -> str:
-    """Returns the password in the first line of a file that others cannot read."""
-    path = absolute_path(value)
-    try:
-        with path.open(encoding="utf-8") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            line = file.readline(_MAX_LINE).strip()
-    except OSError as error:
-        raise InvalidValuesError(Problem("", f"{path}: {error.strerror or error}")) from None
-    except ValueError:
-        raise InvalidValuesError(Problem("", f"{path}: not text in UTF-8")) from None
-    if mode & (stat.S_IROTH | stat.S_IWOTH):
-        raise InvalidValuesError(Problem("", f"{path}: everyone can read or write it; run chmod 600 {path}"))
-    if len(line) < MIN_PASSWORD:
-        raise InvalidValuesError(Problem("", f"{path}: expected a first line of at least {MIN_PASSWORD} characters"))
-    return line
-
-
 # --- Fields ----------------------------------------------------------------------------------------------------------
 
 USM_FIELDS = (
@@ -76,9 +54,9 @@ USM_FIELDS = (
     ),
     Field(
         name="auth_password_file",
-        read=_password_file,
-        help="File with the password in its first line, instead of auth_password; other users must not be able to "
-        "read it.",
+        read=secret_file(_password),
+        help=FILE_HELP.format("the authentication password", "auth_password"),
+        instead_of="auth_password",
         example="/etc/ha-cluster-gateway/auth",
     ),
     Field(
@@ -97,9 +75,9 @@ USM_FIELDS = (
     ),
     Field(
         name="priv_password_file",
-        read=_password_file,
-        help="File with the password in its first line, instead of priv_password; other users must not be able to "
-        "read it.",
+        read=secret_file(_password),
+        help=FILE_HELP.format("the privacy password", "priv_password"),
+        instead_of="priv_password",
         example="/etc/ha-cluster-gateway/priv",
     ),
 )
@@ -120,20 +98,17 @@ def usm_user(name: str, values: Mapping[str, Any]) -> UsmUser:
     return UsmUser(
         name=name,
         auth=values["auth"],
-        auth_password=values["auth_password"] or values["auth_password_file"] or "",
+        auth_password=values["auth_password"] or "",
         priv=values["priv"],
-        priv_password=values["priv_password"] or values["priv_password_file"] or "",
+        priv_password=values["priv_password"] or "",
     )
 
 
 def _password_problems(kind: str, values: Mapping[str, Any]) -> Iterator[Problem]:
-    protocol, password, file = values[kind], f"{kind}_password", f"{kind}_password_file"
-    present = [name for name in (password, file) if values[name] is not None]
+    protocol, password = values[kind], f"{kind}_password"
     if protocol is None:
         yield Problem(f".{kind}", f"missing: one of {', '.join(AUTH_PROTOCOLS)}")
-    elif protocol == NONE and present:
-        yield Problem(f".{present[0]}", f'not used with {kind} = "{NONE}"')
-    elif protocol != NONE and not present:
-        yield Problem(f".{password}", f"missing: {kind} requires it, or {file}")
-    elif len(present) > 1:
-        yield Problem(f".{file}", f"set together with {password}: remove one of them")
+    elif protocol == NONE and values[password] is not None:
+        yield Problem(f".{password}", f'not used with {kind} = "{NONE}"')
+    elif protocol != NONE and values[password] is None:
+        yield Problem(f".{password}", f"missing: {kind} requires it, or {password}_file")

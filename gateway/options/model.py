@@ -35,6 +35,10 @@ class Option(Generic[T]):
         """Whether the value is a list, and its flag may be repeated."""
         return isinstance(self.default, list)
 
+    def holds_secret(self, value: Any) -> bool:
+        """Returns whether a value, as it is written in the file, contains a password or a community."""
+        return isinstance(self.read, Records) and self.read.holds_secret(value)
+
 
 class OptionValues:
     """The typed value of every option; an option that is not set has its default.
@@ -72,7 +76,9 @@ class Field:
         example: a value for the example configuration.
         default: the value if the key is not set; None if it has no default.
         required: whether the key must be set.
-        secret: whether error messages must not show the value.
+        instead_of: another field, whose value this one provides; only one of the two may be set.
+        secret: whether the value is a password or the like. No error message shows a value of a table with such a
+            field: a password can be under the wrong key.
     """
 
     name: str
@@ -81,6 +87,7 @@ class Field:
     example: Any
     default: Any = None
     required: bool = False
+    instead_of: str = ""
     secret: bool = False
 
 
@@ -123,23 +130,39 @@ class Records(Generic[T]):
             raise InvalidValuesError(*problems)
         return tuple(records)
 
+    def holds_secret(self, value: Any) -> bool:
+        """Returns whether one of the tables has a value in a secret field."""
+        tables = [table for table in value if isinstance(table, dict)] if isinstance(value, list) else []
+        return any(field.secret and field.name in table for table in tables for field in self.fields)
+
+    @property
+    def _is_secret(self) -> bool:
+        return any(field.secret for field in self.fields)
+
     def _make_record(self, table: Mapping[str, Any]) -> T:
         values = {field.name: field.default for field in self.fields}
         problems = [Problem(f".{name}", unknown_key(name, values)) for name in table if name not in values]
         for field in self.fields:
-            if field.name in table:
+            if field.instead_of in table and field.name in table:
+                problems.append(Problem(f".{field.name}", f"set together with {field.instead_of}: remove one of them"))
+            elif field.name in table:
                 try:
-                    values[field.name] = field.read(table[field.name])
+                    values[field.instead_of or field.name] = field.read(table[field.name])
                 except InvalidValueError as error:
-                    value = "another value" if field.secret else format_value(table[field.name])
-                    problems.append(Problem(f".{field.name}", f"expected {error}, found {value}"))
+                    found = "another value" if self._is_secret else format_value(table[field.name])
+                    problems.append(Problem(f".{field.name}", f"expected {error}, found {found}"))
                 except InvalidValuesError as error:
                     problems += (Problem(f".{field.name}{path}", message) for path, message in error.problems)
             elif field.required:
-                problems.append(Problem(f".{field.name}", "missing"))
+                problems += self._find_missing(field, table)
         if problems:
             raise InvalidValuesError(*problems)
         return self.make(values)
+
+    def _find_missing(self, field: Field, table: Mapping[str, Any]) -> Iterator[Problem]:
+        alternatives = [other.name for other in self.fields if other.instead_of == field.name]
+        if not any(name in table for name in alternatives):
+            yield Problem(f".{field.name}", ", or ".join(["missing", *alternatives]))
 
     def _find_duplicates(self, tables: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
         numbers: dict[str, int] = {}

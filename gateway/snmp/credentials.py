@@ -15,6 +15,9 @@ from gateway.snmp.usm_protocols import NONE
 MIN_PASSWORD = 8
 """Characters of a password (RFC 3414, section 11.2)."""
 
+MAX_COMMUNITY = 255
+"""Octets of a community, as configured; the protocol sets no limit."""
+
 MAX_NAME = 32
 """Octets of a user's name (RFC 3414, section 5: usmUserName)."""
 

@@ -94,7 +94,7 @@ def test_addresses(address: str, name: str, file: Path) -> None:
 def test_invalid_addresses(address: str, file: Path) -> None:
     expected = 'expected "HOST:PORT", "[IPv6]:PORT", or either without the port for 162'
     assert problems(MANAGER.replace('"manager"', address), file) == [
-        f"alarms.target[1].address: {expected}, found {address.replace(chr(10), chr(92) + 'n')}"
+        f"alarms.target[1].address: {expected}, found another value"
     ]
 
 
@@ -102,7 +102,7 @@ def test_invalid_addresses(address: str, file: Path) -> None:
     ("table", "expected"),
     [
         ("", ["address: missing", "version: missing"]),
-        ('address = "m"\nversion = "2c"', ['community: missing: version = "2c" requires it']),
+        ('address = "m"\nversion = "2c"', ['community: missing: version = "2c" requires it, or community_file']),
         (
             'address = "m"\nversion = "2c"\ncommunity = "c"\nuser = "u"\nauth = "SHA"\npriv_password = "12345678"',
             [f'{name}: not used with version = "2c"' for name in ("user", "auth", "priv_password")],
@@ -119,10 +119,10 @@ def test_invalid_addresses(address: str, file: Path) -> None:
             'address = "m"\nversion = 3\nkind = "set"\ntimeout = 0\nretries = -1\ncommunity = ""\nuser = "u"\nx = 1',
             [
                 "x: unknown key",
-                'version: expected one of "2c", "3", found 3',
-                'kind: expected one of "trap", "inform", found "set"',
-                "timeout: expected a number of seconds, more than 0 and at most 3600, found 0",
-                "retries: expected a whole number from 0 to 100, found -1",
+                'version: expected one of "2c", "3", found another value',
+                'kind: expected one of "trap", "inform", found another value',
+                "timeout: expected a number of seconds, more than 0 and at most 3600, found another value",
+                "retries: expected a whole number from 0 to 100, found another value",
                 "community: expected a text of 1 to 255 octets, found another value",
             ],
         ),
@@ -178,7 +178,7 @@ def test_an_unknown_condition_is_reported_with_the_most_similar_one(file: Path) 
 
 def test_the_disabled_conditions_are_a_table(file: Path) -> None:
     assert problems('[alarms]\ndisable = ["node-standby"]\n', file) == [
-        'alarms.disable: expected a table, found ["node-standby"]'
+        "alarms.disable: expected a table, found another value"
     ]
 
 

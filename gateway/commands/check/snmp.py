@@ -13,6 +13,7 @@ from gateway.commands.check import snmpd_conf
 from gateway.commands.check.check_result import CheckResult, plural
 from gateway.commands.check.snmpd_conf import Reader, SnmpdConfig
 from gateway.config.config import Config
+from gateway.files import read_file
 from gateway.frontends.snmp import tables
 from gateway.frontends.snmp.subagent.address import Address, SessionFailure, UnixAddress
 from gateway.frontends.snmp.subagent.subagent import Subagent, SubagentState
@@ -172,8 +173,7 @@ def _read_files() -> _Files:
     while paths:
         path = paths.pop(0)
         try:
-            with path.open("rb") as file:
-                content = file.read(_MAX_FILE_SIZE)
+            content = read_file(path, max_size=_MAX_FILE_SIZE)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
