@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from gateway import self_metrics
+from gateway.alarms.sources import alert_socket
 from gateway.alarms.sources.alert_socket import GROUP, MAX_PENDING, Alert, AlertKind, AlertSocket, parse_alert
 from gateway.alert_agent import FIELDS, MAGIC, MAX_DATAGRAM, encode_alert
 from gateway.errors import DecodeError, StartError
 from gateway.samples import SampleSet
-from tests.conftest import open_descriptors
+from tests.conftest import NOBODY, needs_root, open_descriptors
 from tests.waiting import until
 
 
@@ -234,6 +235,42 @@ async def test_without_the_group_only_the_owner_may(tmp_path: Path) -> None:
     alerts.open()
     assert stat.S_IMODE(alerts.path.lstat().st_mode) == 0o600
     alerts.close_socket()
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o707, 0o1777])
+async def test_a_directory_that_others_can_write_is_refused(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "run" / "alert.sock"
+    path.parent.mkdir()
+    path.parent.chmod(mode)
+    with pytest.raises(StartError, match=f"^cannot listen for alerts on {path}: .* can (write|create files in) "):
+        AlertSocket(ignore, path).open()
+    assert list(path.parent.iterdir()) == []
+
+
+@needs_root
+@pytest.mark.parametrize("place", ["run/gateway", "run"])
+async def test_a_directory_of_another_user_is_refused(tmp_path: Path, place: str) -> None:
+    """Its owner could put a link to any file in the place of the socket, whose owner and mode are changed."""
+    path = tmp_path / "run" / "gateway" / "alert.sock"
+    path.parent.mkdir(parents=True)
+    os.chown(tmp_path / place, NOBODY, -1)
+    victim = tmp_path / "victim"
+    victim.touch(0o600)
+    path.symlink_to(victim)
+    with pytest.raises(StartError, match=f"{tmp_path / place} belongs to .*, who could change it"):
+        AlertSocket(ignore, path).open()
+    assert path.is_symlink()
+    assert (victim.stat().st_gid, stat.S_IMODE(victim.stat().st_mode)) == (os.getgid(), 0o600)
+
+
+@needs_root
+def test_the_group_is_set_for_the_socket_and_not_for_what_takes_its_name(tmp_path: Path) -> None:
+    """As a race would do it, if there were one."""
+    (tmp_path / "victim").touch(0o600)
+    (tmp_path / "alert.sock").symlink_to(tmp_path / "victim")
+    with pytest.raises(OSError, match="another file has taken its name"):
+        alert_socket._permit(tmp_path / "alert.sock", "daemon")
+    assert (tmp_path / "victim").stat().st_gid == 0
 
 
 async def test_nothing_is_left_after_closing(tmp_path: Path) -> None:

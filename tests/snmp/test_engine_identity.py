@@ -18,12 +18,13 @@ from gateway.frontends.snmp.engine_identity import (
     FILE,
     begin_boot,
     ephemeral,
+    load_current,
     next_boot,
     parse,
     serialize,
 )
 from gateway.snmp.engine import MAX_BOOTS, EngineIdentity, new_engine_id
-from tests.conftest import closed, open_descriptors
+from tests.conftest import NOBODY, closed, needs_root, open_descriptors
 from tests.fakes import FakeClock
 
 ID = bytes.fromhex("80001f8805") + b"engine"
@@ -200,8 +201,73 @@ def test_an_unusable_directory_is_an_error(directory: Path, tmp_path: Path) -> N
     assert str(caught.value) == f"cannot store the SNMPv3 state in {directory}: Not a directory{ADVICE}"
     (tmp_path / "var").unlink()
     directory.mkdir(mode=0o700, parents=True)
-    with closed(directory), pytest.raises(StartError, match="Permission denied; make it a directory"):
+    expected = f"Permission denied; run chown -R \\w+ {directory}, or set snmp.state_directory$"
+    with closed(directory), pytest.raises(StartError, match=expected):
         begin_boot(directory)
+
+
+@needs_root
+def test_a_directory_that_cannot_be_created(public_path: Path) -> None:
+    expected = f"Permission denied; run install -d -m 700 -o nobody {public_path}/new, or set snmp.state_directory$"
+    os.seteuid(NOBODY)
+    try:
+        with pytest.raises(StartError, match=expected):
+            begin_boot(public_path / "new")
+    finally:
+        os.seteuid(0)
+
+
+@needs_root
+def test_a_start_by_root_does_not_lock_out_the_service(public_path: Path) -> None:
+    """Root starts the gateway once by hand; the service is another user."""
+    directory = public_path / "state"
+    directory.mkdir(mode=0o700)
+    os.chown(directory, NOBODY, 1)
+    assert begin_boot(directory).boots == 1
+    status = (directory / FILE).stat()
+    assert (status.st_uid, status.st_gid, mode(directory / FILE)) == (NOBODY, 1, 0o600)
+    os.seteuid(NOBODY)
+    try:
+        assert begin_boot(directory).boots == 2
+    finally:
+        os.seteuid(0)
+    assert begin_boot(directory).boots == 3
+
+
+@needs_root
+def test_root_follows_no_links_of_the_service(public_path: Path, tmp_path: Path) -> None:
+    directory, victim = public_path / "state", tmp_path / "victim"
+    directory.mkdir(mode=0o700)
+    victim.write_bytes(b"secret")
+    os.chown(directory, NOBODY, -1)
+    (directory / f"{FILE}.new").symlink_to(victim)
+    assert begin_boot(directory).boots == 1
+    (directory / FILE).unlink()
+    (directory / FILE).symlink_to(victim)
+    with pytest.raises(StartError, match="Too many levels of symbolic links"):
+        begin_boot(directory)
+    (directory / FILE).unlink()
+    os.mkfifo(directory / FILE)
+    assert begin_boot(directory).boots == 1
+    assert (victim.read_bytes(), victim.stat().st_uid) == (b"secret", 0)
+
+
+@pytest.mark.parametrize("shared", [0o777, 0o770])
+def test_a_state_directory_that_others_can_replace_is_refused(shared: int, directory: Path) -> None:
+    directory.mkdir(parents=True)
+    directory.parent.chmod(shared)
+    with pytest.raises(StartError, match=f"can write {directory.parent}; run chmod go-w {directory.parent}; "):
+        begin_boot(directory)
+
+
+def test_a_command_stores_nothing(directory: Path) -> None:
+    """Root runs a command before the first start: the service has to be able to create its state."""
+    first = load_current(directory)
+    assert first.boots == 1
+    assert not directory.exists()
+    directory.mkdir(parents=True)
+    assert load_current(directory).engine_id != first.engine_id
+    assert list(directory.iterdir()) == []
 
 
 def test_the_file_is_replaced_atomically(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,9 +14,9 @@ import asyncio
 import contextlib
 import errno
 import fcntl
+import grp
 import os
 import re
-import shutil
 import socket
 import stat
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +30,7 @@ import structlog
 from gateway import self_metrics
 from gateway.alert_agent import FIELDS, MAGIC, MAX_DATAGRAM, SOCKET
 from gateway.errors import DecodeError, StartError
+from gateway.files import make_directory, trusted_directory
 from gateway.samples import SampleSet
 
 GROUP = "haclient"
@@ -133,7 +134,7 @@ class AlertSocket:
 
     Args:
         on_alert: called with each alert that was not replaced by a later one.
-        path: where to listen; the directory is created if it is missing.
+        path: where to listen; the directory is created if it is missing. One that others can change is refused.
         group: the group that may write to the socket, if it exists.
         max_pending: alerts that are kept until they are dispatched.
 
@@ -201,8 +202,7 @@ class AlertSocket:
                 # Linux gives the file these permissions: at no time may others write to it
                 os.fchmod(receiver.fileno(), 0o600)
                 receiver.bind(str(self.path))
-                status = self.path.lstat()
-                _permit(self.path, self._group)
+                status = _permit(self.path, self._group)
             asyncio.get_running_loop().add_reader(receiver, self._on_readable, receiver)
         except OSError as error:
             receiver.close()
@@ -267,16 +267,14 @@ class AlertSocket:
 
 @contextlib.contextmanager
 def _locked_directory(path: Path) -> Iterator[None]:
-    """Creates the directory of a socket if it is missing, and locks it against other gateways until the block ends."""
-    if not path.parent.is_dir():
-        path.parent.mkdir(parents=True)
-        path.parent.chmod(0o755)  # regardless of the umask: the alert agent needs access
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
+    """Creates the directory of a socket if it is missing, and locks it against other gateways until the block ends.
+
+    Only root and the user of this process can change what is in it, so its entries may be used by their names.
+    """
+    make_directory(path.parent, 0o755)  # the alert agent needs access
+    with trusted_directory(path.parent) as directory:
         fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
-    finally:
-        os.close(directory)
 
 
 def _remove_stale(path: Path) -> None:
@@ -300,8 +298,21 @@ def _remove_stale(path: Path) -> None:
     raise OSError(errno.EADDRINUSE, "another process listens there")
 
 
-def _permit(path: Path, group: str) -> None:
-    """Lets a group write to a socket; if the group does not exist or may not be set, only the owner may."""
-    with contextlib.suppress(LookupError, PermissionError):
-        shutil.chown(path, group=group)
-        path.chmod(0o660)
+def _permit(path: Path, group: str) -> os.stat_result:
+    """Lets a group write to a new socket, and returns the status of its file.
+
+    If the group does not exist or may not be set, only the owner may write to it. The file gets its mode from the
+    socket, but not its group, so both are set afterwards, the group first: at no time may any other group write. They
+    are set by a descriptor, which refers to this file, whatever else might get its name.
+    """
+    file = os.open(path, os.O_PATH | os.O_NOFOLLOW)
+    try:
+        status = os.fstat(file)
+        if not stat.S_ISSOCK(status.st_mode):
+            raise OSError(errno.EEXIST, "another file has taken its name")
+        with contextlib.suppress(LookupError, PermissionError):
+            os.chown(f"/proc/self/fd/{file}", -1, grp.getgrnam(group).gr_gid)
+            Path(f"/proc/self/fd/{file}").chmod(0o660)
+        return status
+    finally:
+        os.close(file)

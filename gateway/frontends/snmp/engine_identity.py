@@ -11,16 +11,19 @@ import contextlib
 import json
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from gateway.clock import Clock, SystemClock
 from gateway.errors import StartError
+from gateway.files import exists, make_directory, trusted_directory, user_name
 from gateway.snmp.engine import MAX_BOOTS, MAX_ENGINE_ID, MIN_ENGINE_ID, EngineIdentity, new_engine_id
 
 FILE = "snmp-engine.json"
 _NEW_FILE = f"{FILE}.new"
+_MAX_SIZE = 4096
 
 
 def ephemeral() -> EngineIdentity:
@@ -31,51 +34,63 @@ def ephemeral() -> EngineIdentity:
 def begin_boot(directory: Path) -> EngineIdentity:
     """Increments the boots of the stored identity, stores and returns it.
 
-    A missing directory is created, and only the owner can access it. If the file is damaged or the boots have reached
-    their maximum, the engine gets a new id, which is logged.
+    A missing directory is created, and only the owner can access it. The file belongs to the owner of the directory,
+    also if root starts the gateway once: otherwise the service could not start any more. If the file is damaged or the
+    boots have reached their maximum, the engine gets a new id, which is logged.
 
     Raises:
         StartError: the directory cannot be used.
     """
-    path = directory / FILE
     try:
-        _make_private(directory)
-        stored, reason = _read(path)
-        identity = next_boot(stored)
-        if stored is not None and stored.engine_id != identity.engine_id:
-            reason = "snmpEngineBoots has reached its maximum"
-        if reason:
-            log = structlog.get_logger("snmp")
-            log.warning("SNMP engine id replaced", path=str(path), reason=reason, engine_id=identity.engine_id.hex())
-        _write(path, serialize(identity))
+        make_directory(directory, 0o700)
+        with trusted_directory(directory, any_owner=os.geteuid() == 0) as descriptor:
+            _make_private(descriptor)
+            stored, reason = _read(descriptor)
+            identity = next_boot(stored.identity if stored else None)
+            if stored is not None and stored.identity.engine_id != identity.engine_id:
+                reason = "snmpEngineBoots has reached its maximum"
+            if reason:
+                log = structlog.get_logger("snmp")
+                path, new_id = str(directory / FILE), identity.engine_id.hex()
+                log.warning("SNMP engine id replaced", path=path, reason=reason, engine_id=new_id)
+            _write(descriptor, serialize(identity))
     except OSError as error:
         raise StartError(
-            f"cannot store the SNMPv3 state in {directory}: {error.strerror or error}; "
-            "make it a directory that only the gateway uses, or set snmp.state_directory"
+            f"cannot store the SNMPv3 state in {directory}: {error.strerror or error}; {_advise(error, directory)}"
         ) from None
     return identity
+
+
+def _advise(error: OSError, directory: Path) -> str:
+    if isinstance(error, PermissionError):
+        user = user_name(os.geteuid())
+        command = f"chown -R {user}" if exists(directory) else f"install -d -m 700 -o {user}"
+        return f"run {command} {directory}, or set snmp.state_directory"
+    return "make it a directory that only the gateway uses, or set snmp.state_directory"
 
 
 def load_current(directory: Path, *, clock: Clock | None = None) -> EngineIdentity:
     """Returns the stored identity without a new boot, for a command that runs at the same time as the gateway.
 
     A new boot would make receivers drop the messages of the running gateway: they accept only the latest boot. If no
-    gateway has run yet, the first boot begins.
+    gateway has run yet, the identity is that of the command only, which stores nothing.
 
     Raises:
         StartError: the directory cannot be used.
     """
-    path = directory / FILE
     clock = clock or SystemClock()
     try:
-        stored, _ = _read(path)
-        uptime = clock.time() - path.stat().st_mtime if stored is not None else 0.0
+        with trusted_directory(directory, any_owner=os.geteuid() == 0) as descriptor:
+            stored, _ = _read(descriptor)
+    except FileNotFoundError:
+        return ephemeral()
     except OSError as error:
         raise StartError(f"cannot read the SNMPv3 state in {directory}: {error.strerror or error}") from None
     if stored is None:
-        return begin_boot(directory)
-    started = clock.monotonic() - max(0.0, uptime)
-    return EngineIdentity(engine_id=stored.engine_id, boots=stored.boots, started=started, clock=clock)
+        return ephemeral()
+    identity = stored.identity
+    started = clock.monotonic() - max(0.0, clock.time() - stored.status.st_mtime)
+    return EngineIdentity(engine_id=identity.engine_id, boots=identity.boots, started=started, clock=clock)
 
 
 # --- Without I/O -----------------------------------------------------------------------------------------------------
@@ -114,42 +129,56 @@ def parse(content: bytes) -> EngineIdentity:
 # --- Files -----------------------------------------------------------------------------------------------------------
 
 
-def _make_private(directory: Path) -> None:
-    """Creates the directory, or removes the permissions of others.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """The content of the file, and its status."""
+
+    identity: EngineIdentity
+    status: os.stat_result
+
+
+def _make_private(directory: int) -> None:
+    """Removes the permissions of others from the directory.
 
     Raises:
         OSError: others have access to the directory, and it contains other files, so it is not the gateway's.
     """
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    mode = stat.S_IMODE(directory.stat().st_mode)
+    mode = stat.S_IMODE(os.fstat(directory).st_mode)
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        if not {entry.name for entry in directory.iterdir()} <= {FILE, _NEW_FILE}:
+        with os.scandir(directory) as entries:
+            names = {entry.name for entry in entries}
+        if not names <= {FILE, _NEW_FILE}:
             raise OSError(f"others have access to it, and it contains other files (mode {mode:o})")
-        directory.chmod(0o700)
+        os.fchmod(directory, 0o700)
 
 
-def _read(path: Path) -> tuple[EngineIdentity | None, str]:
-    """Returns the stored identity, or None and why the file is unusable; empty if it does not exist."""
+def _read(directory: int) -> tuple[_Stored | None, str]:
+    """Returns what is stored, or None and why the file is unusable; empty if it does not exist."""
     try:
-        return parse(path.read_bytes()), ""
+        descriptor = os.open(FILE, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=directory)
     except FileNotFoundError:
         return None, ""
+    try:
+        status = os.fstat(descriptor)
+        content = os.read(descriptor, _MAX_SIZE) if stat.S_ISREG(status.st_mode) else b""
+        return _Stored(identity=parse(content), status=status), ""
     except ValueError as error:
         return None, str(error)
+    finally:
+        os.close(descriptor)
 
 
-def _write(path: Path, content: bytes) -> None:
+def _write(directory: int, content: bytes) -> None:
     """Replaces the file atomically: after a crash it has either the old or the new content."""
-    new = path.with_name(_NEW_FILE)
+    owner = os.fstat(directory)
     with contextlib.suppress(FileNotFoundError):
-        new.unlink()
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123 - sets the mode
+        os.unlink(_NEW_FILE, dir_fd=directory)
+    descriptor = os.open(_NEW_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=directory)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
+        if os.geteuid() == 0:
+            os.fchown(descriptor, owner.st_uid, owner.st_gid)
         file.write(content)
         file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        os.fsync(descriptor)
+    os.replace(_NEW_FILE, FILE, src_dir_fd=directory, dst_dir_fd=directory)
+    os.fsync(directory)
