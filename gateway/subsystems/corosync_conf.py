@@ -16,13 +16,14 @@ first ``:`` ends a key, and ``}`` is a line by itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.errors import ParseError
 from gateway.options.model import Option
 from gateway.options.readers import host_path
-from gateway.subsystems.parsing.text import decode
+from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
+from gateway.subsystems.parsing.text import REPLACEMENT, decode
 
 CONFIG = Option(
     key="corosync.config",
@@ -31,7 +32,9 @@ CONFIG = Option(
     help="Path of Corosync's configuration, which contains the names of the cluster and its nodes.",
 )
 
+_TOTEM = ["totem"]
 _NODE = ["nodelist", "node"]
+_QDEVICE = ["quorum", "device"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,46 +45,69 @@ class CorosyncConfig:
         cluster_name: ``totem.cluster_name``, or None if it is not set or empty.
         transport: ``totem.transport``: ``knet``, ``udpu`` or ``udp``; None if it is not set. Corosync 3 then uses knet,
             older versions udp.
+        has_qdevice: whether ``quorum.device.model`` is set; None if it may be on a line that cannot be read.
         node_names: the ``name`` of each node in the ``nodelist``, by its ``nodeid`` as written; nodes without a name or
             an id are left out.
     """
 
     cluster_name: str | None
     transport: str | None
+    has_qdevice: bool | None = False
     node_names: Mapping[str, str] = field(default_factory=dict)
 
 
-def parse(output: bytes) -> CorosyncConfig:
+def parse(output: bytes) -> Parsed[CorosyncConfig]:
     """Parses the content of the file. If a key is set twice, the last value counts.
+
+    A line that cannot be read is absent, unless it is a comment.
 
     Raises:
         ParseError: a section is not closed, or closed without having been opened. Corosync would not start either.
     """
-    path: list[str] = []
     totem: dict[str, str] = {}
+    device: dict[str, str] = {}
     nodes: list[dict[str, str]] = []
-    lines = decode(output).split("\n")
+    unreadable = UnreadableValues()
+    for path, key, value in _settings(decode(output).split("\n"), unreadable):
+        if path == _TOTEM:
+            totem[key] = value
+        elif path == _QDEVICE:
+            device[key] = value
+        elif path == _NODE and key:
+            nodes[-1][key] = value
+        elif path == _NODE:
+            nodes.append({})
+    has_qdevice = bool(device.get("model"))
+    configuration = CorosyncConfig(
+        has_qdevice=has_qdevice if has_qdevice or not unreadable else None,
+        cluster_name=totem.get("cluster_name") or None,
+        transport=totem.get("transport") or None,
+        node_names={node["nodeid"]: node["name"] for node in nodes if node.get("nodeid") and node.get("name")},
+    )
+    return unreadable.parsed(configuration)
+
+
+def _settings(lines: Sequence[str], unreadable: UnreadableValues) -> Iterator[tuple[list[str], str, str]]:
+    """Yields each section and setting: the names of the sections that it is in, its key and its value.
+
+    A section has neither key nor value.
+    """
+    path: list[str] = []
     for number, line in enumerate(map(str.strip, lines), 1):
         if not line or line.startswith("#"):
             continue
         name, brace, _ = line.partition("{")
         key, colon, value = line.partition(":")
+        if REPLACEMENT in line:
+            unreadable.add(f"not UTF-8 text: {line[:60]!r}", line=number)
         if brace:
             path.append(name.strip())
-            if path == _NODE:
-                nodes.append({})
-        elif colon and path == ["totem"]:
-            totem[key.strip()] = value.strip()
-        elif colon and path == _NODE:
-            nodes[-1][key.strip()] = value.strip()
+            yield path, "", ""
+        elif colon and REPLACEMENT not in line:
+            yield path, key.strip(), value.strip()
         elif "}" in line and not colon:
             if not path:
                 raise ParseError("a section is closed that was never opened", line=number)
             path.pop()
     if path:
         raise ParseError(f"section {path[-1][:40]!r} is not closed", line=len(lines))
-    return CorosyncConfig(
-        cluster_name=totem.get("cluster_name") or None,
-        transport=totem.get("transport") or None,
-        node_names={node["nodeid"]: node["name"] for node in nodes if node.get("nodeid") and node.get("name")},
-    )

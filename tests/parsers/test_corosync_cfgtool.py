@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -228,8 +229,6 @@ def test_other_lines_are_ignored() -> None:
         (b"Local node ID 1\nLINK ID 0\naddr = a\nstatus:\n", "line 2: cut off"),
         (b"Local node ID 1\nLINK ID 0\naddr = a\nstatus:\nnodeid: 2: connected\n", "does not list the local node"),
         (KNET_3_1.rpartition("\t\tnodeid")[0].encode(), "line 7: cut off: link 3 lists 1 of 2 nodes"),
-        (KNET_3_1.encode()[:-4], "line 11: the last line is cut off"),
-        (KNET_3_1.encode() + b"\x80\n", "line 12: not UTF-8"),
     ],
 )
 def test_unparsable(output: bytes, reason: str) -> None:
@@ -303,12 +302,35 @@ def test_localhost_names_the_local_node_if_nothing_else_does() -> None:
     assert [link.status for link in parse(output).links] == [RingStatus.HEALTHY, RingStatus.FAULTY]
 
 
-def test_a_truncated_output_is_rejected_except_at_the_end_of_a_link() -> None:
+def test_a_truncated_output_is_not_complete_except_at_the_end_of_a_link() -> None:
     output = KNET_3_1.encode()
+    peers = {link.number: set(link.peers) for link in parse(output).links}
     passing = {output.index(line) for line in (b"LINK ID 0", b"\t\tnodeid:         22", b"LINK ID 3")}
     for length in set(range(len(output))) - passing:
-        with pytest.raises(ParseError):
-            parse(output[:length])
+        with suppress(ParseError):
+            parsed = corosync_cfgtool.parse(output[:length])
+            assert parsed.unreadable
+            assert not parsed.value.complete
+            for link in parsed.value.links:
+                assert not link.complete or set(link.peers) <= peers[link.number]
+
+
+@pytest.mark.parametrize(
+    ("output", "reason"),
+    [
+        (KNET_3_1.encode()[:-4], "line 11: cut off: 'nodeid:         22:\\tdisconne"),
+        (KNET_3_1.encode() + b"\x80\n", "line 12: not UTF-8 text: '\N{REPLACEMENT CHARACTER}'"),
+        (KNET_3_1.replace("22:\tdis", "22:\0\tdis").encode(), "line 11: not UTF-8 text"),
+    ],
+)
+def test_a_line_that_is_damaged(output: bytes, reason: str) -> None:
+    """It may be the state of a peer, or the first line of a link."""
+    parsed = corosync_cfgtool.parse(output)
+    assert reasons(parsed)[0].startswith(reason)
+    assert [link.number for link in parsed.value.links] == [0, 3]
+    assert parsed.value.links[0].complete
+    assert not parsed.value.links[1].complete
+    assert not parsed.value.complete
 
 
 def summary(status: LinkStatus) -> str:

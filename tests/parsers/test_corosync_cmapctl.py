@@ -107,8 +107,7 @@ def test_any_key_of_totem_completes_the_output() -> None:
         (b"stats.knet.node1.link0.mtu (u32) = 1\n", "no statistics of the totem protocol"),
         (b"\nstats.srp.mcast_retx\n", "no statistics of the totem protocol"),
         (b"Failed to initialize the cmap API. Error CS_ERR_LIBRARY\n", "no statistics of the totem protocol"),
-        (b"stats.srp.mcast_retx (u64) = 1", "line 1: the last line is cut off"),
-        (b"stats.srp.mcast_retx (u64) = 1\n\xc3\n", "line 2: not UTF-8"),
+        (b"stats.srp.mcast_retx (u64) = 1", "found no statistics of the totem protocol"),
     ],
 )
 def test_unparsable(output: bytes, reason: str) -> None:
@@ -166,3 +165,14 @@ def test_lab_prints_every_key() -> None:
         for link in statistics.links:
             absent = {name for name, value in asdict(link).items() if value is None}
             assert absent in (set(), {"latency_ave", "latency_max", "latency_min"}), situation
+
+
+@pytest.mark.parametrize(
+    ("line", "damage"),
+    [("stats.srp.mcast_retx (u64) = 1", "cut off"), ("stats.srp.mcast_retx (u64) = 1\0\n", "not UTF-8 text")],
+)
+def test_a_line_that_is_damaged(line: str, damage: str) -> None:
+    output = f"stats.srp.mtt_rx_token (u32) = 105\n{line}".encode()
+    assert parse(output).srp == TotemStatistics(mtt_rx_token=105)
+    (reason,) = unreadable(output)
+    assert reason.startswith(f"line 2: {damage}: 'stats.srp.mcast_retx")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import ParseError
-from gateway.subsystems.corosync_conf import CorosyncConfig, parse
+from gateway.subsystems import corosync_conf
+from gateway.subsystems.corosync_conf import CorosyncConfig
+from tests.unreadable import reasons
 
 CONFIG = """\
 # totem { cluster_name: not this
@@ -37,6 +39,10 @@ nodelist {
 }
 cluster_name: nor this either
 """
+
+
+def parse(output: bytes) -> CorosyncConfig:
+    return corosync_conf.parse(output).value
 
 
 def test_everything() -> None:
@@ -73,10 +79,31 @@ def test_fragments(output: str, cluster_name: str | None, transport: str | None)
         (b"totem {\n cluster_name: a\n", "line 3: section 'totem' is not closed"),
         (b"totem {\n interface {\n }\n", "section 'totem' is not closed"),
         (b"totem {\n}\n}\n", "line 3: a section is closed that was never opened"),
-        (b"# caf\xe9\n", "line 1: not UTF-8"),
         (b"{\n" * 100_000, "line 100001: section '' is not closed"),
     ],
 )
 def test_malformed(output: bytes, reason: str) -> None:
     with pytest.raises(ParseError, match=reason):
         parse(output)
+
+
+def test_a_line_that_is_damaged() -> None:
+    output = CONFIG.replace("name: alpha", "name: \xff").replace("# totem", "# \xff").encode("latin-1")
+    parsed = corosync_conf.parse(output)
+    assert reasons(parsed) == ["line 15: not UTF-8 text: 'name: \N{REPLACEMENT CHARACTER}'"]
+    assert parsed.value.node_names == {"3": "gamma"}
+    assert parsed.value.has_qdevice is None
+
+
+@pytest.mark.parametrize(
+    ("output", "has_qdevice"),
+    [
+        (b"quorum {\n device {\n  model: net\n  net {\n   host: q\n  }\n }\n}\n", True),
+        (b"quorum {\n device {\n  votes: 1\n }\n}\n", False),
+        (b"quorum {\n provider: corosync_votequorum\n}\ndevice {\n model: net\n}\n", False),
+        (b"quorum {\n device {\n  model: net\xe9\n }\n}\n", None),
+        (b"# caf\xe9\n", False),
+    ],
+)
+def test_the_quorum_device(output: bytes, has_qdevice: bool | None) -> None:  # noqa: FBT001
+    assert parse(output).has_qdevice is has_qdevice

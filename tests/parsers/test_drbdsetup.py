@@ -109,7 +109,7 @@ def volume(**changes: Any) -> DrbdVolume:
 
 
 def connection(**changes: Any) -> DrbdConnection:
-    values = {"peer-node-id": 1, "name": "b", "connection-state": "Connected"}
+    values = {"peer-node-id": 1, "name": "b", "connection-state": "Connected", "peer_devices": []}
     return one(connections=[values | changes]).connections[0]
 
 
@@ -173,7 +173,7 @@ def test_everything() -> None:
     )
 
 
-@pytest.mark.parametrize("output", ["", "\n", "[]", "[\n]\n", " [ ] "])
+@pytest.mark.parametrize("output", ["[]", "[\n]\n", " [ ] "])
 def test_no_resources(output: str) -> None:
     assert parse(output.encode()) == ()
 
@@ -236,11 +236,13 @@ def test_diskless_volumes() -> None:
         ({"suspended": True, "suspended_new_reason": True}, True, ("new-reason",)),
         ({"suspended": True, "suspended-\ud800": True}, True, None),
         ({"suspended": "no"}, False, ()),
-        ({"suspended": ""}, False, ()),
+        ({"suspended": ""}, None, None),
+        ({"suspended": "user,frost"}, None, None),
+        ({"suspended": False, "suspended_user": "no"}, False, None),
         ({"suspended": "user,quorum"}, True, ("user", "quorum")),
     ],
 )
-def test_suspended(changes: dict[str, Any], reasons: tuple[str, ...] | None, *, suspended: bool) -> None:
+def test_suspended(changes: dict[str, Any], reasons: tuple[str, ...] | None, *, suspended: bool | None) -> None:
     result = one(**changes)
     assert (result.suspended, result.suspended_reasons) == (suspended, reasons)
 
@@ -251,6 +253,16 @@ def test_suspended(changes: dict[str, Any], reasons: tuple[str, ...] | None, *, 
 )
 def test_a_suspended_resynchronization_has_its_reasons(printed: str, reasons: tuple[str, ...]) -> None:
     assert peer_volume(**{"resync-suspended": printed}).resync_suspended == reasons
+
+
+@pytest.mark.parametrize("printed", ["frost", "dependency,frost", "no,user", "User", ","])
+def test_an_unknown_reason_makes_all_reasons_unreadable(printed: str) -> None:
+    output = json.dumps(
+        [resource(connections=[{**PEER, "peer_devices": [{"volume": 0, "resync-suspended": printed}]}])]
+    )
+    (item,) = parse(output.encode())[0].connections[0].peers
+    assert item.resync_suspended is None
+    assert any("resync-suspended: expected known reasons" in reason for reason in unreadable(output.encode()))
 
 
 @pytest.mark.parametrize(
@@ -316,6 +328,8 @@ def test_strings_are_left_alone(name: str) -> None:
 @pytest.mark.parametrize(
     "output",
     [
+        "",
+        "\n",
         "nan",
         "null",
         "true",
@@ -379,7 +393,7 @@ def test_every_truncated_output_is_rejected() -> None:
 
 
 VOLUME = {"volume": 0, "disk-state": "X"}
-PEER = {"peer-node-id": 1, "name": "b", "connection-state": "Connected"}
+PEER = {"peer-node-id": 1, "name": "b", "connection-state": "Connected", "peer_devices": []}
 
 
 @pytest.mark.parametrize(
@@ -424,6 +438,16 @@ def test_a_resource_without_name_or_volumes_is_left_out(changes: dict[str, Any],
             "status[0].devices[0].quorum: expected true or false, found 'no'",
         ),
         ({"connections": "none"}, "status[0].connections: expected an array, found 'none'"),
+        ({"connections": None}, "status[0].connections: expected an array, found nothing"),
+        (
+            {"connections": [{**PEER, "peer_devices": None}]},
+            "status[0].connections[0].peer_devices: expected an array, found nothing",
+        ),
+        (
+            {"connections": [{**PEER, "paths": None}]},
+            "status[0].connections[0].paths: expected an array, found nothing",
+        ),
+        ({"role": "Prim\N{REPLACEMENT CHARACTER}ry"}, "status[0].role: expected a word, found 'Prim\ufffdry'"),
         ({"connections": [{}]}, "status[0].connections[0].peer-node-id: expected a number from 0, found nothing"),
         (
             {"connections": [{**PEER, "connection-state": None}]},
@@ -484,7 +508,7 @@ def summary(resources: tuple[DrbdResource, ...]) -> str:
 
 
 EXPECTED = {
-    "live922.no-kernel-module.txt": "",
+    "live922.no-kernel-module.txt": "ParseError: no output, not even an empty array",
     "status.deckhouse-0.json": (
         "r2-test Primary 0:UpToDate:102340 | 1:Connected:Secondary(Established UpToDate 100.0) "
         "2:Connected:Secondary(Established Diskless 100.0) 3:Connected:Secondary(Established Diskless "

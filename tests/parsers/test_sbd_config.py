@@ -113,7 +113,7 @@ def test_devices(output: str, devices: str) -> None:
         (b'\nSBD_DEVICE="/dev/a', "line 2: the quote after SBD_DEVICE= is not closed"),
         (b"SBD_DEVICE='/dev/a\n", "line 1: the quote"),
         (b'SBD_OPTS="-W\n', "line 1: the quote after SBD_OPTS="),
-        (b"#\n#\xe9\n", "line 2: not UTF-8"),
+        (b"#\nSBD_DEVICE=/dev/\xe9\n", "line 2: SBD_DEVICE is not UTF-8 text"),
     ],
 )
 def test_malformed(output: bytes, reason: str) -> None:

@@ -63,7 +63,6 @@ def test_unknown_items_are_accepted() -> None:
         (HEADER.replace("UUID", "== disk /dev/a unreadable!\nUUID").encode(), "line 3: expected one header"),
         (HEADER.encode() * 2, "line 11: expected one header"),
         (HEADER.replace("ata-1 is", "ata-2 is").encode(), "cut off"),
-        (HEADER.replace("UUID", "UUID\0").encode(), "line 3: contains a NUL"),
     ],
 )
 def test_unparsable(output: bytes, reason: str) -> None:
@@ -149,3 +148,10 @@ def test_corpus() -> None:
 @needs_corpus
 def test_broken_outputs() -> None:
     assert unexpected_errors("sbd", BROKEN, parse) == {}
+
+
+def test_a_line_that_is_damaged() -> None:
+    output = HEADER.replace("UUID", "UUID\0").encode()
+    assert parse(output) == parse(HEADER.encode())
+    (reason,) = unreadable(output)
+    assert reason.startswith("line 3: not UTF-8 text: ")

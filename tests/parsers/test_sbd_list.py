@@ -43,7 +43,6 @@ def test_blanks_and_messages(line: str, message: str) -> None:
     ("output", "line"),
     [
         (b"0\tn\tclear", 1),
-        (b"0\tn\tclear\t\n1\tm\tclear\n2\to\tcle", 3),
         (b"x\tn\tclear\t\n", 1),
         (b"\nx\tn\tclear\t\n", 2),
         (b"== disk /dev/a unreadable!\n", 1),
@@ -63,6 +62,14 @@ def test_a_bad_line_costs_that_line(line: str) -> None:
     output = f"0\ta\tclear\t\n{line}\n2\tb\toff\ta\n".encode()
     assert [slot.node for slot in parse(output)] == ["a", "b"]
     assert unreadable(output) == [f"line 2: expected slot, node, message and sender, found {line!r}"]
+
+
+@pytest.mark.parametrize(("line", "damage"), [("2\to\tcle", "cut off"), ("2\t\0\tclear\t\n", "not UTF-8 text")])
+def test_a_line_that_is_damaged(line: str, damage: str) -> None:
+    output = f"0\ta\tclear\t\n{line}".encode()
+    assert [slot.node for slot in parse(output)] == ["a"]
+    (reason,) = unreadable(output)
+    assert reason.startswith(f"line 2: {damage}: ")
 
 
 EXPECTED = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.errors import ParseError
-from gateway.subsystems.parsing.text import complete_lines
+from gateway.subsystems.parsing.text import Line, split_lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +27,13 @@ def parse(output: bytes) -> tuple[Toy, ...]:
     Raises:
         ParseError: a line is malformed.
     """
-    return tuple(_parse_toy(line, number) for number, line in enumerate(complete_lines(output), 1))
+    return tuple(map(_parse_toy, split_lines(output)))
 
 
-def _parse_toy(line: str, number: int) -> Toy:
-    name, _, spring = line.partition(" ")
+def _parse_toy(line: Line) -> Toy:
+    line.check()
+    name, _, spring = line.text.partition(" ")
     try:
         return Toy(name=name, spring=float(spring))
     except ValueError:
-        raise ParseError(f"expected a toy and its spring, found {line[:60]!r}", line=number) from None
+        raise ParseError(f"expected a toy and its spring, found {line.text[:60]!r}", line=line.number) from None

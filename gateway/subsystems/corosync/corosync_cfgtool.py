@@ -30,7 +30,7 @@ from enum import Enum
 
 from gateway.errors import ParseError
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
-from gateway.subsystems.parsing.text import complete_lines, uint32
+from gateway.subsystems.parsing.text import Line, split_lines, uint32
 
 _KEYWORD = re.compile(r"(?:local node|ring id|link id|id|addr|status|node|nodeid)\b", re.IGNORECASE)
 """The beginnings of lines that have a value; all other lines are skipped."""
@@ -109,9 +109,8 @@ def parse(output: bytes) -> Parsed[LinkStatus]:
             is cut off: the last link lacks its address or status, or lists fewer nodes than another link.
     """
     parser = _Parser()
-    lines = [(line.strip(), number) for number, line in enumerate(complete_lines(output), 1)]
-    for line, number in sorted(lines, key=lambda item: not item[0].startswith("Local node ID")):
-        parser.parse_line(line, number)
+    for line in sorted(split_lines(output), key=lambda line: not line.text.startswith("Local node ID")):
+        parser.parse_line(line)
     return parser.result()
 
 
@@ -147,10 +146,12 @@ class _Parser:
         self._error: ParseError | None = None
         self._unreadable = UnreadableValues()
 
-    def parse_line(self, line: str, number: int) -> None:
+    def parse_line(self, line: Line) -> None:
         try:
-            self._parse_line(line, number)
+            line.check()
+            self._parse_line(line.text.strip(), line.number)
         except ParseError as error:
+            self._complete &= not line.damage  # it may be the first line of a link
             self._unreadable.add(error.reason, line=error.line)
             if self._in_link:
                 self._links[-1].damaged = True
@@ -262,7 +263,11 @@ class _Parser:
         for link in self._links:
             if not (link.complete or link.damaged):
                 self._unreadable.add(f"link {link.number} has no address or no status", line=link.line)
-        if not self._links or self._links[-1].damaged:
+        if not self._links:
+            return
+        if self._links[-1].damaged:
+            if not any(link.complete for link in self._links):
+                raise ParseError("no link has an address and a status", line=self._links[0].line)
             return
         last, most = self._links[-1], max(link.rows for link in self._links if not link.damaged)
         if not last.complete:

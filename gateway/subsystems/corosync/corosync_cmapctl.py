@@ -17,7 +17,7 @@ from dataclasses import dataclass, fields
 
 from gateway.errors import ParseError
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
-from gateway.subsystems.parsing.text import complete_lines, uint32
+from gateway.subsystems.parsing.text import Line, split_lines, uint32
 
 _LINE = re.compile(r"(?P<key>\S+) \((?P<type>[a-z]+\d*)\)(?: = (?P<value>.*))?")
 _LINK_KEY = re.compile(r"stats\.knet\.node(?P<node>\d+)\.link(?P<link>\d+)\.(?P<name>\w+)")
@@ -106,9 +106,9 @@ def parse(output: bytes) -> Parsed[CorosyncStatistics]:
     totem: dict[str, int] = {}
     complete = False
     unreadable = UnreadableValues()
-    for number, line in enumerate(complete_lines(output), 1):
-        if line.strip():
-            complete |= bool(unreadable.read(_parse_line, line.removesuffix("\r"), number, links, totem))
+    for line in split_lines(output):
+        if line.text.strip():
+            complete |= bool(unreadable.read(_parse_line, line, links, totem))
     if not complete:
         raise ParseError("found no statistics of the totem protocol (stats.srp)")
     statistics = CorosyncStatistics(
@@ -121,11 +121,13 @@ def parse(output: bytes) -> Parsed[CorosyncStatistics]:
     return unreadable.parsed(statistics)
 
 
-def _parse_line(line: str, number: int, links: dict[tuple[int, int], dict[str, int]], totem: dict[str, int]) -> bool:
+def _parse_line(line: Line, links: dict[tuple[int, int], dict[str, int]], totem: dict[str, int]) -> bool:
     """Stores the value of a line; returns whether the line is one of ``stats.srp``."""
-    item = _LINE.fullmatch(line)
+    line.check()
+    number = line.number
+    item = _LINE.fullmatch(line.text.removesuffix("\r"))
     if item is None:
-        raise ParseError(f"expected 'key (type) = value', found {line[:60]!r}", line=number)
+        raise ParseError(f"expected 'key (type) = value', found {line.text[:60]!r}", line=number)
     if key := _LINK_KEY.fullmatch(item["key"]):
         node_id = uint32(key["node"], what="a node id", line=number)
         link = uint32(key["link"], what="the number of a link", line=number)

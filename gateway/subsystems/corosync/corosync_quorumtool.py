@@ -29,7 +29,7 @@ from dataclasses import dataclass, replace
 
 from gateway.errors import ParseError
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
-from gateway.subsystems.parsing.text import complete_lines, uint32
+from gateway.subsystems.parsing.text import Line, split_lines, uint32
 
 _FIELD = re.compile(r"\s*(?P<name>[A-Z][A-Za-z ]*):(?P<value>.*)")
 _HEADER = re.compile(r"\s*Nodeid\s+Votes(?P<device>\s+Qdevice)?\s+Name\s*")
@@ -131,9 +131,11 @@ def parse(output: bytes) -> Parsed[QuorumStatus]:
         ParseError: there is no membership table or no value, or the output is cut off: the table has fewer rows than
             ``Nodes`` says, or lacks the device that ``Flags`` names.
     """
-    lines = complete_lines(output)
-    fields = _parse_fields(lines)
+    lines = split_lines(output)
     unreadable = UnreadableValues()
+    for line in lines:
+        unreadable.read(line.check)
+    fields = _parse_fields(lines)
     version_1 = fields.keys() >= _VERSION_1
     table = [] if version_1 else _parse_table(lines, unreadable)
     if not fields.keys() & _NAMES:
@@ -156,19 +158,19 @@ def parse(output: bytes) -> Parsed[QuorumStatus]:
     return unreadable.parsed(status)
 
 
-def _find_table(lines: Sequence[str]) -> tuple[int, bool]:
+def _find_table(lines: Sequence[Line]) -> tuple[int, bool]:
     """Returns the index of the table's header, and whether it has a Qdevice column."""
     for index, line in enumerate(lines):
-        if header := _HEADER.fullmatch(line):
+        if header := _HEADER.fullmatch(line.text):
             return index, header["device"] is not None
     raise ParseError("found no membership table", line=len(lines) or None)
 
 
-def _parse_fields(lines: Sequence[str]) -> _Fields:
+def _parse_fields(lines: Sequence[Line]) -> _Fields:
     fields: dict[str, tuple[str, int]] = {}
-    for number, line in enumerate(lines, 1):
-        if match := _FIELD.fullmatch(line):
-            fields[match["name"]] = (match["value"].strip(), number)
+    for line in lines:
+        if not line.damage and (match := _FIELD.fullmatch(line.text)):
+            fields[match["name"]] = (match["value"].strip(), line.number)
     return fields
 
 
@@ -193,22 +195,25 @@ def _flag(fields: _Fields, name: str) -> bool:
     return _YES_NO[value]
 
 
-def _parse_table(lines: Sequence[str], unreadable: UnreadableValues) -> list[Member | QuorumDevice | None]:
+def _parse_table(lines: Sequence[Line], unreadable: UnreadableValues) -> list[Member | QuorumDevice | None]:
     """Returns the rows of the table; None for a row whose node is unknown."""
     start, has_device = _find_table(lines)
-    unknown_nodes = frozenset(int(match["id"]) for line in lines if (match := _UNKNOWN_NODE.fullmatch(line)))
-    rows = []
-    for number, line in enumerate(lines[start + 1 :], start + 2):
-        if line.strip() and not any(pattern.fullmatch(line) for pattern in _OTHER_LINES):
-            row = unreadable.read(_parse_row, line, number, has_device=has_device, unreadable=unreadable)
+    unknown_nodes = frozenset(int(match["id"]) for line in lines if (match := _UNKNOWN_NODE.fullmatch(line.text)))
+    rows: list[Member | QuorumDevice | None] = []
+    for line in lines[start + 1 :]:
+        if line.damage:
+            rows.append(None)
+        elif line.text.strip() and not any(pattern.fullmatch(line.text) for pattern in _OTHER_LINES):
+            row = unreadable.read(_parse_row, line, has_device=has_device, unreadable=unreadable)
             if isinstance(row, Member) and row.node_id in unknown_nodes:
                 row = replace(row, votes=None, device=None)
             rows.append(row)
     return rows
 
 
-def _parse_row(line: str, number: int, *, has_device: bool, unreadable: UnreadableValues) -> Member | QuorumDevice:
-    node, votes, rest, *_ = [*line.split(maxsplit=2), "", ""]
+def _parse_row(line: Line, *, has_device: bool, unreadable: UnreadableValues) -> Member | QuorumDevice:
+    number = line.number
+    node, votes, rest, *_ = [*line.text.split(maxsplit=2), "", ""]
     node_id = uint32(node, what="a node id", line=number)
     vote_count = unreadable.read(uint32, votes, what="votes", line=number)
     if node_id == _DEVICE_NODE_ID:

@@ -6,8 +6,11 @@ volumes (``peer_devices``). Later versions of drbd-utils added:
 ======== ==================================================================================================
 9.5      ``quorum``, ``ap-in-flight``, ``rs-in-flight``, details of a resynchronization
 9.22     ``suspended-user``, ``suspended-no-data``, ``suspended-fencing``, ``suspended-quorum``
-9.28     ``tls``, ``paths``; ``force-io-failures`` and ``open`` later
+9.27     ``paths``, if the kernel module knows them
+9.28     ``tls``; ``force-io-failures`` and ``open`` later
 ======== ==================================================================================================
+
+All versions print ``devices``, ``connections`` and ``peer_devices``, and brackets even if there is no resource.
 
 The tool prints its JSON with printf. Before 9.13 the output can contain ``nan``, which is not JSON. Statistics that the
 kernel does not provide are -1 printed as an unsigned number: 18446744073709551615 or 4294967295, or half of it if
@@ -17,8 +20,10 @@ sectors are converted to KiB. Counters below 0 wrap in the same way. All these v
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from gateway.errors import ParseError
 from gateway.subsystems.parsing.json_objects import JsonObject, array, load, parse_each
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
 from gateway.subsystems.parsing.text import decode
@@ -60,6 +65,12 @@ REPLICATION_STATES = (
     "Behind",
 )
 """The words for the state of the replication of a volume."""
+
+SUSPENSION_REASONS = ("user", "no-data", "fencing", "quorum")
+"""The words for the reasons why I/O is suspended."""
+
+RESYNC_SUSPENSION_REASONS = ("user", "peer", "dependency", "max-parallel")
+"""The words for the reasons why a resynchronization is suspended."""
 
 _PORTS = 2**16
 """The number of ports."""
@@ -123,7 +134,7 @@ class DrbdConnection:
         congested: whether the TCP send buffer is more than 80 % full.
         ap_in_flight: sectors (512 bytes) of application data sent and not yet acknowledged.
         rs_in_flight: sectors of resynchronization data sent and not yet acknowledged.
-        paths: its paths; empty before 9.28.
+        paths: its paths; empty before 9.27.
         peers: the volumes on the other node.
     """
 
@@ -193,19 +204,19 @@ class DrbdResource:
 
 
 def parse(output: bytes) -> Parsed[tuple[DrbdResource, ...]]:
-    """Parses the output of the tool. No output and an empty array both mean that there are no resources.
+    """Parses the output of the tool. Without resources it is an empty array.
 
     Unknown keys are ignored. A value of the wrong type or an unknown state is absent, and so is an object whose
     identity cannot be read.
 
     Raises:
-        ParseError: the output is not JSON (``nan`` aside), is cut off, or has resources of which none can be read.
+        ParseError: there is no output, it is not JSON (``nan`` aside), is cut off, or has resources of which none can
+            be read.
     """
-    text = decode(output)
+    if not output.strip():
+        raise ParseError("no output, not even an empty array")
     unreadable = UnreadableValues()
-    if not text.strip():
-        return unreadable.parsed(())
-    items = array(load(text, unreadable), "status")
+    items = array(load(decode(output), unreadable), "status")
     resources = parse_each(_parse_resource, items, "status", unreadable)
     if items and not resources:
         _parse_resource(JsonObject(items[0], "status[0]", unreadable))
@@ -213,6 +224,7 @@ def parse(output: bytes) -> Parsed[tuple[DrbdResource, ...]]:
 
 
 def _parse_resource(item: JsonObject) -> DrbdResource:
+    item.check_array("devices")  # the documents of other commands have none
     suspended, reasons = _parse_suspension(item)
     return DrbdResource(
         name=item.name("name"),
@@ -221,23 +233,28 @@ def _parse_resource(item: JsonObject) -> DrbdResource:
         suspended_reasons=reasons,
         force_io_failures=item.flag("force-io-failures"),
         volumes=item.array("devices", _parse_volume),
-        connections=item.optional_array("connections", _parse_connection),
+        connections=item.array("connections", _parse_connection),
     )
 
 
 def _parse_suspension(item: JsonObject) -> tuple[bool | None, tuple[str, ...] | None]:
     if isinstance(item.values.get("suspended"), str):  # "no" or the reasons, as in the plain-text output
-        reasons = _parse_reasons(item, "suspended") or ()
-        return bool(reasons), reasons
-    keys = list(filter(None, map(_SUSPENDED_FOR.fullmatch, item.values)))
-    reasons = tuple(key["reason"] for key in keys if item.flag(key[0]))
-    return bool(reasons) or item.flag("suspended"), reasons if keys else None
+        reasons = _parse_reasons(item, "suspended", SUSPENSION_REASONS)
+        return None if reasons is None else bool(reasons), reasons
+    flags = {key["reason"]: item.flag(key[0]) for key in filter(None, map(_SUSPENDED_FOR.fullmatch, item.values))}
+    reasons = tuple(reason for reason, flag in flags.items() if flag)
+    known = bool(flags) and None not in flags.values()
+    return bool(reasons) or item.flag("suspended"), reasons if known else None
 
 
-def _parse_reasons(item: JsonObject, key: str) -> tuple[str, ...] | None:
-    """Returns the words of a list such as ``user,peer``; ``no`` stands for an empty list."""
+def _parse_reasons(item: JsonObject, key: str, known: Collection[str]) -> tuple[str, ...] | None:
+    """Returns the words of a list such as ``user,peer``, or None if any is unknown; ``no`` is an empty list."""
     text = item.word(key, required=False)
-    return None if text is None else tuple(word for word in text.split(",") if word != "no")
+    words = () if text in {None, "no"} else tuple(str(text).split(","))
+    if text is not None and not set(words) <= set(known):
+        item.add_unreadable(key, "known reasons")
+        return None
+    return None if text is None else words
 
 
 def _parse_volume(item: JsonObject) -> DrbdVolume:
@@ -265,8 +282,8 @@ def _parse_connection(item: JsonObject) -> DrbdConnection:
         congested=item.flag("congested"),
         ap_in_flight=item.counter("ap-in-flight", limit=_SIGN_64),
         rs_in_flight=item.counter("rs-in-flight", limit=_SIGN_64),
-        paths=item.optional_array("paths", _parse_path),
-        peers=item.optional_array("peer_devices", _parse_peer_volume),
+        paths=item.array("paths", _parse_path, required=False),
+        peers=item.array("peer_devices", _parse_peer_volume),
     )
 
 
@@ -291,7 +308,7 @@ def _parse_peer_volume(item: JsonObject) -> DrbdPeerVolume:
         volume=item.number("volume"),
         replication_state=item.word("replication-state", words=REPLICATION_STATES),
         peer_disk_state=item.word("peer-disk-state"),
-        resync_suspended=_parse_reasons(item, "resync-suspended"),
+        resync_suspended=_parse_reasons(item, "resync-suspended", RESYNC_SUSPENSION_REASONS),
         received_kib=item.counter("received", limit=_SIGN_64),
         sent_kib=item.counter("sent", limit=_SIGN_64),
         out_of_sync_kib=item.counter("out-of-sync", limit=_SIGN_64),

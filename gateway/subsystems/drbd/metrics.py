@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from gateway.samples import Metric, counter, gauge
-from gateway.subsystems.drbd.drbdsetup import CONNECTION_STATES, REPLICATION_STATES
+from gateway.subsystems.drbd.drbdsetup import (
+    CONNECTION_STATES,
+    REPLICATION_STATES,
+    RESYNC_SUSPENSION_REASONS,
+    SUSPENSION_REASONS,
+)
 
 _VOLUME = ("resource", "volume")
 _PEER = ("resource", "peer_node_id", "volume")
@@ -156,7 +161,7 @@ SUSPENDED_REASON = gauge(
     "drbd_suspended_reason",
     "Why I/O of a resource is suspended; 1 for each reason that applies.",
     "resource",
-    states=("user", "no-data", "fencing", "quorum"),
+    states=SUSPENSION_REASONS,
     state_label="reason",
     mib="haClusterDrbdResourceSuspUser haClusterDrbdResourceSuspNoData "
     "haClusterDrbdResourceSuspFencing haClusterDrbdResourceSuspQuorum",
@@ -189,7 +194,7 @@ RESYNC_SUSPENDED = gauge(
     "drbd_resync_suspended",
     "Why the resynchronization of a volume with a peer is suspended; 1 for each reason that applies.",
     *_PEER,
-    states=("user", "peer", "dependency", "max-parallel"),
+    states=RESYNC_SUSPENSION_REASONS,
     state_label="reason",
     mib="haClusterDrbdPeerVolSuspUser haClusterDrbdPeerVolSuspPeer "
     "haClusterDrbdPeerVolSuspDepend haClusterDrbdPeerVolSuspParallel",

@@ -9,7 +9,7 @@ from typing import TypeGuard, TypeVar
 
 from gateway.errors import ParseError
 from gateway.subsystems.parsing.partial import UnreadableValues
-from gateway.subsystems.parsing.text import UINT32_MAX
+from gateway.subsystems.parsing.text import REPLACEMENT, UINT32_MAX
 
 _T = TypeVar("_T")
 
@@ -96,7 +96,7 @@ class JsonObject:
         if _is_word(value) and (not words or value in words):
             return value
         if required or value:
-            self._unreadable_value(key, "a known state" if words and _is_word(value) else "a word")
+            self.add_unreadable(key, "a known state" if words and _is_word(value) else "a word")
         return None
 
     def flag(self, key: str) -> bool | None:
@@ -104,7 +104,7 @@ class JsonObject:
         value = self.values.get(key)
         if value is None or isinstance(value, bool):
             return value
-        self._unreadable_value(key, "true or false")
+        self.add_unreadable(key, "true or false")
         return None
 
     def counter(self, key: str, *, limit: int) -> int | None:
@@ -113,7 +113,7 @@ class JsonObject:
         if value is None:
             return None
         if not isinstance(value, int) or isinstance(value, bool):
-            self._unreadable_value(key, "a whole number")
+            self.add_unreadable(key, "a whole number")
             return None
         return value if 0 <= value < limit else None
 
@@ -123,7 +123,7 @@ class JsonObject:
         if value is None:
             return None
         if not isinstance(value, int | float) or isinstance(value, bool):
-            self._unreadable_value(key, "a number")
+            self.add_unreadable(key, "a number")
             return None
         return float(value) if 0 <= value <= 100 else None  # also for NaN and the infinities
 
@@ -131,22 +131,24 @@ class JsonObject:
         """Returns an object that must be there."""
         return JsonObject(self.values.get(key), f"{self._path}.{key}", self._unreadable)
 
-    def array(self, key: str, parse: Callable[[JsonObject], _T]) -> tuple[_T, ...]:
-        """Returns what a function makes of each object in an array that must be there."""
+    def check_array(self, key: str) -> None:
+        """Raises ``ParseError`` if a value is not an array."""
+        array(self.values.get(key), f"{self._path}.{key}")
+
+    def array(self, key: str, parse: Callable[[JsonObject], _T], *, required: bool = True) -> tuple[_T, ...]:
+        """Returns what a function makes of each object in an array, which must be there if it is required."""
         path = f"{self._path}.{key}"
-        return parse_each(parse, array(self.values.get(key), path), path, self._unreadable)
+        items = self._unreadable.read(array, self.values.get(key), path) if required or key in self.values else None
+        return parse_each(parse, items or [], path, self._unreadable)
 
-    def optional_array(self, key: str, parse: Callable[[JsonObject], _T]) -> tuple[_T, ...]:
-        """Returns the same for an array that may be absent."""
-        return (self._unreadable.read(self.array, key, parse) or ()) if key in self.values else ()
-
-    def _unreadable_value(self, key: str, expected: str) -> None:
+    def add_unreadable(self, key: str, expected: str) -> None:
+        """Adds a value that is not what was expected."""
         self._unreadable.add(_unexpected(f"{self._path}.{key}", expected, self.values.get(key)))
 
 
 def _is_word(value: object) -> TypeGuard[str]:
     # escapes can produce characters that neither protocol can carry, such as unpaired surrogates and NUL
-    return isinstance(value, str) and bool(value) and value.isprintable()
+    return isinstance(value, str) and bool(value) and value.isprintable() and REPLACEMENT not in value
 
 
 def array(value: object, path: str) -> list[object]:

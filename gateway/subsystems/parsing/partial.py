@@ -42,6 +42,10 @@ class UnreadableValues:
     def __init__(self) -> None:
         self._values: list[UnreadableValue] = []
 
+    def __bool__(self) -> bool:
+        """Returns whether there are any."""
+        return bool(self._values)
+
     def add(self, reason: str, *, line: int | None = None) -> None:
         """Adds a value; the arguments are its attributes.
 

@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from gateway.errors import ParseError
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+"""What stands for bytes that are not text. A word that contains it cannot be read."""
 
 UINT32_MAX = 2**32 - 1
 """The largest vote, node id or timeout: all are 32-bit unsigned in Corosync and SBD."""
 
 
+class Line(NamedTuple):
+    """A line of an output.
+
+    Attributes:
+        number: its number, counted from 1.
+        text: the line without its line end.
+        damage: why it cannot be read; empty if it can.
+    """
+
+    number: int
+    text: str
+    damage: str = ""
+
+    def check(self) -> None:
+        """Raises ``ParseError`` if the line cannot be read."""
+        if self.damage:
+            raise ParseError(f"{self.damage}: {self.text.strip()[:60]!r}", line=self.number)
+
+
 def decode(output: bytes) -> str:
-    """Returns the output as text.
-
-    Raises:
-        ParseError: the output is not UTF-8, or contains NUL bytes.
-    """
-    try:
-        text = output.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = output.count(b"\n", 0, error.start) + 1
-        raise ParseError(f"not UTF-8 text (byte 0x{output[error.start]:02x})", line=line) from None
-    if "\0" in text:
-        raise ParseError("contains a NUL byte", line=text.count("\n", 0, text.index("\0")) + 1)
-    return text
+    """Returns the output as text, with ``REPLACEMENT`` in place of each byte that is not UTF-8, and of each NUL."""
+    return output.decode("utf-8", "replace").replace("\0", REPLACEMENT)
 
 
-def complete_lines(output: bytes) -> list[str]:
-    """Returns the lines of the output without their line ends.
+def split_lines(output: bytes) -> list[Line]:
+    """Returns the lines of an output whose last line ends with a line end, too, unless it is cut off."""
+    *complete, rest = decode(output).split("\n")
+    lines = [Line(number, text, _damage(text)) for number, text in enumerate(complete, 1)]
+    return [*lines, Line(len(lines) + 1, rest, _damage(rest) or "cut off")] if rest else lines
 
-    Raises:
-        ParseError: the output is not text, or does not end with a line end, as the output of the tools always does.
-    """
-    text = decode(output)
-    if text[-1:] not in ("", "\n"):
-        raise ParseError("the last line is cut off", line=text.count("\n") + 1)
-    return text.split("\n")[:-1]
+
+def _damage(text: str) -> str:
+    return "not UTF-8 text" if REPLACEMENT in text else ""
 
 
 def uint32(text: str, *, what: str, line: int) -> int:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from gateway.errors import ParseError
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
-from gateway.subsystems.parsing.text import UINT32_MAX, decode
+from gateway.subsystems.parsing.text import REPLACEMENT, UINT32_MAX, decode
 
 _ASSIGNMENT = re.compile(
     r"""^[ \t]*+ (?:export[ \t]++)? (?P<name>SBD_\w++) = [ \t]*+
@@ -68,10 +68,10 @@ def parse(output: bytes) -> Parsed[SbdConfig]:
     """Parses the content of the file. The last assignment to a name counts; other lines are ignored.
 
     Raises:
-        ParseError: a quote is not closed.
+        ParseError: a quote is not closed, or the devices cannot be read.
     """
     unreadable = UnreadableValues()
-    settings = _parse_settings(decode(output).replace("\r\n", "\n"))
+    settings = _parse_settings(decode(output).replace("\r\n", "\n"), unreadable)
     devices = _SEPARATORS.split(_text(settings, "SBD_DEVICE") or "")
     timeout, line = settings.get("SBD_WATCHDOG_TIMEOUT", ("", 0))
     configuration = SbdConfig(
@@ -95,13 +95,20 @@ def _seconds(text: str, line: int) -> int:
     return seconds
 
 
-def _parse_settings(text: str) -> _Settings:
+def _parse_settings(text: str, unreadable: UnreadableValues) -> _Settings:
     settings: dict[str, tuple[str, int]] = {}
     line, counted = 1, 0
     for match in _ASSIGNMENT.finditer(text):
         line += text.count("\n", counted, match.start())
         counted = match.start()
-        settings[match["name"]] = (_parse_value(match, line), line)
+        value = _parse_value(match, line)
+        if REPLACEMENT not in value:
+            settings[match["name"]] = (value, line)
+        elif match["name"] == "SBD_DEVICE":  # without it, SBD would look as if it had no devices
+            raise ParseError("SBD_DEVICE is not UTF-8 text", line=line)
+        else:
+            unreadable.add(f"{match['name']} is not UTF-8 text", line=line)
+            settings.pop(match["name"], None)
     return settings
 
 

@@ -26,7 +26,7 @@ from types import MappingProxyType
 
 from gateway.errors import ParseError
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
-from gateway.subsystems.parsing.text import decode, uint32
+from gateway.subsystems.parsing.text import REPLACEMENT, decode, uint32
 
 _BEGIN = re.compile(r"==\s*Dumping header on disk (?P<device>\S+)")
 _END = re.compile(r"==\s*Header on disk (?P<device>\S+) is dumped")
@@ -75,7 +75,9 @@ def _parse_items(text: str, unreadable: UnreadableValues) -> Mapping[str, tuple[
     items: dict[str, tuple[str, int]] = {}
     lines = text.split("\n")
     for number, line in enumerate(map(str.strip, lines), 1):
-        if (match := _BEGIN.fullmatch(line)) and begin is None:
+        if REPLACEMENT in line:
+            unreadable.add(f"not UTF-8 text: {line[:100]!r}", line=number)
+        elif (match := _BEGIN.fullmatch(line)) and begin is None:
             begin = match["device"]
         elif match := _END.fullmatch(line):
             end = match["device"]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from gateway.errors import ParseError
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
-from gateway.subsystems.parsing.text import complete_lines
+from gateway.subsystems.parsing.text import Line, split_lines
 
 MESSAGES = ("clear", "test", "reset", "off", "exit", "crashdump", "undefined")
 """The content of a slot: nothing, a request, or (the last word) a message unknown to this version of sbd."""
@@ -42,20 +42,21 @@ def parse(output: bytes) -> Parsed[tuple[SbdSlot, ...]]:
     """Parses the output of the tool for one device. A line that cannot be read is absent.
 
     Raises:
-        ParseError: no line can be read, or the last one is cut off.
+        ParseError: no line can be read.
     """
     unreadable = UnreadableValues()
-    lines = [(line, number) for number, line in enumerate(complete_lines(output), 1) if line.strip()]
-    slots = tuple(slot for line, number in lines if (slot := unreadable.read(_parse_slot, line, number)) is not None)
+    lines = [line for line in split_lines(output) if line.text.strip()]
+    slots = tuple(slot for line in lines if (slot := unreadable.read(_parse_slot, line)) is not None)
     if lines and not slots:
-        _parse_slot(*lines[0])
+        _parse_slot(lines[0])
     return unreadable.parsed(slots)
 
 
-def _parse_slot(line: str, number: int) -> SbdSlot:
-    match = _SLOT.fullmatch(line.strip(" \r"))
+def _parse_slot(line: Line) -> SbdSlot:
+    line.check()
+    match = _SLOT.fullmatch(line.text.strip(" \r"))
     if match is None:
-        raise ParseError(f"expected slot, node, message and sender, found {line[:100]!r}", line=number)
+        raise ParseError(f"expected slot, node, message and sender, found {line.text[:100]!r}", line=line.number)
     return SbdSlot(
         node=match["node"],
         message=match["message"],
