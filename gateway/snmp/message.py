@@ -27,9 +27,10 @@ class CommunityCodec:
 
     Attributes:
         ready: whether an inform can be encoded; always true.
+        synchronized: whether an inform would be accepted at once; always true.
     """
 
-    ready = True
+    ready = synchronized = True
 
     def __init__(self, community: str) -> None:
         self._community = community.encode()
@@ -49,6 +50,10 @@ class CommunityCodec:
     def encode_discovery(self) -> bytes:
         """Raises NotImplementedError: SNMPv2c has no discovery."""
         raise NotImplementedError
+
+    def end_try(self) -> bool:
+        """Returns True: without a reply, nothing is known about the receiver."""
+        return True
 
     def decode_response(self, data: bytes) -> ReceivedPdu:
         """Returns the Response-PDU of a message.

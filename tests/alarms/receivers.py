@@ -16,16 +16,18 @@ from gateway.clock import Clock
 from gateway.snmp import oid as oids
 from gateway.snmp.credentials import UsmUser
 from gateway.snmp.engine import EngineIdentity
+from gateway.snmp.mib.module import mib
 from gateway.snmp.usm import UsmCodec
 from gateway.snmp.usm_encoding import MsgFlags
 from gateway.snmp.values import Type, VarBind
 from tests.fakes import FakeClock
-from tests.snmptrapd import HOST
+from tests.snmptrapd import HOST, Received
 
 TOO_BIG = 1
 THEIRS = bytes.fromhex("80001f8805") + b"manager"
 """The engine id of the managers."""
 
+_SEQUENCE = oids.dotted(mib()["haClusterNoticeSequence"].oid) + ".0"
 _USM_STATS = (1, 3, 6, 1, 6, 3, 15, 1, 1)
 
 Answer = Callable[[bytes], Sequence[bytes]]
@@ -168,3 +170,8 @@ def acknowledge(message: bytes, status: int = 0) -> list[bytes]:
 def sequences(messages: Sequence[bytes]) -> list[int]:
     """Returns the sequence numbers of the notifications in messages of SNMPv2c."""
     return [int(v2c.apiPDU.get_varbinds(community_pdu(message))[2][1]) for message in messages]
+
+
+def numbers(received: Sequence[Received]) -> list[int | bytes | str]:
+    """Returns the sequence numbers of notifications that snmptrapd has received."""
+    return [notification.varbinds[_SEQUENCE][1] for notification in received]

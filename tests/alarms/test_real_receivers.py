@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from gateway.frontends.snmp.notifications.target import TargetKind
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import mib
 from tests.alarms.notifications import node_lost
+from tests.alarms.receivers import numbers
 from tests.alarms.targets import (
     AUTH_PASSWORD,
     ENGINE,
@@ -30,12 +30,10 @@ from tests.alarms.targets import (
     running_notifier,
     target,
 )
-from tests.snmptrapd import COMMUNITY, Received, Snmptrapd
+from tests.snmptrapd import COMMUNITY, Snmptrapd
 from tests.waiting import until
 
 pytestmark = pytest.mark.daemon
-
-SEQUENCE = oids.dotted(mib()["haClusterNoticeSequence"].oid) + ".0"
 
 
 def trapd(directory: Path, *, port: int = 0) -> Snmptrapd:
@@ -48,11 +46,6 @@ def trapd(directory: Path, *, port: int = 0) -> Snmptrapd:
         level = {1: "noauth", 2: "auth", 3: "priv"}[user.level]
         levels |= {user.name: level, f"trap-{user.name}": level}
     return Snmptrapd(directory, users=lines, levels=levels, port=port)
-
-
-def numbers(received: Sequence[Received]) -> list[int | bytes | str]:
-    """Returns the sequence numbers of notifications."""
-    return [notification.varbinds[SEQUENCE][1] for notification in received]
 
 
 def expected_values(notification: Notification) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import time
 from functools import partial
 
 from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
@@ -13,6 +14,9 @@ from gateway.alarms.channel import DeliveryResult
 from gateway.alarms.delivery import DeliveryState
 from gateway.backoff import Backoff
 from gateway.frontends.snmp.notifications.target import TargetKind
+from gateway.snmp import ber
+from gateway.snmp import oid as oids
+from gateway.snmp.ber import PduTag
 from gateway.snmp.message import CommunityCodec
 from gateway.snmp.usm_encoding import MsgFlags
 from tests.alarms.notifications import node_lost
@@ -103,6 +107,31 @@ async def test_many_datagrams_at_once_do_not_hide_the_acknowledgement() -> None:
         async with running_notifier(target(receiver.port, timeout=5.0)) as notifier:
             (outcome,) = await notifier.test(node_lost())
             assert outcome.result is DeliveryResult.ACKNOWLEDGED
+
+
+async def test_a_hostile_receiver_costs_neither_much_time_nor_many_log_events() -> None:
+    varbind = ber.sequence(ber.identifier(oids.parse("1.3")), ber.octets(b""))
+    largest = ber.sequence(
+        ber.integer(1),
+        ber.octets(COMMUNITY.encode()),
+        ber.tagged(PduTag.RESPONSE, ber.integer(0) * 3 + ber.sequence(varbind * 7000)),
+    )
+    answers = [largest, b"\x30\x80" * 30000, b"", b"nonsense"] * 25
+
+    with Receiver(lambda message: answers) as hostile, Receiver(acknowledge) as good, capture_logs() as logs:
+        targets = (target(hostile.port, timeout=0.1), target(good.port, timeout=5.0))
+        async with running_notifier(*targets) as notifier:
+            began = time.process_time()
+            for sequence in (1, 2, 3):
+                notifier.publish(node_lost(sequence))
+            stats = delivery_of(notifier, f"{HOST}:{hostile.port}").stats
+            await until(lambda: stats.failed >= 2)
+            used = time.process_time() - began
+            await until(partial(has_received, good, 3))
+        assert stats.acknowledged == 0
+    assert len(hostile.messages) >= 4
+    assert used < 1.0  # one of the largest answers took half a second once
+    assert [log["event"] for log in logs if log["log_level"] == "debug"] == ["replies discarded"]
 
 
 async def test_an_inform_that_the_receiver_refuses_is_not_repeated() -> None:

@@ -49,10 +49,13 @@ def manager(clock: FakeClock) -> Manager:
 
 
 def discover(codec: UsmCodec, manager: Manager) -> None:
-    """Makes the codec discover the engine of the manager."""
-    assert not codec.ready
+    """Makes the codec discover the engine of the manager, and synchronize with it."""
+    assert (codec.ready, codec.synchronized) == (False, False)
     assert codec.decode_reply(manager.report(codec.encode_discovery(), 4)) == Resend()
     assert codec.ready
+    if not codec.synchronized:
+        assert codec.decode_reply(manager.report(codec.encode_discovery(), 2, flags=MsgFlags.AUTH)) == Resend()
+    assert codec.synchronized
 
 
 def test_identifiers_and_digest_lengths_are_those_of_pysnmp() -> None:
@@ -101,10 +104,12 @@ def test_the_sender_is_authoritative_for_traps_and_the_receiver_for_informs(
     assert header(codec.encode_inform(1, VARBINDS))[1:] == (7, THEIRS, 7, 520, b"u")
 
 
-def test_a_repeated_inform_has_a_new_message_id(codec: UsmCodec, manager: Manager) -> None:
+def test_a_repeated_inform_has_a_new_message_id_that_nobody_can_predict(codec: UsmCodec, manager: Manager) -> None:
     discover(codec, manager)
     first, second = codec.encode_inform(1, VARBINDS), codec.encode_inform(1, VARBINDS)
-    assert header(second)[0] == header(first)[0] + 1
+    ids = [header(message)[0] for message in (first, second, codec.encode_inform(1, VARBINDS))]
+    assert len(set(ids)) == 3
+    assert ids[2] - ids[1] != ids[1] - ids[0]
     assert codec.decode_reply(manager.acknowledge(first, 1, VARBINDS)) == Acknowledgement(1)  # a reply to either counts
 
 
@@ -172,6 +177,124 @@ def test_an_outdated_reply_is_rejected(codec: UsmCodec, manager: Manager, clock:
         codec.decode_reply(reply)
     with pytest.raises(DecodeError, match="the reply is outdated"):
         codec.decode_reply(Manager(USER, boots=6, clock=clock).acknowledge(request, 1, VARBINDS))
+
+
+# --- What anyone can forge -------------------------------------------------------------------------------------------
+
+
+def test_only_authentic_messages_set_boots_and_time(codec: UsmCodec, manager: Manager, clock: FakeClock) -> None:
+    attacker = Manager(USER, boots=2**31 - 2, clock=clock)
+    codec.decode_reply(attacker.report(codec.encode_discovery(), 4))
+    assert header(codec.encode_discovery())[1:] == (7, THEIRS, 0, 0, b"u")
+    request = codec.encode_inform(1, VARBINDS)
+    assert header(request)[1:] == (7, THEIRS, 0, 0, b"u")
+    assert codec.decode_reply(manager.report(request, 2, flags=MsgFlags.AUTH)) == Resend()
+    assert header(codec.encode_inform(1, VARBINDS))[1:] == (7, THEIRS, 7, 500, b"u")
+
+
+def test_a_receiver_that_was_restored_from_a_backup_has_fewer_boots(
+    codec: UsmCodec, manager: Manager, clock: FakeClock
+) -> None:
+    discover(codec, manager)
+    restored = Manager(USER, boots=2, clock=clock)
+    recorded = restored.report(codec.encode_inform(1, VARBINDS), 2, flags=MsgFlags.AUTH)
+    request = codec.encode_inform(1, VARBINDS)
+    with pytest.raises(DecodeError, match="about the time of an earlier message"):
+        codec.decode_reply(recorded)
+    with pytest.raises(DecodeError, match="outdated"):
+        codec.decode_reply(restored.acknowledge(request, 1, VARBINDS))
+    assert codec.decode_reply(restored.report(request, 2, flags=MsgFlags.AUTH)) == Resend()
+    request = codec.encode_inform(1, VARBINDS)
+    assert header(request)[3:5] == (2, 500)
+    assert codec.decode_reply(restored.acknowledge(request, 1, VARBINDS)) == Acknowledgement(1)
+
+
+def test_an_engine_that_has_used_up_its_boots_is_not_believed(codec: UsmCodec, clock: FakeClock) -> None:
+    worn_out = Manager(USER, boots=2**31 - 1, clock=clock)
+    codec.decode_reply(worn_out.report(codec.encode_discovery(), 4))
+    with pytest.raises(DecodeError, match="outdated"):
+        codec.decode_reply(worn_out.report(codec.encode_inform(1, VARBINDS), 2, flags=MsgFlags.AUTH))
+
+
+def test_a_forged_engine_id_does_not_replace_a_receiver_that_has_proven_itself(
+    codec: UsmCodec, manager: Manager
+) -> None:
+    discover(codec, manager)
+    forger = Manager(USER, engine_id=THEIRS + b"2")
+    request = codec.encode_inform(1, VARBINDS)
+    assert codec.decode_reply(forger.report(request, 4)) == Resend()
+    assert header(codec.encode_inform(1, VARBINDS))[2] == THEIRS + b"2"
+    assert codec.decode_reply(manager.acknowledge(request, 1, VARBINDS)) == Acknowledgement(1)
+    assert header(codec.encode_inform(1, VARBINDS))[2:5] == (THEIRS, 7, 500)
+
+
+def test_a_forged_engine_id_is_dropped_when_nobody_answers_to_it(codec: UsmCodec, manager: Manager) -> None:
+    forger = Manager(USER, engine_id=THEIRS + b"2")
+    assert codec.decode_reply(forger.report(codec.encode_discovery(), 4)) == Resend()
+    assert codec.end_try()  # nothing has been sent to it yet
+    assert header(codec.encode_inform(1, VARBINDS))[2] == THEIRS + b"2"
+    assert codec.end_try()
+    discover(codec, manager)
+    codec.decode_reply(forger.report(codec.encode_inform(1, VARBINDS), 4))
+    codec.encode_inform(1, VARBINDS)
+    assert not codec.end_try()  # the receiver has proven itself
+    assert header(codec.encode_inform(1, VARBINDS))[2:5] == (THEIRS, 7, 500)
+
+
+def test_a_message_is_not_repeated_while_the_one_to_the_real_engine_is_pending(
+    codec: UsmCodec, manager: Manager
+) -> None:
+    discover(codec, manager)
+    forger = Manager(USER, engine_id=THEIRS + b"2")
+    first = codec.encode_inform(1, VARBINDS)
+    assert codec.decode_reply(forger.report(first, 4)) == Resend()
+    with pytest.raises(DecodeError, match="still pending"):
+        codec.decode_reply(manager.report(codec.encode_inform(1, VARBINDS), 4))
+    assert codec.decode_reply(manager.acknowledge(first, 1, VARBINDS)) == Acknowledgement(1)
+
+
+def test_a_silent_receiver_is_discovered_again_at_every_second_message(codec: UsmCodec, manager: Manager) -> None:
+    discover(codec, manager)
+    other = Manager(USER, engine_id=THEIRS + b"2")
+    assert [(codec.end_try(), codec.ready) for _ in range(3)] == [(False, True), (True, False), (True, True)]
+    codec.encode_inform(1, VARBINDS)
+    codec.end_try()
+    assert codec.decode_reply(manager.report(codec.encode_discovery(), 4)) == Resend()  # it is back
+    assert header(codec.encode_inform(1, VARBINDS))[2:5] == (THEIRS, 7, 500)
+    codec.end_try()
+    assert codec.decode_reply(other.report(codec.encode_discovery(), 4)) == Resend()  # it was set up anew
+    assert header(codec.encode_inform(1, VARBINDS))[2:5] == (THEIRS + b"2", 0, 0)
+
+
+def test_a_configured_engine_id_is_the_only_one(manager: Manager, clock: FakeClock) -> None:
+    codec = UsmCodec(USER, IDENTITY, engine_id=THEIRS, clock=clock)
+    assert (codec.ready, codec.synchronized) == (True, False)
+    forger = Manager(USER, engine_id=THEIRS + b"2")
+    reason = f"reports the engine id 0x{THEIRS.hex()}32, but engine_id is 0x{THEIRS.hex()}"
+    report = codec.decode_reply(forger.report(codec.encode_inform(1, VARBINDS), 4))
+    assert isinstance(report, ErrorReport)
+    assert report.reason.endswith(reason)
+    codec.end_try()
+    request = codec.encode_inform(1, VARBINDS)
+    assert header(request)[2:5] == (THEIRS, 0, 0)
+    assert codec.decode_reply(manager.report(request, 2, flags=MsgFlags.AUTH)) == Resend()
+    request = codec.encode_inform(1, VARBINDS)
+    assert codec.decode_reply(manager.acknowledge(request, 1, VARBINDS)) == Acknowledgement(1)
+
+
+@pytest.mark.parametrize("size", [1, 4, 33])
+def test_an_engine_id_has_5_to_32_octets(size: int, codec: UsmCodec) -> None:
+    forger = Manager(USER)
+    forger._own_engine.id = b"x" * size
+    with pytest.raises(DecodeError, match="32"):
+        codec.decode_reply(forger.report(codec.encode_discovery(), 4))
+
+
+def test_an_acknowledgement_from_another_engine_does_not_count(codec: UsmCodec, manager: Manager) -> None:
+    discover(codec, manager)
+    other = Manager(USER, engine_id=THEIRS + b"2")
+    with pytest.raises(DecodeError, match="from another engine"):
+        codec.decode_reply(other.acknowledge(codec.encode_inform(1, VARBINDS), 1, VARBINDS))
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from gateway.alarms.channel import DeliveryError, RefusedError
 from gateway.frontends.snmp.notifications.resolver import ReceiverAddresses, SocketAddress
+from gateway.snmp.decoding import MAX_MESSAGE
 
-_MAX_DATAGRAM = 65535
 _BATCH = 16
 """Datagrams that are read in one turn of the event loop."""
 
@@ -103,7 +103,7 @@ class ReceiverSocket:
     def _on_readable(self, sock: socket.socket) -> None:
         for _ in range(_BATCH):
             try:
-                datagram = sock.recv(_MAX_DATAGRAM)
+                datagram = sock.recv(MAX_MESSAGE + 1)  # the decoder refuses longer ones
             except BlockingIOError:
                 return
             except OSError as error:  # about an earlier datagram; mostly that nothing listens there

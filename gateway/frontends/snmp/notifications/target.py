@@ -38,6 +38,7 @@ class Target:
         kind: ``TRAP`` or ``INFORM``.
         community: the community for SNMPv2c; empty if there is a user.
         user: the user for SNMPv3, or None.
+        engine_id: the engine id of the receiver, for informs over SNMPv3; empty to discover it.
         timeout: seconds until an unacknowledged inform is sent again.
         retries: how often it is sent again before the attempt is given up.
     """
@@ -47,6 +48,7 @@ class Target:
     kind: TargetKind
     community: str = field(default="", repr=False)
     user: UsmUser | None = None
+    engine_id: bytes = b""
     timeout: float = DEFAULT_TIMEOUT
     retries: int = DEFAULT_RETRIES
 

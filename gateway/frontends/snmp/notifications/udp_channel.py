@@ -34,6 +34,9 @@ from gateway.waiting import completed_within
 _MAX_RESENDS = 3
 """How often one attempt is repeated at once because the receiver sent its engine id, and then its time."""
 
+_LOG_INTERVAL = 60.0
+"""Seconds between two log events about discarded replies: anyone can send them."""
+
 
 class NotificationCodec(Protocol):
     """Encodes the messages to a receiver, and decodes its replies."""
@@ -41,6 +44,11 @@ class NotificationCodec(Protocol):
     @property
     def ready(self) -> bool:
         """Whether an inform can be encoded."""
+        ...
+
+    @property
+    def synchronized(self) -> bool:
+        """Whether an inform would be accepted at once."""
         ...
 
     def encode_trap(self, request_id: int, varbinds: SnmpNotification) -> bytes:
@@ -52,7 +60,11 @@ class NotificationCodec(Protocol):
         ...
 
     def encode_discovery(self) -> bytes:
-        """Returns a message whose reply makes the codec ready."""
+        """Returns a message whose reply makes the codec ready or, if it is, synchronized."""
+        ...
+
+    def end_try(self) -> bool:
+        """Ends a try without a final reply, and returns whether the receiver has sent nothing authentic during it."""
         ...
 
     def decode_reply(self, data: bytes) -> Reply:
@@ -67,7 +79,7 @@ def make_codec(target: Target, identity: EngineIdentity | None) -> NotificationC
     assert identity is not None
     from gateway.snmp.usm import UsmCodec  # noqa: PLC0415 - most gateways have no user, and the ciphers take 7 MB
 
-    return UsmCodec(target.user, identity)
+    return UsmCodec(target.user, identity, engine_id=target.engine_id)
 
 
 class UdpChannel(SnmpChannel):
@@ -101,6 +113,7 @@ class UdpChannel(SnmpChannel):
         self._log = structlog.get_logger("alarms").bind(target=target.name)
         self._request_ids = itertools.count(int.from_bytes(os.urandom(3), "big"))
         self._preparation: asyncio.Task[None] | None = None
+        self._discarded, self._next_log = 0, 0.0
 
     async def start(self) -> None:
         """Derives keys; starts to resolve the name and to contact the receiver, so that no notification has to wait."""
@@ -140,7 +153,11 @@ class UdpChannel(SnmpChannel):
         try:
             return self._codec.decode_reply(datagram)
         except DecodeError as error:
-            self._log.debug("reply discarded", reason=str(error))
+            self._discarded += 1
+            now = asyncio.get_running_loop().time()
+            if now >= self._next_log:
+                self._log.debug("replies discarded", discarded=self._discarded, reason=str(error))
+                self._discarded, self._next_log = 0, now + _LOG_INTERVAL
             return None
 
     def _new_request_id(self) -> int:
@@ -170,8 +187,9 @@ class _PendingInform:
         message: the variables that it carries.
         stats: counts how often it is sent.
         request_id: identifies its acknowledgement.
-        reply: the reply of the receiver, or None.
-        replied: set when there is a reply.
+        reply: the final reply of the receiver, or None.
+        replied: set when there is a final reply.
+        report: why the receiver may have discarded the current attempt; empty if it has not reported anything.
         sent: whether it was sent at least once.
         resends: how often the current attempt may still be repeated at once.
     """
@@ -180,14 +198,20 @@ class _PendingInform:
         self.message = message
         self.stats = stats
         self.request_id = request_id
-        self.reply: Acknowledgement | ErrorResponse | ErrorReport | None = None
+        self.reply: Acknowledgement | ErrorResponse | None = None
         self.replied = asyncio.Event()
+        self.report = ""
         self.sent = False
         self.resends = 0
 
     def on_reply(self, reply: Acknowledgement | ErrorResponse | ErrorReport) -> None:
-        """Stores a reply unless it belongs to another notification."""
-        if isinstance(reply, ErrorReport) or reply.request_id == self.request_id:
+        """Stores a reply unless it belongs to another notification.
+
+        A report is not authentic: the real reply may follow, so it does not end the attempt.
+        """
+        if isinstance(reply, ErrorReport):
+            self.report = reply.reason
+        elif reply.request_id == self.request_id:
             self.reply = reply
             self.replied.set()
 
@@ -196,36 +220,41 @@ class InformChannel(UdpChannel):
     """Sends each notification until it is acknowledged: in one attempt, once and then ``target.retries`` times."""
 
     _pending: _PendingInform | None = None
+    _discoveries = _MAX_RESENDS
 
     async def _prepare(self) -> None:
-        """Discovers the engine of the receiver, so that the first notification does not wait for that."""
+        """Discovers engine id and time of the receiver, so that the first notification does not wait for that."""
         with contextlib.suppress(DeliveryError):
             await self._socket.open()
-            if not self._codec.ready:
+            if not self._codec.synchronized:
                 await self._socket.send(self._codec.encode_discovery())
 
     async def _send(self, message: SnmpNotification, stats: DeliveryStats) -> DeliveryResult:
         pending = self._pending
         if pending is None or pending.message is not message:
             pending = self._pending = _PendingInform(message, stats, self._new_request_id())
-        self._socket.error = ""
+        self._socket.error = pending.report = ""
         for _ in range(self._target.retries + 1):
-            if pending.reply is None:
-                pending.resends = _MAX_RESENDS
-                pending.replied.clear()
-                await self._socket.send(self._next_datagram(pending))
-                await completed_within(pending.replied.wait(), self._target.timeout)
+            if pending.reply is not None or pending.report:
+                break
+            await self._try(pending)
         reply, pending.reply = pending.reply, None
         if reply is None:
             seconds = self._target.timeout * (self._target.retries + 1)
-            raise DeliveryError(self._socket.error or f"no answer in {seconds:g} s")
-        if isinstance(reply, ErrorReport):
-            raise DeliveryError(reply.reason)
+            raise DeliveryError(pending.report or self._socket.error or f"no answer in {seconds:g} s")
         self._pending = None
         if isinstance(reply, ErrorResponse):
             raise RefusedError(reply.reason)
         stats.acknowledged += 1
         return DeliveryResult.ACKNOWLEDGED
+
+    async def _try(self, pending: _PendingInform) -> None:
+        """Sends an inform once, and waits for the final reply to it."""
+        pending.resends = _MAX_RESENDS
+        pending.replied.clear()
+        await self._socket.send(self._next_datagram(pending))
+        if not await completed_within(pending.replied.wait(), self._target.timeout) and not self._codec.end_try():
+            pending.report = ""  # it was forged, or the cause is gone
 
     def _next_datagram(self, pending: _PendingInform) -> bytes:
         """Returns the datagram to send next, and counts it."""
@@ -240,10 +269,19 @@ class InformChannel(UdpChannel):
 
     def _on_datagram(self, datagram: bytes) -> None:
         reply, pending = self._decode(datagram), self._pending
-        if reply is None or pending is None:
+        if reply is None:
             return
         if not isinstance(reply, Resend):
-            pending.on_reply(reply)
+            if pending is not None:
+                pending.on_reply(reply)
+        elif pending is None:
+            self._continue_discovery()
         elif pending.resends:
             pending.resends -= 1
             self._socket.send_now(self._next_datagram(pending))
+
+    def _continue_discovery(self) -> None:
+        """Asks for the time of the receiver, whose engine id is known now."""
+        if self._discoveries and not self._codec.synchronized:
+            self._discoveries -= 1
+            self._socket.send_now(self._codec.encode_discovery())
