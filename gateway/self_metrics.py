@@ -123,6 +123,11 @@ AGENT_REFUSED = counter(
     "Messages that the built-in SNMP agent refused: unknown community or user, wrong password, or SNMPv1.",
     mib="haClusterAgentRefused",
 )
+MIB_OMITTED = counter(
+    "gateway_snmp_values_omitted_total",
+    "Values and rows that the MIB did not show, because they do not fit their objects, or because of an error.",
+    mib="haClusterValuesOmitted",
+)
 SEVERITIES = ("critical", "major", "minor", "warning")
 ALARMS = gauge(
     "gateway_alarms",

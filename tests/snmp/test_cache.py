@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.engine.engine import Engine
 from gateway.frontends.snmp.bulk import get_bulk
@@ -39,6 +40,7 @@ class Nodes:
     def __init__(self) -> None:
         self.rounds = 0
         self.size = 3
+        self.timeout: float | None = None
 
     def plan(self, host: Host) -> Plan:
         return Plan(files={"round": Reading(status=Status.OK)})
@@ -48,6 +50,8 @@ class Nodes:
         samples = SampleSet()
         for number in range(self.size):
             samples.add(pacemaker_metrics.NODE_RESOURCES_RUNNING, self.rounds, f"node{number}")
+        if self.timeout is not None:
+            samples.add(pacemaker_metrics.STONITH_TIMEOUT, self.timeout)
         return samples
 
 
@@ -219,3 +223,15 @@ async def test_a_getbulk_walk_sees_one_moment(setting: Setting) -> None:
     await setting.refreshed()
     rest = get_bulk(setting.cache.rows([SearchRange(first.oid, END)], non_repeaters=0), max_repetitions=2)
     assert [read(each).value for each in (first, *rest)] == [1, 1, 1]
+
+
+async def test_values_that_do_not_fit_are_counted_and_logged_once(setting: Setting) -> None:
+    setting.collector.timeout = 10**400
+    with capture_logs() as logs:
+        for runs in (1, 2):
+            await setting.engine.collect()
+            await setting.refreshed()
+            assert setting.cache.omitted == runs
+            setting.clock.now += 2 * MAX_AGE
+    assert setting.running() == 2
+    assert [event["name"] for event in logs if event["event"] == "value or row omitted"] == ["haClusterStonithTimeout"]

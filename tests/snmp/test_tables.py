@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.frontends.snmp import tables
+from gateway.frontends.snmp.rows import MibValue
+from gateway.frontends.snmp.tables import Omission
 from gateway.frontends.snmp.variable import Variable
 from gateway.frontends.snmp.variable_table import VariableTable
 from gateway.samples import SampleSet
@@ -31,9 +34,11 @@ MIB = mib()
 ROOT = SearchRange(MIB.root, oids.after_subtree(MIB.root))
 
 
-def build(samples: SampleSet, *, age: float = 0.0) -> VariableTable:
+def build(
+    samples: SampleSet, *, age: float = 0.0, report: Callable[[Omission], object] = lambda omission: None
+) -> VariableTable:
     snapshot = Snapshot(samples_by_metric=samples.samples_by_metric)
-    return tables.build(snapshot, samples.samples_by_metric, MIB, age=lambda: age)
+    return tables.build(snapshot, samples.samples_by_metric, MIB, age=lambda: age, report=report)
 
 
 def healthy() -> VariableTable:
@@ -232,23 +237,94 @@ def test_a_name_that_is_not_utf_8_is_shown_as_in_prometheus() -> None:
     assert set(walked(build(samples), MIB)["haClusterDrbdSplitBrainResource"].values()) == {b"r?"}
 
 
-def test_numbers_out_of_range_become_the_nearest_in_range() -> None:
+def test_numbers_out_of_range() -> None:
+    """A gauge stays at the end of its range, a counter wraps, and other values are omitted."""
+    omissions: list[Omission] = []
     samples = SampleSet()
-    for name, count in (("a", math.inf), ("b", -1), ("c", 999_999.4), ("d", 2**70)):
+    for name, count in (("a", math.inf), ("b", -1), ("c", 999_999.4), ("d", 2**70 + 1)):
         samples.add(pacemaker_metrics.FAIL_COUNT, count, name, "r")
         samples.add(drbd_metrics.WRITTEN, count, name, "0")
         samples.add(drbd_metrics.UPPER_PENDING, count, name, "0")
-    found = walked(build(samples), MIB)
+    found = walked(build(samples, report=omissions.append), MIB)
     assert list(found["haClusterHistoryFailCount"].values()) == [1_000_000, -1, 999_999, 1_000_000]
-    assert list(found["haClusterDrbdVolumeWritten"].values()) == [2**64 - 1, 0, 1_023_999_386, 2**64 - 1]
+    assert list(found["haClusterDrbdVolumeWritten"].values()) == [1_023_999_386, 1024]
     assert list(found["haClusterDrbdVolumeUpperPending"].values()) == [2**32 - 1, 0, 999_999, 2**32 - 1]
+    assert omissions == [Omission("haClusterDrbdVolumeWritten", reason) for reason in ("inf", "-1024")]
 
 
-@pytest.mark.parametrize("seconds", [1.7e308, 10**400], ids=["float", "integer"])
-def test_a_number_that_overflows_in_the_unit_of_its_object_is_the_largest(seconds: float) -> None:
+@pytest.mark.parametrize(
+    "seconds",
+    [1.7e308, math.inf, 10**400, 10**5000, 2_147_483.648, -0.001],
+    ids=["product", "infinite", "large", "huge", "just above", "negative"],
+)
+def test_a_number_that_does_not_fit_in_the_unit_of_its_object_is_omitted(seconds: float) -> None:
+    omissions: list[Omission] = []
     samples = SampleSet()
     samples.add(pacemaker_metrics.STONITH_TIMEOUT, seconds)
-    assert list(walked(build(samples), MIB)["haClusterStonithTimeout"].values()) == [2**31 - 1]
+    samples.add(pacemaker_metrics.FAIL_COUNT, 1, "node1", "r")
+    found = walked(build(samples, report=omissions.append), MIB)
+    assert "haClusterStonithTimeout" not in found
+    assert list(found["haClusterHistoryFailCount"].values()) == [1]
+    assert [name for name, _, _ in omissions] == ["haClusterStonithTimeout"]
+    assert len(omissions[0].reason) < 100
+
+
+@pytest.mark.parametrize("digits", [10, 21, 309, 5000])
+def test_an_absurd_number_in_a_label_costs_its_row(digits: int) -> None:
+    """A label is a text, so that nothing has limited the number before."""
+    omissions: list[Omission] = []
+    samples = SampleSet()
+    for interval in ("10000", "9" * digits):
+        samples.add(pacemaker_metrics.OPERATION_DURATION, 1, "node1", "r", "monitor", interval)
+    found = walked(build(samples, report=omissions.append), MIB)
+    assert list(found["haClusterOperationInterval"].values()) == [10_000]
+    assert list(found["haClusterOperationDuration"].values()) == [1000]
+    assert [name for name, _, _ in omissions] == [pacemaker_metrics.OPERATION_DURATION.name]
+    assert len(omissions[0].reason) < 100
+
+
+def test_a_label_that_does_not_fit_an_index_costs_its_row() -> None:
+    omissions: list[Omission] = []
+    samples = SampleSet()
+    for volume in ("0", "zero", "9" * 30):
+        samples.add(drbd_metrics.WRITTEN, 1, "r", volume)
+    found = walked(build(samples, report=omissions.append), MIB)
+    assert list(found["haClusterDrbdVolumeWritten"]) == [(*text_index("r"), 0)]
+    assert [(name, error) for name, _, error in omissions] == [(drbd_metrics.WRITTEN.name, None)] * 2
+
+
+def test_an_error_in_one_row_costs_this_row() -> None:
+    omissions: list[Omission] = []
+    samples = SampleSet()
+    samples.add(drbd_metrics.WRITTEN, 1, "r", "0")
+    samples.add(drbd_metrics.WRITTEN, 2, "s", "0")
+    values: Any = samples.samples_by_metric[drbd_metrics.WRITTEN]
+    values["r", "0"] = "not a number of samples"  # a bug
+    values[object(), "0"] = 3  # another one
+    found = walked(build(samples, report=omissions.append), MIB)
+    assert list(found["haClusterDrbdVolumeWritten"]) == [(*text_index("s"), 0)]
+    assert {name for name, _, _ in omissions} == {drbd_metrics.WRITTEN.name, "haClusterDrbdVolumeWritten"}
+    assert any(error is not None for _, _, error in omissions)
+
+
+def test_an_error_in_the_values_beyond_the_metrics_costs_no_samples() -> None:
+    def broken() -> Iterator[MibValue]:
+        yield "haClusterAlarmsMajor", (), 5
+        yield "no such object", (), 5
+        yield "haClusterAlarmsMinor", (), 7
+        raise RuntimeError("a bug")
+
+    omissions: list[Omission] = []
+    samples = SampleSet()
+    samples.add(drbd_metrics.WRITTEN, 1, "r", "0")
+    snapshot = Snapshot(samples_by_metric=samples.samples_by_metric)
+    table = tables.build(
+        snapshot, samples.samples_by_metric, MIB, age=lambda: 0.0, extra=broken(), report=omissions.append
+    )
+    found = walked(table, MIB)
+    assert (found["haClusterAlarmsMajor"], found["haClusterAlarmsMinor"]) == ({(0,): 5}, {(0,): 7})
+    assert "haClusterDrbdVolumeWritten" in found
+    assert [name for name, _, _ in omissions] == ["no such object", "values beyond the metrics"]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from gateway.clock import Clock, SystemClock
 from gateway.engine.engine import Engine
 from gateway.frontends.snmp import tables
 from gateway.frontends.snmp.rows import MibValue
+from gateway.frontends.snmp.tables import Omission
 from gateway.frontends.snmp.variable import END_OF_MIB_VIEW, Variable
 from gateway.frontends.snmp.variable_source import Rows
 from gateway.frontends.snmp.variable_table import VariableTable
@@ -43,6 +44,13 @@ MibValueSource = Callable[[], Iterable[MibValue]]
 """Returns values of the MIB that are not samples."""
 
 
+class _Build(NamedTuple):
+    """Tables, and what they do not show."""
+
+    table: VariableTable
+    omissions: Sequence[Omission]
+
+
 class _Walk(NamedTuple):
     """The tables that a walk goes through, and when it began."""
 
@@ -52,6 +60,9 @@ class _Walk(NamedTuple):
 
 class TableCache:
     """Answers requests from the last snapshot. Implements ``VariableSource``.
+
+    Attributes:
+        omitted: number of values and rows that tables did not show, because a value did not fit or a row had an error.
 
     Args:
         engine: collects snapshots.
@@ -87,6 +98,8 @@ class TableCache:
         self._refresh_task: asyncio.Task[None] | None = None
         self._last_request = float("-inf")
         self._value_sources: list[MibValueSource] = []
+        self.omitted = 0
+        self._logged: set[str] = set()
 
     def add_value_source(self, source: MibValueSource) -> None:
         """Adds a source of values that are not samples."""
@@ -173,9 +186,14 @@ class TableCache:
         else:
             self.refresh()
 
-    def _publish(self, table: VariableTable, snapshot: Snapshot) -> None:
-        self._table, self._snapshot = table, snapshot
+    def _publish(self, build: _Build, snapshot: Snapshot) -> None:
+        self._table, self._snapshot = build.table, snapshot
         self._expiry = snapshot.started + self._max_age
+        self.omitted += len(build.omissions)
+        for name, reason, error in build.omissions:
+            if name not in self._logged:  # once for each object or metric, of which there are a few hundred
+                self._logged.add(name)
+                self._log.error("value or row omitted", name=name, reason=reason, exc_info=error)
 
     def _is_old(self, snapshot: Snapshot, now: float) -> bool:
         return now - snapshot.started > self._max_age
@@ -219,9 +237,10 @@ class TableCache:
         self._publish(await asyncio.to_thread(self._builder(snapshot)), snapshot)
         self._expire_walks()
 
-    def _builder(self, snapshot: Snapshot) -> Callable[[], VariableTable]:
+    def _builder(self, snapshot: Snapshot) -> Callable[[], _Build]:
         """Returns a function that builds tables in any thread; its input is collected here, in the event loop."""
-        return partial(
+        omissions: list[Omission] = []
+        build = partial(
             tables.build,
             snapshot,
             self._publication.merge(snapshot),
@@ -229,7 +248,9 @@ class TableCache:
             age=partial(self._publication.age, snapshot),
             extra=[value for source in self._value_sources for value in source()],
             agentx=self._agentx,
+            report=omissions.append,
         )
+        return lambda: _Build(build(), omissions)
 
     async def close(self) -> None:
         """Cancels a refresh in progress; idempotent."""

@@ -125,7 +125,8 @@ class SnmpService:
         await self._subagent.notify(varbinds)
 
     def add_samples(self, samples: SampleSet) -> None:
-        """Adds the metrics of the AgentX session and of the built-in agent."""
+        """Adds the metrics of the tables, of the AgentX session, and of the built-in agent."""
+        samples.add(self_metrics.MIB_OMITTED, self.cache.omitted)
         state = self._subagent.state if self._subagent is not None else SubagentState.OFF
         samples.add(self_metrics.AGENTX_STATE, self_metrics.AGENTX_STATE.flags_for(state))
         if self._subagent is not None:

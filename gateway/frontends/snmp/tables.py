@@ -1,5 +1,8 @@
 """Builds the table of all variables of HA-CLUSTER-MIB from the samples of one moment. Pure.
 
+A value that does not fit its object is omitted, and costs nothing else. An error while the row of a sample is built
+costs this row.
+
 Variables need no sorting: the columns are in the order of the MIB, and only the indexes of each column are sorted.
 """
 
@@ -8,7 +11,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import NamedTuple, TypeVar
 
 from gateway.frontends.snmp.rows import LIVE, Binding, MibValue, bindings, derived
 from gateway.frontends.snmp.variable import Cell, EncodedForms
@@ -20,6 +24,36 @@ from gateway.snmp.mib import syntax
 from gateway.snmp.mib.module import Mib, Object
 from gateway.snmp.mib.syntax import SampleValue
 from gateway.snmp.oid import INSTANCE, Oid
+
+T = TypeVar("T")
+
+_MAX_REASON = 60
+"""Characters of a value in the log."""
+
+
+class Omission(NamedTuple):
+    """A value or a row that is not shown.
+
+    Attributes:
+        name: the object that the value does not fit, or the metric whose sample has no row.
+        reason: the value, shortened, or the error.
+        error: the error; None for a value.
+    """
+
+    name: str
+    reason: str
+    error: Exception | None = None
+
+
+Report = Callable[[Omission], object]
+
+
+class _UnfitIndexError(ValueError):
+    """A label does not fit the index that it is part of."""
+
+
+def _ignore(omission: Omission) -> None:
+    del omission
 
 
 def empty(mib: Mib) -> VariableTable:
@@ -40,6 +74,7 @@ def build(
     age: Callable[[], float],
     extra: Iterable[MibValue] = (),
     agentx: bool = False,
+    report: Report = _ignore,
 ) -> VariableTable:
     """Returns the variables of a snapshot.
 
@@ -51,16 +86,17 @@ def build(
         extra: further values that are not samples.
         agentx: whether to encode all variables for AgentX at once, so that the requests of a subagent find them
             encoded. Without it, each variable is encoded when it is first requested.
+        report: receives each value and each row that is omitted.
     """
-    builder = _Builder(mib)
+    builder = _Builder(mib, report)
     for binding in bindings(mib):
         if samples := samples_by_metric.get(binding.metric):
             builder.add(binding, samples)
-    for name, index, raw in (*derived(snapshot), *extra):
-        builder.put(name, builder.index(name, index), raw)
+    builder.put_all(derived(snapshot))
+    builder.put_all(extra)
     live: dict[Oid, ReadCell] = {}
     for name in LIVE.values():
-        builder.put(name, INSTANCE, age())
+        builder.put(name, (), age())
         live[mib[name].oid + INSTANCE] = _reader(mib[name], age)
     return builder.table(live, agentx=agentx)
 
@@ -85,13 +121,17 @@ class _Column:
     target: Object
     cells: dict[bytes, Cell]
     by_value: dict[SampleValue, Cell | None]
+    omissions: list[Omission]
 
     def put(self, index: bytes, raw: SampleValue) -> None:
         try:
             cell = self.by_value[raw]
         except KeyError:
             cell = self.by_value[raw] = _cell(self.target, raw)
-        if cell is not None:
+        if cell is None:
+            if raw != "":  # which is a label without a value
+                self.omissions.append(Omission(self.target.name, _shortened(raw)))
+        else:
             # two metrics may provide the same text, and it may be empty in one of them
             present = self.cells.setdefault(index, cell)
             if present is not cell and present.value == b"":
@@ -107,14 +147,59 @@ def _cell(target: Object, raw: SampleValue) -> Cell | None:
 class _Builder:
     """Collects cells, and puts them in order."""
 
-    def __init__(self, mib: Mib) -> None:
+    def __init__(self, mib: Mib, report: Report) -> None:
         self._mib = mib
+        self._report = report
+        self._omissions: list[Omission] = []
         self._columns: dict[str, _Column] = {}
         self._numbered_indexes: dict[str, dict[Labels, bytes]] = {}
         self._used_indexes: dict[str, set[bytes]] = {}
 
     def add(self, binding: Binding, samples: Mapping[Labels, Value]) -> None:
-        """Adds the samples of a metric."""
+        """Adds the samples of a metric; if that fails, each one by itself, to omit only those that cannot be added."""
+        try:
+            self._add(binding, samples)
+        except Exception:  # noqa: BLE001 - whatever is wrong with a sample must not cost the others
+            self._omissions.clear()
+            for labels, value in samples.items():
+                self._attempt(binding.metric.name, partial(self._add, binding, {labels: value}))
+        self._report_omissions()
+
+    def put_all(self, values: Iterable[MibValue]) -> None:
+        """Adds values that are not samples."""
+        iterator = iter(values)
+        while (value := self._attempt("values beyond the metrics", partial(next, iterator, None))) is not None:
+            self._attempt(value[0], partial(self.put, *value))
+        self._report_omissions()
+
+    def put(self, name: str, texts: Sequence[str], raw: SampleValue) -> None:
+        """Adds one value.
+
+        Args:
+            name: its object.
+            texts: the indexes of its row.
+            raw: the value.
+        """
+        row = self._mib[name].row
+        index = _index(self._mib.index_of(row), texts) if row else INSTANCE
+        self._column(name).put(index, raw)
+
+    def _attempt(self, name: str, action: Callable[[], T]) -> T | None:
+        """Returns the result of an action; None if it fails, which is an omission."""
+        try:
+            return action()
+        except _UnfitIndexError as error:
+            self._omissions.append(Omission(name, str(error)))
+        except Exception as error:  # noqa: BLE001 - see above
+            self._omissions.append(Omission(name, repr(error), error))
+        return None
+
+    def _report_omissions(self) -> None:
+        for omission in self._omissions:
+            self._report(omission)
+        self._omissions.clear()
+
+    def _add(self, binding: Binding, samples: Mapping[Labels, Value]) -> None:
         metric = binding.metric
         indexes = self._row_indexes(binding, samples)
         label_columns = [(metric.labels.index(label), self._column(name)) for label, name in binding.labels.items()]
@@ -144,22 +229,14 @@ class _Builder:
             for labels, value in samples.items():
                 column.put(indexes[labels], _sample_value(metric, value, factor))
 
-    def put(self, name: str, index: bytes, raw: SampleValue) -> None:
-        """Adds one value."""
-        self._column(name).put(index, raw)
-
     def _column(self, name: str) -> _Column:
         column = self._columns.get(name)
         if column is None:
-            column = self._columns[name] = _Column(target=self._mib[name], cells={}, by_value={})
+            column = _Column(target=self._mib[name], cells={}, by_value={}, omissions=self._omissions)
+            self._columns[name] = column
         return column
 
     # --- indexes -----------------------------------------------------------------------------------------------------
-
-    def index(self, name: str, texts: Sequence[str]) -> bytes:
-        """Returns the index of an object's row."""
-        row = self._mib[name].row
-        return _index(self._mib.index_of(row), texts) if row else INSTANCE
 
     def _row_indexes(self, binding: Binding, samples: Mapping[Labels, Value]) -> Mapping[Labels, bytes]:
         """Returns the index of each sample's row. Metrics with the same labels in the same row share indexes."""
@@ -259,6 +336,9 @@ def _index(parts: Iterable[Object], texts: Iterable[str], *, identity: str | Non
         parts: the objects that form the index.
         texts: their values.
         identity: distinguishes the index from another with the same texts.
+
+    Raises:
+        _UnfitIndexError: a text does not fit its object.
     """
     pieces = []
     for part, text in zip(parts, texts, strict=True):
@@ -267,8 +347,19 @@ def _index(parts: Iterable[Object], texts: Iterable[str], *, identity: str | Non
             pieces.append(_text_index(text, part.syntax.size, identity))
         else:
             number = part.syntax.convert(text)
-            pieces.append(struct.pack(">I", number or 0))
+            if not isinstance(number, int) or number < 0:
+                raise _UnfitIndexError(f"{part.name}: {_shortened(text)}")
+            pieces.append(struct.pack(">I", number))
     return b"".join(pieces)
+
+
+def _shortened(raw: SampleValue) -> str:
+    """Returns a value for the log."""
+    try:
+        text = repr(raw)
+    except ValueError:  # an integer with thousands of digits
+        text = "a number with too many digits"
+    return text if len(text) <= _MAX_REASON else text[:_MAX_REASON] + "…"
 
 
 _NO_NAME = b"-"

@@ -35,14 +35,17 @@ _BASE: Mapping[str, Syntax] = {
     "TruthValue": Syntax(name="TruthValue", type=Type.INTEGER, convert=syntax.truth, names={1: "true", 2: "false"}),
     "DateAndTime": Syntax(name="DateAndTime", type=Type.OCTET_STRING, convert=syntax.date_and_time),
     "SnmpAdminString": Syntax(name="SnmpAdminString", type=Type.OCTET_STRING, convert=syntax.text),
-    "Gauge32": Syntax(name="Gauge32", type=Type.GAUGE32, convert=syntax.scaled(0, 0, _MAX_UINT32)),
-    "Unsigned32": Syntax(name="Unsigned32", type=Type.GAUGE32, convert=syntax.scaled(0, 0, _MAX_UINT32)),
-    "Counter64": Syntax(name="Counter64", type=Type.COUNTER64, convert=syntax.scaled(0, 0, _MAX_UINT64)),
+    "Gauge32": Syntax(name="Gauge32", type=Type.GAUGE32, convert=syntax.gauge(0, _MAX_UINT32)),
+    "Unsigned32": Syntax(name="Unsigned32", type=Type.GAUGE32, convert=syntax.integer(0, 0, _MAX_UINT32)),
+    "Counter64": Syntax(name="Counter64", type=Type.COUNTER64, convert=syntax.counter(_MAX_UINT64)),
     "CounterBasedGauge64": Syntax(
-        name="CounterBasedGauge64", type=Type.COUNTER64, convert=syntax.scaled(0, 0, _MAX_UINT64)
+        name="CounterBasedGauge64", type=Type.COUNTER64, convert=syntax.gauge(0, _MAX_UINT64)
     ),
 }
 """The types that the module imports; its own textual conventions refine INTEGER and Integer32."""
+
+_SATURATING = frozenset({"HaClusterScore"})
+"""The textual conventions in which the ends of the range represent infinity."""
 
 
 class MibError(ValueError):
@@ -202,7 +205,8 @@ def _syntax(entry: Mapping[str, Any], document: Mapping[str, Any]) -> Syntax:
         )
     decimals = int(((convention or {}).get("displayhint", "d").partition("-")[2]) or 0)
     (limit,) = limits["range"]
-    convert = syntax.scaled(decimals, limit["min"], min(limit["max"], _MAX_INT32))
+    minimum, maximum = limit["min"], min(limit["max"], _MAX_INT32)
+    convert = syntax.gauge(minimum, maximum) if name in _SATURATING else syntax.integer(decimals, minimum, maximum)
     return Syntax(name=name, type=Type.INTEGER, convert=convert, decimals=decimals)
 
 

@@ -1,8 +1,9 @@
 """Converts values of samples to values of the MIB: one converter for each kind of syntax.
 
-A sample has numbers and the texts of labels; the MIB has a few types. Every conversion is total: a number out of range
-becomes the nearest one in range, a word that an enumeration lacks becomes ``unknown``, and a text that is too long is
-cut. None means that there is no value.
+A sample has numbers and the texts of labels; the MIB has a few types. Every conversion is total. A value that does not
+fit has no equivalent, and None is returned: a false value would be worse. There are four conventions, all of which the
+readers of a MIB know: a gauge saturates, a counter wraps, a word that an enumeration lacks becomes ``unknown``, and a
+text that is too long is cut.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ _UNKNOWN = 1
 _TRUE, _FALSE = 1, 2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HASH_DIGITS = 8
+_MAX_DIGITS = 20
+"""Digits of the largest number in the MIB, a Counter64."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,18 +54,39 @@ class Syntax:
 # --- Numbers ---------------------------------------------------------------------------------------------------------
 
 
-def scaled(decimals: int, minimum: int, maximum: int) -> Callable[[SampleValue], int | None]:
-    """Returns a converter for integers that are scaled by decimal places and limited to a range."""
+def integer(decimals: int, minimum: int, maximum: int) -> Callable[[SampleValue], int | None]:
+    """Returns a converter for integers of a range, scaled by decimal places."""
     factor: int = 10**decimals
+
+    def convert(raw: SampleValue) -> int | None:
+        number = _number(raw)
+        product = None if number is None else _round(number * factor)
+        return product if product is not None and minimum <= product <= maximum else None
+
+    return convert
+
+
+def gauge(minimum: int, maximum: int) -> Callable[[SampleValue], int | None]:
+    """Returns a converter for integers that stay at the end of their range (RFC 2578, section 7.1.7)."""
 
     def convert(raw: SampleValue) -> int | None:
         number = _number(raw)
         if number is None:
             return None
-        product = number * factor
-        if product >= maximum:  # before it is rounded: it may be infinite
+        if number >= maximum:  # before it is rounded: it may be infinite
             return maximum
-        return minimum if product <= minimum else round(product)
+        return minimum if number <= minimum else round(number)
+
+    return convert
+
+
+def counter(maximum: int) -> Callable[[SampleValue], int | None]:
+    """Returns a converter for integers after whose maximum comes 0 (RFC 2578, sections 7.1.6 and 7.1.10)."""
+
+    def convert(raw: SampleValue) -> int | None:
+        number = _number(raw)
+        rounded = None if number is None else _round(number)
+        return None if rounded is None or rounded < 0 else rounded % (maximum + 1)
 
     return convert
 
@@ -70,8 +94,16 @@ def scaled(decimals: int, minimum: int, maximum: int) -> Callable[[SampleValue],
 def _number(raw: SampleValue) -> float | None:
     """Returns a number unchanged, and a label as an integer; None if it is not a number."""
     if isinstance(raw, str):
-        return int(raw) if raw.isascii() and raw.isdigit() else None
+        return int(raw) if raw.isascii() and raw.isdigit() and len(raw) <= _MAX_DIGITS else None
     return None if raw != raw else raw  # noqa: PLR0124 - NaN, but math.isnan() takes no integer beyond all floats
+
+
+def _round(number: float) -> int | None:
+    """Returns the nearest integer; None for infinity."""
+    try:
+        return round(number)
+    except OverflowError:
+        return None
 
 
 # --- Truth and enumerations ------------------------------------------------------------------------------------------
