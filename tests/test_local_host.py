@@ -10,7 +10,9 @@ import pytest
 from gateway.host import local
 from gateway.host.host import Tool
 from gateway.host.local import LocalHost
-from tests.conftest import Script, closed, open_descriptors
+from gateway.host.programs import STANDARD_DIRECTORIES, clean_environment, why_untrusted
+from gateway.status import Status
+from tests.conftest import NOBODY, Script, closed, needs_root, open_descriptors
 
 # --- Finding tools ---------------------------------------------------------------------------------------------------
 
@@ -34,6 +36,51 @@ async def test_a_tool_installed_later_is_found(tmp_path: Path, script: Script) -
     script("echo there", name="searched")
     assert (await host.run("set")).stdout == b"here\n"
     assert (await host.run("searched")).stdout == b"there\n"
+
+
+async def test_a_tool_that_others_can_change_is_not_run(tmp_path: Path, script: Script) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+    shared, own = script("echo shared", name="first/sbd"), script("echo own", name="second/sbd")
+    host = LocalHost(directories=[str(shared.parent), str(own.parent)])
+    for path, mode in ((shared, 0o775), (shared.parent, 0o777)):
+        before = path.stat().st_mode
+        path.chmod(mode)
+        assert host.find("sbd") == str(own)
+        assert (await host.run("sbd")).stdout == b"own\n"
+        path.chmod(before)
+    assert (await host.run("sbd")).stdout == b"shared\n"
+
+
+@pytest.mark.parametrize("configured", ["", "{}/sbd"])
+async def test_that_others_can_change_a_tool_is_said(configured: str, tmp_path: Path, script: Script) -> None:
+    """It is not missing: a collector that is silently switched off would not be noticed."""
+    path = script("echo run", name="sbd")
+    host = LocalHost(
+        {"sbd": Tool(path=configured.format(tmp_path) or None), "prefixed": Tool(path="/bin/true", prefix=("sbd",))},
+        directories=[str(tmp_path)],
+    )
+    path.chmod(0o757)
+    assert host.find("sbd") == str(path)
+    for name in ("sbd", "prefixed"):
+        result = await host.run(name)
+        assert (result.status, result.stdout) == (Status.NOT_PERMITTED, b"")
+        assert result.detail == f"not run: everyone can write {path}; run chmod go-w {path}"
+
+
+@needs_root
+async def test_a_tool_of_another_user_is_not_run(tmp_path: Path, script: Script) -> None:
+    path = script("echo run", name="sbd")
+    os.chown(path, NOBODY, -1)
+    result = await LocalHost(directories=[str(tmp_path)]).run("sbd")
+    assert result.status is Status.NOT_PERMITTED
+    assert "belongs to nobody" in result.detail
+
+
+def test_the_search_path_of_tools_has_only_directories_that_others_cannot_change() -> None:
+    path = clean_environment({})["PATH"].split(":")
+    assert path == [directory for directory in STANDARD_DIRECTORIES if not why_untrusted(directory)]
+    assert "/usr/sbin" in path
 
 
 def test_identity_changes_with_the_file(tmp_path: Path, script: Script) -> None:

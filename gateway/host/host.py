@@ -14,6 +14,9 @@ DEFAULT_TIMEOUT = 5.0
 DEFAULT_MAX_OUTPUT = 64 * 1024 * 1024
 """Bytes that a command may print, standard output and standard error together."""
 
+UNTRUSTED = "not run: "
+"""Begins the detail of a program that was not run because others could have changed it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from gateway.clock import Clock, SystemClock
-from gateway.host.host import DEFAULT_MAX_OUTPUT, CommandResult, Tool
+from gateway.host.host import DEFAULT_MAX_OUTPUT, UNTRUSTED, CommandResult, Tool
 from gateway.host.process import run_process, stream_process
-from gateway.host.programs import STANDARD_DIRECTORIES, clean_environment, find_program
+from gateway.host.programs import STANDARD_DIRECTORIES, clean_environment, find_program, why_untrusted
 from gateway.status import Status
 
 MAX_FILE_SIZE = 128 * 1024
@@ -124,10 +124,15 @@ class LocalHost:
         path = self.find(tool)
         if path is None:
             return CommandResult(status=Status.NOT_INSTALLED, detail=f"{settings.path or tool} not found")
-        if not settings.prefix:
-            return [path, *arguments]
-        first, *others = settings.prefix
-        return [find_program(first, self._directories) or first, *others, path, *arguments]
+        argv = [path, *arguments]
+        if settings.prefix:
+            first, *others = settings.prefix
+            argv = [find_program(first, self._directories) or first, *others, *argv]
+        # a tool that is named by its path, and not by the configuration, is a part of the gateway
+        programs = [] if "/" in tool else dict.fromkeys((argv[0], path))
+        for reason in filter(None, map(why_untrusted, programs)):
+            return CommandResult(status=Status.NOT_PERMITTED, detail=f"{UNTRUSTED}{reason}")
+        return argv
 
     def _tool(self, name: str) -> Tool:
         return self._tools.get(name) or Tool()

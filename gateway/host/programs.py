@@ -7,19 +7,33 @@ import stat
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from gateway.files import UntrustedPathError, check_trusted
+
 STANDARD_DIRECTORIES = ("/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin")
 """The directories that are searched, in this order, for a tool without a configured path."""
 
 
 def find_program(name: str, directories: Sequence[str]) -> str | None:
-    """Returns the first executable of this name in the directories, or None.
+    """Returns the first executable of this name in the directories that others cannot change, or None.
 
-    If there are only files that this user may not execute, the first of them is returned: not permitted is not the same
-    as not installed, and the attempt to run the program reports which it is.
+    If there are only files that others can change, or that this user may not execute, the first of them is returned:
+    not permitted is not the same as not installed, and the attempt to run the program reports which it is.
     """
     candidates = [name] if "/" in name else [f"{directory}/{name}" for directory in directories]
     files = [path for path in candidates if is_regular_file(path)]
-    return next((path for path in files if os.access(path, os.X_OK)), files[0] if files else None)
+    usable = (path for path in files if os.access(path, os.X_OK) and not why_untrusted(path))
+    return next(usable, files[0] if files else None)
+
+
+def why_untrusted(path: str) -> str:
+    """Returns how others than root and this user can change a program or a directory; empty if they cannot."""
+    try:
+        check_trusted(path)
+    except UntrustedPathError as error:
+        return str(error)
+    except OSError:
+        pass  # it is missing, or inaccessible: the attempt to run it reports that
+    return ""
 
 
 def is_regular_file(path: str) -> bool:
@@ -33,9 +47,11 @@ def is_regular_file(path: str) -> bool:
 def clean_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """Returns the environment for a tool: the C locale, a search path, and the gateway's own time zone.
 
-    The time zone is kept because tools print local time without naming the zone: the tool and the parser must agree.
+    The search path consists of the standard directories that others cannot change. The time zone is kept because tools
+    print local time without naming the zone: the tool and the parser must agree.
     """
-    clean = {"LC_ALL": "C", "PATH": ":".join(STANDARD_DIRECTORIES)}
+    directories = (directory for directory in STANDARD_DIRECTORIES if not why_untrusted(directory))
+    clean = {"LC_ALL": "C", "PATH": ":".join(directories)}
     if zone := environment.get("TZ"):
         clean["TZ"] = zone
     return clean

@@ -10,7 +10,7 @@ from gateway import runtime
 from gateway.commands.check.check_result import CheckResult
 from gateway.commands.collect import collect_once
 from gateway.config.config import Config
-from gateway.host.host import Host
+from gateway.host.host import UNTRUSTED, Host
 from gateway.snapshot import CollectorReport, CommandReport
 from gateway.status import Status
 from gateway.subsystems import SUBSYSTEMS
@@ -76,8 +76,8 @@ def _describe(command: CommandReport) -> str:
 def _choose_advice(subsystem: Subsystem, command: CommandReport) -> str:
     if command.detail.startswith("internal error: "):
         return _BUG
-    if not command.failed:
-        return ""
+    if not command.failed or command.detail.startswith(UNTRUSTED):
+        return ""  # the detail says what to do
     advice = subsystem.advice.get(command.status) or _ADVICE[command.status]
     return advice.format(user=_user_name())
 
