@@ -13,9 +13,11 @@ from typing import Any, NoReturn, Protocol, cast
 
 import gateway
 from gateway.commands import PROGRAM
+from gateway.commands.console import print_error
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import add_flags
 from gateway.errors import ConfigError, GatewayError
+from gateway.printable import printable
 
 COMMANDS: Mapping[str, str] = {
     "serve": "Serve the metrics of this node (the default command).",
@@ -65,10 +67,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # reports a closed pipe here, and not when the interpreter exits
     except ConfigError as error:
         for problem in error.problems:
-            print(f"{PROGRAM}: {problem}", file=sys.stderr)
+            print_error(problem)
         return ExitStatus.USAGE
     except GatewayError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        print_error(str(error))
         return ExitStatus.USAGE
     except KeyboardInterrupt:
         return ExitStatus.INTERRUPTED
@@ -106,6 +108,9 @@ class _Parser(argparse.ArgumentParser):
             names = (word.partition("=")[0] if word.startswith("-") else "..." for word in unknown)
             self.error(f"unrecognized arguments: {' '.join(names)}")
         return arguments
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        super()._print_message(printable(message, multiline=True), file)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         if self._command:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
+import atexit
 import logging
 import sys
+import traceback
+from collections.abc import Callable, MutableMapping, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, TextIO
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from gateway.log_writer import LogWriter
+from gateway.printable import printable
 
 if TYPE_CHECKING:
     import structlog
@@ -36,20 +42,11 @@ _STANDARD_LEVELS = {
 }
 
 
-class _Stream:
-    """A stream that loses what cannot be written: a full disk or a restarted journal must not fail a scrape."""
+_EXIT_TIMEOUT = 2.0
+"""Seconds to wait at the end of the program until the log has been written."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        with contextlib.suppress(OSError, ValueError):
-            return self._stream.write(text)
-        return 0
-
-    def flush(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            self._stream.flush()
+_writer: LogWriter | None = None
+"""Writes the log of this process; None until it is configured."""
 
 
 def configure(*, level: LogLevel, log_format: LogFormat) -> None:
@@ -61,25 +58,21 @@ def configure(*, level: LogLevel, log_format: LogFormat) -> None:
     """
     import structlog  # noqa: PLC0415 - a third of the time that --help takes
 
-    stream = _Stream(sys.stderr)
     common: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
         structlog.processors.format_exc_info,
     ]
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
-        if log_format is LogFormat.JSON
-        else structlog.processors.LogfmtRenderer(key_order=["ts", "level", "event"], bool_as_flag=False)
-    )
+    renderer = _make_renderer(log_format)
+    writer = _replace_writer(LogWriter(sys.stderr, _make_dropped_renderer([*common, renderer])))
     structlog.configure(
         processors=[*common, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(_STANDARD_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=stream),  # type: ignore[arg-type]  # it only writes and flushes
+        logger_factory=structlog.WriteLoggerFactory(file=writer),  # type: ignore[arg-type]  # it only writes and flushes
         cache_logger_on_first_use=True,
     )
     # aiohttp and asyncio report unexpected errors through the standard library: errors only, in the same format
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(writer)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=common,
@@ -87,6 +80,57 @@ def configure(*, level: LogLevel, log_format: LogFormat) -> None:
         )
     )
     logging.basicConfig(level=logging.ERROR, handlers=[handler], force=True)
+    sys.excepthook = _log_crash
+
+
+def flush() -> None:
+    """Waits until the log has been written, but not for long: its reader may have stopped reading."""
+    if _writer is not None:
+        _writer.drain(_EXIT_TIMEOUT)
+
+
+def lines_dropped() -> int:
+    """Returns the number of lines that were dropped because nobody read the log, or that could not be written."""
+    return 0 if _writer is None else _writer.dropped
+
+
+def _replace_writer(writer: LogWriter) -> LogWriter:
+    global _writer  # noqa: PLW0603 - standard error is global, and so is its writer
+    if _writer is None:
+        atexit.register(flush)
+    else:
+        _writer.drain(_EXIT_TIMEOUT)
+    _writer = writer
+    return writer
+
+
+def _make_renderer(log_format: LogFormat) -> Callable[[Any, str, MutableMapping[str, Any]], str]:
+    """Returns the last processor: it renders an event as one line in which nothing can control a terminal."""
+    import structlog  # noqa: PLC0415 - as above
+
+    render = (
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if log_format is LogFormat.JSON
+        else structlog.processors.LogfmtRenderer(key_order=["ts", "level", "event"], bool_as_flag=False)
+    )
+    return lambda logger, name, event: printable(str(render(logger, name, event)))
+
+
+def _make_dropped_renderer(processors: Sequence[structlog.typing.Processor]) -> Callable[[int], str]:
+    def render(count: int) -> str:
+        event: Any = {"event": "log lines dropped", "lines": count}
+        for process in processors:
+            event = process(None, "warning", event)
+        return f"{event}\n"
+
+    return render
+
+
+def _log_crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Writes the traceback of an error that ends the program after the lines that were logged before it."""
+    text = "".join(traceback.format_exception(kind, error, trace))
+    if _writer is not None:
+        _writer.write(printable(text, multiline=True))
 
 
 def disable() -> None:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 
 import gateway
-from gateway import self_metrics
+from gateway import log, self_metrics
 from gateway.clock import Clock, SystemClock
 from gateway.samples import MetricKind, SamplesByMetric, SampleSet
 from gateway.snapshot import Snapshot
@@ -27,7 +27,7 @@ class Publication:
 
     def __init__(self, *, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
-        self._sources: list[SampleSource] = [_add_build_info, _add_process_metrics]
+        self._sources: list[SampleSource] = [_add_build_info, _add_process_metrics, _add_log]
 
     def add_source(self, source: SampleSource) -> None:
         """Registers a source whose samples are published with every snapshot."""
@@ -58,3 +58,7 @@ def _add_process_metrics(samples: SampleSet) -> None:
         kind = MetricKind.COUNTER if family.type == "counter" else MetricKind.GAUGE
         for sample in family.samples:
             samples.add(self_metrics.process_metric(sample.name, family.documentation, kind), sample.value)
+
+
+def _add_log(samples: SampleSet) -> None:
+    samples.add(self_metrics.LOG_LINES_DROPPED, log.lines_dropped())

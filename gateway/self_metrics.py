@@ -173,6 +173,11 @@ ALERTS_COALESCED = counter(
     "Pacemaker alerts replaced by a later alert about the same object.",
     mib="haClusterAlertsCoalesced",
 )
+LOG_LINES_DROPPED = counter(
+    "gateway_log_lines_dropped_total",
+    "Lines of the log that were dropped because nobody read it, or that could not be written.",
+    mib="haClusterLogLinesDropped",
+)
 NOTIFICATION_SEQUENCE = gauge(
     "gateway_notification_sequence",
     "Sequence number of the last notification since the gateway started.",

@@ -50,6 +50,7 @@ def written(*, level: LogLevel = LogLevel.INFO, log_format: LogFormat = LogForma
             int("of a library")
         except ValueError:
             logging.getLogger("asyncio").exception("Task %s failed", "x")
+        log.flush()
     return stream.getvalue().splitlines()
 
 
@@ -87,7 +88,7 @@ def test_levels(level: LogLevel, count: int) -> None:
 def test_a_broken_stream_costs_only_the_line() -> None:
     reading, writing = os.pipe()
     os.close(reading)  # as when the journal was restarted
-    broken = open(writing, "w", buffering=1)  # noqa: SIM115, PTH123 - it has no path, and cannot be closed well
+    broken = open(writing, "w", buffering=1)  # noqa: SIM115, PTH123 - it has no path
     closed = io.StringIO()
     closed.close()
     for stream in (broken, closed):
@@ -96,8 +97,9 @@ def test_a_broken_stream_costs_only_the_line() -> None:
             log.configure(level=LogLevel.INFO, log_format=LogFormat.LOGFMT)
             structlog.get_logger("test").info("started")
             logging.getLogger("x").error("odd")
-    with pytest.raises(BrokenPipeError):
-        broken.close()
+            log.flush()
+        assert log.lines_dropped() > 0
+    broken.close()
 
 
 def is_listening(address: str) -> bool:
@@ -119,3 +121,57 @@ def test_a_full_disk_does_not_cost_a_scrape(cluster: FakeCluster) -> None:
         assert "ha_cluster_pacemaker_up 1\n" in get(address)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize("log_format", LogFormat)
+def test_a_value_cannot_control_a_terminal_or_forge_a_line(log_format: LogFormat) -> None:
+    hostile = "\x1b]0;owned\x07\r\x9b2J\u2028\u202eevil\udc80\nts=now level=info event=forged"
+    with contextlib.redirect_stderr(io.StringIO()) as stream:
+        log.configure(level=LogLevel.INFO, log_format=log_format)
+        structlog.get_logger("test").info(hostile, node=hostile)
+        logging.getLogger("asyncio").error(hostile)
+        log.flush()
+    output = stream.getvalue()
+    assert output.count("\n") == 2
+    assert not set("\x1b\x07\r\x9b\u2028\u202e\udc80") & set(output)
+    if log_format is LogFormat.JSON:
+        assert [json.loads(line)["event"] for line in output.splitlines()] == [hostile, hostile]
+
+
+CRASH = """
+import structlog
+from gateway import log
+log.configure(level=log.LogLevel.INFO, log_format=log.LogFormat.LOGFMT)
+structlog.get_logger("test").info("before")
+raise RuntimeError("the last \x1b words")
+"""
+
+
+@pytest.mark.daemon
+def test_the_traceback_of_a_crash_is_the_end_of_the_log() -> None:
+    done = subprocess.run([sys.executable, "-c", CRASH], capture_output=True, text=True, env=environment(), check=False)
+    assert done.returncode == 1
+    first, *_, last = done.stderr.splitlines()
+    assert "event=before" in first
+    assert last == r"RuntimeError: the last \u001b words"
+
+
+@pytest.mark.daemon
+def test_a_log_that_nobody_reads_stops_nothing(cluster: FakeCluster) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    argv = [sys.executable, "-m", "gateway", f"--web.listen-address={address}", f"--config={cluster.config}"]
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"x" * 4096)
+    os.set_blocking(writing, True)  # as a service manager hands it over
+    with subprocess.Popen(argv, stderr=writing, cwd=cluster.directory, env=environment()) as process:
+        os.close(writing)
+        wait_until(lambda: is_listening(address), what="a gateway whose log nobody reads")
+        for _ in range(3):
+            assert "ha_cluster_pacemaker_up 1\n" in get(address)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    os.close(reading)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import sys
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
 from gateway import runtime
 from gateway.assembly import build_engine, build_local_host
+from gateway.commands.console import print_page
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import QUIET, add_flags, load_config
 from gateway.config.config import Config
 from gateway.frontends.prometheus import exposition
 from gateway.frontends.snmp import listing, tables
 from gateway.host.host import Host
+from gateway.printable import printable
 from gateway.publication import Publication
 from gateway.samples import SamplesByMetric, as_float
 from gateway.snapshot import Snapshot
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments, overrides=QUIET)
     snapshot = runtime.run(collect_once(config, build_local_host(config)))
     page = format_snapshot(snapshot, arguments.format, config.snmp.root)
-    sys.stdout.buffer.write(page)  # UTF-8, even if the terminal has another encoding
+    print_page(page)
     failed = any(report.present and report.status is not Status.OK for report in snapshot.collectors.values())
     return ExitStatus.PROBLEM if failed else ExitStatus.OK
 
@@ -59,8 +60,8 @@ def format_snapshot(snapshot: Snapshot, output_format: str, module: Mib) -> byte
     """Returns a snapshot, merged with the gateway's own samples, in one of the formats of ``--format``."""
     publication = Publication()
     if output_format == "json":
-        text = json.dumps(as_json(snapshot, publication), indent=2, ensure_ascii=False) + "\n"
-        return text.encode("utf-8", "replace")
+        text = json.dumps(as_json(snapshot, publication), indent=2, ensure_ascii=False)
+        return f"{printable(text, multiline=True)}\n".encode()
     if output_format == "snmp":
         return as_snmp(snapshot, publication, module).encode("utf-8", "replace")
     return exposition.encode_text(publication.merge(snapshot))

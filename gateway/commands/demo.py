@@ -7,6 +7,7 @@ import math
 
 from gateway import app, runtime
 from gateway.alarms.sources.recorded_quorum import STREAMS
+from gateway.commands.console import print_line
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import add_flags, load_config
 from gateway.host import replay
@@ -42,12 +43,12 @@ def run(arguments: argparse.Namespace) -> int:
     speed: float = arguments.speed
 
     def announce(addresses: app.ListeningAddresses) -> None:
-        print(f"The demo cluster's metrics are at http://{addresses.http[0]}{config.web.telemetry_path}")
+        print_line(f"The demo cluster's metrics are at http://{addresses.http[0]}{config.web.telemetry_path}")
         if addresses.snmp:
             root = oids.dotted(config.snmp.root.root)
-            print(f"Over SNMP: snmpbulkwalk -v2c -c public {addresses.snmp[0]} {root}", flush=True)
+            print_line(f"Over SNMP: snmpbulkwalk -v2c -c public {addresses.snmp[0]} {root}", flush=True)
         for step in recording.steps:
-            print(f"  {step.seconds * speed:4.0f} s  {step.situation}: {step.description}", flush=True)
+            print_line(f"  {step.seconds * speed:4.0f} s  {step.situation}: {step.description}", flush=True)
 
     runtime.run(app.serve(config, replay.ReplayHost(recording, streams=STREAMS, scale=speed), announce=announce))
     return ExitStatus.OK

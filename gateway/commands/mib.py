@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from gateway.commands.console import print_text
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import add_flags, load_config, option_attribute
 from gateway.snmp import oid as oids
@@ -25,5 +26,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints the text of the MIB below the configured root."""
     config = load_config(arguments)
-    print(module.text(oids.dotted(config.snmp.root.root)), end="")
+    print_text(module.text(oids.dotted(config.snmp.root.root)))
     return ExitStatus.OK

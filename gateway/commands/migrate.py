@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from gateway.commands import PROGRAM
+from gateway.commands.console import print_error, print_text
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import add_flags
 from gateway.config.config import OPTIONS
@@ -52,9 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints the migrated configuration, and remarks to standard error."""
     text, remarks = migrate(arguments.file)
-    print(text, end="")
+    print_text(text)
     for remark in remarks:
-        print(f"{PROGRAM}: {remark}", file=sys.stderr)
+        print_error(remark)
     return ExitStatus.OK
 
 

@@ -13,6 +13,7 @@ from gateway import app, log, runtime
 from gateway.alarms.conditions import BY_NAME
 from gateway.alarms.notification import Change, Notification, NotificationKind
 from gateway.alarms.notifier import TargetOutcome
+from gateway.commands.console import print_line
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import QUIET, add_flags, load_config
 from gateway.conditions.model import Severity
@@ -62,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not outcomes:
         raise ConfigError([f"nothing to send to: {_why_no_master(config)}, and there is no [[alarms.target]]"])
     for line in _format_outcomes(outcomes):
-        print(line)
+        print_line(line)
     failed = any(outcome.result is None for outcome in outcomes)
     return ExitStatus.PROBLEM if failed else ExitStatus.OK
 

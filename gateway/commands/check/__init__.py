@@ -11,6 +11,7 @@ from gateway.commands.check.check_result import CheckResult
 from gateway.commands.check.collectors import check_collectors
 from gateway.commands.check.http import check_listen_addresses
 from gateway.commands.check.snmp import check_snmp
+from gateway.commands.console import print_line
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import QUIET, add_flags, load_config
 from gateway.config.config import Config
@@ -42,9 +43,9 @@ def print_results(results: Iterator[CheckResult]) -> ExitStatus:
     """Prints results as they arrive, and returns the exit status."""
     status = ExitStatus.OK
     for result in results:
-        print(f"{'ok  ' if result.good else 'FAIL'}  {result.subject}: {result.text}")
+        print_line(f"{'ok  ' if result.good else 'FAIL'}  {result.subject}: {result.text}")
         if result.advice:
-            print(f"      {result.advice}")
+            print_line(f"      {result.advice}")
         if not result.good:
             status = ExitStatus.PROBLEM
     return status

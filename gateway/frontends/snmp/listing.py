@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 
 from gateway.frontends.snmp.variable import Variable
+from gateway.printable import printable
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import MODULE, Mib, Object
 from gateway.snmp.oid import Oid
@@ -27,7 +28,8 @@ def lines(variables: Iterable[Variable], mib: Mib) -> Iterator[str]:
         target = mib.readable[bisect_right(objects, varbind.oid) - 1]
         index = _index(mib, target, varbind.oid[len(target.oid) :])
         name = f"{MODULE}::{target.name}.{index}"
-        yield f".{oids.dotted(varbind.oid)} {name} = {_TYPES[varbind.type]}: {_value(target, varbind)}"
+        line = f".{oids.dotted(varbind.oid)} {name} = {_TYPES[varbind.type]}: {_value(target, varbind)}"
+        yield printable(line)
 
 
 def _index(mib: Mib, target: Object, index: Oid) -> str:
