@@ -562,7 +562,7 @@ def test_a_signal_during_a_scrape_stops_the_program_in_time(
     cluster.does(CRM_MON, f"echo $$ > '{fifo}'; sleep 1000")
     config = tmp_path / "gateway.conf"
     config.write_text(cluster.config.read_text().replace("[tools.crm_mon]\n", "[tools.crm_mon]\ntimeout = 600\n"))
-    with Gateway("--web.listen-address", "127.0.0.1:0", cwd=tmp_path) as running:
+    with Gateway("--config", config, "--web.listen-address", "127.0.0.1:0", cwd=tmp_path) as running:
         host, _, port = running.address.rpartition(":")
         with socket.create_connection((host, int(port)), timeout=10) as client:
             client.sendall(request())
