@@ -161,7 +161,13 @@ def _build_snmp(config: Config, engine: Engine, publication: Publication, identi
 
 def _agent_settings(config: Config, identity: EngineIdentity) -> AgentSettings:
     agent = config.snmp.agent
-    return AgentSettings(addresses=agent.listen, communities=agent.communities, users=agent.users, identity=identity)
+    return AgentSettings(
+        addresses=agent.listen,
+        communities=agent.communities,
+        users=agent.users,
+        allowed=agent.allow,
+        identity=identity,
+    )
 
 
 def _begin_identity(config: Config) -> EngineIdentity:

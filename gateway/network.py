@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import os
 import socket
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from gateway.errors import StartError
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Address(NamedTuple):

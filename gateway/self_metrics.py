@@ -120,8 +120,19 @@ AGENT_MALFORMED = counter(
 )
 AGENT_REFUSED = counter(
     "gateway_snmp_agent_refused_total",
-    "Messages that the built-in SNMP agent refused: unknown community or user, wrong password, or SNMPv1.",
+    "Messages that the built-in SNMP agent refused: another network, unknown community or user, wrong password, or "
+    "SNMPv1.",
     mib="haClusterAgentRefused",
+)
+AGENT_LIMITED = counter(
+    "gateway_snmp_agent_limited_total",
+    "Datagrams that the built-in SNMP agent dropped because their source had sent too many.",
+    mib="haClusterAgentLimited",
+)
+AGENT_UNSENT = counter(
+    "gateway_snmp_agent_unsent_total",
+    "Responses of the built-in SNMP agent that could not be sent.",
+    mib="haClusterAgentUnsent",
 )
 MIB_OMITTED = counter(
     "gateway_snmp_values_omitted_total",

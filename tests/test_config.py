@@ -9,6 +9,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,10 @@ INVALID: dict[str, tuple[str, list[str]]] = {
     "snmp.max_age": (SECONDS, ["0", "true", '"15s"']),
     "snmp.state_directory": (REQUIRED_PATH, ['""', '"state"', "1", '"/a\\nb"']),
     "snmp.agent.listen": (ADDRESS, ["161", '"localhost"', '[""]', '["::1:161"]', "{a = 1}"]),
+    "snmp.agent.allow": (
+        'expected a list of IP addresses and networks, such as ["10.0.0.0/24", "2001:db8::1"]',
+        ['"10.0.0.0/8"', '["10.0.0.1/8"]', '["node1"]', "[10]", '["10.0.0.0/33"]', '[""]'],
+    ),
     "snmp.agent.allow_insecure_off_loopback": (BOOLEAN, ['"yes"', "0"]),
     "alarms.interval": (SECONDS, ["0", "true", '"15s"']),
     "collectors.min_interval": (SECONDS_OR_ZERO, ["-1", "true", '"5s"', "3601"]),
@@ -214,6 +219,11 @@ def test_a_long_value_is_cut(file: Path) -> None:
         ('[snmp]\nroot = ".1.3.6.1.4.1.99999"', "snmp.root", "1.3.6.1.4.1.99999"),
         ("[snmp]\nmax_age = 0.5", "snmp.max_age", 0.5),
         ("[snmp.agent]\nlisten = []", "snmp.agent.listen", ()),
+        (
+            '[snmp.agent]\nallow = ["10.0.0.0/24", "2001:db8::1"]',
+            "snmp.agent.allow",
+            (IPv4Network("10.0.0.0/24"), IPv6Network("2001:db8::1/128")),
+        ),
     ],
 )
 def test_valid_values(text: str, key: str, value: object, file: Path) -> None:

@@ -11,13 +11,14 @@ from gateway.config.section import from_option, from_section
 from gateway.config.usm_options import USM_FIELDS, usm_user
 from gateway.frontends.snmp.subagent.address import MAX_PATH, parse_agentx
 from gateway.frontends.snmp.subagent.address import Address as AgentxAddress
-from gateway.network import Address
+from gateway.network import Address, Network
 from gateway.options.model import Field, Option, Records
 from gateway.options.readers import (
     InvalidValueError,
     absolute_path,
     addresses_or_none,
     boolean,
+    networks,
     seconds,
     text,
 )
@@ -105,6 +106,15 @@ class AgentConfig:
             help="UDP addresses of the built-in agent: HOST:PORT, [IPv6]:PORT, or :PORT for all interfaces; empty to "
             "disable it.",
             flags=("--snmp.agent.listen",),
+        )
+    )
+    allow: tuple[Network, ...] = from_option(
+        Option(
+            key="snmp.agent.allow",
+            default=[],
+            read=networks,
+            help="Addresses and networks that may send requests, such as 10.0.0.0/24; empty for all. Others get no "
+            "response.",
         )
     )
     allow_insecure_off_loopback: bool = from_option(

@@ -6,6 +6,7 @@ Flags are text; files have the types of TOML. A reader accepts both.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import json
 import re
 from collections.abc import Callable, Iterable
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from gateway.errors import GatewayError
-from gateway.network import Address
+from gateway.network import Address, Network
 
 E = TypeVar("E", bound=Enum)
 
@@ -240,6 +241,16 @@ def addresses(value: Any) -> tuple[Address, ...]:
 def addresses_or_none(value: Any) -> tuple[Address, ...]:
     """Reads one address, several, or none."""
     return () if value == [] else addresses(value)
+
+
+def networks(value: Any) -> tuple[Network, ...]:
+    """Reads a list of IP addresses and networks."""
+    try:
+        if isinstance(value, list) and all(isinstance(text, str) for text in value):
+            return tuple(map(ipaddress.ip_network, value))
+    except ValueError:
+        pass
+    raise InvalidValueError('a list of IP addresses and networks, such as ["10.0.0.0/24", "2001:db8::1"]')
 
 
 def parse_printable_address(value: Any) -> Address:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from gateway.errors import DecodeError
@@ -37,6 +38,11 @@ _REQUESTS = frozenset(
     {PduTag.GET_REQUEST, PduTag.GET_NEXT_REQUEST, PduTag.GET_BULK_REQUEST, PduTag.SET_REQUEST},
 )
 
+MAX_NAMES = 256
+"""Variables of a request that is processed; the response to a larger one would be too big with all but tiny values."""
+
+_TOO_BIG = 1
+"""The error-status tooBig (RFC 3416, section 3)."""
 _PDU_OVERHEAD = 32
 """Octets of a PDU without its variables, and of the frame of an SNMPv2c message without its community."""
 _V3_OVERHEAD = 96
@@ -155,8 +161,11 @@ class AgentEngine:
         """Returns the Response-PDU to a PDU."""
         if pdu.tag not in _REQUESTS:
             raise DiscardedError(MessageStatistic.UNKNOWN_PDU_HANDLERS)
+        names = tuple(islice(pdu.names, MAX_NAMES + 1))
+        if len(names) > MAX_NAMES:
+            return ber.encoded_pdu(PduTag.RESPONSE, pdu.request_id, b"", status=_TOO_BIG)
         response = self._handle(
-            AgentRequest(credential=credential, pdu=pdu, names=pdu.names, max_message=max_message, overhead=overhead)
+            AgentRequest(credential=credential, pdu=pdu, names=names, max_message=max_message, overhead=overhead)
         )
         return ber.encoded_pdu(
             PduTag.RESPONSE,

@@ -7,6 +7,7 @@ only when they are read: the acknowledgement of a notification needs none of the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -69,16 +70,15 @@ class ReceivedPdu:
         return self._data[self._start : self._end]
 
     @property
-    def names(self) -> list[Oid]:
-        """The names of the variables.
+    def names(self) -> Iterator[Oid]:
+        """The names of the variables, decoded one by one.
 
         Raises:
             DecodeError: a variable is malformed; its value may be.
         """
-        reader, names = BerReader(self._data, self._start, self._end), []
+        reader = BerReader(self._data, self._start, self._end)
         while not reader.is_at_end:
-            names.append(reader.nested().identifier())
-        return names
+            yield reader.nested().identifier()
 
     @property
     def varbinds(self) -> list[VarBind]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from gateway.frontends.snmp import engine_identity
 from gateway.frontends.snmp.agent.agent import BuiltInAgent
+from gateway.network import Network
 from gateway.snmp import oid as oids
 from gateway.snmp.credentials import Community, UsmUser
 from gateway.snmp.engine import EngineIdentity
@@ -31,6 +32,7 @@ async def serving(
     addresses: Sequence[tuple[str, int]] = (("127.0.0.1", 0),),
     communities: Sequence[Community] = (Community(name="public"),),
     users: Sequence[UsmUser] = (),
+    allowed: Sequence[Network] = (),
     identity: EngineIdentity | None = None,
 ) -> AsyncIterator[BuiltInAgent]:
     agent = BuiltInAgent(
@@ -39,6 +41,7 @@ async def serving(
         addresses=addresses,
         communities=communities,
         users=users,
+        allowed=allowed,
         description=DESCRIPTION,
         name="node1",
     )

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import random
 import socket
 import sys
 import time
+from itertools import pairwise
 
 import pytest
 from structlog.testing import capture_logs
 
 from gateway.errors import StartError
+from gateway.frontends.snmp.agent.admission import BURST
+from gateway.frontends.snmp.agent.udp import UdpServer
 from gateway.snmp.credentials import Community, UsmUser
 from tests.agent.messages import get_request
 from tests.agent.mib import AUTHENTIC, SYS_DESCR, USERS
-from tests.agent.serving import net_snmp, serving
+from tests.agent.serving import COMMUNITY_OPTIONS, net_snmp, serving
 from tests.conftest import open_descriptors
 from tests.programs import environment
 
@@ -154,3 +158,79 @@ async def test_random_datagrams_over_the_network() -> None:
         assert result.status == 0
         assert result.lines[1].endswith(f" = Counter32: {agent.malformed}")
         assert agent.malformed == 500
+
+
+# --- Who is served ---------------------------------------------------------------------------------------------------
+
+
+async def test_only_allowed_networks_are_served() -> None:
+    async with serving(allowed=[ipaddress.ip_network("127.0.0.2")]) as agent:
+        result = await net_snmp("snmpget", agent, SYS_DESCR, options=(*COMMUNITY_OPTIONS, "-t0.3"))
+        assert "Timeout: No Response" in result.error
+        assert (agent.refused, agent.requests["get"]) == (1, 0)
+        options = (*COMMUNITY_OPTIONS, "--clientaddr=127.0.0.2")
+        assert (await net_snmp("snmpget", agent, SYS_DESCR, options=options)).status == 0
+
+
+async def test_a_source_that_sends_too_much_is_limited_and_others_are_served() -> None:
+    async with serving() as agent:
+        host, _, port = agent.addresses[0].rpartition(":")
+        agent._admission.charge("127.0.0.2", 2 * BURST)
+        with capture_logs() as logs, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind(("127.0.0.2", 0))
+            for _ in range(100):
+                sock.sendto(get_request([SYS_DESCR]), (host, int(port)))
+            assert (await net_snmp("snmpget", agent, SYS_DESCR)).status == 0
+        assert (agent.limited, agent.requests["get"]) == (100, 1)
+    events = [event for event in logs if event["log_level"] == "warning"]
+    assert [(event["event"], event["source"]) for event in events] == [
+        ("datagrams dropped, because their source sends too many", "127.0.0.2")
+    ]
+
+
+async def test_a_turn_of_the_event_loop_processes_one_datagram() -> None:
+    """Other clients of the gateway wait for one request at most."""
+    turns: list[int] = []
+    count = 0
+
+    def count_turn() -> None:
+        turns.append(count)
+        asyncio.get_running_loop().call_soon(count_turn)
+
+    def process(message: bytes, host: str) -> bytes | None:
+        nonlocal count
+        count += 1
+        if count == 50:
+            processed.set()
+        return None
+
+    processed = asyncio.Event()
+    server = UdpServer(lambda host: True, process)
+    await server.start([("127.0.0.1", 0)])
+    host, _, port = server.addresses[0].rpartition(":")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for _ in range(50):
+            sock.sendto(b"x", (host, int(port)))
+    asyncio.get_running_loop().call_soon(count_turn)
+    async with asyncio.timeout(5):
+        await processed.wait()
+    server.close()
+    assert max(after - before for before, after in pairwise(turns)) == 1
+
+
+async def test_responses_that_cannot_be_sent_are_counted() -> None:
+    processed = asyncio.Event()
+
+    def process(message: bytes, host: str) -> bytes | None:
+        processed.set()
+        return bytes(70_000)  # the kernel refuses a datagram of this size, like any while its buffer is full
+
+    server = UdpServer(lambda host: True, process)
+    await server.start([("127.0.0.1", 0)])
+    host, _, port = server.addresses[0].rpartition(":")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(b"x", (host, int(port)))
+        async with asyncio.timeout(5):
+            await processed.wait()
+    server.close()
+    assert server.unsent == 1

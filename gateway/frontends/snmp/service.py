@@ -13,6 +13,7 @@ from gateway.frontends.snmp.agent.agent import BuiltInAgent
 from gateway.frontends.snmp.cache import TableCache
 from gateway.frontends.snmp.subagent.address import Address
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent, SubagentState
+from gateway.network import Network
 from gateway.publication import Publication
 from gateway.samples import SampleSet
 from gateway.snmp.credentials import Community, UsmUser
@@ -31,12 +32,14 @@ class AgentSettings:
         addresses: hosts and ports to listen on.
         communities: communities that may read by SNMPv2c.
         users: users that may read by SNMPv3.
+        allowed: the networks whose requests are processed; empty for all.
         identity: the identity of the SNMP engine.
     """
 
     addresses: Sequence[tuple[str, int]]
     communities: Sequence[Community]
     users: Sequence[UsmUser]
+    allowed: Sequence[Network] = ()
     identity: EngineIdentity
 
 
@@ -79,6 +82,7 @@ class SnmpService:
                 addresses=agent.addresses,
                 communities=agent.communities,
                 users=agent.users,
+                allowed=agent.allowed,
                 description=_DESCRIPTION,
                 name=socket.gethostname(),
             )
@@ -137,3 +141,5 @@ class SnmpService:
             samples.add(self_metrics.AGENT_REQUESTS, sum(self._agent.requests.values()))
             samples.add(self_metrics.AGENT_MALFORMED, self._agent.malformed)
             samples.add(self_metrics.AGENT_REFUSED, self._agent.refused)
+            samples.add(self_metrics.AGENT_LIMITED, self._agent.limited)
+            samples.add(self_metrics.AGENT_UNSENT, self._agent.unsent)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import structlog
 
 from gateway.clock import Clock, SystemClock
+from gateway.frontends.snmp.agent.admission import Admission, Verdict
 from gateway.frontends.snmp.agent.udp import UdpServer
 from gateway.frontends.snmp.agent.view import ScalarReader, scalars
 from gateway.frontends.snmp.variable_source import VariableSource
 from gateway.frontends.snmp.variable_table import VariableTable
+from gateway.network import Network
 from gateway.snmp import oid as oids
 from gateway.snmp.credentials import Community, UsmUser, is_insecure, is_loopback
 from gateway.snmp.engine import EngineIdentity
@@ -36,9 +39,10 @@ class BuiltInAgent:
         addresses: hosts and ports to listen on.
         communities: communities that may read by SNMPv2c.
         users: users that may read by SNMPv3, each at its highest security level only.
+        allowed: the networks whose requests are processed; empty for all.
         description: sysDescr, for example ``ha-cluster-gateway 1.0``.
         name: sysName, the name of this host.
-        clock: measures sysUpTime.
+        clock: measures sysUpTime, and the rate of requests.
     """
 
     def __init__(
@@ -49,6 +53,7 @@ class BuiltInAgent:
         addresses: Sequence[tuple[str, int]],
         communities: Sequence[Community] = (),
         users: Sequence[UsmUser] = (),
+        allowed: Sequence[Network] = (),
         description: str,
         name: str,
         clock: Clock | None = None,
@@ -58,10 +63,13 @@ class BuiltInAgent:
         self._addresses = addresses
         self._communities = communities
         self._users = users
-        self._system_group = _make_system_group(source, description, name, clock or SystemClock())
+        clock = clock or SystemClock()
+        self._system_group = _make_system_group(source, description, name, clock)
+        self._admission = Admission(allowed, clock)
+        self._verdicts = Counter[Verdict]()
         self._log = structlog.get_logger("snmp")
         self._responder: CommandResponder | None = None
-        self._server = UdpServer(self._process_message)
+        self._server = UdpServer(self._admit, self._process_message)
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -80,8 +88,19 @@ class BuiltInAgent:
 
     @property
     def refused(self) -> int:
-        """Number of messages without access: unknown principal, wrong password, low security level, or SNMPv1."""
-        return self._responder.refused if self._responder else 0
+        """Number of messages without access: another network, community, user, password or version."""
+        refused = self._responder.refused if self._responder else 0
+        return refused + self._verdicts[Verdict.NOT_ALLOWED]
+
+    @property
+    def limited(self) -> int:
+        """Number of datagrams that were dropped because their source had sent too many."""
+        return self._verdicts[Verdict.LIMITED]
+
+    @property
+    def unsent(self) -> int:
+        """Number of responses that could not be sent."""
+        return self._server.unsent
 
     async def start(self) -> None:
         """Starts to listen.
@@ -114,8 +133,17 @@ class BuiltInAgent:
             sources=[self._source, self._system_group],
         )
 
-    def _process_message(self, message: bytes) -> bytes | None:
-        return self._responder.process_message(message) if self._responder else None
+    def _admit(self, host: str) -> bool:
+        verdict = self._admission.judge(host)
+        self._verdicts[verdict] += 1
+        if verdict is Verdict.LIMITED and self.limited == 1:
+            self._log.warning("datagrams dropped, because their source sends too many", source=host)
+        return verdict is Verdict.ADMITTED
+
+    def _process_message(self, message: bytes, host: str) -> bytes | None:
+        response = self._responder.process_message(message) if self._responder else None
+        self._admission.charge(host, len(message) + len(response or b""))
+        return response
 
 
 def _make_system_group(source: VariableSource, description: str, name: str, clock: Clock) -> VariableTable:

@@ -61,6 +61,7 @@ class CommandResponder:
         self.requests = dict.fromkeys(RequestKind, 0)
         self.counters = Counters()
         self._log = structlog.get_logger("snmp")
+        self._logged_bugs: set[type[Exception]] = set()
         self._view = MibView([*sources, *self.counters.sources(), _snmp_engine_group(identity)])
         self._engine = AgentEngine(
             identity=identity,
@@ -82,7 +83,11 @@ class CommandResponder:
 
     def process_message(self, message: bytes) -> bytes | None:
         """Returns the message to send in response, if any, and counts the outcome."""
-        return self._engine.process_message(message)
+        try:
+            return self._engine.process_message(message)
+        except Exception as error:  # noqa: BLE001 - a bug costs one message
+            self._log_bug("message failed", error)
+            return None
 
     def _handle(self, request: AgentRequest) -> AgentResponse:
         """Returns the response to an authentic request."""
@@ -110,8 +115,13 @@ class CommandResponder:
                 ),
             )
         except Exception as error:  # noqa: BLE001 - without a response the manager would only see a time-out
-            self._log.error("request failed", exc_info=error)
+            self._log_bug("request failed", error)
             return GEN_ERR
+
+    def _log_bug(self, event: str, error: Exception) -> None:
+        if type(error) not in self._logged_bugs:  # a walk would log thousands
+            self._logged_bugs.add(type(error))
+            self._log.error(event, exc_info=error)
 
 
 def _space(request: AgentRequest, message_size: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 import struct
 from collections.abc import Callable, Sequence
@@ -11,11 +10,17 @@ from typing import Any
 
 from gateway.errors import StartError
 from gateway.network import Address, bind, socket_address
+from gateway.snmp.decoding import MAX_MESSAGE
 
-ProcessMessage = Callable[[bytes], bytes | None]
-"""Returns the response to a datagram, or None."""
+Admit = Callable[[str], bool]
+"""Returns whether a datagram from an IP address is processed."""
+ProcessMessage = Callable[[bytes, str], bytes | None]
+"""Returns the response to a datagram from an IP address, or None."""
 
-_MAX_DATAGRAM = 65535
+_MAX_DATAGRAM = MAX_MESSAGE + 1
+"""Octets that are read of a datagram: more than in a valid message, so that a longer one is not mistaken for one."""
+_MAX_DISCARDED = 32
+"""Datagrams that are discarded in one turn of the event loop, at most."""
 _MAX_ANCILLARY_DATA = 128
 
 _IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)  # the number on Linux; Python has the name since 3.14
@@ -31,11 +36,17 @@ class UdpServer:
 
     On a host with several addresses, such as a cluster node, the kernel would choose the sender address otherwise.
 
+    Attributes:
+        unsent: number of responses that could not be sent: the send buffer was full, or there was no route.
+
     Args:
-        process_message: called with each datagram on the event loop.
+        admit: called with the source of each datagram.
+        process_message: called on the event loop with each datagram that is admitted.
     """
 
-    def __init__(self, process_message: ProcessMessage) -> None:
+    def __init__(self, admit: Admit, process_message: ProcessMessage) -> None:
+        self.unsent = 0
+        self._admit = admit
         self._process_message = process_message
         self._sockets: list[socket.socket] = []
 
@@ -69,12 +80,26 @@ class UdpServer:
 
     def _receive(self, sock: socket.socket) -> None:
         """Processes one datagram, so that the event loop can do other work before the next one."""
-        # an error means that a datagram was lost, or reports that an earlier response was not delivered
-        with contextlib.suppress(OSError):
-            message, ancillary, _, sender = sock.recvmsg(_MAX_DATAGRAM, _MAX_ANCILLARY_DATA)
-            response = self._process_message(message)
-            if response is not None:
-                sock.sendmsg([response], [_source_address(item) for item in ancillary if _is_pktinfo(item)], 0, sender)
+        for _ in range(_MAX_DISCARDED):
+            try:
+                message, ancillary, _, sender = sock.recvmsg(_MAX_DATAGRAM, _MAX_ANCILLARY_DATA)
+            except OSError:  # there is no datagram, or an earlier response was not delivered
+                return
+            if self._admit(sender[0]):
+                response = self._process_message(message, sender[0])
+                if response is not None:
+                    self._send(sock, response, ancillary, sender)
+                return
+
+    def _send(
+        self, sock: socket.socket, response: bytes, ancillary: Sequence[tuple[int, int, bytes]], receiver: Any
+    ) -> None:
+        """Sends a response from the address that the request was sent to, or drops it: the manager will ask again."""
+        source = [_source_address(item) for item in ancillary if _is_pktinfo(item)]
+        try:
+            sock.sendmsg([response], source, 0, receiver)
+        except OSError:
+            self.unsent += 1
 
 
 def _is_pktinfo(item: tuple[int, int, bytes]) -> bool:

@@ -1,0 +1,101 @@
+"""Decides which datagrams to the built-in agent are processed, by their source alone.
+
+A source outside of the allowed networks is not served. Every other source has a token bucket, from which requests and
+responses take their octets. These are a good measure of the work that they cause, and limit what an agent sends to a
+victim whose address is forged, too.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from enum import Enum, auto
+from functools import lru_cache
+
+from gateway.clock import Clock
+from gateway.network import Network
+
+RATE = 1_000_000
+"""Octets of requests and responses that a source may use each second: 600 GETBULKs, or 4,000 small requests."""
+BURST = 4_000_000
+"""Octets that a source may use at once, for example to walk the whole MIB of a large cluster."""
+OVERHEAD = 100
+"""Octets that each datagram counts for in addition, so that small ones are not free."""
+MAX_SOURCES = 1024
+"""Sources whose buckets are known; one more, and the one that has been silent for the longest time is forgotten."""
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_HOST_BITS = 64
+"""The bits of an IPv6 address that a host chooses; all addresses that differ only in these are one source."""
+
+
+class Verdict(Enum):
+    """What happens to a datagram."""
+
+    ADMITTED = auto()
+    NOT_ALLOWED = auto()
+    LIMITED = auto()
+
+
+class _Bucket:
+    __slots__ = ("octets", "updated")
+
+    def __init__(self, now: float) -> None:
+        self.octets = float(BURST)
+        self.updated = now
+
+    def refill(self, now: float) -> None:
+        self.octets = min(BURST, self.octets + (now - self.updated) * RATE)
+        self.updated = now
+
+
+class Admission:
+    """Admits datagrams of allowed sources, as long as their buckets are not empty.
+
+    Args:
+        allowed: the networks of the allowed sources; empty for all.
+        clock: measures the time in which buckets are refilled.
+    """
+
+    def __init__(self, allowed: Sequence[Network], clock: Clock) -> None:
+        self._allowed = allowed
+        self._clock = clock
+        self._buckets: dict[int, _Bucket] = {}
+
+    def judge(self, host: str) -> Verdict:
+        """Returns what happens to a datagram from a host.
+
+        Args:
+            host: the IP address, as the socket reports it.
+        """
+        address, source = _identify(host)
+        if self._allowed and not any(address in network for network in self._allowed):
+            return Verdict.NOT_ALLOWED
+        return Verdict.ADMITTED if self._bucket(source).octets > 0 else Verdict.LIMITED
+
+    def charge(self, host: str, octets: int) -> None:
+        """Takes the octets of a request and its response from the bucket of a host."""
+        _, source = _identify(host)
+        self._bucket(source).octets -= octets + OVERHEAD
+
+    def _bucket(self, source: int) -> _Bucket:
+        now = self._clock.monotonic()
+        bucket = self._buckets.pop(source, None) or _Bucket(now)
+        bucket.refill(now)
+        self._buckets[source] = bucket  # at the end: the order is that of the last datagrams
+        if len(self._buckets) > MAX_SOURCES:
+            del self._buckets[next(iter(self._buckets))]
+        return bucket
+
+
+@lru_cache(maxsize=MAX_SOURCES)
+def _identify(host: str) -> tuple[_Address, int]:
+    """Returns the address of a host, and the number of its source."""
+    address: _Address = ipaddress.ip_address(host)
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is None:
+            without_scope = ipaddress.IPv6Address(int(address))
+            return without_scope, int(address) if address.is_link_local else int(address) >> _HOST_BITS
+        address = address.ipv4_mapped
+    return address, -int(address)
