@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.host.host import CommandResult
+from gateway.host.sectors import SectorRequest
 from gateway.status import Status
 
 Result = CommandResult | Callable[[], CommandResult]
@@ -62,7 +63,9 @@ class FakeHost:
         identities: the identity of each tool.
         files: the content of each file, by path.
         directories: the names in each directory, by path.
-        readable: whether this user may read every file and device.
+        readable: whether this user may read and write every file and device.
+        devices: the result of reading each block device, by path. Without any, block devices cannot be read.
+        closed: how often the host was closed.
     """
 
     results: dict[str, Result] = field(default_factory=dict)
@@ -72,6 +75,13 @@ class FakeHost:
     files: dict[str, bytes] = field(default_factory=dict)
     directories: dict[str, tuple[str, ...]] = field(default_factory=dict)
     readable: bool = True
+    devices: dict[str, Result] = field(default_factory=dict)
+    closed: int = 0
+
+    @property
+    def has_devices(self) -> bool:
+        """Whether there are block devices."""
+        return bool(self.devices)
 
     async def run(self, tool: str, *arguments: str) -> CommandResult:
         """Returns the result of a command as soon as its tool is not held."""
@@ -90,10 +100,20 @@ class FakeHost:
         """Returns the tool's identity."""
         return self.identities.get(tool)
 
-    def may_read(self, path: str) -> bool:
-        """Returns whether everything is readable."""
+    async def read_sectors(self, tool: str, request: SectorRequest) -> CommandResult:
+        """Returns the result of reading a block device."""
+        del tool
+        result = self.devices[request.path]
+        return result if isinstance(result, CommandResult) else result()
+
+    def may_write(self, path: str) -> bool:
+        """Returns whether everything is permitted."""
         del path
         return self.readable
+
+    async def close(self) -> None:
+        """Counts the calls."""
+        self.closed += 1
 
     def read_file(self, path: str) -> bytes | None:
         """Returns a file's content, or None."""

@@ -106,6 +106,7 @@ INVALID: dict[str, tuple[str, list[str]]] = {
     "corosync.statistics": (BOOLEAN, ['"yes"', "1"]),
     "corosync.config": (PATH, ['"corosync.conf"', "1", '"/a\\u0000b"', '"/a\\nb"']),
     "sbd.config": (PATH, ['"./sbd"', '["/etc/sbd"]']),
+    "sbd.source": ('expected one of "auto", "device", "tool"', ['"sbd"', "true", '"Auto"']),
     "drbd.split_brain_directory": (PATH, ['"splitbrain"', "true"]),
     "snmp.agentx": (
         AGENTX,

@@ -92,10 +92,10 @@ class Engine:
         self._subscribers.append(callback)
 
     async def close(self) -> None:
-        """Ends all runs in progress, with their processes. Idempotent."""
+        """Ends all runs in progress, and all processes. Idempotent."""
         tasks = [task for run in self._runs.values() for task in run.cancel()]
         tasks += [task for group in self._groups for task in group.cancel()]
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, self._host.close(), return_exceptions=True)
         self._prober.close()
 
     def _find_group(self, names: frozenset[str], *, allow_recent: bool) -> RunGroup:

@@ -80,7 +80,10 @@ class Prober:
         order = sorted(range(len(probe.variants)), key=lambda index: index != last_working)
         first_failure: Reading | None = None
         for index in order:
-            result = await self._host.run(probe.tool, *probe.variants[index])
+            if probe.sectors is None:
+                result = await self._host.run(probe.tool, *probe.variants[index])
+            else:
+                result = await self._host.read_sectors(probe.tool, probe.sectors)
             reading = await self._read_result(probe, result)
             if reading.status is Status.OK:
                 self._working_variants[key] = index

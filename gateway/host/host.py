@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from gateway.host.sectors import SectorRequest
 from gateway.status import Status
 
 DEFAULT_TIMEOUT = 5.0
@@ -58,7 +59,12 @@ class CommandResult:
 
 
 class Host(Protocol):
-    """The machine as collectors use it: commands, small files and directories."""
+    """The machine as collectors use it: commands, block devices, small files and directories."""
+
+    @property
+    def has_devices(self) -> bool:
+        """Whether block devices can be read; not in a recording, which only has the output of tools."""
+        ...
 
     async def run(self, tool: str, *arguments: str) -> CommandResult:
         """Runs a tool and returns how it ended. Raises nothing but CancelledError."""
@@ -72,8 +78,17 @@ class Host(Protocol):
         """Returns a value that changes when another version replaces the tool; None if it is not installed."""
         ...
 
-    def may_read(self, path: str) -> bool:
-        """Returns whether the permissions of a file or device allow this user to read it."""
+    async def read_sectors(self, tool: str, request: SectorRequest) -> CommandResult:
+        """Reads the beginning of a block device, and returns how that ended. Raises nothing but CancelledError.
+
+        Args:
+            tool: the tool whose deadline applies.
+            request: what to read. If the result has an exit status, ``Sectors.decode`` reads its standard output.
+        """
+        ...
+
+    def may_write(self, path: str) -> bool:
+        """Returns whether the permissions of a file or device allow this user to read and write it."""
         ...
 
     def read_file(self, path: str) -> bytes | None:
@@ -90,6 +105,10 @@ class Host(Protocol):
         Raises:
             OSError: it exists but cannot be read.
         """
+        ...
+
+    async def close(self) -> None:
+        """Ends processes that live longer than a command. Idempotent; the host can still be used."""
         ...
 
 

@@ -13,6 +13,8 @@ from gateway.clock import Clock, SystemClock
 from gateway.host.host import DEFAULT_MAX_OUTPUT, UNTRUSTED, CommandResult, Tool
 from gateway.host.process import run_process, stream_process
 from gateway.host.programs import STANDARD_DIRECTORIES, clean_environment, find_program, why_untrusted
+from gateway.host.sector_reader import SectorReader
+from gateway.host.sectors import SectorRequest
 from gateway.status import Status
 
 MAX_FILE_SIZE = 128 * 1024
@@ -47,6 +49,12 @@ class LocalHost:
         self._directories = directories
         self._clock = clock or SystemClock()
         self._environment = clean_environment(os.environ)
+        self._sector_reader = SectorReader(self._environment, clock=self._clock)
+
+    @property
+    def has_devices(self) -> bool:
+        """True: block devices can be read."""
+        return True
 
     def find(self, tool: str) -> str | None:
         """Returns the path of a tool, or None. Searches at each call, so a tool may be installed later."""
@@ -90,9 +98,14 @@ class LocalHost:
             return None
         return status and (path, status.st_ino, status.st_size, status.st_mtime_ns)
 
-    def may_read(self, path: str) -> bool:
-        """Returns False only if the file exists and its permissions forbid reading it."""
-        return os.access(path, os.R_OK) or not os.access(path, os.F_OK)
+    async def read_sectors(self, tool: str, request: SectorRequest) -> CommandResult:
+        """Reads the beginning of a block device, within the deadline of a tool."""
+        return await self._sector_reader.read(request, timeout=self._tool(tool).timeout)
+
+    def may_write(self, path: str) -> bool:
+        """Returns False only if the file exists and its permissions forbid reading or writing it."""
+        may_write = os.access(path, os.R_OK | os.W_OK, effective_ids=True)
+        return may_write or not os.access(path, os.F_OK, effective_ids=True)
 
     def read_file(self, path: str) -> bytes | None:
         """Returns the content of a small regular file, or None if there is none."""
@@ -117,6 +130,10 @@ class LocalHost:
                 if len(names) > MAX_DIRECTORY_ENTRIES:
                     raise OSError(errno.EFBIG, f"more than {MAX_DIRECTORY_ENTRIES} entries")
         return tuple(sorted(names))
+
+    async def close(self) -> None:
+        """Ends the helper that reads block devices, if it runs."""
+        await self._sector_reader.close()
 
     def _argv(self, tool: str, arguments: Sequence[str]) -> list[str] | CommandResult:
         """Returns the command line to execute, or the result for a tool that is not installed."""

@@ -2,7 +2,8 @@
 
 Every command has a limit on its output, and a command that is run to its end has a deadline. A process runs with its
 standard input closed, as the leader of a new process group, and the whole group is killed when the command has to
-end. How it ended is a value, not an exception: ``CommandResult``.
+end. How it ended is a value, not an exception: ``CommandResult``. The gateway's own helpers can also be resident: they
+answer requests on their standard input, and end with it.
 """
 
 from __future__ import annotations
@@ -60,6 +61,56 @@ async def stream_process(
     )
 
 
+class ResidentProcess:
+    """A process that answers requests on its standard output until it is killed, or its standard input is closed.
+
+    Args:
+        transport: the process.
+        output: what it writes.
+    """
+
+    def __init__(self, transport: asyncio.SubprocessTransport, output: ProcessOutput) -> None:
+        self._transport = transport
+        self._output = output
+
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._transport.get_pid()
+
+    @property
+    def has_exited(self) -> bool:
+        """Whether nothing is left of it."""
+        return self._output.exited.done()
+
+    def write(self, data: bytes) -> None:
+        """Sends a request; nothing happens if the process has ended."""
+        pipe = self._transport.get_pipe_transport(0)
+        if isinstance(pipe, asyncio.WriteTransport) and not pipe.is_closing():
+            pipe.write(data)
+
+    def kill(self) -> None:
+        """Kills it and closes its pipes, without waiting: in uninterruptible sleep it may live on for long."""
+        _kill_group(self._transport)
+        self._transport.close()
+
+    async def close(self) -> None:
+        """Kills it, and waits for its end for a short time. Idempotent."""
+        await _terminate(self._transport, self._output)
+
+
+async def start_resident(
+    argv: Sequence[str], make_output: Callable[[], ProcessOutput], *, environment: Mapping[str, str]
+) -> ResidentProcess:
+    """Starts a process whose standard input is a pipe; without a deadline, and without a limit on its output.
+
+    Raises:
+        OSError: it could not be started.
+        ValueError: so, because of its arguments.
+    """
+    return ResidentProcess(*await _start(argv, make_output, environment=environment, stdin=subprocess.PIPE))
+
+
 async def _supervise(
     argv: Sequence[str],
     make_output: Callable[[], ProcessOutput],
@@ -84,13 +135,17 @@ async def _supervise(
 
 
 async def _start(
-    argv: Sequence[str], make_output: Callable[[], ProcessOutput], *, environment: Mapping[str, str]
+    argv: Sequence[str],
+    make_output: Callable[[], ProcessOutput],
+    *,
+    environment: Mapping[str, str],
+    stdin: int = subprocess.DEVNULL,
 ) -> tuple[asyncio.SubprocessTransport, ProcessOutput]:
     start = asyncio.ensure_future(
         asyncio.get_running_loop().subprocess_exec(
             make_output,
             *argv,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=environment,

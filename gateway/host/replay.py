@@ -16,6 +16,7 @@ from typing import Any
 
 from gateway.clock import Clock, SystemClock
 from gateway.host.host import CommandResult
+from gateway.host.sectors import SectorRequest
 from gateway.status import Status
 
 DEMO = Path(__file__).parents[1] / "demo"
@@ -165,6 +166,11 @@ class ReplayHost:
                 previous = step
             await asyncio.sleep(_POLL_INTERVAL * min(self._scale, 1))
 
+    @property
+    def has_devices(self) -> bool:
+        """False: only the output of tools is recorded."""
+        return False
+
     def find(self, tool: str) -> str | None:
         """Returns a path for each tool of the recording."""
         return f"/usr/sbin/{tool}" if any(command[0] == tool for command in self._recording.commands) else None
@@ -173,8 +179,13 @@ class ReplayHost:
         """Returns the same value for a tool throughout the recording."""
         return self.find(tool)
 
-    def may_read(self, path: str) -> bool:
-        """Returns True: everything that was recorded was readable."""
+    async def read_sectors(self, tool: str, request: SectorRequest) -> CommandResult:
+        """Returns the result of a tool that was not recorded: there are no devices."""
+        del request
+        return _not_recorded(tool)
+
+    def may_write(self, path: str) -> bool:
+        """Returns True: everything that was recorded was permitted."""
         del path
         return True
 
@@ -188,6 +199,9 @@ class ReplayHost:
         name = self._recording.directories.get(path)
         listing = None if name is None else self._recording.read(self.step, name)
         return tuple(listing.decode().splitlines()) if listing else ()
+
+    async def close(self) -> None:
+        """Does nothing: there are no processes."""
 
 
 def _not_recorded(tool: str) -> CommandResult:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from gateway.errors import GatewayError, ParseError, UnreadableValue
 from gateway.host.host import CommandResult, Host
+from gateway.host.sectors import SectorRequest
 from gateway.samples import SampleSet
 from gateway.status import Status
 from gateway.subsystems.parsing.partial import Parsed
@@ -71,14 +72,16 @@ class Probe:
         read: turns the result into a value or into what a parser returns; raises ``ParseError`` or ``CommandError``.
         required: whether the collector fails if the probe fails.
         static: whether the value stays the same until the tool's file is replaced, as its version does.
+        sectors: what is read of a block device instead of running the tool, whose deadline applies; None to run it.
     """
 
     name: str
     tool: str
-    variants: tuple[tuple[str, ...], ...]
+    variants: tuple[tuple[str, ...], ...] = ((),)
     read: Callable[[CommandResult], Any]
     required: bool = True
     static: bool = False
+    sectors: SectorRequest | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

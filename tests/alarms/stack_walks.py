@@ -97,6 +97,9 @@ def device(status: str) -> Sample:
     return sbd.DEVICES, 1, (DEVICE, status)
 
 
+OTHER_DEVICE: Sample = (sbd.DEVICES, 1, ("/dev/sdc", "healthy"))
+
+
 def timeouts(msgwait: int) -> tuple[Sample, ...]:
     return (sbd.TIMEOUTS, 5, (DEVICE, "watchdog")), (sbd.TIMEOUTS, msgwait, (DEVICE, "msgwait"))
 
@@ -113,8 +116,8 @@ SBD: Mapping[str, Walk] = {
         before=(HEALTHY,),
         present=(device("unhealthy"),),
         absent=(HEALTHY,),
-        gone=(),
-        unknown=(slot("clear"),),
+        gone=(OTHER_DEVICE,),
+        unknown=((), slot("clear")),
         collector="sbd",
     ),
     "sbd-timeouts": Walk(
@@ -122,8 +125,8 @@ SBD: Mapping[str, Walk] = {
         before=(HEALTHY, *timeouts(10)),
         present=(HEALTHY, *timeouts(9)),
         absent=(HEALTHY, *timeouts(10)),
-        gone=(),
-        unknown=((device("unhealthy"),), (HEALTHY, timeouts(10)[0])),
+        gone=(OTHER_DEVICE,),
+        unknown=((), (device("unhealthy"),), (HEALTHY, timeouts(10)[0])),
         collector="sbd",
     ),
     "sbd-message": Walk(
@@ -132,6 +135,7 @@ SBD: Mapping[str, Walk] = {
         present=(HEALTHY, *slot("off")),
         absent=(HEALTHY, *slot("clear")),
         gone=(HEALTHY, *slot("clear", "n3")),
+        unknown=((), (HEALTHY,), (OTHER_DEVICE, HEALTHY)),
         collector="sbd",
     ),
 }

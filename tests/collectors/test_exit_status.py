@@ -142,12 +142,67 @@ def test_slots_before_an_error_are_known_but_others_may_be_missing() -> None:
     assert page[series.key("sbd_slots", device="/dev/sdb", node="a", message="reset")] == 1
 
 
-def test_a_device_whose_header_cannot_be_read_is_unhealthy() -> None:
+BEGIN = HEADER.partition(b"Header")[0]
+
+
+def device_health(dump: CommandResult) -> list[str]:
+    """Returns the statuses of the device on the page."""
     host = FakeHost(files={CONFIGURATIONS[0]: b"SBD_DEVICE=/dev/sdb\n"})
-    for exit_status in (0, 1):
-        for output in (HEADER.partition(b"Header")[0], b"== disk /dev/sdb unreadable!\n", HEADER[:-20]):
-            results = {"dump /dev/sdb": ended(output, exit_status)}
-            page = series.collected(make_collector("sbd"), results, host)
-            assert series.named(page, "ha_cluster_sbd_devices") == {
-                frozenset({("device", "/dev/sdb"), ("status", "unhealthy")}): 1
-            }
+    page = series.collected(make_collector("sbd"), {"dump /dev/sdb": dump}, host)
+    return [dict(labels)["status"] for labels in series.named(page, "ha_cluster_sbd_devices")]
+
+
+@pytest.mark.parametrize(
+    "dump",
+    [
+        ended(b"== disk /dev/sdb unreadable!\n"),
+        ended(BEGIN + b"==Header on disk /dev/sdb NOT dumped\n"),
+        ended(BEGIN, 1, b"== disk /dev/sdb unreadable!\n==Header on disk /dev/sdb NOT dumped\n"),
+        ended(BEGIN, 1, b"==Header on disk /dev/sdb NOT dumped\n"),
+        ended(BEGIN, 1),
+        CommandResult(status=Status.TIMED_OUT),
+    ],
+)
+def test_a_device_is_unhealthy_if_sbd_reports_it_or_does_not_end(dump: CommandResult) -> None:
+    assert device_health(dump) == ["unhealthy"]
+
+
+@pytest.mark.parametrize(
+    "dump",
+    [
+        ended(b""),
+        ended(b"", 1),
+        ended(BEGIN),
+        ended(HEADER[:-20]),
+        ended(HEADER[:-20], 1),
+        ended(BEGIN + HEADER),
+        ended(b"", 127, b"sbd: error while loading shared libraries: libqb.so.100\n"),
+        CommandResult(status=Status.FAILED, detail="/usr/sbin/sbd: Too many open files"),
+        CommandResult(status=Status.FAILED, detail="/usr/sbin/sbd: the interpreter was not found"),
+        CommandResult(status=Status.NOT_INSTALLED, detail="sbd not found"),
+        CommandResult(status=Status.KILLED, signal=9),
+        CommandResult(status=Status.TOO_MUCH_OUTPUT),
+    ],
+)
+def test_a_dump_that_is_damaged_or_never_ran_shows_nothing_about_the_device(dump: CommandResult) -> None:
+    assert device_health(dump) == []
+    assert read("dump /dev/sdb", dump).status is not Status.OK
+
+
+def test_the_timeouts_of_a_damaged_dump_are_kept() -> None:
+    cut_off = read("dump /dev/sdb", ended(HEADER[:-37]))
+    assert cut_off.status is Status.UNPARSABLE
+    assert cut_off.value.timeouts == {"watchdog": 5}  # the line of msgwait is not complete
+    doubled = read("dump /dev/sdb", ended(BEGIN + HEADER))
+    assert (doubled.status, doubled.detail) == (
+        Status.UNPARSABLE,
+        "line 2: expected one header, found '==Dumping header on disk /dev/sdb'",
+    )
+    assert doubled.value.timeouts == {"watchdog": 5, "msgwait": 10}
+
+
+def test_a_list_costs_only_the_lines_that_cannot_be_read() -> None:
+    reading = read("list /dev/sdb", ended(b"0\ta\tclear\t\n1\t\xffb\toff\ta\n2\tc\toff\ta\n"))
+    assert reading.status is Status.OK
+    assert [slot.node for slot in reading.value] == ["a", "c"]
+    assert [value.line for value in reading.unreadable] == [2]

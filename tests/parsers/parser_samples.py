@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from gateway.host.sectors import Sectors
 from gateway.subsystems import corosync_conf
 from gateway.subsystems.corosync import (
     corosync_cfgtool,
@@ -16,9 +17,13 @@ from gateway.subsystems.corosync import (
 )
 from gateway.subsystems.drbd import drbdsetup
 from gateway.subsystems.pacemaker import cib, cib_alerts, crm_mon
-from gateway.subsystems.sbd import sbd_config, sbd_dump, sbd_list
+from gateway.subsystems.sbd import sbd_config, sbd_device, sbd_dump, sbd_list
+from tests.sbd_image import header, mailbox, slot
 
 Parser = Callable[[bytes], object]
+
+_SECTORS = (header(slots=2), slot(b"alpha"), mailbox(), slot(b"beta"), mailbox(2, b"alpha"))
+SBD_DEVICE = Sectors(sector_size=512, sectors=tuple(sector[:65] for sector in _SECTORS)).encode().decode("ascii")
 
 PARSERS: dict[str, tuple[Parser, str]] = {
     "corosync-quorumtool": (
@@ -153,6 +158,8 @@ Timeout (msgwait)  : 10
 ==Header on disk /dev/a is dumped
 """,
     ),
+    "sbd device, header": (sbd_device.parse_header, SBD_DEVICE),
+    "sbd device, slots": (sbd_device.parse_slots, SBD_DEVICE),
     "sbd list": (sbd_list.parse, "0\talpha\tclear\t\n1\tbeta\treset\talpha\n"),
     "crm_mon": (
         crm_mon.parse,

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+from gateway.options.model import OptionValues
+from gateway.status import Status
 from gateway.subsystems.sbd import conditions, metrics, mib_rows, options
 from gateway.subsystems.sbd.collector import SbdCollector
+from gateway.subsystems.sbd.options import Source
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
+
+_TOOL = ToolSpec(name="sbd", purpose="timeouts and slots of its devices")
+
+
+def _make_collector(values: OptionValues) -> SbdCollector:
+    has_prefix = bool(values[_TOOL.prefix])
+    source = values[options.SOURCE]
+    is_tool_set = has_prefix or bool(values[_TOOL.path])
+    return SbdCollector(
+        configuration=values[options.CONFIG],
+        reads_devices=source is Source.DEVICE or (source is Source.AUTO and not is_tool_set),
+        has_prefix=has_prefix,
+    )
+
 
 SUBSYSTEM = Subsystem(
     name="sbd",
     title="SBD",
-    tools=(ToolSpec(name="sbd", purpose="timeouts and slots of its devices"),),
+    tools=(_TOOL,),
     options=options.OPTIONS,
     metrics=metrics.METRICS,
     mib_rows=mib_rows.MIB_ROWS,
     conditions=conditions.CONDITIONS,
-    make_collector=lambda values: SbdCollector(configuration=values[options.CONFIG]),
+    accumulators=conditions.ACCUMULATORS,
+    make_collector=_make_collector,
+    advice={
+        Status.NOT_PERMITTED: "User {user} may not read SBD's devices. Permit it with a udev rule that gives them a "
+        'group of the user and MODE="0640". With a path or a prefix ([tools.sbd]), sbd itself must be able to write to '
+        'them as well: set prefix = ["sudo", "-n"].',
+    },
 )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from gateway.conditions.matching import is_among, names_in, read_from, samples_where
 from gateway.conditions.model import SBD, Absent, Condition, Finding, Gone, Severity
-from gateway.conditions.view import ClusterView
+from gateway.conditions.view import Accumulator, ClusterView
 from gateway.status import Status
 from gateway.subsystems.sbd import metrics
 
@@ -18,22 +18,41 @@ healthy_devices = names_in(metrics.DEVICES, lambda row: row["status"] == "health
 
 
 def _devices(view: ClusterView, command: str) -> Mapping[str, Status]:
-    """Returns the status of ``sbd dump`` or ``sbd list`` for each device in SBD's configuration."""
+    """Returns how reading the header (``dump``) or the slots (``list``) of each configured device ended."""
     report = view.snapshot.collectors.get("sbd")
     runs = () if report is None else report.commands
     prefix = f"{command} "
     return {run.name.removeprefix(prefix): run.status for run in runs if run.name.startswith(prefix)}
 
 
-def is_device_gone(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether the configuration no longer names a device."""
-    return finding.object not in _devices(view, "dump")
+DISKLESS_AFTER = 600.0
+"""Seconds for which the configuration must name no device before SBD counts as diskless."""
+
+
+def diskless_since(view: ClusterView, before: float | None) -> float | None:
+    """Returns when the configuration stopped naming devices, on the monotonic clock; None if it names some."""
+    if not view.has_succeeded("sbd", "configuration"):
+        return before
+    if _devices(view, "dump"):
+        return None
+    return view.snapshot.started if before is None else before
+
+
+def _is_removed(view: ClusterView, device: str) -> bool:
+    """Returns whether a device was removed from the configuration.
+
+    That the configuration names no device at all proves nothing at first: somebody may be writing it.
+    """
+    if configured := _devices(view, "dump"):
+        return device not in configured
+    since = view.accumulated(diskless_since)
+    return since is not None and view.snapshot.started - since >= DISKLESS_AFTER
 
 
 DEVICE_GONE = Gone(
-    "the configuration of SBD no longer names the device",
+    "the configuration of SBD names other devices and no longer this one, or has named none for ten minutes",
     "SBD's device {device} is no longer configured",
-    is_device_gone,
+    lambda view, finding: _is_removed(view, finding.object),
 )
 
 
@@ -63,6 +82,8 @@ def has_timeouts(view: ClusterView, finding: Finding) -> bool:
 FENCING_MESSAGES = frozenset({"reset", "off", "crashdump"})
 """The messages by which a node is fenced. sbd clears them when it starts on that node."""
 
+_SEPARATOR = ", "
+
 
 class SlotKey(NamedTuple):
     """The slot of a node on a device."""
@@ -88,27 +109,46 @@ def find_left_messages(view: ClusterView) -> Iterator[Finding]:
     for node, of_node in slots.items():
         first, message = of_node[0]
         sender = senders.get(first, "an unknown sender")
-        devices = ", ".join(key.device for key, _ in of_node)
+        devices = _SEPARATOR.join(key.device for key, _ in of_node)
         yield Finding(node, {"node": node, "message": message, "sender": sender, "devices": devices})
 
 
-def _all_slots_are_read(view: ClusterView) -> bool:
-    """Returns whether the slots of all devices were read."""
-    return all(
-        status is Status.OK and view.has_read_everything("sbd", f"list {device}")
-        for device, status in _devices(view, "list").items()
+def _devices_left(view: ClusterView, finding: Finding) -> Collection[str]:
+    """Returns the devices that had the message and were not removed from the configuration."""
+    return [device for device in finding.fields["devices"].split(_SEPARATOR) if not _is_removed(view, device)]
+
+
+def _node_slots(view: ClusterView, finding: Finding) -> Mapping[str, bool] | None:
+    """Returns for each device that had the message whether the node has a slot on it; None if that is unknown.
+
+    All devices must have been read, because a message on any of them is a message. An empty list proves nothing: every
+    node on which SBD has started has a slot.
+    """
+    statuses = _devices(view, "list")
+    slots = view.fact(messages)
+    are_read = all(
+        status is Status.OK and view.has_read_everything("sbd", f"list {device}") for device, status in statuses.items()
     )
+    devices = _devices_left(view, finding)
+    are_listed = {*devices} <= {key.device for key in slots}
+    if not (are_read and are_listed and {*devices} <= statuses.keys()):
+        return None
+    return {device: SlotKey(device, finding.object) in slots for device in devices}
 
 
 def has_no_message(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether the slots of all devices were read, and the node has one, which would be a finding otherwise."""
-    return _all_slots_are_read(view) and any(key.node == finding.object for key in view.fact(messages))
+    """Returns whether the node still has a slot that had the message; if it had one still, it would be a finding."""
+    node_slots = _node_slots(view, finding)
+    return node_slots is not None and any(node_slots.values())
 
 
 def has_no_slot(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether the slots of all devices were read, and the node has none."""
-    return _all_slots_are_read(view) and not any(key.node == finding.object for key in view.fact(messages))
+    """Returns whether the node no longer has a slot on any device that had the message and is still configured."""
+    node_slots = _node_slots(view, finding)
+    return node_slots is not None and not any(node_slots.values())
 
+
+ACCUMULATORS: tuple[Accumulator, ...] = (diskless_since,)
 
 CONDITIONS: tuple[Condition, ...] = (
     Condition(
@@ -122,7 +162,7 @@ CONDITIONS: tuple[Condition, ...] = (
         action="Run `sbd -d DEVICE dump`, then check the disk and its path.",
         source=SBD_CONFIGURATION,
         find=samples_where(metrics.DEVICES, lambda row: row["status"] == "unhealthy", about="{device}"),
-        absent=Absent("`sbd dump` can read the device", is_among(healthy_devices)),
+        absent=Absent("the header of the device can be read", is_among(healthy_devices)),
         gone=DEVICE_GONE,
         local=True,
     ),
@@ -137,7 +177,7 @@ CONDITIONS: tuple[Condition, ...] = (
         action="Initialize the device again with a longer msgwait: `sbd -d DEVICE -1 WATCHDOG -4 MSGWAIT create`.",
         source=SBD_CONFIGURATION,
         find=find_short_timeouts,
-        absent=Absent("`sbd dump` prints a msgwait that is long enough", has_timeouts),
+        absent=Absent("the header of the device has a msgwait that is long enough", has_timeouts),
         gone=DEVICE_GONE,
         local=True,
     ),
@@ -154,10 +194,10 @@ CONDITIONS: tuple[Condition, ...] = (
         "the cluster on it.",
         source=SBD_CONFIGURATION,
         find=find_left_messages,
-        absent=Absent("`sbd list` shows another content of its slots on all devices", has_no_message),
+        absent=Absent("its slots on the devices that had the message have another content", has_no_message),
         gone=Gone(
-            "`sbd list` no longer lists the node on any device",
-            "{node} no longer has a slot on SBD's devices",
+            "no device that had the message is configured any more, or only other nodes have slots there",
+            "{node} no longer has a slot on {devices}, or SBD no longer uses the device",
             has_no_slot,
         ),
         hold=300.0,

@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from types import MappingProxyType
 
 from gateway.errors import ParseError
@@ -35,6 +36,15 @@ _ITEM = re.compile(r"(?P<name>[^:=]+):(?P<value>.*)")
 _TIMEOUT = re.compile(r"Timeout \((?P<name>[a-z]+)\)")
 
 _REQUIRED = ("watchdog", "msgwait")
+
+
+class DumpFailure(StrEnum):
+    """What sbd reports about a device whose header it cannot print."""
+
+    NOT_OPENED = "not opened"
+    """It cannot open the device for reading and writing."""
+    NO_HEADER = "no header"
+    """It cannot read a valid header from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,37 +66,84 @@ def parse(output: bytes) -> Parsed[SbdHeader]:
             more than one header.
     """
     unreadable = UnreadableValues()
-    timeouts: dict[str, int | None] = {}
-    for name, (value, line) in _parse_items(decode(output), unreadable).items():
-        if timeout := _TIMEOUT.fullmatch(name):
-            timeouts[timeout["name"]] = unreadable.read(uint32, value, what=name, line=line)
+    items = _Items(decode(output))
+    timeouts = items.timeouts(unreadable)
+    if items.problem is not None:
+        raise items.problem
     if not timeouts:
         raise ParseError("found no timeouts")
     for name in _REQUIRED:
         if name not in timeouts:
             unreadable.add(f"found no 'Timeout ({name})'")
+    return unreadable.parsed(_header(timeouts))
+
+
+def parse_damaged(output: bytes) -> SbdHeader:
+    """Returns the timeouts in the complete lines of an output for which ``parse`` raises an error."""
+    complete = output[: output.rfind(b"\n") + 1]
+    return _header(_Items(decode(complete)).timeouts(UnreadableValues()))
+
+
+def find_failure(stdout: bytes, stderr: bytes, exit_status: int) -> DumpFailure | None:
+    """Returns what sbd reports about the device, or None if it reports nothing: another program may have failed."""
+    lines = [line.strip().decode("utf-8", "replace") for line in (stdout + b"\n" + stderr).splitlines()]
+    reports = [line for line in lines if _ERROR.fullmatch(line)]
+    if any("unreadable!" in line for line in reports):
+        return DumpFailure.NOT_OPENED
+    has_only_begun = exit_status != 0 and _BEGIN.fullmatch(stdout.strip().decode("utf-8", "replace"))
+    return DumpFailure.NO_HEADER if reports or has_only_begun else None
+
+
+def _header(timeouts: Mapping[str, int | None]) -> SbdHeader:
     known = {name: seconds for name, seconds in timeouts.items() if seconds is not None}
-    return unreadable.parsed(SbdHeader(timeouts=MappingProxyType(known)))
+    return SbdHeader(timeouts=MappingProxyType(known))
 
 
-def _parse_items(text: str, unreadable: UnreadableValues) -> Mapping[str, tuple[str, int]]:
-    """Returns the value and the line of each item."""
-    begin = end = None
-    items: dict[str, tuple[str, int]] = {}
-    lines = text.split("\n")
-    for number, line in enumerate(map(str.strip, lines), 1):
+class _Items:
+    """The items of a header.
+
+    Args:
+        text: the output of the tool.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._problems: list[ParseError] = []
+        self._devices: dict[re.Pattern[str], str] = {}
+        self._items: dict[str, tuple[str, int]] = {}
+        self._unreadable: list[tuple[str, int]] = []
+        lines = text.split("\n")
+        for number, line in enumerate(map(str.strip, lines), 1):
+            self._add(line, number)
+        begin, end = self._devices.get(_BEGIN), self._devices.get(_END)
+        if begin != end:
+            reason = f"cut off: found no begin and end of one header of {begin or end}"
+            self._problems.append(ParseError(reason, line=len(lines)))
+
+    @property
+    def problem(self) -> ParseError | None:
+        """Why they are not a complete header of one device, or None."""
+        return self._problems[0] if self._problems else None
+
+    def timeouts(self, unreadable: UnreadableValues) -> dict[str, int | None]:
+        """Returns the timeouts by their names; one that cannot be read is None."""
+        for reason, number in self._unreadable:
+            unreadable.add(reason, line=number)
+        return {
+            timeout["name"]: unreadable.read(uint32, value, what=name, line=line)
+            for name, (value, line) in self._items.items()
+            if (timeout := _TIMEOUT.fullmatch(name))
+        }
+
+    def _add(self, line: str, number: int) -> None:
         if REPLACEMENT in line:
-            unreadable.add(f"not UTF-8 text: {line[:100]!r}", line=number)
-        elif (match := _BEGIN.fullmatch(line)) and begin is None:
-            begin = match["device"]
+            self._unreadable.append((f"not UTF-8 text: {line[:100]!r}", number))
+        elif (match := _BEGIN.fullmatch(line)) and _BEGIN not in self._devices:
+            self._devices[_BEGIN] = match["device"]
         elif match := _END.fullmatch(line):
-            end = match["device"]
+            self._devices[_END] = match["device"]
         elif _BEGIN.fullmatch(line) or _ERROR.fullmatch(line):
-            raise ParseError(f"expected one header, found {line[:100]!r}", line=number)
-        elif (match := _ITEM.fullmatch(line)) and (name := match["name"].strip()) not in items:
-            items[name] = (match["value"].strip(), number)
+            self._problems.append(ParseError(f"expected one header, found {line[:100]!r}", line=number))
+        elif (match := _ITEM.fullmatch(line)) and (name := match["name"].strip()) not in self._items:
+            self._items[name] = (match["value"].strip(), number)
         elif line:
-            unreadable.add(f"expected an item of the header, found {line[:100]!r}", line=number)
-    if begin != end:
-        raise ParseError(f"cut off: found no begin and end of one header of {begin or end}", line=len(lines))
-    return items
+            self._unreadable.append((f"expected an item of the header, found {line[:100]!r}", number))

@@ -17,8 +17,10 @@ from gateway.errors import ParseError
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
 from gateway.subsystems.parsing.text import Line, split_lines
 
-MESSAGES = ("clear", "test", "reset", "off", "exit", "crashdump", "undefined")
-"""The content of a slot: nothing, a request, or (the last word) a message unknown to this version of sbd."""
+CODES = ("clear", "test", "reset", "off", "exit", "crashdump")
+"""The messages by their code on the device; the first one means that there is none."""
+MESSAGES = (*CODES, "undefined")
+"""The content of a slot; the last word is a message unknown to this version of sbd."""
 
 _SLOT = re.compile(rf"[0-9]+[ \t]+(?P<node>\S+)[ \t]+(?P<message>{'|'.join(MESSAGES)})(?:[ \t]+(?P<sender>\S*))?")
 
