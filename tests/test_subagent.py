@@ -616,11 +616,6 @@ async def test_notifications(master: Master) -> None:
         link.answer(header, ErrorCode.PROCESSING_ERROR)
         with pytest.raises(NotifyError, match="refused by the master agent: processingError"):
             await refused
-        unanswered = asyncio.ensure_future(subagent.notify(TRAP))
-        header, _ = await link.expect(Notify)
-        with pytest.raises(NotifyError, match=r"no response within 0\.3 s"):
-            await unanswered
-        link.answer(header)  # too late, but not an error
         with pytest.raises(ValueError, match="GAUGE32"):
             await subagent.notify([VarBind(ROOT, Type.GAUGE32, -1)])
         lost = asyncio.ensure_future(subagent.notify(TRAP))
@@ -628,6 +623,21 @@ async def test_notifications(master: Master) -> None:
         link.writer.close()
         with pytest.raises(NotifyError, match="the connection was closed"):
             await lost
+        assert subagent.rejected == 0
+
+
+async def test_a_notification_without_a_response_ends_the_session(master: Master) -> None:
+    """It cannot be repeated on this session: the master agent has it, and may process it at any time."""
+    async with running(master.path) as subagent:
+        link = await master.registered()
+        unanswered = asyncio.ensure_future(subagent.notify(TRAP))
+        header, _ = await link.expect(Notify)
+        with pytest.raises(NotifyError, match=r"no response within 0\.3 s"):
+            await unanswered
+        await until(lambda: subagent.state is not SubagentState.REGISTERED)
+        link.answer(header)  # too late, but not an error
+        await master.registered()
+        await until(lambda: subagent.sessions == 2)
         assert subagent.rejected == 0
 
 

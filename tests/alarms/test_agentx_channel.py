@@ -65,6 +65,23 @@ async def test_notifications_are_not_handed_over_in_a_burst() -> None:
         assert asyncio.get_running_loop().time() - began >= 0.19
 
 
+async def test_a_notification_that_was_handed_over_is_not_lost_at_the_end() -> None:
+    class Slow(FakeMasterAgent):
+        async def notify(self, varbinds: Sequence[VarBind]) -> None:
+            self.attempts += 1
+            await asyncio.Event().wait()
+
+    master = Slow()
+    with capture_logs() as logs:
+        async with running_notifier(master=master) as notifier:
+            notifier.publish(node_lost(1))
+            notifier.publish(node_lost(2))
+            await until(lambda: master.attempts == 1)
+    assert [log["notifications"] for log in logs if log["event"] == "notifications lost"] == [
+        ["2 node-lost raised node2"]
+    ]
+
+
 async def test_an_encoding_error_costs_only_one_notification() -> None:
     class Unwilling(FakeMasterAgent):
         async def notify(self, varbinds: Sequence[VarBind]) -> None:

@@ -7,6 +7,7 @@ field that is truncated, too long or of an unknown type raises ``DecodeError``, 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 
 from gateway.errors import DecodeError
 from gateway.snmp import oid as oids
@@ -16,6 +17,8 @@ from gateway.snmp.values import EMPTY, OCTETS, UNSIGNED32, SearchRange, Type, Va
 _INTERNET = oids.encode((1, 3, 6, 1))
 _NO_PREFIX_LENGTH = len(_INTERNET) + 4
 _MAX_OID = 4 * oids.MAX_SUBIDS
+MAX_VARIABLES = 2048
+"""Variables or search ranges of one message; a megabyte has room for more than anyone requests, or can answer."""
 _PREFIXES = [b"", *(_INTERNET + struct.pack(">I", number) for number in range(1, 256))]
 """The sub-identifiers that a prefix byte abbreviates (section 5.1): none for 0, else ``internet`` and the number."""
 
@@ -155,7 +158,7 @@ class Reader:
         return SearchRange(start, end, include)
 
     def ranges(self) -> tuple[SearchRange, ...]:
-        """Returns all remaining search ranges.
+        """Returns all remaining search ranges, which are ``MAX_VARIABLES`` at most.
 
         Most bytes of a walk are search ranges. In network byte order, their sub-identifiers are encoded like an
         ``Oid``, so a single loop decodes them in a third of the time that ``range`` takes.
@@ -164,6 +167,7 @@ class Reader:
         if self._swap:
             while self.remaining:
                 ranges.append(self.range())
+                self._limit(ranges)
             return tuple(ranges)
         data, position, size = self._data, self._position, len(self._data)
         try:
@@ -178,6 +182,8 @@ class Reader:
                 if len(start) > _MAX_OID or len(end) > _MAX_OID:
                     raise DecodeError("an object identifier has too many sub-identifiers")
                 ranges.append(SearchRange(start, end, include))
+                if len(ranges) > MAX_VARIABLES:
+                    self._limit(ranges)
         except IndexError:
             position = size + 1
         if position > size:
@@ -186,11 +192,17 @@ class Reader:
         return tuple(ranges)
 
     def varbinds(self) -> tuple[VarBind, ...]:
-        """Returns all remaining variables."""
-        varbinds = []
+        """Returns all remaining variables, which are ``MAX_VARIABLES`` at most."""
+        varbinds: list[VarBind] = []
         while self.remaining:
             varbinds.append(self.varbind())
+            self._limit(varbinds)
         return tuple(varbinds)
+
+    def _limit(self, items: Sequence[object]) -> None:
+        """Raises DecodeError if a message has too many variables."""
+        if len(items) > MAX_VARIABLES:
+            raise DecodeError(f"expected at most {MAX_VARIABLES} variables")
 
     def varbind(self) -> VarBind:
         """Returns the next variable."""

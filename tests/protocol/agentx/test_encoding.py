@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from gateway.errors import DecodeError
 from gateway.snmp import oid as oids
-from gateway.snmp.agentx.encoding import Reader, encode_octets, encode_oid, encode_range, encode_value, encode_varbind
+from gateway.snmp.agentx.encoding import (
+    MAX_VARIABLES,
+    Reader,
+    encode_octets,
+    encode_oid,
+    encode_range,
+    encode_value,
+    encode_varbind,
+)
 from gateway.snmp.values import SearchRange, Type, VarBind
 from tests.protocol.agentx.strategies import OCTET_STRING, OID, RANGE, VARBIND
 
@@ -224,3 +232,12 @@ def test_ranges_equals_repeated_range(data: bytes) -> None:
         return ranges
 
     assert at_once() == one_by_one()
+
+
+@pytest.mark.parametrize("big_endian", [True, False])
+def test_a_message_has_a_limited_number_of_variables(big_endian: bool) -> None:  # noqa: FBT001 - a parameter of a test
+    empty_range, null = bytes(8), struct.pack(">HH" if big_endian else "<HH", Type.NULL, 0) + bytes(4)
+    for field, read in ((empty_range, Reader.ranges), (null, Reader.varbinds)):
+        assert len(read(Reader(field * MAX_VARIABLES, big_endian=big_endian))) == MAX_VARIABLES
+        with pytest.raises(DecodeError, match=f"at most {MAX_VARIABLES} variables"):
+            read(Reader(field * (MAX_VARIABLES + 1), big_endian=big_endian))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from gateway.alarms.channel import DeliveryError, DeliveryResult, DeliveryStats, NoReceiverError
+from gateway.alarms.notification import Notification
 from gateway.errors import GatewayError
 from gateway.frontends.snmp.notifications.header import SnmpNotification
 from gateway.frontends.snmp.notifications.rendering import Renderer
@@ -31,6 +32,9 @@ class MasterAgent(Protocol):
 class AgentxChannel(SnmpChannel):
     """Hands notifications to the master agent. A notification that it accepted counts as delivered.
 
+    The master agent may take long to accept a notification, and may send it to its sinks long before. It is therefore
+    not given another copy as long as the session lives, and at the end one without a response is not reported as lost.
+
     Args:
         renderer: renders notifications.
         master: the session with the master agent.
@@ -40,11 +44,21 @@ class AgentxChannel(SnmpChannel):
     def __init__(self, renderer: Renderer, master: MasterAgent, *, pace: float = PACE) -> None:
         super().__init__(renderer, pace=pace)
         self._master = master
+        self._handed_over: SnmpNotification | None = None  # the message that waits for a response
+
+    def was_sent(self, notification: Notification) -> bool:
+        """Returns whether all messages of a notification were handed over, even if the last one got no response."""
+        progress = self._progress
+        if progress is None or progress.notification is not notification or progress.unsent:
+            return False
+        return all(message is self._handed_over for message in progress.remaining)
 
     async def _send(self, message: SnmpNotification, stats: DeliveryStats) -> DeliveryResult:
+        self._handed_over = message
         try:
             await self._master.notify(message)
         except GatewayError as error:
+            self._handed_over = None
             raise (NoReceiverError if self._master.absent else DeliveryError)(str(error)) from None
         stats.sent += 1
         return DeliveryResult.SENT

@@ -20,6 +20,17 @@ from gateway.waiting import completed_within
 MAX_BULK = 512
 """Variables in the response to one GetBulk, at most; the master agent requests the rest."""
 
+SLOW = 3.0
+"""Seconds after which a missing response is logged."""
+
+_SLOW_INTERVAL = 600.0
+"""Seconds between two of these log events."""
+
+_SLOW_CAUSE = (
+    "snmpd waits about 6 s for each receiver of SNMPv3 informs that it cannot reach, and does nothing else meanwhile; "
+    "remove such sinks from snmpd.conf, and send to these receivers with [[alarms.target]]"
+)
+
 MAX_UNSENT = 1024 * 1024
 """Bytes that a master agent may leave unread, beyond what the system buffers, before the session is given up."""
 
@@ -60,6 +71,7 @@ class Connection(asyncio.BufferedProtocol):
         self._disconnected = asyncio.Event()
         self._responses: dict[int, asyncio.Future[int]] = {}
         self._logged_bugs: set[type[Exception]] = set()
+        self._next_slow_report = 0.0
         self._buffer = memoryview(bytearray(_BUFFER))
         self._log = structlog.get_logger("agentx")
 
@@ -68,25 +80,33 @@ class Connection(asyncio.BufferedProtocol):
     async def request(self, send: Callable[[], int], timeout: float) -> int:
         """Sends a request to the master agent, and returns the error code of its response.
 
+        A request is never repeated: the master agent has it, and may process it at any time until the session ends.
+        Without a response in time, the session therefore ends.
+
         Args:
             send: one of the session's methods that send a request and return its packet id.
             timeout: seconds after which the master agent counts as unresponsive.
 
         Raises:
-            SessionLostError: the session has ended, or no response arrives in time.
+            SessionLostError: the session has ended, or ends because no response arrives in time.
             ValueError: the request cannot be encoded.
         """
         self._raise_if_lost()
         packet_id = send()
-        response: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        response: asyncio.Future[int] = loop.create_future()
         self._responses[packet_id] = response
+        slow = loop.call_later(SLOW, self._report_slow)
         try:
             self._flush()
             if await completed_within(response, timeout):
                 return response.result()
         finally:
+            slow.cancel()
             del self._responses[packet_id]
-        raise SessionLostError(SessionFailure.UNRESPONSIVE, f"no response within {timeout} s")
+        loss = SessionLostError(SessionFailure.UNRESPONSIVE, f"no response within {timeout:g} s")
+        self._mark_lost(loss.failure, loss.detail)
+        raise loss
 
     async def sleep(self, seconds: float) -> None:
         """Waits for some seconds.
@@ -162,6 +182,13 @@ class Connection(asyncio.BufferedProtocol):
     def _flush(self) -> None:
         if (data := self.session.data_to_send()) and self._transport is not None:
             self._transport.write(data)
+
+    def _report_slow(self) -> None:
+        """Logs that the master agent has not responded for a while, and the most probable cause."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._next_slow_report:
+            self._next_slow_report = now + _SLOW_INTERVAL
+            self._log.warning("agentx slow", seconds=SLOW, probable_cause=_SLOW_CAUSE)
 
     def _mark_lost(self, failure: SessionFailure, detail: str) -> None:
         """Ends the session for everything that waits for it. The first reason is the one that counts."""

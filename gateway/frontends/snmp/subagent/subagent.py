@@ -31,6 +31,10 @@ _MASTER_TIMEOUT = 5
 """Seconds that the master agent is requested to wait for responses; snmpd 5.9 waits for one second in any case."""
 
 
+_BLOCKED = 120.0
+"""Seconds that the master agent may be blocked: snmpd 5.9 for some 6 s by each sink for SNMPv3 informs that is dead."""
+
+
 class SubagentState(StrEnum):
     """The state of the subagent."""
 
@@ -51,11 +55,14 @@ class SubagentState(StrEnum):
 class Timing:
     """Time-outs and pauses, in seconds. With the defaults the subagent is back at most six seconds after snmpd.
 
+    The end of snmpd on this host ends the connection at once; the time-outs matter only while it hangs.
+
     Attributes:
         response: the time-out for connecting, and for the responses to Open and Register.
         ping_interval: between two checks of whether the master agent responds.
         ping: the time-out for the response to a check: an snmpd that hangs for less keeps its session.
-        notify: the time-out for the response to a notification.
+        notify: the time-out for the response to a notification, after which the session ends: snmpd responds when it
+            has sent the notification to all of its sinks.
         stable: the age at which a session counts as a success, so that the next pause is the first again.
         reconnect: the pauses between two attempts to connect.
         reregister: the pauses between two attempts to register.
@@ -64,8 +71,8 @@ class Timing:
 
     response: float = 10.0
     ping_interval: float = 30.0
-    ping: float = 30.0
-    notify: float = 5.0
+    ping: float = _BLOCKED
+    notify: float = _BLOCKED
     stable: float = 1.0
     reconnect: Backoff = field(default_factory=partial(Backoff, first=0.25, longest=3.0))
     reregister: Backoff = field(default_factory=partial(Backoff, first=0.25, longest=2.0))
@@ -258,6 +265,9 @@ class Subagent:
 
     async def notify(self, varbinds: Sequence[VarBind]) -> None:
         """Sends a notification to the master agent, and waits until it is accepted.
+
+        If the session ends first, nobody knows whether it was sent. Sending it again, on the next session, may repeat
+        it; not to do so may lose it.
 
         Args:
             varbinds: snmpTrapOID.0 first, or after sysUpTime.0 (RFC 2741, section 6.2.10).
