@@ -20,11 +20,19 @@ settings.register_profile("quick", deadline=None, suppress_health_check=[HealthC
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=100)
 settings.load_profile("thorough" if "CI" in os.environ else "quick")
 
-# Configurations with passwords must be private, and nothing that is trusted may be writable for a group.
-os.umask(0o077)
+# Nothing that is trusted may be writable for a group: the umask of some users is 002.
+os.umask(0o022)
 
 Script = Callable[..., Path]
 """Writes an executable: ``script(body, name="tool", mode=0o755)``."""
+
+
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    """Makes the files of a test private, because configurations with passwords have to be."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture

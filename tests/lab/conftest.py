@@ -21,6 +21,11 @@ class MakeCluster(Protocol):
     def __call__(self, options: Options | None = None, *, daemons: bool = True, ready: bool = True) -> Cluster: ...
 
 
+@pytest.fixture(autouse=True)
+def umask() -> None:
+    """Replaces the fixture of other tests: the daemons of a cluster are several users."""
+
+
 @pytest.fixture(scope="session")
 def lab() -> None:
     """Skips the test if no lab can run here, or fails it if the variable CI is set."""

@@ -33,6 +33,7 @@ def configuration(
     path.write_text(
         f'[web]\nlisten = ["127.0.0.1:{port}"]\n[log]\nformat = "json"\n[snmp]\n{snmp}\n[alarms]\n{alarms}\n{targets}'
     )
+    path.chmod(0o600 if targets else 0o644)  # targets have passwords and communities
     return path
 
 
