@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest --numprocesses=$(PROCESSES) --no-loadscope-reorder
 TREE := PYTHONPATH=. $(BIN)/python
 
 .SECONDARY:
-.PHONY: demo test quick coverage lint regenerate bench soak lab docs requirements packages clean
+.PHONY: demo test quick coverage lint regenerate bench soak lab docs requirements audit sbom packages clean
 
 demo: $(VENV)/run
 	$(BIN)/ha-cluster-gateway demo
@@ -81,5 +81,18 @@ requirements:
 	    --no-emit-index-url --no-header $$groups pyproject.toml --output-file requirements/$${set%%:*}.txt || exit 1; \
 	done
 
+# Compares the pinned versions with published advisories. ADVISORIES is a copy of the database; it is updated if it is a
+# clone, and cloned if it does not exist.
+ADVISORIES ?= $(VENV)/advisory-database
+audit: $(VENV)/test-requirements
+	@if [ -d $(ADVISORIES)/.git ]; then git -C $(ADVISORIES) pull --quiet; \
+	elif [ ! -d $(ADVISORIES) ]; then \
+	  git clone --quiet --depth 1 https://github.com/pypa/advisory-database $(ADVISORIES); fi
+	$(TREE) requirements/audit.py $(ADVISORIES) requirements/*.txt
+
+# The software bill of materials of what is installed with the gateway.
+sbom:
+	PYTHONPATH=. $(PYTHON) requirements/sbom.py > ha-cluster-gateway.cdx.json
+
 clean:
-	rm -rf $(VENV) docs/_build
+	rm -rf ha-cluster-gateway.cdx.json $(VENV) docs/_build

@@ -1,0 +1,1 @@
+"""The pinned requirements, and programs that read them."""
