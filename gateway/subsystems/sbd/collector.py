@@ -135,7 +135,7 @@ def _read_header(result: CommandResult) -> DeviceState:
         _raise_unanswered(result)
     try:
         header = sbd_device.parse_header(result.stdout)
-    except ParseError as error:
+    except sbd_device.InvalidHeaderError as error:
         raise CommandError(Status.FAILED, error.reason, value=_UNHEALTHY) from None
     return DeviceState(is_healthy=True, timeouts=header.timeouts)
 
@@ -147,7 +147,7 @@ def _read_slots(result: CommandResult) -> Parsed[tuple[sbd_list.SbdSlot, ...]]:
         return sbd_device.parse_slots(result.stdout)
     except sbd_device.IncompleteSlotsError as error:
         raise CommandError(Status.FAILED, error.reason, value=error.slots) from None
-    except ParseError as error:
+    except sbd_device.InvalidHeaderError as error:
         raise CommandError(Status.FAILED, error.reason) from None
 
 

@@ -42,6 +42,10 @@ def slots_request(device: str) -> SectorRequest:
     return SectorRequest(path=device, count=1 + 2 * _MAX_SLOTS, size=_SIZE)
 
 
+class InvalidHeaderError(ParseError):
+    """The device has no header that can be read and that sbd accepts."""
+
+
 class IncompleteSlotsError(ParseError):
     """The device could not be read to the end of its slots.
 
@@ -58,7 +62,8 @@ def parse_header(output: bytes) -> SbdHeader:
     """Parses the first sector of a device, as ``Sectors.encode`` returns it.
 
     Raises:
-        ParseError: it could not be read, or is not a header that sbd accepts on this device.
+        InvalidHeaderError: it could not be read, or is not a header that sbd accepts on this device.
+        ParseError: the output is not that of the gateway's helper.
     """
     header, _ = _parse_header(_decode(output))
     return header
@@ -68,8 +73,9 @@ def parse_slots(output: bytes) -> Parsed[tuple[SbdSlot, ...]]:
     """Parses the sectors of a device, as ``Sectors.encode`` returns them. A name that cannot be read costs its slot.
 
     Raises:
-        ParseError: the header could not be read, or sbd does not accept it.
+        InvalidHeaderError: the header could not be read, or sbd does not accept it.
         IncompleteSlotsError: a sector of a slot could not be read.
+        ParseError: the output is not that of the gateway's helper.
     """
     sectors = _decode(output)
     _, count = _parse_header(sectors)
@@ -106,15 +112,15 @@ def _decode(output: bytes) -> Sectors:
 def _parse_header(sectors: Sectors) -> tuple[SbdHeader, int]:
     """Returns the header, and the number of slots."""
     if not sectors.sectors:
-        raise ParseError(f"its header cannot be read: {sectors.reason}")
+        raise InvalidHeaderError(f"its header cannot be read: {sectors.reason}")
     magic, version, slots, sector_size, watchdog, allocate, loop, msgwait = _HEADER.unpack_from(sectors.sectors[0])
     if magic != _MAGIC:
-        raise ParseError(f"not initialized for SBD: expected {_MAGIC!r} at its beginning, found {magic!r}")
+        raise InvalidHeaderError(f"not initialized for SBD: expected {_MAGIC!r} at its beginning, found {magic!r}")
     if version != _VERSION:
-        raise ParseError(f"expected a header of version {_VERSION}, found {version}")
+        raise InvalidHeaderError(f"expected a header of version {_VERSION}, found {version}")
     if sector_size != sectors.sector_size:
         reason = f"its header is for sectors of {sector_size} bytes, but the device has {sectors.sector_size}"
-        raise ParseError(reason)
+        raise InvalidHeaderError(reason)
     timeouts = {"watchdog": watchdog, "allocate": allocate, "loop": loop, "msgwait": msgwait}
     return SbdHeader(timeouts=MappingProxyType(timeouts)), slots
 

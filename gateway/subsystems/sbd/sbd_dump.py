@@ -36,6 +36,8 @@ _ITEM = re.compile(r"(?P<name>[^:=]+):(?P<value>.*)")
 _TIMEOUT = re.compile(r"Timeout \((?P<name>[a-z]+)\)")
 
 _REQUIRED = ("watchdog", "msgwait")
+_FAILED = 1
+"""The exit status of sbd if it cannot print a header."""
 
 
 class DumpFailure(StrEnum):
@@ -90,7 +92,7 @@ def find_failure(stdout: bytes, stderr: bytes, exit_status: int) -> DumpFailure 
     reports = [line for line in lines if _ERROR.fullmatch(line)]
     if any("unreadable!" in line for line in reports):
         return DumpFailure.NOT_OPENED
-    has_only_begun = exit_status != 0 and _BEGIN.fullmatch(stdout.strip().decode("utf-8", "replace"))
+    has_only_begun = exit_status == _FAILED and _BEGIN.fullmatch(stdout.strip().decode("utf-8", "replace"))
     return DumpFailure.NO_HEADER if reports or has_only_begun else None
 
 
