@@ -28,6 +28,7 @@ from gateway.log import LogFormat, LogLevel
 from gateway.network import Address
 from gateway.options.model import Records
 from gateway.options.readers import InvalidValuesError
+from gateway.snmp import oid as oids
 from gateway.snmp.credentials import Community, SecurityLevel, UsmUser
 from gateway.subsystems import SUBSYSTEMS
 from tests.config_values import config_values, plain_defaults, plain_values
@@ -350,6 +351,16 @@ def users(*tables: str) -> str:
     return "".join(f"[[snmp.agent.user]]\n{table}\n" for table in tables)
 
 
+def test_views(file: Path) -> None:
+    view = '["1.3.6.1.2.1.1", ".1.3.6.1.4.1.1"]'
+    file.write_text(
+        f'[[snmp.agent.community]]\nname = "a"\nview = {view}\n' + users(f'name = "u"\nauth = "none"\nview = {view}')
+    )
+    agent = load(file, {}).snmp.agent
+    expected = (oids.parse("1.3.6.1.2.1.1"), oids.parse("1.3.6.1.4.1.1"))
+    assert (agent.communities[0].view, agent.users[0].view) == (expected, expected)
+
+
 def test_communities_and_users(file: Path) -> None:
     file.write_text(
         f'[[snmp.agent.community]]\nname = "{SECRET}"\n[[snmp.agent.community]]\nname = "b"\n'
@@ -417,6 +428,13 @@ GOOD_AUTH = f'auth = "SHA-256"\nauth_password = "{SECRET}"'
         (
             f'name = "u"\nauth = "none"\npriv = "AES"\npriv_password = "{SECRET}"',
             ['priv: privacy requires authentication: set auth, or priv = "none"'],
+        ),
+        *(
+            (
+                f'name = "u"\n{GOOD_AUTH}\nview = {view}',
+                ['view: expected a list of OIDs, such as ["1.3.6.1.4.1.8072.9999.9999.9664"], found another value'],
+            )
+            for view in ('"1.3.6"', "[]", "[1.3]", '["1.3", "iso"]', '["1.4294967296"]')
         ),
         (f'name = "u"\n{GOOD_AUTH}\nauth_pasword = "x"', ["auth_pasword: unknown key, did you mean auth_password?"]),
         (

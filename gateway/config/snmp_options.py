@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +22,10 @@ from gateway.options.readers import (
     seconds,
     text,
 )
+from gateway.snmp import oid as oids
 from gateway.snmp.credentials import MAX_COMMUNITY, MAX_NAME, Community, UsmUser
 from gateway.snmp.mib.module import DEFAULT_ROOT, ENTERPRISES, MAX_ROOT, Mib, mib, root_arcs
+from gateway.snmp.oid import Oid
 
 # --- Readers ---------------------------------------------------------------------------------------------------------
 
@@ -55,7 +57,24 @@ def _agentx(value: Any) -> AgentxAddress | None:
         ) from None
 
 
+def _subtrees(value: Any) -> tuple[Oid, ...]:
+    try:
+        if isinstance(value, list) and value:
+            return tuple(oids.parse(text if isinstance(text, str) else "") for text in value)
+    except ValueError:
+        pass
+    raise InvalidValueError(f'a list of OIDs, such as ["{DEFAULT_ROOT}"]')
+
+
 # --- Records ---------------------------------------------------------------------------------------------------------
+
+_VIEW = Field(
+    name="view",
+    read=_subtrees,
+    help="Subtrees that may be read; everything if it is not set.",
+    example=[f"{DEFAULT_ROOT}.1.8"],
+    default=(),
+)
 
 _COMMUNITIES = Records(
     key="snmp.agent.community",
@@ -75,8 +94,9 @@ _COMMUNITIES = Records(
             example="/etc/ha-cluster-gateway/community",
             instead_of="name",
         ),
+        _VIEW,
     ),
-    make=lambda values: Community(name=values["name"]),
+    make=lambda values: Community(name=values["name"], view=values["view"]),
     unique="name",
 )
 
@@ -85,8 +105,9 @@ _USERS = Records(
     fields=(
         Field(name="name", read=text(MAX_NAME), help="Name of the user.", example="monitoring", required=True),
         *USM_FIELDS,
+        _VIEW,
     ),
-    make=lambda values: usm_user(values["name"], values),
+    make=lambda values: replace(usm_user(values["name"], values), view=values["view"]),
     unique="name",
 )
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from gateway.snmp.oid import Oid
 from gateway.snmp.usm_protocols import NONE
 
 MIN_PASSWORD = 8
@@ -32,9 +33,15 @@ class SecurityLevel(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Community:
-    """A community; everyone who knows its name may read."""
+    """A community; everyone who knows its name may read.
+
+    Attributes:
+        name: the name, which is a secret.
+        view: the subtrees that it may read; empty for everything.
+    """
 
     name: str = field(repr=False)
+    view: tuple[Oid, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +56,7 @@ class UsmUser:
         priv: name of a privacy protocol in ``PRIV_PROTOCOLS``.
         priv_password: at least 8 characters; empty without privacy, or with ``priv_key``.
         priv_key: the localized key instead of the password; it is valid for one engine.
+        view: the subtrees that the user may read from the built-in agent; empty for everything.
     """
 
     name: str
@@ -58,6 +66,7 @@ class UsmUser:
     priv: str = NONE
     priv_password: str = field(default="", repr=False)
     priv_key: bytes = field(default=b"", repr=False)
+    view: tuple[Oid, ...] = ()
 
     @property
     def level(self) -> SecurityLevel:

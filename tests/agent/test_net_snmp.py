@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from typing import Any
 
@@ -13,6 +14,7 @@ from gateway.snmp import oid as oids
 from gateway.snmp.credentials import Community, UsmUser
 from gateway.snmp.decoding import MAX_MESSAGE
 from gateway.snmp.engine import EngineIdentity
+from gateway.snmp.usm_security import UserSecurity
 from tests.agent.mib import AUTHENTIC, COLUMN, MIB, ROOT, SMALL_MIB, STRONG, SYS_DESCR, USERS, USM_STATS, USM_USERS
 from tests.agent.serving import COMMUNITY_OPTIONS, DESCRIPTION, NO_COMMUNITIES, net_snmp, serving, user_options, walked
 
@@ -273,3 +275,30 @@ async def test_managers_resynchronize_after_a_restart(tmp_path: Any) -> None:
             assert resynchronized.status == 0
             assert (await usm_stats(agent))["windows"] >= 1
     assert boots == ["1", "2", "3"]
+
+
+async def test_each_community_and_user_sees_its_view() -> None:
+    columns = (oids.parse(f"{COLUMN}.3"), oids.parse(f"{COLUMN}.6"))
+    communities = [Community(name="public"), Community(name="half", view=columns)]
+    user = dataclasses.replace(STRONG, view=columns[:1])
+    async with serving(mib=SMALL_MIB, communities=communities, users=[user]) as agent:
+        for options, visible in (
+            (("-v2c", "-c", "public"), SMALL_MIB.names),
+            (("-v2c", "-c", "half"), [name for name in SMALL_MIB.names if name.startswith(columns)]),
+            (user_options(user), [name for name in SMALL_MIB.names if name.startswith(columns[0])]),
+        ):
+            result = await net_snmp("snmpbulkwalk", agent, ROOT, options=options)
+            assert walked(result.lines) == visible
+        got = await net_snmp("snmpget", agent, SYS_DESCR, options=("-v2c", "-c", "half"))
+        assert got.lines == [f".{SYS_DESCR} = No Such Object available on this agent at this OID"]
+        refused = await net_snmp("snmpset", agent, SYS_DESCR, "s", "x", options=("-v2c", "-c", "half"))
+        assert "Reason: noAccess" in refused.error
+
+
+async def test_a_user_with_localized_keys() -> None:
+    identity = EngineIdentity(engine_id=bytes.fromhex("80001f880501020304"), boots=7)
+    keys = UserSecurity(STRONG).localize_keys(identity.engine_id)
+    localized = dataclasses.replace(STRONG, auth_password="", auth_key=keys.auth, priv_password="", priv_key=keys.priv)
+    async with serving(users=[localized], identity=identity) as agent:
+        result = await net_snmp("snmpget", agent, SYS_DESCR, options=user_options(STRONG))
+        assert result.lines == [f'.{SYS_DESCR} = STRING: "{DESCRIPTION}"']

@@ -14,7 +14,7 @@ from gateway.frontends.snmp.agent.view import scalars as scalar_group
 from gateway.frontends.snmp.variable import Variable
 from gateway.frontends.snmp.variable_table import VariableTable
 from gateway.snmp import oid as oids
-from gateway.snmp.values import SearchRange, Type
+from gateway.snmp.values import SearchRange, Type, VarBind
 from tests.agent.mib import COLUMN, ExampleMib
 
 
@@ -105,3 +105,38 @@ def test_get_bulk_searches_no_rows_that_would_be_truncated() -> None:
     assert response.varbinds is not None
     assert len(response.varbinds) == len(searched_rows)
     assert 900 < sum(map(len, response.varbinds)) <= 1000
+
+
+# --- Views of a part of the tree -------------------------------------------------------------------------------------
+
+SOURCES = (scalars("1.3.5", 1, 2, 3), scalars("1.3.1", 7), scalars("1.3.7", 1))
+
+
+def all_names(view: MibView) -> list[str]:
+    names, start = [], oids.parse("0.0")
+    while (variable := view.get_next([start])[0]).cell.type is not Type.END_OF_MIB_VIEW:
+        start = variable.oid
+        names.append(oids.dotted(start))
+    return names
+
+
+@pytest.mark.parametrize(
+    ("included", "visible"),
+    [
+        ([], ["1.3.1.7.0", "1.3.5.1.0", "1.3.5.2.0", "1.3.5.3.0", "1.3.7.1.0"]),
+        (["1.3"], ["1.3.1.7.0", "1.3.5.1.0", "1.3.5.2.0", "1.3.5.3.0", "1.3.7.1.0"]),
+        (["1.3.5"], ["1.3.5.1.0", "1.3.5.2.0", "1.3.5.3.0"]),
+        (["1.3.5.2"], ["1.3.5.2.0"]),
+        (["1.3.7", "1.3.5.3", "1.3.5.1.0"], ["1.3.5.1.0", "1.3.5.3.0", "1.3.7.1.0"]),
+        (["1.3.5", "1.3.5.2", "1.3"], ["1.3.1.7.0", "1.3.5.1.0", "1.3.5.2.0", "1.3.5.3.0", "1.3.7.1.0"]),
+        (["1.3.50", "2", "1.3.5.2.0.1"], []),
+    ],
+)
+def test_a_view_shows_the_included_subtrees_only(included: list[str], visible: list[str]) -> None:
+    whole, view = MibView(SOURCES), MibView(SOURCES, included=list(map(oids.parse, included)))
+    assert all_names(view) == visible
+    names = [oids.parse(name) for name in all_names(whole)]
+    for variable, of_whole in zip(view.get(names), whole.get(names), strict=True):
+        is_visible = oids.dotted(variable.oid) in visible
+        assert variable.varbind == (of_whole.varbind if is_visible else VarBind(of_whole.oid, Type.NO_SUCH_OBJECT))
+        assert (variable.oid in view) == is_visible

@@ -62,7 +62,9 @@ class CommandResponder:
         self.counters = Counters()
         self._log = structlog.get_logger("snmp")
         self._logged_bugs: set[type[Exception]] = set()
-        self._view = MibView([*sources, *self.counters.sources(), _snmp_engine_group(identity)])
+        subtrees = [*sources, *self.counters.sources(), _snmp_engine_group(identity)]
+        views = {community.view for community in communities} | {user.view for user in users}
+        self._views = {view: MibView(subtrees, included=view) for view in views}
         self._engine = AgentEngine(
             identity=identity,
             communities=communities,
@@ -104,7 +106,7 @@ class CommandResponder:
         is_bulk = kind is RequestKind.GET_BULK
         try:
             return execute(
-                self._view,
+                self._views[request.credential.view],
                 Request(
                     kind=kind,
                     names=request.names,

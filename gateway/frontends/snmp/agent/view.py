@@ -1,6 +1,6 @@
 """The tree that the built-in agent serves: HA-CLUSTER-MIB, and the groups that every agent has.
 
-There is one view (RFC 3415), which contains everything that is served; nothing can be written.
+A community or user sees all of it, or the subtrees in its view (RFC 3415). Nothing can be written.
 """
 
 from __future__ import annotations
@@ -63,13 +63,15 @@ class MibView:
 
     Args:
         subtrees: serve the variables; a request is passed to the one whose root it is below.
+        included: the subtrees that can be seen; empty for everything.
     """
 
-    def __init__(self, subtrees: Iterable[Subtree]) -> None:
-        self._subtrees = [
-            (subtree, subtree.root, oids.after_subtree(subtree.root))
-            for subtree in sorted(subtrees, key=lambda subtree: subtree.root)
+    def __init__(self, subtrees: Iterable[Subtree], *, included: Sequence[Oid] = ()) -> None:
+        parts = [
+            (subtree, root) for subtree in subtrees for root in _visible_roots(subtree.root, included or [subtree.root])
         ]
+        parts.sort(key=lambda part: part[1])
+        self._subtrees = [(subtree, root, oids.after_subtree(root)) for subtree, root in parts]
 
     def __contains__(self, name: Oid) -> bool:
         """Returns whether a name is in one of the subtrees, whether there is a variable or not."""
@@ -111,6 +113,12 @@ class MibView:
             [SearchRange(name) for name in names],
             non_repeaters=non_repeaters,
         )
+
+
+def _visible_roots(root: Oid, included: Sequence[Oid]) -> list[Oid]:
+    """Returns the roots of the parts of a subtree that are in other subtrees, none of them within another."""
+    visible = {max(root, other, key=len) for other in included if root.startswith(other) or other.startswith(root)}
+    return [part for part in visible if not any(part.startswith(other) for other in visible - {part})]
 
 
 def fitting(varbinds: Sequence[bytes], max_size: int) -> Sequence[bytes]:
