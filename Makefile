@@ -80,6 +80,8 @@ requirements:
 	  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
 	    --no-emit-index-url --no-header $$groups pyproject.toml --output-file requirements/$${set%%:*}.txt || exit 1; \
 	done
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras \
+	  --no-emit-index-url --no-header --group build --output-file requirements/build.txt
 
 # Compares the pinned versions with published advisories. ADVISORIES is a copy of the database; it is updated if it is a
 # clone, and cloned if it does not exist.

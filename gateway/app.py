@@ -170,10 +170,14 @@ def _agent_settings(config: Config, identity: EngineIdentity) -> AgentSettings:
     )
 
 
+def needs_stored_identity(config: Config) -> bool:
+    """Returns whether the SNMP engine has to survive a restart: only SNMPv3 requires that."""
+    has_readers = bool(config.snmp.agent.listen and config.snmp.agent.users)
+    return has_readers or any(target.user for target in config.alarms.targets)
+
+
 def _begin_identity(config: Config) -> EngineIdentity:
-    """Returns the SNMP engine of the gateway; only SNMPv3 requires one that survives a restart."""
-    has_readers = config.snmp.agent.listen and config.snmp.agent.users
-    if has_readers or any(target.user for target in config.alarms.targets):
+    if needs_stored_identity(config):
         return engine_identity.begin_boot(config.snmp.state_directory)
     return engine_identity.ephemeral()
 

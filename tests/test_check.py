@@ -13,6 +13,8 @@ from gateway.commands.check import check, print_results
 from gateway.commands.exit_status import ExitStatus
 from gateway.config.config import BY_KEY, Config
 from gateway.config.loader import load
+from gateway.frontends.snmp.engine_identity import FILE
+from tests.conftest import NOBODY, needs_root
 from tests.programs import CFGTOOL, CIBADMIN, COROSYNC, CRM_MON, FakeCluster, check_result
 
 OLD_CRM_MON = "crm_mon -1 -X --inactive"
@@ -138,6 +140,26 @@ def test_an_address_in_use(cluster: FakeCluster, capsys: pytest.CaptureFixture[s
     assert line == f"FAIL  listen {address}: cannot listen on {address}: Address already in use"
     assert "If the gateway is already running, this is normal." in advice
     assert check_result(output, "listen 127.0.0.1:0")[0].startswith("ok")
+
+
+@needs_root
+def test_a_state_that_belongs_to_another_user(
+    cluster: FakeCluster, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As after a start by root: the service could not start any more."""
+    state = tmp_path / "state"
+    subject = f"SNMPv3 state in {state}"
+    assert subject not in checked(cluster, capsys, **{"snmp.state_directory": str(state)})[1]
+    target = {"address": "manager", "version": "3", "user": "u", "auth": "SHA", "auth_password": "a password"}
+    flags = {"snmp.state_directory": str(state), "alarms.target": [target]}
+    _, output = checked(cluster, capsys, **flags)
+    assert check_result(output, subject) == (f"ok    {subject}: usable", "")
+    state.mkdir(mode=0o700)
+    (state / FILE).touch()
+    os.chown(state, NOBODY, -1)
+    wrong, output = checked(cluster, capsys, **flags)
+    assert wrong
+    assert f"FAIL  {subject}: {FILE} belongs to root; run chown nobody {state / FILE}\n" in output
 
 
 def test_a_host_without_a_cluster_gets_advice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def pin(name: str, version: str) -> Pin:
 # --- Pins ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["run.txt", "test.txt", "dev.txt"])
+@pytest.mark.parametrize("name", ["run.txt", "build.txt", "test.txt", "dev.txt"])
 def test_every_pin_is_read(name: str) -> None:
     text = (ROOT / "requirements" / name).read_text()
     pins = parse(text)
@@ -38,10 +39,16 @@ def test_every_pin_is_read(name: str) -> None:
 
 def test_the_runtime_set_has_only_what_the_package_requires() -> None:
     pins = {each.name: each for each in read(RUN)}
-    required = (ROOT / "pyproject.toml").read_text().partition("\ndependencies = [")[2].partition("]")[0]
-    names = {name.lower().replace("_", "-") for name in re.findall(r'"([\w-]+)', required)}
+    required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {re.split(r"[^\w-]", each)[0].lower().replace("_", "-") for each in required}
     assert {name for name, each in pins.items() if "ha-cluster-gateway" in each.required_by} == names
     assert all(origin in {*pins, "ha-cluster-gateway"} for each in pins.values() for origin in each.required_by)
+
+
+def test_what_builds_the_package_is_pinned() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["dependency-groups"]["build"] == project["build-system"]["requires"]
+    assert "hatchling" in {each.name for each in read(ROOT / "requirements" / "build.txt")}
 
 
 @pytest.mark.parametrize("text", ["aiohttp>=3", "aiohttp==3.9.1", "a==1 \\\n    --hash=md5:00", "-r other.txt"])

@@ -18,6 +18,7 @@ from gateway.frontends.snmp.engine_identity import (
     FILE,
     begin_boot,
     ephemeral,
+    find_obstacle,
     load_current,
     next_boot,
     parse,
@@ -232,6 +233,33 @@ def test_a_start_by_root_does_not_lock_out_the_service(public_path: Path) -> Non
     finally:
         os.seteuid(0)
     assert begin_boot(directory).boots == 3
+
+
+@needs_root
+def test_what_locks_out_the_service_is_found_with_the_command_that_helps(public_path: Path) -> None:
+    directory = public_path / "state"
+    assert find_obstacle(directory) == ""  # it will be created
+    directory.mkdir(mode=0o700)
+    begin_boot(directory)
+    assert find_obstacle(directory) == ""
+
+    def as_nobody() -> str:
+        os.seteuid(NOBODY)
+        try:
+            return find_obstacle(directory)
+        finally:
+            os.seteuid(0)
+
+    helps = f"run chown -R nobody {directory}, or set snmp.state_directory"
+    assert as_nobody() == f"Permission denied; {helps}"
+    directory.chmod(0o755)
+    assert as_nobody() == f"it belongs to root; {helps}"
+    directory.chmod(0o700)
+    os.chown(directory, NOBODY, -1)
+    assert as_nobody() == f"Permission denied; {helps}"
+    assert find_obstacle(directory) == f"{FILE} belongs to root; run chown nobody {directory / FILE}"
+    os.chown(directory / FILE, NOBODY, -1)
+    assert (as_nobody(), find_obstacle(directory)) == ("", "")
 
 
 @needs_root

@@ -11,6 +11,7 @@ from gateway.commands.check.check_result import CheckResult
 from gateway.commands.check.collectors import check_collectors
 from gateway.commands.check.http import check_listen_addresses
 from gateway.commands.check.snmp import check_snmp
+from gateway.commands.check.state_directory import check_state_directory
 from gateway.commands.console import print_line
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import QUIET, add_flags, load_config
@@ -36,6 +37,7 @@ def check(config: Config, host: Host) -> Iterator[CheckResult]:
     yield from check_listen_addresses(config)
     yield from check_collectors(config, host)
     yield from check_snmp(config)
+    yield from check_state_directory(config)
     yield from check_alarms(config, host)
 
 

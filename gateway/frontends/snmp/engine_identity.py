@@ -8,6 +8,7 @@ gateway has on disk.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import stat
@@ -91,6 +92,29 @@ def load_current(directory: Path, *, clock: Clock | None = None) -> EngineIdenti
     identity = stored.identity
     started = clock.monotonic() - max(0.0, clock.time() - stored.status.st_mtime)
     return EngineIdentity(engine_id=identity.engine_id, boots=identity.boots, started=started, clock=clock)
+
+
+def find_obstacle(directory: Path) -> str:
+    """Returns why the gateway cannot use the directory for its state, and the command that helps; empty if it can.
+
+    Root does not know the user of the gateway: for root, the state has to belong to the owner of the directory.
+    """
+    try:
+        with trusted_directory(directory, any_owner=os.geteuid() == 0) as descriptor:
+            owner = os.fstat(descriptor).st_uid
+            if os.geteuid() not in {0, owner}:
+                raise PermissionError(errno.EACCES, f"it belongs to {user_name(owner)}")
+            _read(descriptor)
+            with contextlib.suppress(FileNotFoundError):
+                file_owner = os.stat(FILE, dir_fd=descriptor, follow_symlinks=False).st_uid
+                if file_owner != owner:
+                    path, name = directory / FILE, user_name(owner)
+                    return f"{FILE} belongs to {user_name(file_owner)}; run chown {name} {path}"
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"{error.strerror or error}; {_advise(error, directory)}"
+    return ""
 
 
 # --- Without I/O -----------------------------------------------------------------------------------------------------
