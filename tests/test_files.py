@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway import files
 from gateway.files import UntrustedPathError, check_trusted, read_file, read_trusted_file, trusted_directory
 from tests.conftest import NOBODY, closed, needs_root, open_descriptors
 
@@ -138,6 +139,12 @@ def test_only_regular_files_are_read(read: Callable[..., object], file: Path, tm
         read(file, max_size=6)
     with closed(file), pytest.raises(PermissionError):
         read(file, max_size=7)
+
+
+def test_a_fifo_that_has_replaced_a_file_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(OSError, match="not a regular file"):
+        files._read(tmp_path / "fifo", 1)
 
 
 def test_a_private_file(file: Path) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import stat
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from gateway import files
 from gateway.clock import Clock, SystemClock
 from gateway.host.host import DEFAULT_MAX_OUTPUT, UNTRUSTED, CommandResult, Tool
 from gateway.host.process import run_process, stream_process
@@ -110,16 +110,9 @@ class LocalHost:
     def read_file(self, path: str) -> bytes | None:
         """Returns the content of a small regular file, or None if there is none."""
         try:
-            # checked before opening, because merely opening a device can have an effect: a watchdog, for example
-            _require_regular(Path(path).stat())
-            with open(path, "rb", opener=_open_nonblocking) as file:
-                _require_regular(os.fstat(file.fileno()))
-                content = file.read(MAX_FILE_SIZE + 1)
+            return files.read_file(path, max_size=MAX_FILE_SIZE)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        if len(content) > MAX_FILE_SIZE:
-            raise OSError(errno.EFBIG, f"larger than {MAX_FILE_SIZE} bytes")
-        return content
 
     def list_directory(self, path: str) -> tuple[str, ...]:
         """Returns the sorted names in a directory; empty if the directory does not exist."""
@@ -153,13 +146,3 @@ class LocalHost:
 
     def _tool(self, name: str) -> Tool:
         return self._tools.get(name) or Tool()
-
-
-def _require_regular(status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "not a regular file")
-
-
-def _open_nonblocking(path: str, flags: int) -> int:
-    """Opens without waiting: if a FIFO has just replaced the file, opening it could block forever."""
-    return os.open(path, flags | os.O_NONBLOCK)
