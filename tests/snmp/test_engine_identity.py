@@ -298,15 +298,23 @@ def test_a_command_stores_nothing(directory: Path) -> None:
     assert list(directory.iterdir()) == []
 
 
-def test_the_file_is_replaced_atomically(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fails_does_not_prevent_the_start(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = begin_boot(directory)
 
     def fail(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(StartError, match="No space left on device"):
-        begin_boot(directory)
+    with capture_logs() as logs:
+        identity = begin_boot(directory)
+    assert (identity.engine_id, identity.boots) == (first.engine_id, first.boots + 1)
+    (event,) = logs
+    assert (event["log_level"], event["event"], event["reason"]) == (
+        "warning",
+        "SNMP engine not stored",
+        "No space left on device",
+    )
+    # replaced atomically: the file still has its old content
     assert json.loads((directory / FILE).read_text())["boots"] == first.boots
     monkeypatch.undo()
     assert begin_boot(directory).boots == first.boots + 1

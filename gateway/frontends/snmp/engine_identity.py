@@ -26,6 +26,9 @@ FILE = "snmp-engine.json"
 _NEW_FILE = f"{FILE}.new"
 _MAX_SIZE = 4096
 
+_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
+"""Errors of the disk, as opposed to a wrong directory: they must not keep the gateway from starting."""
+
 
 def ephemeral() -> EngineIdentity:
     """Returns an identity for this process only, for a gateway without SNMPv3 users and for a demo."""
@@ -39,9 +42,14 @@ def begin_boot(directory: Path) -> EngineIdentity:
     also if root starts the gateway once: otherwise the service could not start any more. If the file is damaged or the
     boots have reached their maximum, the engine gets a new id, which is logged.
 
+    If the disk is full, broken or read-only, the identity is used without being stored, which is logged. Another start
+    from such a disk has the same boots, so managers ignore its messages until its time exceeds the last they have seen.
+
     Raises:
         StartError: the directory cannot be used.
     """
+    log = structlog.get_logger("snmp")
+    identity = ephemeral()
     try:
         make_directory(directory, 0o700)
         with trusted_directory(directory, any_owner=os.geteuid() == 0) as descriptor:
@@ -51,11 +59,13 @@ def begin_boot(directory: Path) -> EngineIdentity:
             if stored is not None and stored.identity.engine_id != identity.engine_id:
                 reason = "snmpEngineBoots has reached its maximum"
             if reason:
-                log = structlog.get_logger("snmp")
                 path, new_id = str(directory / FILE), identity.engine_id.hex()
                 log.warning("SNMP engine id replaced", path=path, reason=reason, engine_id=new_id)
             _write(descriptor, serialize(identity))
     except OSError as error:
+        if error.errno in _DISK_ERRORS:
+            log.warning("SNMP engine not stored", path=str(directory / FILE), reason=error.strerror)
+            return identity
         raise StartError(
             f"cannot store the SNMPv3 state in {directory}: {error.strerror or error}; {_advise(error, directory)}"
         ) from None
