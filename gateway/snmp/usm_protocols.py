@@ -19,13 +19,11 @@ class AuthProtocol:
 
     Attributes:
         name: name in the configuration.
-        identifier: its object identifier below snmpAuthProtocols.
         hash: the name of the hash function; empty for no authentication.
         digest_length: octets of msgAuthenticationParameters, the truncated HMAC.
     """
 
     name: str
-    identifier: tuple[int, ...]
     hash: str
     digest_length: int
 
@@ -41,39 +39,22 @@ class PrivProtocol:
 
     Attributes:
         name: name in the configuration.
-        identifier: its object identifier.
         key_length: octets of its keys; 0 for no privacy.
     """
 
     name: str
-    identifier: tuple[int, ...]
     key_length: int
-
-
-_SNMP_AUTH_PROTOCOLS = (1, 3, 6, 1, 6, 3, 10, 1, 1)
-_SNMP_PRIV_PROTOCOLS = (1, 3, 6, 1, 6, 3, 10, 1, 2)
-_BLUMENTHAL = (1, 3, 6, 1, 4, 1, 9, 12, 6, 1)
-"""draft-blumenthal-aes-usm-04; long keys are derived as Net-SNMP derives them."""
-
-
-def _auth(name: str, number: int, hash_name: str, digest_length: int) -> AuthProtocol:
-    identifier = (*_SNMP_AUTH_PROTOCOLS, number)
-    return AuthProtocol(name=name, identifier=identifier, hash=hash_name, digest_length=digest_length)
-
-
-def _priv(name: str, arc: tuple[int, ...], number: int, key_length: int) -> PrivProtocol:
-    return PrivProtocol(name=name, identifier=(*arc, number), key_length=key_length)
 
 
 AUTH_PROTOCOLS: Mapping[str, AuthProtocol] = {
     protocol.name: protocol
     for protocol in (
-        _auth(NONE, 1, "", 0),  # usmNoAuthProtocol
-        _auth("SHA", 3, "sha1", 12),  # usmHMACSHAAuthProtocol (RFC 3414)
-        _auth("SHA-224", 4, "sha224", 16),  # usmHMAC128SHA224AuthProtocol (RFC 7860), and so the following
-        _auth("SHA-256", 5, "sha256", 24),
-        _auth("SHA-384", 6, "sha384", 32),
-        _auth("SHA-512", 7, "sha512", 48),
+        AuthProtocol(name=NONE, hash="", digest_length=0),
+        AuthProtocol(name="SHA", hash="sha1", digest_length=12),  # RFC 3414
+        AuthProtocol(name="SHA-224", hash="sha224", digest_length=16),  # RFC 7860, as those that follow
+        AuthProtocol(name="SHA-256", hash="sha256", digest_length=24),
+        AuthProtocol(name="SHA-384", hash="sha384", digest_length=32),
+        AuthProtocol(name="SHA-512", hash="sha512", digest_length=48),
     )
 }
 """Authentication protocols by name."""
@@ -81,10 +62,10 @@ AUTH_PROTOCOLS: Mapping[str, AuthProtocol] = {
 PRIV_PROTOCOLS: Mapping[str, PrivProtocol] = {
     protocol.name: protocol
     for protocol in (
-        _priv(NONE, _SNMP_PRIV_PROTOCOLS, 1, 0),  # usmNoPrivProtocol
-        _priv("AES", _SNMP_PRIV_PROTOCOLS, 4, 16),  # RFC 3826
-        _priv("AES-192", _BLUMENTHAL, 1, 24),
-        _priv("AES-256", _BLUMENTHAL, 2, 32),
+        PrivProtocol(name=NONE, key_length=0),
+        PrivProtocol(name="AES", key_length=16),  # RFC 3826
+        PrivProtocol(name="AES-192", key_length=24),  # draft-blumenthal-aes-usm-04, as the next
+        PrivProtocol(name="AES-256", key_length=32),
     )
 }
-"""Privacy protocols by name: AES in CFB mode."""
+"""Privacy protocols by name: AES in CFB mode. Long keys are derived as Net-SNMP derives them."""

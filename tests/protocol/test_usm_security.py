@@ -6,7 +6,11 @@ import dataclasses
 
 import pytest
 from pysnmp.proto.rfc1902 import OctetString  # type: ignore[import-untyped]
+from pysnmp.proto.secmod.eso.priv import aes192, aes256  # type: ignore[import-untyped]
+from pysnmp.proto.secmod.rfc3414.auth import hmacsha  # type: ignore[import-untyped]
 from pysnmp.proto.secmod.rfc3414.service import SnmpUSMSecurityModel  # type: ignore[import-untyped]
+from pysnmp.proto.secmod.rfc3826.priv import aes  # type: ignore[import-untyped]
+from pysnmp.proto.secmod.rfc7860.auth import hmacsha2  # type: ignore[import-untyped]
 
 from gateway.errors import DecodeError
 from gateway.snmp.credentials import UsmUser
@@ -15,6 +19,19 @@ from gateway.snmp.usm_security import LocalizedKeys, UserSecurity
 
 ENGINE_ID = bytes.fromhex("000000000000000000000002")
 USER = UsmUser(name="u", auth="SHA", auth_password="maplesyrup", priv="AES", priv_password="maplesyrup")
+
+AUTH_OF_PYSNMP = {
+    "SHA": hmacsha.HmacSha.SERVICE_ID,
+    "SHA-224": hmacsha2.HmacSha2.SHA224_SERVICE_ID,
+    "SHA-256": hmacsha2.HmacSha2.SHA256_SERVICE_ID,
+    "SHA-384": hmacsha2.HmacSha2.SAH384_SERVICE_ID,
+    "SHA-512": hmacsha2.HmacSha2.SHA512_SERVICE_ID,
+}
+PRIV_OF_PYSNMP = {
+    "AES": aes.Aes.SERVICE_ID,
+    "AES-192": aes192.AesBlumenthal192.SERVICE_ID,
+    "AES-256": aes256.AesBlumenthal256.SERVICE_ID,
+}
 
 
 def test_the_key_of_the_example_in_the_rfc() -> None:
@@ -28,7 +45,7 @@ def test_the_key_of_the_example_in_the_rfc() -> None:
 @pytest.mark.parametrize("auth", [auth for auth in AUTH_PROTOCOLS if auth != NONE])
 def test_keys_are_those_of_pysnmp(auth: str, priv: str) -> None:
     user = dataclasses.replace(USER, auth=auth, priv=priv, priv_password="another password")
-    auth_id, priv_id = AUTH_PROTOCOLS[auth].identifier, PRIV_PROTOCOLS[priv].identifier
+    auth_id, priv_id = AUTH_OF_PYSNMP[auth], PRIV_OF_PYSNMP[priv]
     auth_service = SnmpUSMSecurityModel.AUTH_SERVICES[auth_id]
     priv_service = SnmpUSMSecurityModel.PRIV_SERVICES[priv_id]
     auth_key = auth_service.localize_key(auth_service.hash_passphrase(b"maplesyrup"), OctetString(ENGINE_ID))
@@ -36,6 +53,7 @@ def test_keys_are_those_of_pysnmp(auth: str, priv: str) -> None:
     priv_key = priv_service.localize_key(auth_id, priv_master, OctetString(ENGINE_ID))
     keys = UserSecurity(user).localize_keys(ENGINE_ID)
     assert keys == LocalizedKeys(bytes(auth_key), bytes(priv_key))
+    assert AUTH_PROTOCOLS[auth].digest_length == auth_service.digest_length
     assert (len(keys.auth), len(keys.priv)) == (AUTH_PROTOCOLS[auth].key_length, PRIV_PROTOCOLS[priv].key_length)
 
 
