@@ -9,6 +9,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -58,18 +59,20 @@ class ForeignProcess:
         os.mkfifo(self.fifo)
         self._descriptor = -1
 
-    async def started(self) -> None:
-        """Returns when the script has written its process id."""
+    async def started(self) -> int:
+        """Returns its process id when the script has written it."""
         loop, written = asyncio.get_running_loop(), asyncio.Event()
         descriptor = os.open(self.fifo, os.O_RDWR | os.O_NONBLOCK)
         loop.add_reader(descriptor, written.set)
         try:
             async with asyncio.timeout(5):
                 await written.wait()
-            self._descriptor = os.pidfd_open(int(os.read(descriptor, 100)))
+            pid = int(os.read(descriptor, 100))
+            self._descriptor = os.pidfd_open(pid)
         finally:
             loop.remove_reader(descriptor)
             os.close(descriptor)
+        return pid
 
     async def ended(self) -> bool:
         """Returns whether it ends within five seconds."""
@@ -232,11 +235,51 @@ async def test_closing_its_output_does_not_escape_the_deadline(script: Script) -
     assert result.status is Status.TIMED_OUT
 
 
-async def test_a_child_that_holds_the_pipe_is_killed_at_the_deadline(script: Script, tmp_path: Path) -> None:
+async def test_a_child_that_holds_the_pipe_does_not_cost_the_answer(script: Script, tmp_path: Path) -> None:
     child = ForeignProcess(tmp_path)
-    running = asyncio.ensure_future(run(script(f"sleep 1000 & echo $! > {child.fifo}; exit 0"), timeout=0.5))
+    running = asyncio.ensure_future(run(script(f"sleep 1000 & echo $! > {child.fifo}; echo answer; exit 3")))
     await child.started()
-    assert (await running).status is Status.TIMED_OUT
+    result = await running
+    assert (result.status, result.exit_status, result.stdout) == (Status.FAILED, 3, b"answer\n")
+    assert result.duration < 4
+    assert await child.ended()
+
+
+async def test_a_child_in_a_session_of_its_own_does_not_cost_the_answer(script: Script, tmp_path: Path) -> None:
+    child = ForeignProcess(tmp_path)
+    path = script(f"setsid sh -c 'echo $$ > {child.fifo}; exec sleep 1000' &\nread -r _ < {child.fifo}.go; echo answer")
+    os.mkfifo(f"{child.fifo}.go")
+    running = asyncio.ensure_future(run(path))
+    pid = await child.started()
+    await asyncio.to_thread(Path(f"{child.fifo}.go").write_text, "go\n")
+    result = await running
+    assert (result.status, result.stdout) == (Status.OK, b"answer\n")
+    assert result.duration < 4
+    os.kill(pid, signal.SIGKILL)  # it is in no group that the gateway could kill
+    assert await child.ended()
+
+
+GATEWAY = """
+import asyncio, sys
+from gateway.host.local import LocalHost
+def on_line(line):
+    # the process is started completely as soon as what is ready has run
+    asyncio.get_running_loop().call_later(0.1, lambda: print(line.decode(), flush=True))
+asyncio.run(LocalHost().stream(sys.argv[1], on_line=on_line))
+"""
+
+
+async def test_no_command_survives_a_gateway_that_is_killed(script: Script, tmp_path: Path) -> None:
+    child = ForeignProcess(tmp_path)
+    ignore = "trap '' TERM HUP INT IO"
+    path = script(f'{ignore}\nsh -c "{ignore}; echo \\$\\$ > {child.fifo}; echo ready; sleep 1000" &\nwait')
+    argv = [sys.executable, "-c", GATEWAY, str(path)]
+    gateway = await asyncio.create_subprocess_exec(*argv, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
+    await child.started()
+    assert gateway.stdout is not None
+    assert await gateway.stdout.readline() == b"ready\n"
+    gateway.kill()
+    await gateway.wait()
     assert await child.ended()
 
 
@@ -328,8 +371,8 @@ async def test_a_command_leads_its_group_in_the_root_directory_without_our_descr
     )
     result = await run(sys.executable, "-I", "-c", code)
     os.close(inheritable)
-    # the fourth is that of the directory being listed
-    assert result.stdout == b"True / [0, 1, 2] 4 set()\n"
+    # the fourth is the lifeline, and the fifth that of the directory being listed
+    assert result.stdout == b"True / [0, 1, 2] 5 set()\n"
 
 
 async def test_a_prefix_comes_before_the_tool() -> None:
@@ -401,5 +444,6 @@ async def test_cancelled_runs_leave_neither_processes_nor_descriptors(script: Sc
         with pytest.raises(asyncio.CancelledError):
             await task
     # a killed process takes a while to disappear, and only its parent is notified
-    await until(lambda: not _processes_of(str(tmp_path)) and open_descriptors() == before)
-    assert children() <= family
+    await until(lambda: not _processes_of(str(tmp_path)) and open_descriptors() == before and children() <= family)
+    await until(lambda: not any(thread.name.startswith("waitpid-") for thread in threading.enumerate()))
+    await asyncio.sleep(0)  # for what these threads have reported

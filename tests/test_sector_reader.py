@@ -22,7 +22,7 @@ from gateway.errors import DecodeError
 from gateway.host import sector_helper
 from gateway.host.host import CommandResult
 from gateway.host.output import ProcessOutput
-from gateway.host.process import ResidentProcess, start_resident
+from gateway.host.process import Process, start_resident
 from gateway.host.sector_reader import HELPER, MAX_ABANDONED, SectorReader
 from gateway.host.sectors import MAX_BODY, FrameDecoder, SectorRequest, Sectors
 from gateway.status import Status
@@ -56,11 +56,11 @@ class Starter:
     """Starts helpers, and keeps their processes and outputs."""
 
     def __init__(self) -> None:
-        self.processes: list[ResidentProcess] = []
+        self.processes: list[Process] = []
 
     async def __call__(
         self, argv: Sequence[str], make_output: Callable[[], ProcessOutput], *, environment: Mapping[str, str]
-    ) -> ResidentProcess:
+    ) -> Process:
         process = await start_resident(argv, make_output, environment=environment)
         self.processes.append(process)
         return process
@@ -279,7 +279,7 @@ async def test_starts_of_a_helper_are_spaced_out(starter: Starter) -> None:
     await reader.close()
 
 
-class Immortal(ResidentProcess):
+class Immortal(Process):
     """A process in uninterruptible sleep: it does not respond, and cannot be killed."""
 
     def __init__(self) -> None:
@@ -305,7 +305,7 @@ async def test_few_helpers_are_abandoned() -> None:
 
     async def start(
         argv: Sequence[str], make_output: Callable[[], ProcessOutput], *, environment: Mapping[str, str]
-    ) -> ResidentProcess:
+    ) -> Process:
         make_output()
         started.append(Immortal())
         return started[-1]

@@ -118,8 +118,7 @@ class StreamingHost(Protocol):
     async def stream(self, tool: str, *arguments: str, on_line: Callable[[bytes], None]) -> CommandResult:
         """Runs a tool without a deadline, passes on each line at once, and returns how the tool ended.
 
-        The tool must flush every line: many tools buffer some kilobytes when they do not print to a terminal. It must
-        also notice by itself that nobody reads its output any longer, in case the gateway is killed.
+        The tool must flush every line: many tools buffer some kilobytes when they do not print to a terminal.
 
         Args:
             tool: the name of the tool.

@@ -25,6 +25,8 @@ _STDOUT, _STDERR = 1, 2
 class ProcessOutput(asyncio.SubprocessProtocol):
     """Waits until a process has exited and closed its pipes, or has printed too much.
 
+    If a child of the process keeps the pipes open, they are read for a short time after the exit of the process.
+
     Attributes:
         finished: done when there is nothing more to wait for.
         exited: done when the process has exited.
@@ -35,6 +37,7 @@ class ProcessOutput(asyncio.SubprocessProtocol):
         self.finished: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.exited: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.overflow = False
+        self._lingering: asyncio.TimerHandle | None = None
 
     @property
     def stdout(self) -> bytes:
@@ -47,9 +50,10 @@ class ProcessOutput(asyncio.SubprocessProtocol):
         raise NotImplementedError
 
     def process_exited(self) -> None:
-        """Records the exit; the pipes may still contain output."""
+        """Records the exit, and finishes soon, even if a child that inherited the pipes lives on."""
         if not self.exited.done():
             self.exited.set_result(None)
+        self._lingering = asyncio.get_running_loop().call_later(_LINGER, self.finish)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Finishes: the process has exited and all its pipes are closed."""
@@ -59,6 +63,8 @@ class ProcessOutput(asyncio.SubprocessProtocol):
     def finish(self, *, overflow: bool = False) -> None:
         """Stops the wait for more output."""
         self.overflow = self.overflow or overflow
+        if self._lingering is not None:
+            self._lingering.cancel()  # it would keep the output in memory
         if not self.finished.done():
             self.finished.set_result(None)
 
@@ -133,11 +139,6 @@ class LineStream(ProcessOutput):
             self._stderr = (self._stderr + data)[-MAX_LINE:]
         else:
             self._pass_on(data)
-
-    def process_exited(self) -> None:
-        """Finishes soon, even if a child that inherited the pipes lives on: there is no deadline."""
-        super().process_exited()
-        asyncio.get_running_loop().call_later(_LINGER, self.finish)
 
     def _pass_on(self, data: bytes) -> None:
         *lines, self._unfinished_line = (self._unfinished_line + data).split(b"\n")

@@ -2,8 +2,8 @@
 
 Every command has a limit on its output, and a command that is run to its end has a deadline. A process runs with its
 standard input closed, as the leader of a new process group, and the whole group is killed when the command has to
-end. How it ended is a value, not an exception: ``CommandResult``. The gateway's own helpers can also be resident: they
-answer requests on their standard input, and end with it.
+end, or when the gateway dies. How it ended is a value, not an exception: ``CommandResult``. The gateway's own helpers
+can also be resident: they answer requests on their standard input, and end with it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gateway.clock import Clock, SystemClock
 from gateway.host.host import CommandResult
+from gateway.host.lifeline import Lifeline
 from gateway.host.output import CollectedOutput, LineStream, ProcessOutput
 from gateway.host.programs import is_regular_file
 from gateway.status import Status
@@ -32,6 +33,7 @@ async def run_process(
     timeout: float,
     max_output: int,
     environment: Mapping[str, str],
+    nice: int = 0,
     clock: Clock | None = None,
 ) -> CommandResult:
     """Runs a command to its end, its deadline or its output limit, whichever comes first.
@@ -41,11 +43,11 @@ async def run_process(
         timeout: seconds until its process group is killed.
         max_output: bytes of output after which its process group is killed.
         environment: the complete environment; nothing is inherited.
+        nice: how much lower its priority is than the gateway's, 0 to 19.
         clock: measures how long it runs.
     """
-    return await _supervise(
-        argv, lambda: CollectedOutput(max_output), timeout=timeout, environment=environment, clock=clock
-    )
+    start = _Start(argv, lambda: CollectedOutput(max_output), environment=environment, nice=nice)
+    return await _supervise(start, timeout=timeout, clock=clock)
 
 
 async def stream_process(
@@ -56,119 +58,167 @@ async def stream_process(
     clock: Clock | None = None,
 ) -> CommandResult:
     """Runs a command without a deadline, and passes on each line of its standard output at once."""
-    return await _supervise(
-        argv, lambda: LineStream(on_line, clock=clock), timeout=None, environment=environment, clock=clock
-    )
-
-
-class ResidentProcess:
-    """A process that answers requests on its standard output until it is killed, or its standard input is closed.
-
-    Args:
-        transport: the process.
-        output: what it writes.
-    """
-
-    def __init__(self, transport: asyncio.SubprocessTransport, output: ProcessOutput) -> None:
-        self._transport = transport
-        self._output = output
-
-    @property
-    def pid(self) -> int:
-        """The id of the process."""
-        return self._transport.get_pid()
-
-    @property
-    def has_exited(self) -> bool:
-        """Whether nothing is left of it."""
-        return self._output.exited.done()
-
-    def write(self, data: bytes) -> None:
-        """Sends a request; nothing happens if the process has ended."""
-        pipe = self._transport.get_pipe_transport(0)
-        if isinstance(pipe, asyncio.WriteTransport) and not pipe.is_closing():
-            pipe.write(data)
-
-    def kill(self) -> None:
-        """Kills it and closes its pipes, without waiting: in uninterruptible sleep it may live on for long."""
-        _kill_group(self._transport)
-        self._transport.close()
-
-    async def close(self) -> None:
-        """Kills it, and waits for its end for a short time. Idempotent."""
-        await _terminate(self._transport, self._output)
+    start = _Start(argv, lambda: LineStream(on_line, clock=clock), environment=environment)
+    return await _supervise(start, timeout=None, clock=clock)
 
 
 async def start_resident(
     argv: Sequence[str], make_output: Callable[[], ProcessOutput], *, environment: Mapping[str, str]
-) -> ResidentProcess:
+) -> Process:
     """Starts a process whose standard input is a pipe; without a deadline, and without a limit on its output.
 
     Raises:
         OSError: it could not be started.
         ValueError: so, because of its arguments.
     """
-    return ResidentProcess(*await _start(argv, make_output, environment=environment, stdin=subprocess.PIPE))
+    return await _Start(argv, make_output, environment=environment, stdin=subprocess.PIPE).run()
 
 
-async def _supervise(
-    argv: Sequence[str],
-    make_output: Callable[[], ProcessOutput],
-    *,
-    timeout: float | None,
-    environment: Mapping[str, str],
-    clock: Clock | None,
-) -> CommandResult:
+class Process:
+    """A process that was started. Nothing is left of it, if that is possible at all, when the gateway dies.
+
+    Args:
+        transport: its pipes.
+        output: receives what it writes.
+        lifeline: ends it when the gateway dies.
+    """
+
+    def __init__(self, transport: asyncio.SubprocessTransport, output: ProcessOutput, lifeline: Lifeline) -> None:
+        self.transport = transport
+        self.output = output
+        self._lifeline = lifeline
+
+    @property
+    def pid(self) -> int:
+        """The id of the process, and of its group."""
+        return self.transport.get_pid()
+
+    @property
+    def has_exited(self) -> bool:
+        """Whether nothing is left of it."""
+        return self.output.exited.done()
+
+    def write(self, data: bytes) -> None:
+        """Sends a request; nothing happens if the process has ended."""
+        pipe = self.transport.get_pipe_transport(0)
+        if isinstance(pipe, asyncio.WriteTransport) and not pipe.is_closing():
+            pipe.write(data)
+
+    def kill(self) -> None:
+        """Kills its group and closes all descriptors, without waiting: in uninterruptible sleep it may live on."""
+        self._kill_group()
+        self._close_descriptors()
+
+    async def close(self) -> None:
+        """Does the same, but waits for its end for a short time, even if the caller is cancelled. Idempotent."""
+        self._kill_group()
+        try:
+            if not self.output.exited.done():
+                # on a time-out, in uninterruptible sleep for example, the child watcher reaps the process when it ends
+                await completed_within(asyncio.shield(self.output.exited), _REAP_TIMEOUT)
+        finally:
+            self._close_descriptors()
+
+    def abandon(self) -> None:
+        """Kills its group, and closes all descriptors as soon as it has ended."""
+        self._kill_group()
+        self.output.exited.add_done_callback(lambda _: self._close_descriptors())
+
+    def _kill_group(self) -> None:
+        # A command that runs through sudo belongs to root and cannot be killed: closing its pipes has to be enough.
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def _close_descriptors(self) -> None:
+        self._lifeline.close()
+        with contextlib.suppress(PermissionError):  # close() tries to kill once more
+            self.transport.close()
+
+
+async def _supervise(start: _Start, *, timeout: float | None, clock: Clock | None) -> CommandResult:
     """Starts a process, waits until its output is finished, and leaves nothing of the process behind."""
     clock = clock or SystemClock()
     started = clock.monotonic()
     try:
-        transport, output = await _start(argv, make_output, environment=environment)
+        process = await start.run()
     except (OSError, ValueError) as error:
-        return _start_failure(argv, error)
+        return _start_failure(start.argv, error)
     try:
         time_left = None if timeout is None else timeout - (clock.monotonic() - started)
-        in_time = await completed_within(output.finished, time_left)
+        in_time = await completed_within(process.output.finished, time_left)
     finally:
-        await _terminate(transport, output)
-    return _result(transport, output, timed_out=not in_time, duration=clock.monotonic() - started)
+        await process.close()
+    duration = clock.monotonic() - started
+    return _result(process.transport, process.output, timed_out=not in_time, duration=duration)
 
 
-async def _start(
-    argv: Sequence[str],
-    make_output: Callable[[], ProcessOutput],
-    *,
-    environment: Mapping[str, str],
-    stdin: int = subprocess.DEVNULL,
-) -> tuple[asyncio.SubprocessTransport, ProcessOutput]:
-    start = asyncio.ensure_future(
-        asyncio.get_running_loop().subprocess_exec(
-            make_output,
-            *argv,
-            stdin=stdin,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment,
-            cwd="/",
-            start_new_session=True,
-        )
-    )
-    try:
-        return await asyncio.shield(start)
-    except asyncio.CancelledError:
-        # asyncio itself would kill only the process, and its children would live on
-        start.add_done_callback(_abandon)
-        with contextlib.suppress(OSError, ValueError):
-            await _terminate(*await asyncio.shield(start))
-        raise
+class _Start:
+    """How to start a process.
+
+    Args:
+        argv: the program's path and its arguments.
+        make_output: creates what receives its output.
+        environment: its environment.
+        stdin: its standard input, as for ``subprocess``.
+        nice: how much lower its priority is.
+    """
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        make_output: Callable[[], ProcessOutput],
+        *,
+        environment: Mapping[str, str],
+        stdin: int = subprocess.DEVNULL,
+        nice: int = 0,
+    ) -> None:
+        self.argv = argv
+        self._make_output = make_output
+        self._environment = environment
+        self._stdin = stdin
+        self._nice = nice
+
+    async def run(self) -> Process:
+        """Returns the process. Raises OSError or ValueError if it cannot be started."""
+        start = asyncio.ensure_future(self._start())
+        try:
+            return await asyncio.shield(start)
+        except asyncio.CancelledError:
+            # asyncio itself would kill only the process, and its children would live on
+            start.add_done_callback(_abandon)
+            with contextlib.suppress(OSError, ValueError):
+                await (await asyncio.shield(start)).close()
+            raise
+
+    async def _start(self) -> Process:
+        lifeline = Lifeline()
+        try:
+            transport, output = await asyncio.get_running_loop().subprocess_exec(
+                self._make_output,
+                *self.argv,
+                stdin=self._stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=self._environment,
+                cwd="/",
+                start_new_session=True,
+                pass_fds=(lifeline.inherited,),
+            )
+        except BaseException:
+            lifeline.close()
+            raise
+        lifeline.attach(transport.get_pid())
+        if self._nice:
+            # from outside, because code between fork and exec is not safe in a program with threads
+            with contextlib.suppress(OSError):  # it has ended already, or runs through sudo
+                os.setpriority(os.PRIO_PGRP, transport.get_pid(), self._nice)
+        return Process(transport, output, lifeline)
 
 
-def _abandon(start: asyncio.Future[tuple[asyncio.SubprocessTransport, ProcessOutput]]) -> None:
+def _abandon(start: asyncio.Future[Process]) -> None:
     """Kills a process whose caller was cancelled twice and no longer waits for its start."""
     if not start.cancelled() and start.exception() is None:
-        transport, output = start.result()
-        _kill_group(transport)
-        output.exited.add_done_callback(lambda _: transport.close())
+        start.result().abandon()
 
 
 def _start_failure(argv: Sequence[str], error: OSError | ValueError) -> CommandResult:
@@ -182,24 +232,6 @@ def _start_failure(argv: Sequence[str], error: OSError | ValueError) -> CommandR
         else:
             status = Status.NOT_INSTALLED
     return CommandResult(status=status, detail=f"{argv[0]}: {reason}")
-
-
-async def _terminate(transport: asyncio.SubprocessTransport, output: ProcessOutput) -> None:
-    """Kills the process group and closes all descriptors, even if the caller is cancelled while waiting."""
-    _kill_group(transport)
-    try:
-        if not output.exited.done():
-            # on a time-out, in uninterruptible sleep for example, the child watcher reaps the process when it ends
-            await completed_within(asyncio.shield(output.exited), _REAP_TIMEOUT)
-    finally:
-        with contextlib.suppress(PermissionError):  # close() tries to kill once more
-            transport.close()
-
-
-def _kill_group(transport: asyncio.SubprocessTransport) -> None:
-    # A command that runs through sudo belongs to root and cannot be killed: closing its pipes has to be enough.
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(transport.get_pid(), signal.SIGKILL)
 
 
 def _result(

@@ -21,7 +21,7 @@ from gateway.clock import Clock, SystemClock
 from gateway.errors import DecodeError, GatewayError
 from gateway.host.host import CommandResult
 from gateway.host.output import ProcessOutput
-from gateway.host.process import ResidentProcess, start_resident
+from gateway.host.process import Process, start_resident
 from gateway.host.sectors import FrameDecoder, SectorRequest, Sectors
 from gateway.status import Status
 from gateway.waiting import completed_within
@@ -49,7 +49,7 @@ class StartResident(Protocol):
 
     async def __call__(
         self, argv: Sequence[str], make_output: Callable[[], ProcessOutput], *, environment: Mapping[str, str]
-    ) -> ResidentProcess:
+    ) -> Process:
         """Returns the process."""
         ...
 
@@ -128,7 +128,7 @@ class _Helper:
         output: what it writes.
     """
 
-    def __init__(self, process: ResidentProcess, output: _HelperOutput) -> None:
+    def __init__(self, process: Process, output: _HelperOutput) -> None:
         self.process = process
         self._output = output
         self._last_exchanges: dict[str, _Exchange] = {}
