@@ -34,7 +34,8 @@ CONFIG = Option(
 
 _TOTEM = ["totem"]
 _NODE = ["nodelist", "node"]
-_QDEVICE = ["quorum", "device"]
+_QUORUM = ["quorum"]
+_QDEVICE = [*_QUORUM, "device"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,14 +46,15 @@ class CorosyncConfig:
         cluster_name: ``totem.cluster_name``, or None if it is not set or empty.
         transport: ``totem.transport``: ``knet``, ``udpu`` or ``udp``; None if it is not set. Corosync 3 then uses knet,
             older versions udp.
-        has_qdevice: whether ``quorum.device.model`` is set; None if it may be on a line that cannot be read.
+        has_qdevice: whether ``quorum.device.model`` is set; None if there is no section ``quorum``, if the device has
+            no model, or if a line cannot be read.
         node_names: the ``name`` of each node in the ``nodelist``, by its ``nodeid`` as written; nodes without a name or
             an id are left out.
     """
 
     cluster_name: str | None
     transport: str | None
-    has_qdevice: bool | None = False
+    has_qdevice: bool | None = None
     node_names: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -65,6 +67,7 @@ def parse(output: bytes) -> Parsed[CorosyncConfig]:
         ParseError: a section is not closed, or closed without having been opened. Corosync would not start either.
     """
     totem: dict[str, str] = {}
+    has_quorum = False
     device: dict[str, str] = {}
     nodes: list[dict[str, str]] = []
     unreadable = UnreadableValues()
@@ -73,13 +76,16 @@ def parse(output: bytes) -> Parsed[CorosyncConfig]:
             totem[key] = value
         elif path == _QDEVICE:
             device[key] = value
+        elif path == _QUORUM:
+            has_quorum = True
         elif path == _NODE and key:
             nodes[-1][key] = value
         elif path == _NODE:
             nodes.append({})
     has_qdevice = bool(device.get("model"))
+    has_none = has_quorum and not device and not unreadable
     configuration = CorosyncConfig(
-        has_qdevice=has_qdevice if has_qdevice or not unreadable else None,
+        has_qdevice=has_qdevice if has_qdevice or has_none else None,
         cluster_name=totem.get("cluster_name") or None,
         transport=totem.get("transport") or None,
         node_names={node["nodeid"]: node["name"] for node in nodes if node.get("nodeid") and node.get("name")},

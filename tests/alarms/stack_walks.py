@@ -44,6 +44,12 @@ def links(*connected: tuple[int, int, int], members: Sequence[Sample] = (N2, N3)
 ALL_UP = links((0, 2, 1), (0, 3, 1), (1, 2, 1), (1, 3, 1))
 LINK_1_DOWN = links((0, 2, 1), (0, 3, 1), (1, 2, 0), (1, 3, 0))
 N3_LOST_ON_1 = links((0, 2, 1), (0, 3, 1), (1, 2, 1), (1, 3, 0))
+N3_KILLED = links((0, 2, 1), (0, 3, 0), (1, 2, 1), (1, 3, 0))
+"""Node 3 is still a member, but reached over no link."""
+ALL_DOWN = links((0, 2, 0), (0, 3, 0), (1, 2, 0), (1, 3, 0))
+"""The members are not lost yet."""
+PARTLY_UNKNOWN = links((0, 2, 1), (0, 3, 1), (1, 2, 0))
+"""The state of node 3 on link 1 cannot be read."""
 ALONE = links((0, 2, 0), (0, 3, 0), (1, 2, 0), (1, 3, 0), members=())
 
 COROSYNC: Mapping[str, Walk] = {
@@ -61,8 +67,14 @@ COROSYNC: Mapping[str, Walk] = {
         before=(N1, N2, QDEVICE, qdevice("registered", "alive", "vote")),
         present=(N1, N2, QDEVICE, qdevice("registered")),
         absent=(N1, N2, QDEVICE, qdevice("registered", "alive", "vote")),
-        gone=(N1, N2),
-        unknown=((), (N1, N2, QDEVICE, qdevice(), qdevice("registered", "alive", "vote", node_id="2"))),
+        gone=(N1, N2, (corosync.QDEVICE_CONFIGURED, 0, ())),
+        unknown=(
+            (),
+            (N1, N2),
+            (N1, N2, qdevice()),
+            (N1, N2, qdevice(), (corosync.QDEVICE_CONFIGURED, 1, ())),
+            (N1, N2, QDEVICE, qdevice(), qdevice("registered", "alive", "vote", node_id="2")),
+        ),
         collector="corosync",
     ),
     "corosync-down": Walk(
@@ -73,8 +85,8 @@ COROSYNC: Mapping[str, Walk] = {
         before=ALL_UP,
         present=LINK_1_DOWN,
         absent=N3_LOST_ON_1,
-        gone=(KNET, N1, N2, N3, ring(0), peer(0, 2, 1)),
-        unknown=((), ALONE, (KNET, N1, N2, ring(0), ring(1))),
+        gone=(KNET, N1, N2, N3, ring(0), peer(0, 2, 1), peer(0, 3, 1)),
+        unknown=((), ALONE, ALL_DOWN, PARTLY_UNKNOWN, (KNET, N1, N2, ring(0), ring(1))),
         collector="corosync",
     ),
     "link-peer-down": Walk(
@@ -83,7 +95,7 @@ COROSYNC: Mapping[str, Walk] = {
         present=N3_LOST_ON_1,
         absent=ALL_UP,
         gone=links((0, 2, 1), (1, 2, 1), members=(N2,)),
-        unknown=((), LINK_1_DOWN, ALONE, links((0, 2, 1), (0, 3, 0), (1, 2, 1), (1, 3, 0), members=(N2,))),
+        unknown=((), LINK_1_DOWN, ALONE, N3_KILLED, links((0, 2, 1), (0, 3, 0), (1, 2, 1), (1, 3, 0), members=(N2,))),
         collector="corosync",
     ),
 }

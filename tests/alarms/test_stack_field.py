@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gateway.alarms.notification import Notification
 from tests.alarms.field import notifications, summaries
+from tests.alarms.stack_inputs import (
+    ALONE,
+    DOWN,
+    QDEVICE_SECTION,
+    QUORUM,
+    TWO,
+    UP,
+    WITH_QDEVICE,
+    drbd,
+    knet,
+    peer,
+    resource,
+    rrp,
+)
 from tests.cases import CASES, needs_cases
 
 DISK = "/dev/disk/by-id/scsi-36001405afb0ba8d3a3c413b8cc2cca0"
@@ -136,53 +148,6 @@ async def sequence(folder: Path, *states: Mapping[str, str]) -> list[list[str]]:
     return [summaries(published) for published in await published_by(folder, *states)]
 
 
-QUORUM = """\
-Quorum information
-------------------
-Date:             Fri Nov 27 12:00:00 2026
-Quorum provider:  corosync_votequorum
-Nodes:            {count}
-Node ID:          1
-Ring ID:          1.5
-Quorate:          Yes
-
-Votequorum information
-----------------------
-Expected votes:   {count}
-Highest expected: 2
-Total votes:      {count}
-Quorum:           1
-Flags:            2Node Quorate
-
-Membership information
-----------------------
-    Nodeid      Votes    Qdevice Name
-         1          1         NR red (local)
-{others}"""
-TWO = QUORUM.format(count=2, others="         2          1         NR blue\n")
-ALONE = QUORUM.format(count=1, others="")
-
-
-def knet(*states: str) -> str:
-    """Returns the output of corosync-cfgtool for a peer with these states on links 0, 1 and so on."""
-    lines = ["Local node ID 1, transport knet"]
-    for number, state in enumerate(states):
-        lines += [f"LINK ID {number} udp", f"\taddr\t= 192.0.2.{number}", "\tstatus:"]
-        lines += ["\t\tnodeid:          1:\tlocalhost", f"\t\tnodeid:          2:\t{state}"]
-    return "\n".join(lines) + "\n"
-
-
-def rrp(status: str) -> str:
-    return (
-        "Printing ring status.\nLocal node ID 1\n"
-        "RING ID 0\n\tid\t= 192.0.2.1\n\tstatus\t= ring 0 active with no faults\n"
-        f"RING ID 1\n\tid\t= 198.51.100.1\n\tstatus\t= {status}\n"
-    )
-
-
-UP, DOWN = "connected", "disconnected"
-
-
 async def test_a_link_is_up_again_only_if_a_member_is_reached_over_it(tmp_path: Path) -> None:
     assert await sequence(
         tmp_path,
@@ -209,6 +174,76 @@ async def test_a_peer_that_leaves_is_no_faulty_link(tmp_path: Path) -> None:
         {"quorumtool.txt": ALONE, "cfgtool.txt": knet(DOWN, DOWN)},
         {"quorumtool.txt": TWO, "cfgtool.txt": knet(UP, UP)},
     ) == [[], [], []]
+
+
+async def test_a_node_that_is_killed_has_no_faulty_links(tmp_path: Path) -> None:
+    """knet notices on one link after the other that nobody answers, and Corosync waits for the token after that."""
+    peers = "         2          1         NR blue\n         3          1         NR green\n"
+    three = QUORUM.format(count=3, others=peers)
+
+    def links(*states: str) -> str:
+        rows = iter(f"\t\tnodeid:          3:\t{state}\n" for state in states)
+        lines = knet(*[UP] * len(states)).splitlines(keepends=True)
+        return "".join(line + next(rows) if line.endswith(f"2:\t{UP}\n") else line for line in lines)
+
+    assert await sequence(
+        tmp_path,
+        {"quorumtool.txt": three, "cfgtool.txt": links(UP, UP)},
+        {"cfgtool.txt": links(DOWN, DOWN)},
+        {"quorumtool.txt": TWO},
+        {"quorumtool.txt": three, "cfgtool.txt": links(UP, UP)},
+        {"cfgtool.txt": links(UP, DOWN)},
+    ) == [[], [], [], [], ["raised link-peer-down link 1 to green"]]
+
+
+async def test_the_links_to_the_only_peer_are_not_faulty_because_it_is_killed(tmp_path: Path) -> None:
+    assert await sequence(
+        tmp_path,
+        {"quorumtool.txt": TWO, "cfgtool.txt": knet(UP, UP)},
+        {"cfgtool.txt": knet(DOWN, DOWN)},
+        {"quorumtool.txt": ALONE},
+    ) == [[], [], []]
+
+
+async def test_a_link_is_not_down_because_the_members_cannot_be_listed(tmp_path: Path) -> None:
+    broken = {"quorumtool.txt": "", "quorumtool.txt.rc": "1", "quorumtool.txt.err": "Cannot allocate memory\n"}
+    row = "         2          1         NR blue"
+    assert await sequence(
+        tmp_path,
+        {"quorumtool.txt": ALONE, "cfgtool.txt": knet(UP, DOWN)},
+        broken,
+        {"quorumtool.txt": TWO.replace(row, row.replace("2", "x", 1)), "quorumtool.txt.rc": "0"},
+        {"quorumtool.txt": TWO},
+    ) == [
+        [],
+        ["raised collector-failing corosync"],
+        ["cleared collector-failing corosync (recovered)"],
+        ["raised link-down link 1"],
+    ]
+
+
+async def test_a_quorum_device_is_gone_only_with_its_configuration(tmp_path: Path) -> None:
+    lost = WITH_QDEVICE.replace("A,V,NMW", "A,NV,NMW")
+    published = await published_by(
+        tmp_path,
+        {"quorumtool.txt": WITH_QDEVICE, "cfgtool.txt": knet(UP), "corosync.conf": QDEVICE_SECTION},
+        {"quorumtool.txt": TWO},
+        {"quorumtool.txt": WITH_QDEVICE},
+        {"quorumtool.txt": lost},
+        {"quorumtool.txt": TWO, "corosync.conf": "quorum {\n"},
+        {"corosync.conf": "totem {\n}\n"},
+        {"corosync.conf": "quorum {\n provider: corosync_votequorum\n}\n"},
+    )
+    assert [summaries(each) for each in published] == [
+        [],
+        ["raised qdevice-lost"],
+        ["cleared qdevice-lost (recovered)"],
+        ["raised qdevice-lost"],
+        [],
+        [],
+        ["cleared qdevice-lost (gone)"],
+    ]
+    assert published[1][0].text == "The quorum device is not registered: corosync-qdevice does not run"
 
 
 async def test_a_link_that_was_removed_is_gone(tmp_path: Path) -> None:
@@ -284,59 +319,6 @@ async def test_a_message_is_left_until_all_devices_show_another(tmp_path: Path) 
         ["cleared sbd-message blue (recovered)"],
     ]
     assert published[1][0].text == "SBD: off from red to blue is left on /dev/sda, /dev/sdb"
-
-
-def resource(*, peers: Sequence[Mapping[str, Any]] = (), disk: str = "UpToDate", **changes: Any) -> dict[str, Any]:
-    """Returns a resource with one volume as JSON."""
-    return {
-        "name": "data",
-        "role": "Secondary",
-        "suspended": False,
-        "suspended-user": False,
-        "force-io-failures": False,
-        "devices": [{"volume": 0, "disk-state": disk, "client": False, "quorum": True, "size": 1000}],
-        "connections": list(peers),
-        **changes,
-    }
-
-
-def peer(
-    state: str = "Established",
-    *,
-    connection: str = "Connected",
-    out_of_sync: int = 0,
-    suspended: str = "no",
-    disk: str = "UpToDate",
-    paths: Sequence[bool] = (True,),
-) -> dict[str, Any]:
-    """Returns the connection to the node ``blue`` as JSON."""
-    return {
-        "peer-node-id": 1,
-        "name": "blue",
-        "connection-state": connection,
-        "peer-role": "Secondary",
-        "paths": [
-            {
-                "this_host": {"address": f"192.0.2.{number}", "port": 7000},
-                "remote_host": {"address": f"198.51.100.{number}", "port": 7000},
-                "established": established,
-            }
-            for number, established in enumerate(paths)
-        ],
-        "peer_devices": [
-            {
-                "volume": 0,
-                "replication-state": state,
-                "peer-disk-state": disk,
-                "resync-suspended": suspended,
-                "out-of-sync": out_of_sync,
-            }
-        ],
-    }
-
-
-def drbd(*resources: Mapping[str, Any]) -> dict[str, str]:
-    return {"drbd.json": json.dumps(resources)}
 
 
 IN_SYNC = drbd(resource(peers=[peer()]))

@@ -93,7 +93,7 @@ def test_a_link_that_is_lost_may_be_faulty() -> None:
 
 def test_a_member_that_is_lost_may_be_one_that_is_not_reached() -> None:
     quorumtool = quorum(1, 2).replace(b"         2 ", b"         x ")
-    assert rings(collect(links((UP,), (DOWN,)), quorumtool)) == {"0": 1, "1": 0}
+    assert rings(collect(links((UP,), (DOWN,)), quorumtool)) == {"0": 1}
 
 
 def test_this_node_is_never_its_own_peer() -> None:
@@ -105,8 +105,14 @@ def test_this_node_is_never_its_own_peer() -> None:
     assert rings(page) == {"0": 1}
 
 
-def test_if_the_members_are_unknown_each_node_has_to_be_reached() -> None:
-    assert rings(collect(links((UP, DOWN), (UP, UP)), None)) == {"0": 0, "1": 1}
+def test_if_the_members_are_unknown_a_node_that_is_not_reached_may_be_down() -> None:
+    page = collect(links((UP, DOWN), (UP, UP)), None)
+    assert rings(page) == {"1": 1}
+    assert series.key("corosync_ring_errors") not in page
+
+
+def test_a_link_that_does_not_list_a_member_is_not_healthy() -> None:
+    assert rings(collect(links((), ()), quorum(1, 2))) == {}
 
 
 @pytest.mark.parametrize(

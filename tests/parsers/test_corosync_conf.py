@@ -70,7 +70,9 @@ def test_crlf_line_ends() -> None:
     ],
 )
 def test_fragments(output: str, cluster_name: str | None, transport: str | None) -> None:
-    assert parse(output.encode()) == CorosyncConfig(cluster_name=cluster_name, transport=transport)
+    configuration = parse(output.encode())
+    assert (configuration.cluster_name, configuration.transport) == (cluster_name, transport)
+    assert configuration.node_names == {}
 
 
 @pytest.mark.parametrize(
@@ -99,10 +101,11 @@ def test_a_line_that_is_damaged() -> None:
     ("output", "has_qdevice"),
     [
         (b"quorum {\n device {\n  model: net\n  net {\n   host: q\n  }\n }\n}\n", True),
-        (b"quorum {\n device {\n  votes: 1\n }\n}\n", False),
+        (b"quorum {\n device {\n  votes: 1\n }\n}\n", None),
         (b"quorum {\n provider: corosync_votequorum\n}\ndevice {\n model: net\n}\n", False),
         (b"quorum {\n device {\n  model: net\xe9\n }\n}\n", None),
-        (b"# caf\xe9\n", False),
+        (b"# caf\xe9\nquorum {\n provider: corosync_votequorum\n}\n", False),
+        (b"totem {\n}\n", None),
     ],
 )
 def test_the_quorum_device(output: bytes, has_qdevice: bool | None) -> None:  # noqa: FBT001

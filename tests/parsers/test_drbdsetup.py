@@ -270,13 +270,30 @@ def test_an_unknown_reason_makes_all_reasons_unreadable(printed: str) -> None:
     [
         ({"address": "192.0.2.1", "port": 7000, "family": "ssocks"}, "192.0.2.1:7000"),
         ({"address": "2001:db8::1", "port": 7000}, "[2001:db8::1]:7000"),
-        ({"address": "2001:db8::1"}, "2001:db8::1"),
         ({"family": "unknown"}, ""),
     ],
 )
 def test_the_address_of_a_path(host: dict[str, Any], address: str) -> None:
     (path,) = connection(paths=[{"this_host": host, "remote_host": {}}]).paths
     assert path == DrbdPath(local_address=address, peer_address="", established=None)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        {"address": "2001:db8::1"},
+        {"port": 7000},
+        {"address": None, "port": 7000},
+        {"address": "somewhere", "port": 7000},
+        {"address": "192.0.2.1", "port": -1},
+        None,
+    ],
+)
+def test_a_path_without_a_readable_address_is_left_out(host: dict[str, Any] | None) -> None:
+    path = {"this_host": {"address": "192.0.2.1", "port": 7000}, "remote_host": host, "established": True}
+    output = json.dumps([resource(connections=[{**PEER, "paths": [path]}])]).encode()
+    assert parse(output)[0].connections[0].paths == ()
+    assert len(unreadable(output)) == 1
 
 
 @pytest.mark.parametrize("printed", [-1, -(2**70), 2**62, 2**63 - 4, 2**64 - 8, 2**64 - 1, 2**64, 10**4000])

@@ -107,6 +107,8 @@ class CorosyncCollector:
         elif up == 0:
             samples.add(metrics.QUORATE, 0)
         configuration: corosync_conf.CorosyncConfig | None = readings["corosync.conf"].ok_value
+        if configuration is not None:
+            samples.add(metrics.QDEVICE_CONFIGURED, configuration.has_qdevice)
         if links is not None:
             _add_links(samples, links, quorum, configuration.node_names if configuration else {})
         if self.statistics and (statistics := readings["corosync-cmapctl"].ok_value) is not None:
@@ -197,20 +199,23 @@ def _is_healthy(link: Link, links: Collection[Link], others: Collection[int] | N
     """
     if link.status is not RingStatus.NOT_PRINTED:
         return None if link.status is RingStatus.UNKNOWN else int(link.status is RingStatus.HEALTHY)
-    states = {peer.connected for peer in link.peers if not peer.local and _is_member(peer, link, links, others)}
+    peers = [peer for peer in link.peers if not peer.local]
+    if others is None:
+        return 1 if link.complete and all(peer.connected for peer in peers) else None
+    states = {peer.connected for peer in peers if _is_member(peer, link, links, others)}
     if False in states:
         return 0
-    known = link.complete or (others is not None and {peer.node_id for peer in link.peers}.issuperset(others))
-    return 1 if known and None not in states else None
+    lists_members = {peer.node_id for peer in peers}.issuperset(others)
+    by_index = any(peer.by_index for peer in peers)
+    return 1 if (lists_members or (by_index and link.complete)) and None not in states else None
 
 
-def _is_member(peer: LinkPeer, link: Link, links: Collection[Link], others: Collection[int] | None) -> bool:
+def _is_member(peer: LinkPeer, link: Link, links: Collection[Link], others: Collection[int]) -> bool:
     """Returns whether a peer should be reached over a link.
 
-    If the members are unknown, each peer should. A peer that is known by its index only should if all nodes are
-    members, or if it is reached over another link.
+    A peer that is known by its index only should if all nodes are members, or if it is reached over another link.
     """
-    if others is None or (peer.by_index and len(others) + 1 >= len(link.peers)):
+    if peer.by_index and len(others) + 1 >= len(link.peers):
         return True
     if not peer.by_index:
         return peer.node_id in others

@@ -25,6 +25,13 @@ QUORUMTOOL = read_from("corosync", "corosync-quorumtool")
 CFGTOOL = ("corosync", "corosync-cfgtool")
 LINKS = read_from(*CFGTOOL)
 
+LINK_HOLD = 10.0
+"""Seconds for which a link must be down.
+
+knet does not notice at the same time on all links that a node is lost: the moments differ by up to the interval of its
+pings, a quarter of the token timeout. This is enough for a token timeout of 40 seconds.
+"""
+
 
 def find_missing_votes(view: ClusterView) -> Iterator[Finding]:
     """Yields a finding if votes are missing."""
@@ -44,6 +51,8 @@ def find_lost_qdevice(view: ClusterView) -> Iterator[Finding]:
     for row in view.rows(metrics.MEMBER_QDEVICE, node_id=facts.local_node_id(view)):
         if row["registered"] and not (row["alive"] and row["vote"]):
             yield Finding("", {"what": "does not vote" if row["alive"] else "is not reached"})
+        elif not row["registered"] and view.number(metrics.QDEVICE_CONFIGURED) == 1:
+            yield Finding("", {"what": "is not registered: corosync-qdevice does not run"})
 
 
 def qdevice_votes(view: ClusterView, _finding: Finding) -> bool:
@@ -53,15 +62,19 @@ def qdevice_votes(view: ClusterView, _finding: Finding) -> bool:
 
 
 def has_no_qdevice(view: ClusterView, _finding: Finding) -> bool:
-    """Returns whether members are listed, the quorum device is not among them, and none has registered one."""
+    """Returns whether the configuration has no quorum device, and no listed member has registered one."""
     is_listed = any(True for _ in view.rows(metrics.MEMBER_VOTES, node_id=facts.QDEVICE_ID))
     is_registered = any(row["registered"] for row in view.rows(metrics.MEMBER_QDEVICE))
     is_complete = view.has_read_everything("corosync", "corosync-quorumtool")
-    return is_complete and view.has(metrics.MEMBER_VOTES) and not is_listed and not is_registered
+    is_listing = is_complete and view.has(metrics.MEMBER_VOTES)
+    return is_listing and not is_listed and not is_registered and view.number(metrics.QDEVICE_CONFIGURED) == 0
 
 
 def find_lost_links(view: ClusterView) -> Iterator[Finding]:
-    """Yields the links over which no member is connected, and the rings that Corosync has marked as faulty."""
+    """Yields the links over which no member is connected, and the rings that Corosync has marked as faulty.
+
+    If no member is connected over any link, either this node or its peers are lost, and the links may be in order.
+    """
     with_peers = {entry.number for entry in view.fact(facts.peers_on_links)}
     for number, works in view.fact(facts.link_states).items():
         if not works:
@@ -75,27 +88,32 @@ def link_works(view: ClusterView, finding: Finding) -> bool:
 
 
 def is_link_gone(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether links are listed, and a link is not among them."""
-    numbers = {row["number"] for row in view.rows(metrics.RINGS)}
-    return view.has_read_everything(*CFGTOOL) and bool(numbers) and finding.fields["number"] not in numbers
+    """Returns whether links are listed with all members, and a link is not among them."""
+    numbers = {str(row["number"]) for row in view.rows(metrics.RINGS)}
+    with_peers = {entry.number for entry in view.fact(facts.peers_on_links)}
+    return (
+        view.has_read_everything(*CFGTOOL)
+        and bool(numbers)
+        and finding.fields["number"] not in numbers | with_peers
+        and all(facts.lists_all_members(view, number) for number in with_peers)
+    )
 
 
-def _name(entry: PeerOnLink) -> str:
-    return entry.peer or f"node {entry.peer_id}"
+def _name(view: ClusterView, entry: PeerOnLink) -> str:
+    return view.accumulated(facts.node_names).get(entry.peer_id, f"node {entry.peer_id}")
 
 
 def find_lost_link_peers(view: ClusterView) -> Iterator[Finding]:
-    """Yields the members that are not connected over a link to which other members are connected."""
-    states = view.fact(facts.link_states)
-    for entry in facts.members_on_links(view):
-        if not entry.connected and states[entry.number]:
-            fields = {
-                "number": entry.number,
-                "peer": _name(entry),
-                "node_id": entry.peer_id,
-                "address": entry.address,
-            }
-            yield Finding(f"link {entry.number} to {_name(entry)}", fields)
+    """Yields the members that are not connected over a link, but over another; the link itself has to work.
+
+    A member that is connected over no link is about to be lost.
+    """
+    states, reached = view.fact(facts.link_states), view.fact(facts.reached_members)
+    for entry in view.fact(facts.members_on_links):
+        if not entry.connected and entry.peer_id in reached and states.get(entry.number):
+            peer = _name(view, entry)
+            fields = {"number": entry.number, "peer": peer, "node_id": entry.peer_id, "address": entry.address}
+            yield Finding(f"link {entry.number} to {peer}", fields)
 
 
 def _peers_of(view: ClusterView, finding: Finding) -> Iterator[PeerOnLink]:
@@ -109,9 +127,11 @@ def is_link_peer_reached(view: ClusterView, finding: Finding) -> bool:
 
 
 def is_link_peer_gone(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether peers are listed on a link, and a peer is not among them."""
-    peers = {entry.peer_id for entry in view.fact(facts.peers_on_links) if entry.number == finding.fields["number"]}
-    return view.has_read_everything(*CFGTOOL) and bool(peers) and finding.fields["node_id"] not in peers
+    """Returns whether all members are listed on a link, and a peer is not among those listed."""
+    number = finding.fields["number"]
+    peers = {entry.peer_id for entry in view.fact(facts.peers_on_links) if entry.number == number}
+    is_listing = view.has_read_everything(*CFGTOOL) and bool(peers) and facts.lists_all_members(view, number)
+    return is_listing and finding.fields["node_id"] not in peers
 
 
 CONDITIONS: tuple[Condition, ...] = (
@@ -154,9 +174,11 @@ CONDITIONS: tuple[Condition, ...] = (
         find=find_lost_qdevice,
         absent=Absent("corosync-quorumtool shows that the quorum device votes for this node", qdevice_votes),
         gone=Gone(
-            "corosync-quorumtool lists no quorum device", "The quorum device is no longer configured", has_no_qdevice
+            "corosync.conf has no quorum device, and corosync-quorumtool lists none",
+            "The quorum device is no longer configured",
+            has_no_qdevice,
         ),
-        hold=5.0,
+        hold=10.0,  # corosync-qdevice starts after Corosync, and stops before it
         local=True,
     ),
     Condition(
@@ -179,7 +201,7 @@ CONDITIONS: tuple[Condition, ...] = (
         about="the link",
         raised="Link {number} is down: {why}",
         cleared="Link {number} is up again",
-        meaning="This node has lost one of the networks of the cluster; the other networks still work.",
+        meaning="This node has lost one of the networks of the cluster; members are still reached over another.",
         action="Check the interface, the cable and the switch of that network. Corosync 2 keeps a repaired ring as "
         "faulty until it recovers it, or until you run `corosync-cfgtool -r`.",
         source=LINKS,
@@ -190,7 +212,7 @@ CONDITIONS: tuple[Condition, ...] = (
             link_works,
         ),
         gone=Gone("corosync-cfgtool no longer lists the link", "Link {number} is no longer configured", is_link_gone),
-        hold=2.0,
+        hold=LINK_HOLD,
         local=True,
     ),
     Condition(
@@ -210,7 +232,7 @@ CONDITIONS: tuple[Condition, ...] = (
             "{peer} is no longer configured on link {number}",
             is_link_peer_gone,
         ),
-        hold=2.0,
+        hold=LINK_HOLD,
         local=True,
     ),
 )

@@ -206,6 +206,7 @@ def _parse_table(lines: Sequence[Line], unreadable: UnreadableValues) -> list[Me
         elif line.text.strip() and not any(pattern.fullmatch(line.text) for pattern in _OTHER_LINES):
             row = unreadable.read(_parse_row, line, has_device=has_device, unreadable=unreadable)
             if isinstance(row, Member) and row.node_id in unknown_nodes:
+                unreadable.add(f"the tool could not get the votes of node {row.node_id}", line=line.number)
                 row = replace(row, votes=None, device=None)
             rows.append(row)
     return rows

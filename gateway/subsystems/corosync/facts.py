@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from gateway.conditions.view import ClusterView
@@ -52,8 +52,14 @@ class PeerOnLink(NamedTuple):
     connected: bool
 
 
+_BY_INDEX = frozenset({"3.0.0", "3.0.1"})
+"""The versions whose corosync-cfgtool numbers the nodes by an index instead of their ids."""
+
+
 def peers_on_links(view: ClusterView) -> tuple[PeerOnLink, ...]:
-    """Returns every peer on every link."""
+    """Returns every peer on every link; none if their ids are unknown."""
+    if any(row["version"] in _BY_INDEX for row in view.rows(metrics.INFO)):
+        return ()
     return tuple(
         PeerOnLink(
             str(row["number"]), str(row["peer_node_id"]), str(row["peer"]), str(row["address"]), bool(row["value"])
@@ -62,10 +68,29 @@ def peers_on_links(view: ClusterView) -> tuple[PeerOnLink, ...]:
     )
 
 
-def members_on_links(view: ClusterView) -> Iterator[PeerOnLink]:
-    """Yields every member on every link. A peer that is no longer a member is a lost node, not a lost link."""
+def members_on_links(view: ClusterView) -> tuple[PeerOnLink, ...]:
+    """Returns every member on every link. A peer that is no longer a member is a lost node, not a lost link."""
     members = view.fact(other_members)
-    return (entry for entry in view.fact(peers_on_links) if entry.peer_id in members)
+    return tuple(entry for entry in view.fact(peers_on_links) if entry.peer_id in members)
+
+
+def reached_members(view: ClusterView) -> frozenset[str]:
+    """Returns the ids of the members that are connected over any link.
+
+    A member that is connected over none is about to be lost, or this node is: its links are not faulty for that.
+    """
+    return frozenset(entry.peer_id for entry in view.fact(members_on_links) if entry.connected)
+
+
+def _knows_all_members(view: ClusterView) -> bool:
+    """Returns whether corosync-quorumtool has listed the members, and every row could be read."""
+    return view.has(metrics.MEMBER_VOTES) and view.has_read_everything("corosync", "corosync-quorumtool")
+
+
+def lists_all_members(view: ClusterView, number: str) -> bool:
+    """Returns whether the state of every other member on a link is known."""
+    listed = {entry.peer_id for entry in view.fact(members_on_links) if entry.number == number}
+    return _knows_all_members(view) and listed >= view.fact(other_members)
 
 
 def _lists_peers(view: ClusterView) -> bool:
@@ -84,19 +109,25 @@ def _has_no_votequorum(view: ClusterView) -> bool:
 def link_states(view: ClusterView) -> Mapping[str, bool]:
     """Returns whether each link works; a link is left out if that is unknown.
 
-    A link works if a member is connected over it. Without knet, Corosync lists no peers, and reports whether the ring
-    itself is faulty. While this node is alone, nothing is known about its links.
+    A link works if a member is connected over it. It does not if no member is, although members are reached over
+    another link. Without knet, Corosync lists no peers, and reports whether the ring itself is faulty. While this node
+    is alone, nothing is known about its links.
     """
     connected: defaultdict[str, list[bool]] = defaultdict(list)
-    for entry in members_on_links(view):
+    for entry in view.fact(members_on_links):
         connected[entry.number].append(entry.connected)
-    states = {number: any(values) for number, values in connected.items()}
+    states = {
+        number: any(values)
+        for number, values in connected.items()
+        if any(values) or (view.fact(reached_members) and lists_all_members(view, number))
+    }
     with_peers = {entry.number for entry in view.fact(peers_on_links)}
+    if _lists_peers(view):
+        return states
     has_company = bool(view.fact(other_members)) or _has_no_votequorum(view)
-    proves_rings = has_company and not _lists_peers(view)
     for row in view.rows(metrics.RINGS):
         number = str(row["number"])
-        if number not in with_peers and (not row["value"] or proves_rings):
+        if number not in with_peers and (not row["value"] or has_company):
             states[number] = bool(row["value"])
     return states
 
@@ -107,4 +138,10 @@ def node_ids(view: ClusterView, before: Mapping[str, str] | None) -> Mapping[str
     return {**(before or {}), **members}
 
 
-ACCUMULATORS = (node_ids,)
+def node_names(view: ClusterView, before: Mapping[str, str] | None) -> Mapping[str, str]:
+    """Accumulates the last known name of every node that has been on a link, by its id."""
+    names = {entry.peer_id: entry.peer for entry in view.fact(peers_on_links) if entry.peer}
+    return {**(before or {}), **names}
+
+
+ACCUMULATORS = (node_ids, node_names)

@@ -92,6 +92,11 @@ MEMBER_QDEVICE = gauge(
     mib="haClusterMemberQdeviceRegistered haClusterMemberQdeviceAlive "
     "haClusterMemberQdeviceVote haClusterMemberQdeviceMasterWins",
 )
+QDEVICE_CONFIGURED = gauge(
+    "corosync_qdevice_configured",
+    "Whether the configuration of Corosync has a quorum device.",
+    mib="haClusterQdeviceConfigured",
+)
 KNET_LATENCY = gauge(
     "corosync_knet_link_latency_seconds",
     "Round-trip time to a peer over a link, measured by knet.",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gateway.conditions.matching import is_among, names_in
 from gateway.conditions.model import DRBD, Absent, Condition, Finding, Gone, Severity
-from gateway.conditions.view import ClusterView, Row
+from gateway.conditions.view import ClusterView
 from gateway.subsystems.drbd import facts, metrics
 from gateway.subsystems.drbd.evidence import (
     CONNECTION_GONE,
@@ -16,18 +15,28 @@ from gateway.subsystems.drbd.evidence import (
 
 def find_lost_connections(view: ClusterView) -> Iterator[Finding]:
     """Yields the connections that are not established."""
-    for row in view.rows(metrics.CONNECTION_STATE):
-        state = facts.state_of(metrics.CONNECTION_STATE, row)
+    names = view.accumulated(facts.peer_names)
+    for (resource, peer_node_id), state in view.fact(facts.connection_states).items():
         if state not in {"", "Connected"}:
-            labels = {label: str(row[label]) for label in metrics.CONNECTION_STATE.labels}
-            yield Finding(f"{labels['resource']} to {labels['peer']}", {**labels, "state": state})
+            peer = names[resource, peer_node_id]
+            fields = {"resource": resource, "peer_node_id": peer_node_id, "peer": peer, "state": state}
+            yield Finding(f"{resource} to {peer}", fields)
 
 
-established_connections = names_in(metrics.CONNECTION_STATE, lambda row: row["Connected"], about="{resource} to {peer}")
+def is_connection_established(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether the connection of a finding is established."""
+    key = (finding.fields["resource"], finding.fields["peer_node_id"])
+    return view.fact(facts.connection_states).get(key) == "Connected"
 
 
-def _path(row: Row) -> str:
-    return f"{row['resource']} to {row['peer']} ({row['local_address']} to {row['peer_address']})"
+_PathKey = tuple[str, ...]
+"""The resource, the id of the peer, and the two addresses of a path."""
+
+_PATH_LABELS = ("resource", "peer_node_id", "local_address", "peer_address")
+
+
+def _path(row: Mapping[str, str | float]) -> _PathKey:
+    return tuple(str(row[label]) for label in _PATH_LABELS)
 
 
 def find_lost_paths(view: ClusterView) -> Iterator[Finding]:
@@ -42,17 +51,22 @@ def find_lost_paths(view: ClusterView) -> Iterator[Finding]:
         connection = (str(row["resource"]), str(row["peer_node_id"]))
         uses_all_paths = not tcp or connection in multipath
         if not row["value"] and uses_all_paths and states.get(connection) == "Connected":
-            yield Finding(_path(row), {label: str(row[label]) for label in metrics.PATH_ESTABLISHED.labels})
+            peer = view.accumulated(facts.peer_names)[connection]
+            name = f"{row['resource']} to {peer} ({row['local_address']} to {row['peer_address']})"
+            yield Finding(name, {**dict(zip(_PATH_LABELS, _path(row), strict=True)), "peer": peer})
 
 
 def is_path_gone(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether the path of a finding is no longer listed."""
-    return facts.is_complete(view) and finding.object not in {_path(row) for row in view.rows(metrics.PATH_ESTABLISHED)}
+    """Returns whether other paths of a connection are listed, or its connection is no longer listed."""
+    connection = _path(finding.fields)[:2]
+    paths = {_path(row) for row in view.rows(metrics.PATH_ESTABLISHED)}
+    lists_others = any(path[:2] == connection for path in paths) and _path(finding.fields) not in paths
+    return facts.is_complete(view) and (lists_others or connection not in view.fact(facts.listed_connections))
 
 
-def established_paths(view: ClusterView) -> frozenset[str]:
-    """Returns the names of the established paths."""
-    return frozenset(_path(row) for row in view.rows(metrics.PATH_ESTABLISHED) if row["value"])
+def is_path_established(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether the path of a finding is established."""
+    return any(row["value"] and _path(row) == _path(finding.fields) for row in view.rows(metrics.PATH_ESTABLISHED))
 
 
 CONDITIONS: tuple[Condition, ...] = (
@@ -69,7 +83,7 @@ CONDITIONS: tuple[Condition, ...] = (
         "connection: `drbdadm adjust RESOURCE`.",
         source=DRBDSETUP,
         find=find_lost_connections,
-        absent=Absent("drbdsetup shows the connection as Connected", is_among(established_connections)),
+        absent=Absent("drbdsetup shows the connection as Connected", is_connection_established),
         gone=CONNECTION_GONE,
         hold=15.0,
         local=True,
@@ -86,9 +100,9 @@ CONDITIONS: tuple[Condition, ...] = (
         action="Check the network between the two addresses.",
         source=DRBDSETUP,
         find=find_lost_paths,
-        absent=Absent("drbdsetup shows the path as established", is_among(established_paths)),
+        absent=Absent("drbdsetup shows the path as established", is_path_established),
         gone=Gone(
-            "drbdsetup no longer lists the path",
+            "drbdsetup lists other paths of the connection, or no longer lists the connection",
             "DRBD path {local_address} to {peer_address} of {resource} is no longer configured",
             is_path_gone,
         ),

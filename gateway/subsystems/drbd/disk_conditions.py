@@ -17,9 +17,9 @@ from gateway.subsystems.drbd.evidence import (
 
 def find_bad_disks(view: ClusterView) -> Iterator[Finding]:
     """Yields the volumes whose disk is not up to date, and is not being brought up to date."""
-    updating = view.fact(facts.updating_volumes)
+    idle = view.fact(facts.idle_volumes)
     for (resource, volume), state in view.fact(facts.disk_states).items():
-        if state in facts.NOT_UP_TO_DATE and (resource, volume) not in updating:
+        if state in facts.NOT_UP_TO_DATE and (resource, volume) in idle:
             yield volume_finding(resource, volume, state=state)
 
 
@@ -32,10 +32,9 @@ def good_disks(view: ClusterView) -> frozenset[str]:
 
 def find_lost_disks(view: ClusterView) -> Iterator[Finding]:
     """Yields the volumes that have lost their disk, except for clients."""
-    clients = view.fact(facts.clients)
-    for (resource, volume), state in view.fact(facts.disk_states).items():
-        if state in facts.DISK_LOST and (resource, volume) not in clients:
-            yield volume_finding(resource, volume, state=state)
+    states = view.fact(facts.disk_states)
+    for resource, volume in sorted(view.fact(facts.lost_disks)):
+        yield volume_finding(resource, volume, state=states[resource, volume])
 
 
 def volumes_with_data(view: ClusterView) -> frozenset[str]:

@@ -22,6 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from ipaddress import ip_address
 
 from gateway.errors import ParseError
 from gateway.subsystems.parsing.json_objects import JsonObject, array, load, parse_each
@@ -71,9 +72,6 @@ SUSPENSION_REASONS = ("user", "no-data", "fencing", "quorum")
 
 RESYNC_SUSPENSION_REASONS = ("user", "peer", "dependency", "max-parallel")
 """The words for the reasons why a resynchronization is suspended."""
-
-_PORTS = 2**16
-"""The number of ports."""
 
 _SUSPENDED_FOR = re.compile(r"suspended-(?P<reason>[a-z-]+)")
 
@@ -291,16 +289,20 @@ def _parse_path(item: JsonObject) -> DrbdPath:
     return DrbdPath(
         local_address=_parse_address(item.object("this_host")),
         peer_address=_parse_address(item.object("remote_host")),
-        established=item.flag("established"),
+        established=item.flag("established", required=True),
     )
 
 
 def _parse_address(item: JsonObject) -> str:
-    """Returns an address with its port, IPv6 in brackets; only the address if there is no port."""
-    address, port = item.word("address", required=False) or "", item.counter("port", limit=_PORTS)
-    if address and port is not None:
-        return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-    return address
+    """Returns an address with its port, IPv6 in brackets; empty for a family of which the tool prints neither."""
+    if not {"address", "port"} & item.values.keys():
+        return ""
+    address, port = item.name("address"), item.number("port")
+    try:
+        ip_address(address)
+    except ValueError:
+        raise ParseError(f"expected an address, found {address[:60]!r}") from None
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _parse_peer_volume(item: JsonObject) -> DrbdPeerVolume:

@@ -20,8 +20,8 @@ RESYNC_WAITING = frozenset({"PausedSyncS", "PausedSyncT"})
 RESYNC_TARGET = frozenset({"StartingSyncT", "WFBitMapT", "WFSyncUUID", "SyncTarget"})
 """The replication states in which this node's copy is being brought up to date."""
 
-DISK_LOST = frozenset({"diskless", "failed"})
-"""The states of a disk that has no data, in lower case."""
+QUEUED = frozenset({"SyncTarget", "PausedSyncT"})
+"""The replication states in which this node's copy may wait for another resynchronization."""
 
 NOT_UP_TO_DATE = frozenset({"attaching", "detaching", "negotiating", "inconsistent", "outdated", "consistent"})
 """The states of a disk that is there and not up to date. ``dunknown`` says nothing."""
@@ -73,10 +73,12 @@ def listed_volumes(view: ClusterView) -> frozenset[tuple[str, ...]]:
     return _listed(view, ("resource", "volume"), metrics_of_volumes)
 
 
+_METRICS_OF_CONNECTIONS = (metrics.CONNECTION_STATE, metrics.CONGESTED, metrics.AP_IN_FLIGHT)
+
+
 def listed_connections(view: ClusterView) -> frozenset[tuple[str, ...]]:
     """Returns the resource and the id of the peer of every connection that drbdsetup lists."""
-    metrics_of_connections = (metrics.CONNECTION_STATE, metrics.CONGESTED, metrics.AP_IN_FLIGHT)
-    return _listed(view, ("resource", "peer_node_id"), metrics_of_connections)
+    return _listed(view, ("resource", "peer_node_id"), _METRICS_OF_CONNECTIONS)
 
 
 def listed_resources(view: ClusterView) -> frozenset[tuple[str, ...]]:
@@ -88,14 +90,6 @@ def listed_resources(view: ClusterView) -> frozenset[tuple[str, ...]]:
 def state_of(metric: Metric, row: Row) -> str:
     """Returns the state that is set in a sample; empty for a state that the metric does not know."""
     return next((state for state in metric.states if row[state]), "")
-
-
-def peer_names(view: ClusterView) -> Mapping[tuple[str, str], str]:
-    """Returns the name of each peer, by resource and id."""
-    return {
-        (str(row["resource"]), str(row["peer_node_id"])): str(row["peer"])
-        for row in view.rows(metrics.CONNECTION_STATE)
-    }
 
 
 def connection_states(view: ClusterView) -> Mapping[tuple[str, str], str]:
@@ -118,12 +112,22 @@ def disk_states(view: ClusterView) -> Mapping[tuple[str, str], str]:
 
 def clients(view: ClusterView) -> frozenset[tuple[str, str]]:
     """Returns the resources and volumes that are diskless on purpose."""
-    intentional = {
+    return _diskless(view, unintentional=0)
+
+
+def lost_disks(view: ClusterView) -> frozenset[tuple[str, str]]:
+    """Returns the resources and volumes whose disk has failed, or that are diskless and not on purpose."""
+    failed = {key for key, state in view.fact(disk_states).items() if state == "failed"}
+    return frozenset(failed) | _diskless(view, unintentional=1)
+
+
+def _diskless(view: ClusterView, *, unintentional: int) -> frozenset[tuple[str, str]]:
+    volumes = {
         (str(row["resource"]), str(row["volume"]))
         for row in view.rows(metrics.DISKLESS_UNINTENTIONAL)
-        if row["value"] == 0
+        if row["value"] == unintentional
     }
-    return frozenset(key for key, state in view.fact(disk_states).items() if state == "diskless" and key in intentional)
+    return frozenset(key for key, state in view.fact(disk_states).items() if state == "diskless" and key in volumes)
 
 
 def _peer_volume(row: Row) -> PeerVolume:
@@ -160,7 +164,54 @@ def running_resyncs(view: ClusterView) -> frozenset[PeerVolume]:
     return frozenset(key for key, state in states.items() if state in RESYNCING and not suspended.get(key))
 
 
+def _listed_peer_volumes(view: ClusterView) -> frozenset[PeerVolume]:
+    """Returns each volume of a resource with each peer of the resource."""
+    return frozenset(
+        PeerVolume(resource, peer_node_id, volume)
+        for resource, peer_node_id in view.fact(listed_connections)
+        for other, volume in view.fact(listed_volumes)
+        if other == resource
+    )
+
+
+def idle_volumes(view: ClusterView) -> frozenset[tuple[str, str]]:
+    """Returns the resources and volumes that are certainly not being brought up to date, nor wait for it.
+
+    While a value of drbdsetup cannot be read, this is certain for a volume only if its replication with each peer is
+    known.
+    """
+    volumes = {(resource, volume) for resource, volume in view.fact(listed_volumes)}
+    states, suspended = view.fact(replication_states), view.fact(suspensions)
+    if not is_complete(view):
+        pairs = view.fact(_listed_peer_volumes)
+        volumes &= {(key.resource, key.volume) for key in pairs}
+        volumes -= {(key.resource, key.volume) for key in pairs if not states.get(key)}
+    if not is_queue_stuck(view):
+        volumes -= {
+            (key.resource, key.volume)
+            for key, state in states.items()
+            if state in QUEUED and "user" not in suspended.get(key, ())
+        }
+    return frozenset(volumes) - view.fact(updating_volumes)
+
+
 # --- Values that outlive a view --------------------------------------------------------------------------------------
+
+
+def peer_names(view: ClusterView, before: Mapping[tuple[str, str], str] | None) -> Mapping[tuple[str, str], str]:
+    """Accumulates the name by which people know each peer, by resource and id.
+
+    If a name cannot be read, it is the last one, so that an alarm about the peer stays the same; or the id if there is
+    none.
+    """
+    before = before or {}
+    if not is_readable(view):
+        return before
+    names = {}
+    for resource, peer_node_id, name in _listed(view, ("resource", "peer_node_id", "peer"), _METRICS_OF_CONNECTIONS):
+        key = (resource, peer_node_id)
+        names[key] = name or before.get(key) or f"node {peer_node_id}"
+    return names if is_complete(view) else {**before, **names}
 
 
 class Progress(NamedTuple):
@@ -169,17 +220,19 @@ class Progress(NamedTuple):
     Attributes:
         amounts: the last amounts.
         running: the volumes that were being resynchronized when the amounts were read.
-        compared: those of them that were being resynchronized before, too.
+        compared: those of them that were being resynchronized before, too, and whose amounts are known.
+        unknown: those of them that were being resynchronized before, too, and whose amounts are not known.
         shrinking: the volumes whose last amount is smaller than the one before.
     """
 
     amounts: Mapping[PeerVolume, float]
     running: frozenset[PeerVolume]
     compared: frozenset[PeerVolume]
+    unknown: frozenset[PeerVolume]
     shrinking: frozenset[PeerVolume]
 
 
-_NO_PROGRESS = Progress({}, frozenset(), frozenset(), frozenset())
+_NO_PROGRESS = Progress({}, frozenset(), frozenset(), frozenset(), frozenset())
 
 
 def progress(view: ClusterView, before: Progress | None) -> Progress:
@@ -189,7 +242,9 @@ def progress(view: ClusterView, before: Progress | None) -> Progress:
         return before
     amounts, running = view.fact(out_of_sync), view.fact(running_resyncs)
     shrinking = frozenset(key for key, amount in amounts.items() if amount < before.amounts.get(key, 0))
-    return Progress(amounts, running, running & before.running, shrinking)
+    repeated = running & before.running
+    compared = repeated & amounts.keys() & before.amounts.keys()
+    return Progress(amounts, running, compared, repeated - compared, shrinking)
 
 
 def multipath(view: ClusterView, before: frozenset[tuple[str, str]] | None) -> frozenset[tuple[str, str]]:
@@ -207,10 +262,15 @@ def multipath(view: ClusterView, before: frozenset[tuple[str, str]] | None) -> f
 # --- The queue of resynchronizations ---------------------------------------------------------------------------------
 
 
+def is_queue_stuck(view: ClusterView) -> bool:
+    """Returns whether certainly no resynchronization of this node makes progress."""
+    return is_complete(view) and not view.fact(is_queue_moving) and not view.accumulated(progress).unknown
+
+
 def is_queue_moving(view: ClusterView) -> bool:
     """Returns whether a resynchronization of this node makes progress; others may wait for it."""
     now = view.accumulated(progress)
-    return bool(now.shrinking) or bool(now.running - now.compared)
+    return bool(now.shrinking) or bool(now.running - now.compared - now.unknown)
 
 
 def updating_volumes(view: ClusterView) -> frozenset[tuple[str, str]]:
@@ -221,8 +281,8 @@ def updating_volumes(view: ClusterView) -> frozenset[tuple[str, str]]:
         (key.resource, key.volume)
         for key, state in states.items()
         if (state in RESYNC_TARGET and not suspended.get(key))
-        or (state in {"SyncTarget", "PausedSyncT"} and "user" not in suspended.get(key, ()) and is_moving)
+        or (state in QUEUED and "user" not in suspended.get(key, ()) and is_moving)
     )
 
 
-ACCUMULATORS = (progress, multipath)
+ACCUMULATORS = (peer_names, progress, multipath)

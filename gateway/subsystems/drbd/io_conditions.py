@@ -28,15 +28,20 @@ def find_split_brains(view: ClusterView) -> Iterator[Finding]:
 
 def find_lost_quorum(view: ClusterView) -> Iterator[Finding]:
     """Yields the volumes without quorum, with what it means on this node."""
-    suspended = {row["resource"] for row in view.rows(metrics.SUSPENDED) if row["value"]}
     for row in view.rows(metrics.QUORUM):
         if row["value"] == 0:
             resource = str(row["resource"])
-            if view.fact(facts.roles).get(resource) == "Primary":
-                effect = "I/O is suspended" if resource in suspended else "I/O can fail"
-            else:
-                effect = "this node cannot become primary"
-            yield volume_finding(resource, str(row["volume"]), effect=effect)
+            yield volume_finding(resource, str(row["volume"]), effect=_effect_of_lost_quorum(view, resource))
+
+
+def _effect_of_lost_quorum(view: ClusterView, resource: str) -> str:
+    role = view.fact(facts.roles).get(resource)
+    if role == "Primary":
+        suspended = next((row["value"] for row in view.rows(metrics.SUSPENDED, resource=resource)), None)
+        if suspended is None:
+            return "I/O is suspended or can fail"
+        return "I/O is suspended" if suspended else "I/O can fail"
+    return "this node cannot become primary" if role == "Secondary" else "its role is unknown"
 
 
 volumes_with_quorum = names_in(metrics.QUORUM, lambda row: row["value"] == 1, about="{resource}/{volume}")

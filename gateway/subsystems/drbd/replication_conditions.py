@@ -15,7 +15,7 @@ from gateway.subsystems.drbd.facts import PeerVolume
 
 
 def _peer_name(view: ClusterView, key: PeerVolume) -> str:
-    return view.fact(facts.peer_names).get(key[:2], f"node {key.peer_node_id}")
+    return view.accumulated(facts.peer_names).get(key[:2], f"node {key.peer_node_id}")
 
 
 def _peer_volume_finding(view: ClusterView, key: PeerVolume, **fields: str) -> Finding:
@@ -53,11 +53,11 @@ def find_out_of_sync(view: ClusterView) -> Iterator[Finding]:
     """
     progress, states = view.accumulated(facts.progress), view.fact(facts.replication_states)
     disks, peer_disks = view.fact(facts.disk_states), view.fact(facts.peer_disk_states)
-    updating = view.fact(facts.updating_volumes)
+    idle = view.fact(facts.idle_volumes)
     for key, size in progress.amounts.items():
         volume = (key.resource, key.volume)
         have_data = {disks.get(volume), peer_disks.get(key)} <= facts.WITH_DATA
-        is_idle = states.get(key) == "Established" and volume not in updating
+        is_idle = states.get(key) == "Established" and volume in idle
         is_stalled = key in progress.compared
         if size > 0 and have_data and key not in progress.shrinking and (is_idle or is_stalled):
             yield _peer_volume_finding(view, key, amount=_amount(size))
@@ -85,7 +85,7 @@ def find_suspended_resyncs(view: ClusterView) -> Iterator[Finding]:
     states = view.fact(facts.replication_states)
     for key, reasons in view.fact(facts.suspensions).items():
         is_resync = states.get(key) in facts.RESYNCING | facts.RESYNC_WAITING
-        if reasons and is_resync and ("user" in reasons or not view.fact(facts.is_queue_moving)):
+        if reasons and is_resync and ("user" in reasons or facts.is_queue_stuck(view)):
             yield _peer_volume_finding(view, key, why=", ".join(RESYNC_REASONS[reason] for reason in reasons))
 
 

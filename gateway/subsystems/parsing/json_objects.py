@@ -99,10 +99,10 @@ class JsonObject:
             self.add_unreadable(key, "a known state" if words and _is_word(value) else "a word")
         return None
 
-    def flag(self, key: str) -> bool | None:
-        """Returns true or false."""
+    def flag(self, key: str, *, required: bool = False) -> bool | None:
+        """Returns true or false, which must be there if it is required."""
         value = self.values.get(key)
-        if value is None or isinstance(value, bool):
+        if isinstance(value, bool) or (value is None and not required):
             return value
         self.add_unreadable(key, "true or false")
         return None
