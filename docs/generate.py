@@ -133,10 +133,14 @@ def example() -> str:
     return "\n".join((*lines, ""))
 
 
+_ALTERNATIVES = {"auth_key", "community", "engine_id", "priv_key"}
+"""Fields that do not go with the others of the example, or are seldom needed."""
+
+
 def _commented_table(option: Option[Any], fields: Iterable[Field]) -> Iterator[str]:
     yield from (f"# {option.help}", f"# [[{option.key}]]")
     for field in fields:
-        instead_of_another = field.instead_of or field.name == "community"
+        instead_of_another = field.instead_of or field.name in _ALTERNATIVES
         yield f"# # {field.help}"
         yield f"# {'# ' if instead_of_another else ''}{field.name} = {_literal(field.example)}"
 

@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = {
     "collect": "Collect once, and print the samples.",
     "check": "Check that this node can be monitored, and say what is missing.",
     "test-notification": "Send a test notification to every target, and print the results.",
+    "localize-keys": "Turn the passwords of an SNMPv3 user into keys that are valid for one engine only.",
     "mib": "Print HA-CLUSTER-MIB, for SNMP managers and for snmpwalk.",
     "migrate": "Turn the configuration of ha_cluster_exporter (YAML, JSON or TOML) into a gateway.conf.",
 }

@@ -345,6 +345,7 @@ def test_flags_override_the_file(file: Path) -> None:
 
 SECRET = "correct horse"
 OTHER = "battery staple"
+LOCALIZED = b"a localized key of u"
 
 
 def users(*tables: str) -> str:
@@ -368,6 +369,8 @@ def test_communities_and_users(file: Path) -> None:
             f'name = "both"\nauth = "SHA-512"\nauth_password = "{SECRET}"\npriv = "AES-256"\npriv_password = "{OTHER}"',
             f'name = "auth"\nauth = "SHA"\nauth_password = "{SECRET}"',
             'name = "none"\nauth = "none"',
+            f'name = "keys"\nauth = "SHA"\nauth_key = "0x{LOCALIZED.hex()}"\n'
+            f'priv = "AES"\npriv_key = "{LOCALIZED[:16].hex()}"',
         )
     )
     loaded = load(file, {})
@@ -376,19 +379,23 @@ def test_communities_and_users(file: Path) -> None:
         UsmUser(name="both", auth="SHA-512", auth_password=SECRET, priv="AES-256", priv_password=OTHER),
         UsmUser(name="auth", auth="SHA", auth_password=SECRET),
         UsmUser(name="none"),
+        UsmUser(name="keys", auth="SHA", auth_key=LOCALIZED, priv="AES", priv_key=LOCALIZED[:16]),
     )
     assert [user.level for user in loaded.snmp.agent.users] == [
         SecurityLevel.AUTH_PRIV,
         SecurityLevel.AUTH_NO_PRIV,
         SecurityLevel.NO_AUTH_NO_PRIV,
+        SecurityLevel.AUTH_PRIV,
     ]
     assert SECRET not in repr(loaded)
+    assert repr(LOCALIZED) not in repr(loaded)
     assert OTHER not in repr(loaded)
 
 
 AUTH = 'one of "none", "SHA", "SHA-224", "SHA-256", "SHA-384", "SHA-512"'
 PRIV = 'one of "none", "AES", "AES-192", "AES-256"'
 PASSWORD = "expected a text of at least 8 characters, found another value"
+KEY = "expected a localized key in hexadecimal, found another value"
 GOOD_AUTH = f'auth = "SHA-256"\nauth_password = "{SECRET}"'
 
 
@@ -436,6 +443,20 @@ GOOD_AUTH = f'auth = "SHA-256"\nauth_password = "{SECRET}"'
             )
             for view in ('"1.3.6"', "[]", "[1.3]", '["1.3", "iso"]', '["1.4294967296"]')
         ),
+        (f'name = "u"\nauth = "SHA"\nauth_key = "{SECRET}"', [f"auth_key: {KEY}"]),
+        ('name = "u"\nauth = "SHA"\nauth_key = ""', [f"auth_key: {KEY}"]),
+        (
+            f'name = "u"\nauth = "SHA-256"\nauth_key = "{"ab" * 20}"\npriv = "AES-256"\npriv_key = "{"cd" * 16}"',
+            [
+                "auth_key: a localized key of SHA-256 has 32 octets, found 20",
+                "priv_key: a localized key of AES-256 has 32 octets, found 16",
+            ],
+        ),
+        (
+            f'name = "u"\n{GOOD_AUTH}\nauth_key = "{"ab" * 32}"',
+            ["auth_key: set together with auth_password: remove one of them"],
+        ),
+        (f'name = "u"\nauth = "none"\nauth_key = "{"ab" * 32}"', ['auth_key: not used with auth = "none"']),
         (f'name = "u"\n{GOOD_AUTH}\nauth_pasword = "x"', ["auth_pasword: unknown key, did you mean auth_password?"]),
         (
             'name = 1\nauth = "x"\npriv = 2\npriv_password = "short"',
@@ -828,7 +849,8 @@ def test_the_example_has_every_array_of_tables_as_a_comment(file: Path) -> None:
         if isinstance(option.read, Records):
             lines = [f"# {option.help}", f"# [[{option.key}]]"]
             for field in option.read.fields:
-                off = "# " if field.name.endswith("_file") or field.name == "community" else ""  # instead of another
+                # instead of another, or seldom needed
+                off = "# " if field.name.endswith(("_file", "_key", "_id")) or field.name == "community" else ""
                 lines += [f"# # {field.help}", f"# {off}{field.name} = {json.dumps(field.example)}"]
             assert "\n".join(["", *lines, ""]) in text
     file.write_text(re.sub(r"^# (?=\[\[|\w+ = )", "", text, flags=re.MULTILINE))

@@ -11,7 +11,7 @@ from typing import Any
 from gateway.alarms.conditions import CONDITIONS
 from gateway.config.secret_files import FILE_HELP, secret_file
 from gateway.config.section import from_option, from_options
-from gateway.config.usm_options import USM_FIELDS, usm_user
+from gateway.config.usm_options import USM_FIELDS, read_engine_id, usm_user
 from gateway.frontends.snmp.notifications.compat import FORMS
 from gateway.frontends.snmp.notifications.target import (
     DEFAULT_PORT,
@@ -75,7 +75,7 @@ def _target(values: Mapping[str, Any]) -> Target:
     Raises:
         InvalidValuesError: the fields do not fit together.
     """
-    problems = list(_credential_problems(values))
+    problems = [*_credential_problems(values), *_engine_id_problems(values)]
     user = None
     if values["version"] == _V3:
         try:
@@ -91,6 +91,7 @@ def _target(values: Mapping[str, Any]) -> Target:
         kind=values["kind"],
         community=values["community"] or "",
         user=user,
+        engine_id=values["engine_id"] or b"",
         timeout=values["timeout"],
         retries=values["retries"],
     )
@@ -105,6 +106,15 @@ def _credential_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
     for name in unused:
         if values[name] is not None:
             yield Problem(f".{name}", f'not used with version = "{version}"')
+
+
+def _engine_id_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
+    is_v3_inform = values["version"] == _V3 and values["kind"] is TargetKind.INFORM
+    has_localized_key = values["auth_key"] is not None or values["priv_key"] is not None
+    if is_v3_inform and has_localized_key and values["engine_id"] is None:
+        yield Problem(".engine_id", "missing: a localized key is valid for the engine ID of the receiver only")
+    if values["engine_id"] is not None and not is_v3_inform:
+        yield Problem(".engine_id", f'only used with version = "{_V3}" and kind = "{TargetKind.INFORM.value}"')
 
 
 _TARGETS = Records(
@@ -161,6 +171,12 @@ _TARGETS = Records(
         ),
         Field(name="user", read=text(MAX_NAME), help="Name of the user, for version 3.", example="gateway"),
         *USM_FIELDS,
+        Field(
+            name="engine_id",
+            read=read_engine_id,
+            help="Engine ID of the receiver, in hexadecimal, for informs over version 3; without it, it is discovered.",
+            example="0x80001f88046d616e61676572",
+        ),
     ),
     make=_target,
 )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from gateway.files import UntrustedPathError, read_trusted_file
 from gateway.options.readers import InvalidValueError, InvalidValuesError, Problem, absolute_path
+
+T = TypeVar("T")
 
 CREDENTIAL = "credential:"
 """Begins the name of a credential of the service, instead of the path of a file."""
@@ -26,7 +28,7 @@ FILE_HELP = (
 """The help of a field that names the file: what its first line is, and the field that it replaces."""
 
 
-def secret_file(read: Callable[[Any], str]) -> Callable[[Any], str]:
+def secret_file(read: Callable[[Any], T]) -> Callable[[Any], T]:
     """Returns a reader of the name of a file; the value is the first line of the file.
 
     No message shows the name, because it may be the secret itself. The parts of its path are shown that exist, and that
@@ -36,7 +38,7 @@ def secret_file(read: Callable[[Any], str]) -> Callable[[Any], str]:
         read: reads the first line, without white space around it.
     """
 
-    def read_first_line(value: Any) -> str:
+    def read_first_line(value: Any) -> T:
         path = _locate(value)
         try:
             file = read_trusted_file(path, max_size=_MAX_SIZE)

@@ -9,6 +9,7 @@ from gateway.config.secret_files import FILE_HELP, secret_file
 from gateway.options.model import Field
 from gateway.options.readers import InvalidValueError, InvalidValuesError, Problem, one_of
 from gateway.snmp.credentials import MIN_PASSWORD, UsmUser
+from gateway.snmp.engine import MAX_ENGINE_ID, MIN_ENGINE_ID
 from gateway.snmp.usm_protocols import AUTH_PROTOCOLS, NONE, PRIV_PROTOCOLS
 
 # --- Readers ---------------------------------------------------------------------------------------------------------
@@ -36,7 +37,55 @@ def _password(value: Any) -> str:
     return value
 
 
+def _octets(value: Any) -> bytes:
+    """Returns the octets of a text in hexadecimal, with or without 0x; none if it is not one."""
+    try:
+        return bytes.fromhex(value.removeprefix("0x")) if isinstance(value, str) else b""
+    except ValueError:
+        return b""
+
+
+def _key(value: Any) -> bytes:
+    octets = _octets(value)
+    if not octets:
+        raise InvalidValueError("a localized key in hexadecimal")
+    return octets
+
+
+def read_engine_id(value: Any) -> bytes:
+    """Reads an engine ID in hexadecimal.
+
+    Raises:
+        InvalidValueError: it is not one.
+    """
+    octets = _octets(value)
+    if not MIN_ENGINE_ID <= len(octets) <= MAX_ENGINE_ID:
+        raise InvalidValueError(f"an engine ID of {MIN_ENGINE_ID} to {MAX_ENGINE_ID} octets in hexadecimal")
+    return octets
+
+
 # --- Fields ----------------------------------------------------------------------------------------------------------
+
+
+def _key_fields(kind: str, adjective: str) -> tuple[Field, Field]:
+    key, password = f"{kind}_key", f"{kind}_password"
+    return (
+        Field(
+            name=key,
+            read=_key,
+            help=f"Localized {adjective} key in hexadecimal, instead of {password}; it is valid for one engine ID.",
+            example="0x" + "0123456789abcdef" * (4 if kind == "auth" else 2),
+            secret=True,
+        ),
+        Field(
+            name=f"{key}_file",
+            read=secret_file(_key),
+            help=FILE_HELP.format(f"the localized {adjective} key", key),
+            instead_of=key,
+            example=f"/etc/ha-cluster-gateway/{kind}.key",
+        ),
+    )
+
 
 USM_FIELDS = (
     Field(
@@ -59,6 +108,7 @@ USM_FIELDS = (
         instead_of="auth_password",
         example="/etc/ha-cluster-gateway/auth",
     ),
+    *_key_fields("auth", "authentication"),
     Field(
         name="priv",
         read=_protocol(PRIV_PROTOCOLS, {"DES": _DES, "3DES": _DES}),
@@ -80,8 +130,16 @@ USM_FIELDS = (
         instead_of="priv_password",
         example="/etc/ha-cluster-gateway/priv",
     ),
+    *_key_fields("priv", "privacy"),
 )
 """The fields that describe a user of SNMPv3, except the name."""
+
+
+_KEY_LENGTHS: Mapping[str, Mapping[str, int]] = {
+    "auth": {name: protocol.key_length for name, protocol in AUTH_PROTOCOLS.items()},
+    "priv": {name: protocol.key_length for name, protocol in PRIV_PROTOCOLS.items()},
+}
+"""Octets of localized keys."""
 
 
 def usm_user(name: str, values: Mapping[str, Any]) -> UsmUser:
@@ -90,7 +148,7 @@ def usm_user(name: str, values: Mapping[str, Any]) -> UsmUser:
     Raises:
         InvalidValuesError: the fields do not fit together.
     """
-    problems = [problem for kind in ("auth", "priv") for problem in _password_problems(kind, values)]
+    problems = [problem for kind in ("auth", "priv") for problem in _secret_problems(kind, values)]
     if values["auth"] in {None, NONE} and values["priv"] != NONE:
         problems.append(Problem(".priv", f'privacy requires authentication: set auth, or priv = "{NONE}"'))
     if problems:
@@ -99,16 +157,27 @@ def usm_user(name: str, values: Mapping[str, Any]) -> UsmUser:
         name=name,
         auth=values["auth"],
         auth_password=values["auth_password"] or "",
+        auth_key=values["auth_key"] or b"",
         priv=values["priv"],
         priv_password=values["priv_password"] or "",
+        priv_key=values["priv_key"] or b"",
     )
 
 
-def _password_problems(kind: str, values: Mapping[str, Any]) -> Iterator[Problem]:
-    protocol, password = values[kind], f"{kind}_password"
+def _secret_problems(kind: str, values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yields what is wrong with the password or the localized key for a kind of protocol: auth or priv."""
+    protocol, password, key = values[kind], f"{kind}_password", f"{kind}_key"
+    present = [name for name in (password, key) if values[name] is not None]
     if protocol is None:
         yield Problem(f".{kind}", f"missing: one of {', '.join(AUTH_PROTOCOLS)}")
-    elif protocol == NONE and values[password] is not None:
-        yield Problem(f".{password}", f'not used with {kind} = "{NONE}"')
-    elif protocol != NONE and values[password] is None:
+    elif protocol == NONE:
+        if present:
+            yield Problem(f".{present[0]}", f'not used with {kind} = "{NONE}"')
+    elif not present:
         yield Problem(f".{password}", f"missing: {kind} requires it, or {password}_file")
+    elif len(present) > 1:
+        yield Problem(f".{key}", f"set together with {password}: remove one of them")
+    elif values[key] is not None:
+        expected, found = _KEY_LENGTHS[kind][protocol], len(values[key])
+        if found != expected:
+            yield Problem(f".{key}", f"a localized key of {protocol} has {expected} octets, found {found}")

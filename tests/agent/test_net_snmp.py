@@ -198,6 +198,15 @@ async def test_all_authentication_and_privacy_protocols() -> None:
         assert agent.malformed == 0
 
 
+async def test_localized_keys_of_the_agents_engine_replace_passwords() -> None:
+    identity = engine_identity.ephemeral()
+    auth_key, priv_key = UserSecurity(STRONG).localize_keys(identity.engine_id)
+    localized = dataclasses.replace(STRONG, auth_password="", auth_key=auth_key, priv_password="", priv_key=priv_key)
+    async with serving(users=[localized], identity=identity) as agent:
+        result = await net_snmp("snmpget", agent, SYS_DESCR, options=user_options(STRONG))
+        assert result.lines == [f'.{SYS_DESCR} = STRING: "{DESCRIPTION}"']
+
+
 async def test_an_encrypted_walk() -> None:
     async with serving(users=[STRONG]) as agent:
         result = await net_snmp("snmpbulkwalk", agent, "-Cr50", ROOT, options=user_options(STRONG))

@@ -73,6 +73,28 @@ priv_password = "another one"
     assert SECRET not in repr(targets)
 
 
+@pytest.mark.parametrize("kind", ["inform", "trap"])
+def test_localized_keys(kind: str, file: Path) -> None:
+    key = b"a localized key of u"
+    (file.parent / "key").write_text(f"0x{key.hex()}\n")
+    (file.parent / "key").chmod(0o600)
+    file.write_text(
+        f"""
+[[alarms.target]]
+address = "manager"
+version = "3"
+kind = "{kind}"
+user = "gateway"
+auth = "SHA"
+auth_key_file = "{file.parent / "key"}"
+"""
+        + ('engine_id = "0x80001f8804"\n' if kind == "inform" else "")
+    )
+    (target,) = load(file, {}).alarms.targets
+    assert target.user == UsmUser(name="gateway", auth="SHA", auth_key=key)
+    assert target.engine_id == (bytes.fromhex("80001f8804") if kind == "inform" else b"")
+
+
 @pytest.mark.parametrize(
     ("address", "name"),
     [
@@ -125,6 +147,18 @@ def test_invalid_addresses(address: str, file: Path) -> None:
                 "retries: expected a whole number from 0 to 100, found another value",
                 "community: expected a text of 1 to 255 octets, found another value",
             ],
+        ),
+        (
+            f'address = "m"\nversion = "3"\nuser = "u"\nauth = "SHA"\nauth_key = "{"ab" * 20}"',
+            ["engine_id: missing: a localized key is valid for the engine ID of the receiver only"],
+        ),
+        (
+            'address = "m"\nversion = "3"\nkind = "trap"\nuser = "u"\nauth = "none"\nengine_id = "0x8000000001"',
+            ['engine_id: only used with version = "3" and kind = "inform"'],
+        ),
+        (
+            'address = "m"\nversion = "3"\nuser = "u"\nauth = "none"\nengine_id = "0x80000000"',
+            ["engine_id: expected an engine ID of 5 to 32 octets in hexadecimal, found another value"],
         ),
         (
             'address = "m"\nversion = "3"\nuser = "u"\nauth = "none"\npriv = "AES"\npriv_password = "12345678"',

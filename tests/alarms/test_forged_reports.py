@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from gateway.alarms.channel import DeliveryResult
 from gateway.snmp.decoding import decode_usm_message
 from gateway.snmp.usm_encoding import MsgFlags
+from gateway.snmp.usm_security import UserSecurity
 from tests.alarms.forger import Forge, Forger
 from tests.alarms.notifications import node_lost
 from tests.alarms.receivers import THEIRS, Manager, Receiver, numbers
@@ -125,6 +128,33 @@ async def test_a_receiver_that_was_restored_from_a_backup_gets_informs(tmp_path:
                 notifier.publish(node_lost(2))
                 await until(lambda: stats.acknowledged == 2, seconds=20)
         assert numbers(receiver.received) == [1, 2]
+
+
+@pytest.mark.daemon
+async def test_localized_keys_and_a_configured_engine_id(tmp_path: Path) -> None:
+    with trapd(tmp_path) as receiver:
+        engine_id = await engine_id_of(receiver)
+        auth_key, priv_key = UserSecurity(USER).localize_keys(engine_id)
+        localized = dataclasses.replace(USER, auth_password="", auth_key=auth_key, priv_password="", priv_key=priv_key)
+        forge = reporting(b"a forged engine", 4, each_new=True)
+        with Forger(receiver.port, forge) as forger:
+            configured = target(forger.port, user=localized, engine_id=engine_id, timeout=600.0, retries=0)
+            async with running_notifier(configured) as notifier:
+                (outcome,) = await notifier.test(node_lost(1))
+                assert outcome.result is DeliveryResult.ACKNOWLEDGED
+        assert numbers(receiver.received) == [1]
+
+
+@pytest.mark.daemon
+async def test_another_engine_id_than_the_configured_one_is_named(tmp_path: Path) -> None:
+    with trapd(tmp_path) as receiver:
+        engine_id = await engine_id_of(receiver)
+        wrong = target(receiver.port, user=USER, engine_id=THEIRS)
+        async with running_notifier(wrong) as notifier:
+            (outcome,) = await notifier.test(node_lost(1))
+        assert outcome.error == (
+            f"the receiver reports the engine id 0x{engine_id.hex()}, but engine_id is 0x{THEIRS.hex()}"
+        )
 
 
 async def test_a_forged_engine_id_does_not_last_if_the_receiver_ignores_unknown_ones() -> None:
