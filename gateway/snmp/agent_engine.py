@@ -150,12 +150,11 @@ class AgentEngine:
             raise DiscardedError(MessageStatistic.UNKNOWN_PDU_HANDLERS, report=security)
         if scoped.context_name:  # the default context is the only one (RFC 3415, section 3.2)
             raise DiscardedError(MessageStatistic.UNKNOWN_CONTEXTS, report=security)
-        localized = security.localized
-        texts = 2 * len(self._engine_id) + len(message.user_name) + localized.security.digest_length + len(message.salt)
+        principal = security.principal
+        texts = 2 * len(self._engine_id) + len(message.user_name) + principal.security.digest_length + len(message.salt)
         max_message = min(MAX_MESSAGE, message.max_size)
-        return self._authority.encode(
-            security, self._respond(localized.user, scoped.pdu, max_message, _V3_OVERHEAD + texts)
-        )
+        pdu = self._respond(principal.user, scoped.pdu, max_message, _V3_OVERHEAD + texts)
+        return self._authority.encode(security, pdu)
 
     def _respond(self, credential: Community | UsmUser, pdu: ReceivedPdu, max_message: int, overhead: int) -> bytes:
         """Returns the Response-PDU to a PDU."""

@@ -14,7 +14,7 @@ from gateway.errors import DecodeError
 from gateway.snmp import ber
 from gateway.snmp.ber import PduTag
 from gateway.snmp.credentials import UsmUser
-from gateway.snmp.decoding import ReceivedPdu, ScopedPdu, UsmMessage, decode_scoped_pdu
+from gateway.snmp.decoding import ScopedPdu, UsmMessage, decode_scoped_pdu
 from gateway.snmp.engine import MAX_BOOTS, EngineIdentity
 from gateway.snmp.oid import INSTANCE
 from gateway.snmp.statistics import MessageStatistic, Statistic
@@ -44,8 +44,8 @@ class DiscardedError(DecodeError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LocalizedUser:
-    """A user with the keys for this engine.
+class Principal:
+    """A user with its keys for this engine.
 
     Attributes:
         user: the user.
@@ -67,12 +67,12 @@ class Security:
     Attributes:
         message: the message.
         flags: authentication and privacy of the response.
-        localized: the user.
+        principal: the user.
     """
 
     message: UsmMessage
     flags: MsgFlags
-    localized: LocalizedUser
+    principal: Principal
 
 
 class UsmAuthority:
@@ -97,21 +97,21 @@ class UsmAuthority:
             DiscardedError: the message is not authentic, not timely, or not encrypted as it should be.
         """
         flags = MsgFlags(message.flags) & _SECURED
-        unprotected = Security(message=message, flags=MsgFlags.NONE, localized=self._nobody)
+        report = Security(message=message, flags=MsgFlags.NONE, principal=self._nobody)
         if flags == MsgFlags.PRIV:
             raise DiscardedError(MessageStatistic.INVALID_MESSAGES)
         if message.engine_id != self._identity.engine_id:
-            raise DiscardedError(UsmStatistic.UNKNOWN_ENGINE_IDS, report=unprotected)
-        localized = self._users.get(message.user_name)
-        if localized is None:
-            raise DiscardedError(UsmStatistic.UNKNOWN_USER_NAMES, report=unprotected)
-        if flags != localized.flags:
-            raise DiscardedError(UsmStatistic.UNSUPPORTED_SECURITY_LEVELS, report=unprotected)
+            raise DiscardedError(UsmStatistic.UNKNOWN_ENGINE_IDS, report=report)
+        principal = self._users.get(message.user_name)
+        if principal is None:
+            raise DiscardedError(UsmStatistic.UNKNOWN_USER_NAMES, report=report)
+        if flags != principal.flags:
+            raise DiscardedError(UsmStatistic.UNSUPPORTED_SECURITY_LEVELS, report=report)
         if MsgFlags.AUTH in flags:
-            self._verify(data, message, localized, unprotected)
+            self._verify(data, message, principal, report)
         return (
-            Security(message=message, flags=flags, localized=localized),
-            self._scoped_pdu(message, localized, unprotected),
+            Security(message=message, flags=flags, principal=principal),
+            self._scoped_pdu(message, principal, report),
         )
 
     def encode(self, security: Security, pdu: bytes) -> bytes:
@@ -124,46 +124,45 @@ class UsmAuthority:
             flags=security.flags,
             parameters=parameters,
             scoped_pdu=encode_scoped_pdu(self._identity.engine_id, pdu),
-            security=security.localized.security,
-            keys=security.localized.keys,
+            security=security.principal.security,
+            keys=security.principal.keys,
         )
 
-    def _verify(self, data: bytes, message: UsmMessage, localized: LocalizedUser, unprotected: Security) -> None:
+    def _verify(self, data: bytes, message: UsmMessage, principal: Principal, report: Security) -> None:
         """Verifies that a message is authentic and timely (steps 6 and 7a)."""
         try:
-            localized.security.verify(localized.keys, message.digest, data, message.digest_position)
+            principal.security.verify(principal.keys, message.digest, data, message.digest_position)
         except DecodeError:
-            raise DiscardedError(UsmStatistic.WRONG_DIGESTS, report=unprotected) from None
+            raise DiscardedError(UsmStatistic.WRONG_DIGESTS, report=report) from None
         boots = self._identity.boots
         if boots == MAX_BOOTS or message.boots != boots or abs(message.time - self._identity.time) > TIME_WINDOW:
             # authenticated, so that the sender believes the boots and the time in it (section 4)
-            report = Security(message=message, flags=MsgFlags.AUTH, localized=localized)
-            raise DiscardedError(UsmStatistic.NOT_IN_TIME_WINDOWS, report=report)
+            authentic_report = Security(message=message, flags=MsgFlags.AUTH, principal=principal)
+            raise DiscardedError(UsmStatistic.NOT_IN_TIME_WINDOWS, report=authentic_report)
 
-    def _scoped_pdu(self, message: UsmMessage, localized: LocalizedUser, unprotected: Security) -> ScopedPdu:
+    def _scoped_pdu(self, message: UsmMessage, principal: Principal, report: Security) -> ScopedPdu:
         """Returns the content of an authentic message, decrypted (step 8)."""
-        is_encrypted = MsgFlags.PRIV in localized.flags
+        is_encrypted = MsgFlags.PRIV in principal.flags
         if is_encrypted != (message.scoped_pdu is None):
             raise DiscardedError(MessageStatistic.INVALID_MESSAGES)
         if message.scoped_pdu is not None:
             return message.scoped_pdu
         try:
-            plain = localized.security.decrypt(
-                localized.keys, message.boots, message.time, message.salt, message.encrypted_pdu
+            plain = principal.security.decrypt(
+                principal.keys, message.boots, message.time, message.salt, message.encrypted_pdu
             )
             return decode_scoped_pdu(plain)
         except DecodeError:
-            raise DiscardedError(UsmStatistic.DECRYPTION_ERRORS, report=unprotected) from None
+            raise DiscardedError(UsmStatistic.DECRYPTION_ERRORS, report=report) from None
 
 
 def report_pdu(message: UsmMessage, statistic: Statistic, value: int) -> bytes:
     """Returns the Report-PDU that names a counter (RFC 3412, section 7.1, step 3)."""
-    pdu: ReceivedPdu | None = message.pdu
     varbind = VarBind(statistic.oid + INSTANCE, Type.COUNTER32, value)
-    return ber.pdu(PduTag.REPORT, pdu.request_id if pdu else 0, [varbind])
+    return ber.pdu(PduTag.REPORT, message.pdu.request_id if message.pdu else 0, [varbind])
 
 
-def _localize(user: UsmUser, engine_id: bytes) -> LocalizedUser:
+def _localize(user: UsmUser, engine_id: bytes) -> Principal:
     security = UserSecurity(user)
     keys = security.localize_keys(engine_id)
-    return LocalizedUser(user=user, security=security, keys=keys, flags=LEVEL_FLAGS[user.level])
+    return Principal(user=user, security=security, keys=keys, flags=LEVEL_FLAGS[user.level])

@@ -17,12 +17,14 @@ from gateway.frontends.snmp.agent.commands import ErrorStatus
 from gateway.snmp import ber
 from gateway.snmp import oid as oids
 from gateway.snmp.agent_engine import MAX_NAMES
+from gateway.snmp.ber import PduTag
 from gateway.snmp.credentials import Community, UsmUser
 from gateway.snmp.decoding import MAX_MESSAGE
 from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.oid import Oid
 from gateway.snmp.statistics import MessageStatistic
 from gateway.snmp.usm_stats import UsmStatistic
+from gateway.snmp.values import Type, VarBind
 from tests.agent.messages import (
     DecodedResponse,
     community_message,
@@ -75,6 +77,16 @@ def test_the_number_of_variables_of_a_get_bulk(
     )
     assert result.error_status == 0
     assert len(result.varbinds) == count
+
+
+@pytest.mark.parametrize(("non_repeaters", "max_repetitions", "count"), [(-1, 2, 4), (0, -1, 0), (1, -(2**31), 1)])
+def test_negative_numbers_of_a_get_bulk_count_as_zero(
+    non_repeaters: int, max_repetitions: int, count: int, shared: CommandResponder
+) -> None:
+    name = ber.varbind(VarBind(oids.parse(f"{COLUMN}.1"), Type.NULL))
+    request_pdu = ber.encoded_pdu(PduTag.GET_BULK_REQUEST, 1, name * 2, status=non_repeaters, index=max_repetitions)
+    result = decode_response(shared.process_message(with_community(request_pdu)))
+    assert (result.error_status, len(result.varbinds)) == (0, count)
 
 
 def test_get_bulk_continues_after_the_end_of_the_mib(shared: CommandResponder) -> None:
