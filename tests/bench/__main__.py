@@ -137,7 +137,7 @@ def sbd_devices(scrapes: int, directory: Path) -> list[Result]:
         off = ("--collector.pacemaker=off", "--collector.corosync=off", "--collector.drbd=off")
         with running((*PEER, *flags)) as peer, running((*GATEWAY, *flags, *off)) as ours:
             measure([peer, ours], scrapes)
-            return [time_ratio("(c) three SBD devices, scrape", ours.wall, peer.wall, 0.40)]
+            return [time_ratio("(c) three SBD devices, scrape", ours.wall, peer.wall, 0.10)]
 
 
 def growth(scrapes: int, directory: Path) -> list[Result]:

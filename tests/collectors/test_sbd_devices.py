@@ -41,6 +41,8 @@ DEVICES_METRIC = "ha_cluster_sbd_devices"
 
 MakeDevice = Callable[..., str]
 """Makes a loop device: ``make_device(content, sector_size=512)``."""
+MakeDevices = Callable[[int], list[str]]
+"""Makes devices with the given permissions."""
 
 
 def output_of(*command: str) -> str:
@@ -219,13 +221,23 @@ def unprivileged() -> Iterator[None]:
         os.setgroups(groups)
 
 
-def make_devices_for_group(make_device: MakeDevice, mode: int) -> list[str]:
-    """Returns a device with slots and one that is zeroed, which belong to root and to the group ``NOBODY``."""
-    devices = [make_device(DEVICES[name][0]) for name in ("message", "zeroed")]
-    for device in devices:
-        shutil.chown(device, "root", NOBODY)
-        Path(device).chmod(mode)
-    return devices
+@pytest.fixture
+def make_devices_for_group(make_device: MakeDevice) -> Iterator[MakeDevices]:
+    """Makes a device with slots and one that is zeroed, which belong to root and to the group ``NOBODY``."""
+    before: dict[str, os.stat_result] = {}
+
+    def make(mode: int) -> list[str]:
+        for name in ("message", "zeroed"):
+            device = make_device(DEVICES[name][0])
+            before[device] = Path(device).stat()
+            os.chown(device, 0, NOBODY)
+            Path(device).chmod(mode)
+        return list(before)
+
+    yield make
+    for device, status in before.items():
+        os.chown(device, status.st_uid, status.st_gid)
+        Path(device).chmod(status.st_mode & 0o7777)
 
 
 def shown_statuses(page: str, devices: list[str]) -> list[str | None]:
@@ -244,9 +256,9 @@ def shown_statuses(page: str, devices: list[str]) -> list[str | None]:
     ],
 )
 async def test_permission_to_read_is_enough(
-    make_device: MakeDevice, tmp_path: Path, mode: int, statuses: list[Status], shown: list[str | None]
+    make_devices_for_group: MakeDevices, tmp_path: Path, mode: int, statuses: list[Status], shown: list[str | None]
 ) -> None:
-    devices = make_devices_for_group(make_device, mode)
+    devices = make_devices_for_group(mode)
     page, reports = await collect(tmp_path, "device", *devices, host=UnprivilegedHost())
     assert [reports[f"dump {device}"].status for device in devices] == statuses
     assert shown_statuses(page, devices) == shown
@@ -260,9 +272,9 @@ async def test_permission_to_read_is_enough(
     ],
 )
 async def test_sbd_needs_permission_to_write(
-    make_device: MakeDevice, public_path: Path, mode: int, statuses: list[Status], shown: list[str | None]
+    make_devices_for_group: MakeDevices, public_path: Path, mode: int, statuses: list[Status], shown: list[str | None]
 ) -> None:
-    devices = make_devices_for_group(make_device, mode)
+    devices = make_devices_for_group(mode)
     shutil.chown(public_path, NOBODY)
     with unprivileged():
         page, reports = await collect(public_path, "tool", *devices)
