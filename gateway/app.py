@@ -19,8 +19,11 @@ from gateway.alarms.sources.quorum_watcher import QuorumWatcher
 from gateway.assembly import build_engine
 from gateway.config.alarm_options import SendFrom
 from gateway.config.config import Config
+from gateway.config.web_options import WebConfig
+from gateway.descriptors import reserve_descriptors
 from gateway.engine.engine import Engine
 from gateway.engine.mode import CollectorMode
+from gateway.frontends.prometheus.connection_pool import ConnectionLimits
 from gateway.frontends.prometheus.server import MetricsServer
 from gateway.frontends.snmp import engine_identity
 from gateway.frontends.snmp.notifications.agentx_channel import MasterAgent
@@ -143,9 +146,18 @@ def _build_server(config: Config, engine: Engine, publication: Publication) -> M
         publication,
         addresses=config.web.listen,
         telemetry_path=config.web.telemetry_path,
-        max_connections=config.web.max_connections,
-        client_timeout=config.web.client_timeout,
+        limits=_connection_limits(config.web),
     )
+
+
+def _connection_limits(web: WebConfig) -> ConnectionLimits:
+    """Returns what HTTP clients may use; fewer connections than configured if there are too few descriptors."""
+    total = reserve_descriptors(web.max_connections)
+    if total < web.max_connections:
+        structlog.get_logger("app").warning(
+            "connections limited", reason="limit on open files", connections=total, configured=web.max_connections
+        )
+    return ConnectionLimits(total=total, per_source=web.max_connections_per_source, client_timeout=web.client_timeout)
 
 
 def _build_snmp(config: Config, engine: Engine, publication: Publication, identity: EngineIdentity) -> SnmpService:

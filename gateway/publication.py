@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable
+
+import structlog
 
 import gateway
 from gateway import log, self_metrics
@@ -28,6 +31,8 @@ class Publication:
     def __init__(self, *, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._sources: list[SampleSource] = [_add_build_info, _add_process_metrics, _add_log]
+        self._failures: Counter[str] = Counter()
+        self._log = structlog.get_logger("publication")
 
     def add_source(self, source: SampleSource) -> None:
         """Registers a source whose samples are published with every snapshot."""
@@ -42,8 +47,18 @@ class Publication:
         own = SampleSet()
         own.add(self_metrics.SNAPSHOT_AGE, self.age(snapshot))
         for add_samples in self._sources:
-            add_samples(own)
+            try:
+                add_samples(own)
+            except Exception as error:  # noqa: BLE001 - a bug in one source must not cost the page
+                self.record_failure(getattr(add_samples, "__qualname__", repr(add_samples)), error)
+        own.add(self_metrics.PUBLICATION_FAILURES, self._failures.total())
         return {**snapshot.samples_by_metric, **own.samples_by_metric}
+
+    def record_failure(self, name: str, error: Exception) -> None:
+        """Counts that a metric or a source could not be published because of a bug, and logs it the first time."""
+        self._failures[name] += 1
+        if self._failures[name] == 1:
+            self._log.error("metrics not published", metric=name, exc_info=error)
 
 
 def _add_build_info(samples: SampleSet) -> None:

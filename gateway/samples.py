@@ -141,14 +141,15 @@ def _object_names(mib: str | ObjectByLabel | Mapping[str, str]) -> tuple[str, ..
     return tuple((mib.objects if isinstance(mib, ObjectByLabel) else mib).values())
 
 
-def counter(name: str, text: str, *labels: str, drop_in: bool = False, mib: str) -> Metric:
+def counter(name: str, text: str, *labels: str, drop_in: bool = False, mib: str | ObjectByLabel) -> Metric:
     """Declares a counter; the arguments are those of ``gauge``."""
     return Metric(
         name=PREFIX + name,
         help=text,
         labels=labels,
         kind=MetricKind.COUNTER,
-        mib=tuple(mib.split()),
+        mib=_object_names(mib),
+        mib_choice=mib if isinstance(mib, ObjectByLabel) else None,
         drop_in=drop_in,
     )
 

@@ -81,6 +81,36 @@ SCRAPES = counter(
     "Scrapes served.",
     mib="haClusterHttpScrapes",
 )
+SCRAPES_INCOMPLETE = counter(
+    "gateway_scrapes_incomplete_total",
+    "Scrapes that ran out of time before all commands had finished.",
+    mib="haClusterHttpIncomplete",
+)
+HTTP_CONNECTIONS = gauge(
+    "gateway_http_connections",
+    "Open HTTP connections.",
+    mib="haClusterHttpConnections",
+)
+HTTP_CLOSED = counter(
+    "gateway_http_connections_closed_total",
+    "HTTP connections that the gateway refused or closed to protect itself, by reason.",
+    "reason",
+    mib=ObjectByLabel(
+        label="reason",
+        objects={
+            "rejected": "haClusterHttpRejected",
+            "evicted": "haClusterHttpEvicted",
+            "request_timeout": "haClusterHttpRequestTimeouts",
+            "request_too_large": "haClusterHttpTooLarge",
+            "response_timeout": "haClusterHttpResponseTimeouts",
+        },
+    ),
+)
+PUBLICATION_FAILURES = counter(
+    "gateway_publication_failures_total",
+    "Metrics that could not be published because of a bug in the gateway.",
+    mib="haClusterPublicationFailures",
+)
 RUNS = counter(
     "gateway_runs_total",
     "Runs of the collectors. Concurrent scrapes share a run.",

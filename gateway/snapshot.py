@@ -92,9 +92,11 @@ class Snapshot:
         collectors: the reports by collector name.
         time: when the run started, in Unix seconds; no sample is older.
         started: the same on the monotonic clock.
+        complete: whether all commands had finished.
     """
 
     samples_by_metric: SamplesByMetric
     collectors: Mapping[str, CollectorReport] = field(default_factory=dict)
     time: float = 0.0
     started: float = 0.0
+    complete: bool = True

@@ -12,6 +12,7 @@ from gateway.alarms.service import AlarmSettings
 from gateway.config.alarm_options import AlarmsConfig
 from gateway.config.config import OPTIONS, Config
 from gateway.config.web_options import WebConfig
+from gateway.frontends.prometheus.connection_pool import ConnectionLimits
 from gateway.frontends.snmp.subagent.address import TcpAddress, UnixAddress
 from gateway.network import Address
 from gateway.options.model import Option, OptionValues
@@ -74,8 +75,13 @@ def _plain(key: str, value: Any) -> Any:
 def server_settings(**changes: Any) -> dict[str, Any]:
     """Returns the settings of ``MetricsServer`` with the defaults of their options, except for some changes."""
     web = WebConfig()
-    defaults = {name: getattr(web, name) for name in ("telemetry_path", "max_connections", "client_timeout")}
-    return {"addresses": [Address("127.0.0.1", 0)], **defaults, **changes}
+    limits = ConnectionLimits(
+        total=changes.pop("max_connections", web.max_connections),
+        per_source=changes.pop("max_connections_per_source", web.max_connections_per_source),
+        client_timeout=changes.pop("client_timeout", web.client_timeout),
+    )
+    defaults = {"addresses": [Address("127.0.0.1", 0)], "telemetry_path": web.telemetry_path, "limits": limits}
+    return {**defaults, **changes}
 
 
 def alarm_settings(**changes: Any) -> AlarmSettings:

@@ -100,6 +100,7 @@ INVALID: dict[str, tuple[str, list[str]]] = {
         URL_PATH,
         ['""', '"/"', '"metrics"', "1", '"/-/healthy"', '"/-/ready"', '"/a b"', '"/{a}"', '"/a?b"', '"/é"', '"//a"'],
     ),
+    "web.max_connections_per_source": (COUNT, ["0", "-1", "true"]),
     "web.max_connections": (COUNT, ["0", "-1", "1.5", "true", '"many"', "[1]"]),
     "web.client_timeout": (SECONDS, ["0", "-1", "nan", "inf", "3600.1", "false", '"soon"', "[1]"]),
     "log.level": (LEVEL, ['"warning"', '"INFO"', "20", "[]", "{a = 1}"]),

@@ -240,3 +240,23 @@ def test_every_metric_can_be_parsed_in_both_formats() -> None:
 def test_surrogates_are_replaced(encode: Callable[[SamplesByMetric], bytes], label: str) -> None:
     expected = label.encode("utf-8", "replace").decode().replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
     assert f'{{a="{expected}"}} 1\n' in encode({COUNTER: {(label,): 1}}).decode()
+
+
+@pytest.mark.parametrize("encode", [exposition.encode_text, exposition.encode_openmetrics])
+def test_a_metric_that_cannot_be_encoded_costs_only_itself(encode: Callable[..., bytes]) -> None:
+    """Whatever a bug has put into it: a value that is none, labels that are no text, too few flags."""
+    good = Metric(name="good", help="Good.", labels=("a",))
+    states = Metric(name="states", help="States.", labels=("a",), states=("on", "off"), state_label="state")
+    bad: Any = {
+        Metric(name="value", help="x", labels=("a",)): {("x",): "many"},
+        Metric(name="label", help="x", labels=("a",)): {(None,): 1.0},
+        Metric(name="labels", help="x", labels=("a", "b")): {("x",): 1.0},
+        Metric(name="no_samples", help="x"): 7,
+        states: {("x",): (True,)},
+    }
+    failed: list[str] = []
+    page = encode({**bad, good: {("x",): 1.0}}, on_error=lambda metric, error: failed.append(metric.name))
+    assert sorted(failed) == ["label", "labels", "no_samples", "states", "value"]
+    assert page.decode().startswith("# HELP good Good.\n")
+    assert page.decode().removesuffix("# EOF\n").endswith('good{a="x"} 1\n')
+    assert page.count(b"# HELP") == 1

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from structlog.testing import capture_logs
+
 import gateway
 from gateway import self_metrics
 from gateway.publication import Publication
@@ -35,3 +37,23 @@ def test_the_snapshot_itself_does_not_change() -> None:
 
 def test_a_snapshot_is_never_younger_than_nothing() -> None:
     assert Publication(clock=FakeClock(1.0)).age(snapshot(2.0)) == 0.0
+
+
+def test_a_source_that_fails_costs_its_own_samples_only() -> None:
+    publication = Publication()
+
+    def broken(samples: SampleSet) -> None:
+        raise LookupError("odd")
+
+    publication.add_source(broken)
+    publication.add_source(lambda samples: samples.add(self_metrics.SCRAPES, 3))
+    with capture_logs() as logs:
+        first, second = publication.merge(snapshot()), publication.merge(snapshot())
+    for number, merged in enumerate((first, second), 1):
+        assert merged[self_metrics.RUNS] == {(): 7}
+        assert merged[self_metrics.SCRAPES] == {(): 3}
+        assert merged[self_metrics.PUBLICATION_FAILURES] == {(): number}
+    (event,) = logs
+    assert (event["log_level"], event["event"]) == ("error", "metrics not published")
+    assert event["metric"].endswith("broken")
+    assert isinstance(event["exc_info"], LookupError)

@@ -19,6 +19,7 @@ SLEEPS = {
     "test_server.py::test_a_client_that_is_fast_enough_is_not_disconnected": "outlasts its time-out",
     "test_server.py::test_concurrent_scrapes_share_a_run": "nothing shows that a request waits for the engine",
     "test_server.py::trickle": "a slow client",
+    "test_http_clients.py::drip": "a slow client",
     "test_subagent_snmpd.py::get": "a handler that blocks",
     "test_subagent_snmpd.py::test_killed_restarted_and_held_25_times_while_walked": "outages of random length",
 }

@@ -14,12 +14,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
 from aiohttp.web_protocol import RequestHandler
 
@@ -28,112 +24,14 @@ from gateway.errors import StartError
 from gateway.frontends.prometheus import exposition
 from gateway.frontends.prometheus.negotiation import SCRAPE_TIMEOUT_HEADER
 from gateway.frontends.prometheus.server import MetricsServer
-from gateway.host.host import CommandResult, Tool
 from gateway.host.local import LocalHost
 from gateway.network import Address, _open_all, bind, open_tcp
 from gateway.publication import Publication
-from gateway.samples import Metric, SampleSet
-from gateway.subsystems.probe import Plan, Probe, Reading
 from tests.config_values import server_settings
 from tests.conftest import Script, open_descriptors
+from tests.http_server import ScriptCollector, request, serving
 from tests.programs import CIBADMIN, CRM_MON, ROOT, FakeCluster, Gateway, environment
 from tests.waiting import until
-
-VALUE = Metric(name="value", help="The number that the tool printed.", labels=("tool",))
-LARGE = Metric(name="large", help="Many samples.", labels=("number",))
-
-
-def read(result: CommandResult) -> str:
-    return result.stdout.decode()
-
-
-@dataclass
-class ScriptCollector:
-    """A collector of the numbers that scripts print."""
-
-    paths: Mapping[str, Path]
-    extra_samples: int = 0
-    name: str = "simple"
-    plans: int = 0
-    configurations: tuple[str, ...] = ()
-
-    @property
-    def presence_tools(self) -> tuple[str, ...]:
-        return tuple(self.paths)
-
-    def plan(self, host: object) -> Plan:
-        self.plans += 1
-        return Plan(probes=tuple(Probe(name=tool, tool=tool, variants=((),), read=read) for tool in self.paths))
-
-    def make_samples(self, readings: Mapping[str, Reading]) -> SampleSet:
-        samples = SampleSet()
-        for name, reading in readings.items():
-            samples.add(VALUE, None if reading.ok_value is None else float(reading.ok_value), name)
-        for number in range(self.extra_samples):
-            samples.add(LARGE, number + 0.5, f"{number:040}")
-        return samples
-
-
-@dataclass
-class Served:
-    """A running server, and a client for it."""
-
-    server: MetricsServer
-    engine: Engine
-    session: aiohttp.ClientSession
-    collectors: tuple[ScriptCollector, ...]
-    ports: list[int] = field(default_factory=list)
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.server.addresses[0]}"
-
-    def get(self, path: str = "/metrics", **settings: Any) -> Any:
-        return self.session.get(f"{self.url}{path}", **settings)
-
-    async def is_healthy(self) -> bool:
-        answer = await self.raw(request("/-/healthy", "Connection: close"))
-        return answer.startswith(b"HTTP/1.1 200 ")
-
-    async def raw(self, *data: bytes, wait: float = 5) -> bytes:
-        """Sends bytes and returns everything received until the server closes the connection."""
-        host, _, port = self.server.addresses[0].rpartition(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        try:
-            for piece in data:
-                writer.write(piece)
-                await writer.drain()
-            async with asyncio.timeout(wait):
-                return await reader.read()
-        finally:
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
-
-
-@contextlib.asynccontextmanager
-async def serving(*collectors: ScriptCollector, **settings: Any) -> AsyncIterator[Served]:
-    tools = {
-        name: Tool(path=str(path), timeout=30) for collector in collectors for name, path in collector.paths.items()
-    }
-    engine = Engine(LocalHost(tools), collectors)
-    publication = Publication()
-    server = MetricsServer(engine, publication, **server_settings(**settings))
-    publication.add_source(server.add_samples)
-    await server.start()
-    # the client itself must not limit connections or decompress
-    async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0), headers={"Accept-Encoding": "identity"}, auto_decompress=False
-    ) as session:
-        yield Served(server, engine, session, collectors)
-    await server.close()
-    await engine.close()
-
-
-def request(path: str = "/metrics", *headers: str, method: str = "GET") -> bytes:
-    lines = [f"{method} {path} HTTP/1.1", "Host: x", *headers]
-    return "".join(f"{line}\r\n" for line in (*lines, "")).encode(errors="surrogateescape")
-
 
 # --- Pages -----------------------------------------------------------------------------------------------------------
 
@@ -599,6 +497,7 @@ from pathlib import Path
 from gateway import runtime
 from gateway.assembly import build_engine, build_local_host
 from gateway.config.loader import load
+from gateway.frontends.prometheus.connection_pool import ConnectionLimits
 from gateway.frontends.prometheus.server import MetricsServer
 from gateway.network import Address
 from gateway.publication import Publication
@@ -623,14 +522,12 @@ async def tick(gaps):
 async def main():
     config = load(Path(sys.argv[1]), {})
     engine = build_engine(config, build_local_host(config))
-    web = config.web
     server = MetricsServer(
         engine,
         Publication(),
         addresses=[Address("127.0.0.1", 0)],
-        telemetry_path=web.telemetry_path,
-        max_connections=web.max_connections,
-        client_timeout=web.client_timeout,
+        telemetry_path=config.web.telemetry_path,
+        limits=ConnectionLimits(total=10, per_source=10, client_timeout=config.web.client_timeout),
     )
     await server.start()
     for _ in range(3):

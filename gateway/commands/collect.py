@@ -64,7 +64,9 @@ def format_snapshot(snapshot: Snapshot, output_format: str, module: Mib) -> byte
         return f"{printable(text, multiline=True)}\n".encode()
     if output_format == "snmp":
         return as_snmp(snapshot, publication, module).encode("utf-8", "replace")
-    return exposition.encode_text(publication.merge(snapshot))
+    return exposition.encode_text(
+        publication.merge(snapshot), on_error=lambda metric, error: publication.record_failure(metric.name, error)
+    )
 
 
 def as_snmp(snapshot: Snapshot, publication: Publication, module: Mib) -> str:

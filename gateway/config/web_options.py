@@ -49,7 +49,16 @@ class WebConfig:
             key="web.max_connections",
             default=512,
             read=whole_number(1),
-            help="Maximum number of open connections; further ones get status 503.",
+            help="Maximum number of open connections. An idle one makes room for another; if all are in use, further "
+            "ones get status 503.",
+        )
+    )
+    max_connections_per_source: int = from_option(
+        Option(
+            key="web.max_connections_per_source",
+            default=256,
+            read=whole_number(1),
+            help="The same for one client: an IPv4 address, or a /64 network of IPv6.",
         )
     )
     client_timeout: float = from_option(

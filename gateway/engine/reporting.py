@@ -76,7 +76,13 @@ class Reporter:
             merged.update(outcome.samples)
         reports = {outcome.report.name: outcome.report for outcome in outcomes}
         self._add_samples(merged, reports)
-        return Snapshot(samples_by_metric=merged.samples_by_metric, collectors=reports, time=time, started=started)
+        return Snapshot(
+            samples_by_metric=merged.samples_by_metric,
+            collectors=reports,
+            time=time,
+            started=started,
+            complete=all(outcome.complete for outcome in outcomes),
+        )
 
     def _count_failures(self, outcome: Outcome) -> None:
         for command in outcome.report.commands:

@@ -33,11 +33,13 @@ class Outcome:
         report: how its commands ended.
         samples: the samples made of their readings.
         tracebacks: the tracebacks of the gateway's own errors, by command.
+        complete: whether all commands had ended.
     """
 
     report: CollectorReport
     samples: SampleSet = field(default_factory=SampleSet)
     tracebacks: Mapping[str, str] = field(default_factory=dict)
+    complete: bool = True
 
 
 class CollectorRun:
@@ -170,7 +172,8 @@ class CollectorRun:
         unfinished = Reading(status=Status.TIMED_OUT, detail=_UNFINISHED, duration=elapsed)
         ended = {name: task.result() for name, task in self._readings.items() if task.done()}
         readings = {**plan.files, **dict.fromkeys(self._readings, unfinished), **ended}
-        duration = self._last_end - self.started if len(ended) == len(self._readings) else elapsed
+        complete = len(ended) == len(self._readings)
+        duration = self._last_end - self.started if complete else elapsed
         samples = SampleSet()
         if PLAN_STEP not in readings:
             size = sum(reading.size for reading in readings.values())
@@ -182,7 +185,7 @@ class CollectorRun:
             except Exception as error:  # noqa: BLE001 - a bug in one collector must not affect the others
                 readings[SAMPLES_STEP] = self._internal_error(SAMPLES_STEP, error)
         report = CollectorReport(name=self.name, duration=duration, commands=_command_reports(plan, readings))
-        return Outcome(report=report, samples=samples, tracebacks=dict(self._tracebacks))
+        return Outcome(report=report, samples=samples, tracebacks=dict(self._tracebacks), complete=complete)
 
     def _internal_error(self, command: str, error: Exception) -> Reading:
         """Returns the reading for an error of the gateway itself, and keeps its traceback for the log."""

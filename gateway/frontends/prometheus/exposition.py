@@ -23,23 +23,33 @@ _MAX_EXACT_INTEGER = 2**53
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
-def encode(samples_by_metric: SamplesByMetric, content_type: str) -> bytes:
+OnError = Callable[[Metric, Exception], None]
+"""Receives a metric that cannot be encoded because of a bug, and the error. The page is encoded without it."""
+
+
+def _raise_error(metric: Metric, error: Exception) -> None:
+    del metric
+    raise error
+
+
+def encode(samples_by_metric: SamplesByMetric, content_type: str, *, on_error: OnError = _raise_error) -> bytes:
     """Returns the page in the format of a content type, ``TEXT`` or ``OPENMETRICS``."""
-    return encode_openmetrics(samples_by_metric) if content_type == OPENMETRICS else encode_text(samples_by_metric)
+    encode_page = encode_openmetrics if content_type == OPENMETRICS else encode_text
+    return encode_page(samples_by_metric, on_error=on_error)
 
 
-def encode_text(samples_by_metric: SamplesByMetric) -> bytes:
+def encode_text(samples_by_metric: SamplesByMetric, *, on_error: OnError = _raise_error) -> bytes:
     """Returns the page in text format 0.0.4."""
-    return _to_bytes(_format_families(samples_by_metric, _text_header))
+    return _to_bytes(_format_families(samples_by_metric, _text_header, on_error))
 
 
-def encode_openmetrics(samples_by_metric: SamplesByMetric) -> bytes:
+def encode_openmetrics(samples_by_metric: SamplesByMetric, *, on_error: OnError = _raise_error) -> bytes:
     """Returns the page in OpenMetrics 1.0.
 
     OpenMetrics requires that the name of a counter ends in ``_total``; counters whose established name does not are of
     type ``unknown`` here.
     """
-    return _to_bytes([*_format_families(samples_by_metric, _openmetrics_header), "# EOF\n"])
+    return _to_bytes([*_format_families(samples_by_metric, _openmetrics_header, on_error), "# EOF\n"])
 
 
 def _to_bytes(parts: Iterable[str]) -> bytes:
@@ -47,13 +57,20 @@ def _to_bytes(parts: Iterable[str]) -> bytes:
     return "".join(parts).encode("utf-8", "replace")
 
 
-def _format_families(samples_by_metric: SamplesByMetric, header: Callable[[Metric], str]) -> list[str]:
+def _format_families(
+    samples_by_metric: SamplesByMetric, header: Callable[[Metric], str], on_error: OnError
+) -> list[str]:
     parts: list[str] = []
     for metric in sorted(samples_by_metric, key=lambda metric: metric.name):
         samples = samples_by_metric[metric]
-        if samples:
-            parts.append(header(metric))
-            parts += _state_lines(metric, samples) if metric.states else _number_lines(metric, samples)
+        if not samples:
+            continue
+        try:
+            lines = [header(metric), *(_state_lines if metric.states else _number_lines)(metric, samples)]
+        except Exception as error:  # noqa: BLE001 - a bug in one metric must not cost the page
+            on_error(metric, error)
+        else:
+            parts += lines
     return parts
 
 

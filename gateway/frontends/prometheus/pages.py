@@ -1,52 +1,151 @@
-"""Encodes metrics pages, each format once for all scrapes that share a snapshot."""
+"""Encodes metrics pages, each format once for all scrapes of a snapshot, and sends them without copies."""
 
 from __future__ import annotations
 
 import asyncio
 import gzip
+from collections.abc import Mapping
+from typing import NamedTuple
 
+from aiohttp import hdrs, web
+
+from gateway.clock import Clock, SystemClock
 from gateway.frontends.prometheus import exposition
+from gateway.frontends.prometheus.connection import Closure, Connection
 from gateway.publication import Publication
-from gateway.samples import SamplesByMetric
+from gateway.samples import Metric, SamplesByMetric
 from gateway.snapshot import Snapshot
 
 _LARGE_PAGE = 2000
 """Samples above which a page is encoded in a thread, so that encoding does not block the event loop."""
 
+_LARGE_PAGE_SIZE = 256 * 1024
+"""Bytes above which a page is compressed in a thread."""
+
 _GZIP_LEVEL = 1
 """Metrics are repetitive: higher levels take much longer and save little."""
 
+_LIFETIME = 1.0
+"""Seconds for which a page is shared: it shows the age of its snapshot, and the gateway's own counters."""
+
+_MAX_MEMORY = 64 * 1024 * 1024
+"""Bytes of all pages that are being sent. The clients that have been reading the oldest for too long are cut off."""
+
+_CHUNK = 96 * 1024
+"""Bytes that are written at once. aiohttp waits for a slow client only after more than 64 KiB."""
+
+
+class _Key(NamedTuple):
+    """What a page is made of. Snapshots are compared by identity."""
+
+    snapshot: Snapshot
+    content_type: str
+    compress: bool
+
+
+class _Reading(NamedTuple):
+    """A page that is being sent, and the connections that it is being sent to."""
+
+    page: bytes
+    readers: set[Connection]
+
 
 class PageCache:
-    """Keeps the pages of the newest snapshot.
+    """Shares the pages of the newest snapshots, and bounds the memory of those that are being sent.
 
     Args:
         publication: adds the gateway's own samples.
+        clock: measures how long pages are shared.
     """
 
-    def __init__(self, publication: Publication) -> None:
+    def __init__(self, publication: Publication, *, clock: Clock | None = None) -> None:
         self._publication = publication
-        self._snapshot: Snapshot | None = None
-        self._pages: dict[tuple[str, bool], asyncio.Task[bytes]] = {}
+        self._clock = clock or SystemClock()
+        self._pages: dict[_Key, tuple[float, asyncio.Task[bytes]]] = {}
+        self._reading: dict[int, _Reading] = {}
 
     async def get(self, snapshot: Snapshot, content_type: str, *, compress: bool) -> bytes:
         """Returns the page of a snapshot in one of the formats of ``exposition``."""
-        if snapshot is not self._snapshot:
-            self._snapshot, self._pages = snapshot, {}
-        key = (content_type, compress)
-        task = self._pages.get(key)
-        if task is None:
-            samples_by_metric = self._publication.merge(snapshot)
-            task = asyncio.create_task(_encode(samples_by_metric, content_type, compress=compress))
-            self._pages[key] = task
-        return await asyncio.shield(task)
+        return await asyncio.shield(self._task(_Key(snapshot, content_type, compress)))
+
+    def _task(self, key: _Key) -> asyncio.Task[bytes]:
+        """Returns the task that makes a page, or has made it within the last second."""
+        now = self._clock.monotonic()
+        self._pages = {
+            key: (made, task) for key, (made, task) in self._pages.items() if now - made < _LIFETIME or not task.done()
+        }
+        if key not in self._pages:
+            self._pages[key] = now, asyncio.create_task(self._compress(key) if key.compress else self._encode(key))
+        return self._pages[key][1]
+
+    async def _encode(self, key: _Key) -> bytes:
+        samples_by_metric = self._publication.merge(key.snapshot)
+        failures: list[tuple[Metric, Exception]] = []
+
+        def encode() -> bytes:
+            return exposition.encode(
+                samples_by_metric, key.content_type, on_error=lambda metric, error: failures.append((metric, error))
+            )
+
+        page = encode() if _sample_count(samples_by_metric) < _LARGE_PAGE else await asyncio.to_thread(encode)
+        for metric, error in failures:
+            self._publication.record_failure(metric.name, error)
+        return page
+
+    async def _compress(self, key: _Key) -> bytes:
+        page = await self._task(key._replace(compress=False))
+        if len(page) < _LARGE_PAGE_SIZE:
+            return gzip.compress(page, _GZIP_LEVEL)
+        return await asyncio.to_thread(gzip.compress, page, _GZIP_LEVEL)
+
+    # --- Sending -----------------------------------------------------------------------------------------------------
+
+    def respond(self, request: web.Request, page: bytes, headers: Mapping[str, str]) -> web.StreamResponse:
+        """Returns a response with a page; a large page is not copied for it."""
+        if len(page) <= _CHUNK:
+            return web.Response(body=page, headers=headers)
+        response = _PageResponse(b"" if request.method == hdrs.METH_HEAD else page, self, Connection.of(request))
+        response.headers.update(headers)
+        response.content_length = len(page)
+        return response
+
+    async def send(self, response: web.StreamResponse, page: bytes, reader: Connection) -> None:
+        """Sends a page in chunks; each waits until the client has made room for it."""
+        readers = self._reading.setdefault(id(page), _Reading(page, set())).readers
+        readers.add(reader)
+        self._limit_memory()
+        try:
+            view = memoryview(page)
+            for start in range(0, len(view), _CHUNK):
+                await response.write(view[start : start + _CHUNK])
+        finally:
+            readers.discard(reader)
+            if not readers:
+                self._reading.pop(id(page), None)
+
+    def _limit_memory(self) -> None:
+        """Cuts off the clients that read the oldest pages, if slow clients keep too much in memory."""
+        while len(self._reading) > 1 and sum(len(page) for page, _ in self._reading.values()) > _MAX_MEMORY:
+            for reader in tuple(self._reading.pop(next(iter(self._reading))).readers):
+                reader.abort(Closure.EVICTED)
 
 
-async def _encode(samples_by_metric: SamplesByMetric, content_type: str, *, compress: bool) -> bytes:
-    def encode() -> bytes:
-        page = exposition.encode(samples_by_metric, content_type)
-        return gzip.compress(page, _GZIP_LEVEL) if compress else page
+class _PageResponse(web.StreamResponse):
+    """A response whose body is sent by the cache of pages."""
 
-    if sum(map(len, samples_by_metric.values())) < _LARGE_PAGE:
-        return encode()
-    return await asyncio.to_thread(encode)
+    def __init__(self, page: bytes, pages: PageCache, connection: Connection) -> None:
+        super().__init__()
+        self._page = page
+        self._pages = pages
+        self._connection = connection
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Sends the page. Idempotent."""
+        page, self._page = self._page, b""
+        if page:
+            await self._pages.send(self, page, self._connection)
+        await super().write_eof(data)
+
+
+def _sample_count(samples_by_metric: SamplesByMetric) -> int:
+    return sum(map(len, samples_by_metric.values()))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Sequence
 from html import escape
 
@@ -13,7 +12,9 @@ import gateway
 from gateway import self_metrics
 from gateway.clock import Clock, SystemClock
 from gateway.engine.engine import Engine
-from gateway.frontends.prometheus.connections import ConnectionGuard, aiohttp_logger
+from gateway.frontends.prometheus.connection import SERVER_NAME, Connection, Handler
+from gateway.frontends.prometheus.connection_pool import ConnectionLimits, ConnectionPool
+from gateway.frontends.prometheus.listener import Listener
 from gateway.frontends.prometheus.negotiation import (
     SCRAPE_TIMEOUT_HEADER,
     accepts_gzip,
@@ -25,13 +26,8 @@ from gateway.network import Address, bind, socket_address
 from gateway.publication import Publication
 from gateway.samples import SampleSet
 
-_MAX_HEADER = 8190
-"""Bytes of the request line, and of each header."""
-_IDLE_TIMEOUT = 90.0
-"""Seconds that a connection is kept open for the next scrape; usual scrape intervals are 15 to 60."""
 _SHUTDOWN_TIMEOUT = 2.0
 """Seconds for requests in progress when the server closes; aiohttp may wait twice as long."""
-_BACKLOG = 128
 
 
 class MetricsServer:
@@ -42,8 +38,7 @@ class MetricsServer:
         publication: adds the gateway's own samples to them.
         addresses: the addresses to listen on.
         telemetry_path: the path of the metrics page.
-        max_connections: connections that may be open at once.
-        client_timeout: seconds that a client may take to send its request, and to receive its response.
+        limits: how many connections clients may open, and how long they may take.
         clock: measures time.
     """
 
@@ -54,8 +49,7 @@ class MetricsServer:
         *,
         addresses: Sequence[Address],
         telemetry_path: str,
-        max_connections: int,
-        client_timeout: float,
+        limits: ConnectionLimits,
         clock: Clock | None = None,
     ) -> None:
         self._engine = engine
@@ -63,23 +57,24 @@ class MetricsServer:
         self._telemetry_path = telemetry_path
         self._clock = clock or SystemClock()
         self._log = structlog.get_logger("http")
-        self._pages = PageCache(publication)
-        self._guard = ConnectionGuard(limit=max_connections, client_timeout=client_timeout, clock=self._clock)
-        self._listeners: list[asyncio.Server] = []
+        self._limits = limits
+        self._pages = PageCache(publication, clock=self._clock)
+        self._listeners: list[Listener] = []
         self._runner: web.AppRunner | None = None
+        self._pool: ConnectionPool | None = None
         self._ready = False
         self._scrapes = 0
+        self._incomplete = 0
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """The addresses that the server listens on, as ``HOST:PORT``."""
-        sockets = [sock for listener in self._listeners for sock in listener.sockets]
-        return tuple(str(socket_address(sock)) for sock in sockets)
+        return tuple(str(socket_address(listener.sock)) for listener in self._listeners)
 
     @property
     def connections(self) -> int:
         """The number of open connections."""
-        return len(self._runner.server.connections) if self._runner and self._runner.server else 0
+        return len(self._pool) if self._pool is not None else 0
 
     @property
     def requests(self) -> int:
@@ -96,15 +91,12 @@ class MetricsServer:
             return
         self._runner = self._make_runner()
         await self._runner.setup()
-        server = self._runner.server
-        assert server is not None
-        loop = asyncio.get_running_loop()
+        assert self._runner.server is not None
+        self._pool = ConnectionPool(self._runner.server, self._limits)
         for address in self._addresses:
-            for sock in await bind(address):
-                listener = await loop.create_server(
-                    lambda: self._guard.create_protocol(server), sock=sock, backlog=_BACKLOG
-                )
-                self._listeners.append(listener)
+            self._listeners += [Listener(sock, self._pool.accept) for sock in await bind(address)]
+        for listener in self._listeners:
+            listener.start()
         self._ready = True
 
     async def close(self) -> None:
@@ -112,35 +104,34 @@ class MetricsServer:
         self._ready = False
         for listener in self._listeners:
             listener.close()
+        self._listeners.clear()
         if self._runner is not None:
             await self._runner.cleanup()
 
     def add_samples(self, samples: SampleSet) -> None:
         """Adds the server's own metrics."""
         samples.add(self_metrics.SCRAPES, self._scrapes)
+        samples.add(self_metrics.SCRAPES_INCOMPLETE, self._incomplete)
+        samples.add(self_metrics.HTTP_CONNECTIONS, self.connections)
+        for reason, count in (self._pool.closures if self._pool is not None else {}).items():
+            samples.add(self_metrics.HTTP_CLOSED, count, reason.value)
 
     def _make_runner(self) -> web.AppRunner:
-        application = web.Application(middlewares=[self._guard.send_in_time])
+        application = web.Application(middlewares=[_respond])
+        application.on_response_prepare.append(_set_server_name)
         application.router.add_get(self._telemetry_path, self._get_metrics)
         application.router.add_get("/-/healthy", self._get_healthy)
         application.router.add_get("/-/ready", self._get_ready)
         application.router.add_get("/", self._get_index)
-        return web.AppRunner(
-            application,
-            access_log=None,
-            max_line_size=_MAX_HEADER,
-            max_field_size=_MAX_HEADER,
-            keepalive_timeout=_IDLE_TIMEOUT,
-            shutdown_timeout=_SHUTDOWN_TIMEOUT,
-            logger=aiohttp_logger(),
-        )
+        return web.AppRunner(application, shutdown_timeout=_SHUTDOWN_TIMEOUT)
 
-    async def _get_metrics(self, request: web.Request) -> web.Response:
+    async def _get_metrics(self, request: web.Request) -> web.StreamResponse:
         started = self._clock.monotonic()
         names = self._select_collectors(request)
         timeout = collection_timeout(request.headers.get(SCRAPE_TIMEOUT_HEADER))
         snapshot = await self._engine.collect(names, timeout=timeout, allow_recent=True)
         self._scrapes += 1
+        self._incomplete += not snapshot.complete
         content_type = negotiate_content_type(request.headers.get(hdrs.ACCEPT, ""))
         compress = accepts_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
         body = await self._pages.get(snapshot, content_type, compress=compress)
@@ -151,10 +142,10 @@ class MetricsServer:
             remote=request.remote,
             collectors={name: report.status.value for name, report in snapshot.collectors.items()},
         )
-        headers = {hdrs.CONTENT_TYPE: content_type, hdrs.VARY: "Accept, Accept-Encoding"}
+        headers: dict[str, str] = {hdrs.CONTENT_TYPE: content_type, hdrs.VARY: "Accept, Accept-Encoding"}
         if compress:
             headers[hdrs.CONTENT_ENCODING] = "gzip"
-        return web.Response(body=body, headers=headers)
+        return self._pages.respond(request, body, headers)
 
     def _select_collectors(self, request: web.Request) -> Collection[str] | None:
         """Returns the collectors that ``collect[]`` or ``exclude[]`` selects, as in node_exporter; None for all."""
@@ -182,6 +173,16 @@ class MetricsServer:
         del request
         page = _INDEX.format(version=escape(gateway.__version__), path=escape(self._telemetry_path))
         return web.Response(text=page, content_type="text/html")
+
+
+@web.middleware
+async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse:
+    return await Connection.of(request).respond(request, handler)
+
+
+async def _set_server_name(request: web.Request, response: web.StreamResponse) -> None:
+    del request
+    response.headers[hdrs.SERVER] = SERVER_NAME
 
 
 _INDEX = """<!DOCTYPE html>
