@@ -51,11 +51,13 @@ class Snmptrapd:
         users: the ``createUser`` lines of its configuration without that word: ``-e ENGINEID NAME SHA-256 ...``.
         levels: the lowest security level for each user name; ``priv`` by default.
         port: its port; by default a free one.
+        persistent: whether it keeps its engine ID, and counts its boots, over restarts.
         popen: starts the process, for example in other namespaces.
         net: the ``/proc/net`` of these namespaces.
 
     Attributes:
         port: its port on the loopback address.
+        persistent: the directory of its persistent files.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Snmptrapd:
         users: Sequence[str] = (),
         levels: Mapping[str, str] | None = None,
         port: int = 0,
+        persistent: bool = False,
         popen: Callable[..., subprocess.Popen[bytes]] = subprocess.Popen,
         net: Path = Path("/proc/net"),
     ) -> None:
@@ -75,7 +78,8 @@ class Snmptrapd:
         self.port = port or free_port()
         self._config = directory / "snmptrapd.conf"
         self._log = directory / "printed.log"
-        self._persistent = directory / "persistent"
+        self.persistent = directory / "persistent"
+        self._is_persistent = persistent
         names = [next(word for word in _words(user)) for user in users]
         lines = [
             f"authCommunity log {COMMUNITY}",
@@ -95,7 +99,7 @@ class Snmptrapd:
         argv = [
             self._program,
             "-f",
-            "-C",
+            *(() if self._is_persistent else ("-C",)),
             "-c",
             str(self._config),
             "-A",
@@ -107,7 +111,8 @@ class Snmptrapd:
             "/nowhere",
         ]
         argv += ["-On", "-Ox", "-Ot", "-F", _FORMAT, f"udp:{HOST}:{self.port}"]
-        environment = {**os.environ, "SNMP_PERSISTENT_DIR": str(self._persistent), "SNMPCONFPATH": "/nowhere"}
+        environment = {**os.environ, "SNMP_PERSISTENT_DIR": str(self.persistent)}
+        environment["SNMPCONFPATH"] = str(self.persistent) if self._is_persistent else "/nowhere"
         self._process = self._popen(argv, env=environment, stdin=subprocess.DEVNULL)
         wait_until(self._has_started, what="snmptrapd")
 

@@ -84,10 +84,14 @@ class Manager(UsmCodec):
 
     def answer(self, question: bytes, pdu: Any, flags: MsgFlags | None = None) -> bytes:
         """Returns a message with the msgID of a question."""
+        return self.answer_with(question, bytes(encoder.encode(pdu)), flags)
+
+    def answer_with(self, question: bytes, pdu: bytes, flags: MsgFlags | None = None) -> bytes:
+        """Returns a message with the msgID of a question, and an encoded PDU."""
         decoded, _ = decoder.decode(question, asn1Spec=SNMPv3Message())
         self._id = int(decoded["msgGlobalData"]["msgID"])
         self._own_engine.synchronize(self._identity.boots, self.time, self._clock.monotonic())
-        return self._encode(self._own_engine, self._level if flags is None else flags, bytes(encoder.encode(pdu)))
+        return self._encode(self._own_engine, self._level if flags is None else flags, pdu)
 
     def acknowledge(self, question: bytes, request_id: int, varbinds: Sequence[VarBind] = (), status: int = 0) -> bytes:
         """Returns the response to an inform."""

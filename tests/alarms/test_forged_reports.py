@@ -24,10 +24,10 @@ USER, PROTOCOLS = USERS["SHA-256 AES"]
 MAX_TIME = 2**31 - 1
 
 
-def trapd(directory: Path, *, port: int = 0) -> Snmptrapd:
+def trapd(directory: Path, *, persistent: bool = False) -> Snmptrapd:
     """Returns a receiver that knows the user."""
     words = PROTOCOLS.format(f'"{AUTH_PASSWORD}"', f'"{PRIV_PASSWORD}"')
-    return Snmptrapd(directory, users=[f"{USER.name} {words}"], port=port)
+    return Snmptrapd(directory, users=[f"{USER.name} {words}"], persistent=persistent)
 
 
 def once(forge: Forge) -> Forge:
@@ -108,25 +108,29 @@ async def test_reports_that_are_forged_later_do_not_delay_informs(tmp_path: Path
 
 @pytest.mark.daemon
 async def test_a_receiver_that_was_restored_from_a_backup_gets_informs(tmp_path: Path) -> None:
-    receiver = trapd(tmp_path / "trapd")
-    backup, persistent = tmp_path / "backup", tmp_path / "trapd" / "persistent"
+    receiver = trapd(tmp_path / "trapd", persistent=True)
+    backup = tmp_path / "backup"
     with receiver:
         pass
-    shutil.copytree(persistent, backup)
+    shutil.copytree(receiver.persistent, backup)
     for _ in range(3):  # each start is one more boot
         with receiver:
             pass
-    with receiver:
-        async with running_notifier(target(receiver.port, user=USER, timeout=1.0)) as notifier:
-            stats = delivery_of(notifier, receiver.name).stats
+    with receiver, Forger(receiver.port) as relay:
+        async with running_notifier(target(relay.port, user=USER, timeout=1.0)) as notifier:
+            stats = delivery_of(notifier, f"{HOST}:{relay.port}").stats
             notifier.publish(node_lost(1))
             await until(lambda: stats.acknowledged == 1)
+            before = decode_usm_message(relay.answers[-1])
             receiver.stop()
-            shutil.rmtree(persistent)
-            shutil.copytree(backup, persistent)
+            shutil.rmtree(receiver.persistent)
+            shutil.copytree(backup, receiver.persistent)
             with receiver:
                 notifier.publish(node_lost(2))
                 await until(lambda: stats.acknowledged == 2, seconds=20)
+            after = decode_usm_message(relay.answers[-1])
+        assert after.engine_id == before.engine_id
+        assert after.boots < before.boots
         assert numbers(receiver.received) == [1, 2]
 
 

@@ -16,6 +16,8 @@ from pysnmp.proto.secmod.rfc3414.service import (  # type: ignore[import-untyped
 )
 
 from gateway.errors import DecodeError
+from gateway.snmp import ber
+from gateway.snmp.ber import PduTag
 from gateway.snmp.credentials import UsmUser
 from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.message import CommunityCodec
@@ -23,6 +25,7 @@ from gateway.snmp.reply import Acknowledgement, ErrorReport, ErrorResponse, Rese
 from gateway.snmp.usm import UsmCodec
 from gateway.snmp.usm_encoding import MsgFlags
 from gateway.snmp.usm_protocols import AUTH_PROTOCOLS, PRIV_PROTOCOLS
+from gateway.snmp.values import Type
 from tests.alarms.receivers import THEIRS, TOO_BIG, VARBINDS, Manager, acknowledge, pdu_of
 from tests.fakes import FakeClock
 
@@ -363,6 +366,8 @@ _COMMUNITY = CommunityCodec("public")
 _USM = UsmCodec(USER, IDENTITY)
 _MANAGER = Manager(USER)
 discover(_USM, _MANAGER)
+PROTECTED = MsgFlags.AUTH | MsgFlags.PRIV
+USM_STATS_IN_BER = bytes.fromhex("2b060106030f0101")
 _INFORM = _USM.encode_inform(1, VARBINDS[:3])
 VALID_REPLIES: Sequence[tuple[CommunityCodec | UsmCodec, bytes]] = (
     (_COMMUNITY, acknowledge(_COMMUNITY.encode_inform(1, VARBINDS[:3]))[0]),
@@ -383,6 +388,21 @@ def test_damaged_replies_raise_only_decode_errors(
     for octets in (bytes(damaged), bytes(damaged[:cut]), bytes(damaged[cut:])):
         with contextlib.suppress(DecodeError):
             codec.decode_reply(octets)
+
+
+@given(st.binary(max_size=400), st.binary(max_size=40), st.sampled_from([MsgFlags.NONE, MsgFlags.AUTH, PROTECTED]))
+def test_any_variable_in_a_report_has_a_meaning_or_raises_a_decode_error(
+    name: bytes, rest: bytes, flags: MsgFlags
+) -> None:
+    for identifier in (name, USM_STATS_IN_BER, USM_STATS_IN_BER + name, b"\x2b" + b"\xff" * 6 + name, b"\x01" * 129):
+        varbind = ber.sequence(ber.tagged(Type.OBJECT_IDENTIFIER, identifier), rest)
+        pdu = ber.tagged(PduTag.REPORT, ber.integer(0) * 3 + ber.sequence(varbind))
+        request = _USM.encode_inform(1, ())
+        try:
+            reply = _USM.decode_reply(_MANAGER.answer_with(request, pdu, flags))
+        except DecodeError:
+            continue
+        assert isinstance(reply, ErrorReport | Resend)
 
 
 @given(st.binary(max_size=200))
