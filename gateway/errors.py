@@ -40,10 +40,12 @@ class UnreadableValue:
     Attributes:
         reason: what was expected and what was found, in one line.
         line: the line of the output, counted from 1, or None if it is unknown.
+        incomplete: the lists that lack an object because of it, or may lack one; the parser names them.
     """
 
     reason: str
     line: int | None = None
+    incomplete: tuple[str, ...] = ()
 
 
 class DecodeError(GatewayError):

@@ -19,8 +19,8 @@ PREFIX = "ha_cluster_"
 Labels = tuple[str, ...]
 """The values of labels, in the order of the metric's label names."""
 
-Flags = tuple[bool, ...]
-"""One flag for each state, in the order of the metric's states."""
+Flags = tuple[bool | None, ...]
+"""One flag for each state, in the order of the metric's states; None if it is unknown."""
 
 Value = float | Flags
 """A number, float or int; or the flags of a metric with states."""
@@ -185,7 +185,7 @@ class MibCounts:
     """
 
     metric: Metric
-    objects: Mapping[str, Callable[[Mapping[str, str | bool]], object]]
+    objects: Mapping[str, Callable[[Mapping[str, str | bool | None]], object]]
 
 
 def as_float(value: float) -> float:
@@ -194,6 +194,11 @@ def as_float(value: float) -> float:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
+
+
+def _either(first: bool | None, second: bool | None) -> bool | None:  # noqa: FBT001 - flags
+    """Returns the disjunction of two flags; None if it depends on one that is unknown."""
+    return True if first or second else None if first is None or second is None else False
 
 
 class Sample(NamedTuple):
@@ -246,7 +251,7 @@ class SampleSet:
     def _merge(self, metric: Metric, family: dict[Labels, Value], labels: Labels, current: Value, value: Value) -> None:
         """Merges a second value for the same labels, or drops a value that is not a number."""
         if isinstance(current, tuple) and isinstance(value, tuple):
-            family[labels] = tuple(a or b for a, b in zip(current, value, strict=True))
+            family[labels] = tuple(_either(*pair) for pair in zip(current, value, strict=True))
         elif isinstance(current, tuple) or isinstance(value, tuple):
             raise TypeError(f"{metric.name} has both flags and numbers")
         elif math.isnan(as_float(value)):

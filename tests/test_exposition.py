@@ -40,7 +40,8 @@ def lines(metric: Metric, labels: Labels, value: Value) -> Iterator[tuple[dict[s
     named = dict(zip(metric.labels, labels, strict=True))
     if isinstance(value, tuple):
         for state, flag in zip(metric.states, value, strict=True):
-            yield {**named, metric.state_label: state}, float(flag)
+            if flag is not None:
+                yield {**named, metric.state_label: state}, float(flag)
     else:
         yield named, float(value)
 
@@ -111,7 +112,7 @@ def page(draw: st.DrawFn) -> dict[Metric, dict[Labels, Value]]:
     samples_by_metric: dict[Metric, dict[Labels, Value]] = {}
     for metric in draw(st.lists(st.sampled_from(ALL), unique=True)):
         labels = st.tuples(*[text] * len(metric.labels))
-        value = st.tuples(*[st.booleans()] * len(metric.states)) if metric.states else number
+        value = st.tuples(*[st.sampled_from((True, False, None))] * len(metric.states)) if metric.states else number
         if metric.kind is MetricKind.COUNTER:
             value = number.map(abs)
         samples_by_metric[metric] = draw(st.dictionaries(labels, value, max_size=4))

@@ -106,7 +106,8 @@ def _samples(samples_by_metric: SamplesByMetric) -> Iterator[dict[str, Any]]:
         for labels, value in samples.items():
             named = dict(zip(metric.labels, labels, strict=True))
             if isinstance(value, tuple):
-                states = {state: int(flag) for state, flag in zip(metric.states, value, strict=True)}
+                flags = zip(metric.states, value, strict=True)
+                states = {state: int(flag) for state, flag in flags if flag is not None}
                 yield {"name": metric.name, "labels": named, metric.state_label: states}
             else:
                 infinite = math.isinf(as_float(value))

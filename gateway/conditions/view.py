@@ -15,8 +15,8 @@ _T = TypeVar("_T")
 REMOVAL_TIME = 600.0
 """Seconds for which neither tools nor configuration of a subsystem are found until it counts as removed."""
 
-Row = Mapping[str, str | float]
-"""A sample: its labels and flags by name, and its number as ``value``."""
+Row = Mapping[str, Any]
+"""A sample: its labels (text) and flags (None if unknown) by name, and its number as ``value``."""
 
 Accumulator = Callable[["ClusterView", Any], Any]
 """Combines a view with the accumulated value of the views before it, which is None for the first view."""
@@ -101,6 +101,15 @@ class ClusterView:
         """Returns whether no value in the output of a command was unreadable: what is not listed does not exist."""
         return not any(run.unreadable for run in self._runs(collector) if run.name == command)
 
+    def has_read_all(self, collector: str, command: str, objects: str) -> bool:
+        """Returns whether a command has succeeded, and no object of one of its lists was unreadable."""
+        return self.has_succeeded(collector, command) and not any(
+            objects in value.incomplete
+            for run in self._runs(collector)
+            if run.name == command
+            for value in run.unreadable
+        )
+
     def _runs(self, collector: str) -> Sequence[CommandReport]:
         report = self.snapshot.collectors.get(collector)
         return () if report is None else report.commands
@@ -124,7 +133,7 @@ class ClusterView:
             flags = value if isinstance(value, tuple) else ()
             if (flag >= 0 and not flags[flag]) or select(label_values) != expected:
                 continue
-            row: dict[str, str | float] = dict(zip(metric.labels, label_values, strict=True))
+            row: dict[str, Any] = dict(zip(metric.labels, label_values, strict=True))
             if isinstance(value, tuple):
                 row.update(zip(metric.states, value, strict=True))
             else:

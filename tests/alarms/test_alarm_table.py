@@ -47,6 +47,9 @@ class Cluster:
         return [f"{alarm.condition.name} {alarm.object}".strip() for alarm in self.table.active]
 
 
+ONLINE = (node("n1", "online"), node("n2", "online"))
+
+
 def described(events: list[AlarmEvent]) -> list[str]:
     return [f"{event.change} {event.alarm.condition.name} {event.alarm.object}".strip() for event in events]
 
@@ -131,11 +134,11 @@ def test_an_event_expires_and_is_raised_again_when_it_happens_again() -> None:
         return pacemaker_metrics.RESOURCES, flags, (place, "vip", "started", "true", "a", "", "")
 
     cluster = Cluster()
-    cluster.evaluate(vip("n1"))
-    assert cluster.evaluate(vip("n2")) == ["raised resource-moved vip"]
-    assert cluster.evaluate(vip("n2")) == []
+    cluster.evaluate(vip("n1"), *ONLINE)
+    assert cluster.evaluate(vip("n2"), *ONLINE) == ["raised resource-moved vip"]
+    assert cluster.evaluate(vip("n2"), *ONLINE) == []
     cluster.after(100)
-    assert cluster.evaluate(vip("n1")) == ["raised resource-moved vip"]
+    assert cluster.evaluate(vip("n1"), *ONLINE) == ["raised resource-moved vip"]
     assert cluster.after(299) == []
     assert cluster.after(1) == ["cleared resource-moved vip"]
 
@@ -146,10 +149,10 @@ def test_a_move_is_recognized_across_a_stop_and_across_a_failed_tool() -> None:
         return pacemaker_metrics.RESOURCES, flags, (place, "vip", role, "true", "a", "", "")
 
     cluster = Cluster()
-    cluster.evaluate(vip("n1"))
-    cluster.evaluate(vip("", "stopped"))
+    cluster.evaluate(vip("n1"), *ONLINE)
+    cluster.evaluate(vip("", "stopped"), *ONLINE)
     cluster.evaluate(failing={"crm_mon": Status.TIMED_OUT})
-    assert cluster.evaluate(vip("n2")) == ["raised resource-moved vip"]
+    assert cluster.evaluate(vip("n2"), *ONLINE) == ["raised resource-moved vip"]
 
 
 def test_a_failure_that_was_cleaned_from_the_history_is_cleared_by_a_later_success() -> None:

@@ -105,6 +105,7 @@ RECOVERED: dict[str, str | Snapshot] = {
 """For each condition that is not over once it is no longer shown: a snapshot that proves that it is over."""
 
 STUCK = "stuck on node3"
+ONLINE = (node("n1", "online"), node("n2", "online"))
 
 CASES: dict[str, tuple[str | Snapshot, str | Snapshot, Sequence[str]]] = {
     "quorum-lost": ("lab/healthy", "lab/quorum-lost", [""]),
@@ -126,10 +127,10 @@ CASES: dict[str, tuple[str | Snapshot, str | Snapshot, Sequence[str]]] = {
     "resource-failed": ("lab/healthy", "lab/stop-failed", [STUCK]),
     "resource-blocked": ("lab/healthy", "lab/stop-failed", [STUCK]),
     "resource-stopped": ("lab/healthy", "lab/start-failed", ["broken"]),
-    "resource-moved": (snapshot_of(vip_on("n1")), snapshot_of(vip_on("n2")), ["vip"]),
+    "resource-moved": (snapshot_of(vip_on("n1"), *ONLINE), snapshot_of(vip_on("n2"), *ONLINE), ["vip"]),
     "fail-count": ("lab/healthy", "lab/stop-failed", [STUCK]),
     "failed-action": ("lab/healthy", "lab/resource-failed", ["monitor of vip on node1"]),
-    "move-left-behind": ("lab/healthy", "lab/moved", ["cli-ban-db-clone-on-node1", "cli-prefer-vip"]),
+    "move-left-behind": ("lab/healthy", "lab/moved", ["cli-prefer-vip"]),
     "link-down": ("lab/healthy", "lab/link-lost-seen-there", ["link 1"]),
     "link-peer-down": ("lab/healthy", "lab/link-lost", ["link 1 to node3"]),
     "sbd-device": ("demo/healthy", "demo/device-replaced", ["/dev/loop1"]),

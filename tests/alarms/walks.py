@@ -99,11 +99,13 @@ def of_option(metric_name: str, *, bad: int) -> Walk:
     )
 
 
-NODES = (DC, LISTED, N1, N2)
+MAY_RUN: Sample = (metrics.CLUSTER_OPTION, 0, ("stop-all-resources",))
+NODES = (DC, LISTED, N1, N2, MAY_RUN)
 CLONE = (*NODES, SYMMETRIC, NORMAL)
 GONE = (*CLONE, resource("other"))
 HIDDEN = (DC, UNLISTED, N1, N2, SYMMETRIC, NORMAL)
 FAIL_COUNT = (metrics.FAIL_COUNT, 3, ("n2", "db")), (metrics.MIGRATION_THRESHOLD, 3, ("n2", "db"))
+OTHER_HISTORY: Sample = (metrics.MIGRATION_THRESHOLD, 3, ("n2", "other"))
 FAILED: Sample = (metrics.FAILED_ACTIONS, 1, ("n2", "db", "monitor", "10000", "error"))
 BAN: Sample = (metrics.LOCATION_CONSTRAINTS, -float("inf"), ("cli-ban-db-on-n2", "n2", "db", ""))
 
@@ -213,9 +215,14 @@ PACEMAKER: Mapping[str, Walk] = {
         object="db on n2",
         before=CLONE,
         present=(*CLONE, resource("db"), *FAIL_COUNT),
-        absent=(*CLONE, resource("db")),
+        absent=(*CLONE, resource("db"), OTHER_HISTORY),
         gone=GONE,
-        unknown=(HIDDEN[:2], (DC, UNLISTED, N1, node("n2")), (*CLONE, resource("db"), FAIL_COUNT[1])),
+        unknown=(
+            HIDDEN[:2],
+            (*CLONE, resource("db")),
+            (DC, UNLISTED, N1, node("n2"), OTHER_HISTORY),
+            (*CLONE, resource("db"), FAIL_COUNT[1]),
+        ),
     ),
     "failed-action": Walk(
         object="monitor of db on n2",

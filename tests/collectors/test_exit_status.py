@@ -48,7 +48,20 @@ Timeout (watchdog) : 5
 Timeout (msgwait)  : 10
 ==Header on disk /dev/sdb is dumped
 """
-STATUS = b'<pacemaker-result><summary/><nodes/><resources/><status code="%d" message="Error"/></pacemaker-result>'
+STATUS = b"""\
+<pacemaker-result>
+  <summary>
+    <current_dc present="false"/>
+    <nodes_configured number="0"/>
+    <resources_configured number="0" disabled="0" blocked="0"/>
+    <cluster_options stonith-enabled="true" symmetric-cluster="true" maintenance-mode="false"
+                     stop-all-resources="false"/>
+  </summary>
+  <nodes/>
+  <resources/>
+  <status code="%d" message="Error"/>
+</pacemaker-result>
+"""
 ANSWERS = {
     "corosync-quorumtool": ("corosync", QUORUM),
     "corosync-cfgtool": ("corosync", LINKS),

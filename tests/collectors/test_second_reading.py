@@ -68,7 +68,8 @@ def expected_nodes(root: ET.Element) -> Series:
     for node in root.iterfind("nodes/node"):
         for status, attribute in NODE_STATES.items():
             labels = {"node": node.attrib["name"], "type": node.attrib["type"], "status": status}
-            result[series.key("pacemaker_nodes", **labels)] = float(node.get(attribute) == "true")
+            if attribute in node.attrib:
+                result[series.key("pacemaker_nodes", **labels)] = float(node.get(attribute) == "true")
     return result
 
 
@@ -90,7 +91,7 @@ def expected_resources(root: ET.Element) -> Series:
     resources = root.find("resources")
     for resource, group, clone in () if resources is None else instances(resources):
         for node in [node.attrib["name"] for node in resource.iterfind("node")] or [""]:
-            for flag in FLAGS:
+            for flag in (flag for flag in FLAGS if flag in resource.attrib):
                 labels = {
                     "node": node,
                     "resource": resource.attrib["id"],

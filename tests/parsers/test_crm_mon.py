@@ -20,10 +20,37 @@ def parse(body: str, root: str = "crm_mon") -> cluster_status.ClusterStatus:
 
 
 def resource(name: str, *nodes: str, **attributes: str) -> str:
-    given = {"id": name, "resource_agent": "ocf:test:Agent", "role": "Started", "active": "true", "managed": "true"}
+    is_active = "true" if nodes else "false"
+    given = {"id": name, "resource_agent": "ocf:test:Agent", "role": "Started", "active": is_active, "managed": "true"}
+    given |= {"orphaned": "false", "failed": "false", "failure_ignored": "false", "nodes_running_on": str(len(nodes))}
     text = " ".join(f'{key}="{value}"' for key, value in {**given, **attributes}.items())
     inner = "".join(f'<node name="{node}" id="1" cached="true"/>' for node in nodes)
     return f"<resource {text}>{inner}</resource>"
+
+
+OPTIONS = 'stonith-enabled="true" symmetric-cluster="true" maintenance-mode="false" stop-all-resources="false"'
+
+
+def node(**attributes: str) -> str:
+    states = dict.fromkeys(("online", "is_dc", "expected_up"), "true")
+    states |= dict.fromkeys(("standby", "standby_onfail", "pending", "unclean", "shutdown"), "false")
+    text = " ".join(f'{key}="{value}"' for key, value in {"name": "n1", **states, **attributes}.items())
+    return f"<node {text}/>"
+
+
+def complete(body: str = "", *, nodes: str = "", resources: str = "", **summary: str) -> bytes:
+    """Returns a document with everything that every version prints; ``summary`` has attributes by element."""
+    elements = {
+        "current_dc": 'present="true" name="n1" with_quorum="true"',
+        "nodes_configured": f'number="{nodes.count("<node ")}"',
+        "resources_configured": f'number="{resources.count("<resource ")}"',
+        "cluster_options": OPTIONS,
+        **summary,
+    }
+    text = "".join(f"<{tag} {attributes}/>" for tag, attributes in elements.items())
+    return (
+        f"<crm_mon><summary>{text}</summary><nodes>{nodes}</nodes><resources>{resources}</resources>{body}</crm_mon>"
+    ).encode()
 
 
 def places(status: cluster_status.ClusterStatus) -> list[tuple[str, str, str, tuple[str, ...]]]:
@@ -85,16 +112,22 @@ def test_renamed_attributes_are_read_under_both_names() -> None:
     assert old.summary.options == new.summary.options == {"stonith-enabled": "true"}
     assert old.summary.stonith_timeout == new.summary.stonith_timeout == 60
     assert both.summary.options == {"stonith-enabled": "true"}
-    orphans = parse(f"<resources>{resource('a', orphaned='true')}{resource('b', removed='true')}</resources>")
+    removed = resource("b").replace("orphaned", "removed").replace('removed="false"', 'removed="true"')
+    orphans = parse(f"<resources>{resource('a', orphaned='true')}{removed}</resources>")
     assert [instance.orphaned for instance in orphans.resources] == [True, True]
-    events = parse('<fence_history><fence_event state="failed"/><fence_event status="success"/></fence_history>')
+    event = '<fence_event target="n1" action="off" {}/>'
+    words = "".join(event.format(status) for status in ('state="failed"', 'status="success"'))
+    events = parse(f"<fence_history>{words}</fence_history>")
     assert [event.status for event in events.fence_events] == ["failed", "success"]
 
 
 def test_node_states_are_in_the_order_of_the_metric() -> None:
-    status = parse('<nodes><node name="n1" id="7" online="true" unclean="true" is_dc="true" type="remote"/></nodes>')
+    status = parse(
+        '<nodes><node name="n1" id="7" online="true" standby="false" pending="false" unclean="true" shutdown="no" '
+        'expected_up="false" is_dc="true" type="remote"/></nodes>'
+    )
     (node,) = status.nodes
-    assert node.states == (True, False, False, False, False, True, False, False, True)
+    assert node.states == (True, False, None, None, False, True, None, False, True)
     assert (node.type, node.id, node.feature_set) == ("remote", "7", "")
 
 
@@ -107,9 +140,12 @@ def test_guest_nodes_name_the_resource_that_runs_them() -> None:
 
 def test_failures_and_fencing_have_reasons_in_one_line_of_limited_length() -> None:
     status = parse(
-        f"""<failures><failure op_key="a_stop_0" exitstatus="error" status="Timed Out" exitreason="a&#10; &amp; b"/>
-        <failure op_key="b_stop_0"/></failures>
-        <fence_history><fence_event exit-reason="{"x" * 500}"/></fence_history>"""
+        f"""<failures>
+        <failure op_key="a_stop_0" node="n" exitstatus="error" status="Timed Out" exitreason="a&#10; &amp; b"/>
+        <failure op_key="b_stop_0" node="n"/></failures>
+        <fence_history>
+        <fence_event target="n" action="off" status="failed" exit-reason="{"x" * 500}"/>
+        </fence_history>"""
     )
     assert [(failure.execution, failure.reason) for failure in status.failures] == [("Timed Out", "a & b"), ("", "")]
     assert status.fence_events[0].reason == "x" * 119 + "…"
@@ -157,8 +193,8 @@ def test_bans_and_tickets() -> None:
         <bans><ban id="b" resource="r" node="n" weight="-1000000" master_only="true"/>
         <ban id="c" resource="r" node="n" weight="-5"/></bans>"""
     )
-    assert status.tickets == (cluster_status.Ticket(id="t", status="granted", standby=True, last_granted=None),)
-    assert [(ban.weight, ban.promoted_only) for ban in status.bans] == [(-math.inf, True), (-5, False)]
+    assert status.tickets == (cluster_status.Ticket(id="t", granted=True, standby=True, last_granted=None),)
+    assert [(ban.weight, ban.promoted_only) for ban in status.bans] == [(-math.inf, True), (-5, None)]
 
 
 @pytest.mark.usefixtures("new_york")
@@ -183,55 +219,53 @@ def test_times_without_a_time_zone_are_local(text: str, expected: float | None) 
 
 @pytest.mark.parametrize("text", ["yesterday", "Tue Foo  5 12:04:36 2020", "2020-02-31 00:00:00", "2020-05-05"])
 def test_an_invalid_time_is_absent(text: str) -> None:
-    parsed = crm_mon.parse(f'<crm_mon><summary><last_change time="{text}"/></summary></crm_mon>'.encode())
+    parsed = crm_mon.parse(complete(last_change=f'time="{text}"'))
     assert parsed.value.summary.last_change is None
     assert reasons(parsed) == [f"expected the last change as a time, found {text!r}"]
 
 
 ODD_VALUES = {
-    '<nodes><node name="n1" online="perhaps"/></nodes>': "online of n1 as true or false, found 'perhaps'",
-    '<summary><current_dc present="true" with_quorum="maybe"/></summary>': (
-        "with_quorum as true or false, found 'maybe'"
+    complete(nodes=node(online="perhaps")): "online of n1 as true or false, found 'perhaps'",
+    complete(current_dc='present="true" name="n1" with_quorum="maybe"'): (
+        "with_quorum of the designated controller as true or false, found 'maybe'"
     ),
-    '<summary><cluster_options fencing-enabled="perhaps"/></summary>': (
-        "stonith-enabled as true or false, found 'perhaps'"
+    complete(cluster_options=OPTIONS.replace("stonith-enabled", "fencing-enabled").replace("true", "perhaps", 1)): (
+        "stonith-enabled of the cluster as true or false, found 'perhaps'"
     ),
-    '<summary><nodes_configured number="few"/></summary>': "the number of nodes as a number, found 'few'",
-    '<summary><resources_configured number="1" blocked=""/></summary>': (
-        "the number of resources (blocked) as a number, found ''"
-    ),
-    '<summary><cluster_options stonith-timeout-ms="1 min"/></summary>': "stonith-timeout as a number, found '1 min'",
-    '<summary><cluster_options no-quorum-policy="panic"/></summary>': "no-quorum-policy, found 'panic'",
-    '<pacemakerd state="dreaming"/>': "the state of pacemakerd, found 'dreaming'",
-    '<nodes><node name="n1" health="purple" resources_running="2"/></nodes>': "the health of n1, found 'purple'",
-    '<nodes><node name="n1" resources_running="-"/></nodes>': "the number of resources on n1 as a number, found '-'",
-    '<node_history><node name="n1"><resource_history id="a" fail-count="1.5"/></node></node_history>': (
-        "a fail count as a number, found '1.5'"
-    ),
-    '<failures><failure op_key="a_start_0" last-rc-change="noon"/></failures>': (
+    complete(resources_configured='number="0" blocked=""'): "the number of resources (blocked) as a number, found ''",
+    complete(cluster_options=f'{OPTIONS} stonith-timeout-ms="1 min"'): "stonith-timeout as a number, found '1 min'",
+    complete(cluster_options=f'{OPTIONS} no-quorum-policy="panic"'): "no-quorum-policy, found 'panic'",
+    b'<crm_mon><pacemakerd state="dreaming"/></crm_mon>': "the state of pacemakerd, found 'dreaming'",
+    complete(nodes=node(health="purple", resources_running="2")): "the health of n1, found 'purple'",
+    complete(nodes=node(resources_running="-")): "the number of resources on n1 as a number, found '-'",
+    complete(
+        '<node_history><node name="n1"><resource_history id="a" fail-count="1.5"/></node></node_history>'
+    ): "a fail count as a number, found '1.5'",
+    complete('<failures><failure op_key="a_start_0" node="n1" last-rc-change="noon"/></failures>'): (
         "the time of the failure a_start_0 as a time, found 'noon'"
     ),
-    '<fence_history><fence_event target="n2" completed="noon"/></fence_history>': (
-        "the time of a fencing event as a time, found 'noon'"
-    ),
-    '<tickets><ticket id="t" last-granted="noon"/></tickets>': (
+    complete(
+        '<fence_history><fence_event target="n2" action="off" status="success" completed="noon"/></fence_history>'
+    ): "the time of a fencing event as a time, found 'noon'",
+    complete('<tickets><ticket id="t" status="granted" standby="false" last-granted="noon"/></tickets>'): (
         "the time of the grant of a ticket as a time, found 'noon'"
     ),
-    '<bans><ban id="b" weight="heavy"/></bans>': "the weight of b as a number, found 'heavy'",
+    complete('<bans><ban id="b" weight="heavy"/></bans>'): "the weight of b as a number, found 'heavy'",
 }
 
 
-@pytest.mark.parametrize(("body", "reason"), ODD_VALUES.items(), ids=range(len(ODD_VALUES)))
-def test_a_bad_value_costs_itself_only(body: str, reason: str) -> None:
-    parsed = crm_mon.parse(f"<crm_mon>{body}</crm_mon>".encode())
+@pytest.mark.parametrize(("document", "reason"), ODD_VALUES.items(), ids=range(len(ODD_VALUES)))
+def test_a_bad_value_costs_itself_only(document: bytes, reason: str) -> None:
+    parsed = crm_mon.parse(document)
     assert reasons(parsed) == [f"expected {reason}"]
     status = parsed.value
     assert status.daemon_state == ""
     times = [*(item.time for item in status.failures), *(item.time for item in status.fence_events)]
     assert times == [None] * len(times)
     assert all(node.health == "" for node in status.nodes)
-    assert status.summary.options == {}
-    assert status.summary.dc is None or status.summary.dc.with_quorum is None
+    assert reason.split(maxsplit=1)[0].rstrip(",") not in status.summary.options
+    assert status.summary.stonith_timeout is None
+    assert status.summary.dc is None or (status.summary.dc.with_quorum is None) == ("with_quorum" in reason)
 
 
 def test_an_odd_exit_status_is_an_error() -> None:
@@ -337,8 +371,9 @@ def test_an_error_has_its_line() -> None:
     assert caught.value.line == 3
 
 
-def test_an_odd_state_costs_the_states_of_that_node_only() -> None:
-    first, second = parse('<nodes><node name="n1" online="?" id="1"/><node name="n2" online="true"/></nodes>').nodes
-    assert (first.states, first.name, first.id) == (None, "n1", "1")
-    assert second.states is not None
+def test_an_odd_state_costs_itself_only() -> None:
+    first, second = parse(
+        '<nodes><node name="n1" online="?" unclean="true" id="1"/><node name="n2" online="true"/></nodes>'
+    ).nodes
+    assert (first.states[0], first.states[5], first.name, first.id) == (None, True, "n1", "1")
     assert second.states[0]

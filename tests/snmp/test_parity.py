@@ -80,8 +80,17 @@ def expected(target: Object, raw: str | float) -> int | bytes:
     return as_number(target, int(raw) if isinstance(raw, str) else raw)
 
 
-def same(target: Object, value: int | bytes | None, raw: str | float) -> bool:
+def is_unknown(target: Object, raw: str | float | None) -> bool:
+    """Returns whether a value is a flag that is unknown, so that its object is absent."""
+    assert target.syntax is not None
+    return target.syntax.name == "TruthValue" and raw in {"", None}
+
+
+def same(target: Object, value: int | bytes | None, raw: str | float | None) -> bool:
     """Returns whether a value is as expected; a text that is too long may end in a hash."""
+    if is_unknown(target, raw):
+        return value is None
+    assert raw is not None
     wanted = expected(target, raw)
     if isinstance(wanted, bytes) and len(wanted) > 255:
         assert isinstance(value, bytes)
@@ -92,7 +101,9 @@ def same(target: Object, value: int | bytes | None, raw: str | float) -> bool:
 # --- the comparison --------------------------------------------------------------------------------------------------
 
 
-def expected_objects(binding: Binding, labels: tuple[str, ...], value: Value) -> Iterator[tuple[Object, str | float]]:
+def expected_objects(
+    binding: Binding, labels: tuple[str, ...], value: Value
+) -> Iterator[tuple[Object, str | float | None]]:
     """Yields each object that shows part of a sample, and the value that it should have."""
     metric = binding.metric
     named = dict(zip(metric.labels, labels, strict=True))
@@ -123,13 +134,14 @@ def matching_cells(binding: Binding, labels: tuple[str, ...], value: Value, walk
     """Returns the cells of each row that shows a sample completely."""
     objects = list(expected_objects(binding, labels, value))
     numbers = index_numbers(binding, labels)
-    candidates = walk.get(objects[-1][0].name, {})
+    shown = [target.name for target, raw in objects if not is_unknown(target, raw)]
+    candidates = walk.get(shown[-1], {})
     return {
-        (target.name, index)
+        (name, index)
         for index in candidates
         if all(number in index for number in numbers)
         and all(same(target, walk.get(target.name, {}).get(index), raw) for target, raw in objects)
-        for target, _ in objects
+        for name in shown
     }
 
 

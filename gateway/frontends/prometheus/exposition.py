@@ -146,13 +146,15 @@ def _state_lines(metric: Metric, samples: Mapping[Labels, Value]) -> Iterable[st
     for labels, flags in _escape_labels(samples):
         before = layout.before % layout.labels_before(labels)
         # one sample becomes many lines with the same beginning
-        yield before + before.join(_state_ends(metric, layout.after % layout.labels_after(labels), flags))
+        if ends := _state_ends(metric, layout.after % layout.labels_after(labels), flags):
+            yield before + before.join(ends)
 
 
 @lru_cache(maxsize=1024)
 def _state_ends(metric: Metric, after: str, flags: Flags) -> tuple[str, ...]:
-    """Returns the ends of the lines, one per state. Cached: nearly all samples of a metric have the same."""
-    return tuple(f"{state}{after} {flag:d}\n" for state, flag in zip(metric.states, flags, strict=True))
+    """Returns the ends of the lines, one per known state. Cached: nearly all samples of a metric have the same."""
+    states = zip(metric.states, flags, strict=True)
+    return tuple(f"{state}{after} {flag:d}\n" for state, flag in states if flag is not None)
 
 
 def _escape_labels(samples: Mapping[Labels, Value]) -> Iterable[tuple[Labels, Value]]:

@@ -159,7 +159,7 @@ def _counted(samples_by_metric: SamplesByMetric, counts: MibCounts) -> Iterator[
     totals: Counter[str] = Counter()
     for labels, flags in samples.items():
         assert isinstance(flags, tuple)
-        sample: Mapping[str, str | bool] = dict(zip(names, (*labels, *flags), strict=True))
+        sample: Mapping[str, str | bool | None] = dict(zip(names, (*labels, *flags), strict=True))
         totals.update(name for name, meets in counts.objects.items() if meets(sample))
     for name in counts.objects:
         yield name, (), totals[name]

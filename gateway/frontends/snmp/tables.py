@@ -223,7 +223,8 @@ class _Builder:
             for labels, flags in samples.items():
                 assert isinstance(flags, tuple)
                 for column, flag in zip(columns, flags, strict=True):
-                    column.put(indexes[labels], flag)
+                    if flag is not None:
+                        column.put(indexes[labels], flag)
         else:
             (column,) = columns
             for labels, value in samples.items():

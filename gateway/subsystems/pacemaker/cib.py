@@ -1,4 +1,4 @@
-"""``cibadmin --query``: the location and ticket constraints of a CIB, of every schema from pacemaker-1.0 to 4.0.
+"""``cibadmin --query``: the location, colocation and ticket constraints of a CIB of any schema (pacemaker-1.0 to 4.0).
 
 The root element is ``cib``, ``configuration`` or, with ``--scope constraints``, ``constraints``.
 """
@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from gateway.errors import ParseError
+from gateway.subsystems.pacemaker.cib_rules import LOCATIONS, SharedParts
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
-from gateway.subsystems.parsing.timestamps import unix_time
 from gateway.subsystems.parsing.xml import Element, parse_root, score
 
 ROOTS = ("constraints", "cib", "configuration")
 
-_MAX_DEPTH = 100
-"""How deeply rules may be nested, by elements and references together."""
+COLOCATIONS, TICKETS = "colocations", "tickets"
+"""The other lists that can be incomplete (``UnreadableValue.incomplete``)."""
 
 _MAX_CONSTRAINTS = 100_000
 """The number of constraints, one for each resource and rule, that a document may expand to."""
@@ -39,7 +39,7 @@ class LocationConstraint:
         role: the role as written in the rule, else in the resource set, else in the constraint; empty for every role.
         score: infinite from a million up; None if it depends on a node attribute (``score-attribute``), or if it cannot
             be read.
-        expires: when its rule ends, in Unix seconds; None if it does not expire. ``crm_resource --ban --lifetime``
+        expires: when its rule ends, in Unix seconds; None if no end is known. ``crm_resource --ban --lifetime``
             creates such rules, and they stay in the CIB.
     """
 
@@ -70,10 +70,32 @@ class TicketConstraint:
     loss_policy: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColocationConstraint:
+    """A resource whose nodes depend on those of another.
+
+    Attributes:
+        id: the id of the constraint.
+        resource: the id of the dependent resource, group, clone or tag.
+        role: its role to which the constraint applies, as written; empty for every role.
+        with_resource: the id of the other resource; empty for a member of a resource set.
+        with_role: the role of the other resource, as written; empty for every role.
+        score: infinite from a million up.
+    """
+
+    id: str
+    resource: str
+    role: str
+    with_resource: str
+    with_role: str
+    score: float
+
+
 class Constraints(NamedTuple):
     """The constraints of a CIB, in its order."""
 
     locations: tuple[LocationConstraint, ...]
+    colocations: tuple[ColocationConstraint, ...]
     tickets: tuple[TicketConstraint, ...]
 
 
@@ -88,17 +110,39 @@ def parse(output: bytes) -> Parsed[Constraints]:
     """
     root = parse_root(output, tags=ROOTS)
     unreadable = UnreadableValues()
-    parts = _SharedParts(root, unreadable)
+    _check_elements(root, unreadable)
+    parts = SharedParts(root, unreadable)
     # A constraint expands to its resources times its rules, and other constraints can refer to both.
     limit = min(2000 + len(output) // 4, _MAX_CONSTRAINTS)
-    locations = chain.from_iterable(_constraints(element, parts) for element in root.iter("rsc_location"))
-    tickets = chain.from_iterable(_ticket_constraints(element, parts) for element in root.iter("rsc_ticket"))
+
+    def all_of(read: _Read[_T], tag: str) -> tuple[_T, ...]:
+        return _at_most(limit, chain.from_iterable(read(element, parts, unreadable) for element in root.iter(tag)))
+
+    colocations = all_of(_colocations, "rsc_colocation")
     return unreadable.parsed(
         Constraints(
-            _at_most(limit, locations),
-            _with_dependents(_at_most(limit, tickets), _mandatory_colocations(root, unreadable), limit),
+            all_of(_locations, "rsc_location"),
+            colocations,
+            _with_dependents(all_of(_ticket_constraints, "rsc_ticket"), colocations, limit),
         )
     )
+
+
+_Read: TypeAlias = Callable[[Element, SharedParts, UnreadableValues], Iterator[_T]]
+"""Yields the constraints that an element expands to."""
+
+_KNOWN = frozenset({"rsc_location", "rsc_colocation", "rsc_order", "rsc_ticket"})
+_PARTS_OF_LOCATION = frozenset({"rule", "resource_set", "lifetime"})
+
+
+def _check_elements(root: Element, unreadable: UnreadableValues) -> None:
+    """Notes a missing list of constraints, and unknown constraints."""
+    every = (LOCATIONS, COLOCATIONS, TICKETS)
+    sections = [root] if root.tag == "constraints" else list(root.iter("constraints"))
+    if not sections:
+        unreadable.add("expected <constraints>, found nothing", incomplete=every)
+    for element in (element for section in sections for element in section if element.tag not in _KNOWN):
+        unreadable.add(f"unknown constraint <{str(element.tag)[:40]}>", incomplete=every)
 
 
 def _at_most(limit: int, constraints: Iterable[_T]) -> tuple[_T, ...]:
@@ -113,93 +157,15 @@ def _at_most(limit: int, constraints: Iterable[_T]) -> tuple[_T, ...]:
     return expanded
 
 
-class _Rule(NamedTuple):
-    """What a rule says, apart from the conditions that are not read; the fields are those of the constraint."""
-
-    id: str
-    node: str
-    role: str
-    score: float | None
-    expires: float | None
-
-
-class _SharedParts:
-    """Reads the rules and resource sets, each once, however many constraints refer to them with ``id-ref``.
-
-    Rules can be nested, and refer to each other. Pacemaker accepts a document in which they do so in a circle.
-    """
-
-    def __init__(self, root: Element, unreadable: UnreadableValues) -> None:
-        self._by_id = {element.get("id"): element for element in root.iter("rule", "resource_set") if element.get("id")}
-        self._unreadable = unreadable
-        self._rules: dict[Element, _Rule] = {}
-        self._nodes: dict[Element, frozenset[str] | None] = {}
-        self._members: dict[Element, Sequence[tuple[str, str]]] = {}
-
-    def rules(self, constraint: Element) -> Sequence[_Rule]:
-        """Returns the rules of a constraint."""
-        return [self._rule(element) for element in self._resolve_each(constraint.iterfind("rule"))]
-
-    def resources(self, constraint: Element) -> Iterator[tuple[str, str]]:
-        """Yields each resource of a constraint, with its role in a resource set."""
-        if name := constraint.get("rsc") or constraint.get("rsc-pattern"):
-            yield name, ""
-        for element in self._resolve_each(constraint.iterfind("resource_set")):
-            if element not in self._members:
-                role = element.get("role", "")
-                self._members[element] = [(member.get("id", ""), role) for member in element.iterfind("resource_ref")]
-            yield from self._members[element]
-
-    def without_rule(self, constraint: Element) -> _Rule:
-        """Returns the rule that is equivalent to the node and the score of a constraint without rules."""
-        value = self._unreadable.read(score, constraint.get("score"), what=f"the score of {constraint.get('id', '')}")
-        return _Rule(id="", node=constraint.get("node", ""), role="", score=value, expires=None)
-
-    def _rule(self, element: Element) -> _Rule:
-        if element not in self._rules:
-            name, read = element.get("id", ""), self._unreadable.read
-            self._rules[element] = _Rule(
-                id=name,
-                node=read(self._named_node, element) or "",
-                role=element.get("role", ""),
-                score=read(score, element.get("score"), what=f"the score of {name or 'a rule'}"),
-                expires=read(_end, element),
-            )
-        return self._rules[element]
-
-    def _named_node(self, rule: Element) -> str:
-        """Returns the node that a rule names, or "" if it names none or several."""
-        names = self._named_nodes(rule, depth=0)
-        return next(iter(names)) if len(names) == 1 else ""
-
-    def _named_nodes(self, rule: Element, *, depth: int) -> frozenset[str]:
-        """Returns the nodes that a rule and the rules in it name: at most two, because more make no difference.
-
-        Raises:
-            ParseError: the rule refers to itself, or is nested too deeply.
-        """
-        if rule not in self._nodes and depth < _MAX_DEPTH:
-            self._nodes[rule] = None  # stays if a rule in it refers to this one
-            names = {
-                expression.get("value", "")
-                for expression in rule.iterfind("expression")
-                if expression.get("attribute") == "#uname" and expression.get("operation") == "eq"
-            }
-            for nested in self._resolve_each(rule.iterfind("rule")):
-                names |= self._named_nodes(nested, depth=depth + 1)
-            self._nodes[rule] = frozenset(islice(names, 2))
-        nodes = self._nodes.get(rule)
-        if nodes is None:
-            raise ParseError(f"the rule {rule.get('id', '')[:40]!r} refers to itself, or is nested too deeply")
-        return nodes
-
-    def _resolve_each(self, elements: Iterable[Element]) -> Iterable[Element]:
-        """Returns each element once, or what it refers to; an element whose reference leads nowhere stays."""
-        return dict.fromkeys(self._by_id.get(element.get("id-ref"), element) for element in elements)
-
-
-def _ticket_constraints(element: Element, parts: _SharedParts) -> Iterator[TicketConstraint]:
-    for resource, set_role in parts.resources(element):
+def _ticket_constraints(
+    element: Element, parts: SharedParts, unreadable: UnreadableValues
+) -> Iterator[TicketConstraint]:
+    resources = list(parts.resources(element))
+    if not resources or not element.get("ticket"):
+        reason = f"expected the resources and the ticket of {element.get('id', 'a constraint')}, found nothing"
+        unreadable.add(reason, incomplete=(TICKETS,))
+        return
+    for resource, set_role in resources:
         yield TicketConstraint(
             id=element.get("id", ""),
             resource=resource,
@@ -209,10 +175,16 @@ def _ticket_constraints(element: Element, parts: _SharedParts) -> Iterator[Ticke
         )
 
 
-def _constraints(location: Element, parts: _SharedParts) -> Iterator[LocationConstraint]:
-    name = location.get("id", "")
+def _locations(location: Element, parts: SharedParts, unreadable: UnreadableValues) -> Iterator[LocationConstraint]:
+    name, resources = location.get("id", ""), list(parts.resources(location))
+    is_known = _PARTS_OF_LOCATION.issuperset(element.tag for element in location)
+    has_rules = location.find("rule") is not None
+    if not name or not resources or not is_known or not (has_rules or location.get("node")):
+        reason = f"expected the ID, the resources and the node or rules of a location, found {name or 'no ID'}"
+        unreadable.add(reason, incomplete=(LOCATIONS,))
+        return
     rules = parts.rules(location) or [parts.without_rule(location)]
-    for resource, set_role in parts.resources(location):
+    for resource, set_role in resources:
         role = set_role or location.get("role", "")
         for rule in rules:
             yield LocationConstraint(
@@ -225,24 +197,34 @@ def _constraints(location: Element, parts: _SharedParts) -> Iterator[LocationCon
             )
 
 
-def _mandatory_colocations(root: Element, unreadable: UnreadableValues) -> Sequence[Element]:
-    def is_mandatory(element: Element) -> bool:
-        what = f"the score of {element.get('id')}"
-        return unreadable.read(score, element.get("score"), what=what) == math.inf
-
-    return [element for element in root.iter("rsc_colocation") if is_mandatory(element)]
+def _colocations(element: Element, parts: SharedParts, unreadable: UnreadableValues) -> Iterator[ColocationConstraint]:
+    name, resources = element.get("id", ""), list(parts.resources(element))
+    value = unreadable.read(score, element.get("score"), what=f"the score of {name}")
+    in_sets = element.find("resource_set") is not None
+    if value is None or not resources or not (in_sets or element.get("with-rsc")):
+        reason = f"expected the resources and the score of a colocation, found {name or 'no ID'}"
+        unreadable.add(reason, incomplete=(COLOCATIONS, TICKETS))
+        return
+    for resource, set_role in resources:
+        yield ColocationConstraint(
+            id=name,
+            resource=resource,
+            role=set_role or element.get("rsc-role", ""),
+            with_resource=element.get("with-rsc", ""),
+            with_role=element.get("with-rsc-role", ""),
+            score=value,
+        )
 
 
 def _with_dependents(
-    constraints: Iterable[TicketConstraint], colocations: Iterable[Element], limit: int
+    constraints: Iterable[TicketConstraint], colocations: Iterable[ColocationConstraint], limit: int
 ) -> tuple[TicketConstraint, ...]:
     """Returns ticket constraints, and those of the resources that mandatory colocations make depend on them."""
-    dependents: defaultdict[tuple[str, bool], list[Element]] = defaultdict(list)
-    for element in colocations:
-        resource = element.get("with-rsc", "")
-        dependents[resource, False].append(element)
-        if element.get("with-rsc-role", "").lower() in _PROMOTED:
-            dependents[resource, True].append(element)
+    dependents: defaultdict[tuple[str, bool], list[ColocationConstraint]] = defaultdict(list)
+    for colocation in (each for each in colocations if each.score == math.inf):
+        dependents[colocation.with_resource, False].append(colocation)
+        if colocation.with_role.lower() in _PROMOTED:
+            dependents[colocation.with_resource, True].append(colocation)
     pending = list(constraints)
     expanded: dict[tuple[str, str, str], TicketConstraint] = {}
     for constraint in pending:  # grows in the loop
@@ -253,22 +235,7 @@ def _with_dependents(
         if len(pending) > limit:
             raise ParseError(f"expands to more than {limit} ticket constraints")
         pending += [
-            replace(
-                constraint, id=element.get("id", ""), resource=element.get("rsc", ""), role=element.get("rsc-role", "")
-            )
-            for element in dependents.get((constraint.resource, constraint.role.lower() in _PROMOTED), ())
+            replace(constraint, id=each.id, resource=each.resource, role=each.role)
+            for each in dependents.get((constraint.resource, constraint.role.lower() in _PROMOTED), ())
         ]
     return tuple(expanded.values())
-
-
-def _end(rule: Element) -> float | None:
-    """Returns when a rule ends because one of its expressions does; None if that depends on other expressions."""
-    if rule.get("boolean-op", "and") != "and":
-        return None
-    ends = [
-        end
-        for expression in rule.iterfind("date_expression")
-        if expression.get("operation", "in_range") in {"lt", "in_range"}
-        and (end := unix_time(expression.get("end"), what="the end of a rule")) is not None
-    ]
-    return min(ends, default=None)

@@ -2,31 +2,52 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from gateway.conditions.matching import names_in
 from gateway.conditions.model import RESOURCE, Absent, Condition, Finding, Severity
-from gateway.conditions.view import ClusterView
-from gateway.subsystems.pacemaker import facts, metrics
+from gateway.conditions.view import ClusterView, Row
+from gateway.subsystems.pacemaker import expectation, facts, metrics, resource_facts
+from gateway.subsystems.pacemaker.cib import COLOCATIONS
+from gateway.subsystems.pacemaker.cib_rules import LOCATIONS
+from gateway.subsystems.pacemaker.cluster_status import BANS
 from gateway.subsystems.pacemaker.evidence import RESOURCE_GONE, STATES
 
 
 def find_degraded_clones(view: ClusterView) -> Iterator[Finding]:
     """Yields the clones with a stopped instance for which there is a node: one that may run it, and has none."""
-    if not facts.option_is_set(view, "symmetric-cluster"):
+    if not expectation.option(view, "symmetric-cluster"):
         return  # a node may run only what a constraint allows
     bundles = view.fact(bundles_listed)
     missing: dict[str, set[str]] = {}
-    for row in view.fact(facts.stopped_instances):
-        clone, resource = str(row["clone"]), str(row["resource"])
-        if clone and clone not in bundles and clone in view.fact(facts.activity).active:
-            free = view.fact(facts.active_members) - nodes_with_instance(view, clone, resource)
-            missing.setdefault(clone, set()).update(
-                free - facts.banned_nodes(view, {clone, resource, str(row["group"])})
-            )
+    for row in view.fact(expectation.stopped_instances):
+        clone = str(row["clone"])
+        if clone and clone not in bundles and clone in view.fact(resource_facts.activity).active:
+            missing.setdefault(clone, set()).update(free_nodes(view, row))
     for clone, nodes in missing.items():
-        if nodes:
-            yield Finding(clone, {"resource": clone, "node": ", ".join(sorted(nodes))})
+        if nodes and resource_facts.is_fully_known(view, clone) and _constraints_are_known(view):
+            yield Finding(clone, {"resource": clone, "node": _SEPARATOR.join(sorted(nodes))})
+
+
+_SEPARATOR = ", "
+
+
+def free_nodes(view: ClusterView, instance: Row) -> frozenset[str]:
+    """Returns the nodes that may certainly run a stopped instance of a clone."""
+    clone, resource = str(instance["clone"]), str(instance["resource"])
+    occupied = nodes_with_instance(view, clone, resource)
+    if not all(facts.is_listed_or_empty(view, node) for node in occupied):
+        return frozenset()  # an instance is on a node that is not listed
+    nodes = view.fact(facts.available_members) - occupied
+    # the constraints last: they take longer, and nearly always there is no such node
+    return nodes - resource_facts.kept_off_nodes(view, {clone, resource, str(instance["group"])}) if nodes else nodes
+
+
+def _constraints_are_known(view: ClusterView) -> bool:
+    """Returns whether all constraints that may keep an instance off a node were read."""
+    lists = (("crm_mon", BANS), ("cibadmin", LOCATIONS), ("cibadmin", COLOCATIONS))
+    return all(view.has_read_all("pacemaker", command, objects) for command, objects in lists)
 
 
 def nodes_with_instance(view: ClusterView, clone: str, resource: str) -> frozenset[str]:
@@ -44,39 +65,68 @@ def _base(resource: str) -> str:
 bundles_listed = names_in(metrics.BUNDLE_REPLICAS, about="{bundle}")
 
 
-def clone_is_listed(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether a clone is listed with a managed and with an active instance."""
+def clone_is_complete(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a clone has an instance on each node that lacked one, may not run there, or has none stopped."""
     clone = finding.object
-    return clone in view.fact(facts.managed) and clone in view.fact(facts.activity).active
+    instances = list(view.rows(metrics.RESOURCES, clone=clone))
+    if not resource_facts.is_fully_known(view, clone) or not any(row["active"] for row in instances):
+        return False
+    stopped = [row for row in instances if row["active"] is False]
+    unavailable = {row["node"] for row in view.rows(metrics.NODES) if _is_kept_free(row)}
+    return all(
+        node in unavailable
+        or all(
+            node in nodes_with_instance(view, clone, str(row["resource"])) or _is_banned(view, row, node)
+            for row in stopped
+        )
+        for node in finding.fields["node"].split(_SEPARATOR)
+    )
+
+
+def _is_kept_free(node: Row) -> bool:
+    """Returns whether a node is in standby on purpose, and in order apart from that."""
+    return bool(node["online"] and node["standby"]) and node["unclean"] is False and node["pending"] is False
+
+
+def _is_banned(view: ClusterView, instance: Row, node: str) -> bool:
+    """Returns whether a constraint that names a node keeps an instance off it."""
+    names = {instance["resource"], instance["group"], instance["clone"]}
+    return any(
+        row["resource"] in names and row["value"] == -math.inf and row["promoted_only"] == "false"
+        for row in view.rows(metrics.BANS, node=node)
+    )
 
 
 def find_degraded_bundles(view: ClusterView) -> Iterator[Finding]:
     """Yields the bundles with fewer running replicas than configured; one without any is a stopped resource."""
-    stopped = {row["clone"] for row in view.fact(facts.stopped_instances)}
-    for bundle, (running, total) in view.fact(facts.bundle_replicas).items():
-        if 0 < running < total and bundle in stopped:
+    stopped = {row["clone"] for row in view.fact(expectation.stopped_instances)}
+    for bundle, (running, total) in view.fact(resource_facts.bundle_replicas).items():
+        if 0 < running < total and bundle in stopped and resource_facts.is_fully_known(view, bundle):
             yield Finding(bundle, {"resource": bundle, "running": f"{running:g}", "total": f"{total:g}"})
 
 
 def bundle_is_complete(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether all replicas of a bundle run."""
-    running, total = view.fact(facts.bundle_replicas).get(finding.object, (0.0, 1.0))
-    return running >= total
+    """Returns whether all replicas of a bundle are listed and run."""
+    running, total = view.fact(resource_facts.bundle_replicas).get(finding.object, (0.0, 1.0))
+    return running >= total and resource_facts.is_fully_known(view, finding.object)
 
 
 def find_clones_without_promoted(view: ClusterView) -> Iterator[Finding]:
     """Yields the promotable clones with active instances, none of which is promoted or on the way to it."""
-    not_meant = view.fact(facts.not_meant_to_be_promoted)
-    for clone, (roles, resources) in view.fact(facts.promotable_clones).items():
-        if roles <= {"unpromoted", "slave"} and not_meant.isdisjoint({clone, *resources}):
+    exempt = view.fact(expectation.exemptions)
+    for clone, (roles, resources) in view.fact(resource_facts.promotable_clones).items():
+        names = {clone, *resources}
+        should_promote = exempt.not_promoted.isdisjoint(names) and not exempt.are_unknown_for(names)
+        if roles <= {"unpromoted", "slave"} and should_promote and resource_facts.is_fully_known(view, clone):
             yield Finding(clone, {"resource": clone})
 
 
 def has_promoted(view: ClusterView, finding: Finding) -> bool:
     """Returns whether a clone has a promoted instance, or must not have one."""
-    roles, resources = view.fact(facts.promotable_clones).get(finding.object, (frozenset(), frozenset()))
-    not_meant = view.fact(facts.not_meant_to_be_promoted)
-    return bool(roles & {"promoted", "master"} or (roles and not not_meant.isdisjoint({finding.object, *resources})))
+    clones = view.fact(resource_facts.promotable_clones)
+    roles, resources = clones.get(finding.object, (frozenset(), frozenset()))
+    exempt = view.fact(expectation.exemptions).not_promoted
+    return bool(roles & {"promoted", "master"} or (roles and not exempt.isdisjoint({finding.object, *resources})))
 
 
 CONDITIONS: tuple[Condition, ...] = (
@@ -91,7 +141,10 @@ CONDITIONS: tuple[Condition, ...] = (
         action="Look for failed actions and constraints: `crm_mon -1 -r -f` and `crm_simulate -sL`.",
         source=STATES,
         find=find_degraded_clones,
-        absent=Absent("crm_mon lists the clone without a stopped instance for which there is a node", clone_is_listed),
+        absent=Absent(
+            "crm_mon lists no stopped instance, or lists one on the node, a ban from the node, or the node in standby",
+            clone_is_complete,
+        ),
         gone=RESOURCE_GONE,
         hold=60.0,
     ),

@@ -13,7 +13,7 @@ from gateway.subsystems.pacemaker.evidence import CRM_MON
 
 def find_missing_dc(view: ClusterView) -> Iterator[Finding]:
     """Yields a finding if Pacemaker is running, but there is no designated controller."""
-    if view.number(metrics.UP) and not facts.dc(view):
+    if view.number(metrics.UP) and facts.has_no_dc(view):
         yield Finding("", {})
 
 

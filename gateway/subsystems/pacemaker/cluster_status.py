@@ -1,5 +1,7 @@
 """The status of a cluster as ``crm_mon`` reports it: the result of the parser in ``crm_mon.py``.
 
+An object without a name or an ID is not in it. A flag is None if it is unknown, and never false instead.
+
 Objects of which a cluster has thousands are named tuples: creating one takes a third of the time of a frozen dataclass.
 """
 
@@ -7,6 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+Flags = tuple[bool | None, ...]
+"""Flags in a fixed order; None for each that is absent or neither true nor false."""
 
 NODE_STATES = ("online", "standby", "standby_onfail", "maintenance", "pending", "unclean", "shutdown", "expected_up")
 """The states of a node that are attributes of the same name in its element. The ninth state is ``is_dc``."""
@@ -26,6 +31,40 @@ DAEMON_STATES = (
 HEALTH_STATES = ("green", "yellow", "red")
 """The words for the health of a node."""
 
+ROLES = frozenset(
+    {
+        "started",
+        "stopped",
+        "promoted",
+        "unpromoted",
+        "master",
+        "slave",
+        "starting",
+        "stopping",
+        "promoting",
+        "demoting",
+        "migrating",
+        "unknown",
+    }
+)
+"""The words for the role of a resource, in lower case; the first six are also target roles."""
+
+TARGET_ROLES = frozenset({"started", "stopped", "promoted", "unpromoted", "master", "slave"})
+"""The words for the role that a resource should have, in lower case."""
+
+NODES, RESOURCES, TARGETS, HISTORY, FAILURES, FENCING, TICKETS, BANS, STOP_ALL = (
+    "nodes",
+    "resources",
+    "target_role",
+    "node_history",
+    "failures",
+    "fence_history",
+    "tickets",
+    "bans",
+    "stop-all-resources",
+)
+"""What crm_mon can print incompletely (``UnreadableValue.incomplete``), by the names of elements and attributes."""
+
 BOOLEAN_OPTIONS = ("stonith-enabled", "symmetric-cluster", "maintenance-mode", "stop-all-resources")
 """The cluster options that are true or false."""
 
@@ -43,7 +82,7 @@ class ToolStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentDC:
-    """``<current_dc>``: the designated controller."""
+    """``<current_dc>``: the designated controller; the name is empty if there is none."""
 
     name: str
     with_quorum: bool | None
@@ -57,7 +96,7 @@ class Summary:
     Attributes:
         stack: the cluster layer, nearly always ``corosync``.
         version: Pacemaker's version on the designated controller; empty without one.
-        dc: the designated controller, or None.
+        dc: the designated controller; None if crm_mon does not tell whether there is one, or which node it is.
         last_update: when the tool ran, in Unix seconds.
         last_change: time of the last change of the configuration, in Unix seconds.
         nodes_configured: the number of configured nodes.
@@ -82,15 +121,14 @@ class Node:
     """``<nodes><node>``.
 
     Attributes:
-        states: a flag for each of ``NODE_STATES``, and finally whether the node is the designated controller; None if
-            any of them cannot be read.
+        states: a flag for each of ``NODE_STATES``, and finally whether the node is the designated controller.
         container: the id of the resource that runs a guest node; empty for any other node.
     """
 
     name: str
     id: str
     type: str
-    states: tuple[bool, ...] | None
+    states: Flags
     health: str
     feature_set: str
     resources_running: float | None
@@ -102,23 +140,23 @@ class Resource(NamedTuple):
 
     Attributes:
         id: the id of the instance as printed, with ``:N`` if the tool prints it.
-        role: the role as printed: Started, Stopped, Promoted, Master, Starting and others.
+        role: the role as printed: Started, Stopped, Promoted, Master, Starting and others; empty if it is unknown.
         group: the id of its group without an instance suffix; empty if it is in no group.
         clone: the id of its clone or bundle; empty if it is in none.
-        nodes: the names of the nodes on which it is active. More than one is an error state in Pacemaker.
+        nodes: the names of the nodes on which it is active. It is on more than one while it migrates, or by mistake.
     """
 
     id: str
     agent: str
     role: str
     target_role: str
-    active: bool
-    orphaned: bool
-    blocked: bool
-    managed: bool
-    failed: bool
-    failure_ignored: bool
-    maintenance: bool
+    active: bool | None
+    orphaned: bool | None
+    blocked: bool | None
+    managed: bool | None
+    failed: bool | None
+    failure_ignored: bool | None
+    maintenance: bool | None
     pending: str
     locked_to: str
     group: str
@@ -128,11 +166,11 @@ class Resource(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """``<bundle>``: the number of its replicas, and of those with an active resource."""
+    """``<bundle>``: the number of its replicas, and of those with an active resource; None if it is unknown."""
 
     id: str
     replicas: int
-    running: int
+    running: int | None
 
 
 class NodeAttribute(NamedTuple):
@@ -203,11 +241,11 @@ class FenceEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """``<tickets><ticket>``; the status is ``granted`` or ``revoked``, ``last_granted`` is in Unix seconds."""
+    """``<tickets><ticket>``; ``last_granted`` is in Unix seconds."""
 
     id: str
-    status: str
-    standby: bool
+    granted: bool | None
+    standby: bool | None
     last_granted: float | None
 
 
@@ -218,7 +256,7 @@ class Ban:
     id: str
     resource: str
     node: str
-    promoted_only: bool
+    promoted_only: bool | None
     weight: float | None
 
 
@@ -229,11 +267,13 @@ class ClusterStatus:
     Attributes:
         connected: whether the tool was connected to the cluster. False if it prints that it is disconnected, or if it
             prints none of the sections.
+        disconnected: whether it prints that it is disconnected.
         daemon_state: the state that pacemakerd reports; empty if the tool does not print it or prints an unknown word.
         status: the result of the tool itself; None before Pacemaker 2.0.3.
     """
 
     connected: bool
+    disconnected: bool = False
     daemon_state: str
     status: ToolStatus | None
     summary: Summary

@@ -1,4 +1,4 @@
-"""Collects the state of the cluster with ``crm_mon``, and the location constraints with ``cibadmin``."""
+"""Collects the state of the cluster with ``crm_mon``, and the constraints with ``cibadmin``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from gateway.errors import ParseError
 from gateway.host.host import CommandResult, Host
 from gateway.samples import SampleSet
 from gateway.status import Status
@@ -19,6 +20,7 @@ from gateway.subsystems.parsing.xml import INFINITY_SCORE
 from gateway.subsystems.probe import CommandError, Plan, Probe, Reading, parse_output, read_file
 
 _EXIT_INSUFFICIENT_PRIVILEGES = 4
+_EXIT_DISCONNECTED = 102
 _NOT_RUNNING = re.compile(
     rb"not connected|cluster is not available|connection to cluster failed|could not connect|connection refused"
     rb"|transport endpoint is not connected|no such device or address",
@@ -37,14 +39,20 @@ def _parse_status(result: CommandResult) -> Parsed[ClusterStatus]:
     if status.connected:
         return parsed
     # the document contains more details than the exit status
-    if status.status is not None and status.status.code == _EXIT_INSUFFICIENT_PRIVILEGES:
-        raise CommandError(Status.NOT_PERMITTED, status.status.message, value=status)
-    if result.exit_status or status.daemon_state or status.status:
-        message = "no information about the cluster"
-        if status.status is not None and status.status.message != "OK":
-            message = status.status.message
-        raise CommandError(Status.NOT_RUNNING, message, value=status)
-    return parsed
+    code = status.status.code if status.status is not None else result.exit_status
+    message = status.status.message if status.status is not None and status.status.message != "OK" else ""
+    if code == _EXIT_INSUFFICIENT_PRIVILEGES:
+        raise CommandError(Status.NOT_PERMITTED, message or "insufficient privileges", value=status)
+    not_running = (
+        status.disconnected
+        or status.daemon_state
+        or _EXIT_DISCONNECTED in {code, result.exit_status}
+        or _NOT_RUNNING.search(message.encode() + result.stderr)
+    )
+    if not not_running and not code and not result.exit_status:
+        raise ParseError("expected <summary>, <nodes> and <resources>, found none of them")
+    state = Status.NOT_RUNNING if not_running else Status.FAILED
+    raise CommandError(state, message or "no information about the cluster", value=status)
 
 
 def _parse_constraints(result: CommandResult) -> Parsed[cib.Constraints]:
@@ -99,6 +107,7 @@ class PacemakerCollector:
         now = status.summary.last_update if status is not None else None
         if (constraints := readings["cibadmin"].ok_value) is not None:
             _add_locations(samples, constraints.locations, now)
+            _add_colocations(samples, constraints.colocations)
             _add_ticket_constraints(samples, constraints.tickets)
         return samples
 
@@ -107,10 +116,23 @@ def _add_locations(samples: SampleSet, constraints: Iterable[cib.LocationConstra
     """Adds the scores of the constraints that are in effect; one that has expired has no score any more."""
     for constraint in constraints:
         labels = (constraint.id, constraint.node, constraint.resource, constraint.role.lower())
+        samples.add(metrics.LOCATION_EXPIRES, constraint.expires, *labels)
         if now is None or constraint.expires is None or now < constraint.expires:
             samples.add(metrics.LOCATION_CONSTRAINTS, constraint.score, *labels)
         else:
             samples.add(metrics.LOCATION_EXPIRED, 1, *labels)
+
+
+def _add_colocations(samples: SampleSet, constraints: Iterable[cib.ColocationConstraint]) -> None:
+    for constraint in constraints:
+        labels = (
+            constraint.id,
+            constraint.resource,
+            constraint.role.lower(),
+            constraint.with_resource,
+            constraint.with_role.lower(),
+        )
+        samples.add(metrics.COLOCATION_CONSTRAINTS, constraint.score, *labels)
 
 
 def _add_ticket_constraints(samples: SampleSet, constraints: Iterable[cib.TicketConstraint]) -> None:
@@ -141,10 +163,8 @@ def _add_daemon(samples: SampleSet, reading: Reading, *, not_permitted: bool) ->
 
 def _add_summary(samples: SampleSet, status: ClusterStatus, cluster_name: str) -> None:
     summary, dc = status.summary, status.summary.dc
-    if summary.stack or summary.version:
-        name = dc.name if dc else ""
-        samples.add(metrics.INFO, 1, summary.version, name, summary.stack, cluster_name)
     if dc is not None:
+        samples.add(metrics.INFO, 1, summary.version, dc.name, summary.stack, cluster_name)
         samples.add(metrics.QUORATE, _flag(dc.with_quorum))
         samples.add(metrics.MIXED_VERSION, _flag(dc.mixed_version))
     samples.add(metrics.CONFIG_LAST_CHANGE, summary.last_change)
@@ -184,7 +204,7 @@ def _add_resources(samples: SampleSet, status: ClusterStatus) -> None:
     add = samples.add
     for resource in status.resources:
         flags = (resource.active, resource.orphaned, resource.blocked, resource.failed, resource.failure_ignored)
-        managed = "true" if resource.managed else "false"
+        managed = _word(resource.managed)
         labels = (resource.id, resource.role.lower(), managed, resource.agent, resource.group, resource.clone)
         for node in resource.nodes or ("",):
             add(metrics.RESOURCES, flags, node, *labels)
@@ -196,8 +216,7 @@ def _add_resources(samples: SampleSet, status: ClusterStatus) -> None:
 
 
 def _add_resource_info(samples: SampleSet, resource: Resource) -> None:
-    maintenance = "true" if resource.maintenance else "false"
-    labels = (resource.target_role.lower(), resource.pending, resource.locked_to, maintenance)
+    labels = (resource.target_role.lower(), resource.pending, resource.locked_to, _word(resource.maintenance))
     for node in resource.nodes or ("",):
         samples.add(metrics.RESOURCE_INFO, 1, resource.id, node, resource.group, resource.clone, *labels)
 
@@ -242,13 +261,18 @@ def _newest_with_reason(events: Iterable[FenceEvent]) -> Iterable[FenceEvent]:
 
 def _add_tickets_and_bans(samples: SampleSet, status: ClusterStatus) -> None:
     for ticket in status.tickets:
-        flags = (ticket.status == "granted", ticket.status == "revoked", ticket.standby)
+        revoked = None if ticket.granted is None else not ticket.granted
+        flags = (ticket.granted, revoked, ticket.standby)
         samples.add(metrics.TICKETS, flags, ticket.id)
         samples.add(metrics.TICKETS_LAST_GRANTED, ticket.last_granted, ticket.id)
     for ban in status.bans:
-        promoted_only = "true" if ban.promoted_only else "false"
-        samples.add(metrics.BANS, ban.weight, ban.id, ban.resource, ban.node, promoted_only)
+        samples.add(metrics.BANS, ban.weight, ban.id, ban.resource, ban.node, _word(ban.promoted_only))
 
 
 def _flag(value: bool | None) -> int | None:  # noqa: FBT001 - the value to convert
     return None if value is None else int(value)
+
+
+def _word(value: bool | None) -> str:  # noqa: FBT001 - the value to convert
+    """Returns a flag as the value of a label, which is empty if the flag is unknown."""
+    return "" if value is None else "true" if value else "false"

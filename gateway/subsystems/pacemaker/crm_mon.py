@@ -11,48 +11,63 @@ building a tree would take half of the parsing time.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
+from typing import TypeVar
 
 from gateway.subsystems.pacemaker import crm_mon_elements as elements
 from gateway.subsystems.pacemaker.cluster_status import (
-    BOOLEAN_OPTIONS,
+    BANS,
     DAEMON_STATES,
-    NO_QUORUM_POLICIES,
+    FAILURES,
+    FENCING,
+    HISTORY,
+    NODES,
+    RESOURCES,
+    STOP_ALL,
+    TARGETS,
+    TICKETS,
     Ban,
-    Bundle,
     ClusterStatus,
-    CurrentDC,
     Failure,
     FenceEvent,
     Node,
     NodeAttribute,
     Operation,
-    Resource,
     ResourceHistory,
     Summary,
     Ticket,
     ToolStatus,
 )
+from gateway.subsystems.pacemaker.crm_mon_resources import ResourceReader
+from gateway.subsystems.pacemaker.crm_mon_summary import read_summary, seconds
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
-from gateway.subsystems.parsing.timestamps import unix_time
-from gateway.subsystems.parsing.xml import (
-    Attributes,
-    ElementReader,
-    number,
-    number_or_nan,
-    optional_number,
-    parse_root,
-)
+from gateway.subsystems.parsing.xml import Attributes, ElementReader, number, number_or_nan, parse_root
+
+_T = TypeVar("_T")
 
 ROOTS = ("pacemaker-result", "crm_mon")
 
-_GROUP_INSTANCE = re.compile(r":\d+$")
-
 _EXIT_CODE = re.compile(r"[0-9]{1,3}")
+_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?", re.ASCII)
 
-_SECTIONS = frozenset({"summary", "nodes", "resources", "node_attributes", "node_history"})
+_LISTS = frozenset({NODES, RESOURCES, HISTORY, FAILURES, FENCING, TICKETS, BANS})
+"""The sections that conditions are about. An unknown element in one of them may be one of its objects."""
+
+_SECTIONS = _LISTS | {"summary", "node_attributes"}
+
+_OMITS_EMPTY_LISTS = (2, 0, 3)
+"""The first version that omits the fencing history, tickets and bans if there are none. All versions omit failures.
+
+Versions before always print tickets and bans, if they know them at all, and no fencing history if they do not read it.
+"""
+
+_PRINTS_STOP_ALL = {"crm_mon": (2, 0, 5), "pacemaker-result": (2, 3, 0)}
+"""The first version that prints ``stop-all-resources``: of Pacemaker or, in the newer format, of the format."""
+
+_DISABLED = frozenset({"stopped", "unpromoted", "slave"})
+"""The target roles with which a resource can count as disabled."""
 
 
 def parse(output: bytes) -> Parsed[ClusterStatus]:
@@ -75,71 +90,64 @@ class _Reader(ElementReader):
     def __init__(self) -> None:
         super().__init__(ROOTS)
         self._nodes: list[Node] = []
-        self._resources: list[Resource] = []
-        self._bundles: list[Bundle] = []
         self._attributes: list[NodeAttribute] = []
         self._history: list[ResourceHistory] = []
         self._failures: list[Failure] = []
         self._fence_events: list[FenceEvent] = []
         self._tickets: list[Ticket] = []
         self._bans: list[Ban] = []
+        self._omits_empty_lists = self._prints_stop_all = True
         # the position in the document
         self._section = ""
         self._node_name = ""
-        self._groups: list[str] = []
-        self._clones: list[str] = []
-        self._replicas: list[bool] = []
-        self._resource: Attributes = {}
-        self._resource_nodes: list[str] = []
         self._resource_history: Attributes = {}
         self._operations: list[Operation] = []
         self._sections: set[str] = set()
         self._unreadable = UnreadableValues()
+        self._resources = ResourceReader(self._unreadable)
         self._register_handlers()
 
     def _register_handlers(self) -> None:
         self.starts = {
             **{section: partial(self._start_section, section) for section in _SECTIONS},
+            **dict.fromkeys(self._resources.starts, _ignore),
             "node": self._start_node,
-            "resource": self._start_resource,
             "operation_history": self._start_operation,
             "resource_history": self._start_history,
             "attribute": self._start_attribute,
-            "group": self._start_group,
-            "clone": self._start_clone,
-            "bundle": self._start_bundle,
-            "replica": self._start_replica,
-            "failure": lambda attributes: self._failures.append(elements.failure(attributes, self._unreadable)),
-            "fence_event": lambda attributes: self._fence_events.append(
-                elements.fence_event(attributes, self._unreadable)
-            ),
-            "ticket": lambda attributes: self._tickets.append(elements.ticket(attributes, self._unreadable)),
-            "ban": lambda attributes: self._bans.append(elements.ban(attributes, self._unreadable)),
+            "failure": partial(self._add_element, FAILURES, elements.failure, self._failures),
+            "fence_event": partial(self._add_element, FENCING, elements.fence_event, self._fence_events),
+            "ticket": partial(self._add_element, TICKETS, elements.ticket, self._tickets),
+            "ban": partial(self._add_element, BANS, elements.ban, self._bans),
         }
-        self.ends = {
-            "resource": self._end_resource,
-            "resource_history": self._end_history,
-            "group": self._groups.pop,
-            "clone": self._clones.pop,
-            "bundle": self._end_bundle,
-        }
+        self.ends = {**dict.fromkeys(_SECTIONS, self._end_section), "resource_history": self._end_history}
+
+    def release(self) -> None:
+        """Releases the resources as well, which their reader keeps in a cycle of its own."""
+        vars(self._resources).clear()
+        super().release()
 
     def result(self, output: bytes) -> Parsed[ClusterStatus]:
         """Returns the status; ``output`` is the document that was read."""
         status = _tool_status(self.others.get("status"))
-        no_sections = self._sections.isdisjoint({"summary", "nodes", "resources"})
+        no_sections = self._sections.isdisjoint({"summary", NODES, RESOURCES})
         if status is not None and no_sections:  # rare, and a short document: parse it again for the error messages
             errors = [(error.text or "").strip() for error in parse_root(output, tags=ROOTS).iter("error")]
             status = replace(status, message=": ".join(filter(None, [status.message, *errors])))
         disconnected = "crm-mon-disconnected" in self.others
+        connected = not no_sections and not disconnected
+        summary = read_summary(self.others, self._unreadable) if connected else Summary()
+        if connected:
+            self._check_completeness(summary)
         result = ClusterStatus(
-            connected=not disconnected and not no_sections,
+            connected=connected,
+            disconnected=disconnected,
             daemon_state=self._unreadable.read(_daemon_state, self.others) or "",
             status=status,
-            summary=_summary(self.others, self._unreadable),
+            summary=summary,
             nodes=tuple(self._nodes),
-            resources=tuple(self._resources),
-            bundles=tuple(self._bundles),
+            resources=tuple(self._resources.resources),
+            bundles=tuple(self._resources.bundles),
             attributes=tuple(self._attributes),
             history=tuple(self._history),
             failures=tuple(self._failures),
@@ -149,74 +157,89 @@ class _Reader(ElementReader):
         )
         return self._unreadable.parsed(result)
 
-    def _start_section(self, section: str, _: Attributes) -> None:
+    def _check_completeness(self, summary: Summary) -> None:
+        """Notes the lists that are missing although they cannot be empty, and those that are too short."""
+        required = {NODES} if summary.resources.get("total") == 0 else {NODES, RESOURCES}
+        if not self._omits_empty_lists:
+            required |= {FENCING, TICKETS, BANS}
+        if self._prints_stop_all and STOP_ALL not in summary.options:
+            self._unreadable.add(elements.expected(f"{STOP_ALL} as true or false", None), incomplete=(STOP_ALL,))
+        for section in sorted(required - self._sections):
+            self._unreadable.add(elements.expected(f"<{section}>", None), incomplete=(section,))
+        found = len(self._nodes)
+        if summary.nodes_configured is None or summary.nodes_configured > found:
+            count = "the number of" if summary.nodes_configured is None else f"{summary.nodes_configured:g}"
+            self._unreadable.add(f"expected {count} nodes, found {found}", incomplete=(NODES,))
+        disabled = summary.resources.get("disabled") or 0
+        found = sum(resource.target_role.lower() in _DISABLED for resource in self._resources.resources)
+        if disabled > found:
+            self._unreadable.add(f"expected {disabled:g} disabled resources, found {found}", incomplete=(TARGETS,))
+
+    # --- elements ----------------------------------------------------------------------------------------------------
+
+    def enter(self, attributes: Attributes) -> None:
+        """Handles the root element, which has the version of the tool or, in the newer format, of the format."""
+        for root, name in (("crm_mon", "version"), ("pacemaker-result", "api-version")):
+            if match := _VERSION.match(attributes.get(name, "")):
+                version = tuple(int(part or "0") for part in match.groups())
+                self._omits_empty_lists = root != "crm_mon" or version >= _OMITS_EMPTY_LISTS
+                self._prints_stop_all = version >= _PRINTS_STOP_ALL[root]
+
+    def start_other(self, tag: str, attributes: Attributes) -> None:
+        """Handles an element without a handler. In a list it may be one of the objects."""
+        super().start_other(tag, attributes)
+        if self._section not in _LISTS:
+            return
+        if self._section == RESOURCES:
+            if not self._resources.start_unknown(tag):
+                return
+            self.ends[tag] = partial(self._resources.end_unknown, tag)
+        self._unreadable.add(f"unknown element <{tag[:40]}>", incomplete=(self._section,))
+
+    def _start_section(self, section: str, attributes: Attributes) -> None:
         self._section = section
         self._sections.add(section)
+        if section == RESOURCES:
+            self.starts.update(self._resources.starts)
+            self.ends.update(self._resources.ends)
+        if (status := attributes.get("status", "0")) != "0":  # since 2.0.3: why the fencing history is unknown
+            self._unreadable.add(f"<{section}> has the status {status[:40]!r}", incomplete=(section,))
+
+    def _end_section(self) -> None:
+        if self._section == RESOURCES:
+            self.starts.update(dict.fromkeys(self._resources.starts, _ignore))
+            self.ends.update(dict.fromkeys(self._resources.ends, _ignore))
+        self._section = ""
+
+    def _add_element(
+        self,
+        section: str,
+        read: Callable[[Attributes, UnreadableValues], _T | None],
+        elements_read: list[_T],
+        attributes: Attributes,
+    ) -> None:
+        """Handles an element of a list that has no elements in it."""
+        if self._section != section:
+            self._unreadable.add(f"found an element of <{section}> outside it", incomplete=(section,))
+        elif (element := read(attributes, self._unreadable)) is not None:
+            elements_read.append(element)
 
     def _start_node(self, attributes: Attributes) -> None:
         """Handles a node of the cluster, a node of a resource, or the node whose attributes or history follow."""
-        name = attributes.get("name") or attributes.get("id", "")
-        if self._section == "resources":
-            self._resource_nodes.append(name)
-        elif self._section == "nodes":
-            self._nodes.append(elements.node(name, attributes, self._unreadable))
+        if self._section == RESOURCES:
+            self._resources.start_node(attributes)
+        elif self._section == NODES:
+            if (node := elements.node(attributes, self._unreadable)) is not None:
+                self._nodes.append(node)
         else:
-            self._node_name = name
-
-    # --- resources ---------------------------------------------------------------------------------------------------
-
-    def _start_group(self, attributes: Attributes) -> None:
-        name = attributes.get("id", "")
-        self._groups.append(_GROUP_INSTANCE.sub("", name) if self._clones else name)
-
-    def _start_clone(self, attributes: Attributes) -> None:
-        self._clones.append(attributes.get("id", ""))
-
-    def _start_bundle(self, attributes: Attributes) -> None:
-        self._start_clone(attributes)
-        self._replicas = []
-
-    def _start_replica(self, _: Attributes) -> None:
-        self._replicas.append(False)
-
-    def _end_bundle(self) -> None:
-        name = self._clones.pop()
-        self._bundles.append(Bundle(id=name, replicas=len(self._replicas), running=sum(self._replicas)))
-
-    def _start_resource(self, attributes: Attributes) -> None:
-        self._resource = attributes
-        self._resource_nodes = []
-
-    def _end_resource(self) -> None:
-        get = self._resource.get
-        active = get("active") == "true"
-        if active and self._replicas:
-            self._replicas[-1] = True
-        self._resources.append(
-            Resource(  # positional: keyword arguments would take half as long again, and there are thousands
-                get("id", ""),
-                get("resource_agent", ""),
-                get("role", ""),
-                get("target_role", ""),
-                active,
-                get("orphaned") == "true" or get("removed") == "true",
-                get("blocked") == "true",
-                get("managed") == "true",
-                get("failed") == "true",
-                get("failure_ignored") == "true",
-                get("maintenance") == "true",
-                get("pending", ""),
-                get("locked_to", ""),
-                self._groups[-1] if self._groups else "",
-                self._clones[-1] if self._clones else "",
-                tuple(self._resource_nodes),
-            )
-        )
+            self._node_name = attributes.get("name", "")
 
     # --- history -----------------------------------------------------------------------------------------------------
 
     def _start_attribute(self, attributes: Attributes) -> None:
-        self._attributes.append(NodeAttribute(self._node_name, attributes.get("name", ""), attributes.get("value", "")))
+        if self._node_name:
+            name, value = attributes.get("name", ""), attributes.get("value", "")
+            self._attributes.append(NodeAttribute(self._node_name, name, value))
 
     def _start_history(self, attributes: Attributes) -> None:
         self._resource_history = attributes
@@ -225,18 +248,21 @@ class _Reader(ElementReader):
     def _start_operation(self, attributes: Attributes) -> None:
         get = attributes.get
         duration = get("exec-time")
-        seconds = None if duration is None else _seconds_or_nan(duration)
-        if seconds != seconds:  # noqa: PLR0124 - NaN; this is faster than a call, and there are thousands
-            seconds = self._unreadable.read(_seconds, duration or "", what="a duration")
-        self._operations.append(Operation(get("task", ""), get("interval", "0").removesuffix("ms"), seconds))
+        value = None if duration is None else _seconds_or_nan(duration)
+        if value != value:  # noqa: PLR0124 - NaN; this is faster than a call, and there are thousands
+            value = self._unreadable.read(seconds, duration or "", what="a duration")
+        self._operations.append(Operation(get("task", ""), get("interval", "0").removesuffix("ms"), value))
 
     def _end_history(self) -> None:
         get = self._resource_history.get
+        name = get("id", "")
+        if not name or not self._node_name:
+            reason = elements.expected("the node and the resource of a history", None)
+            self._unreadable.add(reason, incomplete=(HISTORY,))
+            return
         fail_count = self._number(get("fail-count", "0"), "a fail count")  # crm_mon omits a count of zero
         threshold = self._number(get("migration-threshold"), "a migration threshold")
-        self._history.append(
-            ResourceHistory(self._node_name, get("id", ""), fail_count, threshold, tuple(self._operations))
-        )
+        self._history.append(ResourceHistory(self._node_name, name, fail_count, threshold, tuple(self._operations)))
 
     def _number(self, text: str | None, what: str) -> float | None:
         """Reads a number like ``UnreadableValues.read``, but faster; returns None if it is absent."""
@@ -246,15 +272,14 @@ class _Reader(ElementReader):
         return self._unreadable.read(number, text, what=what) if value != value else value  # noqa: PLR0124 - NaN
 
 
+def _ignore(*_: object) -> None:
+    """Handles an element of the resources in another section."""
+
+
 @lru_cache(maxsize=4096)
 def _seconds_or_nan(milliseconds: str) -> float:
     """Converts a duration like ``2044ms`` to seconds, or to NaN."""
     return number_or_nan(milliseconds.removesuffix("ms")) / 1000
-
-
-def _seconds(milliseconds: str, *, what: str) -> float:
-    """Parses a duration like ``2044ms`` into seconds."""
-    return number(milliseconds.removesuffix("ms"), what=what) / 1000
 
 
 def _tool_status(attributes: Attributes | None) -> ToolStatus | None:
@@ -273,48 +298,3 @@ def _daemon_state(parts: Mapping[str, Attributes]) -> str:
     places = (("pacemakerd", "state"), ("stack", "pacemakerd-state"), ("crm-mon-disconnected", "pacemakerd-state"))
     state = next((state for tag, name in places if (state := parts.get(tag, {}).get(name))), "")
     return elements.one_of(state, DAEMON_STATES, what="the state of pacemakerd") if state else ""
-
-
-def _summary(parts: Mapping[str, Attributes], unreadable: UnreadableValues) -> Summary:
-    dc, resources = parts.get("current_dc", {}), parts.get("resources_configured", {})
-    nodes = parts.get("nodes_configured", {}).get("number")
-    options = _options(parts.get("cluster_options", {}), unreadable)
-    timeout = options.pop("stonith-timeout-ms", None)
-    return Summary(
-        stack=parts.get("stack", {}).get("type", ""),
-        version=dc.get("version", ""),
-        dc=_current_dc(dc, unreadable) if dc.get("present") == "true" else None,
-        last_update=unreadable.read(unix_time, parts.get("last_update", {}).get("time"), what="the last update"),
-        last_change=unreadable.read(unix_time, parts.get("last_change", {}).get("time"), what="the last change"),
-        nodes_configured=unreadable.read(optional_number, nodes, what="the number of nodes"),
-        resources={
-            state: unreadable.read(optional_number, resources.get(name), what=f"the number of resources ({state})")
-            for state, name in (("total", "number"), ("disabled", "disabled"), ("blocked", "blocked"))
-            if name in resources
-        },
-        stonith_timeout=None if timeout is None else unreadable.read(_seconds, timeout, what="stonith-timeout"),
-        options=options,
-    )
-
-
-def _current_dc(attributes: Attributes, unreadable: UnreadableValues) -> CurrentDC:
-    return CurrentDC(
-        name=attributes.get("name", ""),
-        with_quorum=unreadable.read(elements.optional_flag, attributes, "with_quorum"),
-        mixed_version=unreadable.read(elements.optional_flag, attributes, "mixed_version"),
-    )
-
-
-def _options(attributes: Attributes, unreadable: UnreadableValues) -> dict[str, str]:
-    options = dict(attributes)
-    for old, new in (("stonith-enabled", "fencing-enabled"), ("stonith-timeout-ms", "fencing-timeout-ms")):
-        if new in options:
-            options.setdefault(old, options.pop(new))
-            options.pop(new, None)
-    for name in (name for name in BOOLEAN_OPTIONS if name in options):
-        if unreadable.read(elements.optional_flag, options, name) is None:
-            del options[name]
-    policy = options.pop("no-quorum-policy", "")
-    if policy and unreadable.read(elements.one_of, policy, NO_QUORUM_POLICIES, what="no-quorum-policy"):
-        options["no-quorum-policy"] = policy
-    return options

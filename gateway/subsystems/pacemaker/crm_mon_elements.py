@@ -1,14 +1,22 @@
-"""The elements of ``crm_mon`` that are short lists: nodes, failures, fencing events, tickets and bans."""
+"""The elements of ``crm_mon`` that are short lists: nodes, failures, fencing events, tickets and bans.
+
+An element without a name or an ID is about nothing: it is unreadable, and its list incomplete.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from gateway.errors import ParseError
 from gateway.subsystems.pacemaker.cluster_status import (
+    BANS,
+    FAILURES,
+    FENCING,
     HEALTH_STATES,
     NODE_STATES,
+    NODES,
+    TICKETS,
     Ban,
     Failure,
     FenceEvent,
@@ -33,15 +41,48 @@ def one_of(word: str, words: Collection[str], *, what: str) -> str:
     return word
 
 
-def node(name: str, attributes: Attributes, unreadable: UnreadableValues) -> Node:
-    """Returns ``<nodes><node>``."""
+FLAGS: Mapping[str | None, bool] = {"true": True, "false": False}
+"""The words of flags. pcmk__btoa() prints them in all versions."""
+
+
+def flag(attributes: Attributes, name: str, unreadable: UnreadableValues, *, what: str) -> bool | None:
+    """Returns a flag that every version prints; None if it is absent or neither ``true`` nor ``false``."""
+    value = FLAGS.get(attributes.get(name))
+    if value is None:
+        unreadable.add(expected(f"{name} of {what} as true or false", attributes.get(name)))
+    return value
+
+
+def optional_flag(attributes: Attributes, name: str, unreadable: UnreadableValues, *, what: str) -> bool | None:
+    """Returns a flag that not every version prints, like ``flag``."""
+    return flag(attributes, name, unreadable, what=what) if name in attributes else None
+
+
+def expected(what: str, word: str | None) -> str:
+    """Returns the reason why an attribute is unreadable."""
+    return f"expected {what}, found {'nothing' if word is None else repr(word[:40])}"
+
+
+_LATER_STATES = frozenset({"maintenance"})
+"""States of nodes that versions before 1.1.10 do not print."""
+
+
+def node(attributes: Attributes, unreadable: UnreadableValues) -> Node | None:
+    """Returns ``<nodes><node>``; None if it has no name."""
+    name = attributes.get("name", "")
+    if not name:
+        unreadable.add("expected the name of a node, found nothing", incomplete=(NODES,))
+        return None
     health = attributes.get("health", "")
     running = attributes.get("resources_running")
     return Node(
         name=name,
         id=attributes.get("id", ""),
         type=attributes.get("type", "unknown"),
-        states=unreadable.read(_node_states, name, attributes),
+        states=tuple(
+            (optional_flag if state in _LATER_STATES else flag)(attributes, state, unreadable, what=name)
+            for state in (*NODE_STATES, "is_dc")
+        ),
         health=(unreadable.read(one_of, health, HEALTH_STATES, what=f"the health of {name}") or "") if health else "",
         feature_set=attributes.get("feature_set", ""),
         resources_running=unreadable.read(optional_number, running, what=f"the number of resources on {name}"),
@@ -49,21 +90,20 @@ def node(name: str, attributes: Attributes, unreadable: UnreadableValues) -> Nod
     )
 
 
-def _node_states(name: str, attributes: Attributes) -> tuple[bool, ...]:
-    states = []
-    for state in (*NODE_STATES, "is_dc"):
-        word = attributes.get(state, "false")
-        states.append(one_of(word, ("true", "false"), what=f"{state} of {name} as true or false") == "true")
-    return tuple(states)
+_NO_KEY = "id"
+"""What Pacemaker 2.0 prints as the ID of a failure without a key: the word itself."""
 
 
-def failure(attributes: Attributes, unreadable: UnreadableValues) -> Failure:
-    """Returns ``<failures><failure>``."""
+def failure(attributes: Attributes, unreadable: UnreadableValues) -> Failure | None:
+    """Returns ``<failures><failure>``; None if it does not name its node and its operation."""
     # without op_key the failure is not that of a configured operation, and id takes its place
-    key = first_of(attributes, "op_key", "id")
+    key, node_name = first_of(attributes, "op_key", "id"), attributes.get("node", "")
+    if key in {"", _NO_KEY} or not node_name:
+        unreadable.add("expected the operation and the node of a failure, found nothing", incomplete=(FAILURES,))
+        return None
     match = _OPERATION_KEY.fullmatch(key)
     return Failure(
-        node=attributes.get("node", ""),
+        node=node_name,
         resource=match["resource"] if match else key,
         operation=first_of(attributes, "task") or (match["task"] if match else ""),
         interval=first_of(attributes, "interval") or (match["interval"] if match else "0"),
@@ -74,17 +114,44 @@ def failure(attributes: Attributes, unreadable: UnreadableValues) -> Failure:
     )
 
 
-def fence_event(attributes: Attributes, unreadable: UnreadableValues) -> FenceEvent:
-    """Returns ``<fence_history><fence_event>``."""
+_PENDING = "pending"
+_FENCING_STATES = ("success", "failed", _PENDING)
+
+
+def fence_event(attributes: Attributes, unreadable: UnreadableValues) -> FenceEvent | None:
+    """Returns ``<fence_history><fence_event>``; None if its target, its action or its status is unknown."""
+    target, action, status = attributes.get("target", ""), attributes.get("action", ""), _fencing_status(attributes)
+    if not target or not action or status not in _FENCING_STATES:
+        reason = expected("the target, action and status of a fencing event", status if target and action else None)
+        unreadable.add(reason, incomplete=(FENCING,))
+        return None
     return FenceEvent(
-        target=attributes.get("target", ""),
-        action=attributes.get("action", ""),
-        status=first_of(attributes, "status", "state"),
+        target=target,
+        action=action,
+        status=status,
         delegate=attributes.get("delegate", ""),
         origin=attributes.get("origin", ""),
-        time=unreadable.read(unix_time, attributes.get("completed"), what="the time of a fencing event"),
+        time=None if status == _PENDING else _completed(attributes, unreadable),
         reason=_sentence(attributes.get("exit-reason", "")),
     )
+
+
+def _fencing_status(attributes: Attributes) -> str:
+    """Returns the status of a fencing event, which Pacemaker 1.1 calls its state."""
+    return first_of(attributes, "status", "state")
+
+
+def _completed(attributes: Attributes, unreadable: UnreadableValues) -> float | None:
+    """Returns when a fencing event ended. Without the time, it cannot be compared with the others."""
+    text = attributes.get("completed", "")
+    try:
+        time = unix_time(text, what="the time of a fencing event")
+    except ParseError as error:
+        unreadable.add(error.reason, incomplete=(FENCING,))
+        return None
+    if time is None:
+        unreadable.add("expected the time of a fencing event, found nothing", incomplete=(FENCING,))
+    return time
 
 
 _MAX_REASON = 120
@@ -97,42 +164,48 @@ def _sentence(reason: str) -> str:
     return line if len(line) <= _MAX_REASON else f"{line[: _MAX_REASON - 1]}…"
 
 
-def ticket(attributes: Attributes, unreadable: UnreadableValues) -> Ticket:
-    """Returns ``<tickets><ticket>``."""
+_GRANTED = {"granted": True, "revoked": False}
+
+
+def ticket(attributes: Attributes, unreadable: UnreadableValues) -> Ticket | None:
+    """Returns ``<tickets><ticket>``; None if it has no ID."""
+    name, status = attributes.get("id", ""), attributes.get("status")
+    if not name:
+        unreadable.add("expected the ID of a ticket, found nothing", incomplete=(TICKETS,))
+        return None
+    granted = _GRANTED.get(status or "")
+    if granted is None:
+        unreadable.add(expected(f"the status of the ticket {name}", status))
     return Ticket(
-        id=attributes.get("id", ""),
-        status=attributes.get("status", ""),
-        standby=flag(attributes, "standby"),
+        id=name,
+        granted=granted,
+        standby=flag(attributes, "standby", unreadable, what=f"the ticket {name}"),
         last_granted=unreadable.read(
             unix_time, attributes.get("last-granted"), what="the time of the grant of a ticket"
         ),
     )
 
 
-def ban(attributes: Attributes, unreadable: UnreadableValues) -> Ban:
-    """Returns ``<bans><ban>``."""
+def ban(attributes: Attributes, unreadable: UnreadableValues) -> Ban | None:
+    """Returns ``<bans><ban>``; None if it does not name its constraint, its resource and its node, or has no weight."""
+    name, resource, node_name = (attributes.get(part, "") for part in ("id", "resource", "node"))
+    try:
+        weight = score(attributes.get("weight"), what=f"the weight of {name or 'a ban'}")
+    except ParseError as error:
+        unreadable.add(error.reason, incomplete=(BANS,))
+        return None
+    if not name or not resource or not node_name or weight is None:
+        unreadable.add("expected the ID, resource, node and weight of a ban, found nothing", incomplete=(BANS,))
+        return None
+    # 1.1 to 2.0 have the attribute master_only
+    promoted_only = "promoted-only" if "promoted-only" in attributes else "master_only"
     return Ban(
-        id=attributes.get("id", ""),
-        resource=attributes.get("resource", ""),
-        node=attributes.get("node", ""),
-        promoted_only=flag(attributes, "promoted-only") or flag(attributes, "master_only"),
-        weight=unreadable.read(score, attributes.get("weight"), what=f"the weight of {attributes.get('id', 'a ban')}"),
+        id=name,
+        resource=resource,
+        node=node_name,
+        promoted_only=flag(attributes, promoted_only, unreadable, what=f"the ban {name}"),
+        weight=weight,
     )
-
-
-def flag(attributes: Attributes, name: str) -> bool:
-    """Returns whether an attribute is ``true``; False if it is absent."""
-    return attributes.get(name) == "true"
-
-
-def optional_flag(attributes: Attributes, name: str) -> bool | None:
-    """Returns whether an attribute is ``true``, or None if it is absent.
-
-    Raises:
-        ParseError: it is neither ``true`` nor ``false``.
-    """
-    value = attributes.get(name)
-    return None if value is None else one_of(value, ("true", "false"), what=f"{name} as true or false") == "true"
 
 
 def first_of(attributes: Attributes, *names: str) -> str:

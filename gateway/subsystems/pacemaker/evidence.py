@@ -5,7 +5,8 @@ from __future__ import annotations
 from gateway.conditions.matching import read_from
 from gateway.conditions.model import Finding, Gone, Source
 from gateway.conditions.view import ClusterView
-from gateway.subsystems.pacemaker import facts, metrics
+from gateway.subsystems.pacemaker import facts, metrics, resource_facts
+from gateway.subsystems.pacemaker.cluster_status import NODES
 
 CRM_MON = read_from("pacemaker", "crm_mon")
 CONSTRAINTS = read_from("pacemaker", "cibadmin", "crm_mon")
@@ -15,22 +16,38 @@ STATES = Source(collector="pacemaker", commands=("crm_mon",), requires=facts.dc)
 
 
 def node_is_removed(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether a node is no longer configured: other nodes are listed, and it is not."""
-    # a node whose states cannot be read has no sample of NODES
-    listed = any(any(view.rows(metric, node=finding.object)) for metric in (metrics.NODES, metrics.NODE_INFO))
-    return view.has(metrics.NODES) and not listed
+    """Returns whether a node is no longer configured: all configured nodes are listed, and it is not."""
+    is_listed = any(True for _ in view.rows(metrics.NODES, node=finding.object))
+    return view.has(metrics.NODES) and not is_listed and view.has_read_all("pacemaker", "crm_mon", NODES)
 
 
-NODE_GONE = Gone("crm_mon lists other nodes, but no longer this one", "{node} is no longer configured", node_is_removed)
+NODE_GONE = Gone(
+    "crm_mon lists all configured nodes, but no longer this one", "{node} is no longer configured", node_is_removed
+)
 
 
 def resource_is_removed(view: ClusterView, finding: Finding) -> bool:
     """Returns whether a resource is no longer configured: crm_mon lists all resources, and not this one."""
-    return view.number(metrics.RESOURCES_UNLISTED) == 0 and finding.fields["resource"] not in view.fact(facts.resources)
+    is_listed = finding.fields["resource"] in view.fact(resource_facts.resources)
+    return not is_listed and resource_facts.all_are_listed(view)
 
 
 RESOURCE_GONE = Gone(
     "crm_mon lists all configured resources, but no longer this one",
     "{resource} is no longer configured",
     resource_is_removed,
+)
+
+
+def resource_or_node_is_removed(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether the resource or the node of a finding is no longer configured."""
+    node = finding.fields["node"]
+    removed = bool(node) and node_is_removed(view, Finding(node, finding.fields))
+    return removed or resource_is_removed(view, finding)
+
+
+PLACE_GONE = Gone(
+    "crm_mon lists all configured resources and nodes, but no longer the resource or the node",
+    "{resource} or {node} is no longer configured",
+    resource_or_node_is_removed,
 )

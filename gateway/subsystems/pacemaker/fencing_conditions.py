@@ -2,53 +2,54 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 
 from gateway.conditions.model import FENCING, Absent, Condition, Finding, Severity
 from gateway.conditions.view import ClusterView
-from gateway.subsystems.pacemaker import facts, metrics
+from gateway.subsystems.pacemaker import fencing_facts, metrics
 from gateway.subsystems.pacemaker.evidence import CRM_MON, NODE_GONE, STATES
 from gateway.subsystems.pacemaker.node_conditions import is_settled
 
 
 def find_fenced_nodes(view: ClusterView) -> Iterator[Finding]:
     """Yields the nodes that were fenced since the previous view. Older events do not count in the first view."""
-    fenced_before = view.accumulated_before(facts.last_fenced)
-    if fenced_before is None:
+    baseline = view.accumulated_before(fencing_facts.fencing_baseline)
+    if baseline is None:
         return
-    for target, event in view.fact(facts.fencing_successes).items():
-        if event.time > fenced_before.get(target, -math.inf):
+    for target, event in view.fact(fencing_facts.fencing_successes).items():
+        if baseline.is_new(event):
             yield Finding(target, {**event.fields, "by": event.fields["delegate"] or "the cluster"})
 
 
-_RECENT = 3600.0
-"""Seconds for which a failure to fence a node counts even if the node is online again."""
-
-
 def find_failed_fencing(view: ClusterView) -> Iterator[Finding]:
-    """Yields the nodes whose last fencing failed."""
-    successes = view.fact(facts.fencing_successes)
-    for target, event in view.fact(facts.fencing_failures).items():
-        recent = view.snapshot.time - event.time < _RECENT
-        if event.is_later_than(successes.get(target)) and (recent or target not in facts.online_nodes(view)):
+    """Yields the nodes whose last fencing failed, and which are not online or failed recently."""
+    if not fencing_facts.history_is_complete(view):
+        return  # it may lack a later success
+    successes = view.fact(fencing_facts.fencing_successes)
+    for target, event in view.fact(fencing_facts.fencing_failures).items():
+        recent = view.snapshot.time - event.time < fencing_facts.RECENT
+        if event.is_later_than(successes.get(target)) and (recent or _is_offline(view, target)):
             yield _failure(view, event)
 
 
-def _failure(view: ClusterView, event: facts.FencingEvent) -> Finding:
+def _is_offline(view: ClusterView, node: str) -> bool:
+    return any(row["online"] is False for row in view.rows(metrics.NODES, node=node))
+
+
+def _failure(view: ClusterView, event: fencing_facts.FencingEvent) -> Finding:
     target = event.fields["target"]
     fields = {"node": target, "ended": repr(event.time), "why": why_fencing_failed(view, event)}
     return Finding(target, {**event.fields, **fields})
 
 
-def why_fencing_failed(view: ClusterView, event: facts.FencingEvent) -> str:
+def why_fencing_failed(view: ClusterView, event: fencing_facts.FencingEvent) -> str:
     """Returns why fencing failed, to be appended to a sentence; "" if that is unknown."""
     labels = {name: event.fields[name] for name in ("target", "action", "status")}
     return next((f": {row['reason']}" for row in view.rows(metrics.FENCE_EVENT_REASONS, **labels)), "")
 
 
 def _has_succeeded_since(
-    view: ClusterView, finding: Finding, successes: Callable[[ClusterView], Mapping[str, facts.FencingEvent]]
+    view: ClusterView, finding: Finding, successes: Callable[[ClusterView], Mapping[str, fencing_facts.FencingEvent]]
 ) -> bool:
     """Returns whether something succeeded since a failure, which may have been removed from the history meanwhile.
 
@@ -61,22 +62,24 @@ def _has_succeeded_since(
 
 def fencing_is_over(view: ClusterView, finding: Finding) -> bool:
     """Returns whether a node was fenced since its fencing failed, or need not be fenced."""
-    if _has_succeeded_since(view, finding, facts.fencing_successes):
+    if _has_succeeded_since(view, finding, fencing_facts.fencing_successes):
         return True
-    return any(is_settled(row) and not row["unclean"] for row in view.rows(metrics.NODES, node=finding.object))
+    return any(is_settled(row) and row["unclean"] is False for row in view.rows(metrics.NODES, node=finding.object))
 
 
 def find_failed_unfencing(view: ClusterView) -> Iterator[Finding]:
     """Yields the nodes whose last unfencing failed, unless they were fenced since."""
-    later = (view.fact(facts.unfencing_successes), view.fact(facts.fencing_successes))
-    for target, event in view.fact(facts.unfencing_failures).items():
+    if not fencing_facts.history_is_complete(view):
+        return  # it may lack a later success
+    later = (view.fact(fencing_facts.unfencing_successes), view.fact(fencing_facts.fencing_successes))
+    for target, event in view.fact(fencing_facts.unfencing_failures).items():
         if all(event.is_later_than(successes.get(target)) for successes in later):
             yield _failure(view, event)
 
 
 def unfencing_is_over(view: ClusterView, finding: Finding) -> bool:
     """Returns whether something succeeded since unfencing a node failed."""
-    successes = (facts.unfencing_successes, facts.fencing_successes)
+    successes = (fencing_facts.unfencing_successes, fencing_facts.fencing_successes)
     return any(_has_succeeded_since(view, finding, of_kind) for of_kind in successes)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from gateway.conditions.model import RESOURCE, Absent, Condition, Finding, Gone, Severity
-from gateway.conditions.view import ClusterView
+from gateway.conditions.view import ClusterView, Row
+from gateway.samples import Metric
 from gateway.subsystems.pacemaker import facts, metrics
-from gateway.subsystems.pacemaker.evidence import CONSTRAINTS, STATES, node_is_removed, resource_is_removed
+from gateway.subsystems.pacemaker.cib_rules import LOCATIONS
+from gateway.subsystems.pacemaker.cluster_status import FAILURES, HISTORY
+from gateway.subsystems.pacemaker.evidence import CONSTRAINTS, PLACE_GONE, STATES
 
 
 def find_exhausted_fail_counts(view: ClusterView) -> Iterator[Finding]:
@@ -33,7 +36,7 @@ def find_failed_actions(view: ClusterView) -> Iterator[Finding]:
     for row in view.rows(metrics.FAILED_ACTIONS):
         fields = {name: value for name, value in row.items() if isinstance(value, str)}
         name = "{operation} of {resource} on {node}".format_map(fields)
-        if name not in objects:
+        if fields["operation"] and name not in objects:
             objects.add(name)
             known = reasons.get(tuple(row[label] for label in labels), {})
             yield Finding(name, {**fields, "why": _why(fields["status"], known)})
@@ -43,59 +46,59 @@ _ORDINARY = frozenset({"", "complete", "done"})
 """How the execution of an agent ends if the agent has returned by itself."""
 
 
-def _why(status: str, reason: Mapping[str, str | float]) -> str:
+def _why(status: str, reason: Row) -> str:
     """Returns why an action failed: what the agent returned, how its execution ended, and the reason."""
     execution, text = str(reason.get("execution", "")), str(reason.get("reason", ""))
     status = status if execution in _ORDINARY else f"{status} ({execution})"
     return f"{status}: {text}" if text else status
 
 
-def node_is_online(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether the node of a finding is online: only then does crm_mon show all that has failed on it."""
-    node = finding.fields["node"]
-    return not node or node in facts.online_nodes(view)
+def failure_is_over(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether the node of a failure is online, so that crm_mon lists its failures, and all were read."""
+    return finding.fields["node"] in facts.online_nodes(view) and view.has_read_all("pacemaker", "crm_mon", FAILURES)
 
 
 def has_lower_fail_count(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether the node is online and lists a lower fail count of the resource, or has no history of it."""
-    labels = {name: finding.fields[name] for name in metrics.FAIL_COUNT.labels}
-    has_count, has_threshold = (
-        any(view.rows(metric, **labels)) for metric in (metrics.FAIL_COUNT, metrics.MIGRATION_THRESHOLD)
+    """Returns whether the node is online and lists a lower fail count of the resource, or a history without it."""
+    node, resource = finding.fields["node"], finding.fields["resource"]
+    if node not in facts.online_nodes(view):
+        return False
+    count, threshold = (
+        {row["resource"] for row in view.rows(metric, node=node)}
+        for metric in (metrics.FAIL_COUNT, metrics.MIGRATION_THRESHOLD)
     )
-    return has_count == has_threshold and node_is_online(view, finding)
+    if resource in count or resource in threshold:
+        return resource in count and resource in threshold
+    return bool(threshold) and view.has_read_all("pacemaker", "crm_mon", HISTORY)
 
 
-def resource_or_node_is_removed(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether the resource or the node of a finding is no longer configured."""
-    node = finding.fields["node"]
-    removed = bool(node) and node_is_removed(view, Finding(node, finding.fields))
-    return removed or resource_is_removed(view, finding)
+def constraint_has_no_effect(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a constraint has expired, or has a score (not one that is looked for) without an end."""
+    if is_listed(view, finding, metrics.LOCATION_EXPIRED):
+        return True
+    has_end = is_listed(view, finding, metrics.LOCATION_EXPIRES)
+    return is_listed(view, finding, metrics.LOCATION_CONSTRAINTS) and not has_end
 
 
-OPERATION_GONE = Gone(
-    "crm_mon no longer lists the resource or the node",
-    "{resource} or {node} is no longer configured",
-    resource_or_node_is_removed,
-)
-
-
-def constraint_is_listed(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether a constraint is listed, in effect or expired."""
-    listed = (metrics.LOCATION_CONSTRAINTS, metrics.LOCATION_EXPIRED)
-    return any(any(view.rows(metric, constraint=finding.object)) for metric in listed)
+def is_listed(view: ClusterView, finding: Finding, metric: Metric) -> bool:
+    """Returns whether a metric has a sample of a constraint."""
+    return any(True for _ in view.rows(metric, constraint=finding.object))
 
 
 def constraint_is_removed(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether a constraint is not listed, and not one whose score could not be read."""
-    commands = view.snapshot.collectors["pacemaker"].commands
-    complete = not any(command.unreadable for command in commands if command.name == "cibadmin")
-    return complete and not constraint_is_listed(view, finding)
+    """Returns whether a constraint is not listed, and all constraints were read."""
+    listed = (metrics.LOCATION_CONSTRAINTS, metrics.LOCATION_EXPIRED, metrics.LOCATION_EXPIRES)
+    complete = view.has_read_all("pacemaker", "cibadmin", LOCATIONS)
+    return complete and not any(is_listed(view, finding, metric) for metric in listed)
 
 
 def find_left_moves(view: ClusterView) -> Iterator[Finding]:
-    """Yields the constraints in effect that a manual move has left behind."""
+    """Yields the constraints in effect that a manual move has left behind; one with an end is not left behind."""
+    with_end = {row["constraint"] for row in view.rows(metrics.LOCATION_EXPIRES)}
     for row in view.rows(metrics.LOCATION_CONSTRAINTS):
         constraint, score = str(row["constraint"]), float(row["value"])
+        if constraint in with_end:
+            continue
         fields = {name: str(row[name]) for name in ("constraint", "resource", "node")}
         if constraint.startswith("cli-ban-") and score < 0:
             yield Finding(constraint, {**fields, "effect": "keeps {resource} off {node}".format_map(fields)})
@@ -115,8 +118,10 @@ CONDITIONS: tuple[Condition, ...] = (
         action="Find out why it fails, then run `crm_resource --cleanup --resource RESOURCE --node NODE`.",
         source=STATES,
         find=find_exhausted_fail_counts,
-        absent=Absent("crm_mon shows the node as online, without such a fail count", has_lower_fail_count),
-        gone=OPERATION_GONE,
+        absent=Absent(
+            "crm_mon shows the node as online, with its history and without such a fail count", has_lower_fail_count
+        ),
+        gone=PLACE_GONE,
     ),
     Condition(
         name="failed-action",
@@ -129,8 +134,8 @@ CONDITIONS: tuple[Condition, ...] = (
         action="Find out why, then run `crm_resource --cleanup --resource RESOURCE`.",
         source=STATES,
         find=find_failed_actions,
-        absent=Absent("crm_mon shows the node as online, without the failed action", node_is_online),
-        gone=OPERATION_GONE,
+        absent=Absent("crm_mon shows the node as online, without the failed action", failure_is_over),
+        gone=PLACE_GONE,
     ),
     Condition(
         name="move-left-behind",
@@ -139,11 +144,11 @@ CONDITIONS: tuple[Condition, ...] = (
         about="the constraint",
         raised="{constraint}, left from a move, {effect}",
         cleared="{constraint} no longer has an effect",
-        meaning="A manual move has left a constraint that bans the resource from a node, or ties it to one.",
+        meaning="A manual move has left a permanent constraint that bans the resource from a node or ties it to one.",
         action="Run `crm_resource --clear --resource RESOURCE`.",
         source=CONSTRAINTS,
         find=find_left_moves,
-        absent=Absent("cibadmin lists the constraint, but it has expired or has no effect", constraint_is_listed),
+        absent=Absent("cibadmin lists the constraint, but it has expired or has no effect", constraint_has_no_effect),
         gone=Gone("cibadmin no longer lists the constraint", "{constraint} was removed", constraint_is_removed),
     ),
 )

@@ -106,6 +106,25 @@ LOCATION_EXPIRED = gauge(
     "role",
     mib="haClusterLocationExpired",
 )
+LOCATION_EXPIRES = gauge(
+    "pacemaker_location_constraints_end_timestamp_seconds",
+    "Unix timestamp of when a location constraint, or one of its rules, expires; absent if it has no end.",
+    "constraint",
+    "node",
+    "resource",
+    "role",
+    mib="haClusterLocationEnd",
+)
+COLOCATION_CONSTRAINTS = gauge(
+    "pacemaker_colocation_constraints",
+    "Score of a colocation constraint for a resource; the other resource is empty for a member of a resource set.",
+    "constraint",
+    "resource",
+    "role",
+    "with_resource",
+    "with_role",
+    mib="haClusterColocationScore",
+)
 UP = gauge(
     "pacemaker_up",
     "Whether Pacemaker is running on this node.",

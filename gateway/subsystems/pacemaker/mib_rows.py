@@ -68,6 +68,18 @@ MIB_ROWS: tuple[MibRow, ...] = (
         },
     ),
     MibRow(
+        entry="haClusterColocationEntry",
+        index=("constraint",),
+        numbered=True,
+        columns={
+            "constraint": "haClusterColocationConstraint",
+            "resource": "haClusterColocationResource",
+            "role": "haClusterColocationRole",
+            "with_resource": "haClusterColocationWithResource",
+            "with_role": "haClusterColocationWithRole",
+        },
+    ),
+    MibRow(
         entry="haClusterBundleEntry",
         index=("bundle",),
         columns={"bundle": "haClusterBundleId"},
@@ -166,7 +178,7 @@ MIB_COUNTS: tuple[MibCounts, ...] = (
         metric=NODES,
         objects={
             "haClusterNodesOnline": lambda node: node["online"],
-            "haClusterNodesOffline": lambda node: not node["online"],
+            "haClusterNodesOffline": lambda node: node["online"] is False,
             "haClusterNodesStandby": lambda node: node["standby"] or node["standby_onfail"],
             "haClusterNodesMaintenance": lambda node: node["maintenance"],
             "haClusterNodesPending": lambda node: node["pending"],

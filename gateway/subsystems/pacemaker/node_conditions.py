@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from gateway.conditions.model import NODE, Absent, Condition, Find, Finding, Holds, Severity
 from gateway.conditions.view import ClusterView, Row
@@ -11,7 +11,7 @@ from gateway.subsystems.pacemaker.evidence import NODE_GONE, STATES
 
 
 def nodes_where(matches: Callable[[Row], object]) -> Find:
-    """Returns a function that yields the nodes whose states match, with their ids."""
+    """Returns a function that yields the nodes whose states match, with their ids. An unknown state is None."""
 
     def find(view: ClusterView) -> Iterator[Finding]:
         for row in view.rows(metrics.NODES):
@@ -22,10 +22,26 @@ def nodes_where(matches: Callable[[Row], object]) -> Find:
     return find
 
 
-def find_lost_nodes(view: ClusterView) -> Iterator[Finding]:
-    """Yields the nodes that are neither online nor pending; a guest node is as offline as its resource is inactive."""
-    lost = nodes_where(lambda row: not row["online"] and not row["pending"])
-    return (finding for finding in lost(view) if finding.object not in view.fact(facts.guest_nodes))
+def independent_nodes_where(matches: Callable[[Row], object]) -> Find:
+    """Returns a function like ``nodes_where`` that leaves out guest nodes.
+
+    A guest node is a resource: whether it is online, or has to be recovered, is the state of the resource that runs it.
+    """
+    find_any = nodes_where(matches)
+
+    def find(view: ClusterView) -> Iterator[Finding]:
+        return (finding for finding in find_any(view) if finding.object in view.fact(facts.independent_nodes))
+
+    return find
+
+
+find_lost_nodes = independent_nodes_where(lambda row: row["online"] is False and row["pending"] is False)
+
+
+def find_nodes_in_maintenance(view: ClusterView) -> Iterable[Finding]:
+    """Yields the nodes in maintenance. Guest and remote nodes are in it, too, while the whole cluster is."""
+    cluster_is_not = view.number(metrics.MAINTENANCE_MODE_ENABLED) == 0
+    return nodes_where(lambda row: row["maintenance"] and (row["type"] == "member" or cluster_is_not))(view)
 
 
 def node_is(matches: Callable[[Row], object]) -> Holds:
@@ -35,7 +51,12 @@ def node_is(matches: Callable[[Row], object]) -> Holds:
 
 def is_settled(row: Row) -> bool:
     """Returns whether a node has joined; until then its attributes, such as standby, are not its own yet."""
-    return bool(row["online"] and not row["pending"])
+    return bool(row["online"]) and row["pending"] is False
+
+
+def is_in_service(row: Row) -> bool:
+    """Returns whether a node has joined and is not in standby."""
+    return is_settled(row) and row["standby"] is False and row["standby_onfail"] is False
 
 
 def nodes_of_health(health: str) -> Find:
@@ -81,8 +102,8 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="The resources of the node cannot run elsewhere until it is fenced.",
         action="If fencing does not succeed, make sure that the node is off, then run `stonith_admin --confirm NODE`.",
         source=STATES,
-        find=nodes_where(lambda row: row["unclean"]),
-        absent=Absent("crm_mon shows the node as not unclean", node_is(lambda row: not row["unclean"])),
+        find=independent_nodes_where(lambda row: row["unclean"]),
+        absent=Absent("crm_mon shows the node as not unclean", node_is(lambda row: row["unclean"] is False)),
         gone=NODE_GONE,
     ),
     Condition(
@@ -95,8 +116,8 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="The node is a member in Corosync, but has not joined the cluster in Pacemaker.",
         action="Check the log of Pacemaker on that node and on the designated controller.",
         source=STATES,
-        find=nodes_where(lambda row: row["pending"]),
-        absent=Absent("crm_mon shows the node as not pending", node_is(lambda row: not row["pending"])),
+        find=independent_nodes_where(lambda row: row["pending"]),
+        absent=Absent("crm_mon shows the node as not pending", node_is(lambda row: row["pending"] is False)),
         gone=NODE_GONE,
         hold=60.0,
     ),
@@ -110,8 +131,8 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="The node runs no resources and is not available for failover.",
         action="Run `crm node online NODE` or `pcs node unstandby NODE` when the work is done.",
         source=STATES,
-        find=nodes_where(lambda row: (row["standby"] or row["standby_onfail"]) and not row["pending"]),
-        absent=Absent("crm_mon shows the node as online, not pending and not in standby", node_is(is_settled)),
+        find=nodes_where(lambda row: (row["standby"] or row["standby_onfail"]) and row["pending"] is False),
+        absent=Absent("crm_mon shows the node as online, not pending and not in standby", node_is(is_in_service)),
         gone=NODE_GONE,
     ),
     Condition(
@@ -124,8 +145,11 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="The cluster does not react to anything that happens to the resources of the node.",
         action="Run `crm node ready NODE` or `pcs node unmaintenance NODE` when the work is done.",
         source=STATES,
-        find=nodes_where(lambda row: row["maintenance"]),
-        absent=Absent("crm_mon shows the node as online, not pending and not in maintenance", node_is(is_settled)),
+        find=find_nodes_in_maintenance,
+        absent=Absent(
+            "crm_mon shows the node as online, not pending and not in maintenance",
+            node_is(lambda row: is_settled(row) and row["maintenance"] is False),
+        ),
         gone=NODE_GONE,
     ),
     Condition(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gateway.conditions.matching import is_among
-from gateway.conditions.model import RESOURCE, Absent, Condition, Find, Finding, Severity
+from gateway.conditions.model import RESOURCE, Absent, Condition, Find, Finding, Holds, Severity
 from gateway.conditions.view import ClusterView
-from gateway.subsystems.pacemaker import facts, metrics
-from gateway.subsystems.pacemaker.evidence import RESOURCE_GONE, STATES
+from gateway.subsystems.pacemaker import expectation, facts, metrics, resource_facts
+from gateway.subsystems.pacemaker.evidence import PLACE_GONE, RESOURCE_GONE, STATES
 
 
 def instances_in(state: str) -> Find:
@@ -26,22 +25,38 @@ def instances_in(state: str) -> Find:
     return find
 
 
-def instance_is_known(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether crm_mon would list an instance of a resource if there was one on the node."""
-    labels = {name: finding.fields[name] for name in ("node", "resource")}
-    if view.number(metrics.RESOURCES_UNLISTED) == 0:
-        return labels["resource"] in view.fact(facts.resources)
-    return any(view.rows(metrics.RESOURCES, **labels))
+def no_instance_in(state: str) -> Holds:
+    """Returns the proof that a resource has no instance in a state on a node: it has others, and they are not in it."""
+
+    def holds(view: ClusterView, finding: Finding) -> bool:
+        resource, node = finding.fields["resource"], finding.fields["node"]
+        instances = list(view.rows(metrics.RESOURCES, resource=resource))
+        on_node = [row for row in instances if row["node"] == node]
+        if not on_node and not (resource_facts.all_are_listed(view) and facts.is_listed_or_empty(view, node)):
+            return False
+        return bool(instances) and all(row[state] is False for row in on_node or instances)
+
+    return holds
 
 
 def find_stopped_resources(view: ClusterView) -> Iterator[Finding]:
     """Yields the resources that are stopped and should run, and the clones without any active instance."""
     objects: set[str] = set()
-    for row in view.fact(facts.stopped_instances):
+    for row in view.fact(expectation.stopped_instances):
         name = str(row["clone"] or row["resource"])
-        if name not in objects and name not in view.fact(facts.activity).active:
+        if name in objects or name in view.fact(resource_facts.activity).active:
+            continue
+        if not row["clone"] or resource_facts.is_fully_known(view, name):
             objects.add(name)
             yield Finding(name, {"resource": name, "agent": str(row["agent"])})
+
+
+def runs_or_need_not(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a resource or a clone is active, or is known as one that need not run."""
+    if finding.object in view.fact(resource_facts.activity).active:
+        return True
+    rows = view.rows(metrics.RESOURCES)
+    return expectation.need_not_run(view, [row for row in rows if (row["clone"] or row["resource"]) == finding.object])
 
 
 def find_unmanaged_resources(view: ClusterView) -> Iterator[Finding]:
@@ -49,20 +64,23 @@ def find_unmanaged_resources(view: ClusterView) -> Iterator[Finding]:
 
     In maintenance mode, and on a node in maintenance, nothing is managed. A blocked resource is another condition.
     """
-    if view.number(metrics.MAINTENANCE_MODE_ENABLED) != 0 or not view.fact(facts.activity).any_unmanaged:
+    if view.number(metrics.MAINTENANCE_MODE_ENABLED) != 0 or not view.fact(resource_facts.activity).any_unmanaged:
         return
-    in_maintenance = {row["node"] for row in view.rows(metrics.NODES, state="maintenance")}
+    places = {row["node"] for row in view.rows(metrics.NODES) if row["maintenance"] is False} | {""}
     objects: set[str] = set()
     for row in view.rows(metrics.RESOURCES, managed="false"):
         name = str(row["clone"] or row["group"] or row["resource"])
-        if name not in objects and not row["blocked"] and not row["orphaned"] and row["node"] not in in_maintenance:
+        may_have_reason = row["blocked"] is not False or row["orphaned"] is not False or row["node"] not in places
+        if name not in objects and not may_have_reason:
             objects.add(name)
             yield Finding(name, {"resource": name})
 
 
 def is_managed(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether instances of a resource, group or clone are managed."""
-    return finding.object in view.fact(facts.managed)
+    """Returns whether all instances of a resource, group or clone are managed."""
+    instances = resource_facts.instances_of(view, finding.object)
+    all_managed = bool(instances) and all(row["managed"] == "true" for row in instances)
+    return all_managed and resource_facts.all_are_listed(view)
 
 
 def find_moved_resources(view: ClusterView) -> Iterator[Finding]:
@@ -70,13 +88,13 @@ def find_moved_resources(view: ClusterView) -> Iterator[Finding]:
     nodes_before = view.accumulated_before(facts.last_nodes)
     if nodes_before is None:
         return
-    for resource, nodes in view.fact(facts.activity).nodes.items():
+    for resource, nodes in view.fact(resource_facts.activity).nodes.items():
         before = nodes_before.get(resource)
-        if before and before != nodes:
-            yield Finding(
-                resource,
-                {"resource": resource, "from": ", ".join(sorted(before)), "node": ", ".join(sorted(nodes))},
-            )
+        if before is None or before in nodes or len(nodes) > 1:
+            continue  # while it migrates, it is active on two nodes
+        (node,) = nodes
+        if facts.is_listed_or_empty(view, node):
+            yield Finding(resource, {"resource": resource, "from": before, "node": node})
 
 
 CONDITIONS: tuple[Condition, ...] = (
@@ -91,8 +109,8 @@ CONDITIONS: tuple[Condition, ...] = (
         action="Check `crm_mon -1 -r -f` and the log of the resource agent.",
         source=STATES,
         find=instances_in("failed"),
-        absent=Absent("crm_mon lists the resource, but not as failed on the node", instance_is_known),
-        gone=RESOURCE_GONE,
+        absent=Absent("crm_mon lists the resource, but not as failed on the node", no_instance_in("failed")),
+        gone=PLACE_GONE,
     ),
     Condition(
         name="resource-blocked",
@@ -105,8 +123,8 @@ CONDITIONS: tuple[Condition, ...] = (
         action="Repair it manually, then run `crm_resource --cleanup --resource RESOURCE`.",
         source=STATES,
         find=instances_in("blocked"),
-        absent=Absent("crm_mon lists the resource, but not as blocked", instance_is_known),
-        gone=RESOURCE_GONE,
+        absent=Absent("crm_mon lists the resource, but not as blocked", no_instance_in("blocked")),
+        gone=PLACE_GONE,
     ),
     Condition(
         name="resource-stopped",
@@ -119,10 +137,7 @@ CONDITIONS: tuple[Condition, ...] = (
         action="Run `crm_simulate -sL` for the scores. Look for failures, constraints and missing nodes.",
         source=STATES,
         find=find_stopped_resources,
-        absent=Absent(
-            "crm_mon lists the resource as active, or as one that is not expected to run",
-            is_among(facts.resources, "resource"),
-        ),
+        absent=Absent("crm_mon lists the resource as active, or as one that is not expected to run", runs_or_need_not),
         gone=RESOURCE_GONE,
         hold=30.0,
     ),
@@ -137,7 +152,7 @@ CONDITIONS: tuple[Condition, ...] = (
         action="Run `crm resource manage RESOURCE` or `pcs resource manage RESOURCE`, and end its maintenance.",
         source=STATES,
         find=find_unmanaged_resources,
-        absent=Absent("crm_mon lists the resource as managed", is_managed),
+        absent=Absent("crm_mon lists all instances of the resource as managed", is_managed),
         gone=RESOURCE_GONE,
     ),
     Condition(

@@ -46,7 +46,7 @@ class UnreadableValues:
         """Returns whether there are any."""
         return bool(self._values)
 
-    def add(self, reason: str, *, line: int | None = None) -> None:
+    def add(self, reason: str, *, line: int | None = None, incomplete: tuple[str, ...] = ()) -> None:
         """Adds a value; the arguments are its attributes.
 
         Raises:
@@ -56,7 +56,7 @@ class UnreadableValues:
             raise ParseError(
                 f"more than {_MAX_VALUES} values cannot be read, the last one because: {reason}", line=line
             )
-        self._values.append(UnreadableValue(reason=reason, line=line))
+        self._values.append(UnreadableValue(reason=reason, line=line, incomplete=incomplete))
 
     def read(self, read: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T | None:
         """Returns what a function returns, or None if it raises ``ParseError``, which is added."""

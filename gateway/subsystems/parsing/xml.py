@@ -73,9 +73,16 @@ class ElementReader:
         if start := self._expected.get(tag):
             start(attributes)
         elif self._expected is self.starts:
-            self.others.setdefault(tag, attributes)
+            self.start_other(tag, attributes)
         else:
             raise ParseError(_unexpected_root(tag, self._roots))
+
+    def start_other(self, tag: str, attributes: Attributes) -> None:
+        """Handles an element without a handler in ``starts``."""
+        self.others.setdefault(tag, attributes)
+
+    def enter(self, attributes: Attributes) -> None:
+        """Handles the root element; does nothing unless it is overridden."""
 
     def end(self, tag: str) -> None:
         """Handles an end tag; called by lxml."""
@@ -89,8 +96,9 @@ class ElementReader:
     def close(self) -> None:
         """Does nothing: lxml requires the method."""
 
-    def _enter(self, _: Attributes) -> None:
+    def _enter(self, attributes: Attributes) -> None:
         self._expected = self.starts
+        self.enter(attributes)
 
 
 def parse_root(output: bytes, *, tags: tuple[str, ...]) -> Element:
