@@ -11,7 +11,7 @@ from gateway.subsystems import SUBSYSTEMS
 
 def build_local_host(config: Config) -> LocalHost:
     """Returns this machine, with the tools as configured."""
-    return LocalHost(config.tools.by_name, max_output=config.tools.max_output)
+    return LocalHost(config.tools.by_name, nice=config.tools.nice)
 
 
 def build_engine(config: Config, host: Host) -> Engine:

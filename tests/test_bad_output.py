@@ -17,6 +17,7 @@ from structlog.typing import EventDict
 
 from gateway.assembly import build_engine, build_local_host
 from gateway.config.loader import load
+from gateway.config.subsystem_options import TOOLS
 from gateway.frontends.prometheus.server import MetricsServer
 from gateway.publication import Publication
 from gateway.subsystems import SUBSYSTEMS
@@ -84,7 +85,8 @@ Scrape = Callable[[], Awaitable[Page]]
 @contextlib.asynccontextmanager
 async def serving(cluster: FakeCluster, **flags: Any) -> AsyncIterator[Scrape]:
     """Runs a server, and returns a function that scrapes it."""
-    config = load(cluster.config, {"tools.max_output": 300_000, **flags})
+    limits = {f"tools.{tool.name}.max_output": 300_000 for tool in TOOLS}
+    config = load(cluster.config, {**limits, **flags})
     engine = build_engine(config, build_local_host(config))
     server = MetricsServer(engine, Publication(), **server_settings())
     await server.start()

@@ -75,7 +75,7 @@ def forbidden(cluster: FakeCluster) -> None:
         (stopped, "pacemaker: crm_mon", "not_running: ", "systemctl start pacemaker"),
         (refused, "pacemaker: cibadmin", "not_permitted: exit status 1: Could", "with haclient as its primary group"),
         (killed, "pacemaker: cibadmin", "killed: ended by signal 11", "the system log"),
-        (loud, "pacemaker: cibadmin", "too_much_output: ", "increase max_output ([tools])"),
+        (loud, "pacemaker: cibadmin", "too_much_output: ", "increase max_output ([tools.NAME])"),
         (missing, "pacemaker: cibadmin", "not_installed: ", "Install it, set its path"),
         (forbidden, "pacemaker: cibadmin", "not_permitted: ", "with haclient as its primary group"),
     ],
@@ -91,7 +91,8 @@ def test_failures_come_with_advice(  # noqa: PLR0917
     assert callable(breaks)
     breaks(cluster)
     timeout = 0.3 if breaks is hang else 60.0  # a busy machine starts the others late
-    wrong, output = checked(cluster, capsys, **{"tools.cibadmin.timeout": timeout, "tools.max_output": 1_000_000})
+    flags = {"tools.cibadmin.timeout": timeout, "tools.cibadmin.max_output": 1_000_000}
+    wrong, output = checked(cluster, capsys, **flags)
     assert wrong
     line, shown_advice = check_result(output, subject)
     assert line.startswith(f"FAIL  {subject}: {text}")

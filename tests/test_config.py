@@ -58,6 +58,7 @@ def file(tmp_path: Path) -> Path:
 
 ADDRESS = 'expected "HOST:PORT", "[IPv6]:PORT" or ":PORT", or a list of these'
 URL_PATH = 'expected a path such as "/metrics", of letters, digits and ._~+:@,=-, other than /-/healthy, /-/ready'
+NICE = "expected a whole number from 0 to 19"
 COUNT = "expected a whole number of at least 1"
 SECONDS_OR_ZERO = "expected 0 for never, or a number of seconds, more than 0 and at most 3600"
 SECONDS = "expected a number of seconds, more than 0 and at most 3600"
@@ -167,9 +168,10 @@ INVALID: dict[str, tuple[str, list[str]]] = {
     ),
     "alarms.socket": ('expected an absolute path, or "" for none', ['"alert.sock"', "1"]),
     **{f"alarms.disable.{condition.name}": (BOOLEAN, ['"yes"', "0"]) for condition in CONDITIONS},
-    "tools.max_output": (COUNT, ["0", "1e6", '"64 MiB"']),
+    "tools.nice": (NICE, ["-1", "20", '"low"', "0.5"]),
     **{f"collectors.{name}": (MODE, ['"yes"', "true", '"On"']) for name in SUBSYSTEM_NAMES},
     **{f"tools.{tool}.path": (PATH, ['"crm_mon"', "0", '"~/tool"']) for tool in TOOL_NAMES},
+    **{f"tools.{tool}.max_output": (COUNT, ["0", "1e6", '"64 MiB"']) for tool in TOOL_NAMES},
     **{f"tools.{tool}.timeout": (SECONDS, ["0", "-5.0", '"5s"', "1979-05-27"]) for tool in TOOL_NAMES},
     **{
         f"tools.{tool}.prefix": (ARGUMENTS, ['"sudo -n"', "[1]", '[""]', '["a\\nb"]', "{a = 1}"]) for tool in TOOL_NAMES
@@ -211,7 +213,8 @@ def test_a_long_value_is_cut(file: Path) -> None:
         ('[web]\nlisten = [":1", "h.example:65535"]', "web.listen", (":1", "h.example:65535")),
         ('[web]\ntelemetry_path = "/a/b_c.d/"', "web.telemetry_path", "/a/b_c.d/"),
         ("[web]\nclient_timeout = 3", "web.client_timeout", 3.0),
-        ("[tools]\nmax_output = 1", "tools.max_output", 1),
+        ("[tools]\nnice = 19", "tools.nice", 19),
+        ("[tools.sbd]\nmax_output = 1", "tools.sbd.max_output", 1),
         ('[tools.crm_mon]\npath = "/opt/é/crm_mon"', "tools.crm_mon.path", "/opt/é/crm_mon"),
         ("tools.sbd.timeout = 3600", "tools.sbd.timeout", 3600.0),
         ('tools = {corosync = {prefix = ["sudo", "-n"]}}', "tools.corosync.prefix", ("sudo", "-n")),
@@ -769,11 +772,15 @@ def test_a_file_with_secrets_must_be_private(text: str, file: Path) -> None:
 def test_tools_and_modes(file: Path) -> None:
     file.write_text(
         '[collectors]\nsbd = "off"\n[tools.cibadmin]\npath = "/opt/cibadmin"\ntimeout = 2\nprefix = ["sudo", "-n"]\n'
+        "max_output = 5\n"
     )
     loaded = load(file, {})
     assert loaded.tools.by_name.keys() == set(TOOL_NAMES)
-    assert loaded.tools.by_name["cibadmin"] == Tool(path="/opt/cibadmin", timeout=2.0, prefix=("sudo", "-n"))
-    assert loaded.tools.by_name["crm_mon"] == Tool()
+    assert loaded.tools.by_name["cibadmin"] == Tool(
+        path="/opt/cibadmin", timeout=2.0, prefix=("sudo", "-n"), max_output=5
+    )
+    assert loaded.tools.by_name["crm_mon"] == Tool(max_output=32 * 1024 * 1024)
+    assert loaded.tools.by_name["corosync-cfgtool"] == Tool()
     modes = {
         "pacemaker": CollectorMode.AUTO,
         "corosync": CollectorMode.AUTO,
@@ -873,5 +880,6 @@ def test_the_options_are_consistent() -> None:
     for option in OPTIONS:
         assert option.help.endswith(".")
         assert not isinstance(option.default, datetime.date)
-    assert DEFAULT_MAX_OUTPUT == 64 * 1024 * 1024
+    assert DEFAULT_MAX_OUTPUT == 1024 * 1024
+    assert sum(tool.output_limit for tool in TOOLS) <= 80 * 1024 * 1024  # SECURITY.md: all of them at once
     assert os.sep not in "".join(TOOL_NAMES)

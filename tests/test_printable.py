@@ -58,7 +58,7 @@ def check_output(output: str) -> None:
 
 
 def test_check(capsys: pytest.CaptureFixture[str]) -> None:
-    print_results(iter([CheckResult(good=False, subject=HOSTILE, text=HOSTILE, advice=HOSTILE)]))
+    print_results(iter([CheckResult(good=False, subject=HOSTILE, text=HOSTILE, advice=HOSTILE.replace("\n", ""))]))
     output = capsys.readouterr().out
     assert len(output.splitlines()) == 2
     check_output(output.replace("\n", ""))

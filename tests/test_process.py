@@ -42,7 +42,7 @@ def _child_watcher(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 async def run(path: Path | str, *arguments: str, timeout: float = 5.0, max_output: int = 1 << 20) -> CommandResult:
-    host = LocalHost({"tool": Tool(path=str(path), timeout=timeout)}, max_output=max_output)
+    host = LocalHost({"tool": Tool(path=str(path), timeout=timeout, max_output=max_output)})
     return await host.run("tool", *arguments)
 
 
@@ -447,3 +447,12 @@ async def test_cancelled_runs_leave_neither_processes_nor_descriptors(script: Sc
     await until(lambda: not _processes_of(str(tmp_path)) and open_descriptors() == before and children() <= family)
     await until(lambda: not any(thread.name.startswith("waitpid-") for thread in threading.enumerate()))
     await asyncio.sleep(0)  # for what these threads have reported
+
+
+async def test_tools_can_have_a_lower_priority(script: Script) -> None:
+    path = script('while [ "$(nice)" = "$1" ]; do sleep 0.01; done; nice')
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    tools = {"tool": Tool(path=str(path))}
+    result = await LocalHost(tools, nice=3).run("tool", str(own))
+    assert result.stdout == f"{own + 3}\n".encode()
+    assert (await LocalHost(tools).run("tool", "none")).stdout == f"{own}\n".encode()

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.config.section import from_option, from_options
 from gateway.engine.mode import CollectorMode
-from gateway.host.host import DEFAULT_MAX_OUTPUT, Tool
+from gateway.host.host import Tool
 from gateway.options.model import Option, OptionValues
 from gateway.options.readers import member_of, seconds_or_zero, whole_number
 from gateway.subsystems import SUBSYSTEMS
@@ -46,7 +46,12 @@ def read_subsystems(values: OptionValues) -> OptionValues:
 def read_tools(values: OptionValues) -> Mapping[str, Tool]:
     """Returns how to run each tool, by its name."""
     return {
-        tool.name: Tool(path=values[tool.path] or None, timeout=values[tool.timeout], prefix=values[tool.prefix])
+        tool.name: Tool(
+            path=values[tool.path] or None,
+            timeout=values[tool.timeout],
+            prefix=values[tool.prefix],
+            max_output=values[tool.max_output],
+        )
         for tool in TOOLS
     }
 
@@ -76,16 +81,16 @@ class ToolsConfig:
     """How the tools of the cluster are run.
 
     Attributes:
-        max_output: bytes that one run may print.
+        nice: how much lower their priority is than the gateway's.
         by_name: each tool, by its name.
     """
 
-    max_output: int = from_option(
+    nice: int = from_option(
         Option(
-            key="tools.max_output",
-            default=DEFAULT_MAX_OUTPUT,
-            read=whole_number(1),
-            help="Bytes that one run of a tool may print before it is killed.",
+            key="tools.nice",
+            default=0,
+            read=whole_number(0, 19),
+            help="How much lower the priority of the tools is than that of the gateway: 0 for equal, up to 19.",
         )
     )
     by_name: Mapping[str, Tool] = from_options([option for tool in TOOLS for option in tool.options], read_tools)

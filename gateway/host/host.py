@@ -12,7 +12,7 @@ from gateway.status import Status
 DEFAULT_TIMEOUT = 5.0
 """Seconds that a command may take."""
 
-DEFAULT_MAX_OUTPUT = 64 * 1024 * 1024
+DEFAULT_MAX_OUTPUT = 1024 * 1024
 """Bytes that a command may print, standard output and standard error together."""
 
 UNTRUSTED = "not run: "
@@ -27,11 +27,13 @@ class Tool:
         path: an absolute path, or None to search the standard directories for the tool's name.
         timeout: seconds until the command is killed.
         prefix: words to put in front of the command, such as ``("sudo", "-n")``; the first is searched for like a tool.
+        max_output: bytes that the command may print until it is killed.
     """
 
     path: str | None = None
     timeout: float = DEFAULT_TIMEOUT
     prefix: tuple[str, ...] = ()
+    max_output: int = DEFAULT_MAX_OUTPUT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gateway import files
 from gateway.clock import Clock, SystemClock
-from gateway.host.host import DEFAULT_MAX_OUTPUT, UNTRUSTED, CommandResult, Tool
+from gateway.host.host import UNTRUSTED, CommandResult, Tool
 from gateway.host.process import run_process, stream_process
 from gateway.host.programs import STANDARD_DIRECTORIES, clean_environment, find_program, why_untrusted
 from gateway.host.sector_reader import SectorReader
@@ -31,7 +31,7 @@ class LocalHost:
 
     Args:
         tools: how to run the tools, by name.
-        max_output: bytes that a command may print.
+        nice: how much lower the priority of commands is than the gateway's, 0 to 19.
         directories: where to search for tools without a path.
         clock: measures how long commands run.
     """
@@ -40,12 +40,12 @@ class LocalHost:
         self,
         tools: Mapping[str, Tool] | None = None,
         *,
-        max_output: int = DEFAULT_MAX_OUTPUT,
+        nice: int = 0,
         directories: Sequence[str] = STANDARD_DIRECTORIES,
         clock: Clock | None = None,
     ) -> None:
         self._tools = dict(tools or {})
-        self._max_output = max_output
+        self._nice = nice
         self._directories = directories
         self._clock = clock or SystemClock()
         self._environment = clean_environment(os.environ)
@@ -77,7 +77,8 @@ class LocalHost:
         return await run_process(
             argv,
             timeout=self._tool(tool).timeout,
-            max_output=self._max_output,
+            max_output=self._tool(tool).max_output,
+            nice=self._nice,
             environment=self._environment,
             clock=self._clock,
         )

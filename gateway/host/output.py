@@ -79,24 +79,26 @@ class CollectedOutput(ProcessOutput):
     def __init__(self, limit: int) -> None:
         super().__init__()
         self._bytes_left = limit
-        self._chunks: dict[int, list[bytes]] = {_STDOUT: [], _STDERR: []}
+        # not lists of chunks: a tool that flushes every byte would make each of them cost forty
+        self._received = {_STDOUT: bytearray(), _STDERR: bytearray()}
 
     @property
     def stdout(self) -> bytes:
         """The complete standard output."""
-        return b"".join(self._chunks[_STDOUT])
+        return bytes(self._received[_STDOUT])
 
     @property
     def stderr(self) -> bytes:
         """The complete standard error."""
-        return b"".join(self._chunks[_STDERR])
+        return bytes(self._received[_STDERR])
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         """Keeps a chunk, or finishes if it exceeds the limit."""
         self._bytes_left -= len(data)
         if self._bytes_left >= 0:
-            self._chunks[fd].append(data)
+            self._received[fd] += data
         else:
+            self._received[_STDOUT].clear()
             self.finish(overflow=True)
 
 

@@ -209,9 +209,9 @@ class _Start:
             raise
         lifeline.attach(transport.get_pid())
         if self._nice:
-            # from outside, because code between fork and exec is not safe in a program with threads
+            # from outside: code between fork and exec is not safe in a program with threads
             with contextlib.suppress(OSError):  # it has ended already, or runs through sudo
-                os.setpriority(os.PRIO_PGRP, transport.get_pid(), self._nice)
+                os.setpriority(os.PRIO_PGRP, transport.get_pid(), os.getpriority(os.PRIO_PROCESS, 0) + self._nice)
         return Process(transport, output, lifeline)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from gateway.conditions.model import Condition
 from gateway.conditions.view import Accumulator
-from gateway.host.host import DEFAULT_TIMEOUT
+from gateway.host.host import DEFAULT_MAX_OUTPUT, DEFAULT_TIMEOUT
 from gateway.options.model import Option, OptionValues
-from gateway.options.readers import arguments, host_path, seconds
+from gateway.options.readers import arguments, host_path, seconds, whole_number
 from gateway.samples import Metric, MibCounts, MibRow
 from gateway.status import Status
 from gateway.subsystems.probe import Collector
@@ -24,11 +24,13 @@ class ToolSpec:
         name: the name of its program, and of its table in the configuration (``[tools.NAME]``).
         purpose: what it is run for, in a few words, for the example configuration.
         path_flag: the flag that sets its path, if it is not ``--NAME-path`` with dashes for underscores.
+        output_limit: bytes that it prints at most, even in the largest cluster; the default of ``max_output``.
     """
 
     name: str
     purpose: str
     path_flag: str = ""
+    output_limit: int = DEFAULT_MAX_OUTPUT
 
     @property
     def path(self) -> Option[str]:
@@ -62,9 +64,19 @@ class ToolSpec:
         )
 
     @property
+    def max_output(self) -> Option[int]:
+        """The option for the size of what one run of the program may print."""
+        return Option(
+            key=f"tools.{self.name}.max_output",
+            default=self.output_limit,
+            read=whole_number(1),
+            help=f"Bytes that one run of {self.name} may print before it is killed.",
+        )
+
+    @property
     def options(self) -> tuple[Option[Any], ...]:
         """All options of the tool."""
-        return (self.path, self.timeout, self.prefix)
+        return (self.path, self.timeout, self.prefix, self.max_output)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from gateway.commands.check.collectors import check_collectors
 from gateway.commands.check.http import check_listen_addresses
 from gateway.commands.check.snmp import check_snmp
 from gateway.commands.check.state_directory import check_state_directory
-from gateway.commands.console import print_line
+from gateway.commands.console import print_line, print_text
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import QUIET, add_flags, load_config
 from gateway.config.config import Config
@@ -47,7 +47,7 @@ def print_results(results: Iterator[CheckResult]) -> ExitStatus:
     for result in results:
         print_line(f"{'ok  ' if result.good else 'FAIL'}  {result.subject}: {result.text}")
         if result.advice:
-            print_line(f"      {result.advice}")
+            print_text(f"      {result.advice}\n")  # our own text, some of it with several lines
         if not result.good:
             status = ExitStatus.PROBLEM
     return status

@@ -22,7 +22,7 @@ _ADVICE: Mapping[Status, str] = {
     'group, or set prefix = ["sudo", "-n"] for the tool ([tools.NAME]).',
     Status.NOT_RUNNING: "Start the cluster on this node (systemctl start pacemaker) if it should run.",
     Status.TIMED_OUT: "Run the tool by hand to see why it hangs; increase timeout ([tools.NAME]) if it is only slow.",
-    Status.TOO_MUCH_OUTPUT: "Run the tool by hand; increase max_output ([tools]) if its output is correct.",
+    Status.TOO_MUCH_OUTPUT: "Run the tool by hand; increase max_output ([tools.NAME]) if its output is correct.",
     Status.KILLED: "Find the reason in the system log.",
     Status.FAILED: "Run the tool by hand to see more.",
     Status.UNPARSABLE: "Run the tool by hand; if its output is correct, this is a bug in the gateway: please report "

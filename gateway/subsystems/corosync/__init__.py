@@ -20,7 +20,7 @@ SUBSYSTEM = Subsystem(
         ToolSpec(name="corosync-quorumtool", purpose="quorum, votes and members"),
         # the odd spelling is ha_cluster_exporter's
         ToolSpec(name="corosync-cfgtool", purpose="links", path_flag="--corosync-cfgtoolpath-path"),
-        ToolSpec(name="corosync-cmapctl", purpose="statistics of links and of Totem; optional"),
+        ToolSpec(name="corosync-cmapctl", purpose="statistics of links and of Totem; optional", output_limit=4 << 20),
         ToolSpec(name="corosync", purpose="version; optional"),
     ),
     options=options.OPTIONS,

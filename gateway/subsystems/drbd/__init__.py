@@ -8,7 +8,7 @@ from gateway.subsystems.drbd import conditions, facts, metrics, mib_rows, option
 from gateway.subsystems.drbd.collector import DrbdCollector
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
 
-_DRBDSETUP = ToolSpec(name="drbdsetup", purpose="resources, volumes and connections")
+_DRBDSETUP = ToolSpec(name="drbdsetup", purpose="resources, volumes and connections", output_limit=4 << 20)
 
 
 def _make_collector(values: OptionValues) -> DrbdCollector:

@@ -11,8 +11,8 @@ SUBSYSTEM = Subsystem(
     name="pacemaker",
     title="Pacemaker",
     tools=(
-        ToolSpec(name="crm_mon", purpose="nodes, resources, failures and fencing"),
-        ToolSpec(name="cibadmin", purpose="location constraints"),
+        ToolSpec(name="crm_mon", purpose="nodes, resources, failures and fencing", output_limit=32 << 20),
+        ToolSpec(name="cibadmin", purpose="location constraints", output_limit=32 << 20),
     ),
     metrics=metrics.METRICS,
     mib_rows=mib_rows.MIB_ROWS,

@@ -9,7 +9,7 @@ from typing import TypeGuard, TypeVar
 
 from gateway.errors import ParseError
 from gateway.subsystems.parsing.partial import UnreadableValues
-from gateway.subsystems.parsing.text import REPLACEMENT, UINT32_MAX
+from gateway.subsystems.parsing.text import MAX_LENGTH, REPLACEMENT, UINT32_MAX
 
 _T = TypeVar("_T")
 
@@ -148,7 +148,7 @@ class JsonObject:
 
 def _is_word(value: object) -> TypeGuard[str]:
     # escapes can produce characters that neither protocol can carry, such as unpaired surrogates and NUL
-    return isinstance(value, str) and bool(value) and value.isprintable() and REPLACEMENT not in value
+    return isinstance(value, str) and 0 < len(value) <= MAX_LENGTH and value.isprintable() and REPLACEMENT not in value
 
 
 def array(value: object, path: str) -> list[object]:

@@ -9,6 +9,12 @@ from gateway.errors import ParseError
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 """What stands for bytes that are not text. A word that contains it cannot be read."""
 
+MAX_LENGTH = 1024
+"""Characters of a line, a name or another value; all that tools print are much shorter.
+
+A value becomes a part of many samples, so one of megabytes would take gigabytes.
+"""
+
 UINT32_MAX = 2**32 - 1
 """The largest vote, node id or timeout: all are 32-bit unsigned in Corosync and SBD."""
 
@@ -45,7 +51,14 @@ def split_lines(output: bytes) -> list[Line]:
 
 
 def _damage(text: str) -> str:
+    if len(text) > MAX_LENGTH:
+        return f"longer than {MAX_LENGTH} characters"
     return "not UTF-8 text" if REPLACEMENT in text else ""
+
+
+def shorten(text: str) -> str:
+    """Returns a value, or its beginning and an ellipsis if it is longer than ``MAX_LENGTH``."""
+    return text if len(text) <= MAX_LENGTH else f"{text[: MAX_LENGTH - 1]}…"
 
 
 def uint32(text: str, *, what: str, line: int) -> int:

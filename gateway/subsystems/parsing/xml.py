@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from lxml import etree
 
 from gateway.errors import ParseError
+from gateway.subsystems.parsing.text import MAX_LENGTH, shorten
 
 Element: TypeAlias = "etree._Element"  # noqa: SLF001 - lxml has no public name for its one element class
 
@@ -26,6 +27,9 @@ Attributes = Mapping[str, str]
 
 # Without resolution of entities, libxml2 reports an ampersand in an attribute as a reference.
 _AMPERSAND = re.compile(rb"&(?:amp|#0*38|#x0*26);")
+
+# Pacemaker's tools print one element a line. Only a document with a long line can have a long attribute.
+_LONG_LINE = re.compile(rb"\n[^\n]{%d}" % MAX_LENGTH)
 
 _DOCTYPE = "has a document type declaration, which no cluster tool prints"
 
@@ -44,7 +48,7 @@ class ElementReader:
         self.ends: dict[str, Callable[[], object]] = {}
         self.others: dict[str, Attributes] = {}
         self._roots = roots
-        self._has_ampersands = False
+        self._has_ampersands = self._has_long_lines = False
         # until the root element has started, no other element may start
         self._expected: dict[str, Callable[[Attributes], object]] = dict.fromkeys(roots, self._enter)
 
@@ -56,6 +60,7 @@ class ElementReader:
                 libxml2 allows (256 levels), or has another root element.
         """
         self._has_ampersands = _AMPERSAND.search(output) is not None
+        self._has_long_lines = _has_long_lines(output)
         _parse(output, target=self)
 
     def release(self) -> None:
@@ -70,6 +75,8 @@ class ElementReader:
         """Handles a start tag; called by lxml."""
         if self._has_ampersands:
             attributes = {name: value.replace("&#38;", "&") for name, value in attributes.items()}
+        if self._has_long_lines:
+            attributes = {name: shorten(value) for name, value in attributes.items()}
         if start := self._expected.get(tag):
             start(attributes)
         elif self._expected is self.starts:
@@ -116,7 +123,15 @@ def parse_root(output: bytes, *, tags: tuple[str, ...]) -> Element:
         raise ParseError(_DOCTYPE)
     if root.tag not in tags:
         raise ParseError(_unexpected_root(str(root.tag), tags))
+    if _has_long_lines(output):
+        for element in root.iter():
+            for name, value in element.items():
+                element.set(name, shorten(value))
     return root
+
+
+def _has_long_lines(output: bytes) -> bool:
+    return not 0 <= output.find(b"\n") <= MAX_LENGTH or _LONG_LINE.search(output) is not None
 
 
 def _unexpected_root(tag: str, tags: tuple[str, ...]) -> str:
