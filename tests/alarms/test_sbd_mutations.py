@@ -106,7 +106,13 @@ def of_device(*, msgwait: int, code: int, is_broken: bool) -> State:
     return State(results=results, source=Source.DEVICE)
 
 
+def of_one_device() -> State:
+    """Returns the state of one device with a message, as sbd prints it."""
+    return replace(of_tool(msgwait=10, message="reset", is_broken=False), configuration=f"SBD_DEVICE={A}\n".encode())
+
+
 STATES = {
+    "message on one device, sbd": of_one_device(),
     "well, sbd": of_tool(msgwait=10, message="clear", is_broken=False),
     "alarms, sbd": of_tool(msgwait=9, message="off", is_broken=True),
     "well, devices": of_device(msgwait=10, code=0, is_broken=False),
@@ -213,6 +219,7 @@ EXCEPTIONS: Mapping[str, str] = {
     r"^dump \S+: cut off before b'Header version .*, status 1$": "sbd has begun, printed no header and failed",
     r"^configuration: b'(dev|disk|by-id|scsi-[abc])' = ": "the configuration names another device",
     r"^list \S+: b'blue' = b'(frobnicated|-1)'": "any word is the name of a node",
+    r"^list \S+: (without|cut off before) b'1.*, status 0$": "sbd exits with 0 only if it has listed all slots",
 }
 """Damage that is evidence, or that cannot be told from it, and why."""
 
