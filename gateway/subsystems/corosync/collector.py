@@ -16,10 +16,12 @@ from gateway.subsystems.corosync.corosync_cfgtool import Link, LinkPeer, RingSta
 from gateway.subsystems.parsing.partial import Parsed
 from gateway.subsystems.probe import Plan, Probe, Reading, parse_output, read_file
 
-# error 2 is CS_ERR_LIBRARY: no process listens on the IPC socket
+# error 2 is CS_ERR_LIBRARY: no process listens on the IPC socket; 12 is CS_ERR_NOT_EXIST: a socket that is a file does
+# not exist
 _NOT_RUNNING = re.compile(
-    rb"cannot initialize (?:cmap|quorum|votequorum|cfg) service|could not initialize corosync configuration api error 2"
-    rb"|failed to initialize the cmap api. error cs_err_(?:library|try_again)",
+    rb"cannot initialize (?:cmap|quorum|votequorum|cfg) service"
+    rb"|could not initialize corosync configuration api error (?:2|12)\b"
+    rb"|failed to initialize the cmap api. error cs_err_(?:library|not_exist|try_again)",
     re.IGNORECASE,
 )
 _VERSION = re.compile(r"version '([^']+)'")
@@ -125,14 +127,15 @@ class CorosyncCollector:
 
 
 def _is_up(*readings: Reading) -> int | None:
-    """Returns 1 if any tool succeeded, 0 if Corosync is not running, None if that is unknown.
+    """Returns 1 if any tool succeeded, 0 if all report that Corosync is not running, None if that is unknown.
 
-    It is unknown if a tool was not permitted: to an unprivileged user, the others report that Corosync is not running.
+    corosync-quorumtool prints the same message for any reason for which it cannot connect: a lack of permission or of
+    memory, or a Corosync that is just starting. corosync-cfgtool prints the error.
     """
     statuses = {reading.status for reading in readings}
     if Status.OK in statuses:
         return 1
-    return 0 if Status.NOT_RUNNING in statuses and Status.NOT_PERMITTED not in statuses else None
+    return 0 if statuses == {Status.NOT_RUNNING} else None
 
 
 def _add_quorum(samples: SampleSet, quorum: corosync_quorumtool.QuorumStatus) -> None:

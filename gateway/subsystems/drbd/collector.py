@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from gateway.errors import ParseError
 from gateway.host.host import CommandResult, Host
@@ -19,6 +20,8 @@ _MODULE = "/sys/module/drbd"
 _MODULE_VERSION = f"{_MODULE}/version"
 
 _NOT_RUNNING = re.compile(rb"modprobe|generic netlink family|need to load the module|no such device", re.IGNORECASE)
+_NEVER = re.compile(rb"(?!)")
+"""Matches nothing."""
 _NO_JSON = re.compile(rb"unrecognized option|unknown option|invalid option|usage:", re.IGNORECASE)
 _SPLIT_BRAIN_FILE = re.compile(r"drbd-split-brain-detected-(?P<resource>.+)-(?P<volume>[^-]+)")
 _TRANSPORT_MODULE = re.compile(r"drbd_transport_(?P<name>\w+)")
@@ -26,9 +29,11 @@ _DISKLESS = "Diskless"
 _KIB = 1024
 
 
-def _parse_status(result: CommandResult) -> Parsed[tuple[drbdsetup.DrbdResource, ...]]:
+def _parse_status(
+    result: CommandResult, not_running: re.Pattern[bytes] = _NEVER
+) -> Parsed[tuple[drbdsetup.DrbdResource, ...]]:
     try:
-        return parse_output(result, drbdsetup.parse, not_running=_NOT_RUNNING)
+        return parse_output(result, drbdsetup.parse, not_running=not_running)
     except (CommandError, ParseError):
         if _NO_JSON.search(result.stderr + result.stdout):
             detail = "drbdsetup has no option --json: drbd-utils 9 or later is required"
@@ -37,6 +42,8 @@ def _parse_status(result: CommandResult) -> Parsed[tuple[drbdsetup.DrbdResource,
 
 
 _STATUS = Probe(name="drbdsetup", tool="drbdsetup", variants=(("status", "--json"),), read=_parse_status)
+_STATUS_WITHOUT_MODULE = replace(_STATUS, read=partial(_parse_status, not_running=_NOT_RUNNING))
+"""The same if the kernel module is not loaded. drbdsetup prints that it cannot connect to it for other reasons, too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +68,11 @@ class DrbdCollector:
             "modules": list_directory(host, _MODULES),
             "version": read_file(host, _MODULE_VERSION, lambda content: content.decode("ascii", "replace").strip()),
         }
-        if not self.check_module or list_directory(host, _MODULE).ok_value:
-            return Plan(probes=(_STATUS,), files=files, required_files=("split brain",))
+        module = list_directory(host, _MODULE)
+        is_loaded = module.status is not Status.OK or bool(module.value)
+        if is_loaded or not self.check_module:
+            probe = _STATUS if is_loaded else _STATUS_WITHOUT_MODULE
+            return Plan(probes=(probe,), files=files, required_files=("split brain",))
         not_loaded = Reading(status=Status.NOT_RUNNING, detail="DRBD's kernel module is not loaded")
         return Plan(files={**files, "drbdsetup": not_loaded}, required_files=("split brain", "drbdsetup"))
 
