@@ -331,6 +331,19 @@ def test_example_configurations_are_valid(tmp_path: Path, monkeypatch: pytest.Mo
         load(tmp_path / f"{page}.conf", {})
 
 
+def test_each_promise_of_the_threat_model_names_tests_that_exist() -> None:
+    _, _, model = PAGES[DOCS / "security.md"].partition("## Threat model")
+    rows = [line for line in model.splitlines() if line.startswith("| ") and "shown by" not in line]
+    promises = [line for line in rows if line.count(" | ") == 1]
+    assert len(promises) >= 30
+    for promise in promises:
+        tests = re.findall(r"`([\w/]+\.py)::(test_\w+)`", promise.rpartition(" | ")[2])
+        assert tests, promise
+        for name, test in tests:
+            text = (ROOT / "tests" / name).read_text("utf-8")
+            assert re.search(rf"^(async )?def {test}\(", text, re.MULTILINE), f"{name}::{test} does not exist"
+
+
 def test_shown_mistakes_are_reported_as_shown(tmp_path: Path) -> None:
     path = tmp_path / "gateway.conf"
     path.write_text('[web]\nlisten_address = ":9664"\n[tools.crm_mon]\ntimeout = 0\n', "utf-8")
