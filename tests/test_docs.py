@@ -356,6 +356,7 @@ def test_shown_mistakes_are_reported_as_shown(tmp_path: Path) -> None:
 
 PACKAGED = {
     "systemd/ha-cluster-gateway.service": "install.md",
+    "systemd/hardening.conf": "security.md",
     "snmp/ha-cluster-gateway.conf": "snmp.md",
     "snmp/ha-cluster-gateway.tmpfiles": "snmp.md",
 }
