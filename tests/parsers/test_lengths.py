@@ -7,14 +7,15 @@ import json
 import pytest
 
 from gateway.errors import ParseError
-from gateway.subsystems.corosync import corosync_cfgtool, corosync_quorumtool
+from gateway.subsystems.corosync import corosync_cfgtool, corosync_cmapctl, corosync_quorumtool
 from gateway.subsystems.drbd import drbdsetup
 from gateway.subsystems.pacemaker import cib, crm_mon
-from gateway.subsystems.parsing.text import MAX_LENGTH
+from gateway.subsystems.parsing.text import MAX_LENGTH, MAX_LINES
 from tests.parsers.parser_samples import PARSERS
 
 LONGEST = "n" * MAX_LENGTH
 LONG = "n" * (MAX_LENGTH + 1)
+RESOURCE = '<resource id="a" resource_agent="ocf:a:b" role="Stopped" active="false" nodes_running_on="0"/>'
 CUT = f"{'n' * (MAX_LENGTH - 1)}…"
 
 
@@ -37,7 +38,7 @@ def test_json() -> None:
 def test_xml(name: str, shown: str, separator: str) -> None:
     parts: tuple[str, ...] = (
         f'<crm_mon version="1"><resources><clone id="{name}">',
-        *('<resource id="a" role="Started"/>',) * 100,
+        *(RESOURCE,) * 100,
         "</clone></resources></crm_mon>",
     )
     (*_, last) = crm_mon.parse(separator.join(parts).encode()).value.resources
@@ -45,6 +46,11 @@ def test_xml(name: str, shown: str, separator: str) -> None:
     parts = ("<constraints>", f'<rsc_location id="l" rsc="{name}" node="a" score="1"/>', "</constraints>")
     (constraint,) = cib.parse(separator.join(parts).encode()).value.locations
     assert constraint.resource == shown
+
+
+def test_the_number_of_lines() -> None:
+    with pytest.raises(ParseError, match="more than 100000 lines"):
+        corosync_cmapctl.parse(b"\n" * (MAX_LINES + 1))
 
 
 def test_lines() -> None:

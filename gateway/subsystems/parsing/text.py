@@ -19,6 +19,10 @@ UINT32_MAX = 2**32 - 1
 """The largest vote, node id or timeout: all are 32-bit unsigned in Corosync and SBD."""
 
 
+MAX_LINES = 100_000
+"""Lines of an output: more than in the largest cluster, and few enough to be kept in memory together."""
+
+
 class Line(NamedTuple):
     """A line of an output.
 
@@ -44,7 +48,13 @@ def decode(output: bytes) -> str:
 
 
 def split_lines(output: bytes) -> list[Line]:
-    """Returns the lines of an output whose last line ends with a line end, too, unless it is cut off."""
+    """Returns the lines of an output whose last line ends with a line end, too, unless it is cut off.
+
+    Raises:
+        ParseError: there are too many.
+    """
+    if output.count(b"\n") > MAX_LINES:
+        raise ParseError(f"more than {MAX_LINES} lines")
     *complete, rest = decode(output).split("\n")
     lines = [Line(number, text, _damage(text)) for number, text in enumerate(complete, 1)]
     return [*lines, Line(len(lines) + 1, rest, _damage(rest) or "cut off")] if rest else lines
