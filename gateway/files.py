@@ -132,7 +132,10 @@ def make_directory(path: Path, mode: int) -> None:
         return
     make_directory(path.parent, 0o755)
     with _resolved(path.parent) as parent:
-        os.mkdir(path.name, mode, dir_fd=parent.descriptor)
+        try:
+            os.mkdir(path.name, mode, dir_fd=parent.descriptor)
+        except FileExistsError:  # another process was faster
+            return
         created = os.open(path.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent.descriptor)
         try:
             os.fchmod(created, mode)
