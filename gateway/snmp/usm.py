@@ -53,12 +53,12 @@ _MAX_PENDING = 64
 
 
 _REASONS: Mapping[UsmStatistic, str] = {
-    UsmStatistic.UNSUPPORTED_SECURITY_LEVELS: "the receiver does not accept the security level of user {}",
-    UsmStatistic.NOT_IN_TIME_WINDOWS: "the receiver considers the messages of user {} outdated",
-    UsmStatistic.UNKNOWN_USER_NAMES: "the receiver does not know user {}",
+    UsmStatistic.UNSUPPORTED_SECURITY_LEVELS: "the receiver does not accept the security level of user {user}",
+    UsmStatistic.NOT_IN_TIME_WINDOWS: "the receiver considers the messages of user {user} outdated",
+    UsmStatistic.UNKNOWN_USER_NAMES: "the receiver does not know user {user}",
     UsmStatistic.UNKNOWN_ENGINE_IDS: "the receiver does not recognize its own engine id",
-    UsmStatistic.WRONG_DIGESTS: "the receiver has another auth or auth_password for user {}",
-    UsmStatistic.DECRYPTION_ERRORS: "the receiver has another priv or priv_password for user {}",
+    UsmStatistic.WRONG_DIGESTS: "the receiver has another auth or {auth} for user {user}",
+    UsmStatistic.DECRYPTION_ERRORS: "the receiver has another priv or {priv} for user {user}",
 }
 """The cause of a Report-PDU, by the counter that it names."""
 
@@ -324,4 +324,7 @@ class UsmCodec:
     def _reason(self, statistic: UsmStatistic | None) -> str:
         if statistic is None:
             return "the receiver reports an unknown error"
-        return f"{_REASONS[statistic].format(self._user.name)} ({statistic.value})"
+        auth = "auth_key" if self._user.auth_key else "auth_password"
+        priv = "priv_key" if self._user.priv_key else "priv_password"
+        reason = _REASONS[statistic].format(user=self._user.name, auth=auth, priv=priv)
+        return f"{reason} ({statistic.value})"

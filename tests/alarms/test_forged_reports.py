@@ -150,6 +150,17 @@ async def test_localized_keys_and_a_configured_engine_id(tmp_path: Path) -> None
 
 
 @pytest.mark.daemon
+async def test_a_localized_key_for_another_engine_is_named(tmp_path: Path) -> None:
+    auth_key, priv_key = UserSecurity(USER).localize_keys(THEIRS)
+    localized = dataclasses.replace(USER, auth_password="", auth_key=auth_key, priv_password="", priv_key=priv_key)
+    with trapd(tmp_path) as receiver:
+        wrong = target(receiver.port, user=localized, engine_id=await engine_id_of(receiver))
+        async with running_notifier(wrong) as notifier:
+            (outcome,) = await notifier.test(node_lost(1))
+        assert outcome.error == "the receiver has another auth or auth_key for user u1 (usmStatsWrongDigests)"
+
+
+@pytest.mark.daemon
 async def test_another_engine_id_than_the_configured_one_is_named(tmp_path: Path) -> None:
     with trapd(tmp_path) as receiver:
         engine_id = await engine_id_of(receiver)
