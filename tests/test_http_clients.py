@@ -12,6 +12,7 @@ import resource
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -585,6 +586,28 @@ async def test_six_hundred_scrapes_at_once(gate: Gate, caplog: pytest.LogCapture
         assert gate.runs.read_text() == "run\n"
         assert len(pages_received) + sum(closures(served).values()) == 600
     assert caplog.records == []
+
+
+async def test_slow_silent_and_dripping_clients_do_not_slow_down_others(script: Script) -> None:
+    collector = ScriptCollector({"x": script("echo 5")}, extra_samples=3000)
+    async with serving(collector, max_connections_per_source=300) as served, connecting(served) as connect:
+
+        async def fastest_scrape() -> float:
+            durations = []
+            for _ in range(15):
+                before = time.perf_counter()
+                client = await connect("127.0.0.2")
+                assert await client.get(request("/metrics", "Connection: close")) == OK
+                durations.append(time.perf_counter() - before)
+            return min(durations)
+
+        idle = await fastest_scrape()
+        for beginning in [request()] * 100 + [b"GET / HTTP/1.1\r\nX: "] * 100 + [b""] * 400:
+            client = await connect()
+            client.writer.transport.pause_reading()
+            client.writer.write(beginning)
+        assert served.server.connections >= 250
+        assert await fastest_scrape() < 2 * idle
 
 
 MALFORMED = (

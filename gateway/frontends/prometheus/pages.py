@@ -69,10 +69,15 @@ class PageCache:
         return await asyncio.shield(self._task(_Key(snapshot, content_type, compress)))
 
     def _task(self, key: _Key) -> asyncio.Task[bytes]:
-        """Returns the task that makes a page, or has made it within the last second."""
+        """Returns the task that makes a page, or has just made it.
+
+        Finished pages of other snapshots are dropped, because the scrapes that wait for a snapshot get it together.
+        """
         now = self._clock.monotonic()
         self._pages = {
-            key: (made, task) for key, (made, task) in self._pages.items() if now - made < _LIFETIME or not task.done()
+            other: (made, task)
+            for other, (made, task) in self._pages.items()
+            if not task.done() or (other.snapshot is key.snapshot and now - made < _LIFETIME)
         }
         if key not in self._pages:
             self._pages[key] = now, asyncio.create_task(self._compress(key) if key.compress else self._encode(key))
@@ -111,17 +116,17 @@ class PageCache:
 
     async def send(self, response: web.StreamResponse, page: bytes, reader: Connection) -> None:
         """Sends a page in chunks; each waits until the client has made room for it."""
-        readers = self._reading.setdefault(id(page), _Reading(page, set())).readers
-        readers.add(reader)
+        reading = self._reading.setdefault(id(page), _Reading(page, set()))
+        reading.readers.add(reader)
         self._limit_memory()
         try:
             view = memoryview(page)
             for start in range(0, len(view), _CHUNK):
                 await response.write(view[start : start + _CHUNK])
         finally:
-            readers.discard(reader)
-            if not readers:
-                self._reading.pop(id(page), None)
+            reading.readers.discard(reader)
+            if not reading.readers and self._reading.get(id(page)) is reading:
+                del self._reading[id(page)]
 
     def _limit_memory(self) -> None:
         """Cuts off the clients that read the oldest pages, if slow clients keep too much in memory."""
