@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 
 from gateway.conditions.matching import names_in
 from gateway.conditions.model import RESOURCE, Absent, Condition, Finding, Severity
@@ -13,6 +14,8 @@ from gateway.subsystems.pacemaker.cib import COLOCATIONS
 from gateway.subsystems.pacemaker.cib_rules import LOCATIONS
 from gateway.subsystems.pacemaker.cluster_status import BANS
 from gateway.subsystems.pacemaker.evidence import RESOURCE_GONE, STATES
+from gateway.subsystems.pacemaker.resource_facts import CLONE, NODE
+from gateway.subsystems.pacemaker.resource_facts import RESOURCE as RESOURCE_ID
 
 
 def find_degraded_clones(view: ClusterView) -> Iterator[Finding]:
@@ -35,13 +38,11 @@ _SEPARATOR = ", "
 
 def free_nodes(view: ClusterView, instance: Row) -> frozenset[str]:
     """Returns the nodes that may certainly run a stopped instance of a clone."""
-    clone, resource = str(instance["clone"]), str(instance["resource"])
-    occupied = nodes_with_instance(view, clone, resource)
-    if not all(facts.is_listed_or_empty(view, node) for node in occupied):
+    occupied = nodes_with_instance(view, instance)
+    if not occupied <= view.fact(facts.node_names) | {""}:
         return frozenset()  # an instance is on a node that is not listed
-    nodes = view.fact(facts.available_members) - occupied
-    # the constraints last: they take longer, and nearly always there is no such node
-    return nodes - resource_facts.kept_off_nodes(view, {clone, resource, str(instance["group"])}) if nodes else nodes
+    names = {str(instance[name]) for name in ("resource", "group", "clone")}
+    return resource_facts.without_kept_off(view, view.fact(facts.available_members) - occupied, names)
 
 
 def _constraints_are_known(view: ClusterView) -> bool:
@@ -50,10 +51,17 @@ def _constraints_are_known(view: ClusterView) -> bool:
     return all(view.has_read_all("pacemaker", command, objects) for command, objects in lists)
 
 
-def nodes_with_instance(view: ClusterView, clone: str, resource: str) -> frozenset[str]:
+def nodes_with_instance(view: ClusterView, instance: Row) -> frozenset[str]:
     """Returns the nodes on which an instance of a clone's resource is, whatever its role."""
-    rows = view.rows(metrics.RESOURCES, clone=clone)
-    return frozenset(str(row["node"]) for row in rows if _base(str(row["resource"])) == _base(resource))
+    return view.fact(_nodes_by_resource)[str(instance["clone"]), _base(str(instance["resource"]))]
+
+
+def _nodes_by_resource(view: ClusterView) -> Mapping[tuple[str, str], frozenset[str]]:
+    """Returns the nodes on which instances are, by their clone and their resource."""
+    nodes: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for labels in view.snapshot.samples_by_metric.get(metrics.RESOURCES, {}):
+        nodes[labels[CLONE], _base(labels[RESOURCE_ID])].add(labels[NODE])
+    return {key: frozenset(names) for key, names in nodes.items()}
 
 
 def _base(resource: str) -> str:
@@ -68,24 +76,25 @@ bundles_listed = names_in(metrics.BUNDLE_REPLICAS, about="{bundle}")
 def clone_is_complete(view: ClusterView, finding: Finding) -> bool:
     """Returns whether a clone has an instance on each node that lacked one, may not run there, or has none stopped."""
     clone = finding.object
-    instances = list(view.rows(metrics.RESOURCES, clone=clone))
+    instances = view.fact(resource_facts.instances).get(clone, ())
     if not resource_facts.is_fully_known(view, clone) or not any(row["active"] for row in instances):
         return False
     stopped = [row for row in instances if row["active"] is False]
-    unavailable = {row["node"] for row in view.rows(metrics.NODES) if _is_kept_free(row)}
+    unavailable = view.fact(_nodes_in_standby)
     return all(
         node in unavailable
-        or all(
-            node in nodes_with_instance(view, clone, str(row["resource"])) or _is_banned(view, row, node)
-            for row in stopped
-        )
+        or all(node in nodes_with_instance(view, row) or _is_banned(view, row, node) for row in stopped)
         for node in finding.fields["node"].split(_SEPARATOR)
     )
 
 
-def _is_kept_free(node: Row) -> bool:
-    """Returns whether a node is in standby on purpose, and in order apart from that."""
-    return bool(node["online"] and node["standby"]) and node["unclean"] is False and node["pending"] is False
+def _nodes_in_standby(view: ClusterView) -> frozenset[str]:
+    """Returns the names of the nodes that are in standby on purpose, and in order apart from that."""
+    return frozenset(
+        str(row["node"])
+        for row in view.rows(metrics.NODES, state="online")
+        if row["standby"] and row["unclean"] is False and row["pending"] is False
+    )
 
 
 def _is_banned(view: ClusterView, instance: Row, node: str) -> bool:

@@ -50,9 +50,14 @@ def online_nodes(view: ClusterView) -> frozenset[str]:
     return frozenset(str(row["node"]) for row in view.rows(metrics.NODES, state="online"))
 
 
+def node_names(view: ClusterView) -> frozenset[str]:
+    """Returns the names of the nodes that crm_mon lists."""
+    return frozenset(str(row["node"]) for row in view.rows(metrics.NODES))
+
+
 def is_listed_or_empty(view: ClusterView, node: str) -> bool:
     """Returns whether crm_mon lists a node of this name, or the name is that of no node."""
-    return not node or any(True for _ in view.rows(metrics.NODES, node=node))
+    return not node or node in view.fact(node_names)
 
 
 def independent_nodes(view: ClusterView) -> frozenset[str]:

@@ -30,7 +30,7 @@ def no_instance_in(state: str) -> Holds:
 
     def holds(view: ClusterView, finding: Finding) -> bool:
         resource, node = finding.fields["resource"], finding.fields["node"]
-        instances = list(view.rows(metrics.RESOURCES, resource=resource))
+        instances = view.fact(resource_facts.instances).get(resource, ())
         on_node = [row for row in instances if row["node"] == node]
         if not on_node and not (resource_facts.all_are_listed(view) and facts.is_listed_or_empty(view, node)):
             return False
@@ -55,8 +55,7 @@ def runs_or_need_not(view: ClusterView, finding: Finding) -> bool:
     """Returns whether a resource or a clone is active, or is known as one that need not run."""
     if finding.object in view.fact(resource_facts.activity).active:
         return True
-    rows = view.rows(metrics.RESOURCES)
-    return expectation.need_not_run(view, [row for row in rows if (row["clone"] or row["resource"]) == finding.object])
+    return expectation.need_not_run(view, view.fact(resource_facts.instances).get(finding.object, ()))
 
 
 def find_unmanaged_resources(view: ClusterView) -> Iterator[Finding]:
@@ -78,7 +77,7 @@ def find_unmanaged_resources(view: ClusterView) -> Iterator[Finding]:
 
 def is_managed(view: ClusterView, finding: Finding) -> bool:
     """Returns whether all instances of a resource, group or clone are managed."""
-    instances = resource_facts.instances_of(view, finding.object)
+    instances = view.fact(resource_facts.instances).get(finding.object, ())
     all_managed = bool(instances) and all(row["managed"] == "true" for row in instances)
     return all_managed and resource_facts.all_are_listed(view)
 

@@ -92,9 +92,16 @@ def is_fully_known(view: ClusterView, clone: str) -> bool:
     return clone not in view.fact(activity).unclear and all_are_listed(view)
 
 
-def instances_of(view: ClusterView, name: str) -> Sequence[Row]:
-    """Returns the instances of a clone, of a group outside a clone, or of a resource outside both."""
-    return [row for row in view.rows(metrics.RESOURCES) if name == (row["clone"] or row["group"] or row["resource"])]
+def instances(view: ClusterView) -> Mapping[str, Sequence[Row]]:
+    """Returns the instances of each resource, group and clone, by its id.
+
+    Query it through ``ClusterView.fact``, and only for an object that has an alarm: nearly always there is none.
+    """
+    by_name: dict[str, list[Row]] = {}
+    for row in view.rows(metrics.RESOURCES):
+        for name in {row["resource"], row["group"], row["clone"]}:
+            by_name.setdefault(name, []).append(row)
+    return by_name
 
 
 def promotable_clones(view: ClusterView) -> Mapping[str, tuple[frozenset[str], frozenset[str]]]:
@@ -119,44 +126,66 @@ def bundle_replicas(view: ClusterView) -> Mapping[str, tuple[float, float]]:
 _PROMOTED_ROLES = frozenset({"promoted", "master"})
 
 
-def kept_off_nodes(view: ClusterView, names: Collection[str]) -> frozenset[str]:
-    """Returns the available nodes that constraints may keep a resource off.
+def _locations(view: ClusterView) -> Sequence[tuple[str, str]]:
+    """Returns the resource and the node of each location that may keep the one off the other."""
+    return [
+        (str(row["resource"]), str(row["node"]))
+        for row in (*view.rows(metrics.LOCATION_CONSTRAINTS), *view.rows(metrics.BANS))
+        if float(row["value"]) < 0 and row.get("role") not in _PROMOTED_ROLES and row.get("promoted_only") != "true"
+    ]
+
+
+def _colocations(view: ClusterView) -> Sequence[Row]:
+    """Returns the colocations that may keep a resource off nodes."""
+    rows = view.rows(metrics.COLOCATION_CONSTRAINTS)
+    return [row for row in rows if row["role"] not in _PROMOTED_ROLES and not 0 <= float(row["value"]) < math.inf]
+
+
+class _Places(NamedTuple):
+    """The nodes on which a resource, group or clone is active, certainly and possibly."""
+
+    certain: set[str]
+    possible: set[str]
+
+
+def _places(view: ClusterView) -> Mapping[str, _Places]:
+    places: dict[str, _Places] = {}
+    active_flag = metrics.RESOURCES.states.index("active")
+    for labels, flags in view.snapshot.samples_by_metric.get(metrics.RESOURCES, {}).items():
+        assert isinstance(flags, tuple)
+        for name in {labels[RESOURCE], labels[GROUP], labels[CLONE]} if flags[active_flag] is not False else ():
+            place = places.setdefault(name, _Places(set(), set()))
+            place.possible.add(labels[NODE])
+            if flags[active_flag]:
+                place.certain.add(labels[NODE])
+    return places
+
+
+def without_kept_off(view: ClusterView, nodes: frozenset[str], names: Collection[str]) -> frozenset[str]:
+    """Returns nodes without those that constraints may keep a resource off.
 
     Any negative score can, as scores are added up. A constraint with a resource that is not listed may be one of a tag
     or of a pattern, so it may be about this resource.
 
     Args:
         view: provides the samples.
+        nodes: the names of nodes; nearly always there is none.
         names: the ids of the resource, and of its group and its clone.
     """
+    if not nodes:
+        return nodes
     listed = view.fact(resources)
-    bans = {
-        str(row["node"])
-        for row in (*view.rows(metrics.LOCATION_CONSTRAINTS), *view.rows(metrics.BANS))
-        if float(row["value"]) < 0
-        and (row["resource"] in names or row["resource"] not in listed)
-        and row.get("role") not in _PROMOTED_ROLES
-        and row.get("promoted_only") != "true"
-    }
-    nodes = {str(row["node"]) for row in view.rows(metrics.NODES)}
+    bans = {node for resource, node in view.fact(_locations) if resource in names or resource not in listed}
     if "" in bans:
-        return frozenset(nodes)  # a rule that names no node
-    colocations = [
-        row
-        for row in view.rows(metrics.COLOCATION_CONSTRAINTS)
-        if (row["resource"] in names or row["resource"] not in listed) and row["role"] not in _PROMOTED_ROLES
-    ]
-    return frozenset(bans | {node for node in nodes for row in colocations if _may_keep_off(view, row, node)})
+        return _NO_NODES  # a rule that names no node
+    colocations = [row for row in view.fact(_colocations) if row["resource"] in names or row["resource"] not in listed]
+    return frozenset(node for node in nodes - bans if not any(_may_keep_off(view, row, node) for row in colocations))
 
 
 def _may_keep_off(view: ClusterView, colocation: Row, node: str) -> bool:
     """Returns whether a colocation may keep its resource off a node, because of where the other resource is."""
-    score, other = float(colocation["value"]), str(colocation["with_resource"])
-    if 0 <= score < math.inf:
-        return False
-    instances = [
-        row for row in view.rows(metrics.RESOURCES, node=node) if other in {row["resource"], row["group"], row["clone"]}
-    ]
-    if score < 0:
-        return other not in view.fact(resources) or any(row["active"] is not False for row in instances)
-    return bool(colocation["with_role"]) or not any(row["active"] for row in instances)
+    other = str(colocation["with_resource"])
+    places = view.fact(_places).get(other, _Places(set(), set()))
+    if float(colocation["value"]) < 0:
+        return other not in view.fact(resources) or node in places.possible
+    return bool(colocation["with_role"]) or node not in places.certain
