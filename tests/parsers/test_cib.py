@@ -160,3 +160,62 @@ def test_mandatory_colocations_make_other_resources_depend_on_a_ticket() -> None
 def test_other_documents_are_rejected(document: bytes) -> None:
     with pytest.raises(ParseError):
         cib.parse(document)
+
+
+def test_colocations_name_their_resources() -> None:
+    document = b"""<constraints>
+    <rsc_colocation id="a" rsc="x" rsc-role="Started" with-rsc="y" with-rsc-role="Promoted" score="-INFINITY"/>
+    <rsc_colocation id="b" score="INFINITY"><resource_set id="s" role="Master"><resource_ref id="x"/>
+    <resource_ref id="z"/></resource_set></rsc_colocation></constraints>"""
+    assert [tuple(getattr(one, name) for name in FIELDS) for one in cib.parse(document).value.colocations] == [
+        ("a", "x", "Started", "y", "Promoted", -math.inf),
+        ("b", "x", "Master", "", "", math.inf),
+        ("b", "z", "Master", "", "", math.inf),
+    ]
+
+
+FIELDS = ("id", "resource", "role", "with_resource", "with_role", "score")
+LIFETIME = (
+    '<rsc_location id="l" rsc="a"><rule id="r" score="1" boolean-op="and"><date_expression id="d" operation="lt" '
+    'end="2026-11-27"/></rule></rsc_location>'
+)
+TICKET = '<rsc_ticket id="t" rsc="a" ticket="u"/>'
+COLOCATION = '<rsc_colocation id="c" rsc="a" with-rsc="b" score="5"/>'
+INCOMPLETE: dict[tuple[str, str, str], set[str]] = {
+    (LIFETIME, ' end="2026-11-27"', ""): {"locations"},
+    (LIFETIME, "2026-11-27", "tomorrow"): {"locations"},
+    (LIFETIME, '"lt"', '"until"'): {"locations"},
+    (LIFETIME, '"and"', '"xor"'): {"locations"},
+    (LIFETIME, ' score="1"', ""): {"locations"},
+    (LIFETIME, "date_expression", "other"): {"locations"},
+    (LIFETIME, "rule", "other"): {"locations"},
+    (LIFETIME, 'rsc="a"', ""): {"locations"},
+    (LIFETIME, ' id="l"', ""): {"locations"},
+    (TICKET, 'rsc="a"', ""): {"tickets"},
+    (TICKET, 'ticket="u"', ""): {"tickets"},
+    (COLOCATION, 'with-rsc="b"', ""): {"colocations", "tickets"},
+    (COLOCATION, 'score="5"', ""): {"colocations", "tickets"},
+    (COLOCATION, "rsc_colocation", "other"): {"locations", "colocations", "tickets"},
+}
+"""A constraint, damage to it, and the lists that are incomplete because of it."""
+
+
+@pytest.mark.parametrize(("damage", "incomplete"), INCOMPLETE.items(), ids=range(len(INCOMPLETE)))
+def test_incomplete_lists_are_named(damage: tuple[str, str, str], incomplete: set[str]) -> None:
+    constraint, old, new = damage
+    document = f"<constraints>{constraint}</constraints>"
+    assert cib.parse(document.encode()).unreadable == ()
+    assert old in document
+    parsed = cib.parse(document.replace(old, new).encode())
+    assert {name for value in parsed.unreadable for name in value.incomplete} == incomplete
+    assert all(location.score is None for location in parsed.value.locations)
+
+
+def test_without_the_constraints_nothing_is_complete() -> None:
+    (value,) = cib.parse(b"<cib><configuration/></cib>").unreadable
+    assert value.incomplete == ("locations", "colocations", "tickets")
+
+
+def test_a_date_without_a_time_is_midnight_in_utc() -> None:
+    (location,) = cib.parse(f"<constraints>{LIFETIME}</constraints>".encode()).value.locations
+    assert location.expires == 1795737600

@@ -377,3 +377,103 @@ def test_an_odd_state_costs_itself_only() -> None:
     ).nodes
     assert (first.states[0], first.states[5], first.name, first.id) == (None, True, "n1", "1")
     assert second.states[0]
+
+
+# --- What is complete, and what is not -------------------------------------------------------------------------------
+
+SECOND = node(name="n2", is_dc="false")
+NODES = node() + SECOND
+RESOURCES = resource("a", "n1") + resource("b", target_role="Stopped")
+INCOMPLETE = {
+    ("<nodes>", "<other>"): "nodes",
+    (SECOND, SECOND.replace("<node", "<other")): "nodes",
+    ('name="n2"', 'uname="n2"'): "nodes",
+    ('<nodes_configured number="2"/>', '<nodes_configured number="3"/>'): "nodes",
+    ('<nodes_configured number="2"/>', ""): "nodes",
+    ("<resources>", "<other>"): "resources",
+    ('<resource id="a"', '<resource name="a"'): "resources",
+    ('<node name="n1" id="1" cached="true"/>', ""): "resources",
+    ('<node name="n1" id="1" cached="true"/>', '<node id="1" cached="true"/>'): "resources",
+    (RESOURCES, f"<clone>{RESOURCES}</clone>"): "resources",
+    (RESOURCES, f'<other id="c">{RESOURCES}</other>'): "resources",
+    ('target_role="Stopped"', ""): "target_role",
+    ("<tickets>", "<other>"): "tickets",
+    ('<ticket id="t"', "<ticket"): "tickets",
+    ("<bans>", "<other>"): "bans",
+    ('weight="-5"', ""): "bans",
+    ("<failures>", "<other>"): "failures",
+    ('op_key="a_start_0"', 'id="id"'): "failures",
+    ("<fence_history>", '<fence_history status="1">'): "fence_history",
+    ("<fence_history>", "<other>"): "fence_history",
+    ('status="success"', 'status="done"'): "fence_history",
+    ('completed="2026-11-23 06:57:20Z"', ""): "fence_history",
+    ('<resource_history id="a"', "<resource_history"): "node_history",
+    ("resource_history", "other"): "node_history",
+    (' stop-all-resources="false"', ""): "stop-all-resources",
+}
+"""Damage to a document, and the list that is incomplete because of it."""
+
+SECTIONS = """<tickets><ticket id="t" status="granted" standby="false"/></tickets>\
+<bans><ban id="b" resource="a" node="n1" weight="-5" promoted-only="false"/></bans>\
+<failures><failure op_key="a_start_0" node="n1" task="start"/></failures>\
+<fence_history><fence_event target="n1" action="off" status="success" completed="2026-11-23 06:57:20Z"/>\
+</fence_history>\
+<node_history><node name="n1"><resource_history id="a" migration-threshold="3"/></node></node_history>"""
+
+
+@pytest.mark.parametrize(("damage", "incomplete"), INCOMPLETE.items(), ids=range(len(INCOMPLETE)))
+def test_incomplete_lists_are_named(damage: tuple[str, str], incomplete: str) -> None:
+    old, new = damage
+    document = complete(
+        SECTIONS, nodes=NODES, resources=RESOURCES, resources_configured='number="2" disabled="1" blocked="0"'
+    ).decode()
+    assert crm_mon.parse(document.encode()).unreadable == ()
+    assert old in document
+    damaged = document.replace(old, new)
+    if new == "<other>":
+        damaged = damaged.replace(old.replace("<", "</"), "</other>")
+    parsed = crm_mon.parse(damaged.encode())
+    names = {name for value in parsed.unreadable for name in value.incomplete}
+    assert names == (
+        {"resources", "target_role"}
+        if incomplete == "resources" and ("Stopped" in old or "<resources>" in old)
+        else {incomplete}
+    )
+
+
+def test_sections_that_are_empty_are_omitted_since_2_0_3() -> None:
+    def incomplete(root: str) -> set[str]:
+        document = complete().replace(b"<crm_mon>", f"<{root}>".encode())
+        document = document.replace(b"</crm_mon>", f"</{root.partition(' ')[0]}>".encode())
+        return {name for value in crm_mon.parse(document).unreadable for name in value.incomplete}
+
+    assert (
+        incomplete('crm_mon version="1.1.24"')
+        == incomplete('crm_mon version="2.0.2"')
+        == {
+            "tickets",
+            "bans",
+            "fence_history",
+        }
+    )
+    assert incomplete('crm_mon version="2.0.3"') == incomplete('pacemaker-result api-version="2.0"') == set()
+
+
+def test_an_instance_that_cannot_be_identified_is_left_out() -> None:
+    body = f"<clone id='c'>{resource('a', 'n1')}</clone><clone>{resource('b', 'n1')}</clone>{resource('d', 'n2')}"
+    status = parse(f"<resources>{body}<other>{resource('e')}</other>{resource('f')}</resources>")
+    assert places(status) == [("a", "", "c", ("n1",)), ("d", "", "", ("n2",)), ("f", "", "", ())]
+
+
+def test_a_bundle_whose_replicas_are_not_understood_is_left_out() -> None:
+    replica = f'<replica id="0">{resource("a", "n1")}</replica>'
+    for inner in ("", replica.replace("replica", "other"), replica + replica.replace("replica", "other")):
+        assert parse(f'<resources><bundle id="b">{inner}</bundle></resources>').bundles == ()
+    odd = replica.replace('active="true"', 'active="maybe"')
+    (bundle,) = parse(f'<resources><bundle id="b">{odd}{replica}</bundle></resources>').bundles
+    assert (bundle.replicas, bundle.running) == (2, None)
+
+
+def test_elements_outside_their_section_are_not_read() -> None:
+    status = parse(f"<nodes/><other><node name='n9' id='9'/>{resource('a')}</other><failure op_key='a_b_0' node='n'/>")
+    assert (status.nodes, status.resources, status.failures) == ((), (), ())

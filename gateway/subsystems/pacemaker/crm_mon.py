@@ -1,7 +1,8 @@
 """``crm_mon --output-as=xml`` and ``crm_mon -X``, with ``--inactive``: Pacemaker 1.1 to 3.0.
 
 The root elements differ (``pacemaker-result``, ``crm_mon``); their content is the same. Sections and attributes may be
-absent, depending on the version; unknown ones are ignored. Renamed attributes are read under both names:
+absent, depending on the version; unknown ones are ignored, unless they are in a list whose objects they could be. What
+a list lacks is noted in ``UnreadableValue.incomplete``. Renamed attributes are read under both names:
 ``orphaned``/``removed``, ``stonith-enabled``/``fencing-enabled``, and ``state``/``status`` of fencing events.
 
 The document is processed element by element, without building a tree. For a large cluster it is several megabytes, and
