@@ -92,6 +92,16 @@ def test_a_clone_is_complete_with_the_missing_instance_or_while_its_node_is_in_s
         assert events == [(Change.CLEARED, "c", Reason.RECOVERED)]
 
 
+@pytest.mark.parametrize("condition", ["clone-degraded c", "promoted-missing p", "bundle-degraded web"])
+def test_what_is_stopped_on_purpose_is_no_longer_incomplete(condition: str) -> None:
+    name, about = condition.split()
+    tag = "bundle" if about == "web" else "clone"
+    (inner,) = re.findall(rf'<{tag} id="{about}">(.*?)</{tag}>', TROUBLE.crm_mon.decode())
+    instance = re.compile(r'<resource id="([^"]+)"[^>]*(?:/>|[^/]>.*?</resource>)')
+    later = changed(TROUBLE, (inner, instance.sub(lambda each: resource(each[1], target_role="Stopped"), inner)))
+    assert of(name, walk(read(TROUBLE), read(later))) == [(Change.CLEARED, about, Reason.RECOVERED)]
+
+
 def test_failures_on_a_deleted_node_are_gone() -> None:
     failed = changed(QUIET, (resource("dr", "n8"), resource("dr", "n8", failed=True)))
     deleted = changed(

@@ -77,13 +77,14 @@ def clone_is_complete(view: ClusterView, finding: Finding) -> bool:
     """Returns whether a clone has an instance on each node that lacked one, may not run there, or has none stopped."""
     clone = finding.object
     instances = view.fact(resource_facts.instances).get(clone, ())
+    if expectation.are_stopped_on_purpose(view, instances):
+        return True
     if not resource_facts.is_fully_known(view, clone) or not any(row["active"] for row in instances):
         return False
     stopped = [row for row in instances if row["active"] is False]
-    unavailable = view.fact(_nodes_in_standby)
+    standby = view.fact(_nodes_in_standby)
     return all(
-        node in unavailable
-        or all(node in nodes_with_instance(view, row) or _is_banned(view, row, node) for row in stopped)
+        node in standby or all(node in nodes_with_instance(view, row) or _is_banned(view, row, node) for row in stopped)
         for node in finding.fields["node"].split(_SEPARATOR)
     )
 
@@ -115,9 +116,11 @@ def find_degraded_bundles(view: ClusterView) -> Iterator[Finding]:
 
 
 def bundle_is_complete(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether all replicas of a bundle are listed and run."""
+    """Returns whether all replicas of a bundle are listed and run, or the bundle need not run."""
     running, total = view.fact(resource_facts.bundle_replicas).get(finding.object, (0.0, 1.0))
-    return running >= total and resource_facts.is_fully_known(view, finding.object)
+    if running >= total and resource_facts.is_fully_known(view, finding.object):
+        return True
+    return expectation.are_stopped_on_purpose(view, view.fact(resource_facts.instances).get(finding.object, ()))
 
 
 def find_clones_without_promoted(view: ClusterView) -> Iterator[Finding]:
@@ -132,10 +135,11 @@ def find_clones_without_promoted(view: ClusterView) -> Iterator[Finding]:
 
 def has_promoted(view: ClusterView, finding: Finding) -> bool:
     """Returns whether a clone has a promoted instance, or must not have one."""
-    clones = view.fact(resource_facts.promotable_clones)
-    roles, resources = clones.get(finding.object, (frozenset(), frozenset()))
+    instances = view.fact(resource_facts.instances).get(finding.object, ())
+    if any(row["role"] in {"promoted", "master"} for row in instances):
+        return True
     exempt = view.fact(expectation.exemptions).not_promoted
-    return bool(roles & {"promoted", "master"} or (roles and not exempt.isdisjoint({finding.object, *resources})))
+    return bool(instances) and not exempt.isdisjoint({finding.object, *(row["resource"] for row in instances)})
 
 
 CONDITIONS: tuple[Condition, ...] = (
@@ -151,7 +155,8 @@ CONDITIONS: tuple[Condition, ...] = (
         source=STATES,
         find=find_degraded_clones,
         absent=Absent(
-            "crm_mon lists no stopped instance, or lists one on the node, a ban from the node, or the node in standby",
+            "crm_mon lists no stopped instance, one on the node, a ban from it, the node in standby, or the clone as "
+            "stopped on purpose",
             clone_is_complete,
         ),
         gone=RESOURCE_GONE,
@@ -168,7 +173,7 @@ CONDITIONS: tuple[Condition, ...] = (
         action="Look for failed actions and missing nodes: `crm_mon -1 -r -f`.",
         source=STATES,
         find=find_degraded_bundles,
-        absent=Absent("crm_mon lists the bundle with all replicas active", bundle_is_complete),
+        absent=Absent("crm_mon lists the bundle with all replicas active, or stopped on purpose", bundle_is_complete),
         gone=RESOURCE_GONE,
         hold=60.0,
     ),

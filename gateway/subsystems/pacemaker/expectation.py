@@ -126,3 +126,9 @@ def need_not_run(view: ClusterView, instances: Sequence[Row]) -> bool:
         row["managed"] == "false" or not exempt.isdisjoint({row["resource"], row["group"], row["clone"]})
         for row in instances
     )
+
+
+def are_stopped_on_purpose(view: ClusterView, instances: Sequence[Row]) -> bool:
+    """Returns whether all these instances are managed and stopped, and need not run."""
+    all_are_stopped = all(row["active"] is False and row["managed"] == "true" for row in instances)
+    return all_are_stopped and need_not_run(view, instances)

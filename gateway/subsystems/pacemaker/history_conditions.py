@@ -12,6 +12,8 @@ from gateway.subsystems.pacemaker.cib_rules import LOCATIONS
 from gateway.subsystems.pacemaker.cluster_status import FAILURES, HISTORY
 from gateway.subsystems.pacemaker.evidence import CONSTRAINTS, PLACE_GONE, STATES
 
+_NODE = metrics.FAIL_COUNT.labels.index("node")
+
 
 def find_exhausted_fail_counts(view: ClusterView) -> Iterator[Finding]:
     """Yields the resources that may no longer run on a node, because their fail count has reached the threshold."""
@@ -23,7 +25,7 @@ def find_exhausted_fail_counts(view: ClusterView) -> Iterator[Finding]:
         threshold = thresholds.get(labels, 0)  # both have the same labels
         assert not isinstance(count, tuple)
         assert not isinstance(threshold, tuple)
-        if 0 < threshold <= count:
+        if 0 < threshold <= count and facts.is_listed_or_empty(view, labels[_NODE]):
             fields = {**dict(zip(metrics.FAIL_COUNT.labels, labels, strict=True)), "count": f"{count:g}"}
             yield Finding("{resource} on {node}".format_map(fields), fields)
 
@@ -36,7 +38,7 @@ def find_failed_actions(view: ClusterView) -> Iterator[Finding]:
     for row in view.rows(metrics.FAILED_ACTIONS):
         fields = {name: value for name, value in row.items() if isinstance(value, str)}
         name = "{operation} of {resource} on {node}".format_map(fields)
-        if fields["operation"] and name not in objects:
+        if fields["operation"] and name not in objects and facts.is_listed_or_empty(view, fields["node"]):
             objects.add(name)
             known = reasons.get(tuple(row[label] for label in labels), {})
             yield Finding(name, {**fields, "why": _why(fields["status"], known)})

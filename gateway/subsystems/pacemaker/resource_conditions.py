@@ -11,14 +11,17 @@ from gateway.subsystems.pacemaker.evidence import PLACE_GONE, RESOURCE_GONE, STA
 
 
 def instances_in(state: str) -> Find:
-    """Returns a function that yields the resource instances in a state; stopped instances have no node."""
+    """Returns a function that yields the resource instances in a state; stopped instances have no node.
+
+    Instances on nodes that crm_mon does not list are left out: one of the two sections must be wrong.
+    """
 
     def find(view: ClusterView) -> Iterator[Finding]:
         objects: set[str] = set()
         for row in view.rows(metrics.RESOURCES, state=state):
             fields = {name: str(row[name]) for name in ("resource", "node", "role", "agent")}
             name = "{resource} on {node}".format_map(fields) if fields["node"] else fields["resource"]
-            if name not in objects:
+            if name not in objects and facts.is_listed_or_empty(view, fields["node"]):
                 objects.add(name)
                 yield Finding(name, fields)
 
