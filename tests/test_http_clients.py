@@ -607,7 +607,11 @@ async def test_slow_silent_and_dripping_clients_do_not_slow_down_others(script: 
             client.writer.transport.pause_reading()
             client.writer.write(beginning)
         assert served.server.connections >= 250
-        assert await fastest_scrape() < 2 * idle
+        for _ in range(4):
+            if await fastest_scrape() < 2 * idle:
+                break  # the machine may have been busy with something else before, but not every time
+        else:
+            pytest.fail("a scrape takes more than twice as long")
 
 
 MALFORMED = (

@@ -143,7 +143,10 @@ class Connection(web.RequestHandler):
             return
         if data and self.state is State.IDLE:
             self._enter(State.RECEIVING, self._client_timeout, Closure.REQUEST_TIMEOUT)
-        super().data_received(data)
+        try:
+            super().data_received(data)
+        except ValueError:  # from the URL in a request: aiohttp 3.9 does not handle it
+            self._refuse()
 
     def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp always closes the connection
         """Keeps the connection open until its request is answered: the client may have closed its own side only."""
@@ -180,6 +183,13 @@ class Connection(web.RequestHandler):
         self._end(reason)
         if self._socket_transport is not None:
             self._socket_transport.abort()
+
+    def _refuse(self) -> None:
+        """Answers a request that cannot be parsed, and closes the connection."""
+        self._end(None)
+        if self._socket_transport is not None:
+            self._socket_transport.write(closing_response("400 Bad Request"))
+            self._socket_transport.close()
 
     def handle_error(
         self,
@@ -223,6 +233,11 @@ class Connection(web.RequestHandler):
             self._closed = True
             self._deadline.cancel()
             self._owner.on_closed(self, reason)
+
+
+def closing_response(status: str) -> bytes:
+    """Returns a response without content, after which the connection is closed."""
+    return (f"HTTP/1.1 {status}\r\nServer: {SERVER_NAME}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").encode()
 
 
 class _ClientErrorFilter(logging.Filter):

@@ -11,17 +11,13 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from gateway.frontends.prometheus.connection import SERVER_NAME, Closure, Connection, State
+from gateway.frontends.prometheus.connection import Closure, Connection, State, closing_response
 
 _GRACE = {State.IDLE: 0.0, State.RECEIVING: 1.0, State.HALF_CLOSED: 1.0, State.SENDING: 1.0}
 """Seconds in a state after which a connection makes room for another, in this order. ``WAITING`` never does."""
 
 _MAX_REJECTED = 32
 """Rejected connections that are answered at the same time; any more are closed without a response."""
-
-_BUSY = (
-    f"HTTP/1.1 503 Service Unavailable\r\nServer: {SERVER_NAME}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-).encode()
 
 _BUSY_TIMEOUT = 1.0
 """Seconds that a rejected client has for sending its request."""
@@ -171,7 +167,7 @@ class _RejectedConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        transport.write(_BUSY)
+        transport.write(closing_response("503 Service Unavailable"))
         asyncio.get_running_loop().call_later(_BUSY_TIMEOUT, transport.abort)
 
     def data_received(self, data: bytes) -> None:
