@@ -152,6 +152,14 @@ class AlarmTable:
         """Returns when ``on_timer`` has something to do next, on the monotonic clock, or None."""
         return min(self._deadlines(), default=None)
 
+    def next_confirmation(self) -> float | None:
+        """Returns when a view has to confirm a pending alarm next, on the monotonic clock, or None.
+
+        The state at the end of the hold-down time counts, not one that may be as old as the hold-down time.
+        """
+        pending = (alarm for alarm in self._alarms.values() if not alarm.active and alarm.confirmed)
+        return min((alarm.first_seen + alarm.condition.hold for alarm in pending), default=None)
+
     def _deadlines(self) -> Iterator[float]:
         for alarm in self._alarms.values():
             if not alarm.active:

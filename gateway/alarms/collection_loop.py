@@ -38,6 +38,7 @@ class CollectionLoop:
         interval: seconds between two collections, at most.
         next_deadline: returns when ``on_timer`` must be called next, on the monotonic clock; infinity for never.
         on_timer: called with the time on the monotonic clock when a deadline may have passed.
+        next_confirmation: returns the time from which a collection has to begin in any case; infinity for none.
         quiet_period: seconds between two collections because of events.
         clock: measures the interval and the quiet period.
     """
@@ -49,6 +50,7 @@ class CollectionLoop:
         interval: float,
         next_deadline: Callable[[], float],
         on_timer: Callable[[float], None],
+        next_confirmation: Callable[[], float] = lambda: float("inf"),
         quiet_period: float = QUIET_PERIOD,
         clock: Clock | None = None,
     ) -> None:
@@ -56,6 +58,7 @@ class CollectionLoop:
         self._interval = interval
         self._next_deadline = next_deadline
         self._on_timer = on_timer
+        self._next_confirmation = next_confirmation
         self._quiet_period = quiet_period
         self._clock = clock or SystemClock()
         self._requested = asyncio.Event()
@@ -80,9 +83,9 @@ class CollectionLoop:
         """Waits until a collection is due or requested, and runs the callback while it waits."""
         while not await self._requested_before(min(self._next_collection(), self._next_deadline())):
             now = self._clock.monotonic()
-            self._on_timer(now)
             if now >= self._next_collection():
                 return
+            self._on_timer(now)
 
     async def _requested_before(self, time: float) -> bool:
         """Waits until a time on the monotonic clock; returns early, and true, if a collection is requested."""
@@ -90,4 +93,6 @@ class CollectionLoop:
 
     def _next_collection(self) -> float:
         latest = self._source.latest
-        return (latest.started if latest is not None else self._clock.monotonic()) + self._interval
+        started = latest.started if latest is not None else self._clock.monotonic()
+        confirmation = self._next_confirmation()
+        return min(started + self._interval, confirmation if started < confirmation else float("inf"))

@@ -84,6 +84,7 @@ class AlarmService:
             interval=settings.interval,
             next_deadline=self._next_deadline,
             on_timer=self._on_timer,
+            next_confirmation=self._next_confirmation,
             clock=self._clock,
         )
         self._last_notification: Notification | None = None
@@ -150,6 +151,10 @@ class AlarmService:
     def _next_deadline(self) -> float:
         deadline = self._table.next_deadline()
         return self._next_heartbeat if deadline is None else min(deadline, self._next_heartbeat)
+
+    def _next_confirmation(self) -> float:
+        confirmation = self._table.next_confirmation()
+        return float("inf") if confirmation is None else confirmation
 
     @contextlib.contextmanager
     def _log_bugs(self) -> Iterator[None]:

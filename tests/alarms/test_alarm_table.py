@@ -94,7 +94,7 @@ def test_a_held_down_alarm_is_raised_only_if_it_lasts() -> None:
     cluster = Cluster()
     cluster.evaluate(node("a", "online"))
     assert cluster.evaluate(node("a", "pending")) == []
-    assert cluster.table.next_deadline() == cluster.now + 60
+    assert cluster.table.next_deadline() == cluster.table.next_confirmation() == cluster.now + 60
     assert cluster.after(59) == []
     assert cluster.active == []
     assert cluster.after(1) == ["raised node-pending a"]
@@ -104,6 +104,7 @@ def test_a_held_down_alarm_is_raised_only_if_it_lasts() -> None:
     assert cluster.evaluate(node("a", "online")) == []
     assert cluster.after(100) == []
     assert cluster.table.next_deadline() is None
+    assert cluster.table.next_confirmation() is None
 
 
 def test_a_held_down_alarm_is_not_raised_while_it_is_unknown_and_keeps_its_start() -> None:

@@ -46,19 +46,22 @@ class Loop:
     def __init__(self, *, interval: float = 15.0) -> None:
         self.clock = FakeClock(1000)
         self.source = FakeSource(self.clock)
-        self.deadline = float("inf")
+        self.deadline = self.confirmation = float("inf")
         self.timer_calls: list[float] = []
+        self.collections_at_callback = 0
         self.loop = CollectionLoop(
             self.source,
             interval=interval,
             next_deadline=lambda: self.deadline,
             on_timer=self._on_timer,
+            next_confirmation=lambda: self.confirmation,
             quiet_period=0,
             clock=self.clock,
         )
 
     def _on_timer(self, now: float) -> None:
         self.timer_calls.append(now)
+        self.collections_at_callback = self.source.collections
         self.deadline = float("inf")
 
 
@@ -115,3 +118,17 @@ async def test_the_callback_runs_at_the_deadline_without_a_collection(deadline: 
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert tested.source.collections == 1
+
+
+async def test_what_is_pending_is_confirmed_by_a_collection_before_the_callback_runs() -> None:
+    tested = Loop()
+    tested.source.gate.clear()
+    task = asyncio.create_task(tested.loop.run())
+    await until(lambda: tested.source.collections == 1)
+    tested.deadline = tested.confirmation = 1000.5
+    tested.clock.advance(1)  # the collection that is in progress began before
+    tested.source.gate.set()
+    await until(lambda: bool(tested.timer_calls))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert tested.collections_at_callback == 2
