@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import itertools
 import json
 import os
 import re
+import tempfile
 import tomllib
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
@@ -14,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.alarms.conditions import CONDITIONS
 from gateway.config import loader as config
-from gateway.config.config import BY_KEY, OPTIONS, RULES, Config
+from gateway.config.config import BY_KEY, OPTIONS, RULES, TABLES, Config
 from gateway.config.loader import load
 from gateway.config.secret_files import CREDENTIAL
 from gateway.config.subsystem_options import TOOLS
@@ -36,6 +40,12 @@ from tests.conftest import closed
 
 SUBSYSTEM_NAMES = [subsystem.name for subsystem in SUBSYSTEMS]
 TOOL_NAMES = [tool.name for tool in TOOLS]
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.datetimes()
+FIELDS = sorted({field.name for option in OPTIONS if isinstance(option.read, Records) for field in option.read.fields})
+KEYS = st.sampled_from(FIELDS) | st.text()
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner), max_leaves=10)
+"""Whatever can be in a file, and a little more."""
 
 EXAMPLE = Path(__file__).parents[1] / "gateway.conf.example"
 
@@ -533,6 +543,40 @@ def test_no_message_reveals_a_secret(text: str, file: Path) -> None:
     lines = problems(text, file)
     assert lines
     assert SECRET not in "".join(lines)
+
+
+def test_no_message_about_a_table_with_secrets_shows_a_value() -> None:
+    """Wherever a password is written by mistake, and whatever is wrong with it."""
+    records = [option for option in OPTIONS if isinstance(option.read, Records)]
+    assert len(records) >= 3
+    tested = 0
+    for option in records:
+        assert isinstance(option.read, Records)
+        for key in (*(field.name for field in option.read.fields), "pasword"):
+            for value in (SECRET, [SECRET], {"x": SECRET}, f"{SECRET}\n", f"/{SECRET}", f"{SECRET}:1", SECRET * 100):
+                reader = config.OptionReader()
+                reader.read(option.key, [{key: value}], "file")
+                assert SECRET not in "".join(reader.problems)
+                tested += bool(reader.problems)
+    assert tested > 100
+
+
+@given(st.text())
+def test_any_text_is_read_or_reported(text: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name, "gateway.conf")
+        path.write_text(text, "utf-8", "replace")
+        with contextlib.suppress(ConfigError):
+            load(path, {})
+
+
+@given(st.dictionaries(st.sampled_from([*BY_KEY, *TABLES, "x"]), VALUES))
+def test_any_values_are_read_or_reported(values: dict[str, Any]) -> None:
+    reader = config.OptionReader()
+    for key, value in values.items():
+        reader.read(key, value, key)
+    with contextlib.suppress(ConfigError):
+        reader.build(None)
 
 
 # --- Password files --------------------------------------------------------------------------------------------------

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway import files
 from gateway.files import UntrustedPathError, check_trusted, read_file, read_trusted_file, trusted_directory
@@ -113,6 +116,38 @@ def test_links_are_followed_and_their_targets_checked(file: Path, tmp_path: Path
         file.parent.chmod(0o770)
         assert reason(path) == f"the group {file.group()} can write {file.parent}; run chmod go-w {file.parent}"
         file.parent.chmod(0o700)
+
+
+NAMES = st.sampled_from(["a", "b", "link", "missing", ".", "..", "a/link", "link/.."])
+PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)
+
+
+@given(links=st.lists(st.tuples(st.booleans(), PATHS), min_size=4, max_size=4), path=PATHS)
+def test_links_are_followed_as_the_kernel_follows_them(links: list[tuple[bool, str]], path: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name).resolve()
+        (root / "a" / "b").mkdir(parents=True)
+        (root / "b").mkdir()
+        for directory, (is_absolute, target) in zip((".", "a", "a/b", "b"), links, strict=True):
+            (root / directory / "link").symlink_to(f"{root}/{target}" if is_absolute else target)
+        expected = real_path(root / path)
+        try:
+            with files._resolved(root / path) as entry:
+                assert entry.path == expected
+        except OSError as error:
+            assert expected == error.errno  # noqa: PT017 - whether there is an error depends on the links
+
+
+def real_path(path: Path) -> str | int | None:
+    """Returns what the kernel makes of a path: the real path, or the number of an error."""
+    try:
+        descriptor = os.open(path, os.O_PATH)
+    except OSError as error:
+        return error.errno
+    try:
+        return str(Path(f"/proc/self/fd/{descriptor}").readlink())
+    finally:
+        os.close(descriptor)
 
 
 def test_links_that_lead_nowhere(tmp_path: Path) -> None:
