@@ -93,11 +93,11 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(*collectors: ScriptCollector, **settings: Any) -> AsyncIterator[Served]:
+async def serving(*collectors: ScriptCollector, min_interval: float = 0.0, **settings: Any) -> AsyncIterator[Served]:
     tools = {
         name: Tool(path=str(path), timeout=30) for collector in collectors for name, path in collector.paths.items()
     }
-    engine = Engine(LocalHost(tools), collectors)
+    engine = Engine(LocalHost(tools), collectors, min_interval=min_interval)
     publication = Publication()
     server = MetricsServer(engine, publication, **server_settings(**settings))
     publication.add_source(server.add_samples)

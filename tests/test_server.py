@@ -7,6 +7,7 @@ import contextlib
 import gzip
 import inspect
 import os
+import re
 import select
 import shutil
 import signal
@@ -189,6 +190,19 @@ async def test_concurrent_scrapes_share_a_run(script: Script, tmp_path: Path) ->
     status, body = answers[0]
     assert status == 200
     assert b'value{tool="x"} 5\n' in gzip.decompress(body)
+
+
+async def test_within_the_minimum_interval_scrapes_get_the_same_result(script: Script, tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    async with serving(ScriptCollector({"x": script(f"echo run >> '{runs}'; echo 5")}), min_interval=600) as served:
+        ages = []
+        for query in ("", "", "?collect[]=simple"):
+            async with served.get(f"/metrics{query}") as response:
+                page = await response.text()
+            assert 'value{tool="x"} 5\n' in page
+            ages.append(float(re.findall(r"^ha_cluster_gateway_snapshot_age_seconds (.*)$", page, re.MULTILINE)[0]))
+        assert ages == sorted(ages)
+    assert runs.read_text() == "run\n"
 
 
 async def test_a_client_that_disconnects_leaves_nothing_behind(script: Script, tmp_path: Path) -> None:
