@@ -113,6 +113,12 @@ class FakeCluster:
                 self._bodies[tool] = dict(bodies)
                 self._write(tool)
 
+    def rewrite(self) -> None:
+        """Restores the healthy cluster, and every script, whatever a test has done to the file."""
+        self.restore()
+        for tool in TOOL_NAMES:
+            self._write(tool)
+
     def printed(self, command: str) -> bytes:
         """Returns the output of a command in the healthy cluster."""
         recording = Recording.load(DEMO)

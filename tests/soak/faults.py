@@ -49,7 +49,7 @@ class Fault:
 
 
 _BODIES = {
-    "half its output": "head -c 300 {good}; exit 1",
+    "another document": "echo Lorem ipsum dolor; exit 1",
     "noise": "head -c 3000 /dev/urandom",
     "killed": "cat {good}; kill -KILL $$",
     "fails": "echo oh no >&2; exit 1",

@@ -1,0 +1,102 @@
+"""Every tool misbehaves in every way: each cell of the matrix, and the table of it in the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.status import Status
+from tests import goldens
+from tests.fault_matrix import COMMANDS, MISBEHAVIORS, Command, MatrixRun, Misbehavior, Shown, fake_cluster, misbehave
+from tests.programs import ROOT
+
+QUIET = {Status.FAILED, Status.NOT_PERMITTED, Status.NOT_INSTALLED, Status.NOT_RUNNING}
+"""How an optional command may end without a failure of its collector."""
+
+
+@pytest.mark.daemon
+@pytest.mark.golden
+async def test_the_fault_matrix(tmp_path: Path) -> None:
+    problems: list[str] = []
+    rows = [
+        "| a tool that … | " + " | ".join(command.name for command in COMMANDS) + " |",
+        "|---" * (len(COMMANDS) + 1) + "|",
+    ]
+    for misbehavior in MISBEHAVIORS:
+        cells = []
+        for command in COMMANDS:
+            cell, found = await run_cell(tmp_path, command, misbehavior)
+            cells.append(cell)
+            problems += (f"{command.name} {misbehavior.kind}: {problem}" for problem in found)
+        rows.append(f"| {misbehavior.kind} | " + " | ".join(cells) + " |")
+    assert not problems, "\n".join(problems)
+    goldens.check_part(ROOT / "docs" / "reference" / "faults.md", "fault matrix", "\n".join(rows))
+
+
+async def run_cell(directory: Path, command: Command, misbehavior: Misbehavior) -> tuple[str, list[str]]:
+    """Returns what the table shows of a cell, and what is wrong with it."""
+    cluster = fake_cluster(directory / misbehavior.kind.replace(" ", "-"), command)
+    run = MatrixRun(cluster, hanging=command.tool if misbehavior.hangs else "")
+    healthy = await run.look()
+    misbehave(cluster, command, misbehavior)
+    faulty = await run.look()
+    cluster.rewrite()
+    mended = await run.look()
+    await run.close()
+    state = faulty.state(command)
+    unreadable = len(faulty.unreadable(command))
+    cell = f"`{state.value}`" + (f", {unreadable} unreadable" if unreadable else "")
+    return cell, list(problems_of(command, misbehavior, healthy, faulty, mended))
+
+
+def problems_of(
+    command: Command, misbehavior: Misbehavior, healthy: Shown, faulty: Shown, mended: Shown
+) -> Iterator[str]:
+    """Yields what a cell shows that it should not."""
+    state, collector = faulty.state(command), command.collector
+    # a file that is missing or not executable affects the required commands of the same tool
+    required = command.required or (misbehavior.affects_tool and collector == "sbd")
+    fails = state is not Status.OK and (required or state not in QUIET)
+    if faulty.page_without(collector) != healthy.page_without(collector):
+        yield "the page of other subsystems differs"
+    if faulty.mib_without(collector) != healthy.mib_without(collector):
+        yield "the MIB of other subsystems differs"
+    complete = state is Status.OK and not faulty.unreadable(command) and (command.name, misbehavior.kind) not in SHORT
+    if complete and faulty.page != healthy.page:
+        yield "the page differs although the command succeeded"
+    for line, value in faulty.page_of(collector).items():
+        if healthy.page.get(line) != value and not line.startswith(PARTLY_KNOWN):
+            yield f"the page shows {line} {value}"
+    present = faulty.snapshot.collectors[collector].present
+    success = faulty.page.get(f'ha_cluster_scrape_success{{collector="{collector}"}}')
+    if success != (str(int(not fails)) if present else None):
+        yield f"scrape_success is {success}"
+    expected = [("collector failing", state.value)] if fails and present else []
+    expected += [("values unreadable", "")] if faulty.unreadable(command) else []
+    if [(event["event"], event.get("state", "")) for event in faulty.log] != expected:
+        yield f"the log shows {faulty.log}"
+    raised = [f"raised {alarm}" for alarm in alarms(command, state) if fails and present]
+    if (shown := [f"{each.change} {each.condition}" for each in faulty.alarms]) != raised:
+        yield f"notified: {shown}"
+    cleared = [line.replace("raised", "cleared") for line in raised]
+    if (shown := [f"{each.change} {each.condition}" for each in mended.alarms]) != cleared:
+        yield f"notified afterwards: {shown}"
+    if mended.page != healthy.page or mended.mib_without("") != healthy.mib_without(""):
+        yield "the page or the MIB differs afterwards"
+
+
+PARTLY_KNOWN = ("ha_cluster_corosync_rings", "ha_cluster_corosync_knet_", "ha_cluster_sbd_devices")
+"""Families with labels from several commands, which are shown without those that are not known."""
+
+
+SHORT = {("list /dev/loop0", "exits with 0 without an answer")}
+"""Valid answers that contain less: a device without slots."""
+
+
+def alarms(command: Command, state: Status) -> Iterator[str]:
+    """Yields the alarms that a failing command raises."""
+    if command.name.startswith("dump") and state is Status.TIMED_OUT:
+        yield "sbd-device"
+    yield "collector-failing"
