@@ -164,7 +164,7 @@ def test_a_state_that_belongs_to_another_user(
 
 
 def test_a_host_without_a_cluster_gets_advice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    flags = {option: f"{tmp_path}/none" for option in BY_KEY if option.endswith(".path")}
+    flags = {option: f"{tmp_path}/none" for option in BY_KEY if option.endswith(".path") or option == "sbd.config"}
     config: Config = load(None, {"web.listen": ["127.0.0.1:0"], **flags}, search=False)
     assert print_results(check(config, build_local_host(config))) is ExitStatus.PROBLEM
     output = capsys.readouterr().out
@@ -173,6 +173,15 @@ def test_a_host_without_a_cluster_gets_advice(tmp_path: Path, capsys: pytest.Cap
     line, advice = check_result(output, "cluster")
     assert line == "FAIL  cluster: no tool of any subsystem was found on this host"
     assert "ha-cluster-gateway demo" in advice
+
+
+def test_a_subsystem_that_is_configured_but_not_installed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "sbd").write_text("SBD_DEVICE=/dev/sdb\n")
+    flags = {option: f"{tmp_path}/none" for option in BY_KEY if option.endswith(".path")}
+    config: Config = load(None, {"web.listen": ["127.0.0.1:0"], "sbd.config": f"{tmp_path}/sbd", **flags}, search=False)
+    print_results(check(config, build_local_host(config)))
+    (line, *_) = check_result(capsys.readouterr().out, "sbd")
+    assert line == "ok    sbd: configured, but its tools are not installed, nothing to collect"
 
 
 ALERTS = "cibadmin --query --local --scope alerts"

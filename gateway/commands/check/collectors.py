@@ -53,7 +53,8 @@ def check_collectors(config: Config, host: Host) -> Iterator[CheckResult]:
 
 def _check_collector(subsystem: Subsystem, report: CollectorReport) -> Iterator[CheckResult]:
     if not report.present:
-        yield CheckResult(good=True, subject=subsystem.name, text="not set up on this host, nothing to collect")
+        text = "configured, but its tools are not installed" if report.configured else "not set up on this host"
+        yield CheckResult(good=True, subject=subsystem.name, text=f"{text}, nothing to collect")
     elif not report.commands:
         yield CheckResult(good=True, subject=subsystem.name, text="nothing to run")
     for command in report.commands:
