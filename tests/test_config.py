@@ -916,9 +916,9 @@ def test_every_option_reaches_a_field_of_a_section() -> None:
     assert Config() == load(None, {}, search=False)
 
 
-def test_all_tools_together_may_print_at_most_80_mib() -> None:
+def test_all_tools_together_may_print_at_most_64_mib() -> None:
     assert DEFAULT_MAX_OUTPUT == 1024 * 1024
-    assert sum(tool.output_limit for tool in TOOLS) <= 80 * 1024 * 1024
+    assert sum(tool.output_limit for tool in TOOLS) <= 64 * 1024 * 1024
 
 
 def test_the_options_are_consistent() -> None:

@@ -12,7 +12,7 @@ SUBSYSTEM = Subsystem(
     title="Pacemaker",
     tools=(
         ToolSpec(name="crm_mon", purpose="nodes, resources, failures and fencing", output_limit=32 << 20),
-        ToolSpec(name="cibadmin", purpose="constraints", output_limit=32 << 20),
+        ToolSpec(name="cibadmin", purpose="constraints", output_limit=16 << 20),
     ),
     metrics=metrics.METRICS,
     mib_rows=mib_rows.MIB_ROWS,
