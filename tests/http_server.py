@@ -99,7 +99,9 @@ async def serving(*collectors: ScriptCollector, min_interval: float = 0.0, **set
     }
     engine = Engine(LocalHost(tools), collectors, min_interval=min_interval)
     publication = Publication()
+    routes = settings.pop("routes", ())
     server = MetricsServer(engine, publication, **server_settings(**settings))
+    server.add_routes(*routes)
     publication.add_source(server.add_samples)
     await server.start()
     # the client itself must not limit connections or decompress

@@ -18,12 +18,14 @@ import time
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from gateway.engine.engine import Engine
 from gateway.errors import StartError
 from gateway.frontends.prometheus import exposition
 from gateway.frontends.prometheus.negotiation import SCRAPE_TIMEOUT_HEADER
+from gateway.frontends.prometheus.route import Route
 from gateway.frontends.prometheus.server import MetricsServer
 from gateway.host.local import LocalHost
 from gateway.network import Address, _open_all, bind, open_tcp
@@ -68,6 +70,25 @@ async def test_another_path_for_the_metrics(script: Script) -> None:
                 assert response.status == status
         async with served.get("/") as response:
             assert '<a href="/a/b">' in await response.text()
+
+
+async def test_further_routes() -> None:
+    async def describe(request: web.Request) -> web.Response:
+        return web.Response(text=f"{request.method} {request.path}\n")
+
+    routes = [Route(path="/a", handler=describe), Route(path="/b", handler=describe, method="POST")]
+    async with serving(routes=routes) as served:
+        statuses = [
+            ("GET", "/a", 200),
+            ("HEAD", "/a", 200),
+            ("POST", "/a", 405),
+            ("POST", "/b", 200),
+            ("GET", "/b", 405),
+        ]
+        for method, path, status in statuses:
+            async with served.session.request(method, f"{served.url}{path}") as response:
+                assert response.status == status
+                assert status != 200 or method == "HEAD" or await response.text() == f"{method} {path}\n"
 
 
 @pytest.mark.parametrize(

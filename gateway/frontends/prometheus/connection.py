@@ -12,14 +12,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
 from enum import Enum, StrEnum
 from typing import Protocol
 
 from aiohttp import hdrs, web
 from aiohttp.http import HttpProcessingError
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from gateway.frontends.prometheus.route import Handler
 
 SERVER_NAME = "ha-cluster-gateway"
 """The header ``Server``, without the versions that aiohttp would reveal."""

@@ -12,7 +12,7 @@ import gateway
 from gateway import self_metrics
 from gateway.clock import Clock, SystemClock
 from gateway.engine.engine import Engine
-from gateway.frontends.prometheus.connection import SERVER_NAME, Connection, Handler
+from gateway.frontends.prometheus.connection import SERVER_NAME, Connection
 from gateway.frontends.prometheus.connection_pool import ConnectionLimits, ConnectionPool
 from gateway.frontends.prometheus.listener import Listener
 from gateway.frontends.prometheus.negotiation import (
@@ -22,6 +22,7 @@ from gateway.frontends.prometheus.negotiation import (
     negotiate_content_type,
 )
 from gateway.frontends.prometheus.pages import PageCache
+from gateway.frontends.prometheus.route import Handler, Route
 from gateway.network import Address, bind, socket_address
 from gateway.publication import Publication
 from gateway.samples import SampleSet
@@ -62,6 +63,12 @@ class MetricsServer:
         self._listeners: list[Listener] = []
         self._runner: web.AppRunner | None = None
         self._pool: ConnectionPool | None = None
+        self._routes = [
+            Route(path=telemetry_path, handler=self._get_metrics),
+            Route(path="/-/healthy", handler=self._get_healthy),
+            Route(path="/-/ready", handler=self._get_ready),
+            Route(path="/", handler=self._get_index),
+        ]
         self._ready = False
         self._scrapes = 0
         self._incomplete = 0
@@ -80,6 +87,10 @@ class MetricsServer:
     def requests(self) -> int:
         """The number of requests that have arrived."""
         return self._runner.server.requests_count if self._runner and self._runner.server else 0
+
+    def add_routes(self, *routes: Route) -> None:
+        """Adds routes; before the server starts."""
+        self._routes += routes
 
     async def start(self) -> None:
         """Starts to listen.
@@ -119,10 +130,11 @@ class MetricsServer:
     def _make_runner(self) -> web.AppRunner:
         application = web.Application(middlewares=[_respond])
         application.on_response_prepare.append(_set_server_name)
-        application.router.add_get(self._telemetry_path, self._get_metrics)
-        application.router.add_get("/-/healthy", self._get_healthy)
-        application.router.add_get("/-/ready", self._get_ready)
-        application.router.add_get("/", self._get_index)
+        for route in self._routes:
+            if route.method == hdrs.METH_GET:
+                application.router.add_get(route.path, route.handler)  # HEAD, too
+            else:
+                application.router.add_route(route.method, route.path, route.handler)
         return web.AppRunner(application, shutdown_timeout=_SHUTDOWN_TIMEOUT)
 
     async def _get_metrics(self, request: web.Request) -> web.StreamResponse:
