@@ -68,6 +68,15 @@ def test_older_versions_do_not_print_stop_all_resources() -> None:
     assert not of("resource-stopped", walk(read(nothing_runs)))
 
 
+def test_a_partition_without_quorum_does_not_know_what_the_other_one_runs() -> None:
+    without = ('with_quorum="true"', 'with_quorum="false"')
+    unknown, ignored = changed(TROUBLE, without), changed(TROUBLE, without, ('policy="stop"', 'policy="ignore"'))
+    for outputs, are_raised in ((unknown, False), (ignored, True)):
+        shown = raised(walk(read(outputs)))
+        assert [alarm in shown for alarm in (*STOPPED, ("promoted-missing", "p"))] == [are_raised] * 3
+    assert cleared(walk(read(TROUBLE), read(unknown))) == frozenset()
+
+
 def test_options_of_the_cluster_explain_the_states_of_its_objects() -> None:
     assert raised(walk(read(OPTIONS))) == {
         (name, "") for name in ("maintenance-mode", "stop-all-resources", "fencing-disabled")

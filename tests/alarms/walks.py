@@ -100,7 +100,8 @@ def of_option(metric_name: str, *, bad: int) -> Walk:
 
 
 MAY_RUN: Sample = (metrics.CLUSTER_OPTION, 0, ("stop-all-resources",))
-NODES = (DC, LISTED, N1, N2, MAY_RUN)
+QUORATE: Sample = (metrics.QUORATE, 1, ())
+NODES = (DC, LISTED, N1, N2, MAY_RUN, QUORATE)
 CLONE = (*NODES, SYMMETRIC, NORMAL)
 GONE = (*CLONE, resource("other"))
 HIDDEN = (DC, UNLISTED, N1, N2, SYMMETRIC, NORMAL)

@@ -1,4 +1,4 @@
-"""Which resources should run or be promoted, as far as it is known: target roles, maintenance, tickets, options. Pure.
+"""Which resources should run or be promoted, as far as it is known: quorum, target roles, tickets, options. Pure.
 
 A resource that is stopped is only a problem if it should run. If it is unknown whether it should, it is neither a
 problem nor none.
@@ -55,8 +55,14 @@ def exemptions(view: ClusterView) -> Exemptions:
         by_ticket.not_running | stopped,
         by_ticket.not_promoted | not_promoted,
         by_ticket.unknown | odd,
-        by_ticket.all_unknown or not view.has_read_all("pacemaker", "crm_mon", TARGETS),
+        by_ticket.all_unknown or not _resources_may_run(view) or not view.has_read_all("pacemaker", "crm_mon", TARGETS),
     )
+
+
+def _resources_may_run(view: ClusterView) -> bool:
+    """Returns whether this partition may certainly run resources. Without quorum, another one may run them."""
+    ignores_quorum = any(True for _ in view.rows(metrics.NO_QUORUM_POLICY, state="ignore"))
+    return ignores_quorum or view.number(metrics.QUORATE) == 1
 
 
 def _exempt_by_ticket(view: ClusterView) -> Exemptions:
