@@ -164,11 +164,11 @@ class _Reader(ElementReader):
         if not self._omits_empty_lists:
             required |= {FENCING, TICKETS, BANS}
         if self._prints_stop_all and STOP_ALL not in summary.options:
-            self._unreadable.add(elements.expected(f"{STOP_ALL} as true or false", None), incomplete=(STOP_ALL,))
+            self._unreadable.add(f"the option {STOP_ALL} is unknown", incomplete=(STOP_ALL,))
         for section in sorted(required - self._sections):
             self._unreadable.add(elements.expected(f"<{section}>", None), incomplete=(section,))
         found = len(self._nodes)
-        if summary.nodes_configured is None or summary.nodes_configured > found:
+        if summary.nodes_configured != found:
             count = "the number of" if summary.nodes_configured is None else f"{summary.nodes_configured:g}"
             self._unreadable.add(f"expected {count} nodes, found {found}", incomplete=(NODES,))
         disabled = summary.resources.get("disabled") or 0

@@ -13,8 +13,8 @@ from gateway.subsystems.parsing.xml import Attributes
 
 _GROUP_INSTANCE = re.compile(r":\d+$")
 
-_Replica = bool | None
-"""Whether a replica has an active resource; None if that is unknown."""
+_Replica = set[bool | None]
+"""Whether the resources of a replica are active; None for one of which it is unknown."""
 
 
 class ResourceReader:
@@ -90,12 +90,13 @@ class ResourceReader:
 
     def _start_replica(self, _: Attributes) -> None:
         if self._replicas is not None:
-            self._replicas.append(False)
+            self._replicas.append(set())
 
     def _end_bundle(self) -> None:
         name, replicas = self._clones[-1], self._replicas
         if name and replicas:
-            running = None if None in replicas else sum(map(bool, replicas))
+            is_known = all(True in replica or None not in replica for replica in replicas)
+            running = sum(True in replica for replica in replicas) if is_known else None
             self.bundles.append(Bundle(id=name, replicas=len(replicas), running=running))
         self._replicas = None
         self._end_collective("bundle", self._clones)
@@ -116,7 +117,7 @@ class ResourceReader:
         if target_role and target_role.lower() not in TARGET_ROLES:
             self._unreadable.add(expected(f"the target role of {get('id')}", target_role))
         if self._replicas:
-            self._replicas[-1] = _either(self._replicas[-1], active)
+            self._replicas[-1].add(active)
         if self._is_identified(self._resource, active=active):
             self.resources.append(
                 Resource(  # positional: keyword arguments would take half as long again, and there are thousands
@@ -174,8 +175,3 @@ _LATER_FLAGS = ("orphaned", "blocked")
 
 _NUMBERS = {str(number): number for number in range(1000)}
 """How the tool prints a number of nodes."""
-
-
-def _either(first: bool | None, second: bool | None) -> bool | None:  # noqa: FBT001 - flags
-    """Returns the disjunction of two flags; None if it depends on one that is unknown."""
-    return True if first or second else None if first is None or second is None else False
