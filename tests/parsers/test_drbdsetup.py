@@ -274,13 +274,14 @@ def test_an_unknown_reason_makes_all_reasons_unreadable(printed: str) -> None:
     ],
 )
 def test_the_address_of_a_path(host: dict[str, Any], address: str) -> None:
-    (path,) = connection(paths=[{"this_host": host, "remote_host": {}}]).paths
+    (path,) = connection(paths=[{"this_host": host, "remote_host": {"family": "unknown"}}]).paths
     assert path == DrbdPath(local_address=address, peer_address="", established=None)
 
 
 @pytest.mark.parametrize(
     "host",
     [
+        {},
         {"address": "2001:db8::1"},
         {"port": 7000},
         {"address": None, "port": 7000},

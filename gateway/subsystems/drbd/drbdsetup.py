@@ -295,7 +295,7 @@ def _parse_path(item: JsonObject) -> DrbdPath:
 
 def _parse_address(item: JsonObject) -> str:
     """Returns an address with its port, IPv6 in brackets; empty for a family of which the tool prints neither."""
-    if not {"address", "port"} & item.values.keys():
+    if item.values.keys() == {"family"}:
         return ""
     address, port = item.name("address"), item.number("port")
     try:
