@@ -156,7 +156,10 @@ async def test_a_change_and_a_failed_collector_are_visible_within_max_age(
 ) -> None:
     await until_quorate_is(snmpd, "true(1)")
     cluster.does("corosync-quorumtool -p", "echo 'Cannot initialize QUORUM service' >&2; exit 1")
-    cluster.does("corosync-cfgtool -s", "exit 1")
+    cluster.does(
+        "corosync-cfgtool -s",
+        "echo 'Could not initialize corosync configuration API error 2'; exit 1",
+    )
     await until_quorate_is(snmpd, "false(2)")
     cluster.does(CRM_MON, "echo 'crm_mon: Permission denied' >&2; exit 4")
     cluster.does("crm_mon -1 -X --inactive", "echo 'crm_mon: Permission denied' >&2; exit 4")
