@@ -28,7 +28,7 @@ from tests.situations import LAB
 
 IDENTITIES = frozenset(
     {
-        *("id", "name", "resource", "node", "op_key", "task", "interval", "target", "action", "id_as_resource"),
+        *("id", "name", "resource", "node", "op_key", "task", "interval", "target", "id_as_resource"),
         *("resource_agent", "attribute", "value", "rsc", "with-rsc", "ticket", "rsc-pattern", "id-ref", "version"),
     }
 )

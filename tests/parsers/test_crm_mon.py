@@ -406,6 +406,7 @@ INCOMPLETE = {
     ("<fence_history>", '<fence_history status="1">'): "fence_history",
     ("<fence_history>", "<other>"): "fence_history",
     ('status="success"', 'status="done"'): "fence_history",
+    ('action="off"', 'action="out"'): "fence_history",
     ('completed="2026-11-23 06:57:20Z"', ""): "fence_history",
     ('<resource_history id="a"', "<resource_history"): "node_history",
     ("resource_history", "other"): "node_history",

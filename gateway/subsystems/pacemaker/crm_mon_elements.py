@@ -115,15 +115,18 @@ def failure(attributes: Attributes, unreadable: UnreadableValues) -> Failure | N
 
 
 _PENDING = "pending"
+_FENCING_ACTIONS = frozenset({"on", "off", "reboot", "poweroff"})
 _FENCING_STATES = ("success", "failed", _PENDING)
 
 
 def fence_event(attributes: Attributes, unreadable: UnreadableValues) -> FenceEvent | None:
     """Returns ``<fence_history><fence_event>``; None if its target, its action or its status is unknown."""
     target, action, status = attributes.get("target", ""), attributes.get("action", ""), _fencing_status(attributes)
-    if not target or not action or status not in _FENCING_STATES:
-        reason = expected("the target, action and status of a fencing event", status if target and action else None)
-        unreadable.add(reason, incomplete=(FENCING,))
+    if not target or action not in _FENCING_ACTIONS or status not in _FENCING_STATES:
+        found = f"{status[:40]!r} of {action[:40]!r} of {target[:40]!r}"
+        unreadable.add(
+            f"expected the status, action and target of a fencing event, found {found}", incomplete=(FENCING,)
+        )
         return None
     return FenceEvent(
         target=target,
