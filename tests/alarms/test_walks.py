@@ -18,7 +18,7 @@ from gateway.status import Status
 from gateway.subsystems.corosync import metrics as corosync_metrics
 from gateway.subsystems.drbd import metrics as drbd_metrics
 from tests.alarms.snapshots import Sample, make_snapshot
-from tests.alarms.stack_walks import CONNECTED, DEVICE, HEALTHY, WALKS, path, ring, slot
+from tests.alarms.stack_walks import ALL_UP, CONNECTED, DEVICE, HEALTHY, LINK_1_DOWN, WALKS, path, ring, slot
 from tests.alarms.walks import Walk
 
 LONG = 1000.0
@@ -187,3 +187,12 @@ def test_a_ring_of_corosync_1_needs_no_list_of_members() -> None:
         [(Change.RAISED, "link 1")],
         [(Change.CLEARED, "link 1")],
     ]
+
+
+@pytest.mark.parametrize(("version", "changes"), [("3.0.1", []), ("3.0.3", [(Change.RAISED, "link 1")])])
+def test_nodes_that_are_known_by_their_index_have_no_links(version: str, changes: list[tuple[Change, str]]) -> None:
+    info: Sample = (corosync_metrics.INFO, 1, ("demo", "knet", version))
+    alarms = Alarms("link-down")
+    assert alarms.evaluate(make_snapshot(info, *ALL_UP[1:])) == []
+    events = alarms.evaluate(make_snapshot(info, *LINK_1_DOWN[1:], ring(1, 0)))
+    assert [event[:2] for event in events] == changes

@@ -56,9 +56,13 @@ _BY_INDEX = frozenset({"3.0.0", "3.0.1"})
 """The versions whose corosync-cfgtool numbers the nodes by an index instead of their ids."""
 
 
+def _lists_peers_by_index(view: ClusterView) -> bool:
+    return any(row["version"] in _BY_INDEX for row in view.rows(metrics.INFO))
+
+
 def peers_on_links(view: ClusterView) -> tuple[PeerOnLink, ...]:
     """Returns every peer on every link; none if their ids are unknown."""
-    if any(row["version"] in _BY_INDEX for row in view.rows(metrics.INFO)):
+    if _lists_peers_by_index(view):
         return ()
     return tuple(
         PeerOnLink(
@@ -122,12 +126,13 @@ def link_states(view: ClusterView) -> Mapping[str, bool]:
         if any(values) or (view.fact(reached_members) and lists_all_members(view, number))
     }
     with_peers = {entry.number for entry in view.fact(peers_on_links)}
-    if _lists_peers(view):
+    if _lists_peers_by_index(view):
         return states
     has_company = bool(view.fact(other_members)) or _has_no_votequorum(view)
+    proves_rings = has_company and not _lists_peers(view)
     for row in view.rows(metrics.RINGS):
         number = str(row["number"])
-        if number not in with_peers and (not row["value"] or has_company):
+        if number not in with_peers and (not row["value"] or proves_rings):
             states[number] = bool(row["value"])
     return states
 
