@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import gzip
 import os
 import re
@@ -653,3 +654,22 @@ async def test_malformed_requests_leave_no_trace(script: Script, caplog: pytest.
         await until(lambda: served.server.connections == 0)
         await until(lambda: open_descriptors() <= before)
     assert caplog.records == []
+
+
+async def test_malformed_requests_leave_no_more_garbage_than_others() -> None:
+    """Exceptions whose frames refer to them stay in memory until garbage is collected: kilobytes for each request."""
+    async with serving() as served:
+
+        async def garbage(data: bytes) -> int:
+            gc.collect()
+            gc.disable()
+            for _ in range(20):
+                await served.raw(data)
+            await until(lambda: served.server.connections == 0)
+            gc.enable()
+            return gc.collect()
+
+        await garbage(LAST_HEALTH)
+        usual = await garbage(LAST_HEALTH)
+        for data in MALFORMED[:3]:
+            assert await garbage(data) < 1.5 * usual + 20

@@ -199,6 +199,9 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """Returns the response to a malformed request, or to one that could not be handled because of a bug."""
         response = super().handle_error(request, status, exc, message)
+        if isinstance(exc, HttpProcessingError):
+            # its frames refer to it: they would stay in memory until the next collection of garbage
+            exc.__traceback__ = None
         response.headers[hdrs.SERVER] = SERVER_NAME
         return response
 
