@@ -19,11 +19,10 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.daemon
 
-# established names: the first two come from ha_cluster_exporter, the third has been published by this project
+# established names of ha_cluster_exporter
 ACCEPTED_WARNINGS = {
     'ha_cluster_pacemaker_config_last_change counter metrics should have "_total" suffix',
     'ha_cluster_pacemaker_fail_count non-histogram and non-summary metrics should not have "_count" suffix',
-    'ha_cluster_sbd_device_count non-histogram and non-summary metrics should not have "_count" suffix',
 }
 
 CONFIGURATION = """

@@ -184,7 +184,7 @@ clone="",status="failure_ignored"} 1
 {node("master-1.ostest.example.org", online=0, unclean=1, dc=0)}pacemaker_up 1
 no pacemaker_quorate
 """,
-    ("s01-three-byid-one-missing", 0): f"""sbd_device_count 3
+    ("s01-three-byid-one-missing", 0): f"""sbd_devices_configured 3
 sbd_devices{{device="{DISK}3",status="healthy"}} 1
 sbd_devices{{device="{DISK}4",status="healthy"}} 1
 sbd_devices{{device="{DISK}5",status="unhealthy"}} 1

@@ -34,7 +34,7 @@ TOOLS = {
 HOST = FakeHost(files={CONFIGURATIONS[0]: b"SBD_DEVICE=/dev/sdb\n"}, directories={"/sys/module/drbd": ("version",)})
 
 
-FROM_CONFIGURATION = {"ha_cluster_sbd_device_count", "ha_cluster_sbd_info"}
+FROM_CONFIGURATION = {"ha_cluster_sbd_devices_configured", "ha_cluster_sbd_info"}
 """The metrics that are not read by a tool."""
 
 

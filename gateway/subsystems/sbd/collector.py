@@ -79,7 +79,7 @@ class SbdCollector:
         configuration: sbd_config.SbdConfig | None = readings["configuration"].ok_value
         if configuration is None:
             return samples
-        samples.add(metrics.DEVICE_COUNT, len(configuration.devices))
+        samples.add(metrics.DEVICES_CONFIGURED, len(configuration.devices))
         samples.add(metrics.WATCHDOG_TIMEOUT, configuration.watchdog_timeout)
         samples.add(
             metrics.INFO,

@@ -28,10 +28,10 @@ TIMEOUTS = gauge(
         },
     ),
 )
-DEVICE_COUNT = gauge(
-    "sbd_device_count",
+DEVICES_CONFIGURED = gauge(
+    "sbd_devices_configured",
     "Number of devices that SBD is configured with; 0 means diskless SBD.",
-    mib="haClusterSbdDeviceCount",
+    mib="haClusterSbdDevicesConfigured",
 )
 SLOTS = gauge(
     "sbd_slots",
