@@ -5,9 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
+_LATE = 0.1
+"""Seconds after a deadline from which on the program counts as having been stopped meanwhile."""
+_BEFORE = 0.001
+"""Seconds before a deadline at which its delay is measured, so that this comes first if both are overdue."""
+
 
 async def completed_within(awaitable: Awaitable[object], seconds: float | None) -> bool:
     """Waits for an awaitable and returns whether it completed in time; if it did not, it is cancelled.
+
+    If this program does not run when the deadline passes, because it was suspended with its virtual machine or got no
+    processor time, the deadline is moved by the delay, but at most doubled. What has arrived in the meantime is then
+    processed before it is called missing.
 
     Args:
         awaitable: typically ``event.wait()``; wrap a future that must survive the time-out in ``asyncio.shield``.
@@ -15,9 +24,28 @@ async def completed_within(awaitable: Awaitable[object], seconds: float | None) 
     """
     try:
         async with asyncio.timeout(seconds) as deadline:
-            await awaitable
+            if seconds is None or seconds <= 0:
+                await awaitable
+            else:
+                await _with_delays(awaitable, seconds, deadline)
     except TimeoutError:
         if not deadline.expired():
             raise  # it was raised by the awaitable itself
         return False
     return True
+
+
+async def _with_delays(awaitable: Awaitable[object], seconds: float, deadline: asyncio.Timeout) -> None:
+    """Waits for an awaitable, and moves the deadline if the event loop is late."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + seconds
+
+    def allow_for_delay() -> None:
+        if (delay := loop.time() - end) > _LATE:
+            deadline.reschedule(loop.time() + min(delay, seconds))
+
+    handle = loop.call_at(end - _BEFORE, allow_for_delay)
+    try:
+        await awaitable
+    finally:
+        handle.cancel()

@@ -96,6 +96,14 @@ def is_process(pid: str) -> bool:
     return Path("/proc", pid.strip()).exists()
 
 
+def is_running(pid: str) -> bool:
+    """Returns whether a process runs; one that has ended may remain a zombie for a while."""
+    try:
+        return Path("/proc", pid.strip(), "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 @pytest.fixture
 def public_path() -> Iterator[Path]:
     """An empty directory that every user of this machine may enter."""

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 from types import ModuleType
@@ -186,10 +186,15 @@ class Gateway:
     Attributes:
         lines: its log until now.
         address: the address that it listens on.
+
+    Args:
+        arguments: its command line.
+        cwd: its working directory.
+        prefix: a command that sets up an environment and then becomes the gateway, such as ``unshare --uts``.
     """
 
-    def __init__(self, *arguments: str | Path, cwd: Path) -> None:
-        argv = [sys.executable, "-m", "gateway", *map(str, arguments)]
+    def __init__(self, *arguments: str | Path, cwd: Path, prefix: Sequence[str] = ()) -> None:
+        argv = [*prefix, sys.executable, "-m", "gateway", *map(str, arguments)]
         self.process = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, cwd=cwd, env=environment())
         self.lines: list[str] = []
         self._queue: queue.Queue[str] = queue.Queue()

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.programs import installed
 
 UUID = bytes(range(16))
 
@@ -39,3 +45,19 @@ def image(*sectors: bytes, count: int = 520) -> bytes:
     """Returns the content of a device that begins with some sectors; the others are empty."""
     size = len(sectors[0])
     return b"".join(sectors).ljust(count * size, b"\0")
+
+
+@contextlib.contextmanager
+def loop_device(path: Path, content: bytes, *, sector_size: int = 512) -> Iterator[str]:
+    """Makes a block device with this content, which is stored in a new file. Needs root."""
+
+    def losetup(*arguments: str) -> str:
+        command = (installed("losetup"), *arguments)
+        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+
+    path.write_bytes(content)
+    device = losetup("--find", "--show", "--sector-size", str(sector_size), str(path))
+    try:
+        yield device
+    finally:
+        losetup("--detach", device)

@@ -21,7 +21,7 @@ from gateway.host.output import MAX_LINE, MAX_RATE
 from gateway.host.replay import DEMO, Recording, ReplayHost
 from gateway.status import Status
 from gateway.subsystems.corosync import quorum_report
-from tests.conftest import Script, is_process, open_descriptors
+from tests.conftest import Script, is_process, is_running, open_descriptors
 from tests.waiting import until
 
 
@@ -103,14 +103,6 @@ async def test_a_child_that_holds_the_pipe_does_not_delay_the_end(script: Script
     assert (result.status, lines) == (Status.KILLED, [b"one"])
     assert result.duration < 4
     await until(lambda: not is_running((tmp_path / "child").read_text()))
-
-
-def is_running(pid: str) -> bool:
-    """Returns whether a process runs; one that has ended may remain a zombie for a while."""
-    try:
-        return Path("/proc", pid.strip(), "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 # --- Limits ----------------------------------------------------------------------------------------------------------

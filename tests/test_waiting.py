@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 
 import pytest
 
@@ -30,3 +32,21 @@ async def test_errors_of_the_awaitable_are_raised() -> None:
         await completed_within(fail(TimeoutError("its own")), 5)
     with pytest.raises(OSError, match="broken"):
         await completed_within(fail(OSError("broken")), 5)
+
+
+async def test_what_arrived_while_the_program_was_suspended_is_in_time() -> None:
+    reading, writing = os.pipe()
+    arrived = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(reading, lambda: loop.call_soon(loop.call_soon, arrived.set))  # as slowly as several protocols
+    loop.call_soon(time.sleep, 0.5)
+    loop.call_soon(os.write, writing, b"x")
+    assert await completed_within(arrived.wait(), 0.1)
+    loop.remove_reader(reading)
+    os.close(reading)
+    os.close(writing)
+
+
+async def test_a_delay_does_not_prevent_the_time_out() -> None:
+    asyncio.get_running_loop().call_soon(time.sleep, 0.5)
+    assert not await completed_within(asyncio.Event().wait(), 0.1)

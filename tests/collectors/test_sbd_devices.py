@@ -6,6 +6,7 @@ Needs root, for the loop devices.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import subprocess
@@ -29,7 +30,7 @@ from gateway.subsystems.sbd import metrics
 from gateway.subsystems.sbd.options import Source
 from tests import series
 from tests.programs import installed
-from tests.sbd_image import header, image, mailbox, slot
+from tests.sbd_image import header, image, loop_device, mailbox, slot
 from tests.subsystems import make_collector
 
 pytestmark = [
@@ -51,18 +52,14 @@ def output_of(*command: str) -> str:
 
 @pytest.fixture
 def make_device(tmp_path: Path) -> Iterator[MakeDevice]:
-    installed("losetup")
-    devices: list[str] = []
+    with contextlib.ExitStack() as stack:
+        numbers = itertools.count()
 
-    def make(content: bytes, *, sector_size: int = 512) -> str:
-        path = tmp_path / f"disk{len(devices)}"
-        path.write_bytes(content)
-        devices.append(output_of("losetup", "--find", "--show", "--sector-size", str(sector_size), str(path)))
-        return devices[-1]
+        def make(content: bytes, *, sector_size: int = 512) -> str:
+            path = tmp_path / f"disk{next(numbers)}"
+            return stack.enter_context(loop_device(path, content, sector_size=sector_size))
 
-    yield make
-    for device in devices:
-        output_of("losetup", "--detach", device)
+        yield make
 
 
 async def collect(
