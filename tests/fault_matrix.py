@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,7 @@ class Command:
         line: the command line.
         collector: the collector that runs it.
         name: its name in metrics and the log.
+        sample: how the samples begin that only this command provides.
         variants: other command lines that are tried if it fails.
         required: whether the collector fails with it.
     """
@@ -56,6 +58,7 @@ class Command:
     line: str
     collector: str
     name: str
+    sample: str
     variants: tuple[str, ...] = ()
     required: bool = True
 
@@ -64,16 +67,54 @@ class Command:
         """The tool that it runs."""
         return self.line.partition(" ")[0]
 
+    def is_in(self, page: Iterable[str]) -> bool:
+        """Returns whether a page has samples of this command."""
+        return any(line.startswith(self.sample) for line in page)
+
 
 COMMANDS = (
-    Command(line=CRM_MON, collector="pacemaker", name="crm_mon", variants=("crm_mon -1 -X --inactive",)),
-    Command(line=CIBADMIN, collector="pacemaker", name="cibadmin", variants=("cibadmin --query --local",)),
-    Command(line=QUORUMTOOL, collector="corosync", name="corosync-quorumtool"),
-    Command(line=CFGTOOL, collector="corosync", name="corosync-cfgtool"),
-    Command(line=CMAPCTL, collector="corosync", name="corosync-cmapctl", required=False),
-    Command(line=SBD_DUMP, collector="sbd", name="dump /dev/loop0"),
-    Command(line=SBD_LIST, collector="sbd", name="list /dev/loop0", required=False),
-    Command(line=DRBDSETUP, collector="drbd", name="drbdsetup"),
+    Command(
+        line=CRM_MON,
+        collector="pacemaker",
+        name="crm_mon",
+        sample="ha_cluster_pacemaker_nodes{",
+        variants=("crm_mon -1 -X --inactive",),
+    ),
+    Command(
+        line=CIBADMIN,
+        collector="pacemaker",
+        name="cibadmin",
+        sample="ha_cluster_pacemaker_location_constraints{",
+        variants=("cibadmin --query --local",),
+    ),
+    Command(
+        line=QUORUMTOOL,
+        collector="corosync",
+        name="corosync-quorumtool",
+        sample="ha_cluster_corosync_quorum_votes{",
+    ),
+    Command(line=CFGTOOL, collector="corosync", name="corosync-cfgtool", sample="ha_cluster_corosync_rings{"),
+    Command(
+        line=CMAPCTL,
+        collector="corosync",
+        name="corosync-cmapctl",
+        sample="ha_cluster_corosync_totem_retransmits_total",
+        required=False,
+    ),
+    Command(
+        line=SBD_DUMP,
+        collector="sbd",
+        name="dump /dev/loop0",
+        sample='ha_cluster_sbd_timeouts{device="/dev/loop0"',
+    ),
+    Command(
+        line=SBD_LIST,
+        collector="sbd",
+        name="list /dev/loop0",
+        sample='ha_cluster_sbd_slots{device="/dev/loop0"',
+        required=False,
+    ),
+    Command(line=DRBDSETUP, collector="drbd", name="drbdsetup", sample="ha_cluster_drbd_resources{"),
 )
 
 
@@ -116,6 +157,7 @@ MISBEHAVIORS = (
     Misbehavior(kind="is killed after its answer", body="cat {good}; kill -KILL $$"),
     Misbehavior(kind="exits with 1 after its answer", body="cat {good}; exit 1"),
     Misbehavior(kind="exits with 1 and a message", body="echo oh no >&2; exit 1"),
+    Misbehavior(kind="is refused", body="echo 'Permission denied' >&2; exit 1"),
     Misbehavior(kind="exits with 0 without an answer", body="exit 0"),
     Misbehavior(kind="prints half its answer", output="half"),
     Misbehavior(kind="prints 100 MB", body="head -c 100000000 /dev/zero"),
@@ -148,7 +190,8 @@ class Shown:
 
     Attributes:
         snapshot: the snapshot.
-        page: the samples of the metrics page.
+        page: the samples of the metrics page, except those of the gateway itself.
+        failures: how many commands have failed since the start, by command and state.
         mib: the variables of a walk.
         log: the warnings in the log, in structured form.
         alarms: the notifications, after the longest hold-down.
@@ -156,6 +199,7 @@ class Shown:
 
     snapshot: Snapshot
     page: Mapping[str, str]
+    failures: Mapping[tuple[str, str], int]
     mib: Mapping[str, str]
     log: Sequence[EventDict]
     alarms: Sequence[Notification]
@@ -192,6 +236,7 @@ _OBJECTS = {
 }
 """The objects of each subsystem, except those that only repeat an index."""
 
+_FAILURES = re.compile(r'command_failures_total{collector="\w+",command="([^"]+)",reason="(\w+)"} (\d+)')
 _VOLATILE = re.compile(r"ha_cluster_gateway_|process_|python_|ha_cluster_scrape_duration")
 
 
@@ -220,9 +265,11 @@ class MatrixRun:
         self._alarms.on_snapshot(snapshot)
         self._clock.advance(_LONGER_THAN_ANY_HOLD)
         self._alarms._on_timer(self._clock.monotonic())
+        page = format_snapshot(snapshot, "prometheus", self._config.snmp.root).decode()
         return Shown(
             snapshot=snapshot,
-            page=dict(_samples(format_snapshot(snapshot, "prometheus", self._config.snmp.root).decode())),
+            page=dict(_samples(page)),
+            failures=Counter({(command, state): int(number) for command, state, number in _FAILURES.findall(page)}),
             mib=dict(_variables(format_snapshot(snapshot, "snmp", self._config.snmp.root).decode())),
             log=[event for event in events if event["log_level"] in {"warning", "error", "critical"}],
             alarms=[each for each in self._published if each.category is not None],

@@ -1,13 +1,12 @@
-"""Bad output and misbehavior of each tool, in the whole program: only the samples of that tool are missing."""
+"""Bad output of each tool, in the whole program: only the samples of that tool are missing.
+
+The fault matrix has more ways in which tools fail.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -22,13 +21,12 @@ from gateway.frontends.prometheus.server import MetricsServer
 from gateway.publication import Publication
 from gateway.subsystems import SUBSYSTEMS
 from tests.config_values import server_settings
-from tests.conftest import open_descriptors
+from tests.fault_matrix import COMMANDS, Command
 from tests.programs import (
     CFGTOOL,
     CIBADMIN,
     CMAPCTL,
     CRM_MON,
-    DRBDSETUP,
     QUORUMTOOL,
     SBD_DUMP,
     SBD_LIST,
@@ -38,45 +36,10 @@ from tests.programs import (
 COLLECTORS = tuple(subsystem.name for subsystem in SUBSYSTEMS)
 
 
-@dataclass(frozen=True)
-class Command:
-    """A command, and a metric that only this command provides."""
-
-    line: str
-    collector: str
-    name: str
-    family: str
-    labels: tuple[tuple[str, str], ...] = ()
-    variants: tuple[str, ...] = ()
-    required: bool = True
-
-    @property
-    def tool(self) -> str:
-        return self.line.partition(" ")[0]
-
-
-COMMANDS = (
-    Command(CRM_MON, "pacemaker", "crm_mon", "ha_cluster_pacemaker_nodes", variants=("crm_mon -1 -X --inactive",)),
-    Command(
-        CIBADMIN,
-        "pacemaker",
-        "cibadmin",
-        "ha_cluster_pacemaker_location_constraints",
-        variants=("cibadmin --query --local",),
-    ),
-    Command(QUORUMTOOL, "corosync", "corosync-quorumtool", "ha_cluster_corosync_quorum_votes"),
-    Command(CFGTOOL, "corosync", "corosync-cfgtool", "ha_cluster_corosync_rings"),
-    Command(CMAPCTL, "corosync", "corosync-cmapctl", "ha_cluster_corosync_totem_retransmits_total", required=False),
-    Command(SBD_DUMP, "sbd", "dump /dev/loop0", "ha_cluster_sbd_timeouts", (("device", "/dev/loop0"),)),
-    Command(SBD_LIST, "sbd", "list /dev/loop0", "ha_cluster_sbd_slots", (("device", "/dev/loop0"),), required=False),
-    Command(DRBDSETUP, "drbd", "drbdsetup", "ha_cluster_drbd_resources"),
-)
 XML = (CRM_MON, CIBADMIN)
 
-SAMPLE = re.compile(r"^(\w+)(?:\{(.*)\})? (\S+)$", re.MULTILINE)
-LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-
-Page = dict[str, list[tuple[dict[str, str], float]]]
+Page = dict[str, str]
+"""The values on a page by names and labels."""
 
 
 Scrape = Callable[[], Awaitable[Page]]
@@ -95,10 +58,8 @@ async def serving(cluster: FakeCluster, **flags: Any) -> AsyncIterator[Scrape]:
         async with session.get(f"http://{server.addresses[0]}/metrics") as response:
             assert response.status == 200
             text = await response.text()
-        page: Page = {}
-        for name, labels, value in SAMPLE.findall(text):
-            page.setdefault(name, []).append((dict(LABEL.findall(labels)), float(value)))
-        return page
+        samples = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+        return {name: value for name, _, value in samples}
 
     async with aiohttp.ClientSession() as session:
         yield get
@@ -120,16 +81,7 @@ async def scrape_and_log(scrape: Scrape) -> tuple[Page, list[EventDict]]:
 
 
 def success(page: Page) -> dict[str, float]:
-    return {labels["collector"]: value for labels, value in page["ha_cluster_scrape_success"]}
-
-
-def has(page: Page, command: Command) -> bool:
-    return any(set(command.labels) <= set(labels.items()) for labels, _ in page.get(command.family, ()))
-
-
-def failures(page: Page) -> dict[tuple[str, str], float]:
-    counted = page.get("ha_cluster_gateway_command_failures_total", ())
-    return {(labels["command"], labels["reason"]): value for labels, value in counted}
+    return {name: float(page[f'ha_cluster_scrape_success{{collector="{name}"}}']) for name in COLLECTORS}
 
 
 BOMB = b"""<?xml version="1.0"?>
@@ -181,13 +133,13 @@ async def test_bad_output_affects_that_command_only(command: Command, cluster: F
             page, events = await scrape_and_log(scrape)
         if (command.line, kind) in PARTIAL:
             # the line that is cut off may be that of the only link
-            assert has(page, command) or (command.line, kind) == (CFGTOOL, "truncated"), kind
+            assert command.is_in(page) or (command.line, kind) == (CFGTOOL, "truncated"), kind
             assert success(page) == dict.fromkeys(COLLECTORS, 1), kind
             (event,) = events
             assert (event["event"], event["command"]) == ("values unreadable", command.name), kind
             continue
-        assert not has(page, command), kind
-        assert all(has(page, other) for other in COMMANDS if other is not command), kind
+        assert not command.is_in(page), kind
+        assert all(other.is_in(page) for other in COMMANDS if other is not command), kind
         valid = (command.line, kind) in VALID
         assert success(page) == {**dict.fromkeys(COLLECTORS, 1), command.collector: int(valid)}, kind
         assert b"root:" not in repr(page).encode()
@@ -200,7 +152,7 @@ async def test_bad_output_affects_that_command_only(command: Command, cluster: F
 async def test_a_recovery_is_logged_once(cluster: FakeCluster, scrape: Scrape) -> None:
     page, events = await scrape_and_log(scrape)
     assert success(page) == dict.fromkeys(COLLECTORS, 1)
-    assert all(has(page, command) for command in COMMANDS)
+    assert all(command.is_in(page) for command in COMMANDS)
     assert events == []
     cluster.prints(CFGTOOL, b"?")
     page = await scrape()
@@ -223,106 +175,3 @@ def assert_one_event(events: list[EventDict], command: Command, state: str, kind
     assert "internal error" not in event["reason"], (kind, event["reason"])
     assert "\n" not in event["reason"], kind
     assert event.get("line", 1) >= 1, kind
-
-
-MISBEHAVIORS = {
-    "is killed": ("{good}; kill -SEGV $$", "killed"),
-    "prints without end": ("yes", "too_much_output"),
-    "fails": ("echo oh no >&2; exit 1", "failed"),
-    "is refused": ("echo 'Permission denied' >&2; exit 1", "not_permitted"),
-}
-
-
-@pytest.mark.parametrize("command", COMMANDS, ids=[command.name for command in COMMANDS])
-async def test_misbehavior_affects_that_command_only(command: Command, cluster: FakeCluster, scrape: Scrape) -> None:
-    await scrape()
-    before = open_descriptors()
-    good = cluster.directory / "good"
-    good.write_bytes(cluster.printed(command.line))
-    expected: dict[tuple[str, str], int] = {}
-    for kind, (script, state) in MISBEHAVIORS.items():
-        for line in (command.line, *command.variants):
-            cluster.does(line, script.format(good=f"cat '{good}'"))
-        page, events = await scrape_and_log(scrape)
-        counts = command.required or state not in {"failed", "not_permitted"}
-        assert not has(page, command), kind
-        assert all(has(page, other) for other in COMMANDS if other is not command), kind
-        assert success(page) == {**dict.fromkeys(COLLECTORS, 1), command.collector: 1 - counts}, kind
-        expected[command.name, state] = expected.get((command.name, state), 0) + 1
-        assert failures(page) == expected, kind
-        if counts:
-            assert_one_event(events, command, state, kind)
-        else:
-            assert [event for event in events if event["event"] == "collector failing"] == [], kind
-    assert open_descriptors() == before
-
-
-async def test_a_hanging_tool_affects_that_command_only(tmp_path: Path) -> None:
-    async def page_without(command: Command) -> Page:
-        directory = tmp_path / command.name.replace("/", "_")
-        directory.mkdir()
-        cluster = FakeCluster(directory)
-        good = directory / "good"
-        good.write_bytes(cluster.printed(command.line))
-        output = f"cat '{good}'; " if command.required else ""  # incomplete output is discarded
-        cluster.does(command.line, f"{output}sleep 1000")
-        async with serving(cluster, **{f"tools.{command.tool}.timeout": 1.5}) as scrape:
-            return await scrape()
-
-    with capture_logs() as logs:
-        pages = await asyncio.gather(*map(page_without, COMMANDS))
-    events = [event for event in logs if event["log_level"] == "warning"]
-    assert len(events) == len(COMMANDS)
-    for command, page in zip(COMMANDS, pages, strict=True):
-        assert not has(page, command)
-        assert all(has(page, other) for other in COMMANDS if other is not command)
-        assert success(page) == {**dict.fromkeys(COLLECTORS, 1), command.collector: 0}
-        assert failures(page) == {(command.name, "timed_out"): 1}
-        assert_one_event([event for event in events if event["command"] == command.name], command, "timed_out", "hangs")
-
-
-@contextlib.contextmanager
-def unavailable(cluster: FakeCluster, tool: str, mode: int | None) -> Any:
-    """Removes a tool for a while, or changes its permissions."""
-    path = cluster.path(tool)
-    aside = path.with_name("aside")
-    if mode is None:
-        path.rename(aside)
-        yield
-        aside.rename(path)
-    else:
-        path.chmod(mode)
-        yield
-        path.chmod(0o755)
-
-
-@pytest.mark.parametrize("tool", ["crm_mon", "cibadmin", "corosync-quorumtool", "corosync-cfgtool"])
-async def test_a_missing_or_forbidden_tool_affects_its_own_samples_only(
-    tool: str, cluster: FakeCluster, scrape: Scrape
-) -> None:
-    (command,) = (command for command in COMMANDS if command.tool == tool)
-    await scrape()
-    for mode, state in ((None, "not_installed"), (0o644, "not_permitted")):
-        with unavailable(cluster, tool, mode):
-            page, events = await scrape_and_log(scrape)
-        assert not has(page, command)
-        assert all(has(page, other) for other in COMMANDS if other is not command)
-        assert success(page) == {**dict.fromkeys(COLLECTORS, 1), command.collector: 0}
-        assert_one_event(events, command, state, state)
-    page = await scrape()
-    assert success(page) == dict.fromkeys(COLLECTORS, 1)
-
-
-@pytest.mark.parametrize(("tool", "collector"), [("sbd", "sbd"), ("drbdsetup", "drbd")])
-async def test_the_only_tool_of_a_subsystem(tool: str, collector: str, cluster: FakeCluster, scrape: Scrape) -> None:
-    await scrape()
-    others = {name: 1 for name in COLLECTORS if name != collector}
-    with unavailable(cluster, tool, None):
-        page, events = await scrape_and_log(scrape)
-    # a failure while the subsystem is configured; that of DRBD depends on the machine of the test
-    assert success(page) in ([{**others, collector: 0}] if collector == "sbd" else [{**others, collector: 0}, others])
-    assert [event["state"] for event in events] == ["not_installed"]
-    with unavailable(cluster, tool, 0o644):
-        page, events = await scrape_and_log(scrape)
-    assert success(page) == {**others, collector: 0}
-    assert [event["state"] for event in events] == ["not_permitted"]
