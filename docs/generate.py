@@ -20,6 +20,7 @@ from gateway.alarms.notification import Change
 from gateway.catalog import METRICS
 from gateway.conditions.model import Condition
 from gateway.config.config import OPTIONS
+from gateway.frontends.prometheus.snapshot_api import schema
 from gateway.frontends.snmp.notifications.rendering import notification_name
 from gateway.frontends.snmp.rows import bindings
 from gateway.options.model import Field, Option, OptionValues, Records
@@ -101,7 +102,7 @@ INTRODUCTION = """\
 """
 
 HEADINGS: Mapping[str, str] = {
-    "web": "# --- The HTTP server: the metrics page, /-/healthy and /-/ready.\n",
+    "web": "# --- The HTTP server: the metrics page, the JSON API, /-/healthy and /-/ready.\n",
     "log": "# --- The log, on standard error.\n",
     "collectors": "# --- The collectors, one for each subsystem. auto costs nothing if a subsystem is not installed.\n",
     "snmp": "# --- SNMP: HA-CLUSTER-MIB, through the host's snmpd and from the built-in agent.\n",
@@ -347,6 +348,37 @@ def _codes(words: Iterable[str]) -> str:
     return ", ".join(map(_code, words))
 
 
+# --- The snapshot as JSON --------------------------------------------------------------------------------------------
+
+
+def snapshot() -> Iterator[str]:
+    """Yields the lines of the table of the keys in the document of a snapshot."""
+    document = json.loads(schema())
+    yield from _table(("key", "type", "meaning"), _properties(document, "", document["$defs"]))
+
+
+def _properties(parent: Mapping[str, Any], path: str, definitions: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Yields the rows of the keys of an object, each followed by those below it."""
+    for name, listed in parent.get("properties", {}).items():
+        reference = listed.get("$ref", "").rpartition("/")[2]
+        entry = {**definitions.get(reference, {}), **listed}
+        yield _code(f"{path}{name}"), _json_type(entry), entry["description"]
+        yield from _properties(entry, f"{path}{name}.", definitions)
+        yield from _properties(entry.get("items", {}), f"{path}{name}[].", definitions)
+        if isinstance(others := entry.get("additionalProperties"), dict):
+            yield from _properties(others, f"{path}{name}.NAME.", definitions)
+
+
+def _json_type(entry: Mapping[str, Any]) -> str:
+    """Returns a readable type: the JSON types, the constant, or the enumeration."""
+    if "anyOf" in entry:
+        return " or ".join(map(_json_type, entry["anyOf"]))
+    if "const" in entry or "enum" in entry:
+        return ", ".join(_code(_literal(value)) for value in entry.get("enum", [entry.get("const")]))
+    names = entry["type"] if isinstance(entry["type"], list) else [entry["type"]]
+    return " or ".join(names) + (f", {entry['format']}" if "format" in entry else "")
+
+
 # --- Pages -----------------------------------------------------------------------------------------------------------
 
 PAGES: Mapping[str, Mapping[str, Callable[[], Iterable[str]]]] = {
@@ -354,6 +386,7 @@ PAGES: Mapping[str, Mapping[str, Callable[[], Iterable[str]]]] = {
     "reference/metrics.md": {"metrics": metrics},
     "reference/mib.md": {"objects": objects, "notifications": notifications, "variables": variables},
     "reference/conditions.md": {"overview": overview, "removal": removal, "conditions": conditions},
+    "reference/snapshot.md": {"snapshot": snapshot},
     "notifications.md": {"variables": variables},
 }
 """The generated parts, by page and name."""

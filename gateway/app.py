@@ -25,6 +25,7 @@ from gateway.engine.engine import Engine
 from gateway.engine.mode import CollectorMode
 from gateway.frontends.prometheus.connection_pool import ConnectionLimits
 from gateway.frontends.prometheus.server import MetricsServer
+from gateway.frontends.prometheus.snapshot_api import SnapshotApi
 from gateway.frontends.snmp import engine_identity
 from gateway.frontends.snmp.notifications.agentx_channel import MasterAgent
 from gateway.frontends.snmp.notifications.alarm_values import alarm_values
@@ -74,12 +75,12 @@ async def serve(config: Config, host: ServingHost, *, announce: Announce | None 
     alarms = _build_alarms(config, engine, notifier, snmp)
     quorum_watcher = _build_quorum_watcher(config, host, alarms)
     alert_socket = _build_alert_socket(config, alarms)
+    server.add_routes(*_build_snapshot_api(engine, server, alarms).routes)
     event_sources = [source for source in (quorum_watcher, alert_socket) if source is not None]
 
-    for add_samples in (server.add_samples, snmp.add_samples, alarms.add_samples, notifier.add_samples):
-        publication.add_source(add_samples)
-    if alert_socket is not None:
-        publication.add_source(alert_socket.add_samples)
+    for source in (server, snmp, alarms, notifier, alert_socket):
+        if source is not None:
+            publication.add_source(source.add_samples)
     engine.subscribe(snmp.cache.on_snapshot)
     engine.subscribe(alarms.on_snapshot)
     snmp.cache.add_value_source(partial(alarm_values, alarms, notifier))
@@ -148,6 +149,10 @@ def _build_server(config: Config, engine: Engine, publication: Publication) -> M
         telemetry_path=config.web.telemetry_path,
         limits=_connection_limits(config.web),
     )
+
+
+def _build_snapshot_api(engine: Engine, server: MetricsServer, alarms: AlarmService) -> SnapshotApi:
+    return SnapshotApi(engine, server.pages, lambda: alarms.active_alarms if alarms.is_ready else None)
 
 
 def _connection_limits(web: WebConfig) -> ConnectionLimits:

@@ -46,6 +46,38 @@ def script(tmp_path: Path) -> Script:
     return write
 
 
+class Gate:
+    """A tool that does not end before the gate is opened.
+
+    Attributes:
+        path: the tool.
+        runs: a file with a line for each run.
+    """
+
+    def __init__(self, script: Script, directory: Path) -> None:
+        self._fifo, self.runs = directory / "gate", directory / "runs"
+        os.mkfifo(self._fifo)
+        self.path = script(f"echo run >> '{self.runs}'; read _ < '{self._fifo}'; echo 5")
+
+        # a FIFO that nobody has opened forgets what was written
+        self._descriptor = os.open(self._fifo, os.O_RDWR | os.O_NONBLOCK)
+
+    def open(self) -> None:
+        """Lets one run end."""
+        os.write(self._descriptor, b"go\n")
+
+    def close(self) -> None:
+        """Removes the gate."""
+        os.close(self._descriptor)
+
+
+@pytest.fixture
+def gate(script: Script, tmp_path: Path) -> Iterator[Gate]:
+    gate = Gate(script, tmp_path)
+    yield gate
+    gate.close()
+
+
 def pytest_report_header() -> str:
     return f"gateway: {PACKAGES / 'gateway'}"
 

@@ -101,7 +101,7 @@ async def serving(*collectors: ScriptCollector, min_interval: float = 0.0, **set
     publication = Publication()
     routes = settings.pop("routes", ())
     server = MetricsServer(engine, publication, **server_settings(**settings))
-    server.add_routes(*routes)
+    server.add_routes(*(routes(engine, server) if callable(routes) else routes))
     publication.add_source(server.add_samples)
     await server.start()
     # the client itself must not limit connections or decompress

@@ -309,7 +309,7 @@ def test_collect_prints_json(cluster: FakeCluster, tmp_path: Path) -> None:
         {"name": "ha_cluster_pacemaker_fail_count", "labels": {"node": "n1", "resource": "r"}, "value": "+Inf"}
     ]
     nodes = [s for s in snapshot["samples"] if s["name"] == "ha_cluster_pacemaker_nodes"]
-    assert all(set(node) == {"name", "labels", "status"} and len(node["status"]) == 9 for node in nodes)
+    assert all(set(node) == {"name", "labels", "states"} and len(node["states"]) == 9 for node in nodes)
 
 
 @pytest.mark.daemon

@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,17 @@ from gateway.frontends.prometheus.connection import Closure, Connection
 from gateway.frontends.prometheus.connection_pool import source_of
 from gateway.frontends.prometheus.listener import Listener
 from gateway.frontends.prometheus.pages import PageCache
+from gateway.frontends.prometheus.server import MetricsFormat
 from gateway.publication import Publication
 from gateway.samples import SamplesByMetric, SampleSet
 from gateway.snapshot import Snapshot
-from tests.conftest import Script, open_descriptors
+from tests.conftest import Gate, Script, open_descriptors
 from tests.fakes import FakeClock
 from tests.http_server import ScriptCollector, Served, request, serving
 from tests.programs import FakeCluster, Gateway, environment
 from tests.waiting import until
 
+TEXT = MetricsFormat(content_type=exposition.TEXT)
 HEALTH = request("/-/healthy")
 LAST_HEALTH = request("/-/healthy", "Connection: close")
 OK, BUSY = b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 503 Service Unavailable\r\n"
@@ -86,38 +88,6 @@ async def connecting(served: Served) -> AsyncIterator[Callable[..., Any]]:
         for client in clients:
             client.writer.close()
         await asyncio.gather(*(client.writer.wait_closed() for client in clients), return_exceptions=True)
-
-
-class Gate:
-    """A tool that does not end before the gate is opened.
-
-    Attributes:
-        path: the tool.
-        runs: a file with a line for each run.
-    """
-
-    def __init__(self, script: Script, directory: Path) -> None:
-        self._fifo, self.runs = directory / "gate", directory / "runs"
-        os.mkfifo(self._fifo)
-        self.path = script(f"echo run >> '{self.runs}'; read _ < '{self._fifo}'; echo 5")
-
-        # a FIFO that nobody has opened forgets what was written
-        self._descriptor = os.open(self._fifo, os.O_RDWR | os.O_NONBLOCK)
-
-    def open(self) -> None:
-        """Lets one run end."""
-        os.write(self._descriptor, b"go\n")
-
-    def close(self) -> None:
-        """Removes the gate."""
-        os.close(self._descriptor)
-
-
-@pytest.fixture
-def gate(script: Script, tmp_path: Path) -> Iterator[Gate]:
-    gate = Gate(script, tmp_path)
-    yield gate
-    gate.close()
 
 
 def closures(served: Served) -> dict[str, float]:
@@ -500,7 +470,7 @@ async def test_a_page_is_encoded_and_compressed_once() -> None:
     cache, snapshot = PageCache(CountingPublication(clock=clock), clock=clock), Snapshot(samples_by_metric={})
 
     async def get(*, compress: bool) -> bytes:
-        return await cache.get(snapshot, exposition.TEXT, compress=compress)
+        return await cache.get(snapshot, TEXT, compress=compress)
 
     compressed, plain, again = await asyncio.gather(get(compress=True), get(compress=False), get(compress=True))
     assert compressed is again
@@ -517,7 +487,7 @@ async def test_a_metric_that_cannot_be_encoded_is_logged_once_and_counted() -> N
     bad: Any = {self_metrics.RUNS: {(): "many"}}
     with capture_logs() as logs:
         for _ in range(2):
-            page = await cache.get(Snapshot(samples_by_metric=bad), exposition.TEXT, compress=False)
+            page = await cache.get(Snapshot(samples_by_metric=bad), TEXT, compress=False)
             assert b"ha_cluster_gateway_build_info" in page
             assert b"ha_cluster_gateway_runs_total" not in page
     assert b"\nha_cluster_gateway_publication_failures_total 1\n" in page

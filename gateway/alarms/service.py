@@ -98,6 +98,11 @@ class AlarmService:
         return self._table.active
 
     @property
+    def is_ready(self) -> bool:
+        """Whether a snapshot has been evaluated. Before that, no alarm is active because none is known."""
+        return self._table.view is not None
+
+    @property
     def last_notification(self) -> Notification | None:
         """The last notification with a sequence number, or None before the first."""
         return self._last_notification

@@ -1,17 +1,18 @@
-"""Encodes metrics pages, each format once for all scrapes of a snapshot, and sends them without copies."""
+"""Encodes pages, each format once for all requests of a snapshot, and sends them without copies."""
 
 from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, Protocol
 
 from aiohttp import hdrs, web
 
 from gateway.clock import Clock, SystemClock
-from gateway.frontends.prometheus import exposition
 from gateway.frontends.prometheus.connection import Closure, Connection
+from gateway.frontends.prometheus.exposition import OnError
+from gateway.frontends.prometheus.negotiation import accepts_gzip
 from gateway.publication import Publication
 from gateway.samples import Metric, SamplesByMetric
 from gateway.snapshot import Snapshot
@@ -23,7 +24,7 @@ _LARGE_PAGE_SIZE = 256 * 1024
 """Bytes above which a page is compressed in a thread."""
 
 _GZIP_LEVEL = 1
-"""Metrics are repetitive: higher levels take much longer and save little."""
+"""Pages are repetitive: higher levels take much longer and save little."""
 
 _LIFETIME = 1.0
 """Seconds for which a page is shared: it shows the age of its snapshot, and the gateway's own counters."""
@@ -35,11 +36,28 @@ _CHUNK = 96 * 1024
 """Bytes that are written at once. aiohttp waits for a slow client only after more than 64 KiB."""
 
 
+EncodePage = Callable[[SamplesByMetric, OnError], bytes]
+"""Returns a page; runs in a thread if the page is large."""
+
+
+class PageFormat(Protocol):
+    """A format of pages. Requests share a page if their formats are equal."""
+
+    @property
+    def content_type(self) -> str:
+        """The value of the header ``Content-Type``."""
+        ...
+
+    def encoder(self, snapshot: Snapshot) -> EncodePage:
+        """Returns what encodes the page of a snapshot; runs on the event loop, and copies what may change there."""
+        ...
+
+
 class _Key(NamedTuple):
     """What a page is made of. Snapshots are compared by identity."""
 
     snapshot: Snapshot
-    content_type: str
+    page_format: PageFormat
     compress: bool
 
 
@@ -64,14 +82,14 @@ class PageCache:
         self._pages: dict[_Key, tuple[float, asyncio.Task[bytes]]] = {}
         self._reading: dict[int, _Reading] = {}
 
-    async def get(self, snapshot: Snapshot, content_type: str, *, compress: bool) -> bytes:
-        """Returns the page of a snapshot in one of the formats of ``exposition``."""
-        return await asyncio.shield(self._task(_Key(snapshot, content_type, compress)))
+    async def get(self, snapshot: Snapshot, page_format: PageFormat, *, compress: bool) -> bytes:
+        """Returns the page of a snapshot."""
+        return await asyncio.shield(self._task(_Key(snapshot, page_format, compress)))
 
     def _task(self, key: _Key) -> asyncio.Task[bytes]:
         """Returns the task that makes a page, or has just made it.
 
-        Finished pages of other snapshots are dropped, because the scrapes that wait for a snapshot get it together.
+        Finished pages of other snapshots are dropped, because the requests that wait for a snapshot get it together.
         """
         now = self._clock.monotonic()
         self._pages = {
@@ -85,12 +103,11 @@ class PageCache:
 
     async def _encode(self, key: _Key) -> bytes:
         samples_by_metric = self._publication.merge(key.snapshot)
+        encode_page = key.page_format.encoder(key.snapshot)
         failures: list[tuple[Metric, Exception]] = []
 
         def encode() -> bytes:
-            return exposition.encode(
-                samples_by_metric, key.content_type, on_error=lambda metric, error: failures.append((metric, error))
-            )
+            return encode_page(samples_by_metric, lambda metric, error: failures.append((metric, error)))
 
         page = encode() if _sample_count(samples_by_metric) < _LARGE_PAGE else await asyncio.to_thread(encode)
         for metric, error in failures:
@@ -105,8 +122,19 @@ class PageCache:
 
     # --- Sending -----------------------------------------------------------------------------------------------------
 
-    def respond(self, request: web.Request, page: bytes, headers: Mapping[str, str]) -> web.StreamResponse:
-        """Returns a response with a page; a large page is not copied for it."""
+    async def respond(
+        self, request: web.Request, snapshot: Snapshot, page_format: PageFormat, headers: Mapping[str, str]
+    ) -> web.StreamResponse:
+        """Returns a response with the page of a snapshot, compressed if the client accepts that."""
+        compress = accepts_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
+        page = await self.get(snapshot, page_format, compress=compress)
+        complete = {hdrs.CONTENT_TYPE: page_format.content_type, **headers}
+        if compress:
+            complete[hdrs.CONTENT_ENCODING] = "gzip"
+        return self._respond(request, page, complete)
+
+    def _respond(self, request: web.Request, page: bytes, headers: Mapping[str, str]) -> web.StreamResponse:
+        """Returns a response; a large page is not copied for it."""
         if len(page) <= _CHUNK:
             return web.Response(body=page, headers=headers)
         response = _PageResponse(b"" if request.method == hdrs.METH_HEAD else page, self, Connection.of(request))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
 import structlog
@@ -12,23 +13,41 @@ import gateway
 from gateway import self_metrics
 from gateway.clock import Clock, SystemClock
 from gateway.engine.engine import Engine
+from gateway.frontends.prometheus import exposition
 from gateway.frontends.prometheus.connection import SERVER_NAME, Connection
 from gateway.frontends.prometheus.connection_pool import ConnectionLimits, ConnectionPool
 from gateway.frontends.prometheus.listener import Listener
-from gateway.frontends.prometheus.negotiation import (
-    SCRAPE_TIMEOUT_HEADER,
-    accepts_gzip,
-    collection_timeout,
-    negotiate_content_type,
-)
-from gateway.frontends.prometheus.pages import PageCache
+from gateway.frontends.prometheus.negotiation import negotiate_content_type
+from gateway.frontends.prometheus.pages import EncodePage, PageCache
 from gateway.frontends.prometheus.route import Handler, Route
+from gateway.frontends.prometheus.snapshot_request import collect_for
 from gateway.network import Address, bind, socket_address
 from gateway.publication import Publication
-from gateway.samples import SampleSet
+from gateway.samples import SamplesByMetric, SampleSet
+from gateway.snapshot import Snapshot
 
 _SHUTDOWN_TIMEOUT = 2.0
 """Seconds for requests in progress when the server closes; aiohttp may wait twice as long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsFormat:
+    """A format of the metrics page. Implements ``PageFormat``.
+
+    Attributes:
+        content_type: one of those of ``exposition``.
+    """
+
+    content_type: str
+
+    def encoder(self, snapshot: Snapshot) -> EncodePage:
+        """Returns the encoder for the content type."""
+        del snapshot
+
+        def encode(samples_by_metric: SamplesByMetric, on_error: exposition.OnError) -> bytes:
+            return exposition.encode(samples_by_metric, self.content_type, on_error=on_error)
+
+        return encode
 
 
 class MetricsServer:
@@ -41,6 +60,9 @@ class MetricsServer:
         telemetry_path: the path of the metrics page.
         limits: how many connections clients may open, and how long they may take.
         clock: measures time.
+
+    Attributes:
+        pages: encodes and shares pages, also those of other routes.
     """
 
     def __init__(
@@ -59,7 +81,7 @@ class MetricsServer:
         self._clock = clock or SystemClock()
         self._log = structlog.get_logger("http")
         self._limits = limits
-        self._pages = PageCache(publication, clock=self._clock)
+        self.pages = PageCache(publication, clock=self._clock)
         self._listeners: list[Listener] = []
         self._runner: web.AppRunner | None = None
         self._pool: ConnectionPool | None = None
@@ -139,37 +161,19 @@ class MetricsServer:
 
     async def _get_metrics(self, request: web.Request) -> web.StreamResponse:
         started = self._clock.monotonic()
-        names = self._select_collectors(request)
-        timeout = collection_timeout(request.headers.get(SCRAPE_TIMEOUT_HEADER))
-        snapshot = await self._engine.collect(names, timeout=timeout, allow_recent=True)
+        snapshot = await collect_for(request, self._engine)
         self._scrapes += 1
         self._incomplete += not snapshot.complete
-        content_type = negotiate_content_type(request.headers.get(hdrs.ACCEPT, ""))
-        compress = accepts_gzip(request.headers.get(hdrs.ACCEPT_ENCODING, ""))
-        body = await self._pages.get(snapshot, content_type, compress=compress)
+        page_format = MetricsFormat(content_type=negotiate_content_type(request.headers.get(hdrs.ACCEPT, "")))
+        response = await self.pages.respond(request, snapshot, page_format, {hdrs.VARY: "Accept, Accept-Encoding"})
         self._log.debug(
             "scrape",
             seconds=round(self._clock.monotonic() - started, 4),
-            bytes=len(body),
+            bytes=response.content_length,
             remote=request.remote,
             collectors={name: report.status.value for name, report in snapshot.collectors.items()},
         )
-        headers: dict[str, str] = {hdrs.CONTENT_TYPE: content_type, hdrs.VARY: "Accept, Accept-Encoding"}
-        if compress:
-            headers[hdrs.CONTENT_ENCODING] = "gzip"
-        return self._pages.respond(request, body, headers)
-
-    def _select_collectors(self, request: web.Request) -> Collection[str] | None:
-        """Returns the collectors that ``collect[]`` or ``exclude[]`` selects, as in node_exporter; None for all."""
-        collect, exclude = request.query.getall("collect[]", []), request.query.getall("exclude[]", [])
-        names = self._engine.collector_names
-        if collect and exclude:
-            raise web.HTTPBadRequest(text="collect[] and exclude[] cannot be used together\n")
-        if unknown := sorted({*collect, *exclude} - {*names}):
-            raise web.HTTPBadRequest(text=f"no such collector: {', '.join(unknown)}; there are: {', '.join(names)}\n")
-        if collect:
-            return set(collect)
-        return {*names} - {*exclude} if exclude else None
+        return response
 
     async def _get_healthy(self, request: web.Request) -> web.Response:
         del request
