@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest --numprocesses=$(PROCESSES) --no-loadscope-reorder
 TREE := PYTHONPATH=. $(BIN)/python
 
 .SECONDARY:
-.PHONY: demo test quick coverage lint regenerate bench soak lab docs requirements audit sbom packages clean
+.PHONY: demo test quick coverage lint regenerate bench soak fuzz lab docs requirements audit sbom packages clean
 
 demo: $(VENV)/run
 	$(BIN)/ha-cluster-gateway demo
@@ -48,6 +48,10 @@ bench: $(VENV)/test packages
 # One gateway for long, with scrapes, walks and faults at the same time; ARGS="--scrapes 1000 --requests 1000" for less.
 soak: $(VENV)/test packages
 	$(BIN)/python -m tests.soak $(ARGS)
+
+# Damaged inputs for everything that reads what others wrote; ARGS="--seconds 60 --only parser" for less.
+fuzz: $(VENV)/test
+	$(BIN)/python -m tests.fuzz --seconds 3600 $(ARGS)
 
 # A real cluster to play with, in namespaces of this machine: see tests/lab/README.md.
 lab: $(VENV)/test packages

@@ -14,6 +14,7 @@ SLEEPS = {
     "waiting.py::until": "polls for all tests",
     "waiting.py::wait_until": "polls for all tests",
     "alarms/test_snmpd_sinks.py::test_a_notification_is_not_repeated_after_snmpd_hung": "a hang of some seconds",
+    "fuzz/targets/http.py::_send": "a slow client",
     "soak/observed.py::idle_occupation": "watches a process that is idle",
     "test_process.py::test_cancelled_runs_leave_neither_processes_nor_descriptors": "cancels at different moments",
     "test_server.py::test_a_client_that_is_fast_enough_is_not_disconnected": "outlasts its time-out",

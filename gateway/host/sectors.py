@@ -77,7 +77,7 @@ class Sectors:
             raise DecodeError("shorter than its header")
         error, sector_size, count = _BODY.unpack_from(body)
         size, rest = divmod(len(body) - _BODY.size, count) if count else (0, len(body) - _BODY.size)
-        if rest:
+        if rest or (count and not size):
             raise DecodeError("its length does not fit the number of sectors")
         starts = range(_BODY.size, len(body), size or 1)
         return cls(sector_size=sector_size, sectors=tuple(body[start : start + size] for start in starts), error=error)

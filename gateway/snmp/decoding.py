@@ -74,11 +74,11 @@ class ReceivedPdu:
         """The names of the variables, decoded one by one.
 
         Raises:
-            DecodeError: a variable is malformed; its value may be.
+            DecodeError: a variable is malformed; also if only its value is, because the response may repeat it.
         """
         reader = BerReader(self._data, self._start, self._end)
         while not reader.is_at_end:
-            yield reader.nested().identifier()
+            yield reader.varbind().oid
 
     @property
     def varbinds(self) -> list[VarBind]:

@@ -53,7 +53,7 @@ def seconds(parse: Parser, output: bytes) -> float:
 
 
 def hostile_outputs(sample: bytes, unit: bytes) -> Iterator[Callable[[int], bytes]]:
-    """Yields functions that repeat a unit up to a size: alone, as JSON, and in the middle of a sample."""
+    """Yields functions that repeat a unit up to a size: alone, as JSON, in the middle of a sample, and in its lines."""
 
     def repeated(size: int) -> bytes:
         return unit * (size // len(unit))
@@ -63,6 +63,7 @@ def hostile_outputs(sample: bytes, unit: bytes) -> Iterator[Callable[[int], byte
     yield repeated
     yield lambda size: b"[" + repeated(size) + b"0]"
     yield lambda size: begin + repeated(size) + end
+    yield lambda size: b"".join(line.rstrip(b"\n") + repeated(size // len(lines)) + b"x\n" for line in lines)
 
 
 SAMPLES = dict(PARSERS.values())

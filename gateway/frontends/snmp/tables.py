@@ -153,7 +153,8 @@ class _Builder:
         self._omissions: list[Omission] = []
         self._columns: dict[str, _Column] = {}
         self._numbered_indexes: dict[str, dict[Labels, bytes]] = {}
-        self._used_indexes: dict[str, set[bytes]] = {}
+        self._used_numbers: dict[str, set[bytes]] = {}
+        self._used_indexes: dict[str, set[tuple[bytes, str]]] = {}
 
     def add(self, binding: Binding, samples: Mapping[Labels, Value]) -> None:
         """Adds the samples of a metric; if that fails, each one by itself, to omit only those that cannot be added."""
@@ -161,6 +162,7 @@ class _Builder:
             self._add(binding, samples)
         except Exception:  # noqa: BLE001 - whatever is wrong with a sample must not cost the others
             self._omissions.clear()
+            self._used_indexes.pop(binding.metric.name, None)
             for labels, value in samples.items():
                 self._attempt(binding.metric.name, partial(self._add, binding, {labels: value}))
         self._report_omissions()
@@ -251,7 +253,7 @@ class _Builder:
         choice = binding.metric.mib_choice
         choice_position = None if choice is None else binding.metric.labels.index(choice.label)
         indexes: dict[Labels, bytes] = {}
-        used: set[tuple[bytes, str]] = set()
+        used = self._used_indexes.setdefault(binding.metric.name, set())
         for labels in samples:
             texts = [labels[position] for position in positions]
             index = _index(parts, texts)
@@ -259,6 +261,8 @@ class _Builder:
             column = "" if choice_position is None else labels[choice_position]
             if (index, column) in used:
                 index = _index(parts, texts, identity="\0".join(labels))
+                if (index, column) in used:
+                    raise _UnfitIndexError(f"another row has the index {_shortened(str(texts))}")
             used.add((index, column))
             indexes[labels] = index
         return indexes
@@ -269,7 +273,7 @@ class _Builder:
         """Returns the index of each sample's row; the last part is the first number that is not used yet."""
         parts = self._mib.index_of(row.entry)[:-1]
         indexes = self._numbered_indexes.setdefault(row.entry, {})
-        used = self._used_indexes.setdefault(row.entry, set())
+        used = self._used_numbers.setdefault(row.entry, set())
         for labels in sorted(set(labels_of_samples) - indexes.keys()):
             indexes[labels] = _numbered(_index(parts, [labels[position] for position in positions]), used)
         return indexes

@@ -123,7 +123,7 @@ def enumeration(names: Mapping[int, str]) -> Callable[[SampleValue], int]:
 
 
 def _normalize(word: str) -> str:
-    return re.sub(r"[\W_]", "", word).lower()
+    return re.sub(r"[ _]", "", word).lower()
 
 
 # --- Texts -----------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from gateway.errors import ParseError
 from gateway.subsystems.pacemaker.cluster_status import RESOURCES, ROLES, TARGET_ROLES, Bundle, Resource
 from gateway.subsystems.pacemaker.crm_mon_elements import FLAGS, expected
 from gateway.subsystems.parsing.partial import UnreadableValues
@@ -102,6 +103,8 @@ class ResourceReader:
         self._end_collective("bundle", self._clones)
 
     def _start_resource(self, attributes: Attributes) -> None:
+        if self._resource is not None:
+            raise ParseError(f"expected no resource in the resource {self._resource.get('id', '')[:40]!r}")
         self._resource = attributes
         self._nodes = []
 

@@ -35,7 +35,7 @@ _ESCAPES_DOUBLE = re.compile(r'\\(?:\n|(["\\`$]))')
 _ESCAPES_PLAIN = re.compile(r"\\(?:\n|(.))")
 
 # Decimal places are cut off. Of a unit, only the beginning matters.
-_TIME = re.compile(r"(?P<digits>[0-9]+)[0-9.]*[ \t]*(?P<unit>ms|us|[smh]|$)", re.IGNORECASE)
+_TIME = re.compile(r"(?P<digits>[0-9]++)[0-9.]*+[ \t]*+(?P<unit>ms|us|[smh]|$)", re.IGNORECASE)
 _MICROSECONDS = {"us": 1, "ms": 10**3, "s": 10**6, "": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6}
 
 _Settings = Mapping[str, tuple[str, int]]

@@ -1,0 +1,179 @@
+"""The whole way of a damaged output: collector, samples, pages, tables, alarms, notifications."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
+
+from gateway.alarms.alarm_table import AlarmTable
+from gateway.alarms.notification_builder import NotificationBuilder
+from gateway.catalog import ACCUMULATORS
+from gateway.conditions.view import ClusterView
+from gateway.frontends.prometheus import exposition
+from gateway.frontends.snmp import tables
+from gateway.frontends.snmp.notifications.compat import FORMS
+from gateway.frontends.snmp.notifications.rendering import Renderer
+from gateway.frontends.snmp.tables import Omission
+from gateway.host.host import CommandResult
+from gateway.host.replay import DEMO, Recording
+from gateway.samples import SampleSet
+from gateway.snapshot import CollectorReport, CommandReport, Snapshot
+from gateway.snmp import ber
+from gateway.snmp.agentx.encoding import encode_varbind
+from gateway.snmp.mib.module import mib
+from tests import series
+from tests.fakes import FakeClock, FakeHost
+from tests.fuzz.target import Target
+from tests.fuzz.targets.parsers import seeds_of
+from tests.parsers.parser_samples import PARSERS
+from tests.snmp.parity import differences
+from tests.snmp.walked import walked
+from tests.subsystems import WITH_STATISTICS, WITHOUT_MODULE, make_collector
+
+_HOUR = 3600.0
+_TOOLS: Mapping[str, tuple[str, str, str]] = {
+    "crm_mon": ("pacemaker", "crm_mon", "crm_mon"),
+    "cibadmin": ("pacemaker", "cibadmin", "cib"),
+    "corosync-quorumtool": ("corosync", "corosync-quorumtool", "corosync-quorumtool"),
+    "corosync-cfgtool": ("corosync", "corosync-cfgtool", "corosync-cfgtool, words"),
+    "corosync-cmapctl": ("corosync", "corosync-cmapctl", "corosync-cmapctl"),
+    "corosync.conf": ("corosync", "", "corosync.conf"),
+    "sbd dump": ("sbd", "dump", "sbd dump"),
+    "sbd list": ("sbd", "list", "sbd list"),
+    "sbd configuration": ("sbd", "", "sbd configuration"),
+    "drbdsetup": ("drbd", "drbdsetup", "drbdsetup"),
+}
+"""The subsystem, the beginning of the name of the probe (empty for the configuration file), and the parser."""
+
+
+class _Subsystem:
+    """A subsystem of the demo's healthy cluster, with one output that is damaged.
+
+    Args:
+        subsystem: the name of the subsystem.
+        probe: the beginning of the name of the probe whose output is damaged; empty for the configuration file.
+    """
+
+    def __init__(self, subsystem: str, probe: str) -> None:
+        self._probe = probe
+        self._recording = Recording.load(DEMO)
+        self._step = self._recording.steps[0]
+        self._collector = make_collector(subsystem, options={**WITH_STATISTICS, **WITHOUT_MODULE})
+        self._mib = mib()
+        self._healthy = self._snapshot(None)
+        self._renderer = Renderer(self._mib, compat=tuple(FORMS))
+
+    def seed(self) -> bytes:
+        """Returns the output of the healthy cluster."""
+        if not self._probe:
+            return next(content for path, content in self._files().items() if path in self._collector.configurations)
+        plan = self._collector.plan(FakeHost(files=self._files()))
+        assert plan is not None
+        return next(
+            self._recorded((probe.tool, *variant)).stdout
+            for probe in plan.probes
+            for variant in probe.variants
+            if probe.name.startswith(self._probe)
+        )
+
+    def check(self, data: bytes) -> str:
+        """Checks everything that is made of an output, when it follows a healthy state and is followed by one."""
+        with capture_logs() as logs:
+            snapshot = self._snapshot(data)
+            self._check_pages(snapshot)
+            omitted = self._check_tables(snapshot)
+            events = self._check_alarms(snapshot)
+        assert not [event for event in logs if event["log_level"] in {"error", "critical"}], logs
+        states = [command.status for report in snapshot.collectors.values() for command in report.commands]
+        return f"{states} {omitted > 0} {sorted(events)}"
+
+    def _files(self) -> dict[str, bytes]:
+        names = self._recording.files.items()
+        return {path: self._recording.read(self._step, name) or b"" for path, name in names}
+
+    def _recorded(self, command: tuple[str, ...]) -> CommandResult:
+        name = self._recording.commands.get(command)
+        output = self._recording.read(self._step, f"{name}.stdout") if name else None
+        return series.ended(output or b"", 0 if name else 1)
+
+    def _snapshot(self, data: bytes | None) -> Snapshot:
+        files = self._files()
+        if data is not None and not self._probe:
+            files |= dict.fromkeys(self._collector.configurations, data)
+        plan = self._collector.plan(FakeHost(files=files))
+        if plan is None:
+            return Snapshot(samples_by_metric={}, time=1e9)
+        results = {probe.name: self._recorded((probe.tool, *probe.variants[0])) for probe in plan.probes}
+        if data is not None and self._probe:
+            results |= {name: series.ended(data) for name in results if name.startswith(self._probe)}
+        readings = {**plan.files, **series.readings(plan.probes, results)}
+        commands = tuple(
+            CommandReport(name=name, status=reading.status, unreadable=reading.unreadable)
+            for name, reading in readings.items()
+        )
+        report = CollectorReport(name=self._collector.name, commands=commands)
+        return Snapshot(
+            samples_by_metric=self._collector.make_samples(readings).samples_by_metric,
+            collectors={self._collector.name: report},
+            time=1e9,
+        )
+
+    def _check_pages(self, snapshot: Snapshot) -> None:
+        """Checks that ``prometheus_client`` finds the same series on both pages, each once."""
+        samples = snapshot.samples_by_metric
+        text = series.parse(exposition.encode_text(samples).decode())
+        page = exposition.encode_openmetrics(samples).decode()
+        families = text_string_to_metric_families(page)  # type: ignore[no-untyped-call]
+        found = [(line.name, frozenset(line.labels.items())) for family in families for line in family.samples]
+        assert len(found) == len(set(found))
+        # the parser of the text format adds this ending to the names of counters that lack it
+        assert {(name.removesuffix("_total"), labels) for name, labels in text} == {
+            (name.removesuffix("_total"), labels) for name, labels in found
+        }
+
+    def _check_tables(self, snapshot: Snapshot) -> int:
+        """Checks that a walk is in order, and shows everything that the page shows; returns how much is omitted."""
+        omissions: list[Omission] = []
+        samples = snapshot.samples_by_metric
+        table = tables.build(snapshot, samples, self._mib, age=lambda: 0.0, report=omissions.append)
+        walk = walked(table, self._mib)
+        if not omissions and len(walk) < 200:
+            sample_set = SampleSet()
+            for metric, values in samples.items():
+                choice, names = metric.mib_choice, metric.labels
+                for labels, value in values.items():
+                    # the MIB has objects for some values of this label only
+                    if choice is None or labels[names.index(choice.label)] in choice.objects:
+                        sample_set.add(metric, value, *labels)
+            assert not list(differences(sample_set, walk))
+        return len(omissions)
+
+    def _check_alarms(self, snapshot: Snapshot) -> set[str]:
+        """Checks that alarms and notifications can be made of it; returns the names of the conditions."""
+        alarms, clock, view = AlarmTable(), FakeClock(), None
+        builder, names = NotificationBuilder(clock=clock), set()
+        for each in (self._healthy, snapshot, self._healthy):
+            view = ClusterView(each, view, accumulators=ACCUMULATORS)
+            builder.update_names(view)
+            events = alarms.evaluate(view, now=clock.now, time=clock.now)
+            clock.advance(_HOUR)
+            for event in (*events, *alarms.on_timer(now=clock.now)):
+                names.add(event.alarm.condition.name)
+                for varbinds in self._renderer.render(builder.alarm(event, view)):
+                    for varbind in varbinds:
+                        ber.varbind(varbind)
+                        encode_varbind(varbind)
+        return names
+
+
+def _target(name: str) -> Target:
+    subsystem_name, probe, parser = _TOOLS[name]
+    subsystem = _Subsystem(subsystem_name, probe)
+    seeds = [subsystem.seed(), *seeds_of(parser, PARSERS[parser][1])[:40]]
+    return Target(check=subsystem.check, seeds=seeds, max_size=24 * 1024, seconds=2.0, seconds_per_kib=0.2)
+
+
+TARGETS: Mapping[str, Callable[[], Target]] = {f"cluster {name}": partial(_target, name) for name in _TOOLS}
