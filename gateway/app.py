@@ -17,15 +17,18 @@ from gateway.alarms.service import AlarmService, AlarmSettings
 from gateway.alarms.sources.alert_socket import AlertSocket
 from gateway.alarms.sources.quorum_watcher import QuorumWatcher
 from gateway.assembly import build_engine
+from gateway.clock import SystemClock
 from gateway.config.alarm_options import SendFrom
 from gateway.config.config import Config
 from gateway.config.web_options import WebConfig
 from gateway.descriptors import reserve_descriptors
 from gateway.engine.engine import Engine
 from gateway.engine.mode import CollectorMode
+from gateway.frontends.prometheus.access_control import AccessControl
 from gateway.frontends.prometheus.connection_pool import ConnectionLimits
 from gateway.frontends.prometheus.server import MetricsServer
 from gateway.frontends.prometheus.snapshot_api import SnapshotApi
+from gateway.frontends.prometheus.web_config_file import WebConfigFile
 from gateway.frontends.snmp import engine_identity
 from gateway.frontends.snmp.notifications.agentx_channel import MasterAgent
 from gateway.frontends.snmp.notifications.alarm_values import alarm_values
@@ -49,8 +52,9 @@ class ServingHost(Host, StreamingHost, Protocol):
 
 
 class ListeningAddresses(NamedTuple):
-    """The addresses that the program listens on, as ``HOST:PORT``."""
+    """The addresses that the program listens on, as ``HOST:PORT``, and the scheme of HTTP: ``http`` or ``https``."""
 
+    scheme: str
     http: tuple[str, ...]
     snmp: tuple[str, ...]
 
@@ -63,6 +67,7 @@ async def serve(config: Config, host: ServingHost, *, announce: Announce | None 
     """Serves until SIGTERM or SIGINT; ``announce`` receives the addresses as soon as the program listens on them.
 
     Raises:
+        ConfigError: the web configuration is invalid.
         StartError: the program cannot listen on an address.
     """
     stop = _stop_event()
@@ -73,10 +78,9 @@ async def serve(config: Config, host: ServingHost, *, announce: Announce | None 
     snmp = _build_snmp(config, engine, publication, identity)
     notifier = build_notifier(config, identity, snmp)
     alarms = _build_alarms(config, engine, notifier, snmp)
-    quorum_watcher = _build_quorum_watcher(config, host, alarms)
     alert_socket = _build_alert_socket(config, alarms)
+    event_sources = [each for each in (_build_quorum_watcher(config, host, alarms), alert_socket) if each is not None]
     server.add_routes(*_build_snapshot_api(engine, server, alarms).routes)
-    event_sources = [source for source in (quorum_watcher, alert_socket) if source is not None]
 
     for source in (server, snmp, alarms, notifier, alert_socket):
         if source is not None:
@@ -95,7 +99,7 @@ async def serve(config: Config, host: ServingHost, *, announce: Announce | None 
         await start_service(stack, services)
         _log_start(config, server, snmp)
         if announce is not None:
-            announce(ListeningAddresses(http=server.addresses, snmp=snmp.addresses))
+            announce(ListeningAddresses(scheme=server.scheme, http=server.addresses, snmp=snmp.addresses))
         await wait_for_stop(stop)
         structlog.get_logger("app").info("stopping")
 
@@ -148,11 +152,18 @@ def _build_server(config: Config, engine: Engine, publication: Publication) -> M
         addresses=config.web.listen,
         telemetry_path=config.web.telemetry_path,
         limits=_connection_limits(config.web),
+        access_control=_build_access_control(config.web),
     )
 
 
 def _build_snapshot_api(engine: Engine, server: MetricsServer, alarms: AlarmService) -> SnapshotApi:
     return SnapshotApi(engine, server.pages, lambda: alarms.active_alarms if alarms.is_ready else None)
+
+
+def _build_access_control(web: WebConfig) -> AccessControl | None:
+    if web.config_file is None:
+        return None
+    return AccessControl(WebConfigFile(web.config_file, SystemClock()), healthy_is_open=web.healthy_without_password)
 
 
 def _connection_limits(web: WebConfig) -> ConnectionLimits:

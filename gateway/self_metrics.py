@@ -106,6 +106,36 @@ HTTP_CLOSED = counter(
         },
     ),
 )
+HTTP_REFUSED = counter(
+    "gateway_http_refused_total",
+    "Connections and requests that were refused because of the web configuration, by reason.",
+    "reason",
+    mib=ObjectByLabel(
+        label="reason",
+        objects={
+            "handshake": "haClusterHttpRefusedHandshakes",
+            "certificate": "haClusterHttpRefusedCertificates",
+            "password": "haClusterHttpRefusedPasswords",
+            "busy": "haClusterHttpRefusedBusy",
+            "rate_limit": "haClusterHttpRefusedRateLimit",
+        },
+    ),
+)
+WEB_CONFIG_SUCCESSFUL = gauge(
+    "gateway_web_config_last_reload_successful",
+    "Whether the web configuration was valid when its files were read last; if not, an earlier one is in use.",
+    mib="haClusterHttpConfigValid",
+)
+WEB_CONFIG_TIMESTAMP = gauge(
+    "gateway_web_config_last_reload_success_timestamp_seconds",
+    "Time at which the web configuration in use was read, in Unix seconds.",
+    mib="haClusterHttpConfigTime",
+)
+WEB_CERTIFICATE_EXPIRY = gauge(
+    "gateway_web_certificate_expiry_timestamp_seconds",
+    "Time at which the certificate of the HTTP server expires, in Unix seconds.",
+    mib="haClusterHttpCertificateExpiry",
+)
 PUBLICATION_FAILURES = counter(
     "gateway_publication_failures_total",
     "Metrics that could not be published because of a bug in the gateway.",

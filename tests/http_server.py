@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import bcrypt
 
 from gateway.engine.engine import Engine
 from gateway.frontends.prometheus.server import MetricsServer
@@ -22,6 +24,12 @@ from tests.config_values import server_settings
 
 VALUE = Metric(name="value", help="The number that the tool printed.", labels=("tool",))
 LARGE = Metric(name="large", help="Many samples.", labels=("number",))
+
+
+HASHES = {
+    password: bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode() for password in ("secret", "other", "third")
+}
+"""Hashes of passwords, as cheap as possible."""
 
 
 def read(result: CommandResult) -> str:
@@ -116,3 +124,8 @@ async def serving(*collectors: ScriptCollector, min_interval: float = 0.0, **set
 def request(path: str = "/metrics", *headers: str, method: str = "GET") -> bytes:
     lines = [f"{method} {path} HTTP/1.1", "Host: x", *headers]
     return "".join(f"{line}\r\n" for line in (*lines, "")).encode(errors="surrogateescape")
+
+
+def basic(user: str, password: str) -> str:
+    """Returns the header of basic authentication."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()

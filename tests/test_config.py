@@ -111,6 +111,8 @@ INVALID: dict[str, tuple[str, list[str]]] = {
         URL_PATH,
         ['""', '"/"', '"metrics"', "1", '"/-/healthy"', '"/-/ready"', '"/a b"', '"/{a}"', '"/a?b"', '"/é"', '"//a"'],
     ),
+    "web.config_file": ('expected a path, or "" for no file', ["1", "true", "[]", '"/a\\nb"']),
+    "web.healthy_without_password": (BOOLEAN, ['"yes"', "1"]),
     "web.max_connections_per_source": (COUNT, ["0", "-1", "true"]),
     "web.max_connections": (COUNT, ["0", "-1", "1.5", "true", '"many"', "[1]"]),
     "web.client_timeout": (SECONDS, ["0", "-1", "nan", "inf", "3600.1", "false", '"soon"', "[1]"]),

@@ -67,19 +67,23 @@ def migrated(path: Path, text: str) -> tuple[dict[str, Any], list[str]]:
 
 def test_the_sample_means_the_same_in_every_format(tmp_path: Path) -> None:
     nested = {
-        "web": {"listen-address": "0.0.0.0:9665", "telemetry-path": "/m", "config": {"file": "x"}},
+        "web": {
+            "listen-address": "0.0.0.0:9665",
+            "telemetry-path": "/m",
+            "config": {"file": "/etc/ha_cluster_exporter.web.yaml"},
+        },
         "log": {"level": "debug", "format": "json"},
         **{line.split(": ")[0]: json.loads(line.split(": ")[1]) for line in SAMPLE.splitlines() if "path: " in line},
     }
     del nested["  telemetry-path"]
     toml = "".join(f"{name} = {json.dumps(value)}\n" for name, value in nested.items() if isinstance(value, str))
-    toml += '[web]\nlisten-address = "0.0.0.0:9665"\ntelemetry-path = "/m"\nconfig.file = "x"\n'
+    toml += '[web]\nlisten-address = "0.0.0.0:9665"\ntelemetry-path = "/m"\n'
+    toml += 'config.file = "/etc/ha_cluster_exporter.web.yaml"\n'
     toml += '[log]\nlevel = "debug"\nformat = "json"\n'
-    remark = "web.config.file was left out: TLS and authentication are not built in yet"
-    assert migrated(tmp_path / "a.yaml", SAMPLE) == (MEANING, [remark])
-    assert migrated(tmp_path / "a.YML", SAMPLE) == (MEANING, [remark])
-    assert migrated(tmp_path / "a.json", json.dumps(nested)) == (MEANING, [remark])
-    assert migrated(tmp_path / "a.toml", toml) == (MEANING, [remark])
+    assert migrated(tmp_path / "a.yaml", SAMPLE) == (MEANING, [])
+    assert migrated(tmp_path / "a.YML", SAMPLE) == (MEANING, [])
+    assert migrated(tmp_path / "a.json", json.dumps(nested)) == (MEANING, [])
+    assert migrated(tmp_path / "a.toml", toml) == (MEANING, [])
 
 
 @pytest.mark.parametrize(
@@ -180,6 +184,12 @@ def test_a_line_break_in_the_file_name_does_not_end_the_comment(tmp_path: Path) 
     assert tomllib.loads(written) == {"log": {"level": "debug"}}
 
 
+@pytest.mark.parametrize("text", ["web.config.file: /etc/tls.yaml", "web: {config: {file: /etc/tls.yaml}}"])
+def test_a_web_configuration_at_another_place_is_named(tmp_path: Path, text: str) -> None:
+    # not the usual place, which the gateway searches, too: the file would have to exist
+    assert migrated(tmp_path / "a.yaml", text) == ({"web.config_file": "/etc/tls.yaml"}, [])
+
+
 @pytest.mark.daemon
 def test_the_result_and_the_remarks_are_printed_separately(tmp_path: Path) -> None:
     path = tmp_path / "ha_cluster_exporter.yaml"
@@ -188,9 +198,7 @@ def test_the_result_and_the_remarks_are_printed_separately(tmp_path: Path) -> No
     assert done.returncode == 0
     (tmp_path / "gateway.conf").write_text(done.stdout)
     assert plain_values(load(tmp_path / "gateway.conf", {})) == {**DEFAULTS, **MEANING}
-    assert done.stderr == (
-        f"ha-cluster-gateway: {path}: web.config.file was left out: TLS and authentication are not built in yet\n"
-    )
+    assert done.stderr == ""
     path.write_text("a: b: c")
     done = gateway("migrate", path, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.certificates import Authority
+from tests.http_server import HASHES
 from tests.programs import installed
 from tests.waiting import wait_until
 
@@ -97,6 +99,59 @@ def test_prometheus_scrapes_every_series(demo: int, tmp_path: Path) -> None:
             assert eventually(port, 'sum(ha_cluster_pacemaker_nodes{status="online"})') == 3
         finally:
             process.terminate()
+
+
+SECURE = """
+global: {{scrape_interval: 500ms, scrape_timeout: 400ms}}
+scrape_configs:
+  - job_name: cluster
+    scheme: https
+    tls_config: {{ca_file: authority.crt, cert_file: prometheus.crt, key_file: prometheus.key}}
+    basic_auth: {{username: admin, password: secret}}
+    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
+"""
+
+
+def test_prometheus_scrapes_over_tls_with_a_certificate_and_a_password(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    authority.sign("server")
+    authority.sign("prometheus", ["prometheus.example.org"])
+    (tmp_path / "web.yaml").write_text(
+        "tls_server_config: {cert_file: server.crt, key_file: server.key, client_ca_file: authority.crt, "
+        "client_auth_type: RequireAndVerifyClientCert, client_allowed_sans: [prometheus.example.org]}\n"
+        f"basic_auth_users: {{admin: '{HASHES['secret']}'}}\n"
+    )
+    gateway_port, port = free_port(), free_port()
+    (tmp_path / "prometheus.yml").write_text(SECURE.format(port=gateway_port))
+    gateway = [
+        sys.executable,
+        "-m",
+        "gateway",
+        "demo",
+        f"--web.listen-address=127.0.0.1:{gateway_port}",
+        f"--web.config.file={tmp_path / 'web.yaml'}",
+        "--snmp.agent.listen=127.0.0.1:0",
+        "--speed=100",
+    ]
+    prometheus = [
+        installed("prometheus"),
+        f"--config.file={tmp_path / 'prometheus.yml'}",
+        f"--storage.tsdb.path={tmp_path / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--log.level=error",
+    ]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(gateway, **quiet) as demo, subprocess.Popen(prometheus, **quiet) as server:  # type: ignore[call-overload]
+        try:
+            wait_for(f"http://127.0.0.1:{port}/-/ready")
+            wait_until(lambda: eventually(port, "up") == 1, what="a scrape")
+            assert eventually(port, "ha_cluster_corosync_quorate") == 1
+            assert eventually(port, "ha_cluster_gateway_web_config_last_reload_successful") == 1
+            refused = 'sum(ha_cluster_gateway_http_refused_total{reason!="handshake"})'
+            assert eventually(port, refused) == 0
+        finally:
+            server.terminate()
+            demo.terminate()
 
 
 def eventually(port: int, expression: str) -> float:

@@ -29,6 +29,7 @@ SLEEPS = {
 PATCHES = {
     "snmp/test_engine_identity.py::test_a_disk_that_fails_does_not_prevent_the_start": "a disk that fails",
     "test_config.py::default_file": "the machine's own configuration must not be read",
+    "test_web_config.py::test_the_file_of_the_exporter_is_used_if_it_exists": "the machine's own must not be read",
     "test_local_host.py::test_a_directory_with_too_many_names_is_refused": "ten thousand files take long to create",
 }
 """The functions that may replace an attribute, by file and name, and the reason. Environment variables are free."""

@@ -43,7 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
     speed: float = arguments.speed
 
     def announce(addresses: app.ListeningAddresses) -> None:
-        print_line(f"The demo cluster's metrics are at http://{addresses.http[0]}{config.web.telemetry_path}")
+        url = f"{addresses.scheme}://{addresses.http[0]}{config.web.telemetry_path}"
+        print_line(f"The demo cluster's metrics are at {url}")
         if addresses.snmp:
             root = oids.dotted(config.snmp.root.root)
             print_line(f"Over SNMP: snmpbulkwalk -v2c -c public {addresses.snmp[0]} {root}", flush=True)

@@ -11,12 +11,6 @@ from typing import Any
 from gateway import log
 from gateway.config.config import OPTIONS, Config
 from gateway.config.loader import load
-from gateway.errors import ConfigError
-
-_NO_WEB_CONFIG = (
-    "--web.config.file: TLS and authentication are not built in yet; "
-    "leave the flag out, and put a reverse proxy in front if the network is not trusted"
-)
 
 _OPTION, _DEPRECATED = "option ", "deprecated "
 """Prefixes of the attributes in which argparse stores the values."""
@@ -53,7 +47,6 @@ def add_flags(parser: argparse.ArgumentParser, *, defaults: Mapping[str, Any] | 
                 metavar="VALUE",
                 help=f"{option.help} (default: {default})".replace("%", "%%"),
             )
-    add_argument("--web.config.file", dest="web_config_file", metavar="FILE", help="Not supported yet; refused.")
     for name, successor in _DEPRECATED_FLAGS.items():
         add_argument(
             f"--{name}",
@@ -101,8 +94,6 @@ def load_config(
         ConfigError: a value is invalid.
     """
     values = vars(arguments)
-    if values.get("web_config_file"):
-        raise ConfigError([_NO_WEB_CONFIG])
     config = load(
         values.get("config"),
         {**(overrides or {}), **_select(values, _OPTION)},

@@ -13,20 +13,19 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from gateway.commands.console import print_error, print_text
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import add_flags
 from gateway.config.config import OPTIONS
-from gateway.config.loader import OptionReader, translate_deprecated
+from gateway.config.loader import DEFAULT_WEB_FILE, OptionReader, translate_deprecated
 from gateway.errors import ConfigError
 from gateway.files import read_file
 from gateway.options.readers import InvalidValuesError
+from gateway.yaml_reader import YamlError, load
 
 _LOADERS: Mapping[str, Callable[[str], Any]] = {
-    ".yaml": yaml.safe_load,
-    ".yml": yaml.safe_load,
+    ".yaml": load,
+    ".yml": load,
     ".json": json.loads,
     ".toml": tomllib.loads,
 }
@@ -36,9 +35,10 @@ _MAX_SIZE = 1024 * 1024
 
 _BY_FLAG = {flag.removeprefix("--"): option for option in OPTIONS for flag in option.flags}
 
+_WEB_CONFIG_FILE = "web.config.file"
+
 _WITHOUT_SUCCESSOR = {
     "enable-timestamps": "samples carry no timestamps, as Prometheus recommends",
-    "web.config.file": "TLS and authentication are not built in yet",
 }
 
 
@@ -74,6 +74,8 @@ def migrate(path: Path) -> tuple[str, list[str]]:
         if name in _WITHOUT_SUCCESSOR:
             if value:
                 remarks.append(f"{path}: {name} was left out: {_WITHOUT_SUCCESSOR[name]}")
+        elif name == _WEB_CONFIG_FILE and value == str(DEFAULT_WEB_FILE):
+            continue  # used if it exists, by both programs; named in gateway.conf, it would have to exist
         elif option := _BY_FLAG.get(name):
             values[option.key] = [value] if option.repeatable and isinstance(value, str) else value
             reader.read(option.key, values[option.key], f"{path}: {option.key}")
@@ -98,10 +100,9 @@ def _read(path: Path) -> dict[str, Any]:
         document = loader(read_file(path, max_size=_MAX_SIZE).decode("utf-8"))
     except OSError as error:
         raise ConfigError([f"{path}: {error.strerror or error}"]) from None
-    except yaml.MarkedYAMLError as error:  # its text quotes the line
-        place = f" (at line {error.problem_mark.line + 1})" if error.problem_mark else ""
-        raise ConfigError([f"{path}: not YAML: {error.problem}{place}"]) from None
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
+    except YamlError as error:
+        raise ConfigError([f"{path}: not YAML: {error}"]) from None
+    except (ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError([f"{path}: not {path.suffix.removeprefix('.').upper()}: {reason}"]) from None
     if document is not None and not isinstance(document, dict):

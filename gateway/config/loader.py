@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.config.config import BY_KEY, OPTIONS, RULES, TABLES, Config
 from gateway.config.section import build_section
-from gateway.config.web_options import DEFAULT_PORT, LISTEN, LOG_LEVEL
+from gateway.config.web_options import DEFAULT_PORT, LISTEN, LOG_LEVEL, WEB_CONFIG_FILE
 from gateway.errors import ConfigError
 from gateway.files import TrustedFile, UntrustedPathError, exists, read_trusted_file
 from gateway.options.model import OptionValues
@@ -24,6 +24,9 @@ from gateway.options.readers import (
 
 DEFAULT_FILE = Path("/etc/ha-cluster-gateway/gateway.conf")
 """The file that is read without ``--config``; it may be absent."""
+
+DEFAULT_WEB_FILE = Path("/etc/ha_cluster_exporter.web.yaml")
+"""The web configuration that is used without ``web.config_file``, as by the exporter; it may be absent."""
 
 _MAX_SIZE = 1024 * 1024
 """Bytes that a configuration file may have."""
@@ -102,7 +105,7 @@ def load(
         flags: values by option key, as text.
         defaults: values by option key that replace the options' defaults.
         deprecated: values of the flags that ``translate_deprecated`` translates.
-        search: whether to read ``DEFAULT_FILE``, if it exists and no file is named.
+        search: whether to use ``DEFAULT_FILE`` and ``DEFAULT_WEB_FILE``, if they exist and no file is named.
 
     Raises:
         ConfigError: with one line for each problem.
@@ -111,6 +114,8 @@ def load(
     if source is None and search and exists(DEFAULT_FILE):
         source = DEFAULT_FILE
     reader = OptionReader()
+    if search and exists(DEFAULT_WEB_FILE):
+        reader.read(WEB_CONFIG_FILE.key, str(DEFAULT_WEB_FILE), WEB_CONFIG_FILE.key)
     for key, value in (defaults or {}).items():
         reader.read(key, value, key)
     if source is not None:

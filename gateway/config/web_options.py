@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from gateway.config.section import from_option
 from gateway.log import LogFormat, LogLevel
 from gateway.network import Address
 from gateway.options.model import Option
-from gateway.options.readers import addresses, member_of, seconds, url_path, whole_number
+from gateway.options.readers import addresses, boolean, file_or_none, member_of, seconds, url_path, whole_number
 
 DEFAULT_PORT = 9664
 """The port that ha_cluster_exporter uses."""
@@ -19,6 +20,15 @@ LISTEN = Option(
     read=addresses,
     help="Addresses to serve HTTP on: HOST:PORT, [IPv6]:PORT, or :PORT for all interfaces.",
     flags=("--web.listen-address",),
+)
+
+WEB_CONFIG_FILE = Option(
+    key="web.config_file",
+    default="",
+    read=file_or_none,
+    help="File with TLS, passwords, response headers and a rate limit, in the format of Prometheus' exporter-toolkit. "
+    "Without this option, /etc/ha_cluster_exporter.web.yaml is used if it exists.",
+    flags=("--web.config.file",),
 )
 
 LOG_LEVEL = Option(
@@ -42,6 +52,15 @@ class WebConfig:
             read=url_path,
             help="Path of the metrics page.",
             flags=("--web.telemetry-path",),
+        )
+    )
+    config_file: Path | None = from_option(WEB_CONFIG_FILE)
+    healthy_without_password: bool = from_option(
+        Option(
+            key="web.healthy_without_password",
+            default=False,
+            read=boolean,
+            help="Whether /-/healthy needs no password even if the web configuration has users.",
         )
     )
     max_connections: int = from_option(

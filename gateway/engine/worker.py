@@ -7,6 +7,7 @@ the interpreter does; parsers make only those that are fast for any input of the
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -26,10 +27,12 @@ class Worker:
 
     Args:
         name: the name of the thread.
+        nice: how much lower its priority is.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, nice: int = 0) -> None:
         self._name = name
+        self._nice = nice
         self._queue: SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -58,6 +61,7 @@ class Worker:
         self._queue.put(None)
 
     def _run(self) -> None:
+        os.nice(self._nice)  # in Linux, only of this thread
         while (item := self._queue.get()) is not None:
             _run_function(*item)
             del item  # a large result must not stay in memory until the next function

@@ -199,6 +199,13 @@ def path_or_none(meaning: str) -> Callable[[Any], Path | None]:
     return read
 
 
+def file_or_none(value: Any) -> Path | None:
+    """Reads the path of a file, which may be relative to the working directory; or "" for no file."""
+    if not isinstance(value, str) or not value.isprintable():
+        raise InvalidValueError('a path, or "" for no file')
+    return Path(value) if value else None
+
+
 def host_path(value: Any) -> str:
     """Reads the path of a file that a ``Host`` reads or runs; may be empty."""
     if value != "" and not _is_absolute_path(value):

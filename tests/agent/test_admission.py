@@ -6,7 +6,8 @@ import ipaddress
 
 import pytest
 
-from gateway.frontends.snmp.agent.admission import BURST, MAX_SOURCES, OVERHEAD, RATE, Admission, Verdict
+from gateway.frontends.snmp.agent.admission import BURST, OVERHEAD, RATE, Admission, Verdict
+from gateway.token_bucket import MAX_SOURCES
 from tests.fakes import FakeClock
 
 

@@ -12,6 +12,7 @@ from gateway.commands.check.collectors import check_collectors
 from gateway.commands.check.http import check_listen_addresses
 from gateway.commands.check.snmp import check_snmp
 from gateway.commands.check.state_directory import check_state_directory
+from gateway.commands.check.web_config import check_web_config
 from gateway.commands.console import print_line, print_text
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import QUIET, add_flags, load_config
@@ -35,6 +36,7 @@ def check(config: Config, host: Host) -> Iterator[CheckResult]:
     source = f"read from {config.source}" if config.source else "no file, every option has its default"
     yield CheckResult(good=True, subject="configuration", text=source)
     yield from check_listen_addresses(config)
+    yield from check_web_config(config)
     yield from check_collectors(config, host)
     yield from check_snmp(config)
     yield from check_state_directory(config)

@@ -111,6 +111,8 @@ class Connection(web.RequestHandler):
         self._owner = owner
         self._client_timeout = client_timeout
         self._socket_transport: asyncio.Transport | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._encrypted = False
         self._received = 0
         self._half_closed = False
         self._closed = False
@@ -122,6 +124,10 @@ class Connection(web.RequestHandler):
         assert isinstance(request.protocol, cls)
         return request.protocol
 
+    def begin(self, connecting: asyncio.Task[None]) -> None:
+        """Remembers the task that connects it, which ends if the connection does."""
+        self._connecting = connecting
+
     # --- Events of the transport -------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -129,8 +135,10 @@ class Connection(web.RequestHandler):
         super().connection_made(transport)
         assert isinstance(transport, asyncio.Transport)
         self._socket_transport = transport
-        # each write then waits until the kernel has taken it: a slow client has at most one chunk in memory
-        transport.set_write_buffer_limits(high=0)
+        self._encrypted = transport.get_extra_info("ssl_object") is not None
+        # each write then waits until the kernel has taken it: a slow client has at most one chunk in memory; with TLS,
+        # asyncio would wait for ever if the limit was 0
+        transport.set_write_buffer_limits(high=1 if self._encrypted else 0, low=0)
         if self._closed:
             transport.abort()
 
@@ -151,7 +159,7 @@ class Connection(web.RequestHandler):
         """Keeps the connection open until its request is answered: the client may have closed its own side only."""
         super().eof_received()
         self._half_closed = True
-        if not self._received:
+        if not self._received or self._encrypted:  # in asyncio, both sides end TLS together
             return False
         if self.state is State.RECEIVING:
             self._enter(State.RECEIVING, _HALF_CLOSED_TIMEOUT)
@@ -178,10 +186,12 @@ class Connection(web.RequestHandler):
         return response
 
     def abort(self, reason: Closure | None) -> None:
-        """Closes the connection at once. Idempotent."""
+        """Closes the connection at once, even if it has not begun yet. Idempotent."""
         self._end(reason)
         if self._socket_transport is not None:
             self._socket_transport.abort()
+        elif self._connecting is not None:
+            self._connecting.cancel()
 
     def _refuse(self) -> None:
         """Answers a request that cannot be parsed, and closes the connection."""

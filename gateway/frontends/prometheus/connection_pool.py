@@ -11,10 +11,13 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from gateway.frontends.prometheus.access_control import Connector, PlainConnector
 from gateway.frontends.prometheus.connection import Closure, Connection, State, closing_response
 
 _GRACE = {State.IDLE: 0.0, State.RECEIVING: 1.0, State.HALF_CLOSED: 1.0, State.SENDING: 1.0}
 """Seconds in a state after which a connection makes room for another, in this order. ``WAITING`` never does."""
+
+_PLAIN = PlainConnector()
 
 _MAX_REJECTED = 32
 """Rejected connections that are answered at the same time; any more are closed without a response."""
@@ -44,15 +47,17 @@ class ConnectionPool:
     Args:
         server: handles the requests.
         limits: what clients may use.
+        connector: begins connections.
 
     Attributes:
         closures: how many connections were closed or refused, by reason.
     """
 
-    def __init__(self, server: web.Server, limits: ConnectionLimits) -> None:
+    def __init__(self, server: web.Server, limits: ConnectionLimits, connector: Connector) -> None:
         self.closures = Counter(dict.fromkeys(Closure, 0))
         self._server = server
         self._limits = limits
+        self._connector = connector
         self._all = _Members()
         self._by_source: dict[str, _Members] = {}
         self._rejected: set[_RejectedConnection] = set()
@@ -69,15 +74,20 @@ class ConnectionPool:
             connection = Connection(self._server, owner=self, source=source, client_timeout=timeout)
             self._all.add(connection)
             self._by_source.setdefault(source, _Members()).add(connection)
-            self._connect(sock, connection)
+            connection.begin(self._connect(sock, connection, self._connector))
             return
         self.closures[Closure.REJECTED] += 1
-        if len(self._rejected) < _MAX_REJECTED:
+        if len(self._rejected) < _MAX_REJECTED and not self._connector.encrypted:
             rejected = _RejectedConnection(self._rejected.discard)
             self._rejected.add(rejected)
-            self._connect(sock, rejected)
+            self._connect(sock, rejected, _PLAIN)
         else:
             sock.close()
+
+    def close(self) -> None:
+        """Closes the connections that have not begun yet. Idempotent."""
+        for task in self._connecting:
+            task.cancel()
 
     def on_state(self, connection: Connection, state: State) -> None:
         """Keeps the connections in the order in which they make room."""
@@ -109,17 +119,22 @@ class ConnectionPool:
         connection.abort(Closure.EVICTED)
         return True
 
-    def _connect(self, sock: socket.socket, protocol: asyncio.Protocol) -> None:
+    def _connect(self, sock: socket.socket, protocol: asyncio.Protocol, connector: Connector) -> asyncio.Task[None]:
         async def connect() -> None:
             try:
-                await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, sock)
-            except OSError as error:  # the client has reset it already
+                await connector.connect(protocol, sock)
+            except OSError as error:  # the client has reset it already, or TLS could not begin
                 sock.close()
                 protocol.connection_lost(error)
+            except asyncio.CancelledError:
+                sock.close()
+                protocol.connection_lost(None)
+                raise
 
         task = asyncio.get_running_loop().create_task(connect())
         self._connecting.add(task)
         task.add_done_callback(self._connecting.discard)
+        return task
 
 
 class _Members:

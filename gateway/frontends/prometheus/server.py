@@ -14,6 +14,7 @@ from gateway import self_metrics
 from gateway.clock import Clock, SystemClock
 from gateway.engine.engine import Engine
 from gateway.frontends.prometheus import exposition
+from gateway.frontends.prometheus.access_control import AccessControl, PlainConnector
 from gateway.frontends.prometheus.connection import SERVER_NAME, Connection
 from gateway.frontends.prometheus.connection_pool import ConnectionLimits, ConnectionPool
 from gateway.frontends.prometheus.listener import Listener
@@ -59,6 +60,7 @@ class MetricsServer:
         addresses: the addresses to listen on.
         telemetry_path: the path of the metrics page.
         limits: how many connections clients may open, and how long they may take.
+        access_control: decides who is served; None for everybody, without TLS.
         clock: measures time.
 
     Attributes:
@@ -73,6 +75,7 @@ class MetricsServer:
         addresses: Sequence[Address],
         telemetry_path: str,
         limits: ConnectionLimits,
+        access_control: AccessControl | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._engine = engine
@@ -82,6 +85,7 @@ class MetricsServer:
         self._log = structlog.get_logger("http")
         self._limits = limits
         self.pages = PageCache(publication, clock=self._clock)
+        self._access_control = access_control
         self._listeners: list[Listener] = []
         self._runner: web.AppRunner | None = None
         self._pool: ConnectionPool | None = None
@@ -99,6 +103,11 @@ class MetricsServer:
     def addresses(self) -> tuple[str, ...]:
         """The addresses that the server listens on, as ``HOST:PORT``."""
         return tuple(str(socket_address(listener.sock)) for listener in self._listeners)
+
+    @property
+    def scheme(self) -> str:
+        """The scheme of its URLs."""
+        return "https" if self._access_control is not None and self._access_control.encrypted else "http"
 
     @property
     def connections(self) -> int:
@@ -125,7 +134,7 @@ class MetricsServer:
         self._runner = self._make_runner()
         await self._runner.setup()
         assert self._runner.server is not None
-        self._pool = ConnectionPool(self._runner.server, self._limits)
+        self._pool = ConnectionPool(self._runner.server, self._limits, self._access_control or PlainConnector())
         for address in self._addresses:
             self._listeners += [Listener(sock, self._pool.accept) for sock in await bind(address)]
         for listener in self._listeners:
@@ -138,6 +147,10 @@ class MetricsServer:
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
+        if self._pool is not None:
+            self._pool.close()
+        if self._access_control is not None:
+            self._access_control.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -148,16 +161,26 @@ class MetricsServer:
         samples.add(self_metrics.HTTP_CONNECTIONS, self.connections)
         for reason, count in (self._pool.closures if self._pool is not None else {}).items():
             samples.add(self_metrics.HTTP_CLOSED, count, reason.value)
+        if self._access_control is not None:
+            self._access_control.add_samples(samples)
 
     def _make_runner(self) -> web.AppRunner:
-        application = web.Application(middlewares=[_respond])
+        application = web.Application(middlewares=[_respond, *(() if self._access_control is None else (self._admit,))])
         application.on_response_prepare.append(_set_server_name)
+        if self._access_control is not None:
+            application.on_response_prepare.append(self._access_control.set_headers)
         for route in self._routes:
             if route.method == hdrs.METH_GET:
                 application.router.add_get(route.path, route.handler)  # HEAD, too
             else:
                 application.router.add_route(route.method, route.path, route.handler)
         return web.AppRunner(application, shutdown_timeout=_SHUTDOWN_TIMEOUT)
+
+    @web.middleware
+    async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        assert self._access_control is not None
+        refusal = await self._access_control.admit(request, Connection.of(request).source)
+        return await handler(request) if refusal is None else refusal
 
     async def _get_metrics(self, request: web.Request) -> web.StreamResponse:
         started = self._clock.monotonic()

@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from gateway.clock import Clock
 from gateway.network import Network
+from gateway.token_bucket import MAX_SOURCES, SourceBuckets
 
 RATE = 1_000_000
 """Octets of requests and responses that a source may use each second: 600 GETBULKs, or 4,000 small requests."""
@@ -21,8 +22,6 @@ BURST = 4_000_000
 """Octets that a source may use at once, for example to walk the whole MIB of a large cluster."""
 OVERHEAD = 100
 """Octets that each datagram counts for in addition, so that small ones are not free."""
-MAX_SOURCES = 1024
-"""Sources whose buckets are known; one more, and the one that has been silent for the longest time is forgotten."""
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -38,18 +37,6 @@ class Verdict(Enum):
     LIMITED = auto()
 
 
-class _Bucket:
-    __slots__ = ("octets", "updated")
-
-    def __init__(self, now: float) -> None:
-        self.octets = float(BURST)
-        self.updated = now
-
-    def refill(self, now: float) -> None:
-        self.octets = min(BURST, self.octets + (now - self.updated) * RATE)
-        self.updated = now
-
-
 class Admission:
     """Admits datagrams of allowed sources, as long as their buckets are not empty.
 
@@ -60,8 +47,7 @@ class Admission:
 
     def __init__(self, allowed: Sequence[Network], clock: Clock) -> None:
         self._allowed = allowed
-        self._clock = clock
-        self._buckets: dict[int, _Bucket] = {}
+        self._buckets = SourceBuckets(rate=RATE, burst=BURST, clock=clock)
 
     def judge(self, host: str) -> Verdict:
         """Returns what happens to a datagram from a host.
@@ -72,21 +58,12 @@ class Admission:
         address, source = _identify(host)
         if self._allowed and not any(address in network for network in self._allowed):
             return Verdict.NOT_ALLOWED
-        return Verdict.ADMITTED if self._bucket(source).octets > 0 else Verdict.LIMITED
+        return Verdict.ADMITTED if self._buckets.get(source).tokens > 0 else Verdict.LIMITED
 
     def charge(self, host: str, octets: int) -> None:
         """Takes the octets of a request and its response from the bucket of a host."""
         _, source = _identify(host)
-        self._bucket(source).octets -= octets + OVERHEAD
-
-    def _bucket(self, source: int) -> _Bucket:
-        now = self._clock.monotonic()
-        bucket = self._buckets.pop(source, None) or _Bucket(now)
-        bucket.refill(now)
-        self._buckets[source] = bucket  # at the end: the order is that of the last datagrams
-        if len(self._buckets) > MAX_SOURCES:
-            del self._buckets[next(iter(self._buckets))]
-        return bucket
+        self._buckets.get(source).tokens -= octets + OVERHEAD
 
 
 @lru_cache(maxsize=MAX_SOURCES)
