@@ -9,6 +9,10 @@ import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+import structlog
+
+from gateway import log
+
 T = TypeVar("T")
 
 _GC_THRESHOLD = (1_000_000, 20, 50)
@@ -20,6 +24,9 @@ a minute leave behind.
 
 _GC_INTERVAL = 60.0
 """Seconds between collections if the threshold is not reached: a scrape leaves a few hundred objects in cycles."""
+
+EX_OUT_OF_MEMORY = os.EX_OSERR
+"""The exit status without memory; systemd restarts the service."""
 
 _SWITCH_INTERVAL = 0.0005
 """Seconds for which a thread may keep the interpreter while the event loop waits for it.
@@ -41,7 +48,25 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     if sys.version_info < (3, 12) and _has_pidfd():
         # no thread for each process; newer versions do this by default
         asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
-    return asyncio.run(main)
+    return asyncio.run(_run(main))
+
+
+async def _run(main: Coroutine[Any, Any, T]) -> T:
+    asyncio.get_running_loop().set_exception_handler(_on_exception)
+    return await main
+
+
+def _on_exception(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Ends the program if there is no memory left, and logs any other exception of a callback.
+
+    Nothing works reliably without memory, and what fails would be tried again and again. A new process starts small.
+    """
+    if isinstance(context.get("exception"), MemoryError):
+        # without any cleanup, which would need memory; the kernel ends the tools
+        structlog.get_logger("app").critical("out of memory")
+        log.flush()
+        os._exit(EX_OUT_OF_MEMORY)
+    loop.default_exception_handler(context)
 
 
 async def wait_for_stop(stop: asyncio.Event) -> None:

@@ -341,11 +341,24 @@ def test_each_promise_of_the_threat_model_names_tests_that_exist() -> None:
     promises = [line for line in rows if line.count(" | ") == 1]
     assert len(promises) >= 30
     for promise in promises:
-        tests = re.findall(r"`([\w/]+\.py)::(test_\w+)`", promise.rpartition(" | ")[2])
-        assert tests, promise
-        for name, test in tests:
-            text = (ROOT / "tests" / name).read_text("utf-8")
-            assert re.search(rf"^(async )?def {test}\(", text, re.MULTILINE), f"{name}::{test} does not exist"
+        check_tests_exist(promise.rpartition(" | ")[2])
+
+
+def check_tests_exist(text: str) -> None:
+    """Checks that a text names tests, as ``FILE::TEST``, and that they exist."""
+    tests = re.findall(r"`([\w/]+\.py)::(test_\w+)`", text)
+    assert tests, text
+    for name, test in tests:
+        code = (ROOT / "tests" / name).read_text("utf-8")
+        assert re.search(rf"^(async )?def {test}\(", code, re.MULTILINE), f"{name}::{test} does not exist"
+
+
+def test_each_fault_of_processes_and_machine_names_tests_that_exist() -> None:
+    _, _, tables = PAGES[DOCS / "reference" / "faults.md"].partition("## When a process ends or stops")
+    faults = [line for line in tables.splitlines() if line.startswith("| ") and "shown by" not in line]
+    assert len(faults) >= 15
+    for fault in faults:
+        check_tests_exist(fault.rstrip("|").rpartition(" | ")[2])
 
 
 def test_shown_mistakes_are_reported_as_shown(tmp_path: Path) -> None:

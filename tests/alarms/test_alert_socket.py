@@ -382,3 +382,26 @@ async def test_a_socket_that_cannot_be_opened_is_logged_and_has_no_samples(tmp_p
     await service.close()
     assert [entry["event"] for entry in log] == ["alerts not received"]
     assert not samples.samples_by_metric
+
+
+async def test_a_socket_is_opened_as_soon_as_that_is_possible(tmp_path: Path) -> None:
+    obstacle = tmp_path / "alert.sock"
+    obstacle.write_text("not a socket")
+    pauses: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            obstacle.unlink()
+
+    arrived = asyncio.Event()
+    service = AlertSocket(lambda _: arrived.set(), obstacle, sleep=sleep)
+    with capture_logs() as log:
+        await service.start()
+        await until(lambda: len(log) == 2)
+    send(obstacle, node_alert("node2"))
+    await asyncio.wait_for(arrived.wait(), 5)
+    await service.close()
+    assert [entry["event"] for entry in log] == ["alerts not received", "alerts received"]
+    assert len(pauses) == 3
+    assert pauses[0] < pauses[2]

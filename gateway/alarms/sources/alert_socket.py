@@ -19,7 +19,7 @@ import os
 import re
 import socket
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -29,6 +29,7 @@ import structlog
 
 from gateway import self_metrics
 from gateway.alert_agent import FIELDS, MAGIC, MAX_DATAGRAM, SOCKET
+from gateway.backoff import Backoff
 from gateway.errors import DecodeError, StartError
 from gateway.files import make_directory, trusted_directory
 from gateway.samples import SampleSet
@@ -38,6 +39,9 @@ GROUP = "haclient"
 
 MAX_PENDING = 4096
 """Alerts that are kept until they are dispatched; one more drops the oldest."""
+
+BACKOFF = Backoff(first=2.0, longest=60.0)
+"""The pauses between attempts to open the socket."""
 
 _BATCH = 32
 """Datagrams that are read in one turn of the event loop: about a millisecond of a storm."""
@@ -137,6 +141,7 @@ class AlertSocket:
         path: where to listen; the directory is created if it is missing. One that others can change is refused.
         group: the group that may write to the socket, if it exists.
         max_pending: alerts that are kept until they are dispatched.
+        sleep: waits for some seconds.
 
     Attributes:
         path: where it listens.
@@ -150,12 +155,14 @@ class AlertSocket:
         *,
         group: str = GROUP,
         max_pending: int = MAX_PENDING,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.path = path
         self.counts = AlertCounts()
         self._on_alert = on_alert
         self._group = group
         self._max_pending = max_pending
+        self._sleep = sleep
         self._socket: socket.socket | None = None
         self._identity = (0, 0)
         self._pending: dict[tuple[str, ...], Alert] = {}
@@ -165,13 +172,11 @@ class AlertSocket:
         self._log = structlog.get_logger("alerts")
 
     async def start(self) -> None:
-        """Starts to listen. Without the socket the gateway works, too, so a failure is only logged."""
-        try:
-            self.open()
-        except StartError as error:
-            self._log.warning("alerts not received", reason=str(error))
-        else:
-            self._task = asyncio.create_task(self._dispatch(), name="alerts")
+        """Starts to listen. Without the socket the gateway works, too, so a failure is only logged, and retried."""
+        failure = self._try_to_open()
+        if failure:
+            self._log.warning("alerts not received", reason=failure)
+        self._task = asyncio.create_task(self._run(), name="alerts")
 
     async def close(self) -> None:
         """Stops listening, and removes the socket unless another process has replaced it. Idempotent."""
@@ -182,7 +187,7 @@ class AlertSocket:
 
     def add_samples(self, samples: SampleSet) -> None:
         """Adds the samples about alerts to a set, if the socket was opened."""
-        if self._task is not None:
+        if self._socket is not None:
             samples.add(self_metrics.ALERTS_RECEIVED, self.counts.received)
             samples.add(self_metrics.ALERTS_DROPPED, self.counts.dropped)
             samples.add(self_metrics.ALERTS_COALESCED, self.counts.coalesced)
@@ -235,6 +240,26 @@ class AlertSocket:
             self._arrived.clear()
             await self._arrived.wait()
         return self._pending.pop(next(iter(self._pending)))
+
+    def _try_to_open(self) -> str:
+        """Opens the socket, and returns why that failed; empty if it did not."""
+        try:
+            self.open()
+        except StartError as error:
+            return str(error)
+        return ""
+
+    async def _run(self) -> NoReturn:
+        """Opens the socket as soon as that is possible, for example once the disk is no longer full, and dispatches."""
+        if self._socket is None:
+            retries = 0
+            while True:
+                await self._sleep(BACKOFF.pause(retries))
+                if not self._try_to_open():
+                    break
+                retries += 1
+            self._log.info("alerts received", path=str(self.path))
+        await self._dispatch()
 
     async def _dispatch(self) -> NoReturn:
         while True:
