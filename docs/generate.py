@@ -84,7 +84,8 @@ def records() -> Iterator[str]:
 
 def _field(key: str, field: Field) -> tuple[str, str, str]:
     default = "" if field.default is None else _code(_literal(field.default))
-    return f"`[[{key}]]` {_code(field.name)}", default, field.help
+    only_with = f" (kind {', '.join(map(_code, field.only_with))})" if field.only_with else ""
+    return f"`[[{key}]]` {_code(field.name)}{only_with}", default, field.help
 
 
 def _literal(value: Any) -> str:
@@ -127,23 +128,35 @@ def example() -> str:
         lines += ("", *heading, f"[{table}]")
         for option in listed:
             if isinstance(option.read, Records):
-                lines += ("", *_commented_table(option, option.read.fields))
+                for value, fields in option.read.variants:
+                    lines += ("", *_commented_table(option, value, fields))
             else:
                 name = option.key.rpartition(".")[2]
                 lines += (f"# {option.help}", f"{name} = {_literal(option.default)}")
     return "\n".join((*lines, ""))
 
 
-_ALTERNATIVES = {"auth_key", "community", "engine_id", "priv_key"}
+_ALTERNATIVES = {
+    "bearer_token_file",
+    "ca_file",
+    "cert_file",
+    "community",
+    "engine_id",
+    "key_file",
+    "auth_key",
+    "priv_key",
+}
 """Fields that do not go with the others of the example, or are seldom needed."""
 
 
-def _commented_table(option: Option[Any], fields: Iterable[Field]) -> Iterator[str]:
+def _commented_table(option: Option[Any], value: str, fields: Iterable[Field]) -> Iterator[str]:
+    assert isinstance(option.read, Records)
     yield from (f"# {option.help}", f"# [[{option.key}]]")
     for field in fields:
         instead_of_another = field.instead_of or field.name in _ALTERNATIVES
         yield f"# # {field.help}"
-        yield f"# {'# ' if instead_of_another else ''}{field.name} = {_literal(field.example)}"
+        example = value if field.name == option.read.selector else field.example
+        yield f"# {'# ' if instead_of_another else ''}{field.name} = {_literal(example)}"
 
 
 # --- Metrics ---------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from gateway.descriptors import reserve_descriptors
 from gateway.engine.engine import Engine
 from gateway.engine.mode import CollectorMode
 from gateway.frontends.prometheus.access_control import AccessControl
+from gateway.frontends.prometheus.alertmanager.channel import alertmanager_deliveries
 from gateway.frontends.prometheus.connection_pool import ConnectionLimits
 from gateway.frontends.prometheus.server import MetricsServer
 from gateway.frontends.prometheus.snapshot_api import SnapshotApi
@@ -201,7 +202,7 @@ def _agent_settings(config: Config, identity: EngineIdentity) -> AgentSettings:
 def needs_stored_identity(config: Config) -> bool:
     """Returns whether the SNMP engine has to survive a restart: only SNMPv3 requires that."""
     has_readers = bool(config.snmp.agent.listen and config.snmp.agent.users)
-    return has_readers or any(target.user for target in config.alarms.targets)
+    return has_readers or any(target.user for target in config.alarms.snmp_targets)
 
 
 def _begin_identity(config: Config) -> EngineIdentity:
@@ -221,13 +222,16 @@ def build_notifier(
         master: the session with the host's master agent, or None.
         grace: seconds that closing waits for queued notifications.
     """
-    deliveries = snmp_deliveries(
+    over_snmp = snmp_deliveries(
         Renderer(config.snmp.root, native=config.alarms.native, compat=config.alarms.compat),
-        targets=config.alarms.targets,
+        targets=config.alarms.snmp_targets,
         master=master if config.alarms.agentx and config.snmp.agentx is not None else None,
         identity=identity,
     )
-    return Notifier(deliveries, grace=grace)
+    to_alertmanager = alertmanager_deliveries(
+        config.alarms.alertmanagers, repeat_interval=config.alarms.repeat_interval
+    )
+    return Notifier([*over_snmp, *to_alertmanager], grace=grace)
 
 
 def _build_alarms(config: Config, engine: Engine, notifier: Notifier, snmp: SnmpService) -> AlarmService:
@@ -238,6 +242,7 @@ def _build_alarms(config: Config, engine: Engine, notifier: Notifier, snmp: Snmp
         raise_at_start=config.alarms.raise_at_start,
         disabled=config.alarms.disabled,
         routine_changes="pacemaker" in config.alarms.compat,
+        repeat_interval=config.alarms.repeat_interval if config.alarms.alertmanagers else 0.0,
     )
     return AlarmService(engine, notifier.publish, settings, on_change=snmp.cache.rebuild)
 

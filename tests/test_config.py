@@ -169,6 +169,7 @@ INVALID: dict[str, tuple[str, list[str]]] = {
     "alarms.interval": (SECONDS, ["0", "true", '"15s"']),
     "collectors.min_interval": (SECONDS_OR_ZERO, ["-1", "true", '"5s"', "3601"]),
     "alarms.send_from": ('expected one of "all", "dc"', ['"DC"', "true", '["dc"]']),
+    "alarms.repeat_interval": (SECONDS, ["0", "true", '"60s"']),
     "alarms.heartbeat": (
         SECONDS_OR_ZERO,
         ["-1", "false", '"off"', "3601", "nan"],
@@ -667,7 +668,7 @@ def test_communities_from_files(file: Path, password_file: Path) -> None:
     file.chmod(0o644)  # the configuration itself has no secret
     loaded = load(file, {})
     assert loaded.snmp.agent.communities == (Community(name=SECRET),)
-    assert loaded.alarms.targets[0].community == SECRET
+    assert loaded.alarms.snmp_targets[0].community == SECRET
     both = f'[[snmp.agent.community]]\nname = "a"\nname_file = "{password_file}"'
     file.chmod(0o600)
     assert problems(both, file) == ["snmp.agent.community[1].name_file: set together with name: remove one of them"]
@@ -901,16 +902,18 @@ def test_the_example_has_every_array_of_tables_as_a_comment(file: Path) -> None:
     text = EXAMPLE.read_text()
     for option in OPTIONS:
         if isinstance(option.read, Records):
-            lines = [f"# {option.help}", f"# [[{option.key}]]"]
-            for field in option.read.fields:
-                # instead of another, or seldom needed
-                off = "# " if field.name.endswith(("_file", "_key", "_id")) or field.name == "community" else ""
-                lines += [f"# # {field.help}", f"# {off}{field.name} = {json.dumps(field.example)}"]
-            assert "\n".join(["", *lines, ""]) in text
+            for value, fields in option.read.variants:
+                lines = [f"# {option.help}", f"# [[{option.key}]]"]
+                for field in fields:
+                    # instead of another, or seldom needed
+                    off = "# " if field.name.endswith(("_file", "_key", "_id")) or field.name == "community" else ""
+                    example = value if field.name == option.read.selector else field.example
+                    lines += [f"# # {field.help}", f"# {off}{field.name} = {json.dumps(example)}"]
+                assert "\n".join(["", *lines, ""]) in text
     file.write_text(re.sub(r"^# (?=\[\[|\w+ = )", "", text, flags=re.MULTILINE))
     loaded = load(file, {})
     assert (len(loaded.snmp.agent.communities), len(loaded.snmp.agent.users)) == (1, 1)
-    assert len(loaded.alarms.targets) == 1
+    assert (len(loaded.alarms.snmp_targets), len(loaded.alarms.alertmanagers)) == (1, 1)
 
 
 def test_every_option_reaches_a_field_of_a_section() -> None:

@@ -324,13 +324,13 @@ def test_names_of_the_mib_exist() -> None:
 
 def test_example_configurations_are_valid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    for name in ("auth", "priv"):
+    for name in (files := ("auth", "priv", "alertmanager-password", "ca.crt")):
         (tmp_path / name).write_text("a password\n")
         (tmp_path / name).chmod(0o600)
     examples = [(path.name, example) for path, text in TEXTS.items() for example in blocks(text, "toml")]
     assert len(examples) >= 10
     for page, example in examples:
-        text = re.sub(r"/etc/ha-cluster-gateway/(auth|priv)\b", rf"{tmp_path}/\1", example)
+        text = re.sub(rf"/etc/ha-cluster-gateway/({'|'.join(files)})\b", rf"{tmp_path}/\1", example)
         (tmp_path / f"{page}.conf").write_text(text, "utf-8")
         load(tmp_path / f"{page}.conf", {})
 

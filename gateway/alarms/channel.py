@@ -72,6 +72,10 @@ class Channel(Protocol):
         """Returns whether the channel has anything to send for a notification; others are not queued."""
         return True
 
+    def supersedes(self, newer: Notification, older: Notification) -> bool:  # noqa: ARG002 - for subclasses
+        """Returns whether a notification that waits need not be delivered, because a newer one has all of it."""
+        return False
+
     @abstractmethod
     async def deliver(self, notification: Notification, stats: DeliveryStats) -> DeliveryResult:
         """Makes one attempt to deliver a notification, and counts sent, acknowledged and repeated messages.

@@ -132,6 +132,7 @@ class Delivery:
         if self._closing:
             self._drop(queued)
             return
+        self._remove_superseded(notification)
         self._queue.append(queued)
         if len(self._queue) > self._queue_size:
             self._drop_least_important()
@@ -232,6 +233,15 @@ class Delivery:
         self._retries += 1
 
     # --- dropping ----------------------------------------------------------------------------------------------------
+
+    def _remove_superseded(self, newer: Notification) -> None:
+        """Removes what need not be delivered once a newer notification is; none of it is lost."""
+        being_delivered = self._queue[0] if self._delivering else None
+        self._queue = deque(
+            queued
+            for queued in self._queue
+            if queued is being_delivered or not self._channel.supersedes(newer, queued.notification)
+        )
 
     def _drop_least_important(self) -> None:
         """Drops the oldest routine change or, if there is none, the oldest notification.

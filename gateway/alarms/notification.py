@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.conditions.model import Category, Reason, Severity
@@ -22,6 +22,8 @@ class NotificationKind(StrEnum):
     HEARTBEAT = "heartbeat"
     TEST = "test"
     """A test, sent by hand. It may have the form of a condition."""
+    REPETITION = "repetition"
+    """All active alarms, for receivers that forget an alarm unless it is repeated. It has no sequence number."""
     ROUTINE_CHANGE = "routine change"
     """An ordinary change of the cluster: no alarm, without a sequence number, and of interest to some channels only."""
 
@@ -41,8 +43,8 @@ class Notification:
 
     Attributes:
         kind: what it announces.
-        sequence: counts the notifications since the start of the gateway, from 1; a routine change repeats the last
-            number, and a test has 0.
+        sequence: counts the notifications since the start of the gateway, from 1; a routine change and a
+            repetition repeat the last number, and a test has 0.
         time: when it happened, in Unix seconds.
         uptime: seconds from the start of the gateway until the notification was built.
         condition: the name of the condition, such as ``quorum-lost``.
@@ -55,6 +57,8 @@ class Notification:
         cluster: the cluster's name; empty if it has none.
         text: what happened, in one sentence.
         details: facts about the object, once for each notification that it is in the forms of other programs.
+        fields: what the condition has found out about the object; the keys depend on the condition.
+        active: the notifications of the alarms that a repetition repeats.
     """
 
     kind: NotificationKind
@@ -71,3 +75,10 @@ class Notification:
     cluster: str
     text: str
     details: tuple[Details, ...] = ()
+    fields: Details = field(default_factory=dict)
+    active: tuple[Notification, ...] = ()
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it has a sequence number of its own, and is part of the history that every target receives."""
+        return self.kind not in {NotificationKind.ROUTINE_CHANGE, NotificationKind.REPETITION}

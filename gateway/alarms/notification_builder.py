@@ -63,6 +63,34 @@ class NotificationBuilder:
             object=event.alarm.object,
             text=event.text,
             details=event_details(event, view),
+            fields=dict(event.alarm.fields),
+        )
+
+    def repetition(self, active: Sequence[Alarm]) -> Notification:
+        """Returns the notification that repeats active alarms."""
+        return Notification(
+            **self._origin(),
+            kind=NotificationKind.REPETITION,
+            time=self._clock.time(),
+            condition=NotificationKind.REPETITION.value,
+            severity=Severity.INFO,
+            change=Change.INFO,
+            text=_count(active),
+            active=tuple(map(self._repeated, active)),
+        )
+
+    def _repeated(self, alarm: Alarm) -> Notification:
+        return Notification(
+            **self._origin(),
+            kind=NotificationKind.CONDITION,
+            time=alarm.since,
+            condition=alarm.condition.name,
+            category=alarm.condition.category,
+            severity=alarm.condition.severity,
+            change=Change.RAISED,
+            object=alarm.object,
+            text=alarm.text,
+            fields=dict(alarm.fields),
         )
 
     def started(self, active: Sequence[Alarm]) -> Notification:

@@ -17,7 +17,7 @@ import structlog
 from gateway import self_metrics
 from gateway.alarms.alarm_table import Alarm, AlarmEvent, AlarmTable
 from gateway.alarms.collection_loop import CollectionLoop, SnapshotSource
-from gateway.alarms.notification import Change, Notification, NotificationKind
+from gateway.alarms.notification import Change, Notification
 from gateway.alarms.notification_builder import NotificationBuilder
 from gateway.alarms.routine_changes import RoutineChanges
 from gateway.alarms.sources.alert_socket import Alert
@@ -42,6 +42,7 @@ class AlarmSettings:
         raise_at_start: whether alarms that are active at the start are published one by one, too.
         disabled: the names of conditions that are not evaluated.
         routine_changes: whether routine changes are published.
+        repeat_interval: seconds between two repetitions of all active alarms; 0 for none.
     """
 
     interval: float
@@ -50,6 +51,7 @@ class AlarmSettings:
     raise_at_start: bool
     disabled: Collection[str]
     routine_changes: bool
+    repeat_interval: float = 0.0
 
 
 class AlarmService:
@@ -88,7 +90,7 @@ class AlarmService:
             clock=self._clock,
         )
         self._last_notification: Notification | None = None
-        self._next_heartbeat = float("inf")
+        self._next_heartbeat = self._next_repetition = float("inf")
         self._task: asyncio.Task[None] | None = None
         self._log = structlog.get_logger("alarms")
 
@@ -152,10 +154,13 @@ class AlarmService:
             if now >= self._next_heartbeat:
                 self._next_heartbeat = now + self._settings.heartbeat
                 self._publish(self._builder.heartbeat(self._table.active))
+            if now >= self._next_repetition:
+                self._repeat_active(now)
 
     def _next_deadline(self) -> float:
         deadline = self._table.next_deadline()
-        return self._next_heartbeat if deadline is None else min(deadline, self._next_heartbeat)
+        others = min(self._next_heartbeat, self._next_repetition)
+        return others if deadline is None else min(deadline, others)
 
     def _next_confirmation(self) -> float:
         confirmation = self._table.next_confirmation()
@@ -172,7 +177,7 @@ class AlarmService:
     # --- publishing --------------------------------------------------------------------------------------------------
 
     def _publish(self, notification: Notification) -> None:
-        if notification.kind is not NotificationKind.ROUTINE_CHANGE:
+        if notification.is_counted:
             self._last_notification = notification
         self._publish_notification(notification)
 
@@ -182,6 +187,15 @@ class AlarmService:
         self._publish(self._builder.started(active))
         if self._settings.raise_at_start:
             self._publish_events([AlarmEvent(alarm=alarm, change=Change.RAISED, text=alarm.text) for alarm in active])
+        if self._settings.repeat_interval:
+            self._repeat_active(self._clock.monotonic())
+
+    def _repeat_active(self, now: float) -> None:
+        """Publishes all active alarms that this node is to publish; also if there are none, to test the targets."""
+        self._next_repetition = now + self._settings.repeat_interval
+        for_cluster = self._publishes_for_cluster()
+        active = [alarm for alarm in self._table.active if alarm.condition.local or for_cluster]
+        self._publish(self._builder.repetition(active))
 
     def _publish_events(self, events: Sequence[AlarmEvent]) -> None:
         for event in events:

@@ -103,7 +103,7 @@ def _why_no_master(config: Config) -> str:
 
 
 async def _send(config: Config, address: Address | None, notification: Notification) -> tuple[TargetOutcome, ...]:
-    uses_snmpv3 = any(target.user for target in config.alarms.targets)
+    uses_snmpv3 = any(target.user for target in config.alarms.snmp_targets)
     identity = engine_identity.load_current(config.snmp.state_directory) if uses_snmpv3 else engine_identity.ephemeral()
     async with _open_session(address, config.snmp.root) as session:
         notifier = app.build_notifier(config, identity, session, grace=0)

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from gateway.alarms.conditions import CONDITIONS
+from gateway.config.alertmanager_options import ALERTMANAGER_FIELDS, alertmanagers
 from gateway.config.secret_files import FILE_HELP, secret_file
 from gateway.config.section import from_option, from_options
 from gateway.config.usm_options import USM_FIELDS, read_engine_id, usm_user
+from gateway.frontends.prometheus.alertmanager.target import KIND, Alertmanagers
 from gateway.frontends.snmp.notifications.compat import FORMS
 from gateway.frontends.snmp.notifications.target import (
     DEFAULT_PORT,
@@ -21,7 +23,7 @@ from gateway.frontends.snmp.notifications.target import (
     TargetKind,
 )
 from gateway.network import Address
-from gateway.options.model import Field, Option, OptionValues, Records
+from gateway.options.model import Field, Option, OptionValues, Records, only_with
 from gateway.options.readers import (
     InvalidValueError,
     InvalidValuesError,
@@ -66,11 +68,16 @@ def _target_address(value: Any) -> Address:
 # --- Targets ---------------------------------------------------------------------------------------------------------
 
 _V2C, _V3 = "2c", "3"
+_SNMP_KINDS = (TargetKind.INFORM.value, TargetKind.TRAP.value)
 _USM_KEYS = tuple(field.name for field in USM_FIELDS if field.default is None)
 
 
-def _target(values: Mapping[str, Any]) -> Target:
-    """Returns the target that the fields of a table describe.
+def _make_target(values: Mapping[str, Any]) -> Target | Alertmanagers:
+    return alertmanagers(values) if values["kind"] == KIND else _snmp_target(values)
+
+
+def _snmp_target(values: Mapping[str, Any]) -> Target:
+    """Returns the receiver of SNMP notifications that the fields of a table describe.
 
     Raises:
         InvalidValuesError: the fields do not fit together.
@@ -88,7 +95,7 @@ def _target(values: Mapping[str, Any]) -> Target:
     return Target(
         host=host,
         port=port,
-        kind=values["kind"],
+        kind=TargetKind(values["kind"]),
         community=values["community"] or "",
         user=user,
         engine_id=values["engine_id"] or b"",
@@ -109,7 +116,7 @@ def _credential_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
 
 
 def _engine_id_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
-    is_v3_inform = values["version"] == _V3 and values["kind"] is TargetKind.INFORM
+    is_v3_inform = values["version"] == _V3 and values["kind"] == TargetKind.INFORM
     has_localized_key = values["auth_key"] is not None or values["priv_key"] is not None
     if is_v3_inform and has_localized_key and values["engine_id"] is None:
         yield Problem(".engine_id", "missing: a localized key is valid for the engine ID of the receiver only")
@@ -117,68 +124,75 @@ def _engine_id_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem(".engine_id", f'only used with version = "{_V3}" and kind = "{TargetKind.INFORM.value}"')
 
 
+_SNMP_FIELDS = (
+    Field(
+        name="address",
+        read=_target_address,
+        help=f"Address of the receiver: HOST:PORT, [IPv6]:PORT, or either without the port for {DEFAULT_PORT}.",
+        example="manager.example:162",
+        required=True,
+    ),
+    Field(
+        name="version",
+        read=one_of(_V2C, _V3),
+        help="Version of SNMP: 2c with a community, 3 with a user.",
+        example=_V3,
+        required=True,
+    ),
+    Field(
+        name="timeout",
+        read=seconds,
+        help="Seconds after which an unacknowledged inform is sent again.",
+        example=DEFAULT_TIMEOUT,
+        default=DEFAULT_TIMEOUT,
+    ),
+    Field(
+        name="retries",
+        read=whole_number(0, _MAX_RETRIES),
+        help="Retransmissions before a pause; after the pause the same inform is tried again.",
+        example=DEFAULT_RETRIES,
+        default=DEFAULT_RETRIES,
+    ),
+    Field(
+        name="community",
+        read=text(MAX_COMMUNITY),
+        help="Community, for version 2c; it crosses the network unencrypted.",
+        example="change me",
+        secret=True,
+    ),
+    Field(
+        name="community_file",
+        read=secret_file(text(MAX_COMMUNITY)),
+        help=FILE_HELP.format("the community", "community"),
+        example="/etc/ha-cluster-gateway/community",
+        instead_of="community",
+    ),
+    Field(name="user", read=text(MAX_NAME), help="Name of the user, for version 3.", example="gateway"),
+    *USM_FIELDS,
+    Field(
+        name="engine_id",
+        read=read_engine_id,
+        help="Engine ID of the receiver, in hexadecimal, for informs over version 3; without it, it is discovered.",
+        example="0x80001f88046d616e61676572",
+    ),
+)
+
 _TARGETS = Records(
     key="alarms.target",
+    selector="kind",
     fields=(
         Field(
-            name="address",
-            read=_target_address,
-            help=f"Address of the receiver: HOST:PORT, [IPv6]:PORT, or either without the port for {DEFAULT_PORT}.",
-            example="manager.example:162",
-            required=True,
-        ),
-        Field(
-            name="version",
-            read=one_of(_V2C, _V3),
-            help="Version of SNMP: 2c with a community, 3 with a user.",
-            example=_V3,
-            required=True,
-        ),
-        Field(
             name="kind",
-            read=member_of((TargetKind.TRAP, TargetKind.INFORM)),
-            help="trap: sent once, without acknowledgement; inform: sent until it is acknowledged.",
+            read=one_of(*_SNMP_KINDS, KIND),
+            help="trap: by SNMP, sent once, without acknowledgement; inform: by SNMP, sent until it is acknowledged; "
+            "alertmanager: as an alert to Alertmanager.",
             example=TargetKind.INFORM.value,
-            default=TargetKind.INFORM,
+            default=TargetKind.INFORM.value,
         ),
-        Field(
-            name="timeout",
-            read=seconds,
-            help="Seconds after which an unacknowledged inform is sent again.",
-            example=DEFAULT_TIMEOUT,
-            default=DEFAULT_TIMEOUT,
-        ),
-        Field(
-            name="retries",
-            read=whole_number(0, _MAX_RETRIES),
-            help="Retransmissions before a pause; after the pause the same inform is tried again.",
-            example=DEFAULT_RETRIES,
-            default=DEFAULT_RETRIES,
-        ),
-        Field(
-            name="community",
-            read=text(MAX_COMMUNITY),
-            help="Community, for version 2c; it crosses the network unencrypted.",
-            example="change me",
-            secret=True,
-        ),
-        Field(
-            name="community_file",
-            read=secret_file(text(MAX_COMMUNITY)),
-            help=FILE_HELP.format("the community", "community"),
-            example="/etc/ha-cluster-gateway/community",
-            instead_of="community",
-        ),
-        Field(name="user", read=text(MAX_NAME), help="Name of the user, for version 3.", example="gateway"),
-        *USM_FIELDS,
-        Field(
-            name="engine_id",
-            read=read_engine_id,
-            help="Engine ID of the receiver, in hexadecimal, for informs over version 3; without it, it is discovered.",
-            example="0x80001f88046d616e61676572",
-        ),
+        *only_with(_SNMP_KINDS, _SNMP_FIELDS),
+        *only_with((KIND,), ALERTMANAGER_FIELDS),
     ),
-    make=_target,
+    make=_make_target,
 )
 
 
@@ -207,6 +221,7 @@ class AlarmsConfig:
         interval: seconds between two evaluations.
         send_from: which nodes send the notifications about the cluster.
         heartbeat: seconds between two heartbeats; 0 disables them.
+        repeat_interval: seconds between two repetitions of active alarms, for receivers that forget them.
         raise_at_start: whether the conditions that are true at the start are sent one by one.
         native: whether to send the notifications of HA-CLUSTER-MIB.
         compat: the other programs whose notifications are sent, too.
@@ -239,6 +254,14 @@ class AlarmsConfig:
             default=0.0,
             read=seconds_or_zero,
             help="Interval between heartbeats, in seconds; 0 disables them.",
+        )
+    )
+    repeat_interval: float = from_option(
+        Option(
+            key="alarms.repeat_interval",
+            default=60.0,
+            read=seconds,
+            help="Seconds between two repetitions of active alarms to Alertmanager; after four without one, they end.",
         )
     )
     raise_at_start: bool = from_option(
@@ -282,7 +305,7 @@ class AlarmsConfig:
             help="Socket on which ha-cluster-gateway-alert delivers Pacemaker's alerts; empty for none.",
         )
     )
-    targets: tuple[Target, ...] = from_option(
+    targets: tuple[Target | Alertmanagers, ...] = from_option(
         Option(
             key="alarms.target",
             default=[],
@@ -291,3 +314,13 @@ class AlarmsConfig:
         )
     )
     disabled: frozenset[str] = from_options(_DISABLE.values(), _disabled)
+
+    @property
+    def snmp_targets(self) -> tuple[Target, ...]:
+        """The receivers of SNMP notifications."""
+        return tuple(target for target in self.targets if isinstance(target, Target))
+
+    @property
+    def alertmanagers(self) -> tuple[Alertmanagers, ...]:
+        """The clusters of Alertmanagers."""
+        return tuple(target for target in self.targets if isinstance(target, Alertmanagers))

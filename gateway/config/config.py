@@ -94,13 +94,14 @@ def _check_exposure(config: Config) -> Iterator[Problem]:
 def _check_targets(config: Config) -> Iterator[Problem]:
     numbers: dict[str, int] = {}
     for number, target in enumerate(config.alarms.targets, 1):
-        name = target.name.lower()
-        if numbers.setdefault(name, number) != number:
-            yield Problem("alarms.target", f"[{number}] is the same receiver as [{numbers[name]}], {target.name}")
+        for name in target.names:
+            first = numbers.setdefault(name.lower(), number)
+            if first != number:
+                yield Problem("alarms.target", f"[{number}] is the same receiver as [{first}], {name}")
 
 
 def _check_forms(config: Config) -> Iterator[Problem]:
-    if not config.alarms.native and not config.alarms.compat:
+    if not config.alarms.native and not config.alarms.compat and not config.alarms.alertmanagers:
         yield Problem("alarms.native", "no notification would be sent, because alarms.compat is empty, too")
 
 
@@ -110,7 +111,7 @@ RULES: tuple[Rule, ...] = (
     Rule(keys=_AGENT, check=_check_readers),
     Rule(keys=_AGENT, check=_check_exposure),
     Rule(keys=("alarms.target",), check=_check_targets),
-    Rule(keys=("alarms.native", "alarms.compat"), check=_check_forms),
+    Rule(keys=("alarms.native", "alarms.compat", "alarms.target"), check=_check_forms),
 )
 
 __all__ = ["BY_KEY", "OPTIONS", "RULES", "TABLES", "TOOLS", "Config", "Rule"]

@@ -1,4 +1,4 @@
-"""Secrets in files of their own, and in credentials of systemd."""
+"""Secrets, keys and certificates in files of their own, and in credentials of systemd."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gateway.files import UntrustedPathError, read_trusted_file
+from gateway.files import TrustedFile, UntrustedPathError, read_trusted_file
 from gateway.options.readers import InvalidValueError, InvalidValuesError, Problem, absolute_path
 
 T = TypeVar("T")
@@ -19,7 +19,10 @@ _CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
 """The variable in which systemd passes the directory of the service's credentials (systemd.exec(5))."""
 
 _MAX_SIZE = 64 * 1024
-"""Bytes that the file may have; only its first line is used."""
+"""Bytes that the file of a secret may have; only its first line is used."""
+
+_MAX_CERTIFICATES = 1024 * 1024
+"""Bytes that a file of certificates may have: enough for those of all public authorities."""
 
 FILE_HELP = (
     "File whose first line is {}, instead of {}: a path, or "
@@ -39,21 +42,42 @@ def secret_file(read: Callable[[Any], T]) -> Callable[[Any], T]:
     """
 
     def read_first_line(value: Any) -> T:
-        path = _locate(value)
+        file = _read(_locate(value), private=True, max_size=_MAX_SIZE)
         try:
-            file = read_trusted_file(path, max_size=_MAX_SIZE)
-            file.require_private()
             return read(file.content.decode("utf-8").partition("\n")[0].strip())
-        except UntrustedPathError as error:
-            raise _problem(str(error)) from None
-        except OSError as error:
-            raise _problem(f"cannot read the file: {error.strerror or error}") from None
         except UnicodeDecodeError:
             raise _problem("the file is not text in UTF-8") from None
         except InvalidValueError as error:
             raise _problem(f"expected {error} in the first line of the file") from None
 
     return read_first_line
+
+
+def trusted_path(*, private: bool = False) -> Callable[[Any], Path]:
+    """Returns a reader of the path of a file that a library reads later; only root and the gateway may write it.
+
+    Args:
+        private: whether it must not be readable by everyone.
+    """
+
+    def read(value: Any) -> Path:
+        path = _locate(value)
+        _read(path, private=private, max_size=_MAX_CERTIFICATES)
+        return path
+
+    return read
+
+
+def _read(path: Path, *, private: bool, max_size: int) -> TrustedFile:
+    try:
+        file = read_trusted_file(path, max_size=max_size)
+        if private:
+            file.require_private()
+    except UntrustedPathError as error:
+        raise _problem(str(error)) from None
+    except OSError as error:
+        raise _problem(f"cannot read the file: {error.strerror or error}") from None
+    return file
 
 
 def _locate(value: Any) -> Path:

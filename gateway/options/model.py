@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar, cast
 
 from gateway.options.readers import InvalidValueError, InvalidValuesError, Problem, format_value, unknown_key
@@ -77,6 +77,7 @@ class Field:
         default: the value if the key is not set; None if it has no default.
         required: whether the key must be set.
         instead_of: another field, whose value this one provides; only one of the two may be set.
+        only_with: the values of the records' selector with which the field may be used; empty for all.
         secret: whether the value is a password or the like. No error message shows a value of a table with such a
             field: a password can be under the wrong key.
     """
@@ -88,7 +89,13 @@ class Field:
     default: Any = None
     required: bool = False
     instead_of: str = ""
+    only_with: tuple[str, ...] = ()
     secret: bool = False
+
+
+def only_with(values: tuple[str, ...], fields: Iterable[Field]) -> tuple[Field, ...]:
+    """Returns fields that may be used with some values of the records' selector only."""
+    return tuple(replace(field, only_with=values) for field in fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,12 +108,15 @@ class Records(Generic[T]):
         make: makes a record of the values of one table, by field name; raises ``InvalidValuesError`` if they do not
             fit together.
         unique: the field in which no two tables may be equal; empty if there is none.
+        selector: the field whose value decides which other fields a table may have (``Field.only_with``); empty if all
+            tables have the same. Two fields for different values may have the same name.
     """
 
     key: str
     fields: tuple[Field, ...]
     make: Callable[[Mapping[str, Any]], T]
     unique: str = ""
+    selector: str = ""
 
     def __call__(self, value: Any) -> tuple[T, ...]:
         """Returns the records.
@@ -136,13 +146,25 @@ class Records(Generic[T]):
         return any(field.secret and field.name in table for table in tables for field in self.fields)
 
     @property
+    def variants(self) -> tuple[tuple[str, tuple[Field, ...]], ...]:
+        """For each kind of table: the value of the selector, or an empty text without one, and the fields."""
+        chosen = dict.fromkeys(field.only_with[0] for field in self.fields if field.only_with)
+        return tuple((value, self._fields_with(value)) for value in chosen or ("",))
+
+    def _fields_with(self, value: object) -> tuple[Field, ...]:
+        """Returns the fields that a table with a value of the selector may have."""
+        return tuple(field for field in self.fields if not field.only_with or value in field.only_with)
+
+    @property
     def _is_secret(self) -> bool:
         return any(field.secret for field in self.fields)
 
     def _make_record(self, table: Mapping[str, Any]) -> T:
-        values = {field.name: field.default for field in self.fields}
-        problems = [Problem(f".{name}", unknown_key(name, values)) for name in table if name not in values]
-        for field in self.fields:
+        selected = self._select(table)
+        fields = self._fields_with(selected)
+        values = {field.name: field.default for field in fields}
+        problems = [*self._find_unused(table, values, selected)]
+        for field in fields:
             if field.instead_of in table and field.name in table:
                 problems.append(Problem(f".{field.name}", f"set together with {field.instead_of}: remove one of them"))
             elif field.name in table:
@@ -153,11 +175,26 @@ class Records(Generic[T]):
                     problems.append(Problem(f".{field.name}", f"expected {error}, found {found}"))
                 except InvalidValuesError as error:
                     problems += (Problem(f".{field.name}{path}", message) for path, message in error.problems)
-            elif field.required:
+            elif field.required and table.get(self.selector, selected) == selected:
                 problems += self._find_missing(field, table)
         if problems:
             raise InvalidValuesError(*problems)
         return self.make(values)
+
+    def _select(self, table: Mapping[str, Any]) -> Any:
+        """Returns the value of the selector in a table; its default if the value is invalid, which is reported."""
+        default = next((field.default for field in self.fields if field.name == self.selector), None)
+        value = table.get(self.selector, default)
+        return value if any(value in field.only_with for field in self.fields) else default
+
+    def _find_unused(self, table: Mapping[str, Any], used: Mapping[str, Any], selected: Any) -> Iterator[Problem]:
+        """Yields the keys that no table has, and those that a table with this value of the selector does not have."""
+        names = {field.name for field in self.fields}
+        for name in table:
+            if name not in names:
+                yield Problem(f".{name}", unknown_key(name, used))
+            elif name not in used and table.get(self.selector, selected) == selected:
+                yield Problem(f".{name}", f'not used with {self.selector} = "{selected}"')
 
     def _find_missing(self, field: Field, table: Mapping[str, Any]) -> Iterator[Problem]:
         alternatives = [other.name for other in self.fields if other.instead_of == field.name]

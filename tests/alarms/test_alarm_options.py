@@ -8,31 +8,14 @@ import pytest
 
 from gateway.alarms.conditions import CONDITIONS
 from gateway.config.loader import load
-from gateway.errors import ConfigError
 from gateway.frontends.snmp.notifications.target import Target, TargetKind
 from gateway.snmp.credentials import UsmUser
-
-SECRET = "a password of mine"
-
-MANAGER = """
-[[alarms.target]]
-address = "manager"
-version = "2c"
-community = "a password of mine"
-"""
+from tests.alarms.target_files import MANAGER, SECRET, problems
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "gateway.conf"
-
-
-def problems(text: str, file: Path) -> list[str]:
-    file.write_text(text)
-    with pytest.raises(ConfigError) as caught:
-        load(file, {})
-    assert SECRET not in str(caught.value)
-    return [problem.removeprefix(f"{file}: ") for problem in caught.value.problems]
 
 
 # --- Receivers -------------------------------------------------------------------------------------------------------
@@ -90,7 +73,7 @@ auth_key_file = "{file.parent / "key"}"
 """
         + ('engine_id = "0x80001f8804"\n' if kind == "inform" else "")
     )
-    (target,) = load(file, {}).alarms.targets
+    (target,) = load(file, {}).alarms.snmp_targets
     assert target.user == UsmUser(name="gateway", auth="SHA", auth_key=key)
     assert target.engine_id == (bytes.fromhex("80001f8804") if kind == "inform" else b"")
 
@@ -106,7 +89,7 @@ auth_key_file = "{file.parent / "key"}"
 )
 def test_addresses(address: str, name: str, file: Path) -> None:
     file.write_text(MANAGER.replace("manager", address))
-    (target,) = load(file, {}).alarms.targets
+    (target,) = load(file, {}).alarms.snmp_targets
     assert target.name == name
 
 
@@ -141,8 +124,8 @@ def test_invalid_addresses(address: str, file: Path) -> None:
             'address = "m"\nversion = 3\nkind = "set"\ntimeout = 0\nretries = -1\ncommunity = ""\nuser = "u"\nx = 1',
             [
                 "x: unknown key",
+                'kind: expected one of "inform", "trap", "alertmanager", found another value',
                 'version: expected one of "2c", "3", found another value',
-                'kind: expected one of "trap", "inform", found another value',
                 "timeout: expected a number of seconds, more than 0 and at most 3600, found another value",
                 "retries: expected a whole number from 0 to 100, found another value",
                 "community: expected a text of 1 to 255 octets, found another value",

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gateway.alarms.channel import DeliveryError, RefusedError
+from gateway.alarms.resolver import ReceiverAddresses
 from gateway.frontends.snmp.notifications.receiver_socket import ReceiverSocket, transmit, udp_socket
-from gateway.frontends.snmp.notifications.resolver import ReceiverAddresses
 from tests.alarms.receivers import Receiver
 from tests.snmptrapd import HOST, free_port
 from tests.waiting import until

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.alarms.channel import DeliveryResult
-from gateway.frontends.snmp.notifications.resolver import ReceiverAddresses, SocketAddress, resolve
+from gateway.alarms.resolver import ReceiverAddresses, SocketAddress, resolve
 from tests.alarms.notifications import node_lost
 from tests.alarms.receivers import Receiver, acknowledge, sequences
 from tests.alarms.targets import delivery_of, running_notifier, target

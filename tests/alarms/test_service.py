@@ -323,3 +323,32 @@ async def test_an_event_triggers_a_collection_at_once(event: QuorumUpdate | Aler
         else:
             setting.alarms.on_quorum_event(event)
         await until(lambda: setting.collections == 2)
+
+
+# --- repetitions -----------------------------------------------------------------------------------------------------
+
+
+def repetitions(setting: Setting) -> list[list[str]]:
+    """Returns the conditions in each repetition."""
+    published = setting.recorder.notifications
+    return [
+        [alarm.condition for alarm in each.active] for each in published if each.kind is NotificationKind.REPETITION
+    ]
+
+
+async def test_active_alarms_are_repeated_from_the_start_on_even_if_there_are_none() -> None:
+    async with make_setting(repeat_interval=60, disabled=frozenset({"fencing-disabled"})) as setting:
+        assert repetitions(setting) == [[]]
+        await setting.lasting("node-lost")
+        setting.clock.advance(60)
+        setting.alarms._on_timer(setting.clock.monotonic())
+        assert "node-lost" in repetitions(setting)[-1]
+        counted = [each.sequence for each in setting.recorder.notifications if each.is_counted]
+        assert counted == list(range(1, len(counted) + 1))
+
+
+async def test_nothing_is_repeated_without_a_receiver_that_needs_it() -> None:
+    async with make_setting() as setting:
+        setting.clock.advance(6000)
+        setting.alarms._on_timer(setting.clock.monotonic())
+        assert repetitions(setting) == []

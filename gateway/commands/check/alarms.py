@@ -26,7 +26,7 @@ def check_alarms(config: Config, host: Host) -> Iterator[CheckResult]:
     """Yields the results; none of them is a failure, because the gateway also works without events and targets."""
     if config.alarms.socket is not None and host.find("cibadmin"):
         yield _check_alert_agent(config, host)
-    targets = ", ".join(f"{target.name} ({target.kind.value})" for target in config.alarms.targets)
+    targets = ", ".join(f"{name} ({target.kind})" for target in config.alarms.targets for name in target.names)
     text = f"sent to {targets}" if targets else "no [[alarms.target]]: sent only to the sinks of snmpd"
     yield CheckResult(good=True, subject="notifications", text=text)
 

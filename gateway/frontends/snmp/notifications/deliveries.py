@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from gateway.alarms.delivery import BACKOFF, QUEUE_SIZE, Delivery
+from gateway.alarms.resolver import PATIENCE, ReceiverAddresses, Resolve, resolve
 from gateway.backoff import Backoff
 from gateway.frontends.snmp.notifications.agentx_channel import AgentxChannel, MasterAgent
 from gateway.frontends.snmp.notifications.rendering import Renderer
-from gateway.frontends.snmp.notifications.resolver import PATIENCE, ReceiverAddresses, Resolve, resolve
 from gateway.frontends.snmp.notifications.target import Target, TargetKind
 from gateway.frontends.snmp.notifications.udp_channel import InformChannel, TrapChannel, make_codec
 from gateway.snmp.engine import EngineIdentity

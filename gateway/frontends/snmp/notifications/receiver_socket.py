@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 
 from gateway.alarms.channel import DeliveryError, RefusedError
-from gateway.frontends.snmp.notifications.resolver import ReceiverAddresses, SocketAddress
+from gateway.alarms.resolver import ReceiverAddresses, SocketAddress
 from gateway.snmp.decoding import MAX_MESSAGE
 
 _BATCH = 16

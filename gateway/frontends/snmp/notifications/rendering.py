@@ -104,8 +104,7 @@ class Renderer:
             return ()
 
     def _has_native_form(self, notification: Notification) -> bool:
-        kind = notification.kind
-        return kind is NotificationKind.TEST or (self._native and kind is not NotificationKind.ROUTINE_CHANGE)
+        return notification.kind is NotificationKind.TEST or (self._native and notification.is_counted)
 
     def _native_form(self, notification: Notification) -> SnmpNotification:
         notification_type = self._mib.notifications[mib_notification(notification)]

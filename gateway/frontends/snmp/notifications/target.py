@@ -56,3 +56,8 @@ class Target:
     def name(self) -> str:
         """``HOST:PORT``, which is unique among the targets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its deliveries, as for every kind of target."""
+        return (self.name,)

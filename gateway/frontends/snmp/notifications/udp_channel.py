@@ -19,11 +19,11 @@ import structlog
 
 from gateway.alarms.channel import DeliveryError, DeliveryResult, DeliveryStats, RefusedError
 from gateway.alarms.notification import Notification
+from gateway.alarms.resolver import ReceiverAddresses
 from gateway.errors import DecodeError
 from gateway.frontends.snmp.notifications.header import SnmpNotification
 from gateway.frontends.snmp.notifications.receiver_socket import ReceiverSocket, udp_socket
 from gateway.frontends.snmp.notifications.rendering import Renderer
-from gateway.frontends.snmp.notifications.resolver import ReceiverAddresses
 from gateway.frontends.snmp.notifications.snmp_channel import PACE, SnmpChannel
 from gateway.frontends.snmp.notifications.target import Target
 from gateway.snmp.engine import EngineIdentity

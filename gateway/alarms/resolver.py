@@ -39,7 +39,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[SocketAddress]]]
 
 
 async def resolve(host: str, port: int) -> Sequence[SocketAddress]:
-    """Returns the UDP addresses of a host, the preferred one first.
+    """Returns the addresses of a host, the preferred one first.
 
     A name is resolved in a separate thread, not in the thread pool of the event loop: while the name servers are down
     it takes many seconds, and neither other work nor the end of the program may wait for that.
@@ -86,7 +86,7 @@ class ReceiverAddresses:
 
     Args:
         host: the name or address of the receiver.
-        port: the UDP port of the receiver.
+        port: the port of the receiver.
         resolve: resolves the name.
         refresh: seconds after which the name is resolved again.
         retry: seconds after which it is resolved again if that failed.
