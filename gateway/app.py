@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -20,15 +20,18 @@ from gateway.assembly import build_engine
 from gateway.clock import SystemClock
 from gateway.config.alarm_options import SendFrom
 from gateway.config.config import Config
-from gateway.config.web_options import WebConfig
+from gateway.config.web_options import LINKS, WebConfig
 from gateway.descriptors import reserve_descriptors
 from gateway.engine.engine import Engine
 from gateway.engine.mode import CollectorMode
 from gateway.frontends.prometheus.access_control import AccessControl
 from gateway.frontends.prometheus.alertmanager.channel import alertmanager_deliveries
 from gateway.frontends.prometheus.connection_pool import ConnectionLimits
+from gateway.frontends.prometheus.route import Route
 from gateway.frontends.prometheus.server import MetricsServer
+from gateway.frontends.prometheus.service_discovery import ServiceDiscovery
 from gateway.frontends.prometheus.snapshot_api import SnapshotApi
+from gateway.frontends.prometheus.targets import TargetSettings
 from gateway.frontends.prometheus.web_config_file import WebConfigFile
 from gateway.frontends.snmp import engine_identity
 from gateway.frontends.snmp.notifications.agentx_channel import MasterAgent
@@ -37,10 +40,12 @@ from gateway.frontends.snmp.notifications.deliveries import snmp_deliveries
 from gateway.frontends.snmp.notifications.rendering import Renderer
 from gateway.frontends.snmp.service import AgentSettings, SnmpService
 from gateway.host.host import Host, StreamingHost
+from gateway.network import Address
 from gateway.publication import Publication
 from gateway.runtime import wait_for_stop
 from gateway.service import ServiceChain, ServiceGroup, start_service
 from gateway.snmp.engine import EngineIdentity
+from gateway.subsystems import corosync_conf
 
 _SCRAPE_GRACE = 1.5
 """Seconds for scrapes in progress when the program stops; longer ones are cut off."""
@@ -81,7 +86,7 @@ async def serve(config: Config, host: ServingHost, *, announce: Announce | None 
     alarms = _build_alarms(config, engine, notifier, snmp)
     alert_socket = _build_alert_socket(config, alarms)
     event_sources = [each for each in (_build_quorum_watcher(config, host, alarms), alert_socket) if each is not None]
-    server.add_routes(*_build_snapshot_api(engine, server, alarms).routes)
+    server.add_routes(*_feature_routes(config, host, engine, server, alarms))
 
     for source in (server, snmp, alarms, notifier, alert_socket):
         if source is not None:
@@ -157,8 +162,27 @@ def _build_server(config: Config, engine: Engine, publication: Publication) -> M
     )
 
 
-def _build_snapshot_api(engine: Engine, server: MetricsServer, alarms: AlarmService) -> SnapshotApi:
-    return SnapshotApi(engine, server.pages, lambda: alarms.active_alarms if alarms.is_ready else None)
+def _feature_routes(
+    config: Config, host: Host, engine: Engine, server: MetricsServer, alarms: AlarmService
+) -> Iterator[Route]:
+    """Yields the routes of everything that is served over HTTP besides the metrics page."""
+    yield from SnapshotApi(engine, server.pages, lambda: alarms.active_alarms if alarms.is_ready else None).routes
+    yield from _build_service_discovery(config, host, engine, server).routes
+
+
+def _build_service_discovery(config: Config, host: Host, engine: Engine, server: MetricsServer) -> ServiceDiscovery:
+    web = config.web
+
+    def settings() -> TargetSettings:
+        return TargetSettings(
+            link=LINKS.index(web.discovery_host) if web.discovery_host in LINKS else None,
+            port=web.discovery_port or Address.parse(server.addresses[0]).port,
+            scheme=server.scheme,
+            metrics_path=web.telemetry_path,
+        )
+
+    path = config.subsystems[corosync_conf.CONFIG]
+    return ServiceDiscovery(engine, host, configuration_path=path, settings=settings)
 
 
 def _build_access_control(web: WebConfig) -> AccessControl | None:

@@ -115,6 +115,11 @@ INVALID: dict[str, tuple[str, list[str]]] = {
     "web.healthy_without_password": (BOOLEAN, ['"yes"', "1"]),
     "web.max_connections_per_source": (COUNT, ["0", "-1", "true"]),
     "web.max_connections": (COUNT, ["0", "-1", "1.5", "true", '"many"', "[1]"]),
+    "web.discovery_host": (
+        'expected one of "name", "link0", "link1", "link2", "link3", "link4", "link5", "link6", "link7"',
+        ['"link8"', '"Name"', "0", "[]"],
+    ),
+    "web.discovery_port": ("expected a whole number from 0 to 65535", ["-1", "65536", "true", '"http"']),
     "web.client_timeout": (SECONDS, ["0", "-1", "nan", "inf", "3600.1", "false", '"soon"', "[1]"]),
     "log.level": (LEVEL, ['"warning"', '"INFO"', "20", "[]", "{a = 1}"]),
     "log.format": (FORMAT, ['"xml"', "true"]),

@@ -478,7 +478,8 @@ def promtool(*arguments: str | Path) -> None:
 
 
 def test_prometheus_accepts_the_examples(tmp_path: Path) -> None:
-    for name, command in (("alerts.yml", "rules"), ("prometheus.yml", "config")):
+    configurations = ("prometheus.yml", "prometheus.yml with service discovery")
+    for name, command in (("alerts.yml", "rules"), *((name, "config") for name in configurations)):
         (tmp_path / name).write_text(example(name), "utf-8")
         promtool("check", command, tmp_path / name)
 

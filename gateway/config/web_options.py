@@ -9,10 +9,14 @@ from gateway.config.section import from_option
 from gateway.log import LogFormat, LogLevel
 from gateway.network import Address
 from gateway.options.model import Option
-from gateway.options.readers import addresses, boolean, file_or_none, member_of, seconds, url_path, whole_number
+from gateway.options.readers import addresses, boolean, file_or_none, member_of, one_of, seconds, url_path, whole_number
 
 DEFAULT_PORT = 9664
 """The port that ha_cluster_exporter uses."""
+
+NODE_NAME = "name"
+LINKS = tuple(f"link{number}" for number in range(8))
+"""The values of ``web.discovery_host``."""
 
 LISTEN = Option(
     key="web.listen",
@@ -78,6 +82,23 @@ class WebConfig:
             default=256,
             read=whole_number(1),
             help="The same for one client: an IPv4 address, or a /64 network of IPv6.",
+        )
+    )
+    discovery_host: str = from_option(
+        Option(
+            key="web.discovery_host",
+            default=NODE_NAME,
+            read=one_of(NODE_NAME, *LINKS),
+            help="Host of each node in /sd: name for its name, or link0 to link7 for its address in corosync.conf "
+            "(ring0_addr to ring7_addr).",
+        )
+    )
+    discovery_port: int = from_option(
+        Option(
+            key="web.discovery_port",
+            default=0,
+            read=whole_number(0, 65535),
+            help="Port of each node in /sd; 0 for the port of the first address in web.listen.",
         )
     )
     client_timeout: float = from_option(

@@ -16,6 +16,7 @@ first ``:`` ends a key, and ``}`` is a line by itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -38,6 +39,24 @@ _QUORUM = ["quorum"]
 _QDEVICE = [*_QUORUM, "device"]
 
 
+_LINK_ADDRESS = re.compile(r"ring([0-7])_addr")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfiguredNode:
+    """A node of the ``nodelist``.
+
+    Attributes:
+        id: its ``nodeid`` as written; empty if it is not set.
+        name: its ``name``; empty if it is not set.
+        addresses: its addresses or host names (``ringN_addr``) by the number of their link, in ascending order.
+    """
+
+    id: str = ""
+    name: str = ""
+    addresses: Mapping[int, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CorosyncConfig:
     """The settings that the gateway uses.
@@ -48,14 +67,18 @@ class CorosyncConfig:
             older versions udp.
         has_qdevice: whether ``quorum.device.model`` is set; None if there is no section ``quorum``, if the device has
             no model, or if a line cannot be read.
-        node_names: the ``name`` of each node in the ``nodelist``, by its ``nodeid`` as written; nodes without a name or
-            an id are left out.
+        nodes: the nodes of the ``nodelist``.
     """
 
     cluster_name: str | None
     transport: str | None
     has_qdevice: bool | None = None
-    node_names: Mapping[str, str] = field(default_factory=dict)
+    nodes: tuple[ConfiguredNode, ...] = ()
+
+    @property
+    def node_names(self) -> Mapping[str, str]:
+        """The names of the nodes by their IDs; nodes without a name or an ID are left out."""
+        return {node.id: node.name for node in self.nodes if node.id and node.name}
 
 
 def parse(output: bytes) -> Parsed[CorosyncConfig]:
@@ -88,9 +111,15 @@ def parse(output: bytes) -> Parsed[CorosyncConfig]:
         has_qdevice=has_qdevice if has_qdevice or has_none else None,
         cluster_name=totem.get("cluster_name") or None,
         transport=totem.get("transport") or None,
-        node_names={node["nodeid"]: node["name"] for node in nodes if node.get("nodeid") and node.get("name")},
+        nodes=tuple(map(_node, nodes)),
     )
     return unreadable.parsed(configuration)
+
+
+def _node(settings: Mapping[str, str]) -> ConfiguredNode:
+    matches = ((_LINK_ADDRESS.fullmatch(key), value) for key, value in settings.items())
+    addresses = sorted((int(match[1]), value) for match, value in matches if match and value)
+    return ConfiguredNode(id=settings.get("nodeid", ""), name=settings.get("name", ""), addresses=dict(addresses))
 
 
 def _settings(lines: Sequence[str], unreadable: UnreadableValues) -> Iterator[tuple[list[str], str, str]]:

@@ -26,12 +26,20 @@ Entry = Mapping[str, Any]
 
 
 def configuration(
-    directory: Path, *, snmp: str = 'agentx = "off"', alarms: str = "", targets: str = "", port: int = PORT
+    directory: Path,
+    *,
+    web: str = "",
+    snmp: str = 'agentx = "off"',
+    alarms: str = "",
+    targets: str = "",
+    host: str = "127.0.0.1",
+    port: int = PORT,
 ) -> Path:
     """Returns the path of a configuration: tables of TOML without their heads, and the tables of targets."""
     path = directory / f"gateway-{port}.conf"
     path.write_text(
-        f'[web]\nlisten = ["127.0.0.1:{port}"]\n[log]\nformat = "json"\n[snmp]\n{snmp}\n[alarms]\n{alarms}\n{targets}'
+        f'[web]\nlisten = ["{host}:{port}"]\n{web}\n[log]\nformat = "json"\n[snmp]\n{snmp}\n[alarms]\n{alarms}\n'
+        f"{targets}"
     )
     path.chmod(0o600 if targets else 0o644)  # targets have passwords and communities
     return path

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.errors import ParseError
 from gateway.subsystems import corosync_conf
-from gateway.subsystems.corosync_conf import CorosyncConfig
+from gateway.subsystems.corosync_conf import ConfiguredNode, CorosyncConfig
 from tests.unreadable import reasons
 
 CONFIG = """\
@@ -47,8 +47,15 @@ def parse(output: bytes) -> CorosyncConfig:
 
 def test_everything() -> None:
     assert parse(CONFIG.encode()) == CorosyncConfig(
-        cluster_name="prod:hana 1", transport="knet", node_names={"1": "alpha", "3": "gamma"}
+        cluster_name="prod:hana 1",
+        transport="knet",
+        nodes=(
+            ConfiguredNode(id="1", name="alpha"),
+            ConfiguredNode(id="2"),
+            ConfiguredNode(id="3", name="gamma", addresses={0: "192.0.2.3"}),
+        ),
     )
+    assert parse(CONFIG.encode()).node_names == {"1": "alpha", "3": "gamma"}
 
 
 def test_crlf_line_ends() -> None:
