@@ -10,10 +10,8 @@ import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -24,12 +22,12 @@ from gateway.alarms.notification import Change
 from gateway.config.loader import load
 from gateway.errors import ConfigError
 from gateway.frontends.snmp.notifications.rendering import notification_name
-from gateway.samples import Metric
 from gateway.snmp.mib.module import mib
 from gateway.subsystems.pacemaker import crm_mon
-from tests import series
 from tests.goldens import GOLDENS
-from tests.programs import installed, load_script
+from tests.programs import load_script
+from tests.promql import METRICS, selector_problems, selectors
+from tests.promtool import alerts, expectation, input_series, promtool, run_tests
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -396,40 +394,12 @@ def test_packaged_files_are_shown_unchanged() -> None:
 
 # --- PromQL ----------------------------------------------------------------------------------------------------------
 
-METRICS = {metric.name: metric for metric in catalog.METRICS}
-TARGET_LABELS = {"cluster", "instance", "job"}
-"""The labels that Prometheus adds according to the configuration on the page."""
-
-SELECTOR = re.compile(r"(?<!\w)(ha_cluster_\w+)(?:\{([^}]*)\})?")
-MATCHER = re.compile(r'(\w+)\s*(=~|!=|=|!~)\s*"([^"]*)"')
-GROUPING = re.compile(r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)")
-
-
-def labels_of(metric: Metric) -> set[str]:
-    return {*metric.labels, *filter(None, [metric.state_label])} | TARGET_LABELS
-
-
-def selector_problems(name: str, matchers: str) -> Iterator[str]:
-    """Yields what the catalog lacks: the metric, a label, or a state."""
-    if name.endswith("_"):  # means all metrics that begin with it
-        if not any(metric.startswith(name) for metric in METRICS):
-            yield f"no metric begins with {name}"
-        return
-    if (metric := METRICS.get(name)) is None:
-        yield f"no metric {name}"
-        return
-    for label, operator, value in MATCHER.findall(matchers):
-        if label not in labels_of(metric):
-            yield f"{name} has no label {label}"
-        elif label == metric.state_label and operator in {"=", "!="} and value not in metric.states:
-            yield f"{name} has no state {value}"
-
 
 def test_metrics_and_labels_are_in_the_catalog() -> None:
     programs = {"ha_cluster_exporter", "ha_cluster_gateway"}
     problems = []
     for path, text in TEXTS.items():
-        for name, matchers in SELECTOR.findall(text):
+        for name, matchers in selectors(text):
             if name not in programs:
                 # in the table of differences, the label "value" is the value of the sample
                 labels = re.sub(r'\bvalue="[^"]*"', "", matchers) if path.name == "replacing.md" else matchers
@@ -450,145 +420,18 @@ def example(name: str) -> str:
     return block
 
 
-def rules() -> list[dict[str, Any]]:
-    document = yaml.safe_load(example("alerts.yml"))
-    return [rule for group in document["groups"] for rule in group["rules"]]
-
-
-def rule_problems(rule: Mapping[str, Any]) -> Iterator[str]:
-    expression = rule["expr"]
-    available = TARGET_LABELS.union(*(labels_of(METRICS[name]) for name, _ in SELECTOR.findall(expression)))
-    for grouping in GROUPING.findall(expression):
-        for label in set(re.findall(r"\w+", grouping)) - available:
-            yield f"no metric has the label {label}"
-    # annotations can only show the labels that an aggregation keeps
-    aggregation = re.search(r"\bby\s*\(([^)]*)\)", expression)
-    kept = set(re.findall(r"\w+", aggregation[1])) if aggregation else available
-    for label in set(re.findall(r"\$labels\.(\w+)", str(rule["annotations"]))) - kept:
-        yield f"an annotation shows {label}, which the expression does not keep"
-
-
-def test_rules_use_labels_of_their_metrics() -> None:
-    assert [(rule["alert"], problem) for rule in rules() for problem in rule_problems(rule)] == []
-
-
-def promtool(*arguments: str | Path) -> None:
-    done = subprocess.run([installed("promtool"), *map(str, arguments)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_prometheus_accepts_the_examples(tmp_path: Path) -> None:
-    configurations = ("prometheus.yml", "prometheus.yml with service discovery")
-    for name, command in (("alerts.yml", "rules"), *((name, "config") for name in configurations)):
-        (tmp_path / name).write_text(example(name), "utf-8")
-        promtool("check", command, tmp_path / name)
-
-
-GATEWAYS = {
-    "snmpd-gone": (
-        'ha_cluster_gateway_agentx_state{state="registered"} 0\nha_cluster_gateway_agentx_sessions_total 1\n',
-        {"HaClusterAgentxLost"},
-    ),
-    "no-snmpd": (
-        'ha_cluster_gateway_agentx_state{state="registered"} 0\n'
-        "ha_cluster_gateway_agentx_sessions_total 0\n"
-        'ha_cluster_gateway_notification_target_state{target="agentx",kind="agentx",state="failing"} 1\n',
-        set[str](),
-    ),
-    "receiver-down": (
-        'ha_cluster_gateway_notification_target_state{target="manager:162",kind="inform",state="failing"} 1\n',
-        {"HaClusterNotificationsFailing"},
-    ),
-}
-"""Parts of pages, and the alerts that fire on them. The recordings have no metrics of the gateway itself."""
-
-DEMO = {"HaClusterFencingDisabled"}
-"""The alert that fires in most steps of the demo cluster: its fencing is off."""
-
-FIRING = {
-    "demo/healthy": DEMO,
-    "demo/link-lost": DEMO | {"HaClusterLinkDown"},
-    "demo/node-lost": DEMO | {"HaClusterNodeOffline", "HaClusterDrbdNotConnected"},
-    "demo/quorum-lost": DEMO
-    | {"HaClusterNodeOffline", "HaClusterDrbdNotConnected", "HaClusterDrbdSuspended", "HaClusterQuorumLost"},
-    "demo/recovery": DEMO | {"HaClusterDrbdSplitBrain"},
-    "demo/resource-failed": DEMO | {"HaClusterFailCount"},
-    "demo/moved": DEMO | {"HaClusterMoveLeftBehind"},
-    "demo/fenced": {
-        "HaClusterNodeFenced",
-        "HaClusterNodeOffline",
-        "HaClusterDrbdNotConnected",
-        "HaClusterSbdMessageLeft",
-    },
-    "demo/device-replaced": DEMO | {"HaClusterSbdDeviceUnhealthy", "HaClusterCollectorFailing"},
-    "demo/bundle": DEMO | {"HaClusterResourceFailed", "HaClusterResourceBlocked", "HaClusterFailCount"},
-    "lab/two-nodes-one-lost": {"HaClusterFencingDisabled", "HaClusterNodeOffline"},
-    "lab/fencing-pending": {
-        "HaClusterFencingFailed",
-        "HaClusterNodeFenced",
-        "HaClusterNodeOffline",
-        "HaClusterNodeUnclean",
-    },
-    "lab/pacemaker-stopped": {"HaClusterPacemakerDown", "HaClusterCollectorFailing"},
-    "lab/corosync-stopped": {"HaClusterCorosyncDown", "HaClusterPacemakerDown", "HaClusterCollectorFailing"},
-    "lab/not-permitted": {"HaClusterCollectorFailing"},
-}
-"""The alerts that fire in recorded situations once these have lasted."""
-
-
-def input_series(page: str) -> Iterator[dict[str, str]]:
-    """Yields the series of a page in promtool's form, each with one value for two hours."""
-    target = {"instance": "node1:9664", "job": "ha-cluster", "cluster": "hana"}
-    yield {"series": "up" + selector(target), "values": "1x120"}
-    for (name, labels), value in series.parse(page).items():
-        finite = min(max(value, -1e9), 1e10)
-        yield {"series": name + selector({**dict(labels), **target}), "values": f"{finite!r}x120"}
-
-
-def selector(labels: Mapping[str, str]) -> str:
-    quoted = (f'{name}="{value}"' for name, value in labels.items())
-    return "{" + ",".join(quoted) + "}"
-
-
-@pytest.mark.daemon
-def test_the_right_alerts_fire_in_each_situation(tmp_path: Path) -> None:
-    recorded = {name: (golden(name), firing) for name, firing in FIRING.items()}
-    check_firing(tmp_path, example("alerts.yml"), {**recorded, **GATEWAYS})
+    (tmp_path / "ha-cluster.yml").write_bytes((ROOT / "rules" / "ha-cluster.yml").read_bytes())
+    for name in ("prometheus.yml", "prometheus.yml with service discovery"):
+        (tmp_path / name).write_text(example(name).replace("/etc/prometheus/rules", str(tmp_path)), "utf-8")
+        promtool("check", "config", tmp_path / name)
 
 
 def golden(name: str) -> str:
     return (GOLDENS / f"{name}.prom").read_text("utf-8")
 
 
-def check_firing(folder: Path, alerts: str, situations: Mapping[str, tuple[str, AbstractSet[str]]]) -> None:
-    """Checks which alerts fire on pages once these have lasted.
-
-    Args:
-        folder: for the files of promtool.
-        alerts: the rules, as YAML.
-        situations: pages with the names of the alerts that fire on them, by name.
-    """
-    (folder / "alerts.yml").write_text(alerts, "utf-8")
-    tests = [
-        {
-            "name": situation,
-            "interval": "1m",
-            "input_series": list(input_series(page)),
-            "promql_expr_test": [
-                {
-                    "expr": 'group by (alertname) (ALERTS{alertstate="firing"})',
-                    "eval_time": "90m",
-                    "exp_samples": [{"labels": f'{{alertname="{alert}"}}', "value": 1} for alert in sorted(firing)],
-                }
-            ],
-        }
-        for situation, (page, firing) in situations.items()
-    ]
-    document = {"rule_files": ["alerts.yml"], "evaluation_interval": "1m", "tests": tests}
-    (folder / "tests.yml").write_text(yaml.safe_dump(document), "utf-8")
-    promtool("test", "rules", folder / "tests.yml")
-
-
+TARGET = {"instance": "node1:9664", "job": "ha-cluster", "cluster": "hana"}
 REPLACED = ("quorum", "constraint", "ban", "primary", "secondary", "service", "link")
 """Names for the expressions on the page about replacing other programs, in their order."""
 
@@ -624,13 +467,17 @@ REPLACED_FIRING = {
 def test_the_changed_rules_for_a_replacement_fire_in_the_right_situations(tmp_path: Path) -> None:
     expressions = blocks(PAGES[DOCS / "replacing.md"], "promql")
     changed = [{"alert": name, "expr": expr} for name, expr in zip(REPLACED, expressions, strict=True)]
-    check_firing(tmp_path, yaml.safe_dump({"groups": [{"name": "changed", "rules": changed}]}), REPLACED_FIRING)
-
-
-def test_every_alert_fires_in_some_situation() -> None:
-    # no situation without a gateway, and none with a lost DRBD disk, has been recorded
-    firing = set().union(*FIRING.values(), *(alerts for _, alerts in GATEWAYS.values()))
-    assert {rule["alert"] for rule in rules()} == firing | {"HaClusterGatewayDown", "HaClusterDrbdDiskLost"}
+    path = tmp_path / "changed.yml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "changed", "rules": changed}]}), "utf-8")
+    tests = [
+        {
+            "name": situation,
+            "input_series": list(input_series([page] * 10, TARGET)),
+            "promql_expr_test": [expectation(alerts("firing"), "9m", firing)],
+        }
+        for situation, (page, firing) in REPLACED_FIRING.items()
+    ]
+    run_tests(tmp_path, path, tests)
 
 
 # --- Sphinx ----------------------------------------------------------------------------------------------------------

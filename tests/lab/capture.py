@@ -45,6 +45,10 @@ property stonith-enabled=true stonith-timeout=300s
 BUNDLE = """
 bundle web docker image=web:1 replicas=2 network ip-range-start=10.61.0.100 meta target-role=Stopped
 """
+TICKETS = """
+rsc_ticket nfs-at-active-site here: g-nfs loss-policy=stop
+rsc_ticket db-at-active-site here: db-clone:Promoted loss-policy=demote
+"""
 SLOW = "primitive slow ocf:heartbeat:Delay params startdelay=8 stopdelay=8 mondelay=0 op monitor interval=10s"
 STUCK = """
 primitive stuck ocf:heartbeat:Delay params startdelay=0 stopdelay=4 mondelay=0 \\
@@ -300,6 +304,25 @@ def fencing(recorder: Recorder, cluster: Cluster) -> None:
     recorder.record(cluster, "fencing-pending", text)
 
 
+def planned(recorder: Recorder) -> None:
+    """Records what is no problem: the passive site of a geo cluster, and a node that is stopped in an orderly way."""
+    with Cluster(Options(nodes=3, rings=2)) as cluster:
+        cluster.wait_ready()
+        cluster.load(DEMO_RESOURCES)
+        cluster.load(NULL_FENCING)
+        cluster.load(TICKETS)
+        cluster.run("node1", "crm_ticket", "--ticket", "here", "--revoke", "--force")
+        cluster.wait_idle()
+        text = "a separate cluster with fencing, without the ticket on which its group and its promoted clone depend"
+        recorder.record(cluster, "passive-site", text)
+        recorder.record(cluster, "passive-site-seen-there", "the same, recorded on node3", node="node3")
+        cluster.stop_pacemaker("node3")
+        cluster.stop_corosync("node3")
+        cluster.wait_for(lambda: _offline(cluster, "node3"))
+        recorder.record(cluster, "node-stopped", "the same cluster; node3 was stopped in an orderly way")
+        recorder.record(cluster, "node-stopped-seen-there", "the same, recorded on node3", node="node3")
+
+
 def no_dc(recorder: Recorder) -> None:
     """Records the first seconds of a cluster, before its first election."""
     with Cluster(Options(nodes=3, rings=2, properties={"stonith-enabled": "false"})) as cluster:
@@ -395,6 +418,7 @@ def capture(directory: Path) -> None:
         daemons(recorder, cluster)
         fencing(recorder, cluster)
         sbd(recorder, cluster)
+    planned(recorder)
     no_dc(recorder)
     two_nodes(recorder)
     qdevice(recorder)

@@ -1,0 +1,118 @@
+"""What a gateway serves while its cluster passes through situations, with its alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from gateway.alarms.service import AlarmService, AlarmSettings
+from gateway.engine.engine import Engine
+from gateway.frontends.prometheus import exposition
+from gateway.host.replay import DEMO, Recording, ReplayHost
+from gateway.publication import Publication
+from gateway.snapshot import Snapshot
+from tests.fakes import FakeClock
+from tests.situations import COMMANDS, LAB, recorded
+from tests.subsystems import make_collectors
+
+SETTLED = 8 * 60
+"""Seconds after which nothing changes in a situation that stays the same: no hold-down time is as long."""
+
+_SETTINGS = AlarmSettings(
+    interval=15.0, dc_only=False, heartbeat=0.0, raise_at_start=False, disabled=(), routine_changes=False
+)
+_DRBD_STATUS: Mapping[tuple[str, ...], str] = {("drbdsetup", "status", "--json"): "drbdsetup"}
+
+
+async def lab_snapshot(situation: str, *, with_drbd_utils: bool = False) -> Snapshot:
+    """Returns the snapshot of a situation of the lab, whose nodes have neither SBD nor DRBD.
+
+    Args:
+        situation: its folder.
+        with_drbd_utils: whether drbdsetup is installed; DRBD's kernel module is not loaded in any case.
+    """
+    recording = recorded(situation)
+    names = ["pacemaker", "corosync"]
+    if with_drbd_utils:
+        recording = Recording(
+            directory=LAB, commands={**COMMANDS, **_DRBD_STATUS}, files={}, directories={}, steps=recording.steps
+        )
+        names.append("drbd")
+    engine = Engine(ReplayHost(recording), make_collectors(*names))
+    try:
+        return await engine.collect()
+    finally:
+        await engine.close()
+
+
+async def demo_snapshot(situation: str) -> Snapshot:
+    """Returns the snapshot of a step of the demo."""
+    recording, clock = Recording.load(DEMO), FakeClock()
+    host = ReplayHost(recording, clock=clock)
+    for step in recording.steps[: [step.situation for step in recording.steps].index(situation)]:
+        clock.now += step.seconds
+    engine = Engine(host, make_collectors())
+    try:
+        return await engine.collect()
+    finally:
+        await engine.close()
+
+
+class GatewayPages:
+    """The pages of one gateway.
+
+    Args:
+        step: seconds between two pages.
+    """
+
+    def __init__(self, *, step: float) -> None:
+        self._step = step
+        self._clock = FakeClock()
+        self._publication = Publication(clock=self._clock)
+        self._alarms = AlarmService(_NoSource(), lambda _: None, _SETTINGS, clock=self._clock)
+        self._publication.add_source(self._alarms.add_samples)
+        self.pages: list[str | None] = []
+
+    def pass_time(self, snapshot: Snapshot | None, seconds: float) -> None:
+        """Adds the pages of a situation that lasts; without a snapshot, the gateway is down."""
+        page: str | None = None
+        for number in range(round(seconds / self._step)):
+            if snapshot is not None and number * self._step <= SETTLED:
+                page = self._page(snapshot)
+            self.pages.append(page)
+            self._clock.now += self._step
+
+    def _page(self, snapshot: Snapshot) -> str:
+        now = Snapshot(
+            samples_by_metric=snapshot.samples_by_metric,
+            collectors=snapshot.collectors,
+            time=self._clock.time(),
+            started=self._clock.monotonic(),
+            complete=snapshot.complete,
+        )
+        self._alarms.on_snapshot(now)
+        self._alarms._on_timer(self._clock.monotonic())
+        text = exposition.encode_text(self._publication.merge(now)).decode()
+        return "".join(line for line in text.splitlines(keepends=True) if not line.startswith(_OF_THE_PROCESS))
+
+
+_OF_THE_PROCESS = ("process_", "# HELP process_", "# TYPE process_")
+"""Lines about this process, which say nothing about the cluster, and differ on every page."""
+
+
+class _NoSource:
+    """Makes no snapshots: they are given to the service one by one."""
+
+    @property
+    def latest(self) -> Snapshot | None:
+        return None
+
+    async def collect(self) -> Snapshot:
+        raise AssertionError("nothing requests a collection")
+
+
+async def make_pages(stages: Iterable[tuple[Snapshot | None, float]], *, step: float) -> list[str | None]:
+    """Returns the pages of a gateway while its cluster passes through stages: a snapshot and its seconds each."""
+    gateway = GatewayPages(step=step)
+    for snapshot, seconds in stages:
+        gateway.pass_time(snapshot, seconds)
+    return gateway.pages
