@@ -151,6 +151,7 @@ async def test_plain_http_to_the_tls_port(site: Site) -> None:
         answer = await curl(served, "-i", scheme="http")
         assert answer.startswith("HTTP/1.0 400 Bad Request\r\n")
         assert answer.endswith("\r\n\r\nClient sent an HTTP request to an HTTPS server.\n")
+        assert site.sample("http_refused_total", "handshake") == 1
         for garbage in (b"\x00" * 100, b"\x16\x03\x01\x00\x05hello", b"SSH-2.0-x\r\n"):
             with contextlib.suppress(ConnectionError):
                 await served.raw(garbage)

@@ -7,6 +7,7 @@ the interpreter does; parsers make only those that are fast for any input of the
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 from collections.abc import Callable
@@ -61,7 +62,8 @@ class Worker:
         self._queue.put(None)
 
     def _run(self) -> None:
-        os.nice(self._nice)  # in Linux, only of this thread
+        with contextlib.suppress(OSError):  # systemd may forbid it
+            os.nice(self._nice)  # in Linux, only of this thread
         while (item := self._queue.get()) is not None:
             _run_function(*item)
             del item  # a large result must not stay in memory until the next function

@@ -30,7 +30,8 @@ OF_THE_SERVICE = {
     metric
     for metric in METRICS
     if re.match(
-        r"ha_cluster_gateway_(?:build_info|scrapes|http|publication|snapshot_age|agentx|snmp|alarms|alerts|log|notification)_?",
+        r"ha_cluster_gateway_(?:build_info|scrapes|http|web|publication|snapshot_age|agentx|snmp|alarms|alerts|log"
+        r"|notification)_?",
         metric.name,
     )
 }

@@ -15,7 +15,7 @@ from aiohttp import hdrs, web
 from gateway import self_metrics
 from gateway.clock import Clock, SystemClock
 from gateway.frontends.prometheus.authentication import Access, Authentication
-from gateway.frontends.prometheus.handshake import Handshakes
+from gateway.frontends.prometheus.handshake import Handshakes, PlainHttpError
 from gateway.frontends.prometheus.tls import alternative_names
 from gateway.frontends.prometheus.web_config import RateLimit, WebConfiguration
 from gateway.frontends.prometheus.web_config_file import WebConfigFile
@@ -134,6 +134,9 @@ class AccessControl:
         remote = sock.getpeername()[0]
         try:
             await self._handshakes.connect(protocol, sock, context)
+        except PlainHttpError as error:
+            self._refuse(Refusal.HANDSHAKE, remote, str(error))
+            raise
         except ssl.SSLError as error:
             self._refuse(Refusal.HANDSHAKE, remote, getattr(error, "verify_message", None) or error.reason)
             raise

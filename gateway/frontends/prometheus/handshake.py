@@ -37,6 +37,10 @@ _PLAIN_HTTP = (
 """The response of Go's HTTP server."""
 
 
+class PlainHttpError(ConnectionAbortedError):
+    """A client does not use TLS, and was told so."""
+
+
 class Handshakes:
     """Begins TLS on the connections of a server."""
 
@@ -49,9 +53,10 @@ class Handshakes:
         Raises:
             OSError: one side has refused the other, or the client is gone.
         """
+        sock.setblocking(False)  # noqa: FBT003 - positional only
         header = await _peek(sock, _HEADER_SIZE)
         if header.startswith(_HTTP):
-            await _answer_plain_http(sock)
+            _answer_plain_http(sock)
         if header[:1] == _HANDSHAKE:
             await _peek(sock, _HEADER_SIZE + min(int.from_bytes(header[3:5]), _MAX_RECORD))
         _SOCKET.set(sock)
@@ -84,26 +89,31 @@ async def _peek(sock: socket.socket, size: int) -> bytes:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)  # otherwise the first byte would wake the loop
     loop.add_reader(sock, readable.set)
     try:
-        await readable.wait()
+        while True:
+            await readable.wait()
+            readable.clear()
+            with contextlib.suppress(BlockingIOError):
+                data = sock.recv(size, socket.MSG_PEEK)
+                break
     finally:
         loop.remove_reader(sock)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
-    data = sock.recv(size, socket.MSG_PEEK)
     if not data:
         raise ConnectionResetError
     return data
 
 
-async def _answer_plain_http(sock: socket.socket) -> NoReturn:
+def _answer_plain_http(sock: socket.socket) -> NoReturn:
     """Sends the response to a client that does not use TLS.
 
     Raises:
-        OSError: always: there is no connection.
+        PlainHttpError: always.
+        OSError: the client is gone.
     """
     # an unread request would reset the connection, and the response would be lost
     sock.recv(_MAX_RECORD)
     sock.send(_PLAIN_HTTP)
-    raise ConnectionAbortedError
+    raise PlainHttpError("plain HTTP")
 
 
 # --- Alerts ----------------------------------------------------------------------------------------------------------
