@@ -31,6 +31,7 @@ from gateway.frontends.prometheus.route import Route
 from gateway.frontends.prometheus.server import MetricsServer
 from gateway.frontends.prometheus.service_discovery import ServiceDiscovery
 from gateway.frontends.prometheus.snapshot_api import SnapshotApi
+from gateway.frontends.prometheus.status_page.page import StatusPage
 from gateway.frontends.prometheus.targets import TargetSettings
 from gateway.frontends.prometheus.web_config_file import WebConfigFile
 from gateway.frontends.snmp import engine_identity
@@ -167,6 +168,7 @@ def _feature_routes(
 ) -> Iterator[Route]:
     """Yields the routes of everything that is served over HTTP besides the metrics page."""
     yield from SnapshotApi(engine, server.pages, lambda: alarms.active_alarms if alarms.is_ready else None).routes
+    yield from StatusPage(engine, server.pages, overview=alarms.overview, routes=lambda: server.routes).routes
     yield from _build_service_discovery(config, host, engine, server).routes
 
 

@@ -1,11 +1,12 @@
-"""What the subsystems declare, put together: metrics, and the accumulators of conditions."""
+"""What the subsystems declare, put together: metrics, summaries, and the accumulators of conditions."""
 
 from __future__ import annotations
 
-from gateway import self_metrics
+from gateway import self_metrics, self_summary
 from gateway.conditions.view import Accumulator
 from gateway.samples import Metric
 from gateway.subsystems import SUBSYSTEMS
+from gateway.summary import Summary
 
 METRICS: tuple[Metric, ...] = (
     *(metric for subsystem in SUBSYSTEMS for metric in subsystem.metrics),
@@ -17,3 +18,11 @@ ACCUMULATORS: tuple[Accumulator, ...] = tuple(
     accumulate for subsystem in SUBSYSTEMS for accumulate in subsystem.accumulators
 )
 """The accumulators of all subsystems, for ``ClusterView``."""
+
+SUMMARIES: tuple[Summary, ...] = tuple(
+    sorted(
+        (*(summary for subsystem in SUBSYSTEMS for summary in subsystem.summaries), *self_summary.SUMMARIES),
+        key=lambda summary: summary.category.rank,
+    )
+)
+"""The summaries of all subsystems, and that of the gateway itself, in the order in which a person reads them."""

@@ -13,8 +13,10 @@ from typing import Any
 import aiohttp
 import bcrypt
 
+from gateway.alarms.overview import AlarmOverview
 from gateway.engine.engine import Engine
 from gateway.frontends.prometheus.server import MetricsServer
+from gateway.frontends.prometheus.status_page.page import StatusPage
 from gateway.host.host import CommandResult, Tool
 from gateway.host.local import LocalHost
 from gateway.publication import Publication
@@ -24,6 +26,10 @@ from tests.config_values import server_settings
 
 VALUE = Metric(name="value", help="The number that the tool printed.", labels=("tool",))
 LARGE = Metric(name="large", help="Many samples.", labels=("number",))
+
+NO_ALARMS = AlarmOverview(
+    node="n1", cluster="", evaluated=True, active=(), active_by_severity={}, changes=(), started=0.0
+)
 
 
 HASHES = {
@@ -110,6 +116,8 @@ async def serving(*collectors: ScriptCollector, min_interval: float = 0.0, **set
     routes = settings.pop("routes", ())
     server = MetricsServer(engine, publication, **server_settings(**settings))
     server.add_routes(*(routes(engine, server) if callable(routes) else routes))
+    status_page = StatusPage(engine, server.pages, overview=lambda: NO_ALARMS, routes=lambda: server.routes)
+    server.add_routes(*status_page.routes)
     publication.add_source(server.add_samples)
     await server.start()
     # the client itself must not limit connections or decompress

@@ -67,7 +67,10 @@ def file(tmp_path: Path) -> Path:
 # --- Values ----------------------------------------------------------------------------------------------------------
 
 ADDRESS = 'expected "HOST:PORT", "[IPv6]:PORT" or ":PORT", or a list of these'
-URL_PATH = 'expected a path such as "/metrics", of letters, digits and ._~+:@,=-, other than /-/healthy, /-/ready'
+URL_PATH = (
+    'expected a path such as "/metrics", of letters, digits and ._~+:@,=-, '
+    "other than /-/healthy, /-/ready, /-/status.css"
+)
 NICE = "expected a whole number from 0 to 19"
 COUNT = "expected a whole number of at least 1"
 SECONDS_OR_ZERO = "expected 0 for never, or a number of seconds, more than 0 and at most 3600"
@@ -109,7 +112,20 @@ INVALID: dict[str, tuple[str, list[str]]] = {
     ),
     "web.telemetry_path": (
         URL_PATH,
-        ['""', '"/"', '"metrics"', "1", '"/-/healthy"', '"/-/ready"', '"/a b"', '"/{a}"', '"/a?b"', '"/é"', '"//a"'],
+        [
+            '""',
+            '"/"',
+            '"metrics"',
+            "1",
+            '"/-/healthy"',
+            '"/-/ready"',
+            '"/-/status.css"',
+            '"/a b"',
+            '"/{a}"',
+            '"/a?b"',
+            '"/é"',
+            '"//a"',
+        ],
     ),
     "web.config_file": ('expected a path, or "" for no file', ["1", "true", "[]", '"/a\\nb"']),
     "web.healthy_without_password": (BOOLEAN, ['"yes"', "1"]),

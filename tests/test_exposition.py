@@ -256,7 +256,7 @@ def test_a_metric_that_cannot_be_encoded_costs_only_itself(encode: Callable[...,
         states: {("x",): (True,)},
     }
     failed: list[str] = []
-    page = encode({**bad, good: {("x",): 1.0}}, on_error=lambda metric, error: failed.append(metric.name))
+    page = encode({**bad, good: {("x",): 1.0}}, on_error=lambda name, error: failed.append(name))
     assert sorted(failed) == ["label", "labels", "no_samples", "states", "value"]
     assert page.decode().startswith("# HELP good Good.\n")
     assert page.decode().removesuffix("# EOF\n").endswith('good{a="x"} 1\n')

@@ -53,8 +53,8 @@ def decode(page: bytes | str) -> Any:
     return document
 
 
-def fail(metric: Metric, error: Exception) -> None:
-    raise AssertionError(metric.name) from error
+def fail(name: str, error: Exception) -> None:
+    raise AssertionError(name) from error
 
 
 def encode(samples: SamplesByMetric, **changes: Any) -> bytes:

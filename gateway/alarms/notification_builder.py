@@ -33,11 +33,12 @@ class NotificationBuilder:
 
     Attributes:
         node: the name of this node.
+        cluster: the name of the cluster; empty if it has none or it is unknown.
     """
 
     def __init__(self, *, clock: Clock | None = None) -> None:
         self.node = socket.gethostname()
-        self._cluster = ""
+        self.cluster = ""
         self._clock = clock or SystemClock()
         self._started = self._clock.monotonic()
         self._sequence = 0
@@ -46,7 +47,7 @@ class NotificationBuilder:
         """Updates the names of the node and the cluster if the view has them."""
         local_id = corosync_facts.local_node_id(view)
         self.node = pacemaker_facts.node_with_id(view, local_id) or corosync_facts.local_node(view) or self.node
-        self._cluster = pacemaker_facts.cluster_name(view) or corosync_facts.cluster_name(view) or self._cluster
+        self.cluster = pacemaker_facts.cluster_name(view) or corosync_facts.cluster_name(view) or self.cluster
 
     def alarm(self, event: AlarmEvent, view: ClusterView | None) -> Notification:
         """Returns the notification of an alarm that was raised or cleared."""
@@ -134,7 +135,7 @@ class NotificationBuilder:
 
     def _origin(self) -> _Origin:
         uptime = self._clock.monotonic() - self._started
-        return {"sequence": self._sequence, "uptime": uptime, "node": self.node, "cluster": self._cluster}
+        return {"sequence": self._sequence, "uptime": uptime, "node": self.node, "cluster": self.cluster}
 
 
 def _count(active: Sequence[Alarm]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from gateway.alarms.alarm_table import Alarm, AlarmEvent, AlarmTable
 from gateway.alarms.collection_loop import CollectionLoop, SnapshotSource
 from gateway.alarms.notification import Change, Notification
 from gateway.alarms.notification_builder import NotificationBuilder
+from gateway.alarms.overview import AlarmHistory, AlarmOverview, describe_active
 from gateway.alarms.routine_changes import RoutineChanges
 from gateway.alarms.sources.alert_socket import Alert
 from gateway.alarms.sources.quorum_watcher import QuorumEvent, QuorumUpdate
@@ -80,6 +82,7 @@ class AlarmService:
         self._clock = clock or SystemClock()
         self._table = AlarmTable(disabled=settings.disabled)
         self._builder = NotificationBuilder(clock=self._clock)
+        self._history = AlarmHistory(started=self._clock.time())
         self._routine_changes = RoutineChanges()
         self._collection = CollectionLoop(
             source,
@@ -108,6 +111,19 @@ class AlarmService:
     def last_notification(self) -> Notification | None:
         """The last notification with a sequence number, or None before the first."""
         return self._last_notification
+
+    def overview(self) -> AlarmOverview:
+        """Returns the active alarms, and what has changed lately."""
+        active = self._table.active
+        return AlarmOverview(
+            node=self._builder.node,
+            cluster=self._builder.cluster,
+            evaluated=self._table.view is not None,
+            active=describe_active(active),
+            active_by_severity=Counter(alarm.condition.severity for alarm in active),
+            changes=self._history.changes,
+            started=self._history.started,
+        )
 
     async def start(self) -> None:
         """Starts to collect."""
@@ -202,6 +218,7 @@ class AlarmService:
             if event.alarm.condition.local or self._publishes_for_cluster():
                 self._publish(self._builder.alarm(event, self._table.view))
         if events:
+            self._history.record(events, time=self._clock.time())
             # only after the deliveries have had a turn: logging takes time, and they must not wait for it
             asyncio.get_running_loop().call_soon(self._log_events, events)
             self._on_change()

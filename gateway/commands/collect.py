@@ -15,7 +15,6 @@ from gateway.frontends.prometheus import exposition, snapshot_document
 from gateway.frontends.snmp import listing, tables
 from gateway.host.host import Host
 from gateway.publication import Publication
-from gateway.samples import Metric
 from gateway.snapshot import Snapshot
 from gateway.snmp.mib.module import Mib
 from gateway.status import Status
@@ -57,13 +56,10 @@ def format_snapshot(snapshot: Snapshot, output_format: str, module: Mib) -> byte
     if output_format == "snmp":
         return as_snmp(snapshot, publication, module).encode("utf-8", "replace")
 
-    def on_error(metric: Metric, error: Exception) -> None:
-        publication.record_failure(metric.name, error)
-
     samples_by_metric = publication.merge(snapshot)
     if output_format == "json":  # without alarms: one snapshot does not show how long a condition has been true
-        return snapshot_document.encode(snapshot, samples_by_metric, alarms=None, on_error=on_error)
-    return exposition.encode_text(samples_by_metric, on_error=on_error)
+        return snapshot_document.encode(snapshot, samples_by_metric, alarms=None, on_error=publication.record_failure)
+    return exposition.encode_text(samples_by_metric, on_error=publication.record_failure)
 
 
 def as_snmp(snapshot: Snapshot, publication: Publication, module: Mib) -> str:

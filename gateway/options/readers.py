@@ -218,14 +218,14 @@ def _is_absolute_path(value: Any) -> bool:
 
 
 _URL_PATH = re.compile(r"(?:/[\w.~+:@,=-]+)+/?", re.ASCII)
-_RESERVED_PATHS = ("/-/healthy", "/-/ready")
+_RESERVED_PATHS = ("/-/healthy", "/-/ready", "/-/status.css")
 
 
 def url_path(value: Any) -> str:
     """Reads the path of a page."""
     if not isinstance(value, str) or not _URL_PATH.fullmatch(value) or value in _RESERVED_PATHS:
         raise InvalidValueError(
-            'a path such as "/metrics", of letters, digits and ._~+:@,=-, other than /-/healthy, /-/ready'
+            f'a path such as "/metrics", of letters, digits and ._~+:@,=-, other than {", ".join(_RESERVED_PATHS)}'
         )
     return value
 

@@ -14,6 +14,7 @@ from gateway.options.readers import arguments, host_path, seconds, whole_number
 from gateway.samples import Metric, MibCounts, MibRow
 from gateway.status import Status
 from gateway.subsystems.probe import Collector
+from gateway.summary import Summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +92,7 @@ class Subsystem:
         options: its options, besides those of its tools.
         metrics: every metric that its collector may produce.
         conditions: every condition that is evaluated on these metrics.
+        summaries: what a person has to know about it, for the status page.
         accumulators: values that its conditions keep from one snapshot to the next.
         mib_rows: the rows of HA-CLUSTER-MIB that show these metrics.
         mib_counts: the scalars of HA-CLUSTER-MIB that count samples of these metrics.
@@ -104,6 +106,7 @@ class Subsystem:
     options: tuple[Option[Any], ...] = ()
     metrics: tuple[Metric, ...]
     conditions: tuple[Condition, ...]
+    summaries: tuple[Summary, ...] = ()
     accumulators: tuple[Accumulator, ...] = ()
     mib_rows: tuple[MibRow, ...] = ()
     mib_counts: tuple[MibCounts, ...] = ()

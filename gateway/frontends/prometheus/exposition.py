@@ -23,12 +23,12 @@ _MAX_EXACT_INTEGER = 2**53
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
-OnError = Callable[[Metric, Exception], None]
-"""Receives a metric that cannot be encoded because of a bug, and the error. The page is encoded without it."""
+OnError = Callable[[str, Exception], None]
+"""Receives the name of what cannot be encoded because of a bug, and the error. The page is encoded without it."""
 
 
-def _raise_error(metric: Metric, error: Exception) -> None:
-    del metric
+def _raise_error(name: str, error: Exception) -> None:
+    del name
     raise error
 
 
@@ -68,7 +68,7 @@ def _format_families(
         try:
             lines = [header(metric), *(_state_lines if metric.states else _number_lines)(metric, samples)]
         except Exception as error:  # noqa: BLE001 - a bug in one metric must not cost the page
-            on_error(metric, error)
+            on_error(metric.name, error)
         else:
             parts += lines
     return parts

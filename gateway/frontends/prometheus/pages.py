@@ -14,7 +14,7 @@ from gateway.frontends.prometheus.connection import Closure, Connection
 from gateway.frontends.prometheus.exposition import OnError
 from gateway.frontends.prometheus.negotiation import accepts_gzip
 from gateway.publication import Publication
-from gateway.samples import Metric, SamplesByMetric
+from gateway.samples import SamplesByMetric
 from gateway.snapshot import Snapshot
 
 _LARGE_PAGE = 2000
@@ -104,14 +104,14 @@ class PageCache:
     async def _encode(self, key: _Key) -> bytes:
         samples_by_metric = self._publication.merge(key.snapshot)
         encode_page = key.page_format.encoder(key.snapshot)
-        failures: list[tuple[Metric, Exception]] = []
+        failures: list[tuple[str, Exception]] = []
 
         def encode() -> bytes:
-            return encode_page(samples_by_metric, lambda metric, error: failures.append((metric, error)))
+            return encode_page(samples_by_metric, lambda name, error: failures.append((name, error)))
 
         page = encode() if _sample_count(samples_by_metric) < _LARGE_PAGE else await asyncio.to_thread(encode)
-        for metric, error in failures:
-            self._publication.record_failure(metric.name, error)
+        for name, error in failures:
+            self._publication.record_failure(name, error)
         return page
 
     async def _compress(self, key: _Key) -> bytes:

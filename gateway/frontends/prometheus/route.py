@@ -19,8 +19,10 @@ class Route:
         path: the path, or a pattern of aiohttp such as ``/static/{name}``.
         handler: answers the requests; it runs only if the client is authenticated.
         method: the method; HEAD is answered for GET, too.
+        title: the text of the link to it on the status page; empty for none.
     """
 
     path: str
     handler: Handler
     method: str = hdrs.METH_GET
+    title: str = ""

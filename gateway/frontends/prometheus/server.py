@@ -1,15 +1,13 @@
-"""The HTTP server: the metrics page, the health and readiness checks, and an index page."""
+"""The HTTP server: the metrics page, the health and readiness checks, and the routes of other features."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 import structlog
 from aiohttp import hdrs, web
 
-import gateway
 from gateway import self_metrics
 from gateway.clock import Clock, SystemClock
 from gateway.engine.engine import Engine
@@ -80,7 +78,6 @@ class MetricsServer:
     ) -> None:
         self._engine = engine
         self._addresses = tuple(addresses)
-        self._telemetry_path = telemetry_path
         self._clock = clock or SystemClock()
         self._log = structlog.get_logger("http")
         self._limits = limits
@@ -90,10 +87,9 @@ class MetricsServer:
         self._runner: web.AppRunner | None = None
         self._pool: ConnectionPool | None = None
         self._routes = [
-            Route(path=telemetry_path, handler=self._get_metrics),
-            Route(path="/-/healthy", handler=self._get_healthy),
-            Route(path="/-/ready", handler=self._get_ready),
-            Route(path="/", handler=self._get_index),
+            Route(path=telemetry_path, handler=self._get_metrics, title="Metrics"),
+            Route(path="/-/healthy", handler=self._get_healthy, title="Health of the gateway"),
+            Route(path="/-/ready", handler=self._get_ready, title="Readiness of the gateway"),
         ]
         self._ready = False
         self._scrapes = 0
@@ -108,6 +104,11 @@ class MetricsServer:
     def scheme(self) -> str:
         """The scheme of its URLs."""
         return "https" if self._access_control is not None and self._access_control.encrypted else "http"
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """The routes of the server."""
+        return tuple(self._routes)
 
     @property
     def connections(self) -> int:
@@ -208,11 +209,6 @@ class MetricsServer:
             return web.Response(status=503, text="shutting down\n")
         return web.Response(text="ready\n")
 
-    async def _get_index(self, request: web.Request) -> web.Response:
-        del request
-        page = _INDEX.format(version=escape(gateway.__version__), path=escape(self._telemetry_path))
-        return web.Response(text=page, content_type="text/html")
-
 
 @web.middleware
 async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -222,19 +218,3 @@ async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse
 async def _set_server_name(request: web.Request, response: web.StreamResponse) -> None:
     del request
     response.headers[hdrs.SERVER] = SERVER_NAME
-
-
-_INDEX = """<!DOCTYPE html>
-<html lang="en">
-<head><meta charset="utf-8"><title>HA Cluster Gateway</title></head>
-<body>
-<h1>HA Cluster Gateway</h1>
-<p>Version {version}</p>
-<ul>
-<li><a href="{path}">Metrics</a></li>
-<li><a href="/-/healthy">Healthy</a></li>
-<li><a href="/-/ready">Ready</a></li>
-</ul>
-</body>
-</html>
-"""

@@ -73,7 +73,7 @@ class SnapshotApi:
     def routes(self) -> tuple[Route, ...]:
         """The routes to add to the server."""
         return (
-            Route(path=PATH, handler=self._get_snapshot),
+            Route(path=PATH, handler=self._get_snapshot, title="Snapshot as JSON"),
             Route(path=SCHEMA_PATH, handler=self._get_schema),
         )
 

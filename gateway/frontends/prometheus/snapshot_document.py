@@ -106,7 +106,7 @@ def _lines(samples_by_metric: SamplesByMetric, on_error: OnError) -> Iterator[st
         try:
             lines = [_line(metric, labels, value) for labels, value in samples_by_metric[metric].items()]
         except Exception as error:  # noqa: BLE001 - a bug in one metric must not cost the document
-            on_error(metric, error)
+            on_error(metric.name, error)
         else:
             yield from lines
 

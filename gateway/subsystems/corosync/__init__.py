@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.options.model import OptionValues
-from gateway.subsystems.corosync import conditions, facts, metrics, mib_rows, options
+from gateway.subsystems.corosync import conditions, facts, metrics, mib_rows, options, summary
 from gateway.subsystems.corosync.collector import CorosyncCollector
 from gateway.subsystems.corosync_conf import CONFIG
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
@@ -27,6 +27,7 @@ SUBSYSTEM = Subsystem(
     metrics=metrics.METRICS,
     mib_rows=mib_rows.MIB_ROWS,
     conditions=conditions.CONDITIONS,
+    summaries=summary.SUMMARIES,
     accumulators=facts.ACCUMULATORS,
     make_collector=_make_collector,
 )

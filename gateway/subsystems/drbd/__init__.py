@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.options.model import OptionValues
 from gateway.status import Status
-from gateway.subsystems.drbd import conditions, facts, metrics, mib_rows, options
+from gateway.subsystems.drbd import conditions, facts, metrics, mib_rows, options, summary
 from gateway.subsystems.drbd.collector import DrbdCollector
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
 
@@ -27,6 +27,7 @@ SUBSYSTEM = Subsystem(
     metrics=metrics.METRICS,
     mib_rows=mib_rows.MIB_ROWS,
     conditions=conditions.CONDITIONS,
+    summaries=summary.SUMMARIES,
     accumulators=facts.ACCUMULATORS,
     make_collector=_make_collector,
     advice={

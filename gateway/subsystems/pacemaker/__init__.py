@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.subsystems.corosync_conf import CONFIG
-from gateway.subsystems.pacemaker import conditions, facts, metrics, mib_rows
+from gateway.subsystems.pacemaker import conditions, facts, metrics, mib_rows, summary
 from gateway.subsystems.pacemaker.collector import PacemakerCollector
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
 
@@ -18,6 +18,7 @@ SUBSYSTEM = Subsystem(
     mib_rows=mib_rows.MIB_ROWS,
     mib_counts=mib_rows.MIB_COUNTS,
     conditions=conditions.CONDITIONS,
+    summaries=summary.SUMMARIES,
     accumulators=facts.ACCUMULATORS,
     make_collector=lambda values: PacemakerCollector(corosync_configuration=values[CONFIG]),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.options.model import OptionValues
 from gateway.status import Status
-from gateway.subsystems.sbd import conditions, metrics, mib_rows, options
+from gateway.subsystems.sbd import conditions, metrics, mib_rows, options, summary
 from gateway.subsystems.sbd.collector import SbdCollector
 from gateway.subsystems.sbd.options import Source
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
@@ -31,6 +31,7 @@ SUBSYSTEM = Subsystem(
     metrics=metrics.METRICS,
     mib_rows=mib_rows.MIB_ROWS,
     conditions=conditions.CONDITIONS,
+    summaries=summary.SUMMARIES,
     accumulators=conditions.ACCUMULATORS,
     make_collector=_make_collector,
     advice={
