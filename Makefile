@@ -54,6 +54,10 @@ soak: $(VENV)/test packages
 fuzz: $(VENV)/test
 	$(BIN)/python -m tests.fuzz --seconds 3600 $(ARGS)
 
+# One gateway under floods of requests, datagrams, alerts and notifications; prints how long other clients wait.
+flood: $(VENV)/test packages
+	$(BIN)/python -m tests.flood $(ARGS)
+
 # A real cluster to play with, in namespaces of this machine: see tests/lab/README.md.
 lab: $(VENV)/test packages
 	$(BIN)/python -m tests.lab start

@@ -14,7 +14,7 @@ from tests import series
 from tests.lab.receivers import GatewayNotification, notifications
 from tests.programs import FakeCluster, Gateway
 from tests.series import Series
-from tests.snmp_manager import Manager
+from tests.snmp_manager import Manager, connected
 from tests.snmpd import Snmpd, free_port
 from tests.snmptrapd import COMMUNITY, Snmptrapd
 from tests.waiting import wait_until
@@ -34,6 +34,7 @@ class CompleteGateway:
         snmpd: the master agent, if there is one.
         gateway: the process.
         manager: a manager of the built-in agent.
+        agent_port: the port of the built-in agent.
         config: its configuration; change it before the start.
         run: the directory of the alert socket.
         state: the state directory.
@@ -72,7 +73,7 @@ class CompleteGateway:
             (directory / "snmpd").mkdir()
             sink = f"trap2sink 127.0.0.1:{free_port()} {COMMUNITY}"
             self.snmpd = Snmpd(directory / "snmpd", extra=(sink,))
-        self._agent_port = free_port()
+        self.agent_port = free_port()
         self._prefix = prefix
         self._stack = ExitStack()
         self._configure(targets)
@@ -144,7 +145,7 @@ class CompleteGateway:
         if self.snmpd is not None:
             self._stack.enter_context(self.snmpd)
         self.start()
-        self.manager = Manager(self._agent_port)
+        self.manager = Manager(connected(self.agent_port))
         self._stack.callback(self.manager.close)
         wait_until(lambda: self.notified, what="the first notification")
         return self
@@ -160,7 +161,7 @@ class CompleteGateway:
         text = text.replace(
             'agentx = "off"',
             f'agentx = "{agentx}"\nmax_age = 1.0\nstate_directory = {json.dumps(str(self.state))}\n'
-            f'[snmp.agent]\nlisten = ["127.0.0.1:{self._agent_port}"]\n[[snmp.agent.community]]\nname = "{COMMUNITY}"\n'
+            f'[snmp.agent]\nlisten = ["127.0.0.1:{self.agent_port}"]\n[[snmp.agent.community]]\nname = "{COMMUNITY}"\n'
             '[[snmp.agent.user]]\nname = "tested"\nauth = "SHA-256"\nauth_password = "a password of tests"\n'
             'priv = "AES"\npriv_password = "a password of tests"',
         )

@@ -20,18 +20,23 @@ _V2C = 1
 _REPETITIONS = 10
 
 
+def connected(port: int, *, timeout: float = 5.0) -> socket.socket:
+    """Returns a socket that is connected to an agent on the loopback address."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.settimeout(timeout)
+    sock.connect((HOST, port))
+    return sock
+
+
 class Manager:
-    """A manager of one agent on the loopback address.
+    """A manager of one agent.
 
     Args:
-        port: the port of the agent.
-        timeout: seconds to wait for a response.
+        sock: a socket that is connected to the agent.
     """
 
-    def __init__(self, port: int, *, timeout: float = 5.0) -> None:
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.settimeout(timeout)
-        self._socket.connect((HOST, port))
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
         self._ids = itertools.count(1)
 
     def value(self, name: str, *index: str) -> bytes | int | None:

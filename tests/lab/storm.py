@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-import socket
 import subprocess
 import sys
 import time
 from contextlib import closing
 
-from pyasn1.codec.ber import decoder  # type: ignore[import-untyped]
-from pysnmp.proto.api import v2c  # type: ignore[import-untyped]
-
-from gateway.snmp import ber
-from gateway.snmp import oid as oids
-from gateway.snmp.mib.module import mib
-from gateway.snmp.values import Type, VarBind
 from tests.lab import namespaces
 from tests.lab.cluster import NODE_ENV, Cluster, NodeProcess
 from tests.lab.gateways import NodeGateway
 from tests.lab.scrape import get
 from tests.programs import import_path
-from tests.snmpd import COMMUNITY, Snmpd
-from tests.snmptrapd import HOST
-
-_V2C = 1
-"""The number of SNMPv2c in a message."""
+from tests.snmp_manager import Manager, connected
+from tests.snmpd import Snmpd
 
 MALFORMED = 10
 """One in this many datagrams is malformed."""
@@ -58,45 +46,19 @@ def start_storm(cluster: Cluster, node: str, number: int) -> NodeProcess:
     )
 
 
-class Manager:
-    """An SNMPv2c client that sends one GET after the other; starting a program for each would take longer."""
-
-    def __init__(self, cluster: Cluster, node: str, snmpd: Snmpd) -> None:
-        self._socket = namespaces.in_network(cluster.init_pid(node), lambda: _connected(snmpd.port))
-        self._ids = itertools.count(1)
-
-    def get(self, name: str) -> int:
-        """Returns the value of a scalar."""
-        variable = VarBind(mib()[name].oid + oids.encode((0,)), Type.NULL)
-        pdu = ber.pdu(ber.PduTag.GET_REQUEST, next(self._ids), [variable])
-        self._socket.send(ber.sequence(ber.integer(_V2C), ber.octets(COMMUNITY.encode()), pdu))
-        answer, _ = decoder.decode(self._socket.recv(65535), asn1Spec=v2c.Message())
-        ((_, value),) = v2c.apiPDU.get_varbinds(v2c.apiMessage.get_pdu(answer))
-        return int(value)
-
-    def close(self) -> None:
-        """Closes the socket."""
-        self._socket.close()
-
-
-def _connected(port: int) -> socket.socket:
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.settimeout(5)
-    sock.connect((HOST, port))
-    return sock
-
-
 def measure_latency(gateway: NodeGateway, snmpd: Snmpd, sender: NodeProcess) -> tuple[list[float], list[float]]:
     """Sends HTTP and SNMP requests until the storm ends; returns the response times in seconds."""
     http: list[float] = []
     snmp: list[float] = []
-    with closing(Manager(gateway.cluster, gateway.node, snmpd)) as manager:
+    pid = gateway.cluster.init_pid(gateway.node)
+    sock = namespaces.in_network(pid, lambda: connected(snmpd.port))
+    with closing(Manager(sock)) as manager:
         while sender.poll() is None or not http:
             began = time.monotonic()
             get(gateway.cluster, gateway.node, gateway.port)
             http.append(time.monotonic() - began)
             began = time.monotonic()
-            assert manager.get("haClusterNodesConfigured") == len(gateway.cluster.nodes)
+            assert manager.value("haClusterNodesConfigured") == len(gateway.cluster.nodes)
             snmp.append(time.monotonic() - began)
     assert sender.returncode == 0
     return http, snmp
