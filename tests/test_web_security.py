@@ -461,6 +461,16 @@ async def test_results_are_kept_and_shared() -> None:
     authentication.close()
 
 
+async def test_a_password_that_bcrypt_refuses_is_wrong() -> None:
+    def refuse(password: bytes, password_hash: bytes) -> bool:
+        raise ValueError("password may not contain NUL bytes")
+
+    authentication = Authentication(FakeClock(), check_password=refuse)
+    users = {"admin": HASHES["secret"]}
+    assert await authentication.authenticate(basic("admin", "a\0b"), users, "a") is Access.DENIED
+    authentication.close()
+
+
 async def test_wrong_passwords_are_limited_for_each_source() -> None:
     clock, checker = FakeClock(), Checker()
     authentication = Authentication(clock, check_password=checker)

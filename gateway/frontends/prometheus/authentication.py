@@ -124,6 +124,8 @@ class Authentication:
             correct = await self._worker.run(check, timeout=_TIMEOUT)
         except TimeoutError:
             return None
+        except ValueError:  # versions of bcrypt before 4 refuse a password with a zero byte
+            correct = False
         finally:
             del self._waiting[key]
         if correct:
