@@ -291,6 +291,14 @@ async def test_invalid_http_is_refused_without_a_log_record(data: bytes, caplog:
     assert caplog.records == []
 
 
+@pytest.mark.parametrize("version", ["", " HTTP/0.9", " HTTP/2.0"])
+async def test_other_versions_of_http_are_refused(version: str) -> None:
+    async with serving() as served:
+        answer = await served.raw(f"GET /-/healthy{version}\r\nHost: x\r\n\r\n".encode())
+        assert answer.startswith(b"HTTP/1.1 505 ")
+        assert await served.is_healthy()
+
+
 async def test_an_unexpected_error_is_answered_and_logged(caplog: pytest.LogCaptureFixture) -> None:
     async with serving() as served:
 

@@ -15,7 +15,7 @@ import logging
 from enum import Enum, StrEnum
 from typing import Protocol
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.http import HttpProcessingError
 
 from gateway.frontends.prometheus.route import Handler
@@ -23,6 +23,7 @@ from gateway.frontends.prometheus.route import Handler
 SERVER_NAME = "ha-cluster-gateway"
 """The header ``Server``, without the versions that aiohttp would reveal."""
 
+_VERSIONS = (HttpVersion10, HttpVersion11)
 _MAX_HEADER = 8190
 """Bytes of the request line, and of each header."""
 _MAX_REQUEST = 64 * 1024
@@ -153,7 +154,7 @@ class Connection(web.RequestHandler):
         try:
             super().data_received(data)
         except ValueError:  # from the URL in a request: aiohttp 3.9 does not handle it
-            self._refuse()
+            self._refuse("400 Bad Request")
 
     def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp always closes the connection
         """Keeps the connection open until its request is answered: the client may have closed its own side only."""
@@ -176,6 +177,9 @@ class Connection(web.RequestHandler):
 
     async def respond(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Handles a request and sends the response; here, so that the client has a deadline for reading it."""
+        if request.version not in _VERSIONS:
+            self._refuse("505 HTTP Version Not Supported")
+            return web.Response(status=505)  # not sent: aiohttp would repeat the version of the request
         self._enter(State.HALF_CLOSED if self._half_closed else State.WAITING)
         try:
             response = await handler(request)
@@ -193,11 +197,11 @@ class Connection(web.RequestHandler):
         elif self._connecting is not None:
             self._connecting.cancel()
 
-    def _refuse(self) -> None:
-        """Answers a request that cannot be parsed, and closes the connection."""
+    def _refuse(self, status: str) -> None:
+        """Answers a request that aiohttp cannot answer, and closes the connection."""
         self._end(None)
         if self._socket_transport is not None:
-            self._socket_transport.write(closing_response("400 Bad Request"))
+            self._socket_transport.write(closing_response(status))
             self._socket_transport.close()
 
     def handle_error(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+import zlib
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -12,7 +15,7 @@ from gateway.alarms.alarm_table import AlarmTable
 from gateway.alarms.notification_builder import NotificationBuilder
 from gateway.catalog import ACCUMULATORS
 from gateway.conditions.view import ClusterView
-from gateway.frontends.prometheus import exposition
+from gateway.frontends.prometheus import exposition, snapshot_document
 from gateway.frontends.snmp import tables
 from gateway.frontends.snmp.notifications.compat import FORMS
 from gateway.frontends.snmp.notifications.rendering import Renderer
@@ -25,15 +28,16 @@ from gateway.snmp import ber
 from gateway.snmp.agentx.encoding import encode_varbind
 from gateway.snmp.mib.module import mib
 from tests import series
-from tests.fakes import FakeClock, FakeHost
+from tests.fakes import MISSING, FakeClock, FakeHost, Result
 from tests.fuzz.target import Target
 from tests.fuzz.targets.parsers import seeds_of
-from tests.parsers.parser_samples import PARSERS
+from tests.parsers.parser_samples import PARSERS, SBD_DEVICE
 from tests.snmp.parity import differences
 from tests.snmp.walked import walked
 from tests.subsystems import WITH_STATISTICS, WITHOUT_MODULE, make_collector
 
 _HOUR = 3600.0
+_DEVICE = "device"
 _TOOLS: Mapping[str, tuple[str, str, str]] = {
     "crm_mon": ("pacemaker", "crm_mon", "crm_mon"),
     "cibadmin": ("pacemaker", "cibadmin", "cib"),
@@ -43,6 +47,7 @@ _TOOLS: Mapping[str, tuple[str, str, str]] = {
     "corosync.conf": ("corosync", "", "corosync.conf"),
     "sbd dump": ("sbd", "dump", "sbd dump"),
     "sbd list": ("sbd", "list", "sbd list"),
+    "sbd device": ("sbd", _DEVICE, "sbd device, slots"),
     "sbd configuration": ("sbd", "", "sbd configuration"),
     "drbdsetup": ("drbd", "drbdsetup", "drbdsetup"),
 }
@@ -70,6 +75,8 @@ class _Subsystem:
         """Returns the output of the healthy cluster."""
         if not self._probe:
             return next(content for path, content in self._files().items() if path in self._collector.configurations)
+        if self._probe == _DEVICE:
+            return SBD_DEVICE.encode()
         plan = self._collector.plan(FakeHost(files=self._files()))
         assert plan is not None
         return next(
@@ -84,6 +91,7 @@ class _Subsystem:
         with capture_logs() as logs:
             snapshot = self._snapshot(data)
             self._check_pages(snapshot)
+            self._check_document(snapshot)
             omitted = self._check_tables(snapshot)
             events = self._check_alarms(snapshot)
         assert not [event for event in logs if event["log_level"] in {"error", "critical"}], logs
@@ -103,12 +111,15 @@ class _Subsystem:
         files = self._files()
         if data is not None and not self._probe:
             files |= dict.fromkeys(self._collector.configurations, data)
-        plan = self._collector.plan(FakeHost(files=files))
+        devices: dict[str, Result] = {"any": MISSING} if self._probe == _DEVICE else {}
+        plan = self._collector.plan(FakeHost(files=files, devices=devices))
         if plan is None:
             return Snapshot(samples_by_metric={}, time=1e9)
         results = {probe.name: self._recorded((probe.tool, *probe.variants[0])) for probe in plan.probes}
-        if data is not None and self._probe:
-            results |= {name: series.ended(data) for name in results if name.startswith(self._probe)}
+        if self._probe == _DEVICE:
+            results = dict.fromkeys(results, series.ended(SBD_DEVICE.encode() if data is None else data))
+        elif data is not None and self._probe:
+            results |= {name: _ended(data) for name in results if name.startswith(self._probe)}
         readings = {**plan.files, **series.readings(plan.probes, results)}
         commands = tuple(
             CommandReport(name=name, status=reading.status, unreadable=reading.unreadable)
@@ -133,6 +144,15 @@ class _Subsystem:
         assert {(name.removesuffix("_total"), labels) for name, labels in text} == {
             (name.removesuffix("_total"), labels) for name, labels in found
         }
+
+    def _check_document(self, snapshot: Snapshot) -> None:
+        """Checks that the document has as many samples as the snapshot, and shows the labels of each."""
+        samples = snapshot.samples_by_metric
+        encoded = snapshot_document.encode(snapshot, samples, alarms=None, on_error=_fail)
+        assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", encoded)
+        found = [tuple(entry["labels"].values()) for entry in json.loads(encoded)["samples"]]
+        metrics = sorted(samples, key=lambda metric: metric.name)
+        assert found == [labels for metric in metrics for labels in samples[metric]]
 
     def _check_tables(self, snapshot: Snapshot) -> int:
         """Checks that a walk is in order, and shows everything that the page shows; returns how much is omitted."""
@@ -167,6 +187,18 @@ class _Subsystem:
                         ber.varbind(varbind)
                         encode_varbind(varbind)
         return names
+
+
+def _ended(data: bytes) -> CommandResult:
+    """Returns the result of a command that printed something, with an exit status and messages that depend on it."""
+    number = zlib.crc32(data)
+    status = (0, 0, 0, 1, 102)[number % 5]
+    messages = (b"", data[:100], b"Permission denied", b"Could not connect", b"\xff\0\n\x1b[m")[number // 5 % 5]
+    return series.ended(data, status, messages if status else b"")
+
+
+def _fail(_name: str, error: Exception) -> None:
+    raise error
 
 
 def _target(name: str) -> Target:

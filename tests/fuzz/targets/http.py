@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 
 from gateway.engine.engine import Engine
 from gateway.frontends.prometheus.server import MetricsServer
+from gateway.frontends.prometheus.snapshot_api import SnapshotApi
 from gateway.publication import Publication
 from tests.config_values import server_settings
 from tests.fakes import FakeHost
@@ -33,6 +34,8 @@ _PATHS = (
     "/metrics?collect[]=simple",
     "/metrics?collect[]=x",
     "/status",
+    "/api/v1/snapshot?exclude[]=simple",
+    "/api/v1/snapshot/schema",
     "/missing",
 )
 _WAIT = 20.0
@@ -64,6 +67,7 @@ class _Server:
         asyncio.get_running_loop().set_exception_handler(self._on_exception)
         self._engine = Engine(FakeHost(), (ScriptCollector({}, extra_samples=20),))
         self._server = MetricsServer(self._engine, Publication(), **server_settings())
+        self._server.add_routes(*SnapshotApi(self._engine, self._server.pages, list).routes)
         await self._server.start()
         host, _, port = self._server.addresses[0].rpartition(":")
         self._address = host, int(port)
