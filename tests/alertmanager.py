@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 import ssl
 import subprocess
 import time
@@ -37,6 +38,7 @@ class Alertmanager:
         client: the context and the user with the password that the test itself uses.
         port: where it listens.
         popen: starts it.
+        connect: connects the test to it, without TLS.
 
     Attributes:
         port: where it listens.
@@ -54,6 +56,7 @@ class Alertmanager:
         client: tuple[ssl.SSLContext, str] | None = None,
         port: int | None = None,
         popen: Popen = subprocess.Popen,
+        connect: Callable[[tuple[str, int], float], socket.socket] = socket.create_connection,
     ) -> None:
         directory.mkdir(exist_ok=True, parents=True)
         self.port = port or free_port()
@@ -61,6 +64,7 @@ class Alertmanager:
         self._prefix = prefix
         self._client = client
         self._popen = popen
+        self._connect = connect
         (directory / "alertmanager.yml").write_text(config)
         (directory / "web.yml").write_text(web_config)
         self._argv = [
@@ -119,6 +123,7 @@ class Alertmanager:
         headers = {}
         if self._client is None:
             connection = http.client.HTTPConnection(HOST, self.port, timeout=10)
+            connection.sock = self._connect((HOST, self.port), 10)
         else:
             context, user = self._client
             connection = http.client.HTTPSConnection(HOST, self.port, timeout=10, context=context)

@@ -196,7 +196,7 @@ async def test_a_dead_member_delays_no_other_and_gets_the_active_alarms_when_it_
 
 
 async def test_nobody_listens_and_a_name_that_does_not_exist() -> None:
-    expected = ("Connect call failed", "cannot be resolved")
+    expected = ("Connection refused", "cannot be resolved")
     async with running("http://127.0.0.1:1", "http://alertmanager.invalid:9093") as deliveries:
         for delivery in deliveries:
             delivery.enqueue(node_lost())

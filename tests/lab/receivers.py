@@ -219,7 +219,7 @@ class LoopbackCapture:
     """
 
     def __init__(self, cluster: Cluster, node: str) -> None:
-        self._socket = namespaces.in_network(cluster.init_pid(node), _loopback)
+        self._socket = namespaces.in_network(cluster.init_pid(node), loopback_socket)
 
     def arrived(self) -> Iterator[Datagram]:
         """Yields the datagrams since the last call."""
@@ -241,7 +241,8 @@ class LoopbackCapture:
         self._socket.close()
 
 
-def _loopback() -> socket.socket:
+def loopback_socket() -> socket.socket:
+    """Returns a socket that receives the packets on the loopback interface, with time stamps."""
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK, socket.htons(_ETH_P_IP))
     sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
     sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)

@@ -187,7 +187,8 @@ def _annotations(notification: Notification) -> Mapping[str, str]:
         "description": notification.text,
     }
     if condition is not None:
-        annotations["description"] = f"{notification.text}. {condition.meaning}"
+        if notification.kind is NotificationKind.CONDITION:  # the text of a test has the meaning already
+            annotations["description"] = f"{notification.text}. {condition.meaning}"
         annotations["action"] = condition.action
     return {name: shorten(text, MAX_ANNOTATION) for name, text in annotations.items()}
 
