@@ -39,6 +39,7 @@ regenerate: $(VENV)/test-requirements
 	$(TREE) mibs/compile.py
 	$(TREE) docs/generate.py
 	$(TREE) rules/generate.py
+	$(TREE) dashboards/generate.py
 	REGENERATE=1 $(TREE) -m pytest -q -m golden
 
 # Needs root and the packages of tests/packages.txt; prints the ratios to ha_cluster_exporter.
