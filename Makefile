@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest --numprocesses=$(PROCESSES) --no-loadscope-reorder
 TREE := PYTHONPATH=. $(BIN)/python
 
 .SECONDARY:
-.PHONY: demo test quick coverage lint regenerate bench soak fuzz lab docs requirements audit sbom packages clean
+.PHONY: demo test quick coverage lint regenerate bench soak fuzz browser lab docs requirements audit sbom packages clean
 
 demo: $(VENV)/run
 	$(BIN)/ha-cluster-gateway demo
@@ -58,6 +58,12 @@ fuzz: $(VENV)/test
 # One gateway under floods of requests, datagrams, alerts and notifications; prints how long other clients wait.
 flood: $(VENV)/test packages
 	$(BIN)/python -m tests.flood $(ARGS)
+
+# The page for people in headless Chromium, with axe-core from npm; REGENERATE=1 replaces the pictures in docs/images.
+browser: $(VENV)/test
+	@sh tests/packages.sh tests/packages-browser.txt
+	npm install --silent --no-save --prefix $(VENV)/axe axe-core@4
+	AXE_CORE=$(abspath $(VENV))/axe/node_modules/axe-core/axe.min.js $(TREE) -m pytest -q tests/test_status_page_browser.py
 
 # A real cluster to play with, in namespaces of this machine: see tests/lab/README.md.
 lab: $(VENV)/test packages

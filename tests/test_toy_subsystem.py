@@ -92,6 +92,28 @@ def test_a_walk_shows_it(tree: Path) -> None:
     assert 'HA-CLUSTER-MIB::haClusterToySpring."duck" = INTEGER: 0.250\n' in walk
 
 
+PAGE = """
+from gateway.conditions.view import ClusterView
+from gateway.catalog import SUMMARIES
+from gateway.frontends.prometheus.status_page.model import build_sections
+from gateway.samples import SampleSet
+from gateway.snapshot import CollectorReport, CommandReport, Snapshot
+from gateway.status import Status
+from gateway.subsystems.toy import metrics
+
+samples = SampleSet()
+samples.add(metrics.COUNT, 2)
+report = CollectorReport(name="toy", commands=(CommandReport(name="toyctl", status=Status.OK),))
+view = ClusterView(Snapshot(samples_by_metric=samples.samples_by_metric, collectors={"toy": report}))
+for section in build_sections(view, SUMMARIES, print):
+    print(section.title, section.description.headline.text)
+"""
+
+
+def test_the_page_for_people_shows_it(tree: Path) -> None:
+    assert run(tree, "-c", PAGE).stdout.endswith("\nToys 2 toys\n")
+
+
 def test_check_shows_it_with_its_advice(tree: Path) -> None:
     assert "ok    toy: toyctl: ok\n" in program(tree, TWO_TOYS, "check")
     output = program(tree, "echo the toys are not wound up >&2; exit 1", "check")

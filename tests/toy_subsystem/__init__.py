@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.options.model import OptionValues
 from gateway.status import Status
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
-from tests.toy_subsystem import conditions, metrics, mib_rows, options
+from tests.toy_subsystem import conditions, metrics, mib_rows, options, summary
 from tests.toy_subsystem.collector import ToyCollector
 
 
@@ -21,6 +21,7 @@ SUBSYSTEM = Subsystem(
     metrics=metrics.METRICS,
     mib_rows=mib_rows.MIB_ROWS,
     conditions=conditions.CONDITIONS,
+    summaries=summary.SUMMARIES,
     make_collector=_make_collector,
     advice={Status.NOT_RUNNING: "Wind the toys up."},
 )

@@ -17,7 +17,7 @@ from gateway.publication import Publication
 from gateway.samples import SamplesByMetric
 from gateway.snapshot import Snapshot
 
-_LARGE_PAGE = 2000
+_LARGE_PAGE = 1000
 """Samples above which a page is encoded in a thread, so that encoding does not block the event loop."""
 
 _LARGE_PAGE_SIZE = 256 * 1024

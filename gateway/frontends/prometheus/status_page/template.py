@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 
@@ -142,7 +143,8 @@ class Template:
             body: Sequence[Child] = [tag("p", *self._since(alarms[0]))]
         else:
             heading = f"{len(alarms)} alarms: {condition.name}"
-            entries = [tag("li", alarm.text, ", ", *self._since(alarm)) for alarm in alarms]
+            texts = Counter(alarm.text for alarm in alarms)
+            entries = [tag("li", _distinct(alarm, texts), ", ", *self._since(alarm)) for alarm in alarms]
             body = [tag("ul", *entries[:_LIST_LENGTH]), self._folded(entries[_LIST_LENGTH:])]
         return tag(
             "article",
@@ -231,6 +233,11 @@ class Template:
         text = moment.astimezone(self._layout.zone).strftime("%Y-%m-%d %H:%M:%S %Z")
         ago = f" ({_seconds(self._now - time)} ago)" if self._now >= time + 1 else ""
         return tag("time", f"{text}{ago}", datetime=moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+def _distinct(alarm: ActiveAlarm, texts: Mapping[str, int]) -> str:
+    """Returns the text of an alarm, with its object if others have the same text."""
+    return f"{alarm.text} ({alarm.object})" if texts[alarm.text] > 1 else alarm.text
 
 
 def _section(key: str, title: str, *content: Child) -> Markup:
