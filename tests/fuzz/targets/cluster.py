@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from functools import partial
+from html.parser import HTMLParser
 
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
@@ -15,27 +16,40 @@ from gateway.alarms.alarm_table import AlarmTable
 from gateway.alarms.notification_builder import NotificationBuilder
 from gateway.catalog import ACCUMULATORS
 from gateway.conditions.view import ClusterView
-from gateway.frontends.prometheus import exposition, snapshot_document
+from gateway.errors import ParseError
+from gateway.frontends.prometheus import exposition, snapshot_document, targets
 from gateway.frontends.snmp import tables
 from gateway.frontends.snmp.notifications.compat import FORMS
 from gateway.frontends.snmp.notifications.rendering import Renderer
 from gateway.frontends.snmp.tables import Omission
 from gateway.host.host import CommandResult
 from gateway.host.replay import DEMO, Recording
-from gateway.samples import SampleSet
+from gateway.samples import Labels, Metric, SampleSet, Value
 from gateway.snapshot import CollectorReport, CommandReport, Snapshot
 from gateway.snmp import ber
 from gateway.snmp.agentx.encoding import encode_varbind
 from gateway.snmp.mib.module import mib
+from gateway.subsystems import corosync_conf
 from tests import series
 from tests.fakes import MISSING, FakeClock, FakeHost, Result
 from tests.fuzz.target import Target
 from tests.fuzz.targets.parsers import seeds_of
+from tests.http_server import NO_ALARMS
 from tests.parsers.parser_samples import PARSERS, SBD_DEVICE
 from tests.snmp.parity import differences
 from tests.snmp.walked import walked
+from tests.status_pages import render
 from tests.subsystems import WITH_STATISTICS, WITHOUT_MODULE, make_collector
 
+_ELEMENTS = {
+    *("a", "body", "caption", "dd", "details", "div", "dl", "dt", "footer", "h1", "h2", "h3", "head", "header", "html"),
+    *("li", "link", "main", "meta", "nav", "p", "section", "span", "strong", "summary", "table", "tbody", "td", "th"),
+    *("thead", "time", "title", "tr", "ul"),
+}
+_ATTRIBUTES = {
+    *("aria-label", "aria-labelledby", "charset", "class", "content", "datetime", "href", "id", "lang", "name", "open"),
+    *("rel", "role", "scope", "tabindex"),
+}
 _HOUR = 3600.0
 _DEVICE = "device"
 _TOOLS: Mapping[str, tuple[str, str, str]] = {
@@ -92,6 +106,8 @@ class _Subsystem:
             snapshot = self._snapshot(data)
             self._check_pages(snapshot)
             self._check_document(snapshot)
+            self._check_page_for_people(snapshot)
+            self._check_targets(snapshot, data)
             omitted = self._check_tables(snapshot)
             events = self._check_alarms(snapshot)
         assert not [event for event in logs if event["log_level"] in {"error", "critical"}], logs
@@ -154,20 +170,40 @@ class _Subsystem:
         metrics = sorted(samples, key=lambda metric: metric.name)
         assert found == [labels for metric in metrics for labels in samples[metric]]
 
+    def _check_page_for_people(self, snapshot: Snapshot) -> None:
+        """Checks that no name becomes an element or an attribute."""
+        page = _Elements()
+        page.feed(render(snapshot, NO_ALARMS))
+        page.close()
+        assert page.elements <= _ELEMENTS, page.elements
+        assert page.attributes <= _ATTRIBUTES, page.attributes
+
+    def _check_targets(self, snapshot: Snapshot, data: bytes) -> None:
+        """Checks that the targets for Prometheus are valid: one for each node, whose labels are texts."""
+        try:
+            configuration = None if self._probe else corosync_conf.parse(data).value
+        except ParseError:
+            configuration = None
+        nodes = targets.known_nodes(snapshot, configuration, ())
+        for link in (None, 0):
+            settings = targets.TargetSettings(link=link, port=1, scheme="http", metrics_path="/")
+            groups = json.loads(targets.encode(nodes, configuration, snapshot, settings=settings))
+            assert len(groups) == len(nodes)
+            for group in groups:
+                assert len(group["targets"]) == 1
+                assert all(isinstance(value, str) for value in group["labels"].values())
+
     def _check_tables(self, snapshot: Snapshot) -> int:
         """Checks that a walk is in order, and shows everything that the page shows; returns how much is omitted."""
         omissions: list[Omission] = []
         samples = snapshot.samples_by_metric
         table = tables.build(snapshot, samples, self._mib, age=lambda: 0.0, report=omissions.append)
         walk = walked(table, self._mib)
-        if not omissions and len(walk) < 200:
+        if not omissions and not any(map(_has_values_without_object, samples, samples.values())):
             sample_set = SampleSet()
             for metric, values in samples.items():
-                choice, names = metric.mib_choice, metric.labels
                 for labels, value in values.items():
-                    # the MIB has objects for some values of this label only
-                    if choice is None or labels[names.index(choice.label)] in choice.objects:
-                        sample_set.add(metric, value, *labels)
+                    sample_set.add(metric, value, *labels)
             assert not list(differences(sample_set, walk))
         return len(omissions)
 
@@ -187,6 +223,28 @@ class _Subsystem:
                         ber.varbind(varbind)
                         encode_varbind(varbind)
         return names
+
+
+def _has_values_without_object(metric: Metric, values: Mapping[Labels, Value]) -> bool:
+    """Returns whether a label has a value for which the MIB has no object, such as an unknown kind of timeout."""
+    choice = metric.mib_choice
+    if choice is None:
+        return False
+    position = metric.labels.index(choice.label)
+    return any(labels[position] not in choice.objects for labels in values)
+
+
+class _Elements(HTMLParser):
+    """Collects the names of the elements of a page, and of their attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: set[str] = set()
+        self.attributes: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.add(tag)
+        self.attributes |= {name for name, _ in attrs}
 
 
 def _ended(data: bytes) -> CommandResult:

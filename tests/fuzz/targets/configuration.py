@@ -8,11 +8,14 @@ import tomllib
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from textwrap import indent
 
 from gateway.commands.migrate import migrate
 from gateway.config.config import OPTIONS
 from gateway.config.loader import load
 from gateway.errors import ConfigError
+from gateway.frontends.prometheus import web_config_file
+from tests.certificates import Authority
 from tests.fuzz.target import Target, outcome, refusal
 
 _EXAMPLE = Path(__file__).resolve().parents[3] / "gateway.conf.example"
@@ -54,6 +57,19 @@ drbdsplitbrain-path: *a
 _JSON = b'{"web": {"listen-address": [":9664"]}, "port": "9002", "crm-mon-path": "/x", "log": {"level": "warn"}}'
 _TOML = b'port = 9002\naddress = "::1"\n"cibadmin-path" = "/x"\n[web]\nlisten-address = ":9664"\n'
 
+_WEB = """\
+http_server_config:
+  http2: false
+  headers:
+    Strict-Transport-Security: max-age=1
+    X-Frame-Options: deny
+basic_auth_users:
+  prometheus: $2y$04$oc4GJH2EurCIA6ctLBDb/uXGVzDuOQ7CinRZxPT6L9MZ2MKkoNNrC
+rate_limit:
+  interval: 1s
+  burst: 20
+"""
+_YAML_TOKENS = (b"&a ", b"*a", b"<<: *a", b"!!binary ", b"!!timestamp ", b"!!python/object:os.system ", b"? ", b"- ")
 _KEYS = tuple(option.key.encode() for option in OPTIONS)
 _FLAGS = tuple(flag.removeprefix("--").encode() for option in OPTIONS for flag in option.flags)
 
@@ -63,12 +79,12 @@ class _Files:
 
     def __init__(self) -> None:
         self._directory = tempfile.TemporaryDirectory(prefix="fuzz-")
-        self._path = Path(self._directory.name)
+        self.path = Path(self._directory.name)
         self.close = self._directory.cleanup
 
     def write(self, name: str, data: bytes) -> Path:
         """Writes a private file."""
-        path = self._path / name
+        path = self.path / name
         path.touch(mode=0o600)
         path.write_bytes(data)
         return path
@@ -86,6 +102,18 @@ class _Files:
         )
         lines = lines.replace('auth_key = "0x00112233"', f'auth_password_file = "{secret}"')
         return _load(self.write("gateway.conf", lines.encode()))
+
+    def check_web_configuration(self, data: bytes) -> str:
+        """Checks that a web configuration is loaded or refused, with the name of the file in each problem."""
+        path = self.write("web.yaml", data)
+        try:
+            loaded = web_config_file.load(path)
+        except ConfigError as error:
+            assert error.problems
+            assert all(problem.startswith(f"{path}: ") for problem in error.problems)
+            return refusal(error)
+        repr(loaded)
+        return f"{loaded.context is None} {len(loaded.configuration.users)}"
 
     def check_migration(self, ending: str, data: bytes) -> str:
         """Checks that a configuration of the exporter is refused, or becomes TOML that can be loaded."""
@@ -128,22 +156,34 @@ def _secrets() -> Target:
     return Target(check=files.check_secret, seeds=seeds, seconds=1.0, max_size=4096, close=files.close)
 
 
+def _web_configuration() -> Target:
+    files = _Files()
+    authority = Authority(files.path)
+    certificate = authority.sign("server")
+    inline = "".join(
+        f"  {name}: |\n{indent(path.read_text(), '    ')}"
+        for name, path in (("cert", certificate), ("key", certificate.with_suffix(".key")))
+    )
+    names = f"  cert_file: {certificate}\n  key_file: {certificate.with_suffix('.key')}\n"
+    client = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: authority.crt\n  min_version: TLS13\n"
+    texts = [_WEB, f"tls_server_config:\n{names}{client}{_WEB}", f"tls_server_config:\n{inline}{_WEB}"]
+    return Target(
+        check=files.check_web_configuration,
+        seeds=[text.encode() for text in texts],
+        tokens=_YAML_TOKENS,
+        seconds=1.0,
+        seconds_per_kib=0.05,
+        max_size=16 * 1024,
+        close=files.close,
+    )
+
+
 def _migration(ending: str, *seeds: bytes) -> Target:
     files = _Files()
     return Target(
         check=partial(files.check_migration, ending),
         seeds=seeds,
-        tokens=(
-            *_FLAGS,
-            b"&a ",
-            b"*a",
-            b"<<: *a",
-            b"!!binary ",
-            b"!!timestamp ",
-            b"!!python/object:os.system ",
-            b"? ",
-            b"- ",
-        ),
+        tokens=(*_FLAGS, *_YAML_TOKENS),
         seconds=1.0,
         seconds_per_kib=0.05,
         max_size=16 * 1024,
@@ -154,6 +194,7 @@ def _migration(ending: str, *seeds: bytes) -> Target:
 TARGETS: Mapping[str, Callable[[], Target]] = {
     "configuration": _configuration,
     "password files": _secrets,
+    "web configuration": _web_configuration,
     "exporter YAML": partial(_migration, "yaml", _YAML),
     "exporter JSON": partial(_migration, "json", _JSON),
     "exporter TOML": partial(_migration, "toml", _TOML),
