@@ -21,7 +21,7 @@ def describe_gateway(view: ClusterView) -> Description:
     if failing:
         text = f"{len(failing)} of {len(reports)} collectors fail"
     else:
-        text = "all collectors work" if health is Health.OK else "a notification target cannot be reached"
+        text = "no collector fails" if health is Health.OK else "a notification target cannot be reached"
     return Description(
         headline=Cell(text, health),
         tables=(
