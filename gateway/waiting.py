@@ -7,6 +7,8 @@ from collections.abc import Awaitable
 
 _LATE = 0.1
 """Seconds after a deadline from which on the program counts as having been stopped meanwhile."""
+_CATCH_UP = 0.5
+"""Seconds by which a deadline is moved then: enough to process what has arrived."""
 _BEFORE = 0.001
 """Seconds before a deadline at which its delay is measured, so that this comes first if both are overdue."""
 
@@ -15,8 +17,7 @@ async def completed_within(awaitable: Awaitable[object], seconds: float | None) 
     """Waits for an awaitable and returns whether it completed in time; if it did not, it is cancelled.
 
     If this program does not run when the deadline passes, because it was suspended with its virtual machine or got no
-    processor time, the deadline is moved by the delay, but at most doubled. What has arrived in the meantime is then
-    processed before it is called missing.
+    processor time, the deadline is moved by a moment: what has arrived is processed before it is called missing.
 
     Args:
         awaitable: typically ``event.wait()``; wrap a future that must survive the time-out in ``asyncio.shield``.
@@ -41,8 +42,8 @@ async def _with_delays(awaitable: Awaitable[object], seconds: float, deadline: a
     end = loop.time() + seconds
 
     def allow_for_delay() -> None:
-        if (delay := loop.time() - end) > _LATE:
-            deadline.reschedule(loop.time() + min(delay, seconds))
+        if loop.time() - end > _LATE:
+            deadline.reschedule(loop.time() + _CATCH_UP)
 
     handle = loop.call_at(end - _BEFORE, allow_for_delay)
     try:

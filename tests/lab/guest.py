@@ -30,8 +30,8 @@ SECONDS = 10.0
 SCRAPES = 60
 SCRAPES_A_DAY = 24 * 60 * 60 // 15
 _AT_ONCE = 2
-_STATISTICS = ("mtt_rx_token", "avg_token_workload", "operational_token_lost", "memb_gather_token_lost")
-_RETRANSMITS = "retransmit"
+_STATISTICS = ("mtt_rx_token", "avg_token_workload")
+_RETRANSMITS = "lists of retransmits in the log"
 
 
 def statistics(cluster: Cluster) -> Mapping[str, float]:
@@ -41,10 +41,11 @@ def statistics(cluster: Cluster) -> Mapping[str, float]:
     for line in lines:
         key, _, value = line.partition(" = ")
         name = key.split(" ")[0].removeprefix("stats.")
-        if name.startswith("srp.") or _RETRANSMITS in name:
+        if name.startswith("srp."):
             with suppress(ValueError):
                 values[name] = float(value)
-    return values
+    log = (cluster.path(NODE, "/var/log") / "cluster/corosync.log").read_text("utf-8")
+    return {**values, _RETRANSMITS: log.count("Retransmit List")}
 
 
 def storm(cluster: Cluster, port: int) -> int:
@@ -67,11 +68,11 @@ def storm(cluster: Cluster, port: int) -> int:
 def print_token(cluster: Cluster, what: str, before: Mapping[str, float], scrapes: int) -> None:
     """Prints what has become of the token since earlier statistics."""
     after = statistics(cluster)
-    gauges = ", ".join(f"{name} {after[f'srp.{name}']:g}" for name in _STATISTICS[:2])
+    gauges = ", ".join(f"{name} {after[f'srp.{name}']:g}" for name in _STATISTICS)
     changed = {
         name: after[name] - before[name]
         for name in after
-        if ("lost" in name or _RETRANSMITS in name) and after[name] != before.get(name)
+        if ("lost" in name or name == _RETRANSMITS) and after[name] != before.get(name)
     }
     print(f"{what}: {scrapes} scrapes in {SECONDS:g} s, {gauges}, tokens lost or retransmits: {changed or 'none'}")
 
