@@ -68,7 +68,7 @@ def options(listed: Iterable[Option[Any]] = OPTIONS) -> Iterator[str]:
 
 def _option(option: Option[Any]) -> tuple[str, str, str, str]:
     flags = ", ".join(_code(flag) for flag in option.flags)
-    return _code(option.key), _code(_literal(option.default)), flags, option.help
+    return _code(option.key), _code(_literal(option.default)), flags, option.description
 
 
 def records() -> Iterator[str]:
@@ -100,6 +100,9 @@ INTRODUCTION = """\
 # needs only the options that differ from their defaults. Flags override it (ha-cluster-gateway --help);
 # "ha-cluster-gateway check" validates it. The format is TOML. Only root and the user of the gateway may write the file
 # and the directories that lead to it. If it contains passwords or communities, not everyone may read it.
+#
+# SIGHUP (systemctl reload ha-cluster-gateway) makes a running gateway read it again. An option that says so takes
+# effect only after a restart.
 """
 
 HEADINGS: Mapping[str, str] = {
@@ -132,7 +135,7 @@ def example() -> str:
                     lines += ("", *_commented_table(option, value, fields))
             else:
                 name = option.key.rpartition(".")[2]
-                lines += (f"# {option.help}", f"{name} = {_literal(option.default)}")
+                lines += (f"# {option.description}", f"{name} = {_literal(option.default)}")
     return "\n".join((*lines, ""))
 
 

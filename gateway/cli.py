@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, Protocol, cast
 
 import gateway
+from gateway import hangup
 from gateway.commands import PROGRAM
 from gateway.commands.console import print_error
 from gateway.commands.exit_status import ExitStatus
@@ -30,6 +31,10 @@ COMMANDS: Mapping[str, str] = {
     "migrate": "Turn the configuration of ha_cluster_exporter (YAML, JSON or TOML) into a gateway.conf.",
 }
 """The help of each subcommand, by its name."""
+
+
+_SERVING = (None, "serve", "demo")
+"""The subcommands that reload their configuration on SIGHUP; it ends all others."""
 
 
 class Command(Protocol):
@@ -62,7 +67,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
+    hangup.catch()
     arguments = build_parser().parse_args(argv)
+    if arguments.command not in _SERVING:
+        hangup.release()
     try:
         status = load_command(arguments.command or "serve").run(arguments)
         sys.stdout.flush()  # reports a closed pipe here, and not when the interpreter exits

@@ -42,6 +42,33 @@ _STANDARD_LEVELS = {
 }
 
 
+_METHOD_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "warn": logging.WARNING}
+"""The severities of the methods of loggers; all others are errors."""
+
+
+class _Settings:
+    """What can be changed while loggers exist; its methods are processors that all of them share."""
+
+    def __init__(self) -> None:
+        self.level = logging.INFO
+        self.renderer: Callable[[Any, str, MutableMapping[str, Any]], str] = lambda _logger, _name, event: str(event)
+
+    def filter(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """Drops an event below the level."""
+        import structlog  # noqa: PLC0415 - a third of the time that --help takes
+
+        del logger
+        if _METHOD_LEVELS.get(name, logging.ERROR) < self.level:
+            raise structlog.DropEvent
+        return event
+
+    def render(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
+        """Renders an event in the current format."""
+        return self.renderer(logger, name, event)
+
+
+_settings = _Settings()
+
 _EXIT_TIMEOUT = 2.0
 """Seconds to wait at the end of the program until the log has been written."""
 
@@ -53,7 +80,7 @@ def configure(*, level: LogLevel, log_format: LogFormat) -> None:
     """Configures logging for the whole process.
 
     Args:
-        level: the lowest severity to log; events below it cost nothing.
+        level: the lowest severity to log.
         log_format: the format of the lines.
     """
     import structlog  # noqa: PLC0415 - a third of the time that --help takes
@@ -63,11 +90,13 @@ def configure(*, level: LogLevel, log_format: LogFormat) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
         structlog.processors.format_exc_info,
     ]
-    renderer = _make_renderer(log_format)
+    reconfigure(level=level, log_format=log_format)
+    renderer = _settings.render
     writer = _replace_writer(LogWriter(sys.stderr, _make_dropped_renderer([*common, renderer])))
     structlog.configure(
-        processors=[*common, renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(_STANDARD_LEVELS[level]),
+        processors=[_settings.filter, *common, renderer],
+        # not the level of the configuration, which loggers that exist would keep for ever
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=structlog.WriteLoggerFactory(file=writer),  # type: ignore[arg-type]  # it only writes and flushes
         cache_logger_on_first_use=True,
     )
@@ -81,6 +110,12 @@ def configure(*, level: LogLevel, log_format: LogFormat) -> None:
     )
     logging.basicConfig(level=logging.ERROR, handlers=[handler], force=True)
     sys.excepthook = _log_crash
+
+
+def reconfigure(*, level: LogLevel, log_format: LogFormat) -> None:
+    """Changes the level and the format of all loggers, including those that exist already."""
+    _settings.level = _STANDARD_LEVELS[level]
+    _settings.renderer = _make_renderer(log_format)
 
 
 def flush() -> None:

@@ -7,7 +7,8 @@ import errno
 import ipaddress
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from gateway.errors import StartError
@@ -55,14 +56,74 @@ def socket_address(sock: socket.socket) -> Address:
 class OpenSocket(Protocol):
     """Opens and binds one socket."""
 
-    def __call__(self, family: int, address: tuple[Any, ...], *, dual: bool) -> socket.socket:
-        """Returns a bound socket; with ``dual``, an IPv6 socket that also serves IPv4."""
+    def __call__(self, family: int, address: tuple[Any, ...], *, dual: bool, reuse_port: bool = False) -> socket.socket:
+        """Returns a bound socket; with ``dual``, an IPv6 socket that also serves IPv4.
+
+        With ``reuse_port``, it has SO_REUSEPORT.
+        """
         ...
 
 
-def open_tcp(family: int, address: tuple[Any, ...], *, dual: bool) -> socket.socket:
+def open_tcp(family: int, address: tuple[Any, ...], *, dual: bool, reuse_port: bool = False) -> socket.socket:
     """Returns a listening TCP socket."""
-    return socket.create_server(address, family=family, dualstack_ipv6=dual)
+    return socket.create_server(address, family=family, dualstack_ipv6=dual, reuse_port=reuse_port)
+
+
+BoundAddresses = Mapping[Address, Sequence[socket.socket]]
+"""The sockets that are bound to each address."""
+
+
+async def bind_all(
+    addresses: Iterable[Address],
+    *,
+    bound: BoundAddresses | None = None,
+    open_socket: OpenSocket = open_tcp,
+    kind: socket.SocketKind = socket.SOCK_STREAM,
+) -> BoundAddresses:
+    """Returns sockets for several addresses: those that are bound already, and new ones.
+
+    A server can move from all interfaces to one of them, or back, without closing its port first: until the new sockets
+    are bound, its own have SO_REUSEPORT.
+
+    Args:
+        addresses: the addresses to listen on.
+        bound: the addresses that the server listens on already.
+        open_socket: as for ``bind``.
+        kind: as for ``bind``.
+
+    Raises:
+        StartError: as ``bind``; the new sockets are closed.
+    """
+    bound = bound or {}
+    ports = {address.port for address in bound}
+    new: dict[Address, Sequence[socket.socket]] = {}
+    addresses = tuple(addresses)
+    try:
+        _set_reuse_port(bound, value=True)
+        for address in addresses:
+            if address not in bound:
+                open_shared = partial(open_socket, reuse_port=address.port in ports)
+                new[address] = await bind(address, open_socket=open_shared, kind=kind)
+    except BaseException:
+        close_all(new)
+        raise
+    finally:
+        _set_reuse_port({**bound, **new}, value=False)
+    return {address: bound.get(address) or new[address] for address in addresses}
+
+
+def close_all(bound: BoundAddresses) -> None:
+    """Closes the sockets of all addresses."""
+    for sockets in bound.values():
+        for sock in sockets:
+            sock.close()
+
+
+def _set_reuse_port(bound: BoundAddresses, *, value: bool) -> None:
+    for sockets in bound.values():
+        for sock in sockets:
+            if sock.fileno() >= 0:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, value)
 
 
 async def bind(

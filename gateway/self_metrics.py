@@ -244,6 +244,16 @@ ALERTS_COALESCED = counter(
     "Pacemaker alerts replaced by a later alert about the same object.",
     mib="haClusterAlertsCoalesced",
 )
+CONFIG_RELOAD_SUCCESSFUL = gauge(
+    "gateway_config_last_reload_successful",
+    "Whether the last attempt to read the configuration was successful.",
+    mib="haClusterConfigReloadSuccessful",
+)
+CONFIG_RELOAD_TIME = gauge(
+    "gateway_config_last_reload_success_timestamp_seconds",
+    "Time of the last successful reading of the configuration, in Unix seconds.",
+    mib="haClusterConfigReloadTime",
+)
 LOG_LINES_DROPPED = counter(
     "gateway_log_lines_dropped_total",
     "Lines of the log that were dropped because nobody read it, or that could not be written.",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 
 class Service(Protocol):
@@ -30,6 +31,61 @@ async def start_service(stack: AsyncExitStack, service: Service) -> None:
     """Starts a service that the stack closes, even if the start fails."""
     stack.push_async_callback(service.close)
     await service.start()
+
+
+S = TypeVar("S", bound=Service)
+
+
+class Replaceable(Generic[S]):
+    """A place for one service, which can be replaced by another one, or by none. A service itself.
+
+    Args:
+        service: the first service, or None.
+
+    Attributes:
+        current: the service that runs, or None.
+    """
+
+    def __init__(self, service: S | None) -> None:
+        self.current = service
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Starts the service.
+
+        Raises:
+            StartError: it cannot start.
+        """
+        if self.current is not None:
+            await self.current.start()
+
+    async def prepare(self, service: S | None, rollback: AsyncExitStack) -> Callable[[], None]:
+        """Starts another service, and returns a function that puts it in the place of this one, which is then closed.
+
+        Args:
+            service: the other service, or None.
+            rollback: closes it if it does not get the place.
+
+        Raises:
+            StartError: it cannot start.
+        """
+        if service is not None:
+            await start_service(rollback, service)
+
+        def commit() -> None:
+            previous, self.current = self.current, service
+            if previous is not None:
+                task = asyncio.ensure_future(previous.close())
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
+
+        return commit
+
+    async def close(self) -> None:
+        """Closes the service, and waits for those that it has replaced. Idempotent."""
+        if self.current is not None:
+            await self.current.close()
+        await asyncio.gather(*self._closing)
 
 
 class ServiceChain:

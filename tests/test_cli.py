@@ -31,6 +31,7 @@ FLAGS = [
     (["--web.telemetry-path", "/m"], "web.telemetry_path", "/m"),
     (["--web.config.file", "web.yaml"], "web.config_file", "web.yaml"),
     (["--web.config.file="], "web.config_file", ""),
+    (["--web.enable-lifecycle=true"], "web.enable_lifecycle", True),
     (["--log.level", "error"], "log.level", "error"),
     (["--log.format=json"], "log.format", "json"),
     (["--crm-mon-path", "/x"], "tools.crm_mon.path", "/x"),

@@ -140,6 +140,7 @@ INVALID: dict[str, tuple[str, list[str]]] = {
     "log.level": (LEVEL, ['"warning"', '"INFO"', "20", "[]", "{a = 1}"]),
     "log.format": (FORMAT, ['"xml"', "true"]),
     "corosync.statistics": (BOOLEAN, ['"yes"', "1"]),
+    "web.enable_lifecycle": (BOOLEAN, ['"yes"', "1"]),
     "corosync.config": (PATH, ['"corosync.conf"', "1", '"/a\\u0000b"', '"/a\\nb"']),
     "sbd.config": (PATH, ['"./sbd"', '["/etc/sbd"]']),
     "sbd.source": ('expected one of "auto", "device", "tool"', ['"sbd"', "true", '"Auto"']),
@@ -916,7 +917,7 @@ def test_the_example_has_every_option_with_a_comment() -> None:
             comments[f"{table}.{line.partition(' = ')[0]}"] = before
     arrays = {option.key for option in OPTIONS if isinstance(option.read, Records)}
     assert comments.keys() == BY_KEY.keys() - arrays
-    assert all(comments[key] == f"# {BY_KEY[key].help}" for key in comments)
+    assert all(comments[key] == f"# {BY_KEY[key].description}" for key in comments)
 
 
 def test_the_example_has_every_array_of_tables_as_a_comment(file: Path) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from gateway.alarms.conditions import BY_NAME, CONDITIONS
 from gateway.alarms.notification import Change
+from gateway.alarms.self_conditions import CONDITIONS as SELF_CONDITIONS
 from gateway.conditions.model import Clearance, Condition, Finding, Reason, Severity
 from gateway.conditions.view import ClusterView
 
@@ -86,16 +87,47 @@ class AlarmTable:
 
     Args:
         disabled: the names of conditions that are not evaluated.
+        collectors_off: the names of collectors that do not run.
 
     Attributes:
         view: the last view, or None before the first.
     """
 
-    def __init__(self, *, disabled: Collection[str] = ()) -> None:
+    def __init__(self, *, disabled: Collection[str] = (), collectors_off: Collection[str] = ()) -> None:
         self.view: ClusterView | None = None
-        self._conditions = [condition for condition in CONDITIONS if condition.name not in disabled]
         self._alarms: dict[_Key, Alarm] = {}
         self._last_quorum_event = float("-inf")
+        self.configure(disabled=disabled, collectors_off=collectors_off)
+
+    def configure(self, *, disabled: Collection[str], collectors_off: Collection[str] = ()) -> list[AlarmEvent]:
+        """Replaces the conditions that are not evaluated.
+
+        Args:
+            disabled: the names of these conditions.
+            collectors_off: the names of collectors that do not run; what is read from them is not evaluated, either.
+
+        Returns:
+            The alarms that are cleared because nothing watches their objects any longer.
+        """
+        self._conditions = [
+            condition
+            for condition in CONDITIONS
+            if condition.name not in disabled and condition.source.collector not in collectors_off
+        ]
+        unwatched = [
+            alarm
+            for alarm in self._alarms.values()
+            if alarm.condition not in self._conditions
+            or (alarm.condition in SELF_CONDITIONS and alarm.object in collectors_off)
+        ]
+        return [event for alarm in unwatched if (event := self._stop_watching(alarm)) is not None]
+
+    def _stop_watching(self, alarm: Alarm) -> AlarmEvent | None:
+        if alarm.active:
+            text = f"{alarm.condition.raised}: no longer monitored, as the configuration of the gateway has changed"
+            return self._clear(alarm, Clearance(Reason.GONE, text))
+        del self._alarms[alarm.condition.name, alarm.object]
+        return None
 
     @property
     def active(self) -> list[Alarm]:

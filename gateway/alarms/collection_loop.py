@@ -41,6 +41,9 @@ class CollectionLoop:
         next_confirmation: returns the time from which a collection has to begin in any case; infinity for none.
         quiet_period: seconds between two collections because of events.
         clock: measures the interval and the quiet period.
+
+    Attributes:
+        interval: seconds between two collections, at most.
     """
 
     def __init__(
@@ -55,7 +58,7 @@ class CollectionLoop:
         clock: Clock | None = None,
     ) -> None:
         self._source = source
-        self._interval = interval
+        self.interval = interval
         self._next_deadline = next_deadline
         self._on_timer = on_timer
         self._next_confirmation = next_confirmation
@@ -95,4 +98,4 @@ class CollectionLoop:
         latest = self._source.latest
         started = latest.started if latest is not None else self._clock.monotonic()
         confirmation = self._next_confirmation()
-        return min(started + self._interval, confirmation if started < confirmation else float("inf"))
+        return min(started + self.interval, confirmation if started < confirmation else float("inf"))

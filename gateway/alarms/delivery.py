@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
@@ -79,22 +80,32 @@ class Delivery:
         name: the name of the target.
         kind: the kind of the target, such as ``inform``.
         channel: sends to the target.
+        settings: what the channel was made of; a reload keeps a delivery with the same name and equal settings.
         backoff: the pauses between two attempts. After the least pause, a new notification ends a pause.
         queue_size: how many notifications may wait.
 
     Attributes:
         name: the name of the target.
         kind: the kind of the target.
+        settings: what its channel was made of.
         stats: counts what became of its notifications.
         state: how the last delivery ended.
         last_error: why the last delivery failed; empty if it succeeded.
     """
 
     def __init__(
-        self, name: str, kind: str, channel: Channel, *, backoff: Backoff = BACKOFF, queue_size: int = QUEUE_SIZE
+        self,
+        name: str,
+        kind: str,
+        channel: Channel,
+        *,
+        settings: object = None,
+        backoff: Backoff = BACKOFF,
+        queue_size: int = QUEUE_SIZE,
     ) -> None:
         self.name = name
         self.kind = kind
+        self.settings = settings
         self.stats = DeliveryStats()
         self.state = DeliveryState.IDLE
         self.last_error = ""
@@ -112,6 +123,7 @@ class Delivery:
         self._queue_empty = asyncio.Event()
         self._queue_empty.set()
         self._task: asyncio.Task[None] | None = None
+        self._predecessor: asyncio.Task[None] | None = None
 
     @property
     def queued(self) -> int:
@@ -144,6 +156,33 @@ class Delivery:
         await self._channel.start()
         self._task = asyncio.create_task(self._run(), name=f"notifications to {self.name}")
 
+    async def prepare_channel(self, rollback: AsyncExitStack) -> None:
+        """Starts the channel, for a delivery that is to take the place of another one; ``rollback`` closes it."""
+        rollback.push_async_callback(self._channel.close)
+        await self._channel.start()
+
+    def take_over(self, previous: Delivery) -> None:
+        """Continues the queue and the statistics of another delivery to the same target, which ends.
+
+        What the other one was just delivering is delivered again, unless it was sent for good.
+        """
+        if previous._task is not None:
+            previous._task.cancel()
+        self.stats, self.state, self.last_error = previous.stats, previous.state, previous.last_error
+        self._queue, previous._queue = previous._queue, deque()
+        if self._queue:
+            self._queue_empty.clear()
+        self._predecessor = asyncio.create_task(previous.close(0))
+        self._task = asyncio.create_task(self._run_after(previous), name=f"notifications to {self.name}")
+
+    async def _run_after(self, previous: Delivery) -> None:
+        first = self._queue[0] if self._queue else None
+        if self._predecessor is not None:
+            await asyncio.shield(self._predecessor)
+        if first is not None and first in self._queue and previous._channel.was_sent(first.notification):
+            self._queue.remove(first)
+        await self._run()
+
     async def close(self, grace: float) -> None:
         """Stops; waits some seconds for what is queued, and logs and drops the rest. Idempotent.
 
@@ -156,6 +195,8 @@ class Delivery:
             await completed_within(self._queue_empty.wait(), 0 if self._has_no_receiver else grace)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        if self._predecessor is not None:
+            await self._predecessor
         await self._channel.close()
         self._drop_all()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import NamedTuple
 
 import structlog
@@ -50,10 +51,9 @@ class Notifier:
     def __init__(
         self, deliveries: Sequence[Delivery], *, grace: float = GRACE, test_timeout: float = TEST_TIMEOUT
     ) -> None:
-        names = [delivery.name for delivery in deliveries]
-        if repeated := {name for name in names if names.count(name) > 1}:
-            raise ValueError(f"several targets have the same name: {', '.join(sorted(repeated))}")
+        _require_unique_names(deliveries)
         self._deliveries = tuple(deliveries)
+        self._closing: set[asyncio.Task[None]] = set()
         self._grace = grace
         self._test_timeout = test_timeout
         self._sequence = 0
@@ -69,9 +69,46 @@ class Notifier:
         for delivery in self._deliveries:  # one by one: many threads that derive keys would hold up the event loop
             await delivery.start()
 
+    async def prepare(self, deliveries: Sequence[Delivery], rollback: AsyncExitStack) -> Callable[[], None]:
+        """Prepares other targets, and returns a function that takes them over.
+
+        A target whose settings are equal is not touched. One whose settings differ keeps its queue and its statistics.
+        One that is not among the new ones is closed as at the end of the program: what is queued gets some seconds.
+
+        Args:
+            deliveries: one for each target, none of them started.
+            rollback: closes what was prepared.
+        """
+        _require_unique_names(deliveries)
+        current = {delivery.name: delivery for delivery in self._deliveries}
+        kept, successors = [], []
+        for delivery in deliveries:
+            previous = current.pop(delivery.name, None)
+            if previous is not None and previous.settings == delivery.settings:
+                kept.append(previous)
+                continue
+            kept.append(delivery)
+            if previous is None:
+                rollback.push_async_callback(delivery.close, 0)
+                await delivery.start()
+            else:
+                successors.append((previous, delivery))
+                await delivery.prepare_channel(rollback)
+
+        def commit() -> None:
+            self._deliveries = tuple(kept)
+            for previous, delivery in successors:
+                delivery.take_over(previous)
+            for delivery in current.values():
+                task = asyncio.create_task(delivery.close(self._grace))
+                self._closing.add(task)
+                task.add_done_callback(self._closing.discard)
+
+        return commit
+
     async def close(self) -> None:
         """Stops; waits some seconds for queued notifications, and logs and drops the rest. Idempotent."""
-        await asyncio.gather(*(delivery.close(self._grace) for delivery in self._deliveries))
+        await asyncio.gather(*(delivery.close(self._grace) for delivery in self._deliveries), *self._closing)
 
     def publish(self, notification: Notification) -> None:
         """Queues a notification for all targets; returns at once."""
@@ -109,6 +146,12 @@ class Notifier:
             samples.add(self_metrics.NOTIFICATIONS_FAILED, stats.failed, name)
             samples.add(self_metrics.NOTIFICATIONS_DROPPED, stats.dropped, name)
             samples.add(self_metrics.NOTIFICATIONS_QUEUED, delivery.queued, name)
+
+
+def _require_unique_names(deliveries: Sequence[Delivery]) -> None:
+    names = [delivery.name for delivery in deliveries]
+    if repeated := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"several targets have the same name: {', '.join(sorted(repeated))}")
 
 
 def _queue_ahead(delivery: Delivery) -> str:

@@ -45,6 +45,7 @@ class AlarmSettings:
         disabled: the names of conditions that are not evaluated.
         routine_changes: whether routine changes are published.
         repeat_interval: seconds between two repetitions of all active alarms; 0 for none.
+        collectors_off: the names of collectors that do not run.
     """
 
     interval: float
@@ -54,6 +55,7 @@ class AlarmSettings:
     disabled: Collection[str]
     routine_changes: bool
     repeat_interval: float = 0.0
+    collectors_off: Collection[str] = ()
 
 
 class AlarmService:
@@ -80,7 +82,7 @@ class AlarmService:
         self._settings = settings
         self._on_change = on_change
         self._clock = clock or SystemClock()
-        self._table = AlarmTable(disabled=settings.disabled)
+        self._table = AlarmTable(disabled=settings.disabled, collectors_off=settings.collectors_off)
         self._builder = NotificationBuilder(clock=self._clock)
         self._history = AlarmHistory(started=self._clock.time())
         self._routine_changes = RoutineChanges()
@@ -127,8 +129,7 @@ class AlarmService:
 
     async def start(self) -> None:
         """Starts to collect."""
-        if self._settings.heartbeat:
-            self._next_heartbeat = self._clock.monotonic() + self._settings.heartbeat
+        self._schedule_heartbeat()
         self._task = asyncio.create_task(self._collection.run(), name="alarm collections")
 
     async def close(self) -> None:
@@ -136,6 +137,26 @@ class AlarmService:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def configure(self, settings: AlarmSettings) -> None:
+        """Replaces the settings, clears the alarms that nothing watches any longer, and requests a collection."""
+        previous, self._settings = self._settings, settings
+        self._collection.interval = settings.interval
+        if settings.heartbeat != previous.heartbeat:
+            self._schedule_heartbeat()
+        if settings.routine_changes and not previous.routine_changes:
+            self._routine_changes = RoutineChanges()
+        events = self._table.configure(disabled=settings.disabled, collectors_off=settings.collectors_off)
+        self._publish_events(events)
+        if not settings.repeat_interval:
+            self._next_repetition = float("inf")
+        elif self.is_ready:
+            self._repeat_active(self._clock.monotonic())  # for receivers that are new
+        self._collection.request_collection()
+
+    def _schedule_heartbeat(self) -> None:
+        heartbeat = self._settings.heartbeat
+        self._next_heartbeat = self._clock.monotonic() + heartbeat if heartbeat else float("inf")
 
     # --- events ------------------------------------------------------------------------------------------------------
 

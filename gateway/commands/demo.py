@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import math
+from functools import partial
 
 from gateway import app, runtime
 from gateway.alarms.sources.recorded_quorum import STREAMS
 from gateway.commands.console import print_line
 from gateway.commands.exit_status import ExitStatus
-from gateway.commands.flags import add_flags, load_config
+from gateway.commands.flags import add_flags, load_config, read_config
 from gateway.host import replay
 from gateway.snmp import oid as oids
 
@@ -51,7 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
         for step in recording.steps:
             print_line(f"  {step.seconds * speed:4.0f} s  {step.situation}: {step.description}", flush=True)
 
-    runtime.run(app.serve(config, replay.ReplayHost(recording, streams=STREAMS, scale=speed), announce=announce))
+    host = replay.ReplayHost(recording, streams=STREAMS, scale=speed)
+    read_again = partial(read_config, arguments, defaults=_DEFAULTS, search=False)
+    runtime.run(app.serve(config, host, read_config=read_again, announce=announce))
     return ExitStatus.OK
 
 

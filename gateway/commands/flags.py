@@ -93,16 +93,39 @@ def load_config(
     Raises:
         ConfigError: a value is invalid.
     """
+    config = read_config(arguments, overrides=overrides, defaults=defaults, search=search)
+    log.configure(level=config.log.level, log_format=config.log.format)
+    return config
+
+
+def read_config(
+    arguments: argparse.Namespace,
+    current: Config | None = None,
+    *,
+    overrides: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
+    search: bool = True,
+) -> Config:
+    """Returns the configuration of the file and the flags.
+
+    Args:
+        arguments: as for ``load_config``, and so are the others.
+        current: the configuration that was read last; if that was from a file, the file must still exist.
+        overrides: values that override the file.
+        defaults: values that replace the options' defaults.
+        search: whether to search for a file.
+
+    Raises:
+        ConfigError: a value is invalid.
+    """
     values = vars(arguments)
-    config = load(
-        values.get("config"),
+    return load(
+        values.get("config") or (current.source if current is not None else None),
         {**(overrides or {}), **_select(values, _OPTION)},
         defaults=defaults,
         deprecated=_select(values, _DEPRECATED),
         search=search,
     )
-    log.configure(level=config.log.level, log_format=config.log.format)
-    return config
 
 
 def _select(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 from gateway import app, runtime
 from gateway.assembly import build_local_host
 from gateway.commands.exit_status import ExitStatus
-from gateway.commands.flags import add_flags, load_config
+from gateway.commands.flags import add_flags, load_config, read_config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,5 +19,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serves until SIGTERM or SIGINT."""
     config = load_config(arguments)
-    runtime.run(app.serve(config, build_local_host(config)))
+    runtime.run(app.serve(config, build_local_host(config), read_config=partial(read_config, arguments)))
     return ExitStatus.OK

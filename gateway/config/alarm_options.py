@@ -204,6 +204,7 @@ _DISABLE: Mapping[str, Option[bool]] = {
         default=False,
         read=boolean,
         help=f"Disable {condition.name}: {condition.meaning.partition('. ')[0].removesuffix('.')}.",
+        reloadable=True,
     )
     for condition in CONDITIONS
 }
@@ -237,6 +238,7 @@ class AlarmsConfig:
             default=15.0,
             read=seconds,
             help="Seconds between two evaluations of the cluster; events trigger further ones in between.",
+            reloadable=True,
         )
     )
     send_from: SendFrom = from_option(
@@ -246,6 +248,7 @@ class AlarmsConfig:
             read=member_of(SendFrom),
             help="Nodes that send notifications about the cluster: all, or the DC only (dc). Every node sends those "
             "about itself.",
+            reloadable=True,
         )
     )
     heartbeat: float = from_option(
@@ -254,6 +257,7 @@ class AlarmsConfig:
             default=0.0,
             read=seconds_or_zero,
             help="Interval between heartbeats, in seconds; 0 disables them.",
+            reloadable=True,
         )
     )
     repeat_interval: float = from_option(
@@ -262,6 +266,7 @@ class AlarmsConfig:
             default=60.0,
             read=seconds,
             help="Seconds between two repetitions of active alarms to Alertmanager; after four without one, they end.",
+            reloadable=True,
         )
     )
     raise_at_start: bool = from_option(
@@ -279,6 +284,7 @@ class AlarmsConfig:
             default=True,
             read=boolean,
             help="Whether to send the notifications of HA-CLUSTER-MIB.",
+            reloadable=True,
         )
     )
     compat: tuple[str, ...] = from_option(
@@ -287,6 +293,7 @@ class AlarmsConfig:
             default=[],
             read=subset_of(*FORMS),
             help="Notifications of other programs to send, too: corosync (corosync-notifyd), pacemaker (alert_snmp).",
+            reloadable=True,
         )
     )
     agentx: bool = from_option(
@@ -295,6 +302,7 @@ class AlarmsConfig:
             default=True,
             read=boolean,
             help="Whether to send through the host's snmpd, to the sinks in its configuration; requires snmp.agentx.",
+            reloadable=True,
         )
     )
     socket: Path | None = from_option(
@@ -303,6 +311,7 @@ class AlarmsConfig:
             default="/run/ha-cluster-gateway/alert.sock",
             read=path_or_none("for none"),
             help="Socket on which ha-cluster-gateway-alert delivers Pacemaker's alerts; empty for none.",
+            reloadable=True,
         )
     )
     targets: tuple[Target | Alertmanagers, ...] = from_option(
@@ -311,6 +320,7 @@ class AlarmsConfig:
             default=[],
             read=_TARGETS,
             help="Receivers that the gateway sends to directly, one table each.",
+            reloadable=True,
         )
     )
     disabled: frozenset[str] = from_options(_DISABLE.values(), _disabled)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Config:
         snmp: the subagent and the built-in agent.
         alarms: conditions and notifications.
         tools: how the tools of the cluster are run.
+        option_values: the values of all options, which the sections are made of.
         source: the file that the configuration was read from, if any.
     """
 
@@ -39,6 +40,7 @@ class Config:
     snmp: SnmpConfig = from_section(SnmpConfig)
     alarms: AlarmsConfig = from_section(AlarmsConfig)
     tools: ToolsConfig = from_section(ToolsConfig)
+    option_values: OptionValues = field(default_factory=OptionValues, repr=False, compare=False)
     source: Path | None = None
 
 
@@ -114,4 +116,17 @@ RULES: tuple[Rule, ...] = (
     Rule(keys=("alarms.native", "alarms.compat", "alarms.target"), check=_check_forms),
 )
 
-__all__ = ["BY_KEY", "OPTIONS", "RULES", "TABLES", "TOOLS", "Config", "Rule"]
+
+def broken_rules(config: Config, invalid: Collection[str] = ()) -> Iterator[Problem]:
+    """Yields the options that do not fit together.
+
+    Args:
+        config: the configuration to check.
+        invalid: the keys of options with invalid values, about which nothing is said.
+    """
+    for rule in RULES:
+        if not set(invalid).intersection(rule.keys):
+            yield from rule.check(config)
+
+
+__all__ = ["BY_KEY", "OPTIONS", "RULES", "TABLES", "TOOLS", "Config", "Rule", "broken_rules"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gateway.config.config import BY_KEY, OPTIONS, RULES, TABLES, Config
+from gateway.config.config import BY_KEY, OPTIONS, TABLES, Config, broken_rules
 from gateway.config.section import build_section
 from gateway.config.web_options import DEFAULT_PORT, LISTEN, LOG_LEVEL, WEB_CONFIG_FILE
 from gateway.errors import ConfigError
@@ -81,10 +81,10 @@ class OptionReader:
         Raises:
             ConfigError: with all problems, also those between options.
         """
-        config: Config = build_section(Config, OptionValues(self._values), source=source)
-        for rule in RULES:
-            if not self._invalid.intersection(rule.keys):
-                self.problems += (f"{self._origins.get(key, key)}: {message}" for key, message in rule.check(config))
+        values = OptionValues(self._values)
+        config: Config = build_section(Config, values, option_values=values, source=source)
+        for key, message in broken_rules(config, self._invalid):
+            self.problems.append(f"{self._origins.get(key, key)}: {message}")
         if self.problems:
             raise ConfigError(self.problems)
         return config

@@ -127,6 +127,7 @@ class AgentConfig:
             help="UDP addresses of the built-in agent: HOST:PORT, [IPv6]:PORT, or :PORT for all interfaces; empty to "
             "disable it.",
             flags=("--snmp.agent.listen",),
+            reloadable=True,
         )
     )
     allow: tuple[Network, ...] = from_option(
@@ -136,6 +137,7 @@ class AgentConfig:
             read=networks,
             help="Addresses and networks that may send requests, such as 10.0.0.0/24; empty for all. Others get no "
             "response.",
+            reloadable=True,
         )
     )
     allow_insecure_off_loopback: bool = from_option(
@@ -144,6 +146,7 @@ class AgentConfig:
             default=False,
             read=boolean,
             help="Whether communities, and users without auth, may also read on addresses other than loopback.",
+            reloadable=True,
         )
     )
     communities: tuple[Community, ...] = from_option(
@@ -152,6 +155,7 @@ class AgentConfig:
             default=[],
             read=_COMMUNITIES,
             help="Communities that may read over SNMPv2c, one table each.",
+            reloadable=True,
         )
     )
     users: tuple[UsmUser, ...] = from_option(
@@ -160,6 +164,7 @@ class AgentConfig:
             default=[],
             read=_USERS,
             help="Users that may read over SNMPv3, one table each.",
+            reloadable=True,
         )
     )
 
@@ -202,6 +207,7 @@ class SnmpConfig:
             help="Age of the snapshot, in seconds, above which an SNMP request starts a new collection. The request "
             "itself is answered from the old one.",
             flags=("--snmp.max-age",),
+            reloadable=True,
         )
     )
     state_directory: Path = from_option(

@@ -21,6 +21,7 @@ MODES: Mapping[str, Option[CollectorMode]] = {
         help=f"Collector {subsystem.name}: auto (if its tools are installed), on (report missing tools as a failure), "
         "off.",
         flags=(f"--collector.{subsystem.name}",),
+        reloadable=True,
     )
     for subsystem in SUBSYSTEMS
 }
@@ -72,6 +73,7 @@ class CollectorsConfig:
             default=0.0,
             read=seconds_or_zero,
             help="Seconds from the start of a run during which scrapes get its result again; 0 for never.",
+            reloadable=True,
         )
     )
 
@@ -91,6 +93,7 @@ class ToolsConfig:
             default=0,
             read=whole_number(0, 19),
             help="How much lower the priority of the tools is than that of the gateway: 0 for equal, up to 19.",
+            reloadable=True,
         )
     )
     by_name: Mapping[str, Tool] = from_options([option for tool in TOOLS for option in tool.options], read_tools)

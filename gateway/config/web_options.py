@@ -24,6 +24,7 @@ LISTEN = Option(
     read=addresses,
     help="Addresses to serve HTTP on: HOST:PORT, [IPv6]:PORT, or :PORT for all interfaces.",
     flags=("--web.listen-address",),
+    reloadable=True,
 )
 
 WEB_CONFIG_FILE = Option(
@@ -41,6 +42,7 @@ LOG_LEVEL = Option(
     read=member_of(LogLevel),
     help="Lowest severity to log: debug, info, warn or error.",
     flags=("--log.level",),
+    reloadable=True,
 )
 
 
@@ -74,6 +76,7 @@ class WebConfig:
             read=whole_number(1),
             help="Maximum number of open connections. An idle one makes room for another; if all are in use, further "
             "ones get status 503.",
+            reloadable=True,
         )
     )
     max_connections_per_source: int = from_option(
@@ -82,6 +85,7 @@ class WebConfig:
             default=256,
             read=whole_number(1),
             help="The same for one client: an IPv4 address, or a /64 network of IPv6.",
+            reloadable=True,
         )
     )
     discovery_host: str = from_option(
@@ -107,6 +111,17 @@ class WebConfig:
             default=15.0,
             read=seconds,
             help="Seconds that a client may take to send its request, and to read the response.",
+            reloadable=True,
+        )
+    )
+    enable_lifecycle: bool = from_option(
+        Option(
+            key="web.enable_lifecycle",
+            default=False,
+            read=boolean,
+            help="Whether POST /-/reload reloads the configuration, as SIGHUP does in any case.",
+            flags=("--web.enable-lifecycle",),
+            reloadable=True,
         )
     )
 
@@ -123,5 +138,6 @@ class LogConfig:
             read=member_of(LogFormat),
             help="Format of the log: logfmt or json.",
             flags=("--log.format",),
+            reloadable=True,
         )
     )

@@ -46,13 +46,9 @@ class Engine:
         min_interval: float = 0.0,
         clock: Clock | None = None,
     ) -> None:
-        modes = modes or {}
         self.latest: Snapshot | None = None
         self._host = host
-        self._collectors = [collector for collector in collectors if modes.get(collector.name) is not CollectorMode.OFF]
-        self._required = frozenset(name for name, mode in modes.items() if mode is CollectorMode.ON)
         self._set_up: set[str] = set()
-        self._min_interval = min_interval
         self._clock = clock or SystemClock()
         self._log = structlog.get_logger("engine")
         self._prober = Prober(host)
@@ -60,6 +56,22 @@ class Engine:
         self._runs: dict[str, CollectorRun] = {}
         self._groups: list[RunGroup] = []
         self._subscribers: list[Callable[[Snapshot], None]] = []
+        self.configure(collectors, modes=modes or {}, min_interval=min_interval)
+
+    def configure(
+        self, collectors: Sequence[Collector], *, modes: Mapping[str, CollectorMode], min_interval: float
+    ) -> None:
+        """Replaces the settings; they apply to the runs that begin after this moment.
+
+        Args:
+            collectors: as for the constructor, and so are the others.
+            modes: when each collector runs.
+            min_interval: how long a result is reused.
+        """
+        self._collectors = [collector for collector in collectors if modes.get(collector.name) is not CollectorMode.OFF]
+        self._required = frozenset(name for name, mode in modes.items() if mode is CollectorMode.ON)
+        self._min_interval = min_interval
+        self._runs = {name: run for name, run in self._runs.items() if not run.finished}
 
     @property
     def collector_names(self) -> tuple[str, ...]:

@@ -44,12 +44,16 @@ class LocalHost:
         directories: Sequence[str] = STANDARD_DIRECTORIES,
         clock: Clock | None = None,
     ) -> None:
-        self._tools = dict(tools or {})
-        self._nice = nice
+        self.configure(tools or {}, nice=nice)
         self._directories = directories
         self._clock = clock or SystemClock()
         self._environment = clean_environment(os.environ)
         self._sector_reader = SectorReader(self._environment, clock=self._clock)
+
+    def configure(self, tools: Mapping[str, Tool], *, nice: int) -> None:
+        """Replaces the settings of the tools; they apply to the commands that start after this moment."""
+        self._tools = dict(tools)
+        self._nice = nice
 
     @property
     def has_devices(self) -> bool:

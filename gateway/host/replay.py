@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.clock import Clock, SystemClock
-from gateway.host.host import CommandResult
+from gateway.host.host import CommandResult, Tool
 from gateway.host.sectors import SectorRequest
 from gateway.status import Status
 
@@ -127,6 +127,9 @@ class ReplayHost:
         self._clock = clock or SystemClock()
         self._scale = scale
         self._started = self._clock.monotonic()
+
+    def configure(self, tools: Mapping[str, Tool], *, nice: int) -> None:
+        """Does nothing: no tool runs."""
 
     @property
     def step(self) -> Step:

@@ -22,6 +22,7 @@ class Option(Generic[T]):
             ``InvalidValuesError``.
         help: one line for ``--help`` and the example configuration.
         flags: the flags that set the option, the preferred one first.
+        reloadable: whether a running gateway takes over another value; otherwise it needs a restart.
     """
 
     key: str
@@ -29,6 +30,12 @@ class Option(Generic[T]):
     read: Callable[[Any], T]
     help: str
     flags: tuple[str, ...] = ()
+    reloadable: bool = False
+
+    @property
+    def description(self) -> str:
+        """Its help, and whether a change needs a restart."""
+        return self.help if self.reloadable else f"{self.help} Needs a restart."
 
     @property
     def repeatable(self) -> bool:

@@ -31,6 +31,7 @@ CONFIG = Option(
     default="/etc/corosync/corosync.conf",
     read=host_path,
     help="Path of Corosync's configuration, which contains the names of the cluster and its nodes.",
+    reloadable=True,
 )
 
 _TOTEM = ["totem"]

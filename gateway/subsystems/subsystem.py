@@ -42,6 +42,7 @@ class ToolSpec:
             read=host_path,
             help=f"Path of {self.name}; empty to search the standard directories.",
             flags=(self.path_flag or f"--{self.name.replace('_', '-')}-path",),
+            reloadable=True,
         )
 
     @property
@@ -52,6 +53,7 @@ class ToolSpec:
             default=DEFAULT_TIMEOUT,
             read=seconds,
             help=f"Seconds after which {self.name} is killed.",
+            reloadable=True,
         )
 
     @property
@@ -62,6 +64,7 @@ class ToolSpec:
             default=[],
             read=arguments,
             help=f'Words to put in front of {self.name}, such as ["sudo", "-n"].',
+            reloadable=True,
         )
 
     @property
@@ -72,6 +75,7 @@ class ToolSpec:
             default=self.output_limit,
             read=whole_number(1),
             help=f"Bytes that one run of {self.name} may print before it is killed.",
+            reloadable=True,
         )
 
     @property

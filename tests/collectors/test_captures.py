@@ -30,8 +30,8 @@ OF_THE_SERVICE = {
     metric
     for metric in METRICS
     if re.match(
-        r"ha_cluster_gateway_(?:build_info|scrapes|http|web|publication|snapshot_age|agentx|snmp|alarms|alerts|log"
-        r"|notification)_?",
+        r"ha_cluster_gateway_(?:build_info|scrapes|http|web|publication|snapshot_age|agentx|snmp|alarms|alerts|config"
+        r"|log|notification)_?",
         metric.name,
     )
 }

@@ -51,12 +51,13 @@ class ConnectionPool:
 
     Attributes:
         closures: how many connections were closed or refused, by reason.
+        limits: what new clients may use.
     """
 
     def __init__(self, server: web.Server, limits: ConnectionLimits, connector: Connector) -> None:
         self.closures = Counter(dict.fromkeys(Closure, 0))
         self._server = server
-        self._limits = limits
+        self.limits = limits
         self._connector = connector
         self._all = _Members()
         self._by_source: dict[str, _Members] = {}
@@ -70,7 +71,7 @@ class ConnectionPool:
         """Serves a socket that was accepted from an address, or rejects it."""
         source = source_of(address)
         if self._make_room(source):
-            timeout = self._limits.client_timeout
+            timeout = self.limits.client_timeout
             connection = Connection(self._server, owner=self, source=source, client_timeout=timeout)
             self._all.add(connection)
             self._by_source.setdefault(source, _Members()).add(connection)
@@ -107,9 +108,9 @@ class ConnectionPool:
     def _make_room(self, source: str) -> bool:
         """Returns whether one more connection may be opened; closes another for it if necessary."""
         members = self._by_source.get(source)
-        if members is not None and len(members) >= self._limits.per_source:
+        if members is not None and len(members) >= self.limits.per_source:
             return self._evict(members)
-        return len(self._all) < self._limits.total or self._evict(self._all)
+        return len(self._all) < self.limits.total or self._evict(self._all)
 
     @staticmethod
     def _evict(members: _Members) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import structlog
@@ -20,7 +22,7 @@ from gateway.frontends.prometheus.negotiation import negotiate_content_type
 from gateway.frontends.prometheus.pages import EncodePage, PageCache
 from gateway.frontends.prometheus.route import Handler, Route
 from gateway.frontends.prometheus.snapshot_request import collect_for
-from gateway.network import Address, bind, socket_address
+from gateway.network import Address, BoundAddresses, bind_all, close_all, socket_address
 from gateway.publication import Publication
 from gateway.samples import SamplesByMetric, SampleSet
 from gateway.snapshot import Snapshot
@@ -83,7 +85,8 @@ class MetricsServer:
         self._limits = limits
         self.pages = PageCache(publication, clock=self._clock)
         self._access_control = access_control
-        self._listeners: list[Listener] = []
+        self._bound: BoundAddresses = {}
+        self._listeners: dict[socket.socket, Listener] = {}
         self._runner: web.AppRunner | None = None
         self._pool: ConnectionPool | None = None
         self._routes = [
@@ -98,7 +101,7 @@ class MetricsServer:
     @property
     def addresses(self) -> tuple[str, ...]:
         """The addresses that the server listens on, as ``HOST:PORT``."""
-        return tuple(str(socket_address(listener.sock)) for listener in self._listeners)
+        return tuple(str(socket_address(sock)) for sockets in self._bound.values() for sock in sockets)
 
     @property
     def scheme(self) -> str:
@@ -136,19 +139,48 @@ class MetricsServer:
         await self._runner.setup()
         assert self._runner.server is not None
         self._pool = ConnectionPool(self._runner.server, self._limits, self._access_control or PlainConnector())
-        for address in self._addresses:
-            self._listeners += [Listener(sock, self._pool.accept) for sock in await bind(address)]
-        for listener in self._listeners:
-            listener.start()
+        self._listen(await bind_all(self._addresses))
         self._ready = True
+
+    async def prepare(
+        self, *, addresses: Sequence[Address], limits: ConnectionLimits, rollback: AsyncExitStack
+    ) -> Callable[[], None]:
+        """Prepares other settings, and returns a function that takes them over; open connections stay.
+
+        Args:
+            addresses: as for the constructor, and so are the limits.
+            limits: what clients may use.
+            rollback: closes what was prepared.
+
+        Raises:
+            StartError: the server cannot listen on an address.
+        """
+        bound = await bind_all(addresses, bound=self._bound)
+        rollback.callback(close_all, {address: bound[address] for address in bound if address not in self._bound})
+
+        def commit() -> None:
+            self._listen(bound)
+            if self._pool is not None:
+                self._pool.limits = limits
+
+        return commit
+
+    def _listen(self, bound: BoundAddresses) -> None:
+        """Listens on these sockets only."""
+        assert self._pool is not None
+        sockets = {sock for sockets in bound.values() for sock in sockets}
+        for sock in sockets - self._listeners.keys():
+            listener = self._listeners[sock] = Listener(sock, self._pool.accept)
+            listener.start()
+        for sock in self._listeners.keys() - sockets:
+            self._listeners.pop(sock).close()
+        self._bound = bound
 
     async def close(self) -> None:
         """Stops listening, and waits some seconds for requests in progress. Idempotent."""
         self._ready = False
-        for listener in self._listeners:
-            listener.close()
-        self._listeners.clear()
         if self._pool is not None:
+            self._listen({})
             self._pool.close()
         if self._access_control is not None:
             self._access_control.close()

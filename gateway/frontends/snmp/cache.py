@@ -63,6 +63,7 @@ class TableCache:
 
     Attributes:
         omitted: number of values and rows that tables did not show, because a value did not fit or a row had an error.
+        max_age: seconds after which a request starts a refresh.
 
     Args:
         engine: collects snapshots.
@@ -87,7 +88,7 @@ class TableCache:
         self._engine = engine
         self._publication = publication
         self._mib = mib
-        self._max_age = max_age
+        self.max_age = max_age
         self._clock = clock or SystemClock()
         self._agentx = agentx
         self._log = structlog.get_logger("snmp")
@@ -188,7 +189,7 @@ class TableCache:
 
     def _publish(self, build: _Build, snapshot: Snapshot) -> None:
         self._table, self._snapshot = build.table, snapshot
-        self._expiry = snapshot.started + self._max_age
+        self._expiry = snapshot.started + self.max_age
         self.omitted += len(build.omissions)
         for name, reason, error in build.omissions:
             if name not in self._logged:  # once for each object or metric, of which there are a few hundred
@@ -196,7 +197,7 @@ class TableCache:
                 self._log.error("value or row omitted", name=name, reason=reason, exc_info=error)
 
     def _is_old(self, snapshot: Snapshot, now: float) -> bool:
-        return now - snapshot.started > self._max_age
+        return now - snapshot.started > self.max_age
 
     def refresh(self) -> asyncio.Task[None]:
         """Starts a refresh, or returns the one in progress."""

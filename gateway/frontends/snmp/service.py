@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import gateway
@@ -16,6 +17,7 @@ from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent, Suba
 from gateway.network import Network
 from gateway.publication import Publication
 from gateway.samples import SampleSet
+from gateway.service import start_service
 from gateway.snmp.credentials import Community, UsmUser
 from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.mib.module import Mib
@@ -70,22 +72,12 @@ class SnmpService:
         agentx: Address | None = None,
         agent: AgentSettings | None = None,
     ) -> None:
+        self._settings = agent
         self.cache = TableCache(engine, publication, mib, max_age=max_age, agentx=agentx is not None)
         self._subagent: Subagent | None = None
         if agentx is not None:
             self._subagent = Subagent(source=self.cache, address=agentx, description=_DESCRIPTION)
-        self._agent: BuiltInAgent | None = None
-        if agent is not None:
-            self._agent = BuiltInAgent(
-                source=self.cache,
-                identity=agent.identity,
-                addresses=agent.addresses,
-                communities=agent.communities,
-                users=agent.users,
-                allowed=agent.allowed,
-                description=_DESCRIPTION,
-                name=socket.gethostname(),
-            )
+        self._agent = self._make_agent(agent) if agent is not None else None
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -104,6 +96,73 @@ class SnmpService:
             self.cache.refresh()
         if self._subagent is not None:
             await self._subagent.start()
+
+    async def prepare(
+        self, *, max_age: float, agent: AgentSettings | None, rollback: AsyncExitStack
+    ) -> Callable[[], None]:
+        """Prepares other settings, and returns a function that takes them over.
+
+        Args:
+            max_age: as for the constructor, and so is the agent.
+            agent: the settings of the built-in agent; None for no such agent.
+            rollback: closes what was prepared.
+
+        Raises:
+            StartError: the built-in agent cannot listen on one of its addresses.
+        """
+        configure_agent = await self._prepare_agent(agent, rollback)
+
+        def commit() -> None:
+            self.cache.max_age = max_age
+            self._settings = agent
+            configure_agent()
+
+        return commit
+
+    async def _prepare_agent(self, settings: AgentSettings | None, rollback: AsyncExitStack) -> Callable[[], None]:
+        """Prepares the built-in agent for other settings: it starts, changes, or ends."""
+        agent = self._agent
+        if settings == self._settings:
+            return _do_nothing
+        if agent is None:
+            assert settings is not None
+            return await self._prepare_new_agent(self._make_agent(settings), rollback)
+        if settings is None:
+            return self._end_agent
+        return await agent.prepare(
+            identity=settings.identity,
+            addresses=settings.addresses,
+            communities=settings.communities,
+            users=settings.users,
+            allowed=settings.allowed,
+            rollback=rollback,
+        )
+
+    async def _prepare_new_agent(self, agent: BuiltInAgent, rollback: AsyncExitStack) -> Callable[[], None]:
+        await start_service(rollback, agent)
+
+        def commit() -> None:
+            self._agent = agent
+            self.cache.refresh()
+
+        return commit
+
+    def _end_agent(self) -> None:
+        if self._agent is not None:
+            self._agent.stop_listening()
+        self._agent = None
+
+    def _make_agent(self, settings: AgentSettings) -> BuiltInAgent:
+        return BuiltInAgent(
+            source=self.cache,
+            identity=settings.identity,
+            addresses=settings.addresses,
+            communities=settings.communities,
+            users=settings.users,
+            allowed=settings.allowed,
+            description=_DESCRIPTION,
+            name=socket.gethostname(),
+        )
 
     async def close(self) -> None:
         """Closes the session and the sockets; idempotent."""
@@ -143,3 +202,7 @@ class SnmpService:
             samples.add(self_metrics.AGENT_REFUSED, self._agent.refused)
             samples.add(self_metrics.AGENT_LIMITED, self._agent.limited)
             samples.add(self_metrics.AGENT_UNSENT, self._agent.unsent)
+
+
+def _do_nothing() -> None:
+    """Takes over nothing: nothing has changed."""

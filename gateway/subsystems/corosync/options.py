@@ -12,5 +12,6 @@ STATISTICS = Option(
     read=boolean,
     help="Whether to collect the statistics of knet and Totem, which Corosync returns one by one: this takes time.",
     flags=("--corosync.statistics",),
+    reloadable=True,
 )
 OPTIONS = (CONFIG, STATISTICS)

@@ -11,5 +11,6 @@ SPLIT_BRAIN_DIRECTORY = Option(
     read=host_path,
     help="Path of the directory in which DRBD's split-brain handler leaves its files.",
     flags=("--drbdsplitbrain-path",),
+    reloadable=True,
 )
 OPTIONS = (SPLIT_BRAIN_DIRECTORY,)

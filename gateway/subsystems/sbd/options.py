@@ -25,6 +25,7 @@ CONFIG = Option(
     read=host_path,
     help="Path of SBD's configuration; empty for /etc/sysconfig/sbd or /etc/default/sbd.",
     flags=("--sbd-config-path",),
+    reloadable=True,
 )
 SOURCE = Option(
     key="sbd.source",
@@ -32,5 +33,6 @@ SOURCE = Option(
     read=member_of(Source),
     help="How SBD's devices are read: device (read-only, without a tool), tool (sbd dump and list), auto (tool if its "
     "path or prefix is set, otherwise device).",
+    reloadable=True,
 )
 OPTIONS = (CONFIG, SOURCE)

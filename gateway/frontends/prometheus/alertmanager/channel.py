@@ -126,5 +126,6 @@ def alertmanager_deliveries(
             client = AlertmanagerClient(url, group, ReceiverAddresses(url.host, url.port))
             builder = AlertBuilder(group.labels)
             channel = AlertmanagerChannel(client, builder, lifetime=_REPETITIONS * repeat_interval)
-            deliveries.append(Delivery(url.text, KIND, channel, backoff=backoff))
+            settings = (url, group, repeat_interval)
+            deliveries.append(Delivery(url.text, KIND, channel, settings=settings, backoff=backoff))
     return deliveries

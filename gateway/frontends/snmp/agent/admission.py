@@ -43,10 +43,13 @@ class Admission:
     Args:
         allowed: the networks of the allowed sources; empty for all.
         clock: measures the time in which buckets are refilled.
+
+    Attributes:
+        allowed: the networks of the allowed sources.
     """
 
     def __init__(self, allowed: Sequence[Network], clock: Clock) -> None:
-        self._allowed = allowed
+        self.allowed = allowed
         self._buckets = SourceBuckets(rate=RATE, burst=BURST, clock=clock)
 
     def judge(self, host: str) -> Verdict:
@@ -56,7 +59,7 @@ class Admission:
             host: the IP address, as the socket reports it.
         """
         address, source = _identify(host)
-        if self._allowed and not any(address in network for network in self._allowed):
+        if self.allowed and not any(address in network for network in self.allowed):
             return Verdict.NOT_ALLOWED
         return Verdict.ADMITTED if self._buckets.get(source).tokens > 0 else Verdict.LIMITED
 

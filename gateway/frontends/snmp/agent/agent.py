@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import structlog
@@ -108,30 +109,77 @@ class BuiltInAgent:
         Raises:
             StartError: the agent cannot listen on one of the addresses.
         """
-        # deriving keys, a megabyte of hashing for each password, would block the event loop
-        self._responder = await asyncio.to_thread(self._make_responder)
+        self._responder = await self._make_responder(self._identity, self._communities, self._users)
         await self._server.start(self._addresses)
-        exposed = [host or "all interfaces" for host, _ in self._addresses if not is_loopback(host)]
-        if exposed and is_insecure(self._communities, self._users):
+        self._warn_if_exposed(self._addresses, self._communities, self._users)
+
+    async def prepare(
+        self,
+        *,
+        identity: EngineIdentity,
+        addresses: Sequence[tuple[str, int]],
+        communities: Sequence[Community],
+        users: Sequence[UsmUser],
+        allowed: Sequence[Network],
+        rollback: AsyncExitStack,
+    ) -> Callable[[], None]:
+        """Prepares other settings, and returns a function that takes them over; no counter begins anew.
+
+        Args:
+            identity: as for the constructor, and so are the others.
+            addresses: where to listen.
+            communities: who may read by SNMPv2c.
+            users: who may read by SNMPv3.
+            allowed: whose requests are processed.
+            rollback: closes what was prepared.
+
+        Raises:
+            StartError: the agent cannot listen on one of the addresses.
+        """
+        responder = await self._make_responder(identity, communities, users)
+        listen = await self._server.prepare(addresses, rollback)
+
+        def commit() -> None:
+            self._responder = responder
+            self._admission.allowed = allowed
+            listen()
+            self._warn_if_exposed(addresses, communities, users)
+
+        return commit
+
+    async def close(self) -> None:
+        """Stops listening. Idempotent."""
+        self.stop_listening()
+
+    def stop_listening(self) -> None:
+        """Closes the sockets at once. Idempotent."""
+        self._server.close()
+
+    async def _make_responder(
+        self, identity: EngineIdentity, communities: Sequence[Community], users: Sequence[UsmUser]
+    ) -> CommandResponder:
+        # imported here because of the ciphers, which a gateway without the agent does not need
+        from gateway.frontends.snmp.agent.command_responder import CommandResponder  # noqa: PLC0415
+
+        # deriving keys, a megabyte of hashing for each password, would block the event loop
+        return await asyncio.to_thread(
+            CommandResponder,
+            identity=identity,
+            communities=communities,
+            users=users,
+            sources=[self._source, self._system_group],
+            previous=self._responder,
+        )
+
+    def _warn_if_exposed(
+        self, addresses: Sequence[tuple[str, int]], communities: Sequence[Community], users: Sequence[UsmUser]
+    ) -> None:
+        exposed = [host or "all interfaces" for host, _ in addresses if not is_loopback(host)]
+        if exposed and is_insecure(communities, users):
             self._log.warning(
                 "agent accepts communities, or users without auth, from the network, where others can read them",
                 listen=", ".join(exposed),
             )
-
-    async def close(self) -> None:
-        """Stops listening. Idempotent."""
-        self._server.close()
-
-    def _make_responder(self) -> CommandResponder:
-        # imported here because of the ciphers, which a gateway without the agent does not need
-        from gateway.frontends.snmp.agent.command_responder import CommandResponder  # noqa: PLC0415
-
-        return CommandResponder(
-            identity=self._identity,
-            communities=self._communities,
-            users=self._users,
-            sources=[self._source, self._system_group],
-        )
 
     def _admit(self, host: str) -> bool:
         verdict = self._admission.judge(host)

@@ -44,6 +44,7 @@ class CommandResponder:
         communities: communities that may read by SNMPv2c.
         users: users that may read by SNMPv3, each at its highest security level only.
         sources: the subtrees to serve, in addition to the groups about SNMP itself.
+        previous: the responder that this one replaces; its counters are continued.
 
     Attributes:
         counters: counters of SNMP itself.
@@ -57,9 +58,10 @@ class CommandResponder:
         communities: Sequence[Community],
         users: Sequence[UsmUser],
         sources: Sequence[Subtree],
+        previous: CommandResponder | None = None,
     ) -> None:
-        self.requests = dict.fromkeys(RequestKind, 0)
-        self.counters = Counters()
+        self.requests: dict[RequestKind, int] = dict.fromkeys(RequestKind, 0) if previous is None else previous.requests
+        self.counters: Counters = Counters() if previous is None else previous.counters
         self._log = structlog.get_logger("snmp")
         self._logged_bugs: set[type[Exception]] = set()
         subtrees = [*sources, *self.counters.sources(), _snmp_engine_group(identity)]

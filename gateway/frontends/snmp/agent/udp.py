@@ -6,10 +6,11 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
-from gateway.errors import StartError
-from gateway.network import Address, bind, socket_address
+from gateway.network import Address, BoundAddresses, bind_all, close_all, socket_address
 from gateway.snmp.decoding import MAX_MESSAGE
 
 Admit = Callable[[str], bool]
@@ -48,12 +49,16 @@ class UdpServer:
         self.unsent = 0
         self._admit = admit
         self._process_message = process_message
-        self._sockets: list[socket.socket] = []
+        self._bound: BoundAddresses = {}
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """The addresses that the server listens on, as ``HOST:PORT``."""
-        return tuple(str(socket_address(sock)) for sock in self._sockets)
+        return tuple(str(socket_address(sock)) for sockets in self._bound.values() for sock in sockets)
+
+    @property
+    def _sockets(self) -> set[socket.socket]:
+        return {sock for sockets in self._bound.values() for sock in sockets}
 
     async def start(self, addresses: Sequence[tuple[str, int]]) -> None:
         """Starts to listen; an empty host means all interfaces.
@@ -61,22 +66,35 @@ class UdpServer:
         Raises:
             StartError: an address is in use, does not belong to this host, or is not permitted; all sockets are closed.
         """
-        loop = asyncio.get_running_loop()
-        try:
-            for address in addresses:
-                self._sockets += await bind(Address(*address), open_socket=_open, kind=socket.SOCK_DGRAM)
-        except StartError:
-            self.close()
-            raise
-        for sock in self._sockets:
-            loop.add_reader(sock, self._receive, sock)
+        self._listen(await self._bind(addresses))
+
+    async def prepare(self, addresses: Sequence[tuple[str, int]], rollback: AsyncExitStack) -> Callable[[], None]:
+        """Prepares to listen on other addresses, and returns a function that does so; ``rollback`` closes them.
+
+        Raises:
+            StartError: as ``start``.
+        """
+        bound = await self._bind(addresses)
+        rollback.callback(close_all, {address: bound[address] for address in bound if address not in self._bound})
+        return partial(self._listen, bound)
 
     def close(self) -> None:
         """Stops listening. Idempotent."""
-        for sock in self._sockets:
-            asyncio.get_running_loop().remove_reader(sock)
+        self._listen({})
+
+    async def _bind(self, addresses: Sequence[tuple[str, int]]) -> BoundAddresses:
+        listed = [Address(*address) for address in addresses]
+        return await bind_all(listed, bound=self._bound, open_socket=_open, kind=socket.SOCK_DGRAM)
+
+    def _listen(self, bound: BoundAddresses) -> None:
+        """Listens on these sockets only."""
+        loop = asyncio.get_running_loop()
+        previous, self._bound = self._sockets, bound
+        for sock in self._sockets - previous:
+            loop.add_reader(sock, self._receive, sock)
+        for sock in previous - self._sockets:
+            loop.remove_reader(sock)
             sock.close()
-        self._sockets.clear()
 
     def _receive(self, sock: socket.socket) -> None:
         """Processes one datagram, so that the event loop can do other work before the next one."""
@@ -120,11 +138,12 @@ def _source_address(item: tuple[int, int, bytes]) -> tuple[int, int, bytes]:
     return level, type_, struct.pack("=16sI", address, interface if address.startswith(b"\xfe\x80") else 0)
 
 
-def _open(family: int, address: tuple[Any, ...], *, dual: bool) -> socket.socket:
+def _open(family: int, address: tuple[Any, ...], *, dual: bool, reuse_port: bool = False) -> socket.socket:
     """Returns a bound socket that reports the destination address of each datagram."""
     sock = socket.socket(family, socket.SOCK_DGRAM)
     try:
         sock.settimeout(0)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, reuse_port)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dual)
         level, option, _ = _PKTINFO[socket.AddressFamily(family)]

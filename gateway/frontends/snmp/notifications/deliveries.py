@@ -53,7 +53,8 @@ def snmp_deliveries(
         channel_type = TrapChannel if target.kind is TargetKind.TRAP else InformChannel
         addresses = ReceiverAddresses(target.host, target.port, resolve=resolve, patience=patience)
         udp = channel_type(target, renderer, addresses, partial(make_codec, target, identity))
+        name, kind, settings = target.name, target.kind.value, (target, identity if target.user is not None else None)
         deliveries.append(
-            Delivery(target.name, target.kind.value, udp, backoff=backoff or BACKOFF, queue_size=queue_size)
+            Delivery(name, kind, udp, settings=settings, backoff=backoff or BACKOFF, queue_size=queue_size)
         )
     return deliveries

@@ -71,9 +71,18 @@ class Renderer:
 
     def __init__(self, mib: Mib, *, native: bool = True, compat: Sequence[str] = ()) -> None:
         self._mib = mib
+        self._log = structlog.get_logger("alarms")
+        self.configure(native=native, compat=compat)
+
+    def configure(self, *, native: bool, compat: Sequence[str]) -> None:
+        """Replaces the forms; they apply to the notifications whose delivery begins after this moment.
+
+        Args:
+            native: as for the constructor.
+            compat: as for the constructor.
+        """
         self._native = native
         self._compat = {name: FORMS[name] for name in compat}
-        self._log = structlog.get_logger("alarms")
         self._last: tuple[Notification, Sequence[SnmpNotification]] | None = None
 
     def accepts(self, notification: Notification) -> bool:
