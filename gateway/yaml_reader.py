@@ -46,6 +46,9 @@ def _load(text: str, loader: type[yaml.SafeLoader]) -> Any:
     except yaml.MarkedYAMLError as error:  # its text quotes the line
         place = f" (at line {error.problem_mark.line + 1})" if error.problem_mark else ""
         raise YamlError(f"{error.problem}{place}") from None
+    except (AttributeError, LookupError, OverflowError, TypeError):
+        # PyYAML assumes that the text after a tag such as !!bool, !!int or !!timestamp has the form of its type
+        raise YamlError("a value does not have the type of its tag") from None
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise YamlError(" ".join(str(error).split())) from None
 

@@ -260,12 +260,13 @@ class Summary:
         ]
         executions = sum(each.executions for each in self.progress.values())
         warm, last = self.memory
+        kept = sum(len(data) for each in self.progress.values() for data in each.inputs) // 1024
         return "\n".join(
             (
                 *lines,
                 f"{executions} executions of {len(self.progress)} targets in {self.seconds:.0f} s, "
                 f"{self.steps} steps between lines reached, {len(self.findings)} findings",
-                f"memory: {warm} KiB after the warm-up, {last} KiB at the end ({last / warm - 1:+.1%})",
+                f"memory: {warm} KiB after the warm-up, {last} KiB at the end, of which {kept} KiB are inputs",
                 *(f"FINDING {finding.target}: {finding.key}" for finding in self.findings),
             )
         )

@@ -69,7 +69,19 @@ rate_limit:
   interval: 1s
   burst: 20
 """
-_YAML_TOKENS = (b"&a ", b"*a", b"<<: *a", b"!!binary ", b"!!timestamp ", b"!!python/object:os.system ", b"? ", b"- ")
+_YAML_TOKENS = (
+    b"&a ",
+    b"*a",
+    b"<<: *a",
+    b"!!binary ",
+    b"!!timestamp ",
+    b"!!bool ",
+    b"!!int ",
+    b"!!float ",
+    b"!!python/object:os.system ",
+    b"? ",
+    b"- ",
+)
 _KEYS = tuple(option.key.encode() for option in OPTIONS)
 _FLAGS = tuple(flag.removeprefix("--").encode() for option in OPTIONS for flag in option.flags)
 
