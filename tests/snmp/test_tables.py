@@ -24,6 +24,7 @@ from gateway.snmp.oid import Oid
 from gateway.snmp.values import SearchRange, Type, VarBind
 from gateway.status import Status
 from gateway.subsystems import SUBSYSTEMS
+from gateway.subsystems.corosync import metrics as corosync_metrics
 from gateway.subsystems.drbd import metrics as drbd_metrics
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 from gateway.subsystems.sbd import metrics as sbd_metrics
@@ -291,6 +292,18 @@ def test_a_label_that_does_not_fit_an_index_costs_its_row() -> None:
     found = walked(build(samples, report=omissions.append), MIB)
     assert list(found["haClusterDrbdVolumeWritten"]) == [(*text_index("r"), 0)]
     assert [(name, error) for name, _, error in omissions] == [(drbd_metrics.WRITTEN.name, None)] * 2
+
+
+@pytest.mark.parametrize("another", [(), ("zero",)])
+def test_of_two_rows_with_one_number_as_their_index_one_is_omitted(another: tuple[str, ...]) -> None:
+    omissions: list[Omission] = []
+    samples = SampleSet()
+    for number, (node_id, node) in enumerate([("1", "a"), ("1", "b"), ("2", "c"), *((text, "d") for text in another)]):
+        samples.add(corosync_metrics.MEMBER_VOTES, number + 1, node_id, node, "false")
+    found = walked(build(samples, report=omissions.append), MIB)
+    assert found["haClusterMemberVotes"] == {(1,): 1, (2,): 3}
+    assert found["haClusterMemberName"] == {(1,): b"a", (2,): b"c"}
+    assert [name for name, _, _ in omissions] == [corosync_metrics.MEMBER_VOTES.name] * (1 + len(another))
 
 
 def test_an_error_in_one_row_costs_this_row() -> None:
