@@ -1,13 +1,14 @@
 """Fuzzes everything that reads what other programs wrote, and prints what was found.
 
 Each bug is written to a directory: the minimized input as ``TARGET/DIGEST``, the traceback as ``TARGET-DIGEST.txt``.
-The exit status is 1 if there is any.
+The exit status is 1 if there is any. SIGINT and SIGTERM end a campaign early, with its summary.
 """
 
 from __future__ import annotations
 
 import argparse
 import platform
+import signal
 import sys
 from pathlib import Path
 
@@ -43,6 +44,8 @@ def main() -> int:
         path = save(finding, arguments.output)
         print(f"FINDING {finding.target}: {finding.key}: {len(finding.data)} bytes in {path}", flush=True)
 
+    for number in (signal.SIGINT, signal.SIGTERM):  # the first one is ignored in the background
+        signal.signal(number, signal.default_int_handler)
     print(f"Python {platform.python_version()}, seed {arguments.seed}, {arguments.seconds:g} s", flush=True)
     summary = run_campaign(
         targets, seconds=arguments.seconds, seed=arguments.seed, on_finding=on_finding, report=_print_progress
