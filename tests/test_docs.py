@@ -117,7 +117,8 @@ def test_mentioned_files_exist() -> None:
 
 def test_the_changelog_has_unreleased_changes() -> None:
     section = TEXTS[ROOT / "CHANGELOG.md"].partition("\n## [Unreleased]\n")[2].partition("\n## ")[0]
-    assert re.search(r"^### (Added|Changed|Deprecated|Removed|Fixed|Security)\n\n- ", section, re.MULTILINE)
+    kinds = r"^### (Added|Changed|Deprecated|Removed|Fixed|Security)\n\n(#### .+\n\n)?- "
+    assert re.search(kinds, section, re.MULTILINE)
 
 
 def test_both_readers_of_the_measurement_agree() -> None:
