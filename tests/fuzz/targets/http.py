@@ -1,7 +1,8 @@
 """Raw bytes to the HTTP server, over a real connection.
 
 An input is what a client sends. Where it contains ``<pause>``, the client waits until the server has processed the
-part before; ``<abort>`` at the end resets the connection instead of reading the response.
+part before. At the end, the client closes its side and reads until the server closes the connection. ``<leave>`` at the
+end resets the connection after the beginning of the response or a short wait, and ``<abort>`` at once.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from tests.fakes import FakeHost
 from tests.fuzz.target import Target
 from tests.http_server import ScriptCollector, request
 
-PAUSE, ABORT = b"<pause>", b"<abort>"
+PAUSE, LEAVE, ABORT = b"<pause>", b"<leave>", b"<abort>"
 _PATHS = (
     "/metrics",
     "/",
@@ -38,6 +39,8 @@ _PATHS = (
     "/api/v1/snapshot/schema",
     "/missing",
 )
+_PATIENCE = 0.02
+"""Seconds that a client waits before it leaves."""
 _WAIT = 20.0
 """Seconds within which the server has to close a connection whose client has ended its side."""
 
@@ -100,10 +103,11 @@ class _Server:
         return str(response[9:12], "ascii", "replace")
 
     async def _exchange(self, data: bytes) -> bytes:
-        is_aborted = data.endswith(ABORT)
-        return await self._send(data.removesuffix(ABORT).split(PAUSE)[:20], is_aborted=is_aborted)
+        patience = 0.0 if data.endswith(ABORT) else _PATIENCE if data.endswith(LEAVE) else None
+        parts = data.removesuffix(ABORT).removesuffix(LEAVE).split(PAUSE)
+        return await self._send(parts[:20], patience=patience)
 
-    async def _send(self, parts: list[bytes], *, is_aborted: bool = False) -> bytes:
+    async def _send(self, parts: list[bytes], *, patience: float | None = None) -> bytes:
         reader, writer = await asyncio.open_connection(*self._address)
         try:
             with contextlib.suppress(OSError):  # the server may close first
@@ -112,9 +116,8 @@ class _Server:
                         await asyncio.sleep(0.001)
                     writer.write(part)
                     await writer.drain()
-                if is_aborted:
-                    self._reset(writer)
-                    return b""
+                if patience is not None:
+                    return await self._leave(reader, writer, patience)
                 writer.write_eof()
             async with asyncio.timeout(_WAIT):
                 with contextlib.suppress(OSError):  # the server may close first
@@ -126,9 +129,14 @@ class _Server:
                 await writer.wait_closed()
 
     @staticmethod
-    def _reset(writer: asyncio.StreamWriter) -> None:
+    async def _leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, patience: float) -> bytes:
+        response = b""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                response = await reader.read(4096)
         connection = writer.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        return response
 
 
 def _seeds() -> list[bytes]:
@@ -159,6 +167,10 @@ def _seeds() -> list[bytes]:
     return [*seeds, seeds[0] + chunked + seeds[3]]
 
 
+def _leave(data: bytes) -> bytes:
+    return data if data.endswith((ABORT, LEAVE)) else data + LEAVE
+
+
 def _http() -> Target:
     server = _Server()
     headers = (
@@ -179,7 +191,13 @@ def _http() -> Target:
     )
     tokens = (*headers, PAUSE, PAUSE, ABORT, b"collect[]=", b"%00", b"%", b"//", b"?", b"http://[", b"\r\n ")
     return Target(
-        check=server.check, seeds=_seeds(), tokens=tokens, seconds=0.5, seconds_per_kib=0.02, close=server.close
+        check=server.check,
+        seeds=_seeds(),
+        tokens=tokens,
+        repair=_leave,
+        seconds=0.5,
+        seconds_per_kib=0.02,
+        close=server.close,
     )
 
 
