@@ -310,7 +310,9 @@ GATEWAY_ALERTS: Sequence[Alert] = (
     ),
     Alert(
         name="HaClusterReloadFailed",
-        expr="ha_cluster_gateway_web_config_last_reload_successful == 0",
+        expr="""\
+            ha_cluster_gateway_config_last_reload_successful == 0
+            or ha_cluster_gateway_web_config_last_reload_successful == 0""",
         hold="2m",
         summary=f"Configuration not reloaded {_ON_INSTANCE}",
         description="A changed file is invalid. The gateway uses what it has read before, but could not be restarted.",

@@ -88,7 +88,7 @@ class Alertmanager:
         """Starts it, and waits until it is ready."""
         with (self._directory / "log").open("ab") as log:
             self._process = self._popen(self._argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_until(self._is_ready, what="Alertmanager")
+        wait_until(self._is_ready, seconds=60, what="Alertmanager")
 
     def stop(self) -> None:
         """Kills it; it forgets all alerts."""

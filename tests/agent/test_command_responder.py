@@ -350,12 +350,12 @@ def test_a_message_without_authentication_takes_less_than_a_millisecond(kind: st
 def test_the_largest_request_does_not_keep_the_event_loop_busy(
     pdu_class: Any, count: int, shared: CommandResponder
 ) -> None:
-    assert seconds_for(shared, community_message(pdu(pdu_class, MANY_NAMES[:count]))) < 0.01
+    assert seconds_for(shared, community_message(pdu(pdu_class, MANY_NAMES[:count]))) < 0.05
 
 
 @pytest.mark.parametrize("count", [1, MAX_NAMES, len(MANY_NAMES)])
 def test_the_largest_get_bulk_does_not_keep_the_event_loop_busy(count: int, shared: CommandResponder) -> None:
-    assert seconds_for(shared, get_bulk_request(MANY_NAMES[:count], max_repetitions=2**31 - 1)) < 0.01
+    assert seconds_for(shared, get_bulk_request(MANY_NAMES[:count], max_repetitions=2**31 - 1)) < 0.05
 
 
 def test_a_request_for_too_many_variables_is_too_big(shared: CommandResponder) -> None:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.lab
 NODE = "node1"
 DAEMONS = ("pacemaker-based", "pacemaker-fenced", "pacemaker-execd", "pacemaker-attrd", "pacemaker-schedulerd")
 """Daemons of Pacemaker that a node can lose for a moment; without its controller it leaves the cluster."""
-TRUE = {"started", "collector-failing", "node-lost", "node-pending", "dc-missing", "pacemaker-down"}
+TRUE = {"started", "collector-failing", "node-lost", "node-pending", "node-unclean", "dc-missing", "pacemaker-down"}
 """What a node without one of these daemons may be notified of. It is not a lost quorum, a failed link or a stopped
 resource."""
 

@@ -183,7 +183,9 @@ def _reason(error: Exception) -> str:
         error = error.certificate_error
     elif isinstance(error, aiohttp.ClientConnectorError):
         error = error.os_error
-    if isinstance(error, OSError) and error.errno and not isinstance(error, ssl.SSLError):
+    # aiohttp passes on the number of an error of TLS, which is not one of the operating system
+    is_tls = any(isinstance(each, ssl.SSLError) for each in (error, error.__cause__, error.__context__))
+    if isinstance(error, OSError) and error.errno and not is_tls:
         return os.strerror(error.errno)
     text = str(error) or type(error).__name__
     return printable(text)[:_MAX_REASON]
