@@ -1,7 +1,7 @@
 """Writes the dashboards for Grafana from their descriptions, ``*.toml``; ``make regenerate`` runs it.
 
 A description is a list of rows with panels. Everything else, such as positions and field options, is derived. The
-queries work without the recording rules, and with clusters that are told apart by the label ``cluster`` or by the job.
+queries work without the recording rules, and distinguish clusters by the label ``cluster`` or by the job.
 """
 # ruff: noqa: INP001 - a script, not a module of a package
 

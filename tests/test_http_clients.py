@@ -35,6 +35,7 @@ from gateway.snapshot import Snapshot
 from tests.conftest import Gate, Script, open_descriptors
 from tests.fakes import FakeClock
 from tests.http_server import ScriptCollector, Served, request, serving
+from tests.processes import resident_kib
 from tests.programs import FakeCluster, Gateway, environment
 from tests.waiting import until
 
@@ -420,16 +421,12 @@ def test_too_few_descriptors_are_logged_at_the_start(cluster: FakeCluster, tmp_p
 # --- Memory -----------------------------------------------------------------------------------------------------------
 
 
-def resident_kilobytes() -> int:
-    return int(re.search(r"VmRSS:\s+(\d+)", Path("/proc/self/status").read_text())[1])  # type: ignore[index]
-
-
 async def test_clients_that_do_not_read_share_one_page(gate: Gate) -> None:
     async with serving(ScriptCollector({"x": gate.path}, extra_samples=60_000)) as served:
         gate.open()
         async with served.get() as response:
             size = len(await response.read())
-        before = resident_kilobytes()
+        before = resident_kib()
         host, _, port = served.server.addresses[0].rpartition(":")
         loop = asyncio.get_running_loop()
         sockets = []
@@ -444,7 +441,7 @@ async def test_clients_that_do_not_read_share_one_page(gate: Gate) -> None:
         gate.open()
         await until(lambda: scrapes(served) == 151, seconds=20)
         await served.is_healthy()  # all of them have been sent as much as they take
-        growth = (resident_kilobytes() - before) * 1024
+        growth = (resident_kib() - before) * 1024
         for sock in sockets:
             sock.close()
         assert growth < 20 * size  # not 150 times as much

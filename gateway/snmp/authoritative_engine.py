@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.errors import DecodeError
-from gateway.snmp.engine import MAX_BOOTS
+from gateway.snmp.engine import MAX_BOOTS, TIME_WINDOW
 from gateway.snmp.usm_security import LocalizedKeys
-
-_TIME_WINDOW = 150
-"""Seconds during which a message is timely (RFC 3414, section 3.2, step 7)."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -55,5 +52,5 @@ class AuthoritativeEngine:
             raise DecodeError("the reply is outdated")
         if not self.is_synchronized or (boots, time) > (self.boots, self.latest_time):
             self.synchronize(boots, time, now)
-        elif boots != self.boots or time < self.time_at(now) - _TIME_WINDOW:
+        elif boots != self.boots or time < self.time_at(now) - TIME_WINDOW:
             raise DecodeError("the reply is outdated")

@@ -14,6 +14,9 @@ MIN_ENGINE_ID, MAX_ENGINE_ID = 5, 32
 MAX_BOOTS = 2**31 - 1
 """The value that snmpEngineBoots never leaves; no message is authentic with it (RFC 3414, section 2.2.2)."""
 
+TIME_WINDOW = 150
+"""Seconds within which a message is timely (RFC 3414, section 3.2, step 7)."""
+
 _ENTERPRISE = 8072
 """The enterprise number of Net-SNMP; HA-CLUSTER-MIB is registered below its netSnmpPlaypen by default."""
 _FORMAT_OCTETS = 5

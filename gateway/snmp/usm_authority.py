@@ -15,16 +15,13 @@ from gateway.snmp import ber
 from gateway.snmp.ber import PduTag
 from gateway.snmp.credentials import UsmUser
 from gateway.snmp.decoding import ScopedPdu, UsmMessage, decode_scoped_pdu
-from gateway.snmp.engine import MAX_BOOTS, EngineIdentity
+from gateway.snmp.engine import MAX_BOOTS, TIME_WINDOW, EngineIdentity
 from gateway.snmp.oid import INSTANCE
 from gateway.snmp.statistics import MessageStatistic, Statistic
 from gateway.snmp.usm_encoding import LEVEL_FLAGS, MsgFlags, SecurityParameters, encode_scoped_pdu, encode_usm_message
 from gateway.snmp.usm_security import LocalizedKeys, UserSecurity
 from gateway.snmp.usm_stats import UsmStatistic
 from gateway.snmp.values import Type, VarBind
-
-TIME_WINDOW = 150
-"""Seconds by which the time in a message may differ from the engine's."""
 
 _SECURED = MsgFlags.AUTH | MsgFlags.PRIV
 

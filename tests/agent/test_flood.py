@@ -15,6 +15,7 @@ from pysnmp.proto import rfc1905  # type: ignore[import-untyped]
 from gateway.snmp.decoding import MAX_MESSAGE
 from tests.agent.messages import community_message, get_bulk_request, get_request, message_v3, pdu
 from tests.agent.mib import SYS_DESCR
+from tests.processes import resident_kib
 from tests.programs import FakeCluster, Gateway
 from tests.snmpd import free_port
 from tests.waiting import until
@@ -53,11 +54,6 @@ def gateway(port: int, tmp_path: Path) -> Iterator[Gateway]:
         yield running
 
 
-def resident_kibibytes(gateway: Gateway) -> int:
-    status = Path(f"/proc/{gateway.process.pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0])
-
-
 def flood(port: int, datagrams: Sequence[bytes], address: str) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind((address, 0))
@@ -79,7 +75,7 @@ def answered(port: int) -> bool:
 async def test_the_program_goes_on_during_a_flood(gateway: Gateway, port: int) -> None:
     assert answered(port)
     gateway.get("/metrics")
-    before = resident_kibibytes(gateway)
+    before = resident_kib(gateway.process.pid)
     longest = 0.0
     for number, datagrams in enumerate((MALFORMED, UNAUTHENTICATED, VALID), 2):
         thread = threading.Thread(target=flood, args=(port, datagrams, f"127.0.0.{number}"))
@@ -91,7 +87,7 @@ async def test_the_program_goes_on_during_a_flood(gateway: Gateway, port: int) -
         thread.join()
     await until(lambda: answered(port))
     assert longest < 5
-    assert resident_kibibytes(gateway) - before < 16 * 1024
+    assert resident_kib(gateway.process.pid) - before < 16 * 1024
     page = gateway.get("/metrics")
     counts = {
         line.split()[0].removeprefix("ha_cluster_gateway_snmp_agent_"): int(line.split()[1])

@@ -13,9 +13,7 @@ from gateway.alarms.notification import Change
 from gateway.catalog import ACCUMULATORS
 from gateway.conditions.model import Condition
 from gateway.conditions.view import ClusterView
-from gateway.engine.engine import Engine
 from gateway.frontends.snmp.notifications.rendering import notification_name
-from gateway.host.replay import DEMO, Recording, ReplayHost
 from gateway.snapshot import Snapshot
 from gateway.snmp.mib.module import mib
 from gateway.subsystems.drbd import metrics as drbd_metrics
@@ -23,32 +21,10 @@ from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 from gateway.subsystems.sbd import metrics as sbd_metrics
 from tests.alarms.snapshots import DC, Sample, make_snapshot, node
 from tests.alarms.stack_walks import WALKS
-from tests.fakes import FakeClock
-from tests.situations import recorded
-from tests.subsystems import make_collectors
+from tests.gateway_pages import demo_snapshot, lab_snapshot
 
 LONG = 1000.0
 """More seconds than any condition waits for."""
-
-
-async def lab_snapshot(situation: str) -> Snapshot:
-    engine = Engine(ReplayHost(recorded(situation)), make_collectors("pacemaker", "corosync"))
-    try:
-        return await engine.collect()
-    finally:
-        await engine.close()
-
-
-async def demo_snapshot(situation: str) -> Snapshot:
-    recording, clock = Recording.load(DEMO), FakeClock()
-    host = ReplayHost(recording, clock=clock)
-    for step in recording.steps[: [step.situation for step in recording.steps].index(situation)]:
-        clock.now += step.seconds
-    engine = Engine(host, make_collectors())
-    try:
-        return await engine.collect()
-    finally:
-        await engine.close()
 
 
 def snapshot_of(*samples: Sample) -> Snapshot:

@@ -23,6 +23,7 @@ from statistics import median, quantiles
 
 from tests.complete_gateway import CompleteGateway
 from tests.flood.senders import FLOODS
+from tests.processes import resident_kib
 from tests.programs import CRM_MON, ROOT
 from tests.snmp_manager import Manager, connected
 from tests.snmptrapd import COMMUNITY
@@ -256,7 +257,7 @@ def _address(complete: CompleteGateway, flood: str) -> str:
 
 def resident_megabytes(complete: CompleteGateway) -> float:
     """Returns the resident memory of the gateway."""
-    return int(Path(f"/proc/{complete.pid}/status").read_text().split("VmRSS:")[1].split()[0]) / 1000
+    return resident_kib(complete.pid) / 1000
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from types import FrameType
 from tests.fuzz.line_coverage import LineCoverage
 from tests.fuzz.mutations import Mutator
 from tests.fuzz.target import Target
+from tests.processes import resident_kib
 
 _TRACED = 0.08
 """The part of the executions whose coverage is measured; it takes several times longer."""
@@ -71,12 +72,6 @@ class Progress:
     findings: dict[str, Finding] = field(default_factory=dict)
     repetitions: int = 0
     growth: int = 0
-
-
-def resident_kib() -> int:
-    """Returns the memory of this process in KiB."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmRSS:")[2].split()[0])
 
 
 class Fuzzer:

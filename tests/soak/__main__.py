@@ -167,7 +167,7 @@ class Traffic:
             self._report(fault, await self._walker.walk(version=version))
 
     def _report(self, fault: Fault | None, problems: Iterable[str]) -> None:
-        state = "healthy" if fault is None else f"{fault.command} {fault.kind}"
+        state = "healthy" if fault is None else str(fault)
         for problem in problems:
             if (text := f"{state}: {problem}") not in self.problems:
                 self.problems.append(text)

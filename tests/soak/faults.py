@@ -1,67 +1,58 @@
-"""Faults of the tools of a fake cluster, and what a page shows during each."""
+"""Faults of the tools of a fake cluster, during which the page is compared with that of the healthy cluster."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
-from shlex import quote
 
+from tests.fault_matrix import COMMANDS, MISBEHAVIORS, Command, Misbehavior, misbehave
 from tests.programs import CFGTOOL, CRM_MON, DRBDSETUP, QUORUMTOOL, FakeCluster
 
-_COLLECTORS = {CRM_MON: "pacemaker", QUORUMTOOL: "corosync", CFGTOOL: "corosync", DRBDSETUP: "drbd"}
-_OTHER_SYNTAX = {CRM_MON: "crm_mon -1 -X --inactive"}
-"""The commands that are tried if a command fails."""
+_COMMANDS = [command for command in COMMANDS if command.line in {CRM_MON, QUORUMTOOL, CFGTOOL, DRBDSETUP}]
+_KINDS = {
+    "hangs",
+    "is killed after its answer",
+    "exits with 1 and a message",
+    "is refused",
+    "prints without end",
+    "prints another document",
+}
+"""Misbehaviors with which the collector of each of these commands fails."""
+_MISBEHAVIORS = (
+    *(misbehavior for misbehavior in MISBEHAVIORS if misbehavior.kind in _KINDS),
+    Misbehavior(kind="prints random bytes", body="head -c 3000 /dev/urandom"),
+    Misbehavior(kind="leaves a child that holds the pipe, and no answer", body="sleep 1000 & exit 1"),
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """A fault of one command.
 
-    Attributes:
+    Args:
         command: the command.
-        kind: what is wrong.
-        body: a shell script that replaces it; ``{good}`` is the file with its valid output.
+        misbehavior: what its tool does.
+
+    Attributes:
+        collector: the collector that fails.
+        is_slow: whether a run may take as long as the time-out of the tool.
     """
 
-    command: str
-    kind: str
-    body: str
+    def __init__(self, command: Command, misbehavior: Misbehavior) -> None:
+        self.collector = command.collector
+        self.is_slow = "sleep" in misbehavior.body
+        self._command = command
+        self._misbehavior = misbehavior
 
-    @property
-    def collector(self) -> str:
-        """The collector that fails."""
-        return _COLLECTORS[self.command]
-
-    @property
-    def is_slow(self) -> bool:
-        """Whether a run takes as long as the time-out of the tool."""
-        return "sleep" in self.body
+    def __str__(self) -> str:
+        return f"{self._command.name} {self._misbehavior.kind}"
 
     def apply(self, cluster: FakeCluster) -> None:
         """Makes the command fail."""
-        good = cluster.directory / "good"
-        good.write_bytes(cluster.printed(self.command))
-        body = self.body.format(good=quote(str(good)))
-        cluster.does(self.command, body)
-        if other := _OTHER_SYNTAX.get(self.command):
-            cluster.does(other, body)
-
-
-_BODIES = {
-    "another document": "echo Lorem ipsum dolor; exit 1",
-    "noise": "head -c 3000 /dev/urandom",
-    "killed": "cat {good}; kill -KILL $$",
-    "fails": "echo oh no >&2; exit 1",
-    "refused": "echo Permission denied >&2; exit 1",
-    "endless": "exec yes",
-    "hangs": "exec sleep 1000",
-    "child holds the pipe": "sleep 1000 & exit 1",
-}
+        misbehave(cluster, self._command, self._misbehavior)
 
 
 def endless_faults() -> Iterator[Fault | None]:
     """Yields every fault of every command again and again; None, for a healthy cluster, before each."""
-    for kind, command in itertools.cycle(itertools.product(_BODIES, _COLLECTORS)):
+    for misbehavior, command in itertools.cycle(itertools.product(_MISBEHAVIORS, _COMMANDS)):
         yield None
-        yield Fault(command=command, kind=kind, body=_BODIES[kind])
+        yield Fault(command, misbehavior)
