@@ -14,8 +14,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 
+from tests.ports import free_port
 from tests.programs import installed
-from tests.snmptrapd import free_port
 from tests.waiting import wait_until
 
 HOST = "127.0.0.1"
@@ -86,12 +86,9 @@ class Alertmanager:
 
     def start(self) -> None:
         """Starts it, and waits until it is ready."""
-        self._launch()
-        wait_until(self._is_ready, seconds=60, what="Alertmanager")
-
-    def _launch(self) -> None:
         with (self._directory / "log").open("ab") as log:
             self._process = self._popen(self._argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_until(self._is_ready, seconds=60, what="Alertmanager")
 
     def stop(self) -> None:
         """Kills it; it forgets all alerts."""
@@ -116,8 +113,6 @@ class Alertmanager:
         wait_until(lambda: self.names() == sorted(names), seconds=30, what=f"{names}")
 
     def _is_ready(self) -> bool:
-        if self._process is None or self._process.poll() is not None:
-            self._launch()  # one of its ports was in use for a moment, by a connection of another test
         try:
             return self._get("/-/ready")[0] == 200
         except OSError:

@@ -12,10 +12,11 @@ from typing import Self
 from gateway.alert_agent import encode_alert
 from tests import series
 from tests.lab.receivers import GatewayNotification, notifications
+from tests.ports import free_port
 from tests.programs import FakeCluster, Gateway
 from tests.series import Series
 from tests.snmp_manager import Manager, connected
-from tests.snmpd import Snmpd, free_port
+from tests.snmpd import Snmpd
 from tests.snmptrapd import COMMUNITY, Snmptrapd
 from tests.waiting import wait_until
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import subprocess
 import sys
 import urllib.parse
@@ -13,14 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
 from tests.programs import installed
 from tests.waiting import wait_until
-
-
-def free_port() -> int:
-    """Returns a TCP port that nobody uses at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def get(url: str) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from tests.ports import free_port
 from tests.programs import installed
 from tests.waiting import wait_until
 
@@ -20,15 +21,6 @@ SYSORTABLE = "1.3.6.1.2.1.1.9"
 ENGINE = "1.3.6.1.6.3.10.2.1"
 """A group of snmpd itself; the first one after the gateway's in the view."""
 COMMUNITY = "public"
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
-    """Returns an unused port of the loopback address."""
-    with socket.socket(socket.AF_INET, kind) as sock:
-        sock.bind(("127.0.0.1", 0))
-        port = sock.getsockname()[1]
-    assert isinstance(port, int)
-    return port
 
 
 class Snmpd:

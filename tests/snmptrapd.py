@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from tests.ports import free_port
 from tests.programs import installed
 from tests.waiting import wait_until
 
@@ -144,15 +144,6 @@ class Snmptrapd:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-
-def free_port() -> int:
-    """Returns an unused UDP port of the loopback address."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((HOST, 0))
-        port = sock.getsockname()[1]
-    assert isinstance(port, int)
-    return port
 
 
 def _words(user: str) -> list[str]:

@@ -17,9 +17,9 @@ import pytest
 
 from tests import series
 from tests.alarms.receivers import acknowledge
+from tests.ports import free_port
 from tests.programs import CRM_MON, FakeCluster, Gateway, environment, get, installed
 from tests.snmp_manager import Manager, connected
-from tests.snmpd import free_port
 from tests.snmptrapd import COMMUNITY
 from tests.waiting import wait_until
 
@@ -35,7 +35,7 @@ class Reloaded:
         self.cluster = FakeCluster(directory)
         self.file = self.cluster.config
         self._base = self.file.read_text()
-        self.port = free_port(socket.SOCK_STREAM)
+        self.port = free_port()
         self.write()
         self.gateway = Gateway("--config", self.file, cwd=directory)
 
@@ -86,7 +86,7 @@ def reloaded(tmp_path: Path) -> Iterator[Reloaded]:
 
 def test_the_page_changes_and_listeners_move(reloaded: Reloaded) -> None:
     assert reloaded.value("scrape_success", collector="sbd") == 1
-    other = free_port(socket.SOCK_STREAM)
+    other = free_port()
     # from one address of a port to all of them: the port is never closed
     reloaded.write(listen=f'":{reloaded.port}", "127.0.0.1:{other}"', collectors='sbd = "off"\n')
     line = reloaded.reload()
@@ -262,7 +262,7 @@ def _write(file: Path, text: str) -> None:
 def test_a_bad_configuration_is_refused_as_a_whole(reloaded: Reloaded) -> None:
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
-        free = free_port(socket.SOCK_STREAM)
+        free = free_port()
         bad: dict[str, Callable[[], None]] = {
             "not TOML": lambda: _write(reloaded.file, "[web\n"),
             "expected": lambda: reloaded.write(web="max_connections = 0\n", collectors='sbd = "off"\n'),

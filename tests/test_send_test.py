@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.programs import FakeCluster, Gateway, gateway
 from tests.snmpd import ARC, Snmpd
-from tests.snmptrapd import Snmptrapd, free_port
+from tests.snmptrapd import Snmptrapd
 
 pytestmark = pytest.mark.daemon
 

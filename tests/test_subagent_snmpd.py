@@ -23,8 +23,9 @@ from gateway.snmp import oid as oids
 from gateway.snmp.oid import Oid
 from gateway.snmp.values import Type, VarBind
 from tests.conftest import open_descriptors
+from tests.ports import free_port
 from tests.protocol.agentx.variables import table, table_of
-from tests.snmpd import ARC, ENGINE, SYSORTABLE, Snmpd, free_port
+from tests.snmpd import ARC, ENGINE, SYSORTABLE, Snmpd
 from tests.waiting import until
 
 pytestmark = pytest.mark.daemon
@@ -350,7 +351,7 @@ async def test_a_notification_is_sent_by_snmpd_as_a_trap(tmp_path: Path, source:
 
 
 async def test_over_tcp(tmp_path: Path, source: VariableTable) -> None:
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     with Snmpd(tmp_path, tcp=port) as daemon:
         async with running(daemon, source, address=f"tcp:localhost:{port}") as subagent:
             assert await responds(daemon)

@@ -15,9 +15,9 @@ from pysnmp.proto import rfc1905  # type: ignore[import-untyped]
 from gateway.snmp.decoding import MAX_MESSAGE
 from tests.agent.messages import community_message, get_bulk_request, get_request, message_v3, pdu
 from tests.agent.mib import SYS_DESCR
+from tests.ports import free_port
 from tests.processes import resident_kib
 from tests.programs import FakeCluster, Gateway
-from tests.snmpd import free_port
 from tests.waiting import until
 
 pytestmark = pytest.mark.daemon

@@ -13,8 +13,8 @@ import bcrypt
 import pytest
 
 from tests.alertmanager import Alertmanager, timestamp
+from tests.ports import free_port
 from tests.programs import CRM_MON, ROOT, FakeCluster, Gateway, gateway, installed
-from tests.snmptrapd import free_port
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.daemon

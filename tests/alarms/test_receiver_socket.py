@@ -12,7 +12,8 @@ from gateway.alarms.channel import DeliveryError, RefusedError
 from gateway.alarms.resolver import ReceiverAddresses
 from gateway.frontends.snmp.notifications.receiver_socket import ReceiverSocket, transmit, udp_socket
 from tests.alarms.receivers import Receiver
-from tests.snmptrapd import HOST, free_port
+from tests.ports import free_port
+from tests.snmptrapd import HOST
 from tests.waiting import until
 
 

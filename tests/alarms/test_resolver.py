@@ -14,7 +14,8 @@ from gateway.alarms.resolver import ReceiverAddresses, SocketAddress, resolve
 from tests.alarms.notifications import node_lost
 from tests.alarms.receivers import Receiver, acknowledge, sequences
 from tests.alarms.targets import delivery_of, running_notifier, target
-from tests.snmptrapd import HOST, free_port
+from tests.ports import free_port
+from tests.snmptrapd import HOST
 from tests.waiting import until
 
 MANAGER = "manager.example:162"

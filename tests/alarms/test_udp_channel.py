@@ -22,7 +22,8 @@ from gateway.snmp.usm_encoding import MsgFlags
 from tests.alarms.notifications import node_lost
 from tests.alarms.receivers import TOO_BIG, Manager, Receiver, acknowledge, community_pdu, sequences
 from tests.alarms.targets import USERS, delivery_of, running_notifier, target
-from tests.snmptrapd import COMMUNITY, HOST, free_port
+from tests.ports import free_port
+from tests.snmptrapd import COMMUNITY, HOST
 from tests.waiting import until
 
 

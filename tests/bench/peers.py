@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from tests.ports import free_port
 from tests.programs import import_path
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **import_path()}
@@ -112,12 +113,6 @@ def wait_until_listening(connect: Connect, port: int) -> None:
             time.sleep(0.05)
         else:
             return
-
-
-def free_port() -> int:
-    """Returns a port that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @contextmanager

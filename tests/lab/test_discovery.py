@@ -15,7 +15,7 @@ import pytest
 from tests.lab.cluster import Cluster, Options
 from tests.lab.conftest import MakeCluster
 from tests.lab.gateways import NodeGateway, configuration
-from tests.lab.scrape import get, is_listening
+from tests.lab.scrape import get, is_ready
 from tests.programs import ROOT, installed
 
 pytestmark = pytest.mark.lab
@@ -49,7 +49,7 @@ def prometheus(cluster: Cluster, directory: Path) -> Iterator[None]:
     ]
     process = cluster.popen(HOME, argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        cluster.wait_for(lambda: is_listening(cluster, HOME, PORT), what="Prometheus")
+        cluster.wait_for(lambda: is_ready(cluster, HOME, PORT), what="Prometheus")
         yield
     finally:
         process.kill()

@@ -21,8 +21,8 @@ import aiohttp
 
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import mib
+from tests.ports import free_port
 from tests.programs import FakeCluster
-from tests.snmpd import free_port
 from tests.snmptrapd import Snmptrapd
 from tests.soak.clients import PASSWORD, USER, Page, Walker, scrape, send_alerts
 from tests.soak.faults import Fault, endless_faults
