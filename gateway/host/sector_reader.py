@@ -139,6 +139,11 @@ class _Helper:
         """Whether it runs, and has written nothing but replies."""
         return not self._output.finished.done() and not self._output.malformed
 
+    @property
+    def failure(self) -> str:
+        """Why it is not usable."""
+        return "has ended" if self._output.finished.done() else "does not respond as it should"
+
     def last_exchange(self, path: str) -> _Exchange | None:
         """Returns the exchange about a device that has no reply yet, or None."""
         exchange = self._last_exchanges.get(path)
@@ -212,7 +217,7 @@ class SectorReader:
             if not await self._completed(earlier, end=end):
                 return self._failure(helper, earlier)
         if not helper.is_usable:
-            raise _HelperError("the helper that reads devices has ended")
+            raise _HelperError(f"the helper that reads devices {helper.failure}")
         exchange = helper.send(request, now=self._clock.monotonic())
         if not await self._completed(exchange, end=end):
             return self._failure(helper, exchange)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import queue
 import shutil
 import signal
 import time
@@ -11,6 +13,7 @@ import pytest
 
 from tests.lab import files
 from tests.lab.base import NODE_ENV, Options
+from tests.lab.cluster import Cluster
 from tests.lab.conftest import MakeCluster
 from tests.lab.event_programs import (
     ALERT,
@@ -18,6 +21,7 @@ from tests.lab.event_programs import (
     RECEIVER,
     REGAINED,
     WATCHER,
+    Program,
     delay,
     install_agent,
     monitors,
@@ -116,6 +120,17 @@ def test_a_user_whom_corosync_refuses_gets_a_clear_error(make_cluster: MakeClust
     assert done.stderr == "Corosync refuses this user: quorum_initialize: CS_ERR_ACCESS\n"
 
 
+def wait_until_alerts_are_read(cluster: Cluster, receiver: Program) -> None:
+    """Starts one resource after the other until it is an alert: the daemons read the alerts after the change."""
+    for number in range(4):
+        cluster.wait_idle()
+        cluster.load(f"primitive probe{number} ocf:pacemaker:Dummy\n")
+        with contextlib.suppress(queue.Empty):
+            receiver.until(10, event="resource", object=f"probe{number}", task="start")
+            return
+    raise TimeoutError("Pacemaker has not read the alerts")
+
+
 def test_pacemakers_alerts_arrive_as_hints(make_cluster: MakeCluster) -> None:
     """Resource alerts run on the acting node, attribute alerts on the writing one, node alerts on all others."""
     cluster, node = make_cluster(Options(nodes=2)), "node1"
@@ -125,7 +140,7 @@ def test_pacemakers_alerts_arrive_as_hints(make_cluster: MakeCluster) -> None:
         for _ in cluster.nodes:
             receiver.until(event="open")
         cluster.load(ALERT)
-        cluster.wait_idle()  # Pacemaker's daemons read the alerts some time after the change
+        wait_until_alerts_are_read(cluster, receiver)
         cluster.load("primitive dummy ocf:pacemaker:Dummy op monitor interval=10s\nlocation here dummy 100: node1\n")
         started = receiver.until(event="resource", object="dummy", task="start")
         assert (started["rc"], started["target_rc"]) == ("0", "0")
