@@ -131,7 +131,7 @@ def is_process(pid: str) -> bool:
 def is_running(pid: str) -> bool:
     """Returns whether a process runs; one that has ended may remain a zombie for a while."""
     try:
-        return Path("/proc", pid.strip(), "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path("/proc", str(int(pid)), "stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
 

@@ -147,14 +147,13 @@ def test_a_gateway_that_was_suspended_goes_on_as_if_nothing_had_happened(tmp_pat
 def test_a_tool_that_is_suspended_times_out_and_is_gone(tmp_path: Path) -> None:
     with CompleteGateway(tmp_path) as complete:
         healthy = look(complete)
-        pid_file = tmp_path / "pid"
-        complete.cluster.does(CRM_MON, f"echo $$ > {pid_file}; kill -STOP $$; exit 0")
+        pids = tmp_path / "pids"
+        complete.cluster.does(CRM_MON, f"echo $$ >> {pids}; kill -STOP $$; exit 0")
         complete.gateway.wait_for("collector failing")
         assert complete.state_of("pacemaker") == "timed_out"
         assert complete.manager.value("haClusterCollectorState", "pacemaker") == TIMED_OUT
-        stopped = pid_file.read_text().strip()
         complete.cluster.restore()
-        wait_until(lambda: not is_running(stopped), what="the end of the tool")
+        wait_until(lambda: not any(map(is_running, pids.read_text().split())), what="the end of every such tool")
         check_recovered(complete, healthy)
 
 
