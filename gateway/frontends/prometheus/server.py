@@ -147,6 +147,8 @@ class MetricsServer:
     ) -> Callable[[], None]:
         """Prepares other settings, and returns a function that takes them over; open connections stay.
 
+        The web configuration is read again, too. It takes effect at once, as it does whenever its files change.
+
         Args:
             addresses: as for the constructor, and so are the limits.
             limits: what clients may use.
@@ -154,7 +156,10 @@ class MetricsServer:
 
         Raises:
             StartError: the server cannot listen on an address.
+            ConfigError: the web configuration is invalid.
         """
+        if self._access_control is not None:
+            await self._access_control.reload()
         bound = await bind_all(addresses, bound=self._bound)
         rollback.callback(close_all, {address: bound[address] for address in bound if address not in self._bound})
 
