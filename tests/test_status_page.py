@@ -182,6 +182,19 @@ def test_a_collector_that_fails_shows_unknown_and_no_zero(collector: str, comman
     assert f"{collector} Warning: timed out" in section(page, "collector")
 
 
+def test_a_subsystem_that_does_not_run_has_not_failed() -> None:
+    command = CommandReport(
+        name="drbdsetup", tool="drbdsetup", status=Status.NOT_RUNNING, detail="DRBD's kernel module is not loaded"
+    )
+    snapshot = without(HEALTHY, "drbd", CollectorReport(name="drbd", commands=(command,)))
+    page = render(snapshot, overview_of(snapshot))
+    assert "the kernel module is not loaded" in section(page, "drbd")
+    assert "drbdsetup: not running (DRBD's kernel module is not loaded)." in section(page, "drbd")
+    assert "What it would show" not in section(page, "drbd")
+    assert "no collector fails" in section(page, "collector")
+    assert "warning" not in section(page, "collector").lower()
+
+
 def test_a_collector_that_is_off_and_a_subsystem_that_is_not_set_up() -> None:
     snapshot = without(without(HEALTHY, "drbd", CollectorReport(name="drbd", present=False)), "sbd", None)
     page = render(snapshot, overview_of(snapshot))
