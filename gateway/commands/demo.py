@@ -54,7 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     host = replay.ReplayHost(recording, streams=STREAMS, scale=speed)
     read_again = partial(read_config, arguments, defaults=_DEFAULTS, search=False)
-    runtime.run(app.serve(config, host, read_config=read_again, announce=announce))
+
+    async def serve() -> None:
+        await app.require_addresses(config)  # somebody waits for the demo: it does not try again for long
+        await app.serve(config, host, read_config=read_again, announce=announce)
+
+    runtime.run(serve())
     return ExitStatus.OK
 
 
