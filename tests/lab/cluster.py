@@ -232,10 +232,9 @@ class Cluster:
         With `outside_tree` the command is one of the machine's, although the node runs another system.
         """
         argv = ["nsenter", "-t", str(self.init_pid(node)), *namespaces.OF_A_NODE]
-        system = System() if outside_tree else self.system(node)
         argv += self.chroot(node) if not outside_tree else ()
         if user is not None:
-            argv += ["setpriv", f"--reuid={user}", f"--regid={system.ids(user)[1]}", "--init-groups"]
+            argv += ["setpriv", f"--reuid={user}", f"--regid={self.system(node).ids(user)[1]}", "--init-groups"]
         return argv
 
     def chroot(self, node: str) -> tuple[str, ...]:

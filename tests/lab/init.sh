@@ -23,6 +23,9 @@ if [ -e "$node/tree" ]; then
         mkdir -p "$root$target"
         mount --bind "$source" "$root$target"
     done <"$node/shared"
+    for users in /etc/passwd /etc/group; do # the same for what runs in the machine's root
+        mount --bind "$root$users" "$users"
+    done
     mount -o remount,bind,ro "$root"
 fi
 while read -r source target; do
@@ -35,7 +38,7 @@ while read -r source target; do
 done <"$node/mounts"
 mkdir -m 755 /run/corosync /run/lock
 mkdir -m 750 /run/crm
-chroot "${root:-/}" chown hacluster:haclient /run/crm
+chown hacluster:haclient /run/crm
 mkdir -m 1755 /run/resource-agents
 mkdir -m 700 /run/root /run/tmp
 
