@@ -210,6 +210,37 @@ def test_a_subsystem_that_is_configured_but_not_installed(tmp_path: Path, capsys
     assert line == "ok    sbd: configured, but its tools are not installed, nothing to collect"
 
 
+@pytest.mark.parametrize(
+    ("flags", "text", "advice"),
+    [
+        (
+            {},
+            "sent to nobody: there is no [[alarms.target]], and snmp.agentx is off",
+            "write a table [[alarms.target]]",
+        ),
+        (
+            {"snmp.agentx": "unix:/nonexistent/master", "alarms.agentx": False},
+            "sent to nobody: there is no [[alarms.target]], and alarms.agentx is false",
+            "write a table [[alarms.target]]",
+        ),
+        ({"snmp.agentx": "unix:/nonexistent/master"}, "sent to the sinks of snmpd", ""),
+        (
+            {"alarms.target": [{"address": "192.0.2.1:162", "version": "2c", "community": "x"}]},
+            "sent to 192.0.2.1:162 (inform)",
+            "",
+        ),
+    ],
+)
+def test_who_gets_the_notifications(
+    flags: dict[str, object], text: str, advice: str, cluster: FakeCluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, output = checked(cluster, capsys, **flags)
+    line, shown_advice = check_result(output, "notifications")
+    assert line == f"ok    notifications: {text}"
+    assert advice in shown_advice
+    assert bool(advice) == bool(shown_advice)
+
+
 ALERTS = "cibadmin --query --local --scope alerts"
 
 

@@ -122,7 +122,7 @@ def test_documents_are_well_formed(pages: Mapping[str, str]) -> None:
         ("fenced", "fencing", "node3 reboot Success"),
         ("device-replaced", "sbd", "1 of 2 devices healthy"),
         ("bundle", "resource", "Problem: "),
-        ("bundle", "alarms", "web-docker-0 is blocked (web-docker-0 on node1)"),
+        ("bundle", "alarms", "web-docker-0 on node1 is blocked"),
     ],
 )
 def test_what_an_operator_looks_for(situation: str, key: str, expected: str, pages: Mapping[str, str]) -> None:

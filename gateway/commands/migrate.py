@@ -37,6 +37,20 @@ _BY_FLAG = {flag.removeprefix("--"): option for option in OPTIONS for flag in op
 
 _WEB_CONFIG_FILE = "web.config.file"
 
+_DEFAULT_PATHS: Mapping[str, str] = {
+    "crm-mon-path": "/usr/sbin/crm_mon",
+    "cibadmin-path": "/usr/sbin/cibadmin",
+    "corosync-cfgtoolpath-path": "/usr/sbin/corosync-cfgtool",
+    "corosync-quorumtool-path": "/usr/sbin/corosync-quorumtool",
+    "sbd-path": "/usr/sbin/sbd",
+    "drbdsetup-path": "/sbin/drbdsetup",
+}
+"""Where the exporter finds the tools by default; its sample configurations name these paths.
+
+The gateway searches for the tools. A path that is set says more: SBD's devices are read with ``sbd``, and
+``drbdsetup`` runs although DRBD's kernel module is not loaded.
+"""
+
 _WITHOUT_SUCCESSOR = {
     "enable-timestamps": "samples carry no timestamps, as Prometheus recommends",
 }
@@ -74,6 +88,8 @@ def migrate(path: Path) -> tuple[str, list[str]]:
         if name in _WITHOUT_SUCCESSOR:
             if value:
                 remarks.append(f"{path}: {name} was left out: {_WITHOUT_SUCCESSOR[name]}")
+        elif value == _DEFAULT_PATHS.get(name):
+            continue
         elif name == _WEB_CONFIG_FILE and value == str(DEFAULT_WEB_FILE):
             continue  # used if it exists, by both programs; named in gateway.conf, it would have to exist
         elif option := _BY_FLAG.get(name):
