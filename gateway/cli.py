@@ -8,7 +8,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn, Protocol, cast
 
 import gateway
@@ -16,8 +16,8 @@ from gateway import hangup
 from gateway.commands import PROGRAM
 from gateway.commands.console import print_error
 from gateway.commands.exit_status import ExitStatus
-from gateway.commands.flags import add_flags
-from gateway.errors import ConfigError, GatewayError, StartError
+from gateway.commands.flags import add_flags, expand_boolean_flags, is_configuration_flag
+from gateway.errors import ConfigError, GatewayError
 from gateway.printable import printable
 
 COMMANDS: Mapping[str, str] = {
@@ -28,7 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "test-notification": "Send a test notification to every target, and print the results.",
     "localize-keys": "Turn the passwords of an SNMPv3 user into keys that are valid for one engine only.",
     "mib": "Print HA-CLUSTER-MIB, for SNMP managers and for snmpwalk.",
-    "migrate": "Turn the configuration of ha_cluster_exporter (YAML, JSON or TOML) into a gateway.conf.",
+    "migrate": "Print the configuration of ha_cluster_exporter as a gateway.conf, or replace its service on this node.",
 }
 """The help of each subcommand, by its name."""
 
@@ -78,9 +78,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         for problem in error.problems:
             print_error(problem)
         return ExitStatus.USAGE
-    except StartError as error:
-        print_error(str(error))
-        return ExitStatus.UNAVAILABLE
     except GatewayError as error:
         print_error(str(error))
         return ExitStatus.USAGE
@@ -96,8 +93,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 _INVALID_CHOICE = re.compile(r"(invalid choice): .*?(?= \(choose from )", re.DOTALL)
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Shows a usage without the flags of the configuration: about thirty flags would hide everything else."""
+
+    def add_usage(
+        self, usage: str | None, actions: Iterable[argparse.Action], groups: Iterable[Any], prefix: str | None = None
+    ) -> None:
+        """Adds the usage."""
+        super().add_usage(usage, [action for action in actions if not is_configuration_flag(action)], groups, prefix)
+
+
 class _Parser(argparse.ArgumentParser):
-    """A parser that reports a usage error in one line: the usage, with about thirty flags, would hide it.
+    """A parser that reports a usage error in one line: the usage would hide it.
 
     Args:
         command: the subcommand whose arguments are added as soon as it is selected.
@@ -115,7 +122,8 @@ class _Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parses the command line; the message about unknown arguments has the names of flags, but no values."""
-        arguments, unknown = self.parse_known_args(args, namespace)
+        words = sys.argv[1:] if args is None else args
+        arguments, unknown = self.parse_known_args(list(expand_boolean_flags(words)), namespace)
         if unknown:
             names = (word.partition("=")[0] if word.startswith("-") else "..." for word in unknown)
             self.error(f"unrecognized arguments: {' '.join(names)}")
@@ -137,11 +145,14 @@ def build_parser() -> argparse.ArgumentParser:
         prog=PROGRAM,
         description="Prometheus and SNMP gateway for Pacemaker, Corosync, SBD and DRBD clusters.",
         allow_abbrev=False,
+        formatter_class=_Formatter,
     )
-    add_flags(parser)
     version = f"{PROGRAM} {gateway.__version__} (Python {platform.python_version()})"
     parser.add_argument("--version", action="version", version=version, help="Print the version.")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, text in COMMANDS.items():
-        subparsers.add_parser(name, command=name, help=text, description=text, allow_abbrev=False)
+        subparsers.add_parser(
+            name, command=name, help=text, description=text, allow_abbrev=False, formatter_class=_Formatter
+        )
+    add_flags(parser)
     return parser

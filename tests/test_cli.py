@@ -32,6 +32,11 @@ FLAGS = [
     (["--web.config.file", "web.yaml"], "web.config_file", "web.yaml"),
     (["--web.config.file="], "web.config_file", ""),
     (["--web.enable-lifecycle=true"], "web.enable_lifecycle", True),
+    (["--web.enable-lifecycle"], "web.enable_lifecycle", True),
+    (["--web.enable-lifecycle", "true"], "web.enable_lifecycle", True),
+    (["--no-web.enable-lifecycle"], "web.enable_lifecycle", False),
+    (["--corosync.statistics", "--no-corosync.statistics"], "corosync.statistics", False),
+    (["--corosync.statistics=false", "--corosync.statistics"], "corosync.statistics", True),
     (["--log.level", "error"], "log.level", "error"),
     (["--log.format=json"], "log.format", "json"),
     (["--crm-mon-path", "/x"], "tools.crm_mon.path", "/x"),
@@ -51,6 +56,7 @@ FLAGS = [
     (["--log-level", "debug", "--log.level", "error"], "log.level", "debug"),
     (["--log-level", "info", "--log.level", "error"], "log.level", "error"),
     (["--enable-timestamps"], "log.level", "info"),
+    (["--no-enable-timestamps"], "log.level", "info"),
     (["--collector.sbd", "off"], "collectors.sbd", "off"),
     (["--snmp.agentx", "tcp:127.0.0.1:705"], "snmp.agentx", "tcp:127.0.0.1:705"),
     (["--snmp.agentx=off"], "snmp.agentx", "off"),
@@ -145,10 +151,30 @@ def test_the_help_of_the_demo_shows_its_own_defaults(tmp_path: Path) -> None:
         assert f"{BY_KEY[key].help} (default: {default})" in text
 
 
+@pytest.mark.parametrize(
+    ("command", "usage", "first"),
+    [
+        ("collect", "[-h] [--format {prometheus,json,snmp}]", "--format"),
+        ("migrate", "[-h] FILE", "FILE"),
+        ("test-notification", "[-h] [CONDITION]", "CONDITION"),
+    ],
+)
+def test_the_help_of_a_subcommand_begins_with_its_own_arguments(
+    command: str, usage: str, first: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    text = capsys.readouterr().out
+    assert text.splitlines()[0] == f"usage: ha-cluster-gateway {command} {usage}"
+    assert text.index(f"\n  {first}") < (text + "\n  --config").index("\n  --config")
+
+
 # --- Errors ----------------------------------------------------------------------------------------------------------
 
 ERRORS: list[tuple[list[str], str]] = [
     (["srve"], "argument COMMAND: invalid choice (choose from "),
+    (["--no-log.level"], "unrecognized arguments: --no-log.level"),
+    (["--web.enable-lifecycle=yes"], '--web.enable-lifecycle: expected true or false, found "yes"'),
     (["--nonsense"], "unrecognized arguments: --nonsense"),
     (["--web.listen"], "unrecognized arguments: --web.listen"),
     (["--crm-mon=/x"], "unrecognized arguments: --crm-mon; see "),
@@ -170,8 +196,16 @@ ERRORS: list[tuple[list[str], str]] = [
     (["demo", "--speed", "fast"], "argument --speed: invalid"),
     (["mib", "--root", "1.2.3"], "--snmp.root: expected an OID below 1.3.6.1.4.1"),
     (["--snmp.agentx", "/var/agentx/master"], "--snmp.agentx: expected "),
-    (["migrate"], "the following arguments are required: FILE"),
+    (["migrate"], "expected FILE, --install or --undo; see migrate --help"),
+    (["migrate", "--install", "--undo"], "--install and --undo: use one of them"),
+    (["migrate", "--dry-run"], "--keep-unit and --dry-run are used with --install or --undo only"),
     (["migrate", "missing.yaml"], "missing.yaml: No such file or directory"),
+    (
+        ["--web.listen-address", "203.0.113.1:9664"],
+        "cannot listen on 203.0.113.1:9664: Cannot assign requested address",
+    ),
+    (["--web.listen-address", "no.such.host.invalid:1"], "cannot listen on no.such.host.invalid:1: "),
+    (["--web.listen-address", f"{'x' * 70}.example:1"], "cannot listen on xxx"),
 ]
 
 
@@ -211,12 +245,10 @@ def test_an_error_in_the_configuration_shows_no_traceback(tmp_path: Path) -> Non
 
 @pytest.mark.daemon
 def test_an_address_in_use_is_one_line(tmp_path: Path) -> None:
-    """The demo ends; test_service_manager.py shows that ``serve`` goes on."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        listen = ("--web.listen-address", "127.0.0.1:0", "--web.listen-address", address)
-        done = gateway("demo", *listen, "--snmp.agent.listen=127.0.0.1:0", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (os.EX_UNAVAILABLE, "")
+        done = gateway("--web.listen-address", "127.0.0.1:0", "--web.listen-address", address, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"ha-cluster-gateway: cannot listen on {address}: Address already in use\n"
 
 

@@ -3,24 +3,44 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gateway import log
 from gateway.config.config import OPTIONS, Config
-from gateway.config.loader import load
+from gateway.config.loader import DEFAULT_FILE, EXPORTER_ADDRESS, load
+from gateway.config.web_options import DEFAULT_PORT, LOG_LEVEL
+from gateway.options.model import Option
 
 _OPTION, _DEPRECATED = "option ", "deprecated "
 """Prefixes of the attributes in which argparse stores the values."""
 
 _DEPRECATED_FLAGS = {
-    "address": "--web.listen-address",
-    "port": "--web.listen-address",
-    "log-level": "--log.level",
+    "address": ("--web.listen-address", EXPORTER_ADDRESS),
+    "port": ("--web.listen-address", DEFAULT_PORT),
+    "log-level": ("--log.level", LOG_LEVEL.default),
 }
-"""Flags that ha_cluster_exporter has deprecated, and their successors."""
+"""Flags that ha_cluster_exporter has deprecated, their successors, and their defaults."""
+
+
+def _negate(flag: str) -> str:
+    return f"--no-{flag.removeprefix('--')}"
+
+
+_BOOLEAN_FLAGS = frozenset(flag for option in OPTIONS if isinstance(option.default, bool) for flag in option.flags)
+
+_CONFIGURATION_FLAGS = frozenset(
+    (
+        "--config",
+        "--enable-timestamps",
+        _negate("--enable-timestamps"),
+        *map(_negate, _BOOLEAN_FLAGS),
+        *(f"--{name}" for name in _DEPRECATED_FLAGS),
+        *(flag for option in OPTIONS for flag in option.flags),
+    )
+)
 
 QUIET: Mapping[str, Any] = {"log.level": "error"}
 """The values of options for subcommands that print their results: only errors are logged."""
@@ -35,28 +55,54 @@ def add_flags(parser: argparse.ArgumentParser, *, defaults: Mapping[str, Any] | 
         parser: the parser of the program or of a subcommand.
         defaults: values by option key that the subcommand uses instead of the options' defaults.
     """
-    add_argument = partial(parser.add_argument, default=argparse.SUPPRESS)
-    add_argument("--config", type=Path, metavar="FILE", help="Configuration file.")
+    # in a group of their own, so that they do not hide what the subcommand itself accepts
+    group = parser.add_argument_group("configuration", "These flags override the configuration file.")
+    add_argument = partial(group.add_argument, default=argparse.SUPPRESS)
+    add_argument(
+        "--config", type=Path, metavar="FILE", help=f"Configuration file. (default: {DEFAULT_FILE}, if it exists)"
+    )
     for option in OPTIONS:
         if option.flags:
-            default = format_default((defaults or {}).get(option.key, option.default))
-            add_argument(
-                *option.flags,
-                dest=option_attribute(option.key),
-                action="append" if option.repeatable else "store",
-                metavar="VALUE",
-                help=f"{option.help} (default: {default})".replace("%", "%%"),
-            )
-    for name, successor in _DEPRECATED_FLAGS.items():
+            _add_option(add_argument, option, (defaults or {}).get(option.key, option.default))
+    for name, (successor, default) in _DEPRECATED_FLAGS.items():
         add_argument(
             f"--{name}",
             dest=f"{_DEPRECATED}{name}",
             metavar="VALUE",
-            help=f"Deprecated, but overrides its successor {successor}.",
+            help=f"Deprecated, but overrides its successor {successor}. (default: {default})",
         )
     add_argument(
         "--enable-timestamps", action="store_true", help="Deprecated and without effect: samples have no timestamps."
     )
+    add_argument(_negate("--enable-timestamps"), action="store_true", help=argparse.SUPPRESS)
+
+
+def _add_option(add_argument: Callable[..., object], option: Option[Any], default: Any) -> None:
+    is_boolean, attribute = isinstance(option.default, bool), option_attribute(option.key)
+    add_argument(
+        *option.flags,
+        dest=attribute,
+        action="append" if option.repeatable else "store",
+        metavar="true|false" if is_boolean else "VALUE",
+        help=f"{option.help} (default: {format_default(default)})".replace("%", "%%"),
+    )
+    if is_boolean:
+        negated = map(_negate, option.flags)
+        add_argument(*negated, dest=attribute, action="store_const", const="false", help=argparse.SUPPRESS)
+
+
+def is_configuration_flag(action: argparse.Action) -> bool:
+    """Returns whether an action belongs to a flag that ``add_flags`` adds."""
+    return bool(_CONFIGURATION_FLAGS.intersection(action.option_strings))
+
+
+def expand_boolean_flags(arguments: Sequence[str]) -> Iterator[str]:
+    """Yields the words of a command line, in which a flag that is true or false has its value.
+
+    The exporter's command line has ``--flag`` and ``--no-flag``. ``--flag=true`` and ``--flag true`` are accepted, too.
+    """
+    for word, following in zip(arguments, (*arguments[1:], ""), strict=True):
+        yield f"{word}=true" if word in _BOOLEAN_FLAGS and following not in ("true", "false") else word
 
 
 def option_attribute(key: str) -> str:

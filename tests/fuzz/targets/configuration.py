@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from textwrap import indent
 
-from gateway.commands.migrate import migrate
+from gateway.commands.migrate.conversion import convert
 from gateway.config.config import OPTIONS
 from gateway.config.loader import load
 from gateway.errors import ConfigError
@@ -130,7 +130,7 @@ class _Files:
     def check_migration(self, ending: str, data: bytes) -> str:
         """Checks that a configuration of the exporter is refused, or becomes TOML that can be loaded."""
         try:
-            text, remarks = migrate(self.write(f"exporter.{ending}", data))
+            text, _, remarks = convert(self.write(f"exporter.{ending}", data))
         except ConfigError as error:
             assert error.problems
             return refusal(error)

@@ -1,4 +1,4 @@
-"""The subcommand ``migrate``: turns a configuration of ``ha_cluster_exporter`` into one of the gateway.
+"""Turns a configuration of ``ha_cluster_exporter`` into one of the gateway.
 
 The exporter reads YAML, JSON or TOML. Its keys are the names of its flags, with dots (``web.listen-address``) or
 nested.
@@ -6,16 +6,12 @@ nested.
 
 from __future__ import annotations
 
-import argparse
 import json
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from gateway.commands.console import print_error, print_text
-from gateway.commands.exit_status import ExitStatus
-from gateway.commands.flags import add_flags
 from gateway.config.config import OPTIONS
 from gateway.config.loader import DEFAULT_WEB_FILE, OptionReader, translate_deprecated
 from gateway.errors import ConfigError
@@ -37,42 +33,34 @@ _BY_FLAG = {flag.removeprefix("--"): option for option in OPTIONS for flag in op
 
 _WEB_CONFIG_FILE = "web.config.file"
 
-_DEFAULT_PATHS: Mapping[str, str] = {
-    "crm-mon-path": "/usr/sbin/crm_mon",
-    "cibadmin-path": "/usr/sbin/cibadmin",
-    "corosync-cfgtoolpath-path": "/usr/sbin/corosync-cfgtool",
-    "corosync-quorumtool-path": "/usr/sbin/corosync-quorumtool",
-    "sbd-path": "/usr/sbin/sbd",
-    "drbdsetup-path": "/sbin/drbdsetup",
-}
-"""Where the exporter finds the tools by default; its sample configurations name these paths.
-
-The gateway searches for the tools. A path that is set says more: SBD's devices are read with ``sbd``, and
-``drbdsetup`` runs although DRBD's kernel module is not loaded.
-"""
-
 _WITHOUT_SUCCESSOR = {
     "enable-timestamps": "samples carry no timestamps, as Prometheus recommends",
 }
 
+_USUAL_SBD = ("sbd-path", "/usr/sbin/sbd")
+"""The exporter's default, which the configuration that Debian ships repeats."""
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the flags, and the file to migrate."""
-    add_flags(parser)
-    parser.add_argument("file", type=Path, metavar="FILE", help="Configuration file of ha_cluster_exporter.")
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Prints the migrated configuration, and remarks to standard error."""
-    text, remarks = migrate(arguments.file)
-    print_text(text)
-    for remark in remarks:
-        print_error(remark)
-    return ExitStatus.OK
+_WITHOUT_SBD = (
+    "it is the usual path, without which SBD's devices are read in-process, and permission to read them is enough"
+)
 
 
-def migrate(path: Path) -> tuple[str, list[str]]:
-    """Returns the text of a ``gateway.conf``, and remarks about settings that were left out.
+class Conversion(NamedTuple):
+    """A configuration of the exporter as one of the gateway.
+
+    Attributes:
+        text: the text of ``gateway.conf``.
+        values: the values in it, by the keys of their options.
+        remarks: the settings that were left out, and why.
+    """
+
+    text: str
+    values: Mapping[str, Any]
+    remarks: Sequence[str]
+
+
+def convert(path: Path) -> Conversion:
+    """Returns the configuration of the gateway for one of the exporter.
 
     Raises:
         ConfigError: the file cannot be read, or one of its values is invalid.
@@ -88,10 +76,10 @@ def migrate(path: Path) -> tuple[str, list[str]]:
         if name in _WITHOUT_SUCCESSOR:
             if value:
                 remarks.append(f"{path}: {name} was left out: {_WITHOUT_SUCCESSOR[name]}")
-        elif value == _DEFAULT_PATHS.get(name):
-            continue
         elif name == _WEB_CONFIG_FILE and value == str(DEFAULT_WEB_FILE):
             continue  # used if it exists, by both programs; named in gateway.conf, it would have to exist
+        elif (name, value) == _USUAL_SBD:
+            remarks.append(f"{path}: {name} was left out: {_WITHOUT_SBD}")
         elif option := _BY_FLAG.get(name):
             values[option.key] = [value] if option.repeatable and isinstance(value, str) else value
             reader.read(option.key, values[option.key], f"{path}: {option.key}")
@@ -105,7 +93,7 @@ def migrate(path: Path) -> tuple[str, list[str]]:
         reader.problems += (f"{path}: {name}: {message}" for name, message in error.problems)
     if reader.problems:
         raise ConfigError(reader.problems)
-    return _format_toml(path, values), remarks
+    return Conversion(_format_toml(path, values), values, remarks)
 
 
 def _read(path: Path) -> dict[str, Any]:
