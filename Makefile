@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest --numprocesses=$(PROCESSES) --no-loadscope-reorder
 TREE := PYTHONPATH=. $(BIN)/python
 
 .SECONDARY:
-.PHONY: demo test quick coverage lint regenerate bench soak fuzz browser lab docs requirements audit sbom packages clean
+.PHONY: demo test quick coverage lint regenerate bench soak fuzz flood browser lab matrix docs requirements audit sbom packages clean
 
 demo: $(VENV)/run
 	$(BIN)/ha-cluster-gateway demo
@@ -68,6 +68,14 @@ browser: $(VENV)/test
 # A real cluster to play with, in namespaces of this machine: see tests/lab/README.md.
 lab: $(VENV)/test packages
 	$(BIN)/python -m tests.lab start
+
+# The lab's tests on other Debian releases, with the trees that debootstrap makes at first use; about a gigabyte each.
+# `make matrix RELEASES="bookworm sid" TREES=/var/tmp/trees`; ARGS="-k quorum" for fewer tests.
+RELEASES ?= bullseye bookworm trixie sid
+TREES ?= $(abspath $(VENV))/trees
+matrix: $(VENV)/test packages
+	@sh tests/packages.sh tests/packages-matrix.txt
+	$(BIN)/python -m tests.lab.matrix $(TREES) $(RELEASES) -- --numprocesses=$(PROCESSES) --no-loadscope-reorder $(ARGS)
 
 docs: $(VENV)/dev
 	$(BIN)/sphinx-build -q -n -W -b html docs docs/_build/html

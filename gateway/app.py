@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -32,12 +34,13 @@ from gateway.frontends.snmp.notifications.agentx_channel import MasterAgent
 from gateway.frontends.snmp.notifications.alarm_values import alarm_values
 from gateway.frontends.snmp.service import SnmpService
 from gateway.host.host import Host
-from gateway.network import Address
+from gateway.network import Address, bind_all, close_all, open_udp
 from gateway.parts import Services, ServingHost, StoredIdentity
 from gateway.publication import Publication
 from gateway.reload import ReadConfig, Reloader
 from gateway.runtime import wait_for_stop
 from gateway.service import Replaceable, Service, ServiceChain, ServiceGroup, start_service
+from gateway.service_manager import Heartbeat, ServiceManager
 from gateway.snmp.engine import EngineIdentity
 from gateway.subsystems import corosync_conf
 
@@ -64,6 +67,8 @@ async def serve(
 ) -> None:
     """Serves until SIGTERM or SIGINT, and reloads the configuration on SIGHUP.
 
+    An address that the program cannot listen on is tried again, and everything else works meanwhile.
+
     Args:
         config: the configuration.
         host: the machine to read.
@@ -72,23 +77,35 @@ async def serve(
 
     Raises:
         ConfigError: the web configuration is invalid.
-        StartError: the program cannot listen on an address.
+        StartError: the SNMP engine cannot be stored.
     """
     stop = _stop_event()
+    manager = ServiceManager.from_environment(os.environ)
     services = _build_services(config, host)
-    reloader = Reloader(config, read_config, parts.reloadable_parts(services))
+    reloader = _build_reloader(services, config, read_config, manager)
     _connect(services, reloader)
     _add_routes(services, reloader)
     async with AsyncExitStack() as stack:
         await start_service(stack, _in_order(services))
-        server, snmp = services.server, services.snmp
-        _log_start(config, server, snmp)
+        _log_start(config, services.server, services.snmp)
         if announce is not None:
-            announce(ListeningAddresses(scheme=server.scheme, http=server.addresses, snmp=snmp.addresses))
+            announce(_listening_addresses(services))
         await start_service(stack, reloader)
+        await start_service(stack, Heartbeat(manager, partial(_describe, services, reloader)))
         hangup.subscribe(reloader.request)
         await wait_for_stop(stop)
         structlog.get_logger("app").info("stopping")
+
+
+async def require_addresses(config: Config) -> None:
+    """Raises an error if the program could not listen on all of its addresses.
+
+    Raises:
+        StartError: it could not; the message has the reason.
+    """
+    close_all(await bind_all(config.web.listen))
+    agent = [Address(*address) for address in config.snmp.agent.listen]
+    close_all(await bind_all(agent, open_socket=open_udp, kind=socket.SOCK_DGRAM))
 
 
 def _build_services(config: Config, host: ServingHost) -> Services:
@@ -135,6 +152,31 @@ def _in_order(services: Services) -> Service:
     )
 
 
+def _build_reloader(services: Services, config: Config, read_config: ReadConfig, manager: ServiceManager) -> Reloader:
+    reloader = Reloader(
+        config,
+        read_config,
+        parts.reloadable_parts(services),
+        on_begin=manager.reloading,
+        on_end=lambda: manager.ready(_describe(services, reloader)),
+    )
+    return reloader
+
+
+def _describe(services: Services, reloader: Reloader) -> str:
+    """Returns the state of the program in one line, as ``systemctl status`` shows it."""
+    server, snmp, alarms = services.server, services.snmp, services.alarms
+    listening = ", ".join((*server.addresses, *(f"UDP {address}" for address in snmp.addresses)))
+    sentences = [f"listening on {listening}" if listening else "listening on no address"]
+    sentences += [*server.pending.values(), *snmp.pending.values()]
+    if not reloader.successful:
+        sentences.append("the last reload was refused, see the log")
+    if alarms.is_ready:
+        number = len(alarms.active_alarms)
+        sentences.append(f"{number or 'no'} active alarm{'' if number == 1 else 's'}")
+    return "; ".join(sentences)
+
+
 def _stop_event() -> asyncio.Event:
     """Returns an event that SIGTERM and SIGINT set."""
     stop = asyncio.Event()
@@ -142,6 +184,11 @@ def _stop_event() -> asyncio.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     return stop
+
+
+def _listening_addresses(services: Services) -> ListeningAddresses:
+    server = services.server
+    return ListeningAddresses(scheme=server.scheme, http=server.addresses, snmp=services.snmp.addresses)
 
 
 def _log_start(config: Config, server: MetricsServer, snmp: SnmpService) -> None:
@@ -203,7 +250,7 @@ def _build_service_discovery(config: Config, host: Host, engine: Engine, server:
     def settings() -> TargetSettings:
         return TargetSettings(
             link=LINKS.index(web.discovery_host) if web.discovery_host in LINKS else None,
-            port=web.discovery_port or Address.parse(server.addresses[0]).port,
+            port=web.discovery_port or Address.parse((*server.addresses, str(web.listen[0]))[0]).port,
             scheme=server.scheme,
             metrics_path=web.telemetry_path,
         )

@@ -17,7 +17,7 @@ from gateway.commands import PROGRAM
 from gateway.commands.console import print_error
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import add_flags, expand_boolean_flags, is_configuration_flag
-from gateway.errors import ConfigError, GatewayError
+from gateway.errors import ConfigError, GatewayError, StartError
 from gateway.printable import printable
 
 COMMANDS: Mapping[str, str] = {
@@ -78,6 +78,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         for problem in error.problems:
             print_error(problem)
         return ExitStatus.USAGE
+    except StartError as error:
+        print_error(str(error))
+        return ExitStatus.UNAVAILABLE
     except GatewayError as error:
         print_error(str(error))
         return ExitStatus.USAGE

@@ -6,10 +6,12 @@ before the gateway has started is not lost: it counts as soon as there is a subs
 
 from __future__ import annotations
 
-import asyncio
 import signal
-from collections.abc import Callable
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # without the module typing, and the event loop: the signal is caught before they are imported
+    from collections.abc import Callable
+    from typing import Any
 
 
 class _Hangups:
@@ -27,6 +29,8 @@ class _Hangups:
             self._notify()
 
     def subscribe(self, callback: Callable[[], object]) -> None:
+        import asyncio  # noqa: PLC0415 - as above
+
         loop = asyncio.get_running_loop()
         # a signal handler runs between any two instructions: it may do no more than wake the event loop
         self._notify = lambda: None if loop.is_closed() else loop.call_soon_threadsafe(callback)
@@ -38,8 +42,9 @@ _hangups = _Hangups()
 
 
 def catch() -> None:
-    """Catches SIGHUP from now on. A tool does not inherit that, unlike a signal that is ignored."""
-    _hangups.previous = signal.signal(signal.SIGHUP, _hangups.on_signal)
+    """Catches SIGHUP from now on; idempotent. A tool does not inherit that, unlike a signal that is ignored."""
+    if signal.getsignal(signal.SIGHUP) != _hangups.on_signal:
+        _hangups.previous = signal.signal(signal.SIGHUP, _hangups.on_signal)
 
 
 def release() -> None:

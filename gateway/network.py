@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import ipaddress
 import os
 import socket
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -53,6 +55,52 @@ def socket_address(sock: socket.socket) -> Address:
     return Address(host, port)
 
 
+AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
+"""Family, type, protocol, canonical name and socket address, as ``socket.getaddrinfo`` returns them."""
+
+
+async def resolve(host: str, port: int, *, kind: socket.SocketKind, flags: int = 0) -> Sequence[AddressInfo]:
+    """Returns the addresses of a host, the preferred one first.
+
+    A name is resolved in a thread of its own, not in the thread pool of the event loop: while the name servers are down
+    it takes many seconds, and neither other work nor the end of the program may wait for that.
+
+    Raises:
+        OSError: the host has no address, or it is not a valid name.
+    """
+    with contextlib.suppress(OSError):
+        return _resolve(host, port, kind, flags | socket.AI_NUMERICHOST)
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Sequence[AddressInfo]] = loop.create_future()
+
+    def set_outcome(outcome: Sequence[AddressInfo] | OSError) -> None:
+        if future.done():
+            return
+        if isinstance(outcome, OSError):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
+
+    def run() -> None:
+        outcome: Sequence[AddressInfo] | OSError
+        try:
+            outcome = _resolve(host, port, kind, flags)
+        except OSError as error:
+            outcome = error
+        with contextlib.suppress(RuntimeError):  # the event loop is closed
+            loop.call_soon_threadsafe(set_outcome, outcome)
+
+    threading.Thread(target=run, name=f"resolve {host}", daemon=True).start()
+    return await future
+
+
+def _resolve(host: str, port: int, kind: socket.SocketKind, flags: int) -> Sequence[AddressInfo]:
+    try:
+        return socket.getaddrinfo(host, port, type=kind, flags=flags)
+    except UnicodeError:  # labels that are empty or too long
+        raise OSError("not a valid host name") from None
+
+
 class OpenSocket(Protocol):
     """Opens and binds one socket."""
 
@@ -67,6 +115,21 @@ class OpenSocket(Protocol):
 def open_tcp(family: int, address: tuple[Any, ...], *, dual: bool, reuse_port: bool = False) -> socket.socket:
     """Returns a listening TCP socket."""
     return socket.create_server(address, family=family, dualstack_ipv6=dual, reuse_port=reuse_port)
+
+
+def open_udp(family: int, address: tuple[Any, ...], *, dual: bool, reuse_port: bool = False) -> socket.socket:
+    """Returns a bound UDP socket."""
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        sock.settimeout(0)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, reuse_port)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dual)
+        sock.bind(address)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 BoundAddresses = Mapping[Address, Sequence[socket.socket]]
@@ -144,12 +207,11 @@ async def bind(
     try:
         if not address.host:
             return [_open_any_interface(address.port, open_socket)]
-        loop = asyncio.get_running_loop()
-        resolved = await loop.getaddrinfo(*address, type=kind, flags=socket.AI_PASSIVE)
+        resolved = await resolve(*address, kind=kind, flags=socket.AI_PASSIVE)
         return _open_all([(family, sockaddr) for family, _, _, _, sockaddr in dict.fromkeys(resolved)], open_socket)
-    except (OSError, UnicodeError) as error:
+    except OSError as error:
         reason = str(error)
-        if isinstance(error, OSError) and error.errno is not None:
+        if error.errno is not None:
             reason = os.strerror(error.errno) if error.errno > 0 else error.strerror or reason
         protocol = "UDP " if kind is socket.SOCK_DGRAM else ""
         raise StartError(f"cannot listen on {protocol}{address}: {reason}") from None

@@ -47,6 +47,8 @@ class Reloader:
         parts: prepare the parts of the gateway, in this order.
         clock: the time of the last success.
         read_timeout: seconds that reading may take.
+        on_begin: called when a reload begins.
+        on_end: called when it has ended, however it did.
 
     Attributes:
         config: the configuration in effect.
@@ -60,12 +62,15 @@ class Reloader:
         *,
         clock: Clock | None = None,
         read_timeout: float = READ_TIMEOUT,
+        on_begin: Callable[[], None] = lambda: None,
+        on_end: Callable[[], None] = lambda: None,
     ) -> None:
         self.config = config
         self._read = read
         self._parts = tuple(parts)
         self._clock = clock or SystemClock()
         self._read_timeout = read_timeout
+        self._on_begin, self._on_end = on_begin, on_end
         self._worker = Worker("configuration")
         self._successful = True
         self._success_time = self._clock.time()
@@ -99,6 +104,11 @@ class Reloader:
         self._requested.set()
         return self._next
 
+    @property
+    def successful(self) -> bool:
+        """Whether the last reload, if there was one, has succeeded."""
+        return self._successful
+
     async def reload(self) -> Sequence[str]:
         """Reloads the configuration, and returns what has changed, in lines for a person.
 
@@ -118,6 +128,7 @@ class Reloader:
             self._requested.clear()
             outcome, self._next = self._next, None
             assert outcome is not None
+            self._on_begin()
             try:
                 changes = await self._reload()
             except ConfigError as error:
@@ -131,6 +142,7 @@ class Reloader:
                 self._successful, self._success_time = True, self._clock.time()
                 self._log_success(changes)
                 outcome.set_result(_describe(changes))
+            self._on_end()
 
     async def _reload(self) -> Changes:
         """Reads and applies the configuration.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import faulthandler
 import gc
 import os
 import sys
@@ -49,6 +51,12 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         # no thread for each process; newer versions do this by default
         asyncio.set_child_watcher(asyncio.PidfdChildWatcher())
     return asyncio.run(_run(main))
+
+
+def show_fatal_signals() -> None:
+    """Prints where each thread was if a signal ends the program: a crash, or the watchdog of the service manager."""
+    with contextlib.suppress(ValueError, OSError, RuntimeError, AttributeError):  # standard error may be closed
+        faulthandler.enable()
 
 
 async def _run(main: Coroutine[Any, Any, T]) -> T:

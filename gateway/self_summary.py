@@ -15,7 +15,7 @@ from gateway.summary import UNKNOWN, Cell, Description, Health, Row, Summary, Ta
 def describe_gateway(view: ClusterView) -> Description:
     """Describes the collectors and the notification targets."""
     reports = view.snapshot.collectors
-    failing = [name for name, report in reports.items() if _fails(report)]
+    failing = [name for name, report in reports.items() if report.failed]
     targets = tuple(_targets(view))
     health = Health.WARNING if failing or any(row[2].health is Health.WARNING for row in targets) else Health.OK
     if failing:
@@ -40,15 +40,11 @@ def describe_gateway(view: ClusterView) -> Description:
     )
 
 
-def _fails(report: CollectorReport) -> bool:
-    return report.present and report.status not in {Status.OK, Status.NOT_RUNNING}
-
-
 def _collector(report: CollectorReport) -> Row:
     name = Cell(report.name)
     if not report.present:
         return name, Cell("not set up on this node"), Cell(""), Cell("")
-    health = Health.OK if report.status is Status.OK else Health.WARNING
+    health = Health.WARNING if report.failed else Health.OK if report.status is Status.OK else Health.NONE
     reasons = "; ".join(f"{command.name}: {command.detail or words(command.status)}" for command in report.failing)
     return name, Cell(words(report.status), health), Cell(reasons), Cell(f"{report.duration:.2f} s")
 

@@ -82,6 +82,14 @@ class CollectorReport:
             return Status.NOT_INSTALLED
         return next((command.status for command in self.failing), Status.OK)
 
+    @property
+    def failed(self) -> bool:
+        """Whether the state of the subsystem is not known as it should be.
+
+        That it does not run is its state: its daemon was stopped, or nothing on this node uses it.
+        """
+        return self.present and self.status not in {Status.OK, Status.NOT_RUNNING}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Snapshot:

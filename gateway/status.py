@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """How something ended; anything but ``OK`` is a failure."""
+    """How something ended. Anything but ``OK`` and ``NOT_RUNNING`` is a failure."""
 
     OK = "ok"
     NOT_INSTALLED = "not_installed"
@@ -14,7 +14,7 @@ class Status(StrEnum):
     NOT_PERMITTED = "not_permitted"
     """It exists, but this user may not run or read it, or it denies this user the information."""
     NOT_RUNNING = "not_running"
-    """The tool ran, and reported that its daemon is not running."""
+    """The tool ran, and reported that its daemon is not running: an answer, not a failure."""
     TIMED_OUT = "timed_out"
     """It was killed at its deadline; or, for a scrape that ran out of time, it had not finished by then."""
     TOO_MUCH_OUTPUT = "too_much_output"

@@ -65,6 +65,16 @@ def load_script(path: Path) -> ModuleType:
 TOOL_NAMES = [tool.name for subsystem in SUBSYSTEMS for tool in subsystem.tools]
 
 
+_STOPPED = {
+    CRM_MON: (102, "crm_mon: Connection to cluster failed: Connection refused"),
+    CIBADMIN: (102, "Could not connect to the CIB: Transport endpoint is not connected"),
+    QUORUMTOOL: (1, "Cannot initialize CMAP service"),
+    CFGTOOL: (1, "Could not initialize corosync configuration API error 2"),
+    CMAPCTL: (1, "Failed to initialize the cmap API. Error CS_ERR_LIBRARY"),
+}
+"""How the tools end while no daemon runs: exit status and message."""
+
+
 class FakeCluster:
     """A directory with scripts that print the output of the demo's healthy cluster; a test can change each of them.
 
@@ -105,6 +115,11 @@ class FakeCluster:
         path = self.directory / f"output of {command.replace('/', '_')}"
         path.write_bytes(output)
         self.does(command, f"exec cat {quote(str(path))}")
+
+    def stop_daemons(self) -> None:
+        """Lets the tools report that neither Corosync nor Pacemaker runs on this node."""
+        for command, (status, message) in _STOPPED.items():
+            self.does(command, f"echo {quote(message)} >&2; exit {status}")
 
     def restore(self) -> None:
         """Restores the output of the healthy cluster."""

@@ -15,7 +15,7 @@ from gateway.config.config import BY_KEY, Config
 from gateway.config.loader import load
 from gateway.frontends.snmp.engine_identity import FILE
 from tests.conftest import NOBODY, needs_root
-from tests.programs import CFGTOOL, CIBADMIN, COROSYNC, CRM_MON, FakeCluster, check_result
+from tests.programs import CFGTOOL, CIBADMIN, COROSYNC, CRM_MON, DRBDSETUP, FakeCluster, check_result
 
 OLD_CRM_MON = "crm_mon -1 -X --inactive"
 
@@ -40,11 +40,6 @@ def hang(cluster: FakeCluster) -> None:
 
 def garbage(cluster: FakeCluster) -> None:
     cluster.prints(CFGTOOL, b"fine\n")
-
-
-def stopped(cluster: FakeCluster) -> None:
-    for command in (CRM_MON, OLD_CRM_MON):
-        cluster.does(command, "echo 'crm_mon: Connection to cluster failed: Connection refused' >&2; exit 102")
 
 
 def refused(cluster: FakeCluster) -> None:
@@ -72,7 +67,6 @@ def forbidden(cluster: FakeCluster) -> None:
     [
         (hang, "pacemaker: cibadmin", "timed_out: killed at its deadline", "increase timeout ([tools.NAME])"),
         (garbage, "corosync: corosync-cfgtool", "unparsable: ", "please report it, with the output"),
-        (stopped, "pacemaker: crm_mon", "not_running: ", "systemctl start pacemaker"),
         (refused, "pacemaker: cibadmin", "not_permitted: exit status 1: Could", "with haclient as its primary group"),
         (killed, "pacemaker: cibadmin", "killed: ended by signal 11", "the system log"),
         (loud, "pacemaker: cibadmin", "too_much_output: ", "increase max_output ([tools.NAME])"),
@@ -98,6 +92,38 @@ def test_failures_come_with_advice(  # noqa: PLR0917
     assert line.startswith(f"FAIL  {subject}: {text}")
     assert advice in shown_advice
     assert output.count("FAIL") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "output", "subject", "advice"),
+    [
+        (
+            CRM_MON,
+            "echo 'crm_mon: Connection to cluster failed: Connection refused' >&2; exit 102",
+            "pacemaker: crm_mon",
+            "Start the cluster on this node (systemctl start pacemaker) if it should run.",
+        ),
+        (
+            DRBDSETUP,
+            "echo 'modprobe: FATAL: Module drbd not found' >&2; exit 20",
+            "drbd: drbdsetup",
+            "Load the module (modprobe drbd) if this node has DRBD resources. Otherwise nothing has to be done.",
+        ),
+    ],
+)
+def test_what_does_not_run_has_not_failed(  # noqa: PLR0917
+    command: str, output: str, subject: str, advice: str, cluster: FakeCluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster.does(command, output)
+    if command == CRM_MON:
+        cluster.does(OLD_CRM_MON, output)
+    wrong, printed = checked(cluster, capsys)
+    assert not wrong
+    line, shown_advice = check_result(printed, subject)
+    assert line.startswith(f"down  {subject}: not_running: exit status ")
+    assert shown_advice == advice
+    assert printed.count("down") == 1
+    assert "FAIL" not in printed
 
 
 def test_a_missing_optional_tool_is_not_a_failure(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
@@ -182,6 +208,37 @@ def test_a_subsystem_that_is_configured_but_not_installed(tmp_path: Path, capsys
     print_results(check(config, build_local_host(config)))
     (line, *_) = check_result(capsys.readouterr().out, "sbd")
     assert line == "ok    sbd: configured, but its tools are not installed, nothing to collect"
+
+
+@pytest.mark.parametrize(
+    ("flags", "text", "advice"),
+    [
+        (
+            {},
+            "sent to nobody: there is no [[alarms.target]], and snmp.agentx is off",
+            "write a table [[alarms.target]]",
+        ),
+        (
+            {"snmp.agentx": "unix:/nonexistent/master", "alarms.agentx": False},
+            "sent to nobody: there is no [[alarms.target]], and alarms.agentx is false",
+            "write a table [[alarms.target]]",
+        ),
+        ({"snmp.agentx": "unix:/nonexistent/master"}, "sent to the sinks of snmpd", ""),
+        (
+            {"alarms.target": [{"address": "192.0.2.1:162", "version": "2c", "community": "x"}]},
+            "sent to 192.0.2.1:162 (inform)",
+            "",
+        ),
+    ],
+)
+def test_who_gets_the_notifications(
+    flags: dict[str, object], text: str, advice: str, cluster: FakeCluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, output = checked(cluster, capsys, **flags)
+    line, shown_advice = check_result(output, "notifications")
+    assert line == f"ok    notifications: {text}"
+    assert advice in shown_advice
+    assert bool(advice) == bool(shown_advice)
 
 
 ALERTS = "cibadmin --query --local --scope alerts"

@@ -125,7 +125,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     """Lets Prometheus record the demo, which passes through all its situations in some seconds."""
     start, folder = time.time(), tmp_path_factory.mktemp("prometheus")
     with (
-        running_demo("--speed=0.1", "--corosync.statistics=true") as demo,
+        running_demo("--speed=10", "--corosync.statistics=true") as demo,
         running_prometheus(CONFIGURATION.format(port=demo), folder) as port,
     ):
         wait_until(lambda: query(port, LAST), seconds=90, what="the end of the demo")

@@ -220,10 +220,11 @@ FLAGS = {flag for parser in parsers().values() for action in parser._actions for
 
 OTHERS = {
     "--cleanup": "crm_resource",
-    "--confirm": "stonith_admin",
     "--clear": "crm_resource",
     "--collect": "systemd-run",
     "--collector.systemd.unit-include": "node_exporter",
+    "--confirm": "stonith_admin",
+    "--create": "systemd-tmpfiles",
     "--cuts": "the lab",
     "--discard-my-data": "drbdadm",
     "--enable-compat-2.0": "Pacemaker's configure",
@@ -371,10 +372,8 @@ def test_shown_mistakes_are_reported_as_shown(tmp_path: Path) -> None:
 
 
 PACKAGED = {
-    "systemd/ha-cluster-gateway.service": "install.md",
-    "systemd/hardening.conf": "security.md",
-    "snmp/ha-cluster-gateway.conf": "snmp.md",
-    "snmp/ha-cluster-gateway.tmpfiles": "snmp.md",
+    "snmpd/ha-cluster-gateway.conf": "snmp.md",
+    "snmpd/snmpd.service.d/ha-cluster-gateway.conf": "snmp.md",
 }
 """The page that shows each file in ``packaging``."""
 

@@ -629,6 +629,8 @@ async def test_a_change_of_state_is_logged_once() -> None:
     assert await changes(x=printed("1")) == [(*failing, "timed_out", "y", "no output")]
     assert await changes(y=printed("1")) == [("warning", "collector state changed", "a", "ok")]
     assert await changes(z=printed("1")) == [("warning", "collector state changed", "b", "ok")]
+    stopped = CommandResult(status=Status.NOT_RUNNING)
+    assert await changes(z=stopped) == [("info", "subsystem not running", "b", "not_running", "z", "no output")]
 
 
 async def test_the_tool_is_logged_if_the_command_has_another_name() -> None:

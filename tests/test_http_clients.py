@@ -271,6 +271,15 @@ async def test_one_client_cannot_use_all_connections(gate: Gate) -> None:
         gate.open()
 
 
+async def test_clients_that_fill_all_connections_make_room_at_once() -> None:
+    async with serving(max_connections=4, client_timeout=600) as served, connecting(served) as connect:
+        for source in ("127.0.0.2", "127.0.0.2", "127.0.0.3", "127.0.0.3"):
+            await connect(source)
+        await until(lambda: served.server.connections == 4)
+        assert await (await connect("127.0.0.4")).get() == OK
+        assert closures(served) == {"evicted": 1}
+
+
 @pytest.mark.parametrize(
     ("address", "source"),
     [

@@ -25,11 +25,11 @@ web:
 log:
   level: "debug"
   format: "json"
-crm-mon-path: "/usr/sbin/crm_mon"
+crm-mon-path: "/usr/bin/crm_mon"
 cibadmin-path: "/usr/sbin/cibadmin"
 corosync-cfgtoolpath-path: "/usr/sbin/corosync-cfgtool"
 corosync-quorumtool-path: "/usr/sbin/corosync-quorumtool"
-sbd-path: "/opt/sbd/sbd"
+sbd-path: "/usr/sbin/sbd"
 sbd-config-path: "/etc/default/sbd"
 drbdsetup-path: "/sbin/drbdsetup"
 drbdsplitbrain-path: "/var/run/drbd/splitbrain2"
@@ -40,13 +40,8 @@ MEANING = {
     "web.telemetry_path": "/m",
     "log.level": "debug",
     "log.format": "json",
-    "tools.crm_mon.path": "/usr/sbin/crm_mon",
-    "tools.cibadmin.path": "/usr/sbin/cibadmin",
-    "tools.corosync-cfgtool.path": "/usr/sbin/corosync-cfgtool",
-    "tools.corosync-quorumtool.path": "/usr/sbin/corosync-quorumtool",
-    "tools.sbd.path": "/opt/sbd/sbd",
+    "tools.crm_mon.path": "/usr/bin/crm_mon",
     "sbd.config": "/etc/default/sbd",
-    "tools.drbdsetup.path": "/sbin/drbdsetup",
     "drbd.split_brain_directory": "/var/run/drbd/splitbrain2",
 }
 
@@ -63,6 +58,16 @@ def migrated(path: Path, text: str) -> tuple[dict[str, Any], list[str]]:
     assert all(remark.startswith(f"{path}: ") for remark in remarks)
     changed = {key: value for key, value in plain_values(loaded).items() if value != DEFAULTS[key]}
     return changed, [remark.removeprefix(f"{path}: ") for remark in remarks]
+
+
+def test_the_paths_of_the_exporter_choose_nothing(tmp_path: Path) -> None:
+    """``tools.sbd.path`` would have SBD's devices read with ``sbd``, which requires permission to write to them."""
+    assert migrated(tmp_path / "exporter.yaml", 'sbd-path: "/usr/sbin/sbd"\ndrbdsetup-path: "/sbin/drbdsetup"\n') == (
+        {},
+        [],
+    )
+    other, _ = migrated(tmp_path / "exporter.yaml", 'sbd-path: "/opt/sbin/sbd"\n')
+    assert other == {"tools.sbd.path": "/opt/sbin/sbd"}
 
 
 def test_the_sample_means_the_same_in_every_format(tmp_path: Path) -> None:
@@ -117,11 +122,6 @@ def test_single_values(text: str, values: dict[str, Any], tmp_path: Path) -> Non
         (
             "enable-timestamps: true",
             "enable-timestamps was left out: samples carry no timestamps, as Prometheus recommends",
-        ),
-        (
-            "sbd-path: /usr/sbin/sbd",  # as Debian ships it; as a path, it would need root
-            "sbd-path was left out: it is the usual path, without which SBD's devices are read in-process, and "
-            "permission to read them is enough",
         ),
         ("crm-mon: /x", "crm-mon was left out: ha_cluster_exporter has no such option"),
         ("1: x", "1 was left out: ha_cluster_exporter has no such option"),

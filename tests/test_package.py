@@ -36,7 +36,7 @@ def test_the_programs_are_installed() -> None:
     distribution = metadata.distribution("ha-cluster-gateway")
     scripts = {entry.name: entry.value for entry in distribution.entry_points if entry.group == "console_scripts"}
     assert scripts == {
-        "ha-cluster-gateway": "gateway.cli:main",
+        "ha-cluster-gateway": "gateway.__main__:main",
         "ha-cluster-gateway-alert": "gateway.alert_agent:main",
     }
     assert {*scripts} <= {path.name for path in distribution.files or ()}

@@ -33,7 +33,7 @@ scrape_configs:
 @pytest.fixture(scope="module")
 def demo() -> Iterator[int]:
     """Runs the demo cluster, which stays healthy during the tests, and returns its port."""
-    with running_demo("--speed=100") as port:
+    with running_demo("--speed=0.01") as port:
         wait_for(f"http://127.0.0.1:{port}/-/ready")
         yield port
 
@@ -77,7 +77,7 @@ def test_prometheus_scrapes_over_tls_with_a_certificate_and_a_password(tmp_path:
         f"basic_auth_users: {{admin: '{HASHES['secret']}'}}\n"
     )
     with (
-        running_demo("--speed=100", f"--web.config.file={tmp_path / 'web.yaml'}") as gateway,
+        running_demo("--speed=0.01", f"--web.config.file={tmp_path / 'web.yaml'}") as gateway,
         running_prometheus(SECURE.format(port=gateway), tmp_path) as port,
     ):
         wait_until(lambda: eventually(port, "up") == 1, what="a scrape")

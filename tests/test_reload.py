@@ -291,6 +291,36 @@ def test_a_bad_configuration_is_refused_as_a_whole(reloaded: Reloaded) -> None:
     assert reloaded.value("gateway_config_last_reload_successful") == 1
 
 
+def test_an_invalid_web_configuration_refuses_the_reload(tmp_path: Path) -> None:
+    cluster = FakeCluster(tmp_path)
+    web_config = tmp_path / "web.yaml"
+    web_config.write_text("http_server_config: {headers: {X-Frame-Options: deny}}\n")
+    cluster.config.write_text(f'[web]\nconfig_file = "{web_config}"\n{cluster.config.read_text()}')
+    text = cluster.config.read_text()
+    with Gateway("--config", cluster.config, "--web.listen-address=127.0.0.1:0", cwd=tmp_path) as gateway:
+
+        def reload() -> str:
+            gateway.process.send_signal(signal.SIGHUP)
+            return gateway.wait_for('event="configuration ')
+
+        def value(name: str) -> float | None:
+            return series.parse(gateway.get()).get((f"ha_cluster_gateway_{name}", frozenset()))
+
+        web_config.write_text("http_server_confg: {}\n")
+        cluster.config.write_text(f'[collectors]\nsbd = "off"\n{text}')
+        for _ in range(2):  # the second time, the problem is known already
+            line = reload()
+            assert "configuration not reloaded" in line
+            assert f"{web_config}: http_server_confg: unknown key, did you mean http_server_config?" in line
+            assert value("config_last_reload_successful") == value("web_config_last_reload_successful") == 0
+        assert 'scrape_success{collector="sbd"} 1' in gateway.get()
+        web_config.unlink()
+        assert f"{web_config}: No such file or directory" in reload()
+        web_config.write_text("http_server_config: {headers: {X-Frame-Options: sameorigin}}\n")
+        assert "changed=collectors.sbd" in reload()
+        assert value("config_last_reload_successful") == value("web_config_last_reload_successful") == 1
+
+
 def test_post_reloads_only_if_it_is_enabled(reloaded: Reloaded) -> None:
     reloaded.write(collectors='sbd = "off"\n')
     assert reloaded.post() == (403, "forbidden: web.enable_lifecycle is not set\n")

@@ -63,6 +63,16 @@ def test_a_condition_is_sent_as_a_test(tmp_path: Path) -> None:
     assert text.startswith(b"TEST: ")
 
 
+def test_a_test_has_the_name_of_the_cluster(cluster: FakeCluster, tmp_path: Path) -> None:
+    with Snmptrapd(tmp_path / "a") as receiver:
+        file = config(tmp_path, community(receiver.port, "inform"))
+        path = json.dumps(str(cluster.directory / "corosync.conf"))
+        file.write_text(f"[corosync]\nconfig = {path}\n{file.read_text()}")
+        assert gateway("--config", file, "test-notification", cwd=tmp_path).returncode == 0
+        (received,) = receiver.received
+    assert received.varbinds[f"{ARC}.1.1.1.0"][1] == b"demo"
+
+
 def test_an_unreachable_target_is_named(tmp_path: Path) -> None:
     port = free_port()
     done = gateway("--config", config(tmp_path, community(port, "inform")), "test-notification", cwd=tmp_path)

@@ -122,7 +122,7 @@ def test_documents_are_well_formed(pages: Mapping[str, str]) -> None:
         ("fenced", "fencing", "node3 reboot Success"),
         ("device-replaced", "sbd", "1 of 2 devices healthy"),
         ("bundle", "resource", "Problem: "),
-        ("bundle", "alarms", "web-docker-0 is blocked (web-docker-0 on node1)"),
+        ("bundle", "alarms", "web-docker-0 on node1 is blocked"),
     ],
 )
 def test_what_an_operator_looks_for(situation: str, key: str, expected: str, pages: Mapping[str, str]) -> None:
@@ -180,6 +180,19 @@ def test_a_collector_that_fails_shows_unknown_and_no_zero(collector: str, comman
         assert f"{command}: timed out (killed after 5 s). What it would show is unknown." in text
         assert not any(word in text for word in ("0 of", "There are no", "No instance", "is empty")), text
     assert f"{collector} Warning: timed out" in section(page, "collector")
+
+
+def test_a_subsystem_that_does_not_run_has_not_failed() -> None:
+    command = CommandReport(
+        name="drbdsetup", tool="drbdsetup", status=Status.NOT_RUNNING, detail="DRBD's kernel module is not loaded"
+    )
+    snapshot = without(HEALTHY, "drbd", CollectorReport(name="drbd", commands=(command,)))
+    page = render(snapshot, overview_of(snapshot))
+    assert "the kernel module is not loaded" in section(page, "drbd")
+    assert "drbdsetup: not running (DRBD's kernel module is not loaded)." in section(page, "drbd")
+    assert "What it would show" not in section(page, "drbd")
+    assert "no collector fails" in section(page, "collector")
+    assert "warning" not in section(page, "collector").lower()
 
 
 def test_a_collector_that_is_off_and_a_subsystem_that_is_not_set_up() -> None:

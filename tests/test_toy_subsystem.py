@@ -118,7 +118,7 @@ def test_check_shows_it_with_its_advice(tree: Path) -> None:
     assert "ok    toy: toyctl: ok\n" in program(tree, TWO_TOYS, "check")
     output = program(tree, "echo the toys are not wound up >&2; exit 1", "check")
     assert (
-        "FAIL  toy: toyctl: not_running: exit status 1: the toys are not wound up\n      Wind the toys up.\n" in output
+        "down  toy: toyctl: not_running: exit status 1: the toys are not wound up\n      Wind the toys up.\n" in output
     )
 
 

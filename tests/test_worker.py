@@ -30,15 +30,40 @@ async def test_results_arrive_in_order_and_errors_are_raised() -> None:
     worker.close()
 
 
-async def test_a_function_that_takes_too_long_delays_others_but_not_the_caller() -> None:
+async def run_until_late(worker: Worker, release: threading.Event) -> None:
+    """Runs a function until it has begun and was not finished in time: on a busy machine, it may not begin in time."""
+    started = threading.Event()
+
+    def run_slowly() -> None:
+        started.set()
+        release.wait()
+
+    while not started.is_set():
+        with pytest.raises(TimeoutError):
+            await worker.run(run_slowly, timeout=0.05)
+
+
+async def test_a_function_that_takes_too_long_delays_neither_the_caller_nor_others() -> None:
     worker, release = Worker("test"), threading.Event()
+    late = asyncio.ensure_future(run_until_late(worker, release))
+    await asyncio.sleep(0)
+    assert await worker.run(lambda: "behind it", timeout=60) == "behind it"
+    await late
+    assert await worker.run(lambda: "next", timeout=60) == "next"
+    release.set()
+    worker.close()
+
+
+async def test_functions_that_never_end_take_few_threads() -> None:
+    worker, release = Worker("endless"), threading.Event()
     done = []
-    with pytest.raises(TimeoutError):
-        await worker.run(release.wait, timeout=0.01)
+    for _ in range(4):
+        await run_until_late(worker, release)
     with pytest.raises(TimeoutError):
         await worker.run(lambda: done.append("nobody waits for it"), timeout=0.01)
+    assert sum(thread.name == "endless" for thread in threading.enumerate()) == 4
     release.set()
-    assert await worker.run(lambda: "next", timeout=5) == "next"
+    assert await worker.run(lambda: "next", timeout=60) == "next"
     assert done == []
     worker.close()
 

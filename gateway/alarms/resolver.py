@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
-import threading
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
+from gateway import network
 from gateway.alarms.channel import DeliveryError
 from gateway.waiting import completed_within
 
@@ -41,43 +40,10 @@ Resolve = Callable[[str, int], Awaitable[Sequence[SocketAddress]]]
 async def resolve(host: str, port: int) -> Sequence[SocketAddress]:
     """Returns the addresses of a host, the preferred one first.
 
-    A name is resolved in a separate thread, not in the thread pool of the event loop: while the name servers are down
-    it takes many seconds, and neither other work nor the end of the program may wait for that.
-
     Raises:
         OSError: the host has no address.
     """
-    with contextlib.suppress(OSError):
-        return _resolve(host, port, socket.AI_NUMERICHOST)
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Sequence[SocketAddress]] = loop.create_future()
-
-    def set_outcome(outcome: Sequence[SocketAddress] | OSError) -> None:
-        if future.done():
-            return
-        if isinstance(outcome, OSError):
-            future.set_exception(outcome)
-        else:
-            future.set_result(outcome)
-
-    def run() -> None:
-        outcome: Sequence[SocketAddress] | OSError
-        try:
-            outcome = _resolve(host, port)
-        except OSError as error:
-            outcome = error
-        with contextlib.suppress(RuntimeError):  # the event loop is closed
-            loop.call_soon_threadsafe(set_outcome, outcome)
-
-    threading.Thread(target=run, name=f"resolve {host}", daemon=True).start()
-    return await future
-
-
-def _resolve(host: str, port: int, flags: int = 0) -> Sequence[SocketAddress]:
-    try:
-        infos = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=flags)
-    except UnicodeError:  # labels that are empty or too long
-        raise OSError("not a valid host name") from None
+    infos = await network.resolve(host, port, kind=socket.SOCK_DGRAM)
     return [SocketAddress(family, name) for family, _, _, _, name in infos]
 
 

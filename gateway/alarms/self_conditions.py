@@ -12,7 +12,7 @@ from gateway.status import Status
 def find_failing_collectors(view: ClusterView) -> Iterator[Finding]:
     """Yields the collectors that fail; a daemon that does not run is another condition."""
     for name, report in view.snapshot.collectors.items():
-        if report.present and report.status not in {Status.OK, Status.NOT_RUNNING}:
+        if report.failed:
             failing = report.failing[0]
             yield Finding(name, {"state": report.status.value, "why": f"{failing.name}: {failing.detail}"})
 

@@ -17,7 +17,6 @@ from gateway.host.host import Host
 from gateway.publication import Publication
 from gateway.snapshot import Snapshot
 from gateway.snmp.mib.module import Mib
-from gateway.status import Status
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     snapshot = runtime.run(collect_once(config, build_local_host(config)))
     page = format_snapshot(snapshot, arguments.format, config.snmp.root)
     print_page(page)
-    failed = any(report.present and report.status is not Status.OK for report in snapshot.collectors.values())
+    failed = any(report.failed for report in snapshot.collectors.values())
     return ExitStatus.PROBLEM if failed else ExitStatus.OK
 
 

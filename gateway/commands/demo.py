@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_positive_number,
         default=1.0,
         metavar="FACTOR",
-        help="Multiply the duration of every step by this factor. (default: 1)",
+        help="Play the recording this many times as fast. (default: 1)",
     )
 
 
@@ -50,11 +50,16 @@ def run(arguments: argparse.Namespace) -> int:
             root = oids.dotted(config.snmp.root.root)
             print_line(f"Over SNMP: snmpbulkwalk -v2c -c public {addresses.snmp[0]} {root}", flush=True)
         for step in recording.steps:
-            print_line(f"  {step.seconds * speed:4.0f} s  {step.situation}: {step.description}", flush=True)
+            print_line(f"  {step.seconds / speed:4.0f} s  {step.situation}: {step.description}", flush=True)
 
-    host = replay.ReplayHost(recording, streams=STREAMS, scale=speed)
+    host = replay.ReplayHost(recording, streams=STREAMS, scale=1 / speed)
     read_again = partial(read_config, arguments, defaults=_DEFAULTS, search=False)
-    runtime.run(app.serve(config, host, read_config=read_again, announce=announce))
+
+    async def serve() -> None:
+        await app.require_addresses(config)  # somebody waits for the demo: it does not try again for long
+        await app.serve(config, host, read_config=read_again, announce=announce)
+
+    runtime.run(serve())
     return ExitStatus.OK
 
 

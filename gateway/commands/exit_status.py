@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import IntEnum
 
 
@@ -12,6 +13,8 @@ class ExitStatus(IntEnum):
     PROBLEM = 1
     """``check``, ``collect`` or ``test-notification`` found a problem."""
     USAGE = 2
-    """The command line or the configuration is invalid, or the service cannot start."""
+    """The command line or the configuration is invalid."""
+    UNAVAILABLE = os.EX_UNAVAILABLE
+    """The program cannot start for now; nothing is wrong with its configuration."""
     INTERRUPTED = 130
     """The program was interrupted from the keyboard."""

@@ -19,5 +19,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serves until SIGTERM or SIGINT."""
     config = load_config(arguments)
+    runtime.show_fatal_signals()
     runtime.run(app.serve(config, build_local_host(config), read_config=partial(read_config, arguments)))
     return ExitStatus.OK

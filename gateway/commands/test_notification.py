@@ -13,6 +13,7 @@ from gateway import app, log, runtime
 from gateway.alarms.conditions import BY_NAME
 from gateway.alarms.notification import Change, Notification, NotificationKind
 from gateway.alarms.notifier import TargetOutcome
+from gateway.assembly import build_local_host
 from gateway.commands.console import print_line
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import QUIET, add_flags, load_config
@@ -27,6 +28,8 @@ from gateway.log import LogLevel
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import Mib
 from gateway.snmp.values import VarBind
+from gateway.subsystems import corosync_conf
+from gateway.subsystems.probe import read_file
 from gateway.waiting import completed_within
 
 _SESSION_TIMEOUT = 5.0
@@ -58,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments, overrides=QUIET)
     if config.log.level is LogLevel.ERROR:
         log.disable()  # every error is part of an outcome
-    notification = _build_notification(arguments.condition)
+    notification = _build_notification(arguments.condition, cluster=_read_cluster_name(config))
     outcomes = runtime.run(_send(config, _master_address(config), notification))
     if not outcomes:
         raise ConfigError([f"nothing to send to: {_why_no_master(config)}, and there is no [[alarms.target]]"])
@@ -68,7 +71,14 @@ def run(arguments: argparse.Namespace) -> int:
     return ExitStatus.PROBLEM if failed else ExitStatus.OK
 
 
-def _build_notification(condition_name: str | None) -> Notification:
+def _read_cluster_name(config: Config) -> str:
+    """Returns the name of the cluster, which is the same in the notifications of a running gateway; "" if unknown."""
+    reading = read_file(build_local_host(config), config.subsystems[corosync_conf.CONFIG], corosync_conf.parse)
+    configuration: corosync_conf.CorosyncConfig | None = reading.ok_value
+    return (configuration and configuration.cluster_name) or ""
+
+
+def _build_notification(condition_name: str | None, *, cluster: str) -> Notification:
     if condition_name is not None and condition_name not in BY_NAME:
         raise ConfigError([f"no such condition: {condition_name}; there are: {', '.join(BY_NAME)}"])
     condition = BY_NAME[condition_name] if condition_name is not None else None
@@ -82,7 +92,7 @@ def _build_notification(condition_name: str | None) -> Notification:
         severity=condition.severity if condition else Severity.INFO,
         change=Change.RAISED if condition else Change.INFO,
         node=socket.gethostname(),
-        cluster="",
+        cluster=cluster,
         text=_TEXT.format(condition.meaning.rstrip(".") if condition else "a notification was sent by hand"),
     )
 

@@ -128,7 +128,10 @@ class Reporter:
                 command for command in report.failing if previous_failures.get(command.name) is not command.status
             )
             cause = next(changes, report.failing[0])
-            self._log.warning("collector failing", **event, **_failure_event(outcome, cause))
+            if report.failed:
+                self._log.warning("collector failing", **event, **_failure_event(outcome, cause))
+            else:  # an alarm says so if it should run
+                self._log.info("subsystem not running", **event, **_failure_event(outcome, cause))
         elif previous is None:
             self._log.info("collector ready" if report.present else "subsystem absent", **event)
         else:

@@ -92,6 +92,23 @@ def test_alarms_survive_a_restart_and_expire_if_the_gateway_dies(cluster: FakeCl
         receiver.wait_for_names()  # 4 times 0.5 s after the last repetition
 
 
+def test_the_cluster_has_its_name_while_its_daemons_do_not_run(cluster: FakeCluster, tmp_path: Path) -> None:
+    """Alerts of Prometheus are inhibited by this label; an alert that changes its labels is another alert."""
+    cluster.stop_daemons()
+    more = "raise_at_start = true\n"
+    with Alertmanager(tmp_path / "am") as receiver:
+        config = configure(cluster, receiver.url, repeat=0.5)
+        config.write_text(config.read_text().replace("[alarms]\n", f"[alarms]\n{more}"))
+        with Gateway("--config", config, "--web.listen-address", "127.0.0.1:0", cwd=cluster.directory) as running:
+            receiver.wait_for_names("HaClusterCorosyncDown", "HaClusterPacemakerDown")
+            assert {alert["labels"].get("cluster") for alert in receiver.alerts()} == {"demo"}
+            assert "Cluster demo" in running.get("/")
+            assert '"cluster_name": "demo"' in running.get("/api/v1/snapshot")
+            assert '"__meta_ha_cluster_name": "demo"' in running.get("/sd")
+            cluster.restore()
+            receiver.wait_for_names(ALWAYS)
+
+
 def test_every_member_of_a_cluster_gets_every_alert_and_one_that_was_down_the_active_ones(
     cluster: FakeCluster, tmp_path: Path
 ) -> None:

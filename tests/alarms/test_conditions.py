@@ -157,7 +157,36 @@ async def test_a_condition_is_raised_and_cleared(name: str) -> None:
     assert name not in {alarm.condition.name for alarm in watch.table.active}
     for event in events:
         assert event.text
-        assert not re.search("[{}]|  |None", event.text), event.text
+        assert not re.search(r"[{}]|  |None|\binf\b|\bnan\b", event.text), event.text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("resource-failed", f"{STUCK} has failed"),
+        ("resource-blocked", f"{STUCK} is blocked"),
+        ("fail-count", "stuck has failed on node3 and may not run there"),
+    ],
+)
+async def test_a_stop_that_has_failed_in_plain_words(name: str, text: str) -> None:
+    watch = Watch()
+    watch.evaluate(await load("lab/stop-failed"))
+    (alarm,) = (alarm for alarm in watch.table.active if alarm.condition.name == name)
+    assert alarm.text == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(1.0, "r has failed once on n"), (3.0, "r has failed 3 times on n")])
+def test_how_often_a_resource_has_failed(count: float, text: str) -> None:
+    watch = Watch()
+    watch.evaluate(
+        snapshot_of(
+            node("n", "online"),
+            (pacemaker_metrics.FAIL_COUNT, count, ("n", "r")),
+            (pacemaker_metrics.MIGRATION_THRESHOLD, 1, ("n", "r")),
+        )
+    )
+    (alarm,) = (alarm for alarm in watch.table.active if alarm.condition.name == "fail-count")
+    assert alarm.text == f"{text} and may not run there"
 
 
 def test_every_condition_has_a_case() -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from tests.lab import record
-from tests.lab.base import NODE_ENV, LabError, Options, missing_prerequisites
+from tests.lab.base import NODE_ENV, LabError, Options
 from tests.lab.cluster import Cluster
 from tests.lab.resources import DEMO_RESOURCES
+from tests.lab.systems import missing_prerequisites
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

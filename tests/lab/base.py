@@ -3,36 +3,43 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 BASE_ENV: Mapping[str, str] = {"LC_ALL": "C", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 # crmsh keeps caches and histories in the home and temporary directories: it gets those of the node.
 NODE_ENV: Mapping[str, str] = {**BASE_ENV, "HOME": "/run/root", "TMPDIR": "/run/tmp", "PCMK_logfacility": "none"}
 
-# Debian package -> what the lab uses of it
-_PACKAGES: Mapping[str, tuple[str, ...]] = {
+# Debian package -> what the lab uses of it: on the machine, and on the system of each node
+MACHINE_PACKAGES: Mapping[str, tuple[str, ...]] = {
+    "iproute2": ("ip",),
+    "util-linux": ("unshare", "nsenter"),
+    "mount": ("mount", "losetup"),
+}
+NODE_PACKAGES: Mapping[str, tuple[str, ...]] = {
     "pacemaker": ("pacemakerd",),
     "pacemaker-cli-utils": ("crm_mon", "crm_simulate", "cibadmin"),
     "corosync": ("corosync", "corosync-quorumtool", "corosync-cfgtool"),
     "crmsh": ("crm",),
     "sbd": ("sbd",),
-    "iproute2": ("ip",),
-    "util-linux": ("unshare", "nsenter", "setpriv"),
-    "mount": ("mount", "losetup"),
+    "util-linux": ("setpriv",),
     "resource-agents": ("/usr/lib/ocf/resource.d/heartbeat/Dummy",),
     "pacemaker-resource-agents": ("/usr/lib/ocf/resource.d/pacemaker/Stateful",),
 }
-_PROBE = "ip link add br0 type bridge && ip link add veth0 type veth peer name veth1 && mount -t tmpfs tmpfs /run"
 
 
 class LabError(Exception):
     """A lab operation failed; the message gives the reason in one line."""
+
+
+def default_trees() -> tuple[str, ...]:
+    """Returns the tree that the nodes of every lab run; none for the machine's own system."""
+    tree = os.environ.get("LAB_TREE")
+    return (tree,) if tree else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +53,9 @@ class Options:
         two_node: The option two_node of votequorum; None enables it exactly if there are two nodes.
         token: Corosync's token timeout in milliseconds. Corosync adds 650 for every node after the second.
         properties: Cluster properties that are set before the first start.
+        trees: The trees of other Debian releases that the nodes run, in the order of the nodes; the last one is also
+            for the nodes after it, and an empty text is the machine's own system. Nodes may differ: the first one is
+            the oldest. By default it is the tree that the variable LAB_TREE names.
     """
 
     nodes: int = 3
@@ -57,6 +67,7 @@ class Options:
     properties: Mapping[str, str] = field(
         default_factory=lambda: {"stonith-enabled": "false", "dc-deadtime": "1s"},
     )
+    trees: Sequence[str] = field(default_factory=default_trees)
 
     def __post_init__(self) -> None:
         if not 1 <= self.nodes <= 16:
@@ -76,18 +87,3 @@ def tool(*argv: str, input: str = "") -> str:  # noqa: A002 - the name that subp
         message = (done.stderr or done.stdout).strip().replace("\n", " | ")
         raise LabError(f"{' '.join(argv)}: exit status {done.returncode}: {message}")
     return done.stdout
-
-
-def missing_prerequisites() -> str | None:
-    """Returns why no lab can run here and the remedy, in one line; None if one can."""
-    if os.geteuid() != 0:
-        return "the lab needs root"
-    path = BASE_ENV["PATH"]
-    missing = [name for name, tools in _PACKAGES.items() if not all(shutil.which(one, path=path) for one in tools)]
-    if missing:
-        return f"the lab needs Debian packages that are not installed: apt-get install {' '.join(missing)}"
-    try:
-        tool("unshare", "--mount", "--uts", "--ipc", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", _PROBE)
-    except (LabError, subprocess.TimeoutExpired) as error:
-        return f"the lab needs namespaces, bridges and veths, which this machine does not give: {error}"
-    return None

@@ -12,6 +12,10 @@ it is pulling the node's plug, since the kernel then ends every process in the P
 rings are bridges in one more network namespace, the switch; ring R is the network 10.(61+R).0.0/24 and ethR on each
 node. The machine's own network gets no interface, no address and no name.
 
+A node runs the machine's own system, or the tree of another Debian release (`Options.trees`). With a tree it has two
+roots, the machine's and the tree's, and all of the directories above in both: commands run in the tree, except Python
+with the gateway if the tree's Python is too old for it.
+
 `record` describes how a lab is removed again, even if its owner crashes.
 """
 
@@ -19,6 +23,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -30,8 +35,11 @@ from typing import TYPE_CHECKING, Any, Self
 from xml.etree import ElementTree as ET
 
 from tests.lab import files, namespaces, record
-from tests.lab.base import NODE_ENV, LabError, Options, missing_prerequisites, tool
+from tests.lab.base import NODE_ENV, LabError, Options, tool
 from tests.lab.namespaces import NodeProcess
+from tests.lab.resources import adapted
+from tests.lab.systems import PACKAGES_INSIDE, System, missing_prerequisites, systems
+from tests.programs import import_path
 
 if TYPE_CHECKING:
     import socket
@@ -48,6 +56,7 @@ PACEMAKER_DAEMONS = (
     "pacemaker-schedulerd",
     "pacemaker-controld",
 )
+_SECTION = re.IGNORECASE | re.MULTILINE | re.DOTALL
 _START_COROSYNC = "corosync && until corosync-cfgtool -s >/dev/null 2>&1; do sleep 0.1; done"
 _START_PACEMAKER = "{ setsid pacemakerd </dev/null >/var/log/pacemaker/pacemakerd.out 2>&1 & }"
 
@@ -61,6 +70,7 @@ class Cluster:
     Attributes:
         options: What the lab is made of.
         nodes: The nodes' names, e.g. ("node1", "node2", "node3").
+        systems: The nodes' systems, in the same order.
         id: Distinguishes this lab from all others on the machine.
         directory: Where the lab keeps its files.
     """
@@ -68,6 +78,7 @@ class Cluster:
     def __init__(self, options: Options | None = None) -> None:
         self.options = options or Options()
         self.nodes = tuple(f"node{number + 1}" for number in range(self.options.nodes))
+        self.systems = systems(self.options)
         self.id = secrets.token_hex(3)
         self.directory = record.directory_of(self.id)
         self._reaper: subprocess.Popen[bytes] | None = None
@@ -106,7 +117,7 @@ class Cluster:
         Raises:
             LabError: A prerequisite is missing, or something did not start; nothing is left behind.
         """
-        reason = missing_prerequisites()
+        reason = missing_prerequisites(self.options)
         if reason is not None:
             raise LabError(reason)
         record.cleanup_stale()
@@ -196,7 +207,11 @@ class Cluster:
 
         It can be read and written there at any time, also while the node is switched off.
         """
-        return self.directory / self._checked(node) / files.own_directories()[inside]
+        return self.directory / self._checked(node) / files.own_directories(self.system(node))[inside]
+
+    def system(self, node: str) -> System:
+        """Returns the system that a node runs."""
+        return self.systems[self.nodes.index(self._checked(node))]
 
     # -- commands inside a node
 
@@ -211,12 +226,20 @@ class Cluster:
             raise LabError(f"{node} is switched off")
         return pid
 
-    def nsenter_argv(self, node: str, *, user: str | None = None) -> list[str]:
-        """Returns the prefix that runs a command inside a node; with `user`, as that user with all its groups."""
+    def nsenter_argv(self, node: str, *, user: str | None = None, outside_tree: bool = False) -> list[str]:
+        """Returns the prefix that runs a command inside a node; with `user`, as that user with all its groups.
+
+        With `outside_tree` the command is one of the machine's, although the node runs another system.
+        """
         argv = ["nsenter", "-t", str(self.init_pid(node)), *namespaces.OF_A_NODE]
+        argv += self.chroot(node) if not outside_tree else ()
         if user is not None:
-            argv += ["setpriv", f"--reuid={user}", f"--regid={tool('id', '-g', user).strip()}", "--init-groups"]
+            argv += ["setpriv", f"--reuid={user}", f"--regid={self.system(node).ids(user)[1]}", "--init-groups"]
         return argv
+
+    def chroot(self, node: str) -> tuple[str, ...]:
+        """Returns the prefix with which a process of the machine's, inside a node, runs the node's own commands."""
+        return self.system(node).chroot(self.directory / node / "root")
 
     def popen(
         self,
@@ -225,16 +248,29 @@ class Cluster:
         *,
         user: str | None = None,
         env: Mapping[str, str] = NODE_ENV,
+        outside_tree: bool = False,
         **options: Any,
     ) -> NodeProcess:
         """Starts a process inside a node, e.g. a gateway; `options` are those of `subprocess.Popen`.
 
         Its working directory is "/". It ends with the node at the latest, and `stop` waits for it.
         """
-        command = [*self.nsenter_argv(node, user=user), *argv]
+        command = [*self.nsenter_argv(node, user=user, outside_tree=outside_tree), *argv]
         process = NodeProcess(command, env=env, start_new_session=True, **options)
         self._processes.append(process)
         return process
+
+    def popen_python(
+        self, node: str, *arguments: str | os.PathLike[str], env: Mapping[str, str] = NODE_ENV, **options: Any
+    ) -> NodeProcess:
+        """Starts Python inside a node, with the gateway that is tested; `options` are those of `popen`.
+
+        It is the interpreter of the node's system, or the machine's if that one is too old.
+        """
+        system = self.system(node)
+        path = {"PYTHONPATH": PACKAGES_INSIDE} if system.runs_gateway and not system.is_machine else import_path()
+        argv = [system.python, *arguments]
+        return self.popen(node, argv, env={**env, **path}, outside_tree=not system.runs_gateway, **options)
 
     def run(
         self,
@@ -273,7 +309,11 @@ class Cluster:
         return namespaces.connect(self.init_pid(node), (address, port), timeout)
 
     def load(self, text: str, node: str | None = None) -> None:
-        """Loads a configuration, in crmsh's language, into the running cluster (``crm configure load update``)."""
+        """Loads a configuration, in crmsh's language, into the running cluster (``crm configure load update``).
+
+        It is written for Pacemaker 2.1, and adapted if the first node has another version.
+        """
+        text = adapted(text, self.systems[0].pacemaker)
         self.run(node or self._any_node(), "crm", "--force", "configure", "load", "update", "-", input=text)
 
     # -- waiting
@@ -338,8 +378,7 @@ class Cluster:
         def calm() -> bool:
             nonlocal calm_since
             online = {str(one.get("name")) for one in self.crm_mon(node).iterfind("nodes/node[@online='true']")}
-            transition = self._xml(node, "crm_simulate", "-L", "-S", "--output-as=xml").find("transition")
-            if not expected <= online or transition is None or len(transition):
+            if not expected <= online or self._has_actions(node or self._any_node()):
                 calm_since = time.monotonic()
             return time.monotonic() - calm_since > 0.5
 
@@ -357,7 +396,7 @@ class Cluster:
         """Makes loop devices with SBD's metadata, e.g. ["/dev/loop0"]; they are removed with the lab."""
         devices = self.disks(count)
         for device in devices:
-            tool("sbd", "-d", device, "create")
+            self.run(self._any_node(), "sbd", "-d", device, "create")
         return devices
 
     def disks(self, count: int, *, size: int = 4 << 20) -> list[str]:
@@ -388,7 +427,7 @@ class Cluster:
         for name in ("pids", "disks"):
             (self.directory / name).mkdir()
         for node in self.nodes:
-            files.make_node_directory(self.directory / node, self.options)
+            files.make_node_directory(self.directory / node, self.options, self.system(node))
         (self.directory / "lab.json").write_text(json.dumps(asdict(self.options)), encoding="utf-8")
 
     def _boot(self, nodes: Sequence[str], *, daemons: bool) -> None:
@@ -432,6 +471,12 @@ class Cluster:
             return ET.fromstring(done.stdout)
         except ET.ParseError as error:
             raise LabError(f"{argv[0]}: no XML, exit status {done.returncode}: {done.stderr.strip()}") from error
+
+    def _has_actions(self, node: str) -> bool:
+        """Returns whether a node's Pacemaker would take actions now; its output as XML is new in version 2.1."""
+        done = self.run(node, "crm_simulate", "-L", "-S", check=False)
+        match = re.search(r"^Executing cluster transition:\n(.*?)^Revised cluster status:$", done.stdout, _SECTION)
+        return match is None or bool(match[1].strip())
 
     def _checked(self, node: str) -> str:
         if node not in self.nodes:

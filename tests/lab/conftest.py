@@ -10,6 +10,7 @@ import pytest
 
 from tests.lab.cluster import Cluster, Options, missing_prerequisites
 from tests.lab.resources import DEMO_RESOURCES
+from tests.lab.systems import systems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +20,14 @@ class MakeCluster(Protocol):
     """Starts a cluster that is removed after the test; with `ready`, returns after `Cluster.wait_ready`."""
 
     def __call__(self, options: Options | None = None, *, daemons: bool = True, ready: bool = True) -> Cluster: ...
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips the tests that do not apply to the release that the nodes run, as they declare."""
+    for mark in item.iter_markers("not_on"):
+        release = systems(Options())[0].release
+        if release in mark.args:
+            pytest.skip(f"not on {release}: {mark.kwargs['reason']}")
 
 
 @pytest.fixture(autouse=True)

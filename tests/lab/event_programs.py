@@ -6,7 +6,6 @@ import json
 import queue
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -16,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab import namespaces
-from tests.lab.base import NODE_ENV
 from tests.lab.cluster import Cluster
-from tests.programs import PACKAGES, import_path
+from tests.programs import PACKAGES
 
 LOST = "will NOT provide any services"
 REGAINED = "is within the primary component"
@@ -64,13 +62,7 @@ class Program:
     """
 
     def __init__(self, cluster: Cluster, node: str, code: str, events: queue.Queue[Event] | None = None) -> None:
-        self.process = cluster.popen(
-            node,
-            [sys.executable, "-c", code],
-            env={**NODE_ENV, **import_path()},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-        )
+        self.process = cluster.popen_python(node, "-c", code, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
         self.events = queue.Queue() if events is None else events
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
@@ -131,7 +123,7 @@ def delay(cluster: Cluster, node: str, event: Event, message: str) -> float:
 
 def monitors(cluster: Cluster, node: str) -> list[int]:
     """Returns the process ids, outside the node, of the quorum monitors that run in it."""
-    pids = namespaces.processes(cluster.init_pid(node), [Path(sys.executable).name])
+    pids = namespaces.processes(cluster.init_pid(node), [Path(cluster.system(node).python).name])
     return [pid for pid in pids if b"libquorum_helper.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from tests.lab.base import tool
+from tests.lab.systems import PACKAGES_INSIDE, System, systems
+from tests.programs import PACKAGES, ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tests.lab.base import Options
 
-_EMPTY = ("/etc/corosync", "/var/lib/corosync", "/var/lib/pacemaker", "/var/log")
-_COPIED = ("/etc/default", "/etc/sysconfig")  # as the machine has them
+EMPTY = ("/etc/corosync", "/var/lib/corosync", "/var/lib/pacemaker", "/var/log")
+_COPIED = ("/etc/default", "/etc/sysconfig")  # as the node's system has them
 _DIRECTORIES = ("var-log/cluster", "var-log/crmsh")
 _HACLUSTER = (
     "var-log/pacemaker",
@@ -24,9 +25,15 @@ _HACLUSTER = (
 )
 
 
-def own_directories() -> dict[str, str]:
+def own_directories(system: System) -> dict[str, str]:
     """Returns the directories that each node has for itself: path inside -> name in the node's directory outside."""
-    return {path: path[1:].replace("/", "-") for path in (*_EMPTY, *_COPIED) if Path(path).is_dir()}
+    return {path: path[1:].replace("/", "-") for path in (*EMPTY, *_COPIED) if system.inside(path).is_dir()}
+
+
+def shared_directories() -> dict[str, str]:
+    """Returns what a node with a tree sees of the machine: path outside -> path inside."""
+    shared = [tempfile.gettempdir(), str(ROOT)]
+    return {**{path: path for path in shared}, str(PACKAGES / "gateway"): f"{PACKAGES_INSIDE}/gateway"}
 
 
 def address(number: int, ring: int) -> str:
@@ -34,14 +41,19 @@ def address(number: int, ring: int) -> str:
     return f"10.{61 + ring}.0.{number}"
 
 
-def make_node_directory(root: Path, options: Options) -> None:
+def make_node_directory(root: Path, options: Options, system: System) -> None:
     """Makes the directory that holds a node's own directories, ready for its first start."""
     root.mkdir()
-    mounts = own_directories()
+    if not system.is_machine:
+        (root / "tree").write_text(f"{system.root}\n", encoding="utf-8")
+        (root / "root").mkdir()
+    shared = "".join(f"{outside} {inside}\n" for outside, inside in shared_directories().items())
+    (root / "shared").write_text(shared, encoding="utf-8")
+    mounts = own_directories(system)
     (root / "mounts").write_text("".join(f"{own} {path}\n" for path, own in mounts.items()), encoding="ascii")
     for path, own in mounts.items():
         if path in _COPIED:
-            shutil.copytree(path, root / own, symlinks=True)
+            shutil.copytree(system.inside(path), root / own, symlinks=True)
         else:
             (root / own).mkdir()
     for own in _DIRECTORIES:
@@ -49,12 +61,12 @@ def make_node_directory(root: Path, options: Options) -> None:
     for own in _HACLUSTER:
         (root / own).mkdir(exist_ok=True)
         (root / own).chmod(0o770 if own == "var-log/pacemaker" else 0o750)
-        shutil.chown(root / own, "hacluster", "haclient")
+        os.chown(root / own, *system.ids("hacluster"))
     (root / "etc-corosync/corosync.conf").write_text(corosync_conf(options), encoding="ascii")
     cib = root / "var-lib-pacemaker/cib/cib.xml"
-    cib.write_text(first_cib(options.properties), encoding="utf-8")
+    cib.write_text(first_cib(options), encoding="utf-8")
     cib.chmod(0o600)
-    shutil.chown(cib, "hacluster", "haclient")
+    os.chown(cib, *system.ids("hacluster"))
 
 
 def corosync_conf(options: Options) -> str:
@@ -98,12 +110,12 @@ system {{
 """
 
 
-def first_cib(properties: Mapping[str, str]) -> str:
-    """Returns a CIB with nothing but cluster properties, in the newest schema that the installed Pacemaker knows."""
-    cib = ET.fromstring(tool("cibadmin", "--empty"))
+def first_cib(options: Options) -> str:
+    """Returns a CIB with nothing but cluster properties, in the newest schema that the first node's Pacemaker knows."""
+    cib = ET.fromstring(systems(options)[0].tool("cibadmin", "--empty"))
     config = cib.find("configuration/crm_config")
     assert config is not None
     property_set = ET.SubElement(config, "cluster_property_set", id="cib-bootstrap-options")
-    for name, value in properties.items():
+    for name, value in options.properties.items():
         ET.SubElement(property_set, "nvpair", id=f"cib-bootstrap-options-{name}", name=name, value=value)
     return ET.tostring(cib, encoding="unicode")

@@ -12,10 +12,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from gateway.subsystems import SUBSYSTEMS
 from tests import series
 from tests.lab.cluster import NODE_ENV, Cluster
 from tests.lab.scrape import get
-from tests.programs import PACKAGES, import_path
+from tests.programs import PACKAGES
 from tests.series import Series
 
 PORT = 9664
@@ -45,6 +46,18 @@ def configuration(
     return path
 
 
+def with_tools(cluster: Cluster, node: str, config: Path) -> Path:
+    """Returns a configuration with which the gateway finds a node's tools, if it does not run in the node's system."""
+    if cluster.system(node).runs_gateway:
+        return config
+    tools = [tool.name for subsystem in SUBSYSTEMS for tool in subsystem.tools]
+    prefix = json.dumps(cluster.chroot(node))
+    path = config.with_name(f"{node}-{config.name}")
+    path.touch(mode=config.stat().st_mode & 0o777)
+    path.write_text(config.read_text() + "".join(f"[tools.{tool}]\nprefix = {prefix}\n" for tool in tools))
+    return path
+
+
 class NodeGateway:
     """The program, serving; a context manager that ends it.
 
@@ -65,13 +78,13 @@ class NodeGateway:
         self.log: list[Entry] = []
         self._news = threading.Condition()
         self._ended = False
-        if user is not None:
+        if user is not None and cluster.system(node).is_machine:
             _open_for_all(cluster, node)
-        self.process = cluster.popen(
+        self.process = cluster.popen_python(
             node,
-            [sys.executable, "-m", "gateway", "--config", str(config)],
+            *("-m", "gateway", "--config", with_tools(cluster, node, config)),
             user=user,
-            env={**NODE_ENV, **import_path(), "PYTHONWARNINGS": "error"},
+            env={**NODE_ENV, "PYTHONWARNINGS": "error"},
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )

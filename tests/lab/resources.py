@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 # Dummy and Stateful do nothing but keep a state file in /run, which each of the lab's nodes has for itself.
 DEMO_RESOURCES = """
 node 1: node1 attributes rack=a
@@ -30,3 +33,25 @@ location nfs-by-pattern /^nfs-.*/ 5: node2
 colocation nfs-with-vip -100: g-nfs vip
 order storage-before-nfs Optional: cl-storage g-nfs
 """
+
+_OLD_ROLES = {"Promoted": "Master", "Unpromoted": "Slave"}
+
+
+def adapted(text: str, pacemaker: tuple[int, ...]) -> str:
+    """Returns a configuration that is written for Pacemaker 2.1 as another version accepts it."""
+    if pacemaker < (2, 1):
+        return re.sub(r"\b(Promoted|Unpromoted)\b", lambda match: _OLD_ROLES[match[1]], text)
+    if pacemaker >= (3,):
+        return "".join(line for one in text.splitlines(keepends=True) for line in _single_rules(one))
+    return text
+
+
+def _single_rules(line: str) -> Iterator[str]:
+    """Yields a constraint for each rule of a location constraint: since version 3, it has at most one."""
+    constraint, *rules = re.split(r"(?= rule )", line.rstrip("\n"))
+    if not re.match(r"location \S+ \S+$", constraint) or len(rules) < 2:
+        yield line
+        return
+    for number, rule in enumerate(rules, 1):
+        name = "" if number == 1 else f"-{number}"
+        yield re.sub(r"^location \S+", lambda match, name=name: match[0] + name, constraint) + rule + "\n"

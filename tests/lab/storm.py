@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from contextlib import closing
 
 from tests.lab import namespaces
-from tests.lab.cluster import NODE_ENV, Cluster, NodeProcess
+from tests.lab.cluster import Cluster, NodeProcess
 from tests.lab.gateways import NodeGateway
 from tests.lab.scrape import get
-from tests.programs import import_path
 from tests.snmp_manager import Manager, connected
 from tests.snmpd import Snmpd
 
@@ -38,12 +36,7 @@ for n in range(number):
 
 def start_storm(cluster: Cluster, node: str, number: int) -> NodeProcess:
     """Starts a program that sends datagrams to the alert socket as fast as possible."""
-    return cluster.popen(
-        node,
-        [sys.executable, "-c", _SENDER, str(number)],
-        env={**NODE_ENV, **import_path()},
-        stdin=subprocess.DEVNULL,
-    )
+    return cluster.popen_python(node, "-c", _SENDER, str(number), stdin=subprocess.DEVNULL)
 
 
 def measure_latency(gateway: NodeGateway, snmpd: Snmpd, sender: NodeProcess) -> tuple[list[float], list[float]]:

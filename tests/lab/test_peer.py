@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-import sys
 import time
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 
 from tests import series
-from tests.lab.cluster import NODE_ENV, Cluster, Options
+from tests.lab.cluster import Cluster, Options
 from tests.lab.conftest import MakeCluster
+from tests.lab.gateways import with_tools
 from tests.lab.resources import DEMO_RESOURCES
 from tests.lab.scrape import get, is_listening
-from tests.programs import ROOT, import_path
+from tests.programs import ROOT
 from tests.series import Series
 
 pytestmark = pytest.mark.lab
@@ -72,7 +73,7 @@ def compare(cluster: Cluster) -> Series:
 
 
 @pytest.fixture
-def side_by_side(make_cluster: MakeCluster) -> Iterator[Cluster]:
+def side_by_side(make_cluster: MakeCluster, tmp_path: Path) -> Iterator[Cluster]:
     """A cluster with both daemons on one node."""
     cluster = make_cluster(Options(nodes=3, rings=2))
     cluster.load(DEMO_RESOURCES)
@@ -80,13 +81,12 @@ def side_by_side(make_cluster: MakeCluster) -> Iterator[Cluster]:
     devices = cluster.sbd_devices(2)
     cluster.path(NODE, "/etc/default").joinpath("sbd").write_text(f'SBD_DEVICE="{";".join(devices)}"\n')
     address = "--web.listen-address=127.0.0.1:{}"
+    config = tmp_path / "gateway.conf"
+    config.touch()
+    config = with_tools(cluster, NODE, config)
     with (
         cluster.popen(NODE, ["ha_cluster_exporter", address.format(PEER)]) as peer,
-        cluster.popen(
-            NODE,
-            [sys.executable, "-m", "gateway", address.format(OURS)],
-            env={**NODE_ENV, **import_path()},
-        ) as ours,
+        cluster.popen_python(NODE, "-m", "gateway", "--config", config, address.format(OURS)) as ours,
     ):
         for port in (PEER, OURS):
             cluster.wait_for(partial(is_listening, cluster, NODE, port), 30, what=f"port {port}")

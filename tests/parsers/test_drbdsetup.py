@@ -618,3 +618,12 @@ def test_numbers_of_the_corpus() -> None:
         assert (peer.received_kib, peer.sent_kib, peer.pending, peer.unacked) == (456, 654, 3, 4)
     assert (first.volumes[0].quorum, second.volumes[0].quorum) == (True, False)
     assert parse(read("drbd/status.q-pm-resync-standalone.json"))[1].connections[0].peers[0].out_of_sync_kib == 819200
+
+
+def test_a_document_of_more_values_than_drbdsetup_prints_is_refused_at_once() -> None:
+    """Python's JSON parser keeps the interpreter for as long as it takes, and the event loop waits for it."""
+    for unit in ("[],", "0,", '{"a":0},'):
+        with pytest.raises(ParseError, match="more values than a document of this size has"):
+            parse(b"[" + unit.encode() * (4_000_000 // len(unit)) + b"0]")
+    resources = [f"{text}" for text in [STATUS.strip().removeprefix("[").removesuffix("]")] * 1000]
+    assert len(parse(f"[{','.join(resources)}]".encode())) == 1000

@@ -336,7 +336,9 @@ def _permit(path: Path, group: str) -> os.stat_result:
         if not stat.S_ISSOCK(status.st_mode):
             raise OSError(errno.EEXIST, "another file has taken its name")
         with contextlib.suppress(LookupError, PermissionError):
-            os.chown(f"/proc/self/fd/{file}", -1, grp.getgrnam(group).gr_gid)
+            group_id = grp.getgrnam(group).gr_gid
+            if status.st_gid != group_id:  # the systemd unit does not permit chown, and does not need it
+                os.chown(f"/proc/self/fd/{file}", -1, group_id)
             Path(f"/proc/self/fd/{file}").chmod(0o660)
         return status
     finally:

@@ -47,7 +47,7 @@ def print_results(results: Iterator[CheckResult]) -> ExitStatus:
     """Prints results as they arrive, and returns the exit status."""
     status = ExitStatus.OK
     for result in results:
-        print_line(f"{'ok  ' if result.good else 'FAIL'}  {result.subject}: {result.text}")
+        print_line(f"{result.label}  {result.subject}: {result.text}")
         if result.advice:
             print_text(f"      {result.advice}\n")  # our own text, some of it with several lines
         if not result.good:

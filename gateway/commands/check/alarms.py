@@ -22,13 +22,33 @@ Without it, changes are detected every {interval:g} s; with it, at once. To conf
       or  crm configure alert ha-cluster-gateway-alert {path}"""
 
 
+_NO_RECEIVER = (
+    "Without a receiver, alarms are only in the metrics, the MIB, the log and on the page. To add one, write a table "
+    "[[alarms.target]] with its address into gateway.conf, or let the gateway send through snmpd "
+    '(snmp.agentx = "unix:/var/agentx/master").'
+)
+
+
 def check_alarms(config: Config, host: Host) -> Iterator[CheckResult]:
     """Yields the results; none of them is a failure, because the gateway also works without events and targets."""
     if config.alarms.socket is not None and host.find("cibadmin"):
         yield _check_alert_agent(config, host)
-    targets = ", ".join(f"{name} ({target.kind})" for target in config.alarms.targets for name in target.names)
-    text = f"sent to {targets}" if targets else "no [[alarms.target]]: sent only to the sinks of snmpd"
-    yield CheckResult(good=True, subject="notifications", text=text)
+    yield _describe_receivers(config)
+
+
+def _describe_receivers(config: Config) -> CheckResult:
+    receivers = [f"{name} ({target.kind})" for target in config.alarms.targets for name in target.names]
+    if config.alarms.agentx and config.snmp.agentx is not None:
+        receivers.append("the sinks of snmpd")
+    if receivers:
+        return CheckResult(good=True, subject="notifications", text=f"sent to {', '.join(receivers)}")
+    reason = "snmp.agentx is off" if config.snmp.agentx is None else "alarms.agentx is false"
+    return CheckResult(
+        good=True,
+        subject="notifications",
+        text=f"sent to nobody: there is no [[alarms.target]], and {reason}",
+        advice=_NO_RECEIVER,
+    )
 
 
 def _check_alert_agent(config: Config, host: Host) -> CheckResult:

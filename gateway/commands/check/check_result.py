@@ -10,16 +10,23 @@ class CheckResult:
     """The result of one check.
 
     Attributes:
-        good: whether nothing has to be done.
+        good: whether nothing is wrong.
         subject: what was checked.
         text: the result, in a few words.
         advice: what to do; empty if nothing has to be done.
+        running: whether what was to be checked runs. If it does not, that may be intended, and nothing is known.
     """
 
     good: bool
     subject: str
     text: str
     advice: str = ""
+    running: bool = True
+
+    @property
+    def label(self) -> str:
+        """The result in four characters."""
+        return "FAIL" if not self.good else "ok  " if self.running else "down"
 
 
 def plural(number: int, noun: str) -> str:

@@ -59,10 +59,11 @@ def _check_collector(subsystem: Subsystem, report: CollectorReport) -> Iterator[
         yield CheckResult(good=True, subject=subsystem.name, text="nothing to run")
     for command in report.commands:
         yield CheckResult(
-            good=not command.failed,
+            good=not command.failed or command.status is Status.NOT_RUNNING,
             subject=f"{subsystem.name}: {command.name}",
             text=_describe(command),
             advice=_choose_advice(subsystem, command),
+            running=not command.failed or command.status is not Status.NOT_RUNNING,
         )
 
 

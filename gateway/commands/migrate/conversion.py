@@ -33,16 +33,23 @@ _BY_FLAG = {flag.removeprefix("--"): option for option in OPTIONS for flag in op
 
 _WEB_CONFIG_FILE = "web.config.file"
 
+_DEFAULT_PATHS: Mapping[str, str] = {
+    "crm-mon-path": "/usr/sbin/crm_mon",
+    "cibadmin-path": "/usr/sbin/cibadmin",
+    "corosync-cfgtoolpath-path": "/usr/sbin/corosync-cfgtool",
+    "corosync-quorumtool-path": "/usr/sbin/corosync-quorumtool",
+    "sbd-path": "/usr/sbin/sbd",
+    "drbdsetup-path": "/sbin/drbdsetup",
+}
+"""Where the exporter finds the tools by default; its sample configurations name these paths.
+
+The gateway searches for the tools. A path that is set says more: SBD's devices are read with ``sbd``, and
+``drbdsetup`` runs although DRBD's kernel module is not loaded.
+"""
+
 _WITHOUT_SUCCESSOR = {
     "enable-timestamps": "samples carry no timestamps, as Prometheus recommends",
 }
-
-_USUAL_SBD = ("sbd-path", "/usr/sbin/sbd")
-"""The exporter's default, which the configuration that Debian ships repeats."""
-
-_WITHOUT_SBD = (
-    "it is the usual path, without which SBD's devices are read in-process, and permission to read them is enough"
-)
 
 
 class Conversion(NamedTuple):
@@ -76,10 +83,10 @@ def convert(path: Path) -> Conversion:
         if name in _WITHOUT_SUCCESSOR:
             if value:
                 remarks.append(f"{path}: {name} was left out: {_WITHOUT_SUCCESSOR[name]}")
+        elif value == _DEFAULT_PATHS.get(name):
+            continue
         elif name == _WEB_CONFIG_FILE and value == str(DEFAULT_WEB_FILE):
             continue  # used if it exists, by both programs; named in gateway.conf, it would have to exist
-        elif (name, value) == _USUAL_SBD:
-            remarks.append(f"{path}: {name} was left out: {_WITHOUT_SBD}")
         elif option := _BY_FLAG.get(name):
             values[option.key] = [value] if option.repeatable and isinstance(value, str) else value
             reader.read(option.key, values[option.key], f"{path}: {option.key}")

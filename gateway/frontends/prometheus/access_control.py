@@ -108,6 +108,14 @@ class AccessControl:
         """Ends the thread that verifies passwords. Idempotent."""
         self._authentication.close()
 
+    async def reload(self) -> None:
+        """Reads the web configuration again.
+
+        Raises:
+            ConfigError: it is invalid; the old one stays.
+        """
+        await self._file.reload()
+
     def add_samples(self, samples: SampleSet) -> None:
         """Adds the metrics of the web configuration, and of refusals."""
         self._file.add_samples(samples)

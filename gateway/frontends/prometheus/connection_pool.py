@@ -6,8 +6,9 @@ import asyncio
 import ipaddress
 import socket
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from aiohttp import web
 
@@ -16,6 +17,9 @@ from gateway.frontends.prometheus.connection import Closure, Connection, State, 
 
 _GRACE = {State.IDLE: 0.0, State.RECEIVING: 1.0, State.HALF_CLOSED: 1.0, State.SENDING: 1.0}
 """Seconds in a state after which a connection makes room for another, in this order. ``WAITING`` never does."""
+
+_MAX_CANDIDATES = 64
+"""Connections among which one is chosen that has not begun to use its place."""
 
 _PLAIN = PlainConnector()
 
@@ -110,7 +114,22 @@ class ConnectionPool:
         members = self._by_source.get(source)
         if members is not None and len(members) >= self.limits.per_source:
             return self._evict(members)
-        return len(self._all) < self.limits.total or self._evict(self._all)
+        if len(self._all) < self.limits.total or self._evict(self._all):
+            return True
+        return self._evict_without_request(len(members) if members is not None else 0)
+
+    def _evict_without_request(self, connections: int) -> bool:
+        """Closes a connection without a complete request, of a source that has more than a number of connections.
+
+        Clients that open one connection after the other would otherwise keep all of them for as long as each may take
+        to send its request. Of the oldest, the one goes whose source has most.
+        """
+        candidates = self._all.oldest(State.RECEIVING, _MAX_CANDIDATES)
+        chosen = max(candidates, key=lambda each: len(self._by_source[each.source]), default=None)
+        if chosen is None or len(self._by_source[chosen.source]) <= connections:
+            return False
+        chosen.abort(Closure.EVICTED)
+        return True
 
     @staticmethod
     def _evict(members: _Members) -> bool:
@@ -160,6 +179,10 @@ class _Members:
     def remove(self, connection: Connection) -> None:
         del self._by_state[connection.state][connection]
         self._size -= 1
+
+    def oldest(self, state: State, count: int) -> Iterator[Connection]:
+        """Returns the connections that have been in a state for longest, at most some of them."""
+        return islice(self._by_state[state], count)
 
     def find_dispensable(self, now: float) -> Connection | None:
         """Returns the connection that makes room for another, or None if all are in use."""

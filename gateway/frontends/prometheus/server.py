@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -11,6 +11,7 @@ import structlog
 from aiohttp import hdrs, web
 
 from gateway import self_metrics
+from gateway.binder import Binder
 from gateway.clock import Clock, SystemClock
 from gateway.engine.engine import Engine
 from gateway.frontends.prometheus import exposition
@@ -22,7 +23,7 @@ from gateway.frontends.prometheus.negotiation import negotiate_content_type
 from gateway.frontends.prometheus.pages import EncodePage, PageCache
 from gateway.frontends.prometheus.route import Handler, Route
 from gateway.frontends.prometheus.snapshot_request import collect_for
-from gateway.network import Address, BoundAddresses, bind_all, close_all, socket_address
+from gateway.network import Address
 from gateway.publication import Publication
 from gateway.samples import SamplesByMetric, SampleSet
 from gateway.snapshot import Snapshot
@@ -85,7 +86,7 @@ class MetricsServer:
         self._limits = limits
         self.pages = PageCache(publication, clock=self._clock)
         self._access_control = access_control
-        self._bound: BoundAddresses = {}
+        self._binder = Binder(self._listen, log="http")
         self._listeners: dict[socket.socket, Listener] = {}
         self._runner: web.AppRunner | None = None
         self._pool: ConnectionPool | None = None
@@ -101,7 +102,12 @@ class MetricsServer:
     @property
     def addresses(self) -> tuple[str, ...]:
         """The addresses that the server listens on, as ``HOST:PORT``."""
-        return tuple(str(socket_address(sock)) for sockets in self._bound.values() for sock in sockets)
+        return self._binder.addresses
+
+    @property
+    def pending(self) -> Mapping[Address, str]:
+        """The addresses that it cannot listen on yet, and the reasons."""
+        return self._binder.pending
 
     @property
     def scheme(self) -> str:
@@ -128,18 +134,14 @@ class MetricsServer:
         self._routes += routes
 
     async def start(self) -> None:
-        """Starts to listen.
-
-        Raises:
-            StartError: the server cannot listen on an address.
-        """
+        """Starts to listen; an address for which that fails is tried again."""
         if self._runner is not None:
             return
         self._runner = self._make_runner()
         await self._runner.setup()
         assert self._runner.server is not None
         self._pool = ConnectionPool(self._runner.server, self._limits, self._access_control or PlainConnector())
-        self._listen(await bind_all(self._addresses))
+        await self._binder.start(self._addresses)
         self._ready = True
 
     async def prepare(
@@ -147,40 +149,42 @@ class MetricsServer:
     ) -> Callable[[], None]:
         """Prepares other settings, and returns a function that takes them over; open connections stay.
 
+        The web configuration is read again, too. It takes effect at once, as it does whenever its files change.
+
         Args:
             addresses: as for the constructor, and so are the limits.
             limits: what clients may use.
             rollback: closes what was prepared.
 
         Raises:
-            StartError: the server cannot listen on an address.
+            StartError: the server cannot listen on a new address.
+            ConfigError: the web configuration is invalid.
         """
-        bound = await bind_all(addresses, bound=self._bound)
-        rollback.callback(close_all, {address: bound[address] for address in bound if address not in self._bound})
+        if self._access_control is not None:
+            await self._access_control.reload()
+        listen = await self._binder.prepare(addresses, rollback)
 
         def commit() -> None:
-            self._listen(bound)
+            listen()
             if self._pool is not None:
                 self._pool.limits = limits
 
         return commit
 
-    def _listen(self, bound: BoundAddresses) -> None:
+    def _listen(self, sockets: Sequence[socket.socket]) -> None:
         """Listens on these sockets only."""
         assert self._pool is not None
-        sockets = {sock for sockets in bound.values() for sock in sockets}
-        for sock in sockets - self._listeners.keys():
+        for sock in {*sockets} - self._listeners.keys():
             listener = self._listeners[sock] = Listener(sock, self._pool.accept)
             listener.start()
-        for sock in self._listeners.keys() - sockets:
+        for sock in self._listeners.keys() - {*sockets}:
             self._listeners.pop(sock).close()
-        self._bound = bound
 
     async def close(self) -> None:
         """Stops listening, and waits some seconds for requests in progress. Idempotent."""
         self._ready = False
         if self._pool is not None:
-            self._listen({})
+            self._binder.close()
             self._pool.close()
         if self._access_control is not None:
             self._access_control.close()

@@ -177,6 +177,22 @@ class WebConfigFile:
             await asyncio.wait([self._reloading], timeout=_TIMEOUT)
         return self.current
 
+    async def reload(self) -> None:
+        """Reads the files again, whether or not they have changed.
+
+        Raises:
+            ConfigError: they are invalid, or cannot be read in time; what was read before stays.
+        """
+        if self._reloading is not None and not self._reloading.done():  # it may have read them before they changed
+            await asyncio.wait([self._reloading], timeout=_TIMEOUT)
+        if self._reloading is None or self._reloading.done():
+            self._reloading = asyncio.get_running_loop().create_task(self._reload())
+            await asyncio.wait([self._reloading], timeout=_TIMEOUT)
+        if not self._reloading.done():
+            raise ConfigError([f"{self._path}: reading it took longer than {_TIMEOUT:g} s"])
+        if self._problems:
+            raise ConfigError(self._problems)
+
     def add_samples(self, samples: SampleSet) -> None:
         """Adds the metrics of the web configuration."""
         samples.add(self_metrics.WEB_CONFIG_SUCCESSFUL, not self._problems)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import gateway
-from gateway import self_metrics
+from gateway import network, self_metrics
 from gateway.engine.engine import Engine
+from gateway.errors import StartError
 from gateway.frontends.snmp.agent.agent import BuiltInAgent
 from gateway.frontends.snmp.cache import TableCache
 from gateway.frontends.snmp.subagent.address import Address
@@ -84,12 +85,13 @@ class SnmpService:
         """The addresses that the built-in agent listens on, as ``HOST:PORT``."""
         return self._agent.addresses if self._agent is not None else ()
 
-    async def start(self) -> None:
-        """Starts to serve, and to collect: the first request should find a snapshot.
+    @property
+    def pending(self) -> Mapping[network.Address, str]:
+        """The addresses that the built-in agent cannot listen on yet, and the reasons."""
+        return self._agent.pending if self._agent is not None else {}
 
-        Raises:
-            StartError: the built-in agent cannot listen on one of its addresses.
-        """
+    async def start(self) -> None:
+        """Starts to serve, and to collect: the first request should find a snapshot."""
         if self._agent is not None:
             await self._agent.start()
         if self._agent is not None or self._subagent is not None:
@@ -108,7 +110,7 @@ class SnmpService:
             rollback: closes what was prepared.
 
         Raises:
-            StartError: the built-in agent cannot listen on one of its addresses.
+            StartError: the built-in agent cannot listen on a new address.
         """
         configure_agent = await self._prepare_agent(agent, rollback)
 
@@ -140,6 +142,8 @@ class SnmpService:
 
     async def _prepare_new_agent(self, agent: BuiltInAgent, rollback: AsyncExitStack) -> Callable[[], None]:
         await start_service(rollback, agent)
+        for reason in agent.pending.values():  # a reload applies all or nothing
+            raise StartError(reason)
 
         def commit() -> None:
             self._agent = agent

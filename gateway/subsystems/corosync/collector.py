@@ -115,7 +115,7 @@ class CorosyncCollector:
             _add_links(samples, links, quorum, configuration.node_names if configuration else {})
         if self.statistics and (statistics := readings["corosync-cmapctl"].ok_value) is not None:
             _add_statistics(samples, statistics, links.node_id if links is not None else None)
-        if up:
+        if up or configuration is not None:  # the cluster has its name also while no daemon runs
             samples.add(
                 metrics.INFO,
                 1,

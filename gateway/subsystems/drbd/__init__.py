@@ -31,7 +31,7 @@ SUBSYSTEM = Subsystem(
     accumulators=facts.ACCUMULATORS,
     make_collector=_make_collector,
     advice={
-        Status.NOT_RUNNING: "Load the module (modprobe drbd) if this node has DRBD; else switch the collector off "
-        '(collectors.drbd = "off").',
+        Status.NOT_RUNNING: "Load the module (modprobe drbd) if this node has DRBD resources. Otherwise nothing has to "
+        "be done.",
     },
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from gateway.conditions.model import RESOURCE, Absent, Condition, Finding, Gone, Severity
@@ -26,8 +27,15 @@ def find_exhausted_fail_counts(view: ClusterView) -> Iterator[Finding]:
         assert not isinstance(count, tuple)
         assert not isinstance(threshold, tuple)
         if 0 < threshold <= count and facts.is_listed_or_empty(view, labels[_NODE]):
-            fields = {**dict(zip(metrics.FAIL_COUNT.labels, labels, strict=True)), "count": f"{count:g}"}
+            fields = {**dict(zip(metrics.FAIL_COUNT.labels, labels, strict=True)), "times": _times(count)}
             yield Finding("{resource} on {node}".format_map(fields), fields)
+
+
+def _times(count: float) -> str:
+    """Returns how often a resource has failed; nothing for INFINITY, with which Pacemaker counts a fatal failure."""
+    if count == math.inf:
+        return ""
+    return " once" if count == 1 else f" {count:g} times"
 
 
 def find_failed_actions(view: ClusterView) -> Iterator[Finding]:
@@ -114,7 +122,7 @@ CONDITIONS: tuple[Condition, ...] = (
         severity=Severity.MINOR,
         category=RESOURCE,
         about="the resource and the node",
-        raised="{resource} has failed {count} times on {node} and may not run there",
+        raised="{resource} has failed{times} on {node} and may not run there",
         cleared="{resource} may run on {node} again",
         meaning="The fail count has reached the migration threshold.",
         action="Find out why it fails, then run `crm_resource --cleanup --resource RESOURCE --node NODE`.",

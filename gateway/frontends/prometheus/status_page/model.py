@@ -94,7 +94,8 @@ def _notices(commands: Iterable[CommandReport]) -> Iterator[str]:
     for command in commands:
         if command.status is not Status.OK:
             detail = f" ({command.detail})" if command.detail else ""
-            yield f"{command.name}: {words(command.status)}{detail}. What it would show is unknown."
+            unknown = "" if command.status is Status.NOT_RUNNING else " What it would show is unknown."
+            yield f"{command.name}: {words(command.status)}{detail}.{unknown}"
         elif command.unreadable:
             count = len(command.unreadable)
             values = "1 value" if count == 1 else f"{count} values"

@@ -16,7 +16,7 @@ from gateway.frontends.snmp.agent.udp import UdpServer
 from gateway.frontends.snmp.agent.view import ScalarReader, scalars
 from gateway.frontends.snmp.variable_source import VariableSource
 from gateway.frontends.snmp.variable_table import VariableTable
-from gateway.network import Network
+from gateway.network import Address, Network
 from gateway.snmp import oid as oids
 from gateway.snmp.credentials import Community, UsmUser, is_insecure, is_loopback
 from gateway.snmp.engine import EngineIdentity
@@ -78,6 +78,11 @@ class BuiltInAgent:
         return self._server.addresses
 
     @property
+    def pending(self) -> Mapping[Address, str]:
+        """The addresses that the agent cannot listen on yet, and the reasons."""
+        return self._server.pending
+
+    @property
     def requests(self) -> Mapping[str, int]:
         """Number of requests by kind: get, getnext, getbulk, set."""
         return {kind.value: count for kind, count in self._responder.requests.items()} if self._responder else {}
@@ -104,11 +109,7 @@ class BuiltInAgent:
         return self._server.unsent
 
     async def start(self) -> None:
-        """Starts to listen.
-
-        Raises:
-            StartError: the agent cannot listen on one of the addresses.
-        """
+        """Starts to listen; an address for which that fails is tried again."""
         self._responder = await self._make_responder(self._identity, self._communities, self._users)
         await self._server.start(self._addresses)
         self._warn_if_exposed(self._addresses, self._communities, self._users)
@@ -134,7 +135,7 @@ class BuiltInAgent:
             rollback: closes what was prepared.
 
         Raises:
-            StartError: the agent cannot listen on one of the addresses.
+            StartError: the agent cannot listen on a new address.
         """
         responder = await self._make_responder(identity, communities, users)
         listen = await self._server.prepare(addresses, rollback)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import Any
 
-from gateway.network import Address, BoundAddresses, bind_all, close_all, socket_address
+from gateway.binder import Binder
+from gateway.network import Address, open_udp
 from gateway.snmp.decoding import MAX_MESSAGE
 
 Admit = Callable[[str], bool]
@@ -49,47 +49,39 @@ class UdpServer:
         self.unsent = 0
         self._admit = admit
         self._process_message = process_message
-        self._bound: BoundAddresses = {}
+        self._sockets: set[socket.socket] = set()
+        self._binder = Binder(self._listen, open_socket=_open, kind=socket.SOCK_DGRAM, log="snmp")
 
     @property
     def addresses(self) -> tuple[str, ...]:
         """The addresses that the server listens on, as ``HOST:PORT``."""
-        return tuple(str(socket_address(sock)) for sockets in self._bound.values() for sock in sockets)
+        return self._binder.addresses
 
     @property
-    def _sockets(self) -> set[socket.socket]:
-        return {sock for sockets in self._bound.values() for sock in sockets}
+    def pending(self) -> Mapping[Address, str]:
+        """The addresses that it cannot listen on yet, and the reasons."""
+        return self._binder.pending
 
     async def start(self, addresses: Sequence[tuple[str, int]]) -> None:
-        """Starts to listen; an empty host means all interfaces.
-
-        Raises:
-            StartError: an address is in use, does not belong to this host, or is not permitted; all sockets are closed.
-        """
-        self._listen(await self._bind(addresses))
+        """Starts to listen; an empty host means all interfaces. An address for which that fails is tried again."""
+        await self._binder.start([Address(*address) for address in addresses])
 
     async def prepare(self, addresses: Sequence[tuple[str, int]], rollback: AsyncExitStack) -> Callable[[], None]:
         """Prepares to listen on other addresses, and returns a function that does so; ``rollback`` closes them.
 
         Raises:
-            StartError: as ``start``.
+            StartError: a new address is in use, does not belong to this host, or is not permitted.
         """
-        bound = await self._bind(addresses)
-        rollback.callback(close_all, {address: bound[address] for address in bound if address not in self._bound})
-        return partial(self._listen, bound)
+        return await self._binder.prepare([Address(*address) for address in addresses], rollback)
 
     def close(self) -> None:
         """Stops listening. Idempotent."""
-        self._listen({})
+        self._binder.close()
 
-    async def _bind(self, addresses: Sequence[tuple[str, int]]) -> BoundAddresses:
-        listed = [Address(*address) for address in addresses]
-        return await bind_all(listed, bound=self._bound, open_socket=_open, kind=socket.SOCK_DGRAM)
-
-    def _listen(self, bound: BoundAddresses) -> None:
+    def _listen(self, sockets: Sequence[socket.socket]) -> None:
         """Listens on these sockets only."""
         loop = asyncio.get_running_loop()
-        previous, self._bound = self._sockets, bound
+        previous, self._sockets = self._sockets, {*sockets}
         for sock in self._sockets - previous:
             loop.add_reader(sock, self._receive, sock)
         for sock in previous - self._sockets:
@@ -140,16 +132,7 @@ def _source_address(item: tuple[int, int, bytes]) -> tuple[int, int, bytes]:
 
 def _open(family: int, address: tuple[Any, ...], *, dual: bool, reuse_port: bool = False) -> socket.socket:
     """Returns a bound socket that reports the destination address of each datagram."""
-    sock = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        sock.settimeout(0)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, reuse_port)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not dual)
-        level, option, _ = _PKTINFO[socket.AddressFamily(family)]
-        sock.setsockopt(level, option, 1)
-        sock.bind(address)
-    except BaseException:
-        sock.close()
-        raise
+    sock = open_udp(family, address, dual=dual, reuse_port=reuse_port)
+    level, option, _ = _PKTINFO[socket.AddressFamily(family)]
+    sock.setsockopt(level, option, 1)
     return sock

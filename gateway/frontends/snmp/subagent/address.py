@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.network import resolve
+
 MAX_PATH = 107
 """The longest path of a unix socket on Linux, in bytes."""
 
@@ -99,7 +101,7 @@ async def _tcp_socket(address: TcpAddress) -> socket.socket:
     """Returns a socket that is connected to the first address of a name that accepts the connection."""
     loop = asyncio.get_running_loop()
     failure = OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
-    candidates = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
+    candidates = await resolve(address.host, address.port, kind=socket.SOCK_STREAM)
     for family, kind, protocol, _, sockaddr in candidates:
         sock = socket.socket(family, kind, protocol)
         sock.settimeout(0)
