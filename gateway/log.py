@@ -143,12 +143,20 @@ def _make_renderer(log_format: LogFormat) -> Callable[[Any, str, MutableMapping[
     """Returns the last processor: it renders an event as one line in which nothing can control a terminal."""
     import structlog  # noqa: PLC0415 - as above
 
-    render = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
-        if log_format is LogFormat.JSON
-        else structlog.processors.LogfmtRenderer(key_order=["ts", "level", "event"], bool_as_flag=False)
-    )
-    return lambda logger, name, event: printable(str(render(logger, name, event)))
+    if log_format is LogFormat.JSON:
+        render_json = structlog.processors.JSONRenderer(ensure_ascii=False)
+        return lambda logger, name, event: printable(str(render_json(logger, name, event)))
+    render = structlog.processors.LogfmtRenderer(key_order=["ts", "level", "event"], bool_as_flag=False)
+    return lambda logger, name, event: printable(render(logger, name, {key: _as_text(event[key]) for key in event}))
+
+
+def _as_text(value: Any) -> Any:
+    """Returns a value for logfmt, which has no lists and no tables: they become text."""
+    if isinstance(value, list | tuple):
+        return "; ".join(map(str, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {each}" for key, each in value.items())
+    return value
 
 
 def _make_dropped_renderer(processors: Sequence[structlog.typing.Processor]) -> Callable[[int], str]:

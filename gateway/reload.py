@@ -133,7 +133,7 @@ class Reloader:
                 changes = await self._reload()
             except ConfigError as error:
                 self._successful = False
-                self._log.error("configuration not reloaded", problems=list(error.problems))
+                self._log.error("configuration not reloaded", problems="; ".join(error.problems))
                 outcome.set_exception(error)
             except asyncio.CancelledError:
                 outcome.cancel()

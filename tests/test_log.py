@@ -68,6 +68,20 @@ def test_logfmt_is_one_event_a_line() -> None:
     assert "ValueError: invalid literal" in lines[3]
 
 
+def test_lists_and_tables_are_text_in_logfmt_and_themselves_in_json() -> None:
+    values = {"problems": ["first", "second"], "states": {"a": "ok", "b": "failed"}}
+    for log_format in LogFormat:
+        with contextlib.redirect_stderr(io.StringIO()) as stream:
+            log.configure(level=LogLevel.INFO, log_format=log_format)
+            structlog.get_logger("test").info("event", **values)
+            log.flush()
+        (line,) = stream.getvalue().splitlines()
+        if log_format is LogFormat.JSON:
+            assert {key: json.loads(line)[key] for key in values} == values
+        else:
+            assert line.endswith(' event=event problems="first; second" states="a: ok, b: failed"')
+
+
 def test_json_is_one_object_a_line() -> None:
     lines = written(level=LogLevel.DEBUG, log_format=LogFormat.JSON)
     events = [json.loads(line) for line in lines]

@@ -311,7 +311,8 @@ def test_an_invalid_web_configuration_refuses_the_reload(tmp_path: Path) -> None
         for _ in range(2):  # the second time, the problem is known already
             line = reload()
             assert "configuration not reloaded" in line
-            assert f"{web_config}: http_server_confg: unknown key, did you mean http_server_config?" in line
+            problem = f"{web_config}: http_server_confg: unknown key, did you mean http_server_config?"
+            assert line.endswith(f'problems="{problem}"\n')
             assert value("config_last_reload_successful") == value("web_config_last_reload_successful") == 0
         assert 'scrape_success{collector="sbd"} 1' in gateway.get()
         web_config.unlink()
