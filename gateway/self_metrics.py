@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from gateway.samples import Metric, MetricKind, MibRow, ObjectByLabel, counter, gauge
-from gateway.status import STATUSES
+from gateway.status import SOURCES, STATUSES
 
 SCRAPE_SUCCESS = gauge(
     "scrape_success",
@@ -42,6 +42,16 @@ COMMAND_DURATION = gauge(
     "collector",
     "command",
     mib="haClusterCommandDuration",
+)
+COMMAND_SOURCE = gauge(
+    "gateway_command_source",
+    "Where the result of a command comes from in the last run: the tool, a library or a block device; 1 for the "
+    "current source.",
+    "collector",
+    "command",
+    states=tuple(SOURCES),
+    state_label="source",
+    mib="haClusterCommandSource",
 )
 COMMAND_FAILURES = counter(
     "gateway_command_failures_total",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gateway.errors import UnreadableValue
 from gateway.samples import SamplesByMetric
-from gateway.status import Status
+from gateway.status import Source, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +23,9 @@ class CommandReport:
         duration: seconds that it took.
         required: whether the collector fails if it fails.
         unreadable: the values of its output that are absent from the samples because they could not be read.
+        source: where its result comes from; None for a file.
+        library: the library that has answered instead of the tool; empty if the tool was run.
+        library_failure: why the tool was run although a library might have answered; otherwise empty.
     """
 
     name: str
@@ -33,6 +36,9 @@ class CommandReport:
     duration: float = 0.0
     required: bool = True
     unreadable: tuple[UnreadableValue, ...] = ()
+    source: Source | None = None
+    library: str = ""
+    library_failure: str = ""
 
     @property
     def failed(self) -> bool:

@@ -27,4 +27,13 @@ class Status(StrEnum):
     """It exited normally, but its output is not in a known format."""
 
 
+class Source(StrEnum):
+    """Where a reading comes from."""
+
+    TOOL = "tool"
+    LIBRARY = "library"
+    DEVICE = "device"
+
+
 STATUSES = tuple(Status)
+SOURCES = tuple(Source)

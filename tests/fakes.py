@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.host.host import CommandResult
+from gateway.host.library import LibraryAnswer, LibraryQuery
 from gateway.host.sectors import SectorRequest
 from gateway.status import Status
 
@@ -65,6 +66,7 @@ class FakeHost:
         directories: the names in each directory, by path.
         readable: whether this user may read and write every file and device.
         devices: the result of reading each block device, by path. Without any, block devices cannot be read.
+        libraries: the answer of the library in place of each tool.
         closed: how often the host was closed.
     """
 
@@ -76,6 +78,7 @@ class FakeHost:
     directories: dict[str, tuple[str, ...]] = field(default_factory=dict)
     readable: bool = True
     devices: dict[str, Result] = field(default_factory=dict)
+    libraries: dict[str, LibraryAnswer | Callable[[], LibraryAnswer]] = field(default_factory=dict)
     closed: int = 0
 
     @property
@@ -105,6 +108,16 @@ class FakeHost:
         del tool
         result = self.devices[request.path]
         return result if isinstance(result, CommandResult) else result()
+
+    def why_no_library(self, tool: str) -> str:
+        """Returns nothing for a tool in whose place a library can be asked."""
+        return "" if tool in self.libraries else "no library"
+
+    async def ask_library(self, tool: str, query: LibraryQuery) -> LibraryAnswer:
+        """Returns the answer of a library."""
+        self.calls.append(f"library {query.name}")
+        answer = self.libraries[tool]
+        return answer if isinstance(answer, LibraryAnswer) else answer()
 
     def may_write(self, path: str) -> bool:
         """Returns whether everything is permitted."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from gateway.options.model import OptionValues
 from gateway.subsystems import SUBSYSTEMS
-from gateway.subsystems.corosync.options import STATISTICS
+from gateway.subsystems.corosync.options import STATISTICS, Statistics
 from gateway.subsystems.probe import Collector
 
-WITH_STATISTICS = {STATISTICS.key: True}
+WITH_STATISTICS = {STATISTICS.key: Statistics.ON}
 WITHOUT_MODULE = {"tools.drbdsetup.path": "/usr/sbin/drbdsetup"}
 """Options with which drbdsetup runs on a machine without DRBD's kernel module."""
 

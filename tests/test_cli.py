@@ -58,6 +58,8 @@ FLAGS = [
     (["--enable-timestamps"], "log.level", "info"),
     (["--no-enable-timestamps"], "log.level", "info"),
     (["--collector.sbd", "off"], "collectors.sbd", "off"),
+    (["--corosync.statistics=true"], "corosync.statistics", "true"),
+    (["--corosync.statistics=auto"], "corosync.statistics", "auto"),
     (["--snmp.agentx", "tcp:127.0.0.1:705"], "snmp.agentx", "tcp:127.0.0.1:705"),
     (["--snmp.agentx=off"], "snmp.agentx", "off"),
     (["--snmp.root", ".1.3.6.1.4.1.4711"], "snmp.root", "1.3.6.1.4.1.4711"),
@@ -129,7 +131,7 @@ def test_the_help_shows_defaults() -> None:
     defaults = {
         "web.listen": ":9664",
         "log.format": "logfmt",
-        "corosync.statistics": "false",
+        "corosync.statistics": "auto",
         "snmp.max_age": "15",
         "snmp.agent.listen": "empty",
     }

@@ -83,6 +83,7 @@ ARGUMENTS = 'expected a list of words, such as ["sudo", "-n"]'
 REQUIRED_PATH = "expected an absolute path"
 AGENTX = 'expected "unix:PATH" with an absolute path of at most 107 bytes, "tcp:HOST:PORT" or "off"'
 ROOT = "expected an OID below 1.3.6.1.4.1 of at most 12 numbers (more leave no room for indexes)"
+LIBRARY_SOURCE = 'expected one of "auto", "tools", "library"'
 BOOLEAN = "expected true or false"
 
 INVALID: dict[str, tuple[str, list[str]]] = {
@@ -139,7 +140,9 @@ INVALID: dict[str, tuple[str, list[str]]] = {
     "web.client_timeout": (SECONDS, ["0", "-1", "nan", "inf", "3600.1", "false", '"soon"', "[1]"]),
     "log.level": (LEVEL, ['"warning"', '"INFO"', "20", "[]", "{a = 1}"]),
     "log.format": (FORMAT, ['"xml"', "true"]),
-    "corosync.statistics": (BOOLEAN, ['"yes"', "1"]),
+    "corosync.statistics": ("expected auto, true or false", ['"yes"', "1"]),
+    "corosync.source": (LIBRARY_SOURCE, ['"tool"', "true", "[]"]),
+    "pacemaker.source": (LIBRARY_SOURCE, ['"Auto"', "1", '""']),
     "web.enable_lifecycle": (BOOLEAN, ['"yes"', "1"]),
     "corosync.config": (PATH, ['"corosync.conf"', "1", '"/a\\u0000b"', '"/a\\nb"']),
     "sbd.config": (PATH, ['"./sbd"', '["/etc/sbd"]']),

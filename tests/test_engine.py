@@ -15,10 +15,12 @@ from structlog.typing import EventDict
 
 from gateway import self_metrics
 from gateway.engine.engine import Engine
+from gateway.engine.library_record import MAX_FAILURES
 from gateway.engine.mode import CollectorMode
 from gateway.engine.prober import LARGE_OUTPUT
 from gateway.errors import ParseError, UnreadableValue
 from gateway.host.host import CommandResult, Tool
+from gateway.host.library import LibraryAnswer, LibraryQuery, Stack
 from gateway.host.local import LocalHost
 from gateway.samples import Metric, SampleSet
 from gateway.snapshot import Snapshot
@@ -771,3 +773,129 @@ async def test_a_failed_command_says_nothing_about_its_values() -> None:
         snapshot = await engine.collect()
     assert [event["event"] for event in logs] == ["collector failing"]
     assert values(snapshot, self_metrics.VALUES_UNREADABLE)["a", "x"] == 1
+
+
+# --- Libraries -------------------------------------------------------------------------------------------------------
+
+QUERY = LibraryQuery(stack=Stack.PACEMAKER, name="status")
+REFUSED = LibraryAnswer(result=CommandResult(status=Status.FAILED, detail="refused"), version="lib.so.1")
+UNTESTED = LibraryAnswer(result=CommandResult(status=Status.NOT_INSTALLED, detail="unknown"), permanent=True)
+PAUSED = LibraryAnswer(result=CommandResult(status=Status.NOT_RUNNING, detail="next start in 3 s"), skipped=True)
+
+
+def answered(text: str) -> LibraryAnswer:
+    return LibraryAnswer(result=printed(text), version="lib.so.1")
+
+
+def library_engine(host: FakeHost, **settings: Any) -> Engine:
+    return Engine(host, [FakeCollector("a", [probe("x", library=QUERY, **settings)])])
+
+
+def sources(snapshot: Snapshot) -> dict[tuple[str, ...], Any]:
+    names = self_metrics.COMMAND_SOURCE.states
+    return {
+        labels: [name for name, flag in zip(names, flags, strict=True) if flag]
+        for labels, flags in values(snapshot, self_metrics.COMMAND_SOURCE).items()
+    }
+
+
+async def test_a_library_answers_in_place_of_the_tool() -> None:
+    host = FakeHost(libraries={"x": answered("5")})
+    snapshot = await library_engine(host).collect()
+    assert host.calls == ["library status"]
+    assert values(snapshot) == {("a", "x"): 5}
+    assert sources(snapshot) == {("a", "x"): ["library"]}
+    assert snapshot.collectors["a"].commands[0].library == "lib.so.1"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (REFUSED, "refused"),
+        (UNTESTED, "unknown"),
+        (answered("<half"), "expected a number, found b'<half'"),
+        (LibraryAnswer(result=CommandResult(status=Status.KILLED, detail="has ended")), "has ended"),
+        (LibraryAnswer(result=HUNG), "no output"),
+    ],
+)
+async def test_without_a_complete_answer_the_tool_runs_in_the_same_run(answer: LibraryAnswer, reason: str) -> None:
+    host = FakeHost({"x": printed("7")}, libraries={"x": answer})
+    with capture_logs() as logs:
+        engine = library_engine(host)
+        snapshots = [await engine.collect() for _ in range(3)]
+    assert [values(snapshot) for snapshot in snapshots] == [{("a", "x"): 7}] * 3
+    assert statuses(snapshots[0]) == {"a": "ok"}
+    assert sources(snapshots[0]) == {("a", "x"): ["tool"]}
+    assert values(snapshots[-1], self_metrics.COMMAND_FAILURES) == {}
+    assert [log["reason"] for log in logs if log["event"] == "tool in use"] == [reason]
+
+
+async def test_if_both_fail_the_tool_says_why() -> None:
+    host = FakeHost({"x": BAD}, libraries={"x": REFUSED})
+    with capture_logs() as logs:
+        report = (await library_engine(host).collect()).collectors["a"]
+    assert (report.status, report.commands[0].detail) == (Status.FAILED, "no output")
+    assert [log["event"] for log in logs] == ["collector failing"]
+
+
+async def test_a_library_that_keeps_failing_is_left_alone_until_it_is_replaced() -> None:
+    host = FakeHost({"x": printed("7")}, libraries={"x": REFUSED}, identities={"x": "version 1"})
+    engine = library_engine(host)
+    for _ in range(MAX_FAILURES + 5):
+        assert values(await engine.collect()) == {("a", "x"): 7}
+    assert host.calls.count("library status") == MAX_FAILURES
+    host.libraries["x"] = answered("5")
+    assert values(await engine.collect()) == {("a", "x"): 7}
+    host.identities["x"] = "version 2"
+    assert values(await engine.collect()) == {("a", "x"): 5}
+
+
+async def test_only_failures_in_a_row_count() -> None:
+    """Neither those while the cluster is stopped, nor pauses between two starts of the reader."""
+    host = FakeHost({"x": printed("7")}, libraries={"x": REFUSED})
+    engine = library_engine(host)
+    for answer, result in [
+        (REFUSED, printed("7")),
+        (answered("5"), printed("7")),
+        (REFUSED, BAD),
+        (PAUSED, printed("7")),
+    ]:
+        host.libraries["x"], host.results["x"] = answer, result
+        for _ in range(MAX_FAILURES - 1):
+            await engine.collect()
+    host.libraries["x"] = answered("5")
+    assert values(await engine.collect()) == {("a", "x"): 5}
+
+
+async def test_an_untested_library_is_not_asked_again() -> None:
+    host = FakeHost({"x": printed("7")}, libraries={"x": UNTESTED})
+    engine = library_engine(host)
+    for _ in range(3):
+        assert values(await engine.collect()) == {("a", "x"): 7}
+    assert host.calls == ["library status", "x", "x", "x"]
+
+
+async def test_a_configured_tool_is_run() -> None:
+    host = FakeHost({"x": printed("7")})
+    snapshot = await library_engine(host).collect()
+    assert host.calls == ["x"]
+    assert snapshot.collectors["a"].commands[0].library_failure == "no library"
+
+
+async def test_what_only_a_library_reads_is_left_out_without_it() -> None:
+    engine = library_engine(FakeHost(), library_only=True, required=False)
+    assert (await engine.collect()).collectors["a"].commands == ()
+
+    host = FakeHost(libraries={"x": UNTESTED})
+    engine = library_engine(host, library_only=True, required=False)
+    assert statuses(await engine.collect()) == {"a": "ok"}
+    assert (await engine.collect()).collectors["a"].commands == ()
+    assert host.calls == ["library status"]
+
+
+async def test_the_tool_stands_in_for_a_library_that_has_answered() -> None:
+    host = FakeHost({"x": printed("7")}, libraries={"x": answered("5")})
+    engine = library_engine(host, library_only=True, required=False)
+    await engine.collect()
+    host.libraries["x"] = REFUSED
+    assert values(await engine.collect()) == {("a", "x"): 7}

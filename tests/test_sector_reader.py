@@ -20,11 +20,13 @@ import pytest
 from gateway.backoff import Backoff
 from gateway.errors import DecodeError
 from gateway.host import sector_helper
+from gateway.host.frames import FrameDecoder, FrameError
 from gateway.host.host import CommandResult
 from gateway.host.output import ProcessOutput
 from gateway.host.process import Process, start_resident
-from gateway.host.sector_reader import HELPER, MAX_ABANDONED, SectorReader
-from gateway.host.sectors import MAX_BODY, FrameDecoder, SectorRequest, Sectors
+from gateway.host.resident import MAX_ABANDONED
+from gateway.host.sector_reader import HELPER, SectorReader
+from gateway.host.sectors import MAX_BODY, SectorRequest, Sectors
 from gateway.status import Status
 from tests.conftest import is_process, open_descriptors
 from tests.fakes import FakeClock
@@ -342,8 +344,8 @@ def test_malformed_bodies(body: bytes) -> None:
 def test_frames_arrive_in_any_pieces() -> None:
     stream = struct.pack("!II", 1, 0) + struct.pack("!II", 2, 3) + b"abc"
     for size in range(1, len(stream) + 1):
-        decoder = FrameDecoder()
+        decoder = FrameDecoder(MAX_BODY)
         pieces = [stream[start : start + size] for start in range(0, len(stream), size)]
         assert [frame for piece in pieces for frame in decoder.feed(piece)] == [(1, b""), (2, b"abc")]
-    with pytest.raises(DecodeError):
-        list(FrameDecoder().feed(struct.pack("!II", 1, MAX_BODY + 1)))
+    with pytest.raises(FrameError):
+        list(FrameDecoder(MAX_BODY).feed(struct.pack("!II", 1, MAX_BODY + 1)))

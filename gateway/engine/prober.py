@@ -1,14 +1,17 @@
-"""Carries out probes: picks the arguments that the installed tool understands, and keeps static readings."""
+"""Carries out probes: asks a library, or runs the tool with arguments that it understands; keeps static readings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from gateway.engine.library_record import LibraryRecord
 from gateway.engine.worker import Worker
 from gateway.host.host import CommandResult, Host
-from gateway.status import Status
+from gateway.host.library import LibraryQuery
+from gateway.status import Source, Status
 from gateway.subsystems.probe import CommandError, Probe, Reading, read_result
 
 _T = TypeVar("_T")
@@ -39,12 +42,15 @@ class Prober:
         self._host = host
         self._worker = Worker("parser")
         self._timeout = timeout
+        self._libraries = LibraryRecord()
         self._working_variants: dict[_Key, int] = {}
         self._static_readings: dict[_Key, tuple[object, Reading]] = {}
 
     async def read(self, collector: str, probe: Probe) -> Reading:
         """Returns a new reading of a probe, or the last one if the probe is static and its tool has not changed."""
         key = (collector, probe.name)
+        if probe.library is not None:
+            return await self._ask_library(key, probe, probe.library)
         if not probe.static:
             return await self._run_variants(key, probe)
         identity = self._host.identity(probe.tool)
@@ -55,6 +61,13 @@ class Prober:
         if identity is not None and reading.status is Status.OK:
             self._static_readings[key] = (identity, reading)
         return reading
+
+    def can_read(self, collector: str, probe: Probe) -> bool:
+        """Returns whether a probe can be carried out; False if it needs a library that does not answer on this host."""
+        if not probe.library_only:
+            return True
+        given_up = self._libraries.why_given_up((collector, probe.name), self._host.identity(probe.tool))
+        return not (self._host.why_no_library(probe.tool) or given_up)
 
     async def run_in_thread_if_large(self, size: int, work: Callable[[], _T]) -> _T:
         """Returns the result of work on this many bytes of output, without blocking the event loop for long.
@@ -74,17 +87,41 @@ class Prober:
         """Stops the worker thread as soon as it has finished its current work."""
         self._worker.close()
 
+    async def _ask_library(self, key: _Key, probe: Probe, query: LibraryQuery) -> Reading:
+        """Asks a library, and runs the tool if there is no complete answer.
+
+        The tool decides what is wrong: a library that does not answer says nothing about the cluster.
+        """
+        identity = self._host.identity(probe.tool)
+        reason = self._host.why_no_library(probe.tool) or self._libraries.why_given_up(key, identity)
+        if reason:
+            return replace(await self._run_variants(key, probe), library_failure=reason)
+        answer = await self._host.ask_library(probe.tool, query)
+        reading = await self._read_result(probe, answer.result)
+        if reading.status is Status.OK:
+            self._libraries.add_answer(key, identity)
+            return replace(reading, source=Source.LIBRARY, library=answer.version)
+        if probe.library_only and not self._libraries.has_answered(key, identity):
+            if answer.permanent:
+                self._libraries.add_failure(key, identity, reading.detail, permanent=True)
+            return replace(reading, source=Source.LIBRARY, library_failure=reading.detail)
+        tool_reading = await self._run_variants(key, probe)
+        if tool_reading.status is Status.OK and not answer.skipped:
+            self._libraries.add_failure(key, identity, reading.detail, permanent=answer.permanent)
+        return replace(tool_reading, library_failure="" if answer.skipped else reading.detail)
+
     async def _run_variants(self, key: _Key, probe: Probe) -> Reading:
         """Tries the variants of a probe, first the one that worked last."""
         last_working = self._working_variants.get(key, 0)
         order = sorted(range(len(probe.variants)), key=lambda index: index != last_working)
+        source = Source.TOOL if probe.sectors is None else Source.DEVICE
         first_failure: Reading | None = None
         for index in order:
             if probe.sectors is None:
                 result = await self._host.run(probe.tool, *probe.variants[index])
             else:
                 result = await self._host.read_sectors(probe.tool, probe.sectors)
-            reading = await self._read_result(probe, result)
+            reading = replace(await self._read_result(probe, result), source=source)
             if reading.status is Status.OK:
                 self._working_variants[key] = index
                 return reading

@@ -18,6 +18,9 @@ from gateway.status import Status
 _LONGEST_COMPARISON = 100
 """The number of unreadable values of a command of which a change is noticed and logged."""
 
+_MAX_LOGGED_SOURCES = 100
+"""Libraries and reasons that are logged at most."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _CollectorState:
@@ -53,6 +56,7 @@ class Reporter:
         self.values_unreadable: Counter[tuple[str, str]] = Counter()
         self.states: dict[str, _CollectorState] = {}
         self.unreadable_values: dict[tuple[str, str], frozenset[str]] = {}
+        self._logged_sources: set[tuple[str, str, str]] = set()
         self._log = structlog.get_logger("engine")
 
     def record(self, outcome: Outcome) -> None:
@@ -62,6 +66,7 @@ class Reporter:
         self._count_failures(outcome)
         self._log_change(outcome)
         self._count_unreadable_values(report)
+        self._log_sources(report)
 
     def make_snapshot(self, outcomes: Sequence[Outcome], *, time: float, started: float) -> Snapshot:
         """Returns the snapshot of some outcomes.
@@ -113,6 +118,18 @@ class Reporter:
             event["line"] = first.line
         self._log.warning("values unreadable", **event)
 
+    def _log_sources(self, report: CollectorReport) -> None:
+        """Logs each library that answers, and each reason for which a tool is run instead, once."""
+        for command in report.commands:
+            source = (report.name, command.name, command.library or command.library_failure)
+            if command.status is not Status.OK or not source[2] or source in self._logged_sources:
+                continue
+            if len(self._logged_sources) < _MAX_LOGGED_SOURCES:
+                self._logged_sources.add(source)
+                event = "library in use" if command.library else "tool in use"
+                details = {"library": command.library} if command.library else {"reason": command.library_failure}
+                self._log.info(event, collector=report.name, command=command.name, **details)
+
     def _log_change(self, outcome: Outcome) -> None:
         """Logs if a collector's state differs from the previous run."""
         report = outcome.report
@@ -152,6 +169,9 @@ class Reporter:
             samples.add(self_metrics.SCRAPE_DURATION, report.duration, name)
             for command in (command for command in report.commands if command.tool):
                 samples.add(self_metrics.COMMAND_DURATION, command.duration, name, command.name)
+                if command.source is not None:
+                    flags = self_metrics.COMMAND_SOURCE.flags_for(command.source)
+                    samples.add(self_metrics.COMMAND_SOURCE, flags, name, command.name)
                 timeouts = failures[name, command.name, Status.TIMED_OUT]
                 samples.add(self_metrics.COMMAND_TIMEOUTS, timeouts, name, command.name)
         for (name, command_name, status), count in failures.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import zip_longest
 from typing import Any
@@ -139,7 +139,7 @@ class CollectorRun:
                 self._configured = is_configured(self._collector, host)
                 if not (self._configured and was_set_up):
                     return None
-            plan = self._collector.plan(host)
+            plan = self._select_probes(self._collector.plan(host))
         except Exception as error:  # noqa: BLE001 - a bug in one collector must not affect the others
             reading = self._internal_error(PLAN_STEP, error)
             return Plan(files={PLAN_STEP: reading}, required_files=(PLAN_STEP,))
@@ -147,6 +147,12 @@ class CollectorRun:
             return Plan(files={"configuration": _NOT_CONFIGURED}, required_files=("configuration",))
         self.set_up = plan is not None
         return plan
+
+    def _select_probes(self, plan: Plan | None) -> Plan | None:
+        """Returns a plan without the probes that cannot be carried out on this host and need not be."""
+        if plan is None:
+            return None
+        return replace(plan, probes=tuple(probe for probe in plan.probes if self._prober.can_read(self.name, probe)))
 
     async def _read(self, probe: Probe) -> Reading:
         try:
@@ -218,6 +224,9 @@ def _command_reports(plan: Plan, readings: Mapping[str, Reading]) -> tuple[Comma
             unreadable=reading.unreadable,
             duration=reading.duration,
             required=command in required,
+            source=reading.source,
+            library=reading.library,
+            library_failure=" ".join(reading.library_failure.split()),
         )
         for command, reading in readings.items()
     )

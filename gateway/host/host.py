@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from gateway.host.sectors import SectorRequest
 from gateway.status import Status
+
+if TYPE_CHECKING:
+    from gateway.host.library import LibraryAnswer, LibraryQuery
 
 DEFAULT_TIMEOUT = 5.0
 """Seconds that a command may take."""
@@ -86,6 +89,17 @@ class Host(Protocol):
         Args:
             tool: the tool whose deadline applies.
             request: what to read. If the result has an exit status, ``Sectors.decode`` reads its standard output.
+        """
+        ...
+
+    def why_no_library(self, tool: str) -> str:
+        """Returns why no library may be asked instead of running a tool, in a few words; empty if one may."""
+        ...
+
+    async def ask_library(self, tool: str, query: LibraryQuery) -> LibraryAnswer:
+        """Asks a library instead of running a tool, within half of the tool's deadline: the tool may have to follow.
+
+        Raises nothing but CancelledError.
         """
         ...
 

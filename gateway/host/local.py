@@ -11,8 +11,11 @@ from pathlib import Path
 from gateway import files
 from gateway.clock import Clock, SystemClock
 from gateway.host.host import UNTRUSTED, CommandResult, Tool
-from gateway.host.process import run_process, stream_process
+from gateway.host.library import LibraryAnswer, LibraryQuery
+from gateway.host.output import ProcessOutput
+from gateway.host.process import Process, run_process, start_resident, stream_process
 from gateway.host.programs import STANDARD_DIRECTORIES, clean_environment, find_program, why_untrusted
+from gateway.host.reader.cluster_reader import ClusterReader
 from gateway.host.sector_reader import SectorReader
 from gateway.host.sectors import SectorRequest
 from gateway.status import Status
@@ -49,6 +52,7 @@ class LocalHost:
         self._clock = clock or SystemClock()
         self._environment = clean_environment(os.environ)
         self._sector_reader = SectorReader(self._environment, clock=self._clock)
+        self._cluster_reader = ClusterReader(self._environment, clock=self._clock, start=self._start_reader)
 
     def configure(self, tools: Mapping[str, Tool], *, nice: int) -> None:
         """Replaces the settings of the tools; they apply to the commands that start after this moment."""
@@ -107,6 +111,31 @@ class LocalHost:
         """Reads the beginning of a block device, within the deadline of a tool."""
         return await self._sector_reader.read(request, timeout=self._tool(tool).timeout)
 
+    def why_no_library(self, tool: str) -> str:
+        """Returns why no library may be asked instead of running a tool; empty if one may.
+
+        Where the administrator has chosen a program, or has words put in front of it, that is what runs.
+        """
+        settings = self._tool(tool)
+        if settings.path is not None:
+            return f"the path of {tool} is configured"
+        if settings.prefix:
+            return f"a prefix of {tool} is configured"
+        if self._directories is not STANDARD_DIRECTORIES:
+            return "tools are searched in other directories"
+        return "" if self.find(tool) is not None else f"{tool} not found"
+
+    async def ask_library(self, tool: str, query: LibraryQuery) -> LibraryAnswer:
+        """Asks a library instead of running a tool, within half of the tool's deadline."""
+        settings = self._tool(tool)
+        return await self._cluster_reader.ask(
+            query,
+            timeout=settings.timeout / 2,
+            max_size=settings.max_output,
+            tool=tool,
+            identity=self.identity(tool),
+        )
+
     def may_write(self, path: str) -> bool:
         """Returns False only if the file exists and its permissions forbid reading or writing it."""
         may_write = os.access(path, os.R_OK | os.W_OK, effective_ids=True)
@@ -130,8 +159,14 @@ class LocalHost:
         return tuple(sorted(names))
 
     async def close(self) -> None:
-        """Ends the helper that reads block devices, if it runs."""
+        """Ends the helpers that run."""
         await self._sector_reader.close()
+        await self._cluster_reader.close()
+
+    async def _start_reader(
+        self, argv: Sequence[str], make_output: Callable[[], ProcessOutput], *, environment: Mapping[str, str]
+    ) -> Process:
+        return await start_resident(argv, make_output, environment=environment, nice=self._nice)
 
     def _argv(self, tool: str, arguments: Sequence[str]) -> list[str] | CommandResult:
         """Returns the command line to execute, or the result for a tool that is not installed."""

@@ -63,7 +63,7 @@ async def stream_process(
 
 
 async def start_resident(
-    argv: Sequence[str], make_output: Callable[[], ProcessOutput], *, environment: Mapping[str, str]
+    argv: Sequence[str], make_output: Callable[[], ProcessOutput], *, environment: Mapping[str, str], nice: int = 0
 ) -> Process:
     """Starts a process whose standard input is a pipe; without a deadline, and without a limit on its output.
 
@@ -71,7 +71,7 @@ async def start_resident(
         OSError: it could not be started.
         ValueError: so, because of its arguments.
     """
-    return await _Start(argv, make_output, environment=environment, stdin=subprocess.PIPE).run()
+    return await _Start(argv, make_output, environment=environment, stdin=subprocess.PIPE, nice=nice).run()
 
 
 class Process:

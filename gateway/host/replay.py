@@ -16,6 +16,7 @@ from typing import Any
 
 from gateway.clock import Clock, SystemClock
 from gateway.host.host import CommandResult, Tool
+from gateway.host.library import LibraryAnswer, LibraryQuery
 from gateway.host.sectors import SectorRequest
 from gateway.status import Status
 
@@ -186,6 +187,16 @@ class ReplayHost:
         """Returns the result of a tool that was not recorded: there are no devices."""
         del request
         return _not_recorded(tool)
+
+    def why_no_library(self, tool: str) -> str:
+        """Returns that only the output of tools was recorded."""
+        del tool
+        return "only the output of tools was recorded"
+
+    async def ask_library(self, tool: str, query: LibraryQuery) -> LibraryAnswer:
+        """Returns the answer of a library that is not installed."""
+        del query
+        return LibraryAnswer(result=_not_recorded(tool), permanent=True)
 
     def may_write(self, path: str) -> bool:
         """Returns True: everything that was recorded was permitted."""

@@ -3,26 +3,24 @@
 All numbers are 32 bits long and in network byte order::
 
     request   number, count, size, length of the path; the path
-    frame     number of the request, length of the body; the body
     body      error number, size of a sector, how many sectors follow; ``size`` bytes of each
 
-The helper answers each request with two frames. The first one has no body: the helper now reads the device.
+The helper answers each request with two frames (``frames.py``). The first one has no body: the helper now reads the
+device.
 """
 
 from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway.errors import DecodeError
 
 MAX_BODY = 16 * 1024 * 1024
-"""Bytes that the body of a frame may have."""
+"""Bytes that the body of a reply may have."""
 
 _REQUEST = struct.Struct("!IIII")
-_FRAME = struct.Struct("!II")
 _BODY = struct.Struct("!iII")
 
 
@@ -85,28 +83,3 @@ class Sectors:
     def encode(self) -> bytes:
         """Returns the body of a reply, as the helper encodes it."""
         return _BODY.pack(self.error, self.sector_size, len(self.sectors)) + b"".join(self.sectors)
-
-
-class FrameDecoder:
-    """Splits what the helper writes into frames."""
-
-    def __init__(self) -> None:
-        self._received = bytearray()
-
-    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Yields the number and the body of each frame that the data completes.
-
-        Raises:
-            DecodeError: a frame is too long to be from the helper.
-        """
-        self._received += data
-        while len(self._received) >= _FRAME.size:
-            number, length = _FRAME.unpack_from(self._received)
-            if length > MAX_BODY:
-                raise DecodeError(f"a frame of {length} bytes")
-            end = _FRAME.size + length
-            if len(self._received) < end:
-                return
-            body = bytes(self._received[_FRAME.size : end])
-            del self._received[:end]
-            yield number, body

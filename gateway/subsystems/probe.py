@@ -9,9 +9,10 @@ from typing import Any, Protocol, TypeVar
 
 from gateway.errors import GatewayError, ParseError, UnreadableValue
 from gateway.host.host import CommandResult, Host
+from gateway.host.library import LibraryQuery
 from gateway.host.sectors import SectorRequest
 from gateway.samples import SampleSet
-from gateway.status import Status
+from gateway.status import Source, Status
 from gateway.subsystems.parsing.partial import Parsed
 
 _T = TypeVar("_T")
@@ -45,6 +46,9 @@ class Reading:
         duration: seconds that the command took.
         size: bytes of its standard output.
         unreadable: the values that are absent from ``value`` because they could not be read.
+        source: where it comes from; None for a file.
+        library: the library that has answered; empty if none has.
+        library_failure: why the library has not answered that might have; empty if none was to be asked.
     """
 
     status: Status
@@ -54,6 +58,9 @@ class Reading:
     duration: float = 0.0
     size: int = 0
     unreadable: tuple[UnreadableValue, ...] = ()
+    source: Source | None = None
+    library: str = ""
+    library_failure: str = ""
 
     @property
     def ok_value(self) -> Any:
@@ -72,6 +79,8 @@ class Probe:
         read: turns the result into a value or into what a parser returns; raises ``ParseError`` or ``CommandError``.
         required: whether the collector fails if the probe fails.
         static: whether the value stays the same until the tool's file is replaced, as its version does.
+        library: what a library may be asked instead of running the tool, which runs if there is no answer.
+        library_only: whether the tool does not run, except where a library fails that has worked before.
         sectors: what is read of a block device instead of running the tool, whose deadline applies; None to run it.
     """
 
@@ -81,6 +90,8 @@ class Probe:
     read: Callable[[CommandResult], Any]
     required: bool = True
     static: bool = False
+    library: LibraryQuery | None = None
+    library_only: bool = False
     sectors: SectorRequest | None = None
 
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import gc
 import math
+import re
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from gateway.errors import ParseError
 from gateway.subsystems.pacemaker import cluster_status, crm_mon
+from tests.situations import LAB
 from tests.unreadable import reasons
 
 
@@ -478,3 +481,43 @@ def test_a_bundle_whose_replicas_are_not_understood_is_left_out() -> None:
 def test_elements_outside_their_section_are_not_read() -> None:
     status = parse(f"<nodes/><other><node name='n9' id='9'/>{resource('a')}</other><failure op_key='a_b_0' node='n'/>")
     assert (status.nodes, status.resources, status.failures) == ((), (), ())
+
+
+LIST_NAMES = {
+    "summary": "cluster summary",
+    "resources": "full list of resources",
+    "node_attributes": "node attributes",
+    "node_history": "migration summary",
+    "failures": "failed resource actions",
+    "fence_history": "fencing history",
+    "bans": "negative location constraints",
+    "nodes": "nodes",
+    "tickets": "tickets",
+}
+
+
+@pytest.mark.parametrize(
+    "path", sorted(LAB.glob("*/crm_mon--output-as=xml.stdout")), ids=lambda path: str(path.parent.name)
+)
+def test_sections_can_be_lists_with_names(path: Path) -> None:
+    """As libpacemaker 2.1.3 to 2.1.7 returns them."""
+    document = path.read_bytes()
+    lists = document
+    for section, name in LIST_NAMES.items():
+        lists = re.sub(rf"<{section}\b".encode(), f'<list name="{name}" count="1"'.encode(), lists)
+        lists = lists.replace(f"</{section}>".encode(), b"</list>")
+    assert lists.count(b"<list ") >= 2 or b"<summary>" not in document
+    assert parsed_or_error(lists) == parsed_or_error(document)
+
+
+def parsed_or_error(document: bytes) -> object:
+    try:
+        return crm_mon.parse(document)
+    except ParseError as error:
+        return error.reason
+
+
+def test_a_list_with_an_unknown_name_is_ignored() -> None:
+    document = complete()
+    with_list = document.replace(b"<nodes>", b'<list name="timings"><x/></list><nodes>')
+    assert crm_mon.parse(with_list) == crm_mon.parse(document)

@@ -69,10 +69,17 @@ def _check_collector(subsystem: Subsystem, report: CollectorReport) -> Iterator[
 
 def _describe(command: CommandReport) -> str:
     if command.status is Status.OK:
-        return command.status.value
+        return f"{command.status.value}{_describe_source(command)}"
     line = f" (line {command.line})" if command.line is not None else ""
     optional = "" if command.failed else "; optional"
     return f"{command.status.value}: {command.detail}{line}{optional}"
+
+
+def _describe_source(command: CommandReport) -> str:
+    """Returns which library has answered, or why none has."""
+    if command.library:
+        return f" ({command.library})"
+    return f" (the tool, not a library: {command.library_failure})" if command.library_failure else ""
 
 
 def _choose_advice(subsystem: Subsystem, command: CommandReport) -> str:

@@ -10,7 +10,9 @@ from gateway.subsystems.subsystem import Subsystem, ToolSpec
 
 
 def _make_collector(values: OptionValues) -> CorosyncCollector:
-    return CorosyncCollector(configuration=values[CONFIG], statistics=values[options.STATISTICS])
+    return CorosyncCollector(
+        configuration=values[CONFIG], statistics=values[options.STATISTICS], source=values[options.SOURCE]
+    )
 
 
 SUBSYSTEM = Subsystem(

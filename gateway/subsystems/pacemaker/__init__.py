@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from gateway.options.model import OptionValues
 from gateway.subsystems.corosync_conf import CONFIG
-from gateway.subsystems.pacemaker import conditions, facts, metrics, mib_rows, summary
+from gateway.subsystems.pacemaker import conditions, facts, metrics, mib_rows, options, summary
 from gateway.subsystems.pacemaker.collector import PacemakerCollector
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
+
+
+def _make_collector(values: OptionValues) -> PacemakerCollector:
+    return PacemakerCollector(corosync_configuration=values[CONFIG], source=values[options.SOURCE])
+
 
 SUBSYSTEM = Subsystem(
     name="pacemaker",
@@ -14,11 +20,12 @@ SUBSYSTEM = Subsystem(
         ToolSpec(name="crm_mon", purpose="nodes, resources, failures and fencing", output_limit=32 << 20),
         ToolSpec(name="cibadmin", purpose="constraints", output_limit=16 << 20),
     ),
+    options=options.OPTIONS,
     metrics=metrics.METRICS,
     mib_rows=mib_rows.MIB_ROWS,
     mib_counts=mib_rows.MIB_COUNTS,
     conditions=conditions.CONDITIONS,
     summaries=summary.SUMMARIES,
     accumulators=facts.ACCUMULATORS,
-    make_collector=lambda values: PacemakerCollector(corosync_configuration=values[CONFIG]),
+    make_collector=_make_collector,
 )

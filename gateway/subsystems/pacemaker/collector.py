@@ -1,4 +1,4 @@
-"""Collects the state of the cluster with ``crm_mon``, and the constraints with ``cibadmin``."""
+"""Collects the state of the cluster with libpacemaker or ``crm_mon``, and the constraints with ``cibadmin``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 from gateway.errors import ParseError
 from gateway.host.host import CommandResult, Host
+from gateway.host.library import STATUS, Stack
 from gateway.samples import SampleSet
 from gateway.status import Status
 from gateway.subsystems import corosync_conf
+from gateway.subsystems.library_source import LibrarySource, query
 from gateway.subsystems.pacemaker import cib, crm_mon, metrics
 from gateway.subsystems.pacemaker.cluster_status import BOOLEAN_OPTIONS, ClusterStatus, FenceEvent, Resource
 from gateway.subsystems.parsing.partial import Parsed
@@ -69,11 +71,13 @@ class PacemakerCollector:
 
     Attributes:
         corosync_configuration: the path of corosync.conf, for the name of the cluster.
+        source: whether libpacemaker is asked for the state.
     """
 
     name: str = "pacemaker"
     presence_tools: tuple[str, ...] = ("crm_mon", "cibadmin")
     corosync_configuration: str
+    source: LibrarySource = LibrarySource.TOOLS
 
     @property
     def configurations(self) -> tuple[str, ...]:
@@ -84,7 +88,13 @@ class PacemakerCollector:
         """Returns the same two probes for each run, and Corosync's configuration for the name of the cluster."""
         return Plan(
             probes=(
-                Probe(name="crm_mon", tool="crm_mon", variants=_CRM_MON, read=_parse_status),
+                Probe(
+                    name="crm_mon",
+                    tool="crm_mon",
+                    variants=_CRM_MON,
+                    read=_parse_status,
+                    library=query(self.source, Stack.PACEMAKER, STATUS),
+                ),
                 Probe(name="cibadmin", tool="cibadmin", variants=_CIBADMIN, read=_parse_constraints),
             ),
             files={"corosync.conf": read_file(host, self.corosync_configuration, corosync_conf.parse)},

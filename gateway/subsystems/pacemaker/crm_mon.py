@@ -5,6 +5,9 @@ absent, depending on the version; unknown ones are ignored, unless they are in a
 a list lacks is noted in ``UnreadableValue.incomplete``. Renamed attributes are read under both names:
 ``orphaned``/``removed``, ``stonith-enabled``/``fencing-enabled``, and ``state``/``status`` of fencing events.
 
+libpacemaker returns the same document. Up to 2.1.7 its sections are lists with names: ``<list name="cluster summary">``
+instead of ``<summary>``.
+
 The document is processed element by element, without building a tree. For a large cluster it is several megabytes, and
 building a tree would take half of the parsing time.
 """
@@ -58,6 +61,20 @@ _LISTS = frozenset({NODES, RESOURCES, HISTORY, FAILURES, FENCING, TICKETS, BANS}
 
 _SECTIONS = _LISTS | {"summary", "node_attributes"}
 
+_LIST_NAMES = {
+    "active resources": RESOURCES,
+    "cluster summary": "summary",
+    "failed resource actions": FAILURES,
+    "fencing history": FENCING,
+    "full list of resources": RESOURCES,
+    "inactive resources": RESOURCES,
+    "migration summary": HISTORY,
+    "negative location constraints": BANS,
+    "node attributes": "node_attributes",
+    "operations": HISTORY,
+}
+"""The sections whose names as lists differ from their tags (``substitutions`` in Pacemaker's ``output_xml.c``)."""
+
 _OMITS_EMPTY_LISTS = (2, 0, 3)
 """The first version that omits the fencing history, tickets and bans if there are none. All versions omit failures.
 
@@ -106,12 +123,14 @@ class _Reader(ElementReader):
         self._sections: set[str] = set()
         self._unreadable = UnreadableValues()
         self._resources = ResourceReader(self._unreadable)
+        self._lists: list[str] = []
         self._register_handlers()
 
     def _register_handlers(self) -> None:
         self.starts = {
             **{section: partial(self._start_section, section) for section in _SECTIONS},
             **dict.fromkeys(self._resources.starts, _ignore),
+            "list": self._start_list,
             "node": self._start_node,
             "operation_history": self._start_operation,
             "resource_history": self._start_history,
@@ -121,7 +140,11 @@ class _Reader(ElementReader):
             "ticket": partial(self._add_element, TICKETS, elements.ticket, self._tickets),
             "ban": partial(self._add_element, BANS, elements.ban, self._bans),
         }
-        self.ends = {**dict.fromkeys(_SECTIONS, self._end_section), "resource_history": self._end_history}
+        self.ends = {
+            **dict.fromkeys(_SECTIONS, self._end_section),
+            "resource_history": self._end_history,
+            "list": self._end_list,
+        }
 
     def release(self) -> None:
         """Releases the resources as well, which their reader keeps in a cycle of its own."""
@@ -211,6 +234,20 @@ class _Reader(ElementReader):
             self.starts.update(dict.fromkeys(self._resources.starts, _ignore))
             self.ends.update(dict.fromkeys(self._resources.ends, _ignore))
         self._section = ""
+
+    def _start_list(self, attributes: Attributes) -> None:
+        """Handles a section as a list with a name."""
+        name = attributes.get("name", "")
+        section = _LIST_NAMES.get(name, name)
+        self._lists.append(section)
+        if section in _SECTIONS:
+            self.starts[section](attributes)
+        else:
+            self.start_other("list", attributes)
+
+    def _end_list(self) -> None:
+        if self._lists and self._lists.pop() in _SECTIONS:
+            self._end_section()
 
     def _add_element(
         self,

@@ -9,7 +9,8 @@ from gateway.alarms.sources.alert_socket import parse_alert
 from gateway.alert_agent import FIELDS, MAGIC, MAX_DATAGRAM, encode_alert
 from gateway.commands.check import snmpd_conf
 from gateway.errors import DecodeError
-from gateway.host.sectors import FrameDecoder, Sectors
+from gateway.host.frames import FrameDecoder, FrameError
+from gateway.host.sectors import MAX_BODY, Sectors
 from gateway.snmp import oid as oids
 from tests.fuzz.target import Target, outcome, refusal
 from tests.parsers.parser_samples import SBD_DEVICE
@@ -23,12 +24,12 @@ def _frame(number: int, body: bytes) -> bytes:
 
 def _frames(data: bytes, size: int) -> list[tuple[int, bytes]] | str:
     """Returns the frames in data that arrives in parts of a size, or why they cannot be decoded."""
-    decoder = FrameDecoder()
+    decoder = FrameDecoder(MAX_BODY)
     frames: list[tuple[int, bytes]] = []
     try:
         for start in range(0, len(data), size):
             frames += decoder.feed(data[start : start + size])
-    except DecodeError as error:
+    except FrameError as error:
         return refusal(error)
     return frames
 

@@ -1,0 +1,67 @@
+"""What may be asked of the cluster's libraries instead of running its tools. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gateway.host.host import CommandResult
+from gateway.host.reader import messages
+
+
+class Stack(StrEnum):
+    """The libraries that one resident reader loads."""
+
+    PACEMAKER = "pacemaker"
+    COROSYNC = "corosync"
+
+
+TESTED: Mapping[Stack, tuple[str, ...]] = {
+    Stack.PACEMAKER: ("libpacemaker.so.1.5.", "libpacemaker.so.1.6.", "libpacemaker.so.1.7.", "libpacemaker.so.1.8."),
+    Stack.COROSYNC: ("libcfg.so.7.",),
+}
+"""The beginnings of the names of the libraries' files that give the same answers as the tools.
+
+``libpacemaker.so.1.5.0`` to ``1.8.3`` are Pacemaker 2.1.5 to 2.1.11.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryQuery:
+    """A question to a library, whose answer is what a tool prints.
+
+    Attributes:
+        stack: the libraries.
+        name: the question.
+        untested: whether a version of the library will do that was not compared with the tool.
+    """
+
+    stack: Stack
+    name: str
+    untested: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LibraryAnswer:
+    """What a library has answered.
+
+    Attributes:
+        result: the answer, as if the tool had printed it, or why there is none.
+        version: the name of the library's file; empty if it was not loaded.
+        permanent: whether there will be no answer until another version is installed.
+        skipped: whether the library was not asked at all, because its reader is waiting to be started again.
+    """
+
+    result: CommandResult
+    version: str = ""
+    permanent: bool = False
+    skipped: bool = False
+
+
+STATUS, QUORUM, LINKS, STATISTICS = messages.STATUS, messages.QUORUM, messages.LINKS, messages.STATISTICS
+
+
+def is_tested(stack: Stack, version: str) -> bool:
+    """Returns whether the answers of a library were compared with those of the tools."""
+    return version.startswith(TESTED[stack])

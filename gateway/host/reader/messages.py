@@ -1,0 +1,58 @@
+"""The messages between the gateway and a resident reader. Pure; the reader imports it, so it stays small.
+
+All numbers are in network byte order::
+
+    request   number, bytes that the answer may have, length of the query (32 bits each); the query
+    reply     outcome, length of the version (8 bits each); the version; the answer, or the reason why there is none
+
+A reply is the body of a frame (``frames.py``). The answer is what the tool prints that the query stands for, so that
+the same parser reads both.
+"""
+
+from __future__ import annotations
+
+import struct
+
+REQUEST = struct.Struct("!III")
+REPLY = struct.Struct("!BB")
+
+ANSWERED, FAILED, UNUSABLE = range(3)
+"""The outcomes. ``FAILED`` concerns this request only; ``UNUSABLE`` all requests, until the library is replaced."""
+
+STATUS, QUORUM, LINKS, STATISTICS = "status", "quorum", "links", "statistics"
+"""The queries; the first one is Pacemaker's."""
+
+
+class LibraryFailedError(Exception):
+    """The library does not answer now."""
+
+
+class LibraryUnusableError(Exception):
+    """The library is missing, or lacks a function."""
+
+
+def encode_request(number: int, query: str, max_size: int) -> bytes:
+    """Returns a request."""
+    name = query.encode()
+    return REQUEST.pack(number, max_size, len(name)) + name
+
+
+def encode_reply(outcome: int, version: str, content: bytes) -> bytes:
+    """Returns the body of a reply."""
+    name = version.encode()[:255]
+    return REPLY.pack(outcome, len(name)) + name + content
+
+
+def decode_reply(body: bytes) -> tuple[int, str, bytes]:
+    """Returns the outcome, the version and the content of a reply.
+
+    Raises:
+        ValueError: it is malformed.
+    """
+    if len(body) < REPLY.size:
+        raise ValueError("shorter than its header")
+    outcome, length = REPLY.unpack_from(body)
+    start = REPLY.size + length
+    if len(body) < start or outcome not in (ANSWERED, FAILED, UNUSABLE):
+        raise ValueError("of an unknown form")
+    return outcome, body[REPLY.size : start].decode("ascii", "replace"), body[start:]

@@ -1,0 +1,255 @@
+"""Resident processes: helpers of the gateway that answer requests until they are replaced.
+
+A resident process is started with the first request. It reads requests from its standard input and writes each reply
+as a frame (``frames.py``) with the number of the request. A frame without a body confirms a request: the process works
+on it. The process can hang, end or write nonsense at any time; all of that is a failure of the request, and a
+``ResidentError`` or a missing reply says so. Then it is replaced: the pauses between two starts grow until a process
+has answered. One that is replaced is killed. If it cannot be killed, it is abandoned, and only a few may be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.backoff import Backoff
+from gateway.clock import Clock
+from gateway.errors import GatewayError
+from gateway.host.frames import FrameDecoder, FrameError
+from gateway.host.output import ProcessOutput
+from gateway.host.process import Process
+from gateway.waiting import completed_within
+
+BACKOFF = Backoff(first=1.0, longest=60.0)
+"""The pauses between two starts, unless a process has answered in between."""
+
+MAX_ABANDONED = 3
+"""Processes that were killed and have not ended: with this many, no other is started."""
+
+_STDOUT = 1
+
+
+class StartResident(Protocol):
+    """Starts a process, as ``start_resident`` does."""
+
+    async def __call__(
+        self, argv: Sequence[str], make_output: Callable[[], ProcessOutput], *, environment: Mapping[str, str]
+    ) -> Process:
+        """Returns the process."""
+        ...
+
+
+class ResidentError(GatewayError):
+    """There is no process that could answer; the message is the reason, in one line."""
+
+
+class PausedError(ResidentError):
+    """The last process has ended, and it is too early to start another."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Exchange:
+    """A request to a resident process.
+
+    Attributes:
+        sent: when it was sent, on the monotonic clock.
+        reply: the body of the reply; None if the process has ended.
+        confirmed: whether the process has begun to work on it.
+    """
+
+    sent: float
+    reply: asyncio.Future[bytes | None]
+    confirmed: bool = False
+
+
+class _Replies(ProcessOutput):
+    """Assigns what a process writes to its exchanges.
+
+    Attributes:
+        exchanges: those without a reply, by number.
+        malformed: whether it has written something that is not a reply.
+    """
+
+    def __init__(self, max_body: int) -> None:
+        super().__init__()
+        self.exchanges: dict[int, Exchange] = {}
+        self.malformed = False
+        self._decoder = FrameDecoder(max_body)
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """Passes on replies; messages for people are dropped."""
+        if fd != _STDOUT or self.malformed:
+            return
+        try:
+            for number, body in self._decoder.feed(data):
+                self._on_frame(number, body)
+        except FrameError:
+            self.malformed = True
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        """Ends all exchanges: the process does not write any more."""
+        del fd, exc
+        self._end()
+
+    def process_exited(self) -> None:
+        """Ends all exchanges."""
+        super().process_exited()
+        self._end()
+
+    def _on_frame(self, number: int, body: bytes) -> None:
+        if not body and number in self.exchanges:
+            self.exchanges[number].confirmed = True
+        elif (exchange := self.exchanges.pop(number, None)) is not None:
+            exchange.reply.set_result(body)
+
+    def _end(self) -> None:
+        self.finish()
+        for exchange in self.exchanges.values():
+            exchange.reply.set_result(None)
+        self.exchanges.clear()
+
+
+class ResidentProcess:
+    """A running process, and what it has been asked.
+
+    Args:
+        process: the process.
+        replies: what it writes.
+
+    Attributes:
+        process: the process.
+        requests: how many requests it was sent.
+    """
+
+    def __init__(self, process: Process, replies: _Replies) -> None:
+        self.process = process
+        self.requests = 0
+        self._replies = replies
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it runs, and has written nothing but replies."""
+        return not self._replies.finished.done() and not self._replies.malformed
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it has not answered all requests."""
+        return bool(self._replies.exchanges)
+
+    @property
+    def failure(self) -> str:
+        """Why it is not usable."""
+        return "has ended" if self._replies.finished.done() else "does not respond as it should"
+
+    def send(self, encode: Callable[[int], bytes], *, now: float) -> Exchange:
+        """Sends a request.
+
+        Args:
+            encode: returns the message for a number, which the reply has as well.
+            now: the time on the monotonic clock.
+        """
+        self.requests += 1
+        exchange = Exchange(sent=now, reply=asyncio.get_running_loop().create_future())
+        self._replies.exchanges[self.requests] = exchange
+        self.process.write(encode(self.requests))
+        return exchange
+
+
+class Resident:
+    """Keeps one resident process running, and replaces it.
+
+    Args:
+        title: what the process is, for messages, such as ``helper that reads devices``.
+        titles: the same in the plural.
+        command: its command.
+        environment: its environment.
+        max_body: bytes that the body of a reply may have.
+        clock: measures the pauses.
+        backoff: the pauses between two starts.
+        start: starts it.
+
+    Attributes:
+        title: as above.
+        current: the process that runs, or has ended; None before the first, and once it was discarded.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        titles: str,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        max_body: int,
+        clock: Clock,
+        backoff: Backoff,
+        start: StartResident,
+    ) -> None:
+        self.title = title
+        self.current: ResidentProcess | None = None
+        self._titles = titles
+        self._command = command
+        self._environment = environment
+        self._max_body = max_body
+        self._clock = clock
+        self._backoff = backoff
+        self._start = start
+        self._starting = asyncio.Lock()
+        self._abandoned: list[Process] = []
+        self._retries = 0
+        self._next_start = 0.0
+
+    async def running(self) -> ResidentProcess:
+        """Returns the process; starts it if there is none.
+
+        Raises:
+            ResidentError: it cannot be started now.
+        """
+        async with self._starting:
+            if self.current is not None and self.current.is_usable:
+                return self.current
+            self.discard()
+            self._abandoned = [process for process in self._abandoned if not process.has_exited]
+            if len(self._abandoned) >= MAX_ABANDONED:
+                raise ResidentError(f"{MAX_ABANDONED} {self._titles} were killed and have not ended")
+            now = self._clock.monotonic()
+            if now < self._next_start:
+                raise PausedError(f"the {self.title} has ended, next start in {self._next_start - now:.0f} s")
+            self._next_start = now + self._backoff.pause(self._retries)
+            self._retries += 1
+            self.current = await self._start_process()
+            return self.current
+
+    async def completed(self, exchange: Exchange, *, end: float) -> bool:
+        """Waits for the reply; True also if it has arrived while the event loop was busy until after the deadline."""
+        await completed_within(asyncio.wait([exchange.reply]), end - self._clock.monotonic())
+        return exchange.reply.done()
+
+    def on_success(self) -> None:
+        """Ends the pauses: the process has answered as it should."""
+        self._retries, self._next_start = 0, 0.0
+
+    def discard(self) -> None:
+        """Kills the process; until it has ended, it counts as abandoned."""
+        if self.current is not None:
+            self.current.process.kill()
+            self._abandoned.append(self.current.process)
+            self.current = None
+
+    async def close(self) -> None:
+        """Ends all processes. Idempotent; the next request starts another."""
+        self.discard()
+        processes, self._abandoned = self._abandoned, []
+        self._starting = asyncio.Lock()  # the next request may be in another event loop
+        await asyncio.gather(*(process.close() for process in processes))
+
+    async def _start_process(self) -> ResidentProcess:
+        replies = _Replies(self._max_body)
+        try:
+            process = await self._start(self._command, lambda: replies, environment=self._environment)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise ResidentError(f"the {self.title} could not be started: {reason}") from None
+        return ResidentProcess(process, replies)
