@@ -88,7 +88,7 @@ class Alertmanager:
         """Starts it, and waits until it is ready."""
         with (self._directory / "log").open("ab") as log:
             self._process = self._popen(self._argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_until(self._is_ready, seconds=60, what="Alertmanager")
+        wait_until(self._is_ready, what="Alertmanager")
 
     def stop(self) -> None:
         """Kills it; it forgets all alerts."""
@@ -110,7 +110,7 @@ class Alertmanager:
 
     def wait_for_names(self, *names: str) -> None:
         """Waits until the active alerts have these names."""
-        wait_until(lambda: self.names() == sorted(names), seconds=30, what=f"{names}")
+        wait_until(lambda: self.names() == sorted(names), what=f"{names}")
 
     def _is_ready(self) -> bool:
         try:
@@ -122,11 +122,11 @@ class Alertmanager:
         connection: http.client.HTTPConnection
         headers = {}
         if self._client is None:
-            connection = http.client.HTTPConnection(HOST, self.port, timeout=10)
+            connection = http.client.HTTPConnection(HOST, self.port, timeout=60)
             connection.sock = self._connect((HOST, self.port), 10)
         else:
             context, user = self._client
-            connection = http.client.HTTPSConnection(HOST, self.port, timeout=10, context=context)
+            connection = http.client.HTTPSConnection(HOST, self.port, timeout=60, context=context)
             headers["Authorization"] = f"Basic {b64encode(user.encode()).decode()}"
         with closing(connection):
             connection.request("GET", f"{self._prefix}{path}", headers=headers)

@@ -131,7 +131,7 @@ class CompleteGateway:
         def has_arrived() -> bool:
             return any((one.condition, one.change) == (condition, change) for one in self.notified[after:])
 
-        wait_until(has_arrived, seconds=60, what=f"{condition} {change}")
+        wait_until(has_arrived, what=f"{condition} {change}")
 
     def send_alert(self, node: str = "node2") -> None:
         """Sends an alert, as the alert agent does."""

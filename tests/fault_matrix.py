@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
 
@@ -34,11 +34,14 @@ from tests.programs import (
     QUORUMTOOL,
     SBD_DUMP,
     SBD_LIST,
+    TOOL_NAMES,
     FakeCluster,
 )
 
 _DEADLINE = 0.5
-"""Seconds after which a tool that hangs is killed; the others have their default."""
+"""Seconds after which a tool that hangs is killed."""
+_PATIENCE = 60.0
+"""Seconds that the others may take, on a busy machine."""
 _LONGER_THAN_ANY_HOLD = 1000.0
 
 
@@ -245,21 +248,28 @@ class MatrixRun:
 
     Args:
         cluster: the fake cluster.
-        hanging: the tool that will hang, which gets a short deadline; empty for none.
     """
 
-    def __init__(self, cluster: FakeCluster, *, hanging: str = "") -> None:
-        deadline = {f"tools.{hanging}.timeout": _DEADLINE} if hanging else {}
-        self._config: Config = load(cluster.config, deadline)
+    def __init__(self, cluster: FakeCluster) -> None:
+        patient = {f"tools.{tool}.timeout": _PATIENCE for tool in TOOL_NAMES}
+        self._config: Config = load(cluster.config, patient)
         self._clock = FakeClock()
         collectors = [subsystem.make_collector(self._config.subsystems) for subsystem in SUBSYSTEMS]
-        self._engine = Engine(build_local_host(self._config), collectors, modes=self._config.collectors.modes)
+        self._host = build_local_host(self._config)
+        self._engine = Engine(self._host, collectors, modes=self._config.collectors.modes)
         self._published: list[Notification] = []
         self._alarms = AlarmService(self._engine, self._published.append, alarm_settings(), clock=self._clock)
 
-    async def look(self) -> Shown:
-        """Collects once, and returns what is shown then."""
+    async def look(self, *, hanging: str = "") -> Shown:
+        """Collects once, and returns what is shown then.
+
+        Args:
+            hanging: the tool that hangs, which gets a short deadline; empty for none.
+        """
         self._published.clear()
+        tools = self._config.tools.by_name
+        short = {hanging: replace(tools[hanging], timeout=_DEADLINE)} if hanging else {}
+        self._host.configure({**tools, **short}, nice=self._config.tools.nice)
         with capture_logs() as events:
             snapshot = await self._engine.collect()
         self._alarms.on_snapshot(snapshot)

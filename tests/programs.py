@@ -172,7 +172,7 @@ def environment() -> Mapping[str, str]:
     return {**os.environ, **import_path(), "PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": "1"}
 
 
-def gateway(*arguments: str | Path, cwd: Path, timeout: float = 30) -> subprocess.CompletedProcess[str]:
+def gateway(*arguments: str | Path, cwd: Path, timeout: float = 60) -> subprocess.CompletedProcess[str]:
     """Runs the gateway until it exits."""
     argv = [sys.executable, "-m", "gateway", *map(str, arguments)]
     return subprocess.run(
@@ -187,7 +187,7 @@ def get(address: str, path: str = "/metrics") -> str:
         ConnectionError: nothing listens on this address.
     """
     host, _, port = address.rpartition(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=20)
+    connection = http.client.HTTPConnection(host, int(port), timeout=60)
     with contextlib.closing(connection):
         connection.request("GET", path)
         answer = connection.getresponse()
@@ -215,11 +215,15 @@ class Gateway:
         self._queue: queue.Queue[str] = queue.Queue()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
-        match = re.search(r'listen"?[=:] ?"?([^\s",]+)', self.wait_for("started"))
-        assert match
+        try:
+            match = re.search(r'listen"?[=:] ?"?([^\s",]+)', self.wait_for("started"))
+            assert match
+        except BaseException:
+            self.__exit__()
+            raise
         self.address = match[1]
 
-    def wait_for(self, text: str, timeout: float = 20) -> str:
+    def wait_for(self, text: str, timeout: float = 60) -> str:
         """Waits for the next line of the log that contains the text, and returns it."""
         while True:
             line = self._queue.get(timeout=timeout)
@@ -235,7 +239,7 @@ class Gateway:
         """Returns a page."""
         return get(self.address, path)
 
-    def stop(self, number: signal.Signals = signal.SIGTERM, timeout: float = 20) -> int:
+    def stop(self, number: signal.Signals = signal.SIGTERM, timeout: float = 60) -> int:
         """Sends a signal and returns the exit status."""
         self.process.send_signal(number)
         return self.process.wait(timeout)

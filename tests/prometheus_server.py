@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 
 def get(url: str) -> str:
     """Returns what an HTTP server answers."""
-    with urllib.request.urlopen(url, timeout=10) as response:
+    with urllib.request.urlopen(url, timeout=60) as response:
         return str(response.read().decode())
 
 

@@ -379,7 +379,7 @@ def test_collect_writes_utf8_whatever_the_locale(output: str, text: str, cluster
     (cluster.directory / "splitbrain" / name).touch()
     argv = [sys.executable, "-m", "gateway", "collect", "--format", output, "--config", str(cluster.config)]
     env = {**environment(), "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run(argv, capture_output=True, timeout=30, check=False, cwd=tmp_path, env=env)
+    done = subprocess.run(argv, capture_output=True, timeout=60, check=False, cwd=tmp_path, env=env)
     assert (done.returncode, done.stderr) == (0, b"")
     assert text.encode() in done.stdout
 

@@ -121,7 +121,7 @@ def test_a_disk_that_is_full_or_read_only(options: str, reason: str, tmp_path: P
         assert series.key("gateway_alerts_received_total") not in complete.page()
         assert complete.manager.value("haClusterCollectorState", "pacemaker") == OK
         inside = ("nsenter", "--target", str(complete.pid), "--mount")
-        subprocess.run((*inside, "mount", "-o", "remount,rw,size=1m,nr_inodes=100", str(run)), check=True, timeout=20)
+        subprocess.run((*inside, "mount", "-o", "remount,rw,size=1m,nr_inodes=100", str(run)), check=True, timeout=60)
         complete.gateway.wait_for("alerts received", timeout=60)
         assert complete.page()[series.key("gateway_alerts_received_total")] == 0
         check_recovered(complete, healthy)
@@ -137,7 +137,7 @@ def test_a_new_name_of_the_host_changes_nothing_in_the_cluster(tmp_path: Path) -
     with CompleteGateway(tmp_path, prefix=("unshare", "--uts")) as complete:
         healthy = complete.cluster_page()
         inside = ("nsenter", "--target", str(complete.pid), "--uts", "hostname", "renamed")
-        subprocess.run(inside, check=True, timeout=20)
+        subprocess.run(inside, check=True, timeout=60)
         check_recovered(complete, healthy)
         printed = complete.cluster.printed(CRM_MON)
         complete.cluster.prints(CRM_MON, printed.replace(b'maintenance-mode="false"', b'maintenance-mode="true"'))

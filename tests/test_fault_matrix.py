@@ -19,6 +19,7 @@ QUIET = {Status.FAILED, Status.NOT_PERMITTED, Status.NOT_INSTALLED, Status.NOT_R
 
 @pytest.mark.daemon
 @pytest.mark.golden
+@pytest.mark.timeout(300)
 async def test_the_fault_matrix(tmp_path: Path) -> None:
     problems: list[str] = []
     rows = [
@@ -40,10 +41,10 @@ async def run_cell(directory: Path, command: Command, misbehavior: Misbehavior) 
     """Returns what the table shows of a cell, and what is wrong with it."""
     cluster = fake_cluster(directory / misbehavior.kind.replace(" ", "-"), command)
     descriptors = open_descriptors()
-    run = MatrixRun(cluster, hanging=command.tool if misbehavior.hangs else "")
+    run = MatrixRun(cluster)
     healthy = await run.look()
     misbehave(cluster, command, misbehavior)
-    faulty = await run.look()
+    faulty = await run.look(hanging=command.tool if misbehavior.hangs else "")
     cluster.rewrite()
     mended = await run.look()
     await run.close()

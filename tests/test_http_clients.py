@@ -394,7 +394,7 @@ print(reserve_descriptors(512), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 )
 def test_connections_leave_descriptors_for_the_tools(soft: int, hard: int, connections: int, limit: int) -> None:
     argv = [sys.executable, "-c", RESERVING, str(soft), str(hard)]
-    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=30, env=environment())
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60, env=environment())
     assert done.stdout.split() == [str(connections), str(limit)]
 
 
@@ -406,7 +406,7 @@ def test_with_few_descriptors_scrapes_still_run_the_tools(cluster: FakeCluster, 
         host, _, port = running.address.rpartition(":")
         sockets = []
         for _ in range(300):
-            sockets.append(socket.create_connection((host, int(port)), timeout=20))
+            sockets.append(socket.create_connection((host, int(port)), timeout=60))
             sockets[-1].sendall(b"GET /")
         running.wait_for("connections not accepted")
         for sock in sockets:
@@ -448,7 +448,7 @@ async def test_clients_that_do_not_read_share_one_page(gate: Gate) -> None:
             sockets.append(sock)
         await until(lambda: served.server.requests == 151)
         gate.open()
-        await until(lambda: scrapes(served) == 151, seconds=20)
+        await until(lambda: scrapes(served) == 151)
         await served.is_healthy()  # all of them have been sent as much as they take
         growth = (resident_kib() - before) * 1024
         for sock in sockets:
@@ -553,7 +553,7 @@ async def test_six_hundred_scrapes_at_once(gate: Gate, caplog: pytest.LogCapture
             return answer
 
         requests = [asyncio.ensure_future(scrape()) for _ in range(600)]
-        await until(lambda: served.server.requests >= 256, seconds=20)
+        await until(lambda: served.server.requests >= 256)
         assert await (await connect("127.0.0.2")).get() == OK  # nobody else notices
         gate.open()
         answers = await asyncio.gather(*requests, return_exceptions=True)

@@ -16,7 +16,7 @@ ENGINE_ID = "0x000000000000000000000002"
 def localize_keys(*arguments: str, passwords: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "gateway", "localize-keys", *arguments]
     return subprocess.run(
-        argv, input=passwords, capture_output=True, text=True, timeout=30, check=False, cwd=cwd, env=environment()
+        argv, input=passwords, capture_output=True, text=True, timeout=60, check=False, cwd=cwd, env=environment()
     )
 
 

@@ -316,7 +316,7 @@ async def main():
 runtime.run(main())
 """
     argv = ["setpriv", "--bounding-set=-kill", "--inh-caps=-kill", sys.executable, "-c", code]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=False, cwd=ROOT)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)
     # Python 3.11 keeps one descriptor open until the process ends
     assert done.stdout.split()[:2] == ["timed_out", "None"], done.stderr
     assert int(done.stdout.split()[2]) <= 1

@@ -57,7 +57,7 @@ class Reloaded:
 
     def post(self, method: str = "POST") -> tuple[int, str]:
         """Requests a reload, and returns the status and the text of the response."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         with contextlib.closing(connection):
             connection.request(method, "/-/reload")
             response = connection.getresponse()
@@ -377,4 +377,4 @@ def test_a_storm_of_signals_does_not_delay_the_end(reloaded: Reloaded) -> None:
     for number in range(200):
         reloaded.write(collectors=f"min_interval = {number}.0\n")
         reloaded.gateway.process.send_signal(signal.SIGHUP)
-    assert reloaded.gateway.stop(timeout=10) == 0
+    assert reloaded.gateway.stop(timeout=60) == 0

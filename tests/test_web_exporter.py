@@ -150,9 +150,9 @@ def get(address: tuple[str, int], *, secure: bool, password: str, certificate: P
     if certificate is not None:
         context.load_cert_chain(certificate, certificate.with_suffix(".key"))
     connection: http.client.HTTPConnection = (
-        http.client.HTTPSConnection(*address, context=context, timeout=20)
+        http.client.HTTPSConnection(*address, context=context, timeout=60)
         if secure
-        else http.client.HTTPConnection(*address, timeout=20)
+        else http.client.HTTPConnection(*address, timeout=60)
     )
     headers = {"Authorization": basic("admin", password)} if password else {}
     try:

@@ -266,7 +266,7 @@ async def test_certificates_that_clients_may_leave_out(site: Site) -> None:
 
 def fingerprint(served: Served) -> bytes:
     host, _, port = served.server.addresses[0].rpartition(":")
-    return ssl.get_server_certificate((host, int(port)), timeout=10).encode()
+    return ssl.get_server_certificate((host, int(port)), timeout=60).encode()
 
 
 async def test_a_renewed_certificate_is_used_for_the_next_connection(site: Site) -> None:

@@ -7,9 +7,11 @@ import time
 from collections.abc import Awaitable, Callable
 
 _INTERVAL = 0.005
+_PATIENCE = 60.0
+"""Seconds after which a test gives up; a busy machine may need many of them."""
 
 
-async def until(condition: Callable[[], Awaitable[bool] | bool], *, seconds: float = 5) -> None:
+async def until(condition: Callable[[], Awaitable[bool] | bool], *, seconds: float = _PATIENCE) -> None:
     """Waits until a condition is true, while the event loop goes on.
 
     Raises:
@@ -23,7 +25,7 @@ async def until(condition: Callable[[], Awaitable[bool] | bool], *, seconds: flo
             await asyncio.sleep(_INTERVAL)
 
 
-def wait_until(condition: Callable[[], object], *, seconds: float = 20, what: str) -> None:
+def wait_until(condition: Callable[[], object], *, seconds: float = _PATIENCE, what: str) -> None:
     """Waits until a condition is true.
 
     Raises:

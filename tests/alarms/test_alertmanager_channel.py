@@ -200,6 +200,6 @@ async def test_nobody_listens_and_a_name_that_does_not_exist() -> None:
     async with running("http://127.0.0.1:1", "http://alertmanager.invalid:9093") as deliveries:
         for delivery in deliveries:
             delivery.enqueue(node_lost())
-        await until(lambda: all(delivery.last_error for delivery in deliveries), seconds=10)
+        await until(lambda: all(delivery.last_error for delivery in deliveries))
         for delivery, words in zip(deliveries, expected, strict=True):
             assert words in delivery.last_error

@@ -86,7 +86,7 @@ async def test_forged_reports_do_not_silence_informs(make_forge: Callable[[bytes
                 stats = delivery_of(notifier, f"{HOST}:{forger.port}").stats
                 for sequence in (1, 2, 3):
                     notifier.publish(node_lost(sequence))
-                await until(lambda: stats.acknowledged == 3, seconds=20)
+                await until(lambda: stats.acknowledged == 3)
             assert forger.forged > 0
         # a forger can cause repetitions, but neither a loss nor another order
         assert list(dict.fromkeys(numbers(receiver.received))) == [1, 2, 3]
@@ -127,7 +127,7 @@ async def test_a_receiver_that_was_restored_from_a_backup_gets_informs(tmp_path:
             shutil.copytree(backup, receiver.persistent)
             with receiver:
                 notifier.publish(node_lost(2))
-                await until(lambda: stats.acknowledged == 2, seconds=20)
+                await until(lambda: stats.acknowledged == 2)
             after = decode_usm_message(relay.answers[-1])
         assert after.engine_id == before.engine_id
         assert after.boots < before.boots

@@ -90,7 +90,7 @@ async def test_many_notifications_arrive_in_order_and_once(kind: TargetKind, tmp
         async with running_notifier(target(receiver.port, kind, timeout=5.0)) as notifier:
             for sequence in range(1, 51):
                 notifier.publish(node_lost(sequence))
-            await until(lambda: len(receiver.received) >= 50, seconds=20)
+            await until(lambda: len(receiver.received) >= 50)
             delivery = delivery_of(notifier, receiver.name)
             await until(lambda: delivery.queued == 0)
             stats = delivery.stats
@@ -111,11 +111,11 @@ async def test_notifications_while_a_receiver_is_down_arrive_later_and_in_order(
             stats = delivery.stats
             for sequence in range(1, 7):  # three alarms are raised and cleared
                 notifier.publish(node_lost(sequence))
-                await until(partial(has_failed, stats, sequence + 2), seconds=20)
+                await until(partial(has_failed, stats, sequence + 2))
             assert (delivery.state, stats.acknowledged) == (DeliveryState.FAILING, 0)
             assert delivery.last_error == "connection refused: nothing listens there"
             with receiver:
-                await until(lambda: stats.acknowledged == 6, seconds=20)
+                await until(lambda: stats.acknowledged == 6)
                 notifier.publish(node_lost(7))
                 await until(lambda: stats.acknowledged == 7)
                 assert numbers(receiver.received) == [1, 2, 3, 4, 5, 6, 7]
@@ -136,7 +136,7 @@ async def test_a_receiver_that_was_set_up_anew_gets_informs_of_a_user(tmp_path: 
             receiver.stop()
             with trapd(tmp_path / "second", port=receiver.port) as other:  # another engine id, other boots
                 notifier.publish(node_lost(2))
-                await until(lambda: stats.acknowledged == 2, seconds=20)
+                await until(lambda: stats.acknowledged == 2)
                 assert numbers(other.received) == [2]
 
 

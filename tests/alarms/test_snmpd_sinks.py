@@ -86,7 +86,7 @@ async def publishing(daemon: Snmpd) -> AsyncIterator[tuple[Callable[[int], None]
     subagent = Subagent(source=table(oids.parse(ARC)), address=UnixAddress(str(daemon.agentx)), description="tested")
     await subagent.start()
     try:
-        await until(lambda: subagent.state is SubagentState.REGISTERED, seconds=30)
+        await until(lambda: subagent.state is SubagentState.REGISTERED)
         async with running_notifier(master=Master(subagent)) as notifier:
             yield lambda number: notifier.publish(node_lost(number)), delivery_of(notifier, AGENTX), subagent
     finally:
@@ -142,11 +142,11 @@ async def test_a_receiver_of_snmpv3_informs_ends_later(sinks: tuple[Sink, Sink],
                 receiver.stop()
                 publish(2)
                 publish(3)
-                await until(lambda: healthy.received() == [1, 2, 3], seconds=60)
+                await until(lambda: healthy.received() == [1, 2, 3])
                 with Snmptrapd(tmp_path / "second", users=[user], port=receiver.port):  # another engine id
                     publish(4)
                     publish(5)
-                    await until(lambda: healthy.received() == [1, 2, 3, 4, 5], seconds=60)
+                    await until(lambda: healthy.received() == [1, 2, 3, 4, 5])
                 await until(lambda: delivery.queued == 0)
                 assert (delivery.stats.failed, subagent.sessions) == (0, 1)
 
@@ -179,7 +179,7 @@ async def test_a_notification_that_snmpd_never_read_is_sent_by_its_successor(
             await until(lambda: PduType.NOTIFY in connection.session._pending.values())
             daemon.restart(signal.SIGKILL)
             publish(2)
-            await until(lambda: len(healthy.received()) >= 2, seconds=20)
+            await until(lambda: len(healthy.received()) >= 2)
             assert healthy.received() == [1, 2]
 
 
@@ -193,10 +193,10 @@ async def test_a_notification_without_a_response_is_sent_again_when_snmpd_was_ki
     with Snmpd(tmp_path, extra=lines) as daemon:
         async with publishing(daemon) as (publish, delivery, _):
             publish(1)
-            await until(lambda: healthy.received() == [1], seconds=20)
+            await until(lambda: healthy.received() == [1])
             daemon.stop(signal.SIGKILL)
             await until(lambda: delivery.stats.failed == 1)
             daemon.start()
-            await until(lambda: healthy.received() == [1, 1], seconds=20)
-            await until(lambda: delivery.queued == 0, seconds=20)
+            await until(lambda: healthy.received() == [1, 1])
+            await until(lambda: delivery.queued == 0)
             assert healthy.received() == [1, 1]

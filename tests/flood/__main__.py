@@ -62,7 +62,7 @@ class Measured:
         flooded: the same during it.
         megabytes: the resident memory before and after it.
         lines: the lines in the log since its beginning.
-        tracebacks: how many of them show a bug.
+        tracebacks: those of them that show a bug.
         unanswered: requests of other clients without an answer.
     """
 
@@ -72,7 +72,7 @@ class Measured:
     flooded: Mapping[str, Sequence[float]]
     megabytes: tuple[float, float]
     lines: int
-    tracebacks: int
+    tracebacks: Sequence[str]
     unanswered: int
 
     def failures(self, *, max_ratio: float = MAX_RATIO) -> Sequence[str]:
@@ -83,8 +83,7 @@ class Measured:
             failures.append(f"{self.megabytes[1] - self.megabytes[0]:.0f} MB more")
         if self.lines > MAX_LINES:
             failures.append(f"{self.lines} lines in the log")
-        if self.tracebacks:
-            failures.append(f"{self.tracebacks} tracebacks")
+        failures += self.tracebacks
         if self.unanswered:
             failures.append(f"{self.unanswered} requests without an answer")
         return [f"{self.flood}: {failure}" for failure in failures]
@@ -92,7 +91,7 @@ class Measured:
     def __str__(self) -> str:
         lines = [
             f"{self.flood}: {self.sent} sent, {self.megabytes[0]:.0f} MB before and {self.megabytes[1]:.0f} MB after, "
-            f"{self.lines} lines in the log, {self.tracebacks} tracebacks, {self.unanswered} requests unanswered"
+            f"{self.lines} lines in the log, {len(self.tracebacks)} tracebacks, {self.unanswered} requests unanswered"
         ]
         for client, flooded in self.flooded.items():
             idle = self.idle[client]
@@ -211,7 +210,7 @@ def run_flood(complete: CompleteGateway, probes: Probes, flood: str, number: int
         flooded=during,
         megabytes=(megabytes, resident_megabytes(complete)),
         lines=len(logged),
-        tracebacks=sum("Traceback" in line for line in logged),
+        tracebacks=[line for line in logged if "Traceback" in line],
         unanswered=unanswered,
     )
 
@@ -239,7 +238,7 @@ def run_notifications(complete: CompleteGateway, probes: Probes, number: int, *,
         flooded=during,
         megabytes=(megabytes, resident_megabytes(complete)),
         lines=len(logged) - number,  # one for each change of the alarm
-        tracebacks=sum("Traceback" in line for line in logged),
+        tracebacks=[line for line in logged if "Traceback" in line],
         unanswered=unanswered,
     )
 
