@@ -28,7 +28,7 @@ async def completed_within(awaitable: Awaitable[object], seconds: float | None) 
             if seconds is None or seconds <= 0:
                 await awaitable
             else:
-                await _with_delays(awaitable, seconds, deadline)
+                await _with_delays(awaitable, deadline)
     except TimeoutError:
         if not deadline.expired():
             raise  # it was raised by the awaitable itself
@@ -36,13 +36,15 @@ async def completed_within(awaitable: Awaitable[object], seconds: float | None) 
     return True
 
 
-async def _with_delays(awaitable: Awaitable[object], seconds: float, deadline: asyncio.Timeout) -> None:
+async def _with_delays(awaitable: Awaitable[object], deadline: asyncio.Timeout) -> None:
     """Waits for an awaitable, and moves the deadline if the event loop is late."""
     loop = asyncio.get_running_loop()
-    end = loop.time() + seconds
+    end = deadline.when()
+    assert end is not None
 
     def allow_for_delay() -> None:
-        if loop.time() - end > _LATE:
+        # it has expired first if the program was stopped before it came to this
+        if loop.time() - end > _LATE and not deadline.expired():
             deadline.reschedule(loop.time() + _CATCH_UP)
 
     handle = loop.call_at(end - _BEFORE, allow_for_delay)

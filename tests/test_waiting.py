@@ -50,3 +50,27 @@ async def test_what_arrived_while_the_program_was_suspended_is_in_time() -> None
 async def test_a_delay_does_not_prevent_the_time_out() -> None:
     asyncio.get_running_loop().call_soon(time.sleep, 0.5)
     assert not await completed_within(asyncio.Event().wait(), 0.1)
+
+
+async def test_a_program_that_is_stopped_before_it_waits() -> None:
+    """As if it had got no processor time for longer than the time-out between any two of its steps."""
+
+    class SlowLoop(asyncio.SelectorEventLoop):
+        now = 0.0
+
+        def time(self) -> float:
+            self.now += 0.2
+            return self.now
+
+    errors: list[object] = []
+    loop = SlowLoop()
+    loop.set_exception_handler(lambda _, context: errors.append(context))
+
+    def run() -> bool:
+        return loop.run_until_complete(completed_within(asyncio.Event().wait(), 0.1))
+
+    try:
+        assert not await asyncio.to_thread(run)
+    finally:
+        loop.close()
+    assert errors == []
