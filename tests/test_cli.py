@@ -401,6 +401,9 @@ def test_a_closed_pipe_is_not_an_error(cluster: FakeCluster, tmp_path: Path) -> 
 @pytest.mark.parametrize("order", ["before", "after"])
 def test_check_finds_everything_in_order(order: str, cluster: FakeCluster, tmp_path: Path) -> None:
     config: list[str | Path] = ["--config", cluster.config, "--web.listen-address=127.0.0.1:0"]
+    target = '[[alarms.target]]\naddress = "127.0.0.1:162"\nversion = "2c"\ncommunity = "public"\n'
+    cluster.config.write_text(cluster.config.read_text() + target)
+    cluster.config.chmod(0o600)
     done = gateway(*([*config, "check"] if order == "before" else ["check", *config]), cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert all(line.startswith("ok  ") for line in done.stdout.splitlines())

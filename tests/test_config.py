@@ -441,16 +441,32 @@ KEY = "expected a localized key in hexadecimal, found another value"
 GOOD_AUTH = f'auth = "SHA-256"\nauth_password = "{SECRET}"'
 
 
+def test_only_what_may_be_a_secret_is_hidden(file: Path) -> None:
+    """A password can be under the wrong key, and then no message may show it."""
+    for value, shown in (
+        ('"sha256"', '"sha256"'),
+        ('"SHA_512"', '"SHA_512"'),
+        ("256", "256"),
+        ("true", "true"),
+        ('"a secret"', "another value"),
+        ('"hunter2"', "another value"),
+        ("12345678", "another value"),
+        ('["SHA"]', "another value"),
+    ):
+        expected = f"snmp.agent.user[1].auth: expected {AUTH}, found {shown}"
+        assert problems(users(f'name = "u"\nauth = {value}'), file) == [expected]
+
+
 @pytest.mark.parametrize(
     ("table", "expected"),
     [
         ("", ["name: missing"]),
-        ('name = ""\nauth = "none"', ["name: expected a text of 1 to 32 octets, found another value"]),
+        ('name = ""\nauth = "none"', ['name: expected a text of 1 to 32 octets, found ""']),
         (f'name = "{"ü" * 17}"\nauth = "none"', ["name: expected a text of 1 to 32 octets, found another value"]),
-        ("name = 1", ["name: expected a text of 1 to 32 octets, found another value"]),
+        ("name = 1", ["name: expected a text of 1 to 32 octets, found 1"]),
         ('name = "u"', ["auth: missing: one of none, SHA, SHA-224, SHA-256, SHA-384, SHA-512"]),
-        ('name = "u"\nauth = "SHA1"', [f"auth: expected {AUTH}, found another value"]),
-        ('name = "u"\nauth = 256', [f"auth: expected {AUTH}, found another value"]),
+        ('name = "u"\nauth = "SHA1"', [f'auth: expected {AUTH}, found "SHA1"']),
+        ('name = "u"\nauth = 256', [f"auth: expected {AUTH}, found 256"]),
         (
             'name = "u"\nauth = "MD5"\npriv = "DES"',
             [
@@ -459,7 +475,7 @@ GOOD_AUTH = f'auth = "SHA-256"\nauth_password = "{SECRET}"'
                 'priv: DES is not supported, because it is broken: use "AES"',
             ],
         ),
-        (f'name = "u"\n{GOOD_AUTH}\npriv = "aes"', [f"priv: expected {PRIV}, found another value"]),
+        (f'name = "u"\n{GOOD_AUTH}\npriv = "aes"', [f'priv: expected {PRIV}, found "aes"']),
         (
             'name = "u"\nauth = "SHA"',
             ["auth_password: missing: auth requires it, or auth_password_file"],
@@ -503,9 +519,9 @@ GOOD_AUTH = f'auth = "SHA-256"\nauth_password = "{SECRET}"'
         (
             'name = 1\nauth = "x"\npriv = 2\npriv_password = "short"',
             [
-                "name: expected a text of 1 to 32 octets, found another value",
-                f"auth: expected {AUTH}, found another value",
-                f"priv: expected {PRIV}, found another value",
+                "name: expected a text of 1 to 32 octets, found 1",
+                f'auth: expected {AUTH}, found "x"',
+                f"priv: expected {PRIV}, found 2",
                 f"priv_password: {PASSWORD}",
             ],
         ),

@@ -6,7 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar, cast
 
-from gateway.options.readers import InvalidValueError, InvalidValuesError, Problem, format_value, unknown_key
+from gateway.options.readers import (
+    InvalidValueError,
+    InvalidValuesError,
+    Problem,
+    format_value,
+    is_no_secret,
+    unknown_key,
+)
 
 T = TypeVar("T")
 
@@ -85,8 +92,8 @@ class Field:
         required: whether the key must be set.
         instead_of: another field, whose value this one provides; only one of the two may be set.
         only_with: the values of the records' selector with which the field may be used; empty for all.
-        secret: whether the value is a password or the like. No error message shows a value of a table with such a
-            field: a password can be under the wrong key.
+        secret: whether the value is a password or the like. In a table with such a field, messages show only values
+            that are certainly no secrets: a password can be under the wrong key.
     """
 
     name: str
@@ -178,7 +185,7 @@ class Records(Generic[T]):
                 try:
                     values[field.instead_of or field.name] = field.read(table[field.name])
                 except InvalidValueError as error:
-                    found = "another value" if self._is_secret else format_value(table[field.name])
+                    found = self._format_found(field, table[field.name], error)
                     problems.append(Problem(f".{field.name}", f"expected {error}, found {found}"))
                 except InvalidValuesError as error:
                     problems += (Problem(f".{field.name}{path}", message) for path, message in error.problems)
@@ -187,6 +194,11 @@ class Records(Generic[T]):
         if problems:
             raise InvalidValuesError(*problems)
         return self.make(values)
+
+    def _format_found(self, field: Field, value: Any, error: InvalidValueError) -> str:
+        """Returns a value for a message, or that it is another one if it may be a secret."""
+        hidden = field.secret or (self._is_secret and not is_no_secret(value, error.words))
+        return "another value" if hidden else format_value(value)
 
     def _select(self, table: Mapping[str, Any]) -> Any:
         """Returns the value of the selector in a table; its default if the value is invalid, which is reported."""

@@ -21,7 +21,15 @@ E = TypeVar("E", bound=Enum)
 
 
 class InvalidValueError(GatewayError):
-    """A value is not one that an option accepts; the message completes "expected ..."."""
+    """A value is not one that an option accepts; the message completes "expected ...".
+
+    Attributes:
+        words: the words that the option accepts; empty if it accepts anything else.
+    """
+
+    def __init__(self, message: str, *, words: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.words = words
 
 
 class Problem(NamedTuple):
@@ -66,6 +74,23 @@ def format_value(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:80]}..."
 
 
+def is_no_secret(value: Any, words: Iterable[str]) -> bool:
+    """Returns whether a value is certainly no password that is under the wrong key.
+
+    It is a number of a few digits, very short, or similar to one of the words that are accepted there.
+    """
+    if not isinstance(value, str):
+        return isinstance(value, int | float) and -_LARGE < value < _LARGE
+    similar = difflib.get_close_matches(value.lower(), [word.lower() for word in words], n=1)
+    return len(value) <= _SHORT or bool(similar)
+
+
+_SHORT = 3
+"""Characters of a word that protects nothing, even if it is a password."""
+_LARGE = 100_000
+"""A number that may be a password; ports, versions and seconds are smaller."""
+
+
 def _literal(value: Any) -> str:
     if isinstance(value, dict):
         return "{...}"
@@ -82,7 +107,8 @@ def one_of(*choices: str) -> Callable[[Any], str]:
 
     def read(value: Any) -> str:
         if value not in choices:
-            raise InvalidValueError("one of " + ", ".join(f'"{choice}"' for choice in choices))
+            expected = ", ".join(f'"{choice}"' for choice in choices)
+            raise InvalidValueError(f"one of {expected}", words=choices)
         return str(value)
 
     return read
