@@ -29,7 +29,13 @@ def _negate(flag: str) -> str:
     return f"--no-{flag.removeprefix('--')}"
 
 
-_BOOLEAN_FLAGS = frozenset(flag for option in OPTIONS if isinstance(option.default, bool) for flag in option.flags)
+_BOOLEAN_FLAGS = {
+    flag: {"true", "false", *filter(None, [option.third_value])}
+    for option in OPTIONS
+    if option.is_boolean
+    for flag in option.flags
+}
+"""The flags that need no value, and the values that they can have."""
 
 _CONFIGURATION_FLAGS = frozenset(
     (
@@ -78,15 +84,15 @@ def add_flags(parser: argparse.ArgumentParser, *, defaults: Mapping[str, Any] | 
 
 
 def _add_option(add_argument: Callable[..., object], option: Option[Any], default: Any) -> None:
-    is_boolean, attribute = isinstance(option.default, bool), option_attribute(option.key)
+    attribute, words = option_attribute(option.key), filter(None, ("true", "false", option.third_value))
     add_argument(
         *option.flags,
         dest=attribute,
         action="append" if option.repeatable else "store",
-        metavar="true|false" if is_boolean else "VALUE",
+        metavar="|".join(words) if option.is_boolean else "VALUE",
         help=f"{option.help} (default: {format_default(default)})".replace("%", "%%"),
     )
-    if is_boolean:
+    if option.is_boolean:
         negated = map(_negate, option.flags)
         add_argument(*negated, dest=attribute, action="store_const", const="false", help=argparse.SUPPRESS)
 
@@ -102,7 +108,7 @@ def expand_boolean_flags(arguments: Sequence[str]) -> Iterator[str]:
     The exporter's command line has ``--flag`` and ``--no-flag``. ``--flag=true`` and ``--flag true`` are accepted, too.
     """
     for word, following in zip(arguments, (*arguments[1:], ""), strict=True):
-        yield f"{word}=true" if word in _BOOLEAN_FLAGS and following not in ("true", "false") else word
+        yield f"{word}=true" if following not in _BOOLEAN_FLAGS.get(word, (following,)) else word
 
 
 def option_attribute(key: str) -> str:

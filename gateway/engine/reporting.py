@@ -126,9 +126,11 @@ class Reporter:
                 continue
             if len(self._logged_sources) < _MAX_LOGGED_SOURCES:
                 self._logged_sources.add(source)
-                event = "library in use" if command.library else "tool in use"
-                details = {"library": command.library} if command.library else {"reason": command.library_failure}
-                self._log.info(event, collector=report.name, command=command.name, **details)
+                details = {"collector": report.name, "command": command.name}
+                if command.library:
+                    self._log.info("library in use", **details, library=command.library)
+                else:
+                    self._log.info("tool in use", **details, reason=command.library_failure)
 
     def _log_change(self, outcome: Outcome) -> None:
         """Logs if a collector's state differs from the previous run."""

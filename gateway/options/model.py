@@ -30,6 +30,7 @@ class Option(Generic[T]):
         help: one line for ``--help`` and the example configuration.
         flags: the flags that set the option, the preferred one first.
         reloadable: whether a running gateway takes over another value; otherwise it needs a restart.
+        third_value: the word for a value of a truth value that is neither true nor false, such as ``auto``.
     """
 
     key: str
@@ -38,6 +39,12 @@ class Option(Generic[T]):
     help: str
     flags: tuple[str, ...] = ()
     reloadable: bool = False
+    third_value: str = ""
+
+    @property
+    def is_boolean(self) -> bool:
+        """Whether it is true or false, or has a third value; its flags need no value then, and can be negated."""
+        return isinstance(self.default, bool) or bool(self.third_value)
 
     @property
     def description(self) -> str:

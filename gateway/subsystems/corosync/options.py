@@ -37,6 +37,7 @@ STATISTICS = Option(
     help="Whether to collect the statistics of knet and Totem: auto (if a library returns them, which costs little), "
     "true (if necessary with corosync-cmapctl, which takes as long as everything else), false.",
     flags=("--corosync.statistics",),
+    third_value=Statistics.AUTO.value,
     reloadable=True,
 )
 OPTIONS = (CONFIG, SOURCE, STATISTICS)
