@@ -318,7 +318,7 @@ class Cluster:
 
     # -- waiting
 
-    def wait_for(self, predicate: Callable[[], object], timeout: float = 30.0, *, what: str = "a condition") -> None:
+    def wait_for(self, predicate: Callable[[], object], timeout: float = 60.0, *, what: str = "a condition") -> None:
         """Waits until a predicate is true; an OSError or LabError that it raises means "not yet".
 
         Raises:

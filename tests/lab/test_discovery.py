@@ -94,6 +94,9 @@ def test_targets_follow_the_cluster(make_cluster: MakeCluster, tmp_path: Path) -
         cluster.kill("node3")  # a node that is lost stays: Prometheus has to see that it is down
         wait_for_targets(cluster, node1=UP, node2=UP, node3=DOWN)
 
+        # Prometheus may notice first; Pacemaker adds a member that is removed again
+        lost = "nodes/node[@name='node3'][@online='false']"
+        cluster.wait_for(lambda: cluster.crm_mon(HOME).find(lost) is not None, what="the loss of node3")
         cluster.run(HOME, "crm_node", "--force", "--remove", "node3")
         wait_for_targets(cluster, node1=UP, node2=UP)
 
