@@ -24,7 +24,7 @@ import stat
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 _MAX_LINKS = 40
 """Symbolic links on one path, as in Linux."""
@@ -154,6 +154,61 @@ def exists(path: Path) -> bool:
     return True
 
 
+# --- Permissions -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Obstacle:
+    """A file or directory that this user may not use as necessary.
+
+    Attributes:
+        path: its path, without symbolic links.
+        reason: its mode and its owners, in words.
+        remedy: the command that gives the permission: to the primary group of this user, or the group to this user.
+    """
+
+    path: str
+    reason: str
+    remedy: str
+
+
+_LETTERS = {os.R_OK: "r", os.W_OK: "w", os.X_OK: "x"}
+
+
+def find_obstacle(path: str | PurePath, mode: int) -> Obstacle | None:
+    """Returns the first file or directory on a path that keeps this user out; None if nothing does.
+
+    Args:
+        path: the path of a file, directory or socket.
+        mode: what has to be possible with it: ``os.R_OK``, ``os.W_OK``, ``os.X_OK``, or several of them.
+    """
+    resolved = Path(os.path.realpath(path))
+    for entry, necessary in [*((parent, os.X_OK) for parent in reversed(resolved.parents)), (resolved, mode)]:
+        if os.access(entry, necessary, effective_ids=True):
+            continue
+        try:
+            status = entry.stat()
+        except OSError:  # it does not exist, which is another problem
+            return None
+        letters = "".join(letter for bit, letter in _LETTERS.items() if necessary & bit)
+        owners = f"{user_name(status.st_uid)}:{group_name(status.st_gid)}"
+        remedy = f"chgrp {group_name(os.getegid())} {entry} && chmod g+{letters} {entry}"
+        if necessary & (status.st_mode >> 3) == necessary:
+            remedy = f"usermod -aG {group_name(status.st_gid)} {user_name(os.geteuid())}"
+        reason = f"{entry} has mode {stat.S_IMODE(status.st_mode):04o} and belongs to {owners}"
+        return Obstacle(path=str(entry), reason=reason, remedy=remedy)
+    return None
+
+
+def explain(error: OSError, path: str | PurePath, mode: int = os.R_OK) -> str:
+    """Returns why a path cannot be used; if a permission is missing, whose, and the command that gives it."""
+    text = error.strerror or str(error)
+    obstacle = find_obstacle(path, mode) if error.errno == errno.EACCES else None
+    if obstacle is None:
+        return text
+    return f"{text} for {user_name(os.geteuid())}: {obstacle.reason}; run {obstacle.remedy}"
+
+
 # --- Reading ---------------------------------------------------------------------------------------------------------
 
 
@@ -245,7 +300,7 @@ def _check_owner(entry: _Entry) -> None:
 def _check_mode(entry: _Entry) -> None:
     if entry.status.st_mode & _WRITE and not _is_shared(entry.status):
         everyone = entry.status.st_mode & stat.S_IWOTH
-        who = "everyone" if everyone else f"the group {_group_name(entry.status.st_gid)}"
+        who = "everyone" if everyone else f"the group {group_name(entry.status.st_gid)}"
         raise UntrustedPathError(f"{who} can write {entry.path}; run chmod go-w {entry.path}")
 
 
@@ -262,7 +317,8 @@ def user_name(number: int) -> str:
         return f"user {number}"
 
 
-def _group_name(number: int) -> str:
+def group_name(number: int) -> str:
+    """Returns the name of a group, or the number of one without a name."""
     try:
         return grp.getgrgid(number).gr_name
     except KeyError:

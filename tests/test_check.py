@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.assembly import build_local_host
-from gateway.commands.check import check, print_results
+from gateway.commands.check import check, print_results, snmpd_files
 from gateway.commands.exit_status import ExitStatus
 from gateway.config.config import BY_KEY, Config
 from gateway.config.loader import load
@@ -22,7 +22,7 @@ OLD_CRM_MON = "crm_mon -1 -X --inactive"
 
 def checked(cluster: FakeCluster, capsys: pytest.CaptureFixture[str], **flags: object) -> tuple[bool, str]:
     config = load(cluster.config, {"web.listen": ["127.0.0.1:0"], "alarms.socket": "/run/x/alert.sock", **flags})
-    wrong = print_results(check(config, build_local_host(config))) is ExitStatus.PROBLEM
+    wrong = print_results(check(config, build_local_host(config), snmpd_files.read())) is ExitStatus.PROBLEM
     return wrong, capsys.readouterr().out
 
 
@@ -140,24 +140,6 @@ def test_a_collector_that_is_off_is_not_checked(cluster: FakeCluster, capsys: py
     assert "pacemaker" not in output
 
 
-def test_a_user_without_a_name(
-    cluster: FakeCluster, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
-        monkeypatch.delenv(name, raising=False)
-    forbidden(cluster)
-    root = os.geteuid() == 0
-    if root:
-        os.setresuid(54321, 0, 0)  # the real user is the one that is checked
-    try:
-        wrong, output = checked(cluster, capsys)
-    finally:
-        if root:
-            os.setresuid(0, 0, 0)
-    assert wrong
-    assert f"User {'54321' if root else os.environ.get('USER', '')}" in check_result(output, "pacemaker: cibadmin")[1]
-
-
 def test_an_address_in_use(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
@@ -192,7 +174,7 @@ def test_a_state_that_belongs_to_another_user(
 def test_a_host_without_a_cluster_gets_advice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = {option: f"{tmp_path}/none" for option in BY_KEY if option.endswith(".path") or option == "sbd.config"}
     config: Config = load(None, {"web.listen": ["127.0.0.1:0"], **flags}, search=False)
-    assert print_results(check(config, build_local_host(config))) is ExitStatus.PROBLEM
+    assert print_results(check(config, build_local_host(config), snmpd_files.read())) is ExitStatus.PROBLEM
     output = capsys.readouterr().out
     assert check_result(output, "configuration")[0].endswith("no file, every option has its default")
     assert check_result(output, "sbd")[0] == "ok    sbd: not set up on this host, nothing to collect"
@@ -205,7 +187,7 @@ def test_a_subsystem_that_is_configured_but_not_installed(tmp_path: Path, capsys
     (tmp_path / "sbd").write_text("SBD_DEVICE=/dev/sdb\n")
     flags = {option: f"{tmp_path}/none" for option in BY_KEY if option.endswith(".path")}
     config: Config = load(None, {"web.listen": ["127.0.0.1:0"], "sbd.config": f"{tmp_path}/sbd", **flags}, search=False)
-    print_results(check(config, build_local_host(config)))
+    print_results(check(config, build_local_host(config), snmpd_files.read()))
     (line, *_) = check_result(capsys.readouterr().out, "sbd")
     assert line == "ok    sbd: configured, but its tools are not installed, nothing to collect"
 

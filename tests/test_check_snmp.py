@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from gateway.assembly import build_local_host
-from gateway.commands.check import check, print_results, snmpd_conf
-from gateway.commands.check.snmp import check_snmp, missing_lines
+from gateway.commands.check import check, print_results, snmpd_conf, snmpd_files
+from gateway.commands.check.snmp import check_snmp
+from gateway.commands.check.snmpd_files import missing_lines
 from gateway.commands.exit_status import ExitStatus
 from gateway.config.config import Config
 from gateway.config.loader import load
@@ -25,7 +27,7 @@ SOCKET = UnixAddress("/var/agentx/master")
 
 def checked(cluster: FakeCluster, capsys: pytest.CaptureFixture[str], agentx: str) -> tuple[bool, str]:
     config = load(cluster.config, {"web.listen": ["127.0.0.1:0"], "snmp.agentx": agentx})
-    wrong = print_results(check(config, build_local_host(config))) is ExitStatus.PROBLEM
+    wrong = print_results(check(config, build_local_host(config), snmpd_files.read())) is ExitStatus.PROBLEM
     return wrong, capsys.readouterr().out
 
 
@@ -113,24 +115,28 @@ def test_an_unreadable_socket_and_unreadable_files(cluster: FakeCluster, tmp_pat
     (tmp_path / "snmpd.conf").write_text("master agentx\n")
     config = load(cluster.config, {"snmp.agentx": f"unix:{tmp_path}/master"})
     with closed(tmp_path):
-        results = list(check_snmp(config))
+        results = list(check_snmp(config, snmpd_files.read()))
     texts = [result.text for result in results]
-    assert any('snmpd.conf needs "agentXPerms 0660 0755 root haclient"' in text for text in texts)
-    assert any("Permission denied; run check as root" in text for text in texts)
+    assert any(
+        re.search(r"Permission denied; /\S+ has mode 0\d00 and belongs to \w+:\w+; the drop", text) for text in texts
+    )
+    unread = [result for result in results if result.subject == "snmpd.conf"]
+    assert f"not checked: {tmp_path}/snmpd.conf: Permission denied" in [result.text for result in unread]
+    assert unread[0].advice.startswith("Run check as root, which reads it: sudo ha-cluster-gateway check --user ")
 
 
 def test_the_advice_names_the_file_to_add_lines_to(cluster: FakeCluster, tmp_path: Path) -> None:
     config = load(cluster.config, {"snmp.agentx": f"unix:{tmp_path}/master"})
     main = tmp_path / "snmpd.conf"
     main.write_text("rocommunity public\n")
-    assert f"Add to {main}, then restart snmpd" in snmpd_conf_advice(config)
+    assert f"Add to {tmp_path}/snmpd.local.conf, then restart snmpd" in snmpd_conf_advice(config)
     (tmp_path / "conf.d").mkdir()
     main.write_text(f"rocommunity public\nincludeDir {tmp_path}/conf.d\n")
     assert f"Add to {tmp_path}/conf.d/ha-cluster-gateway.conf, then" in snmpd_conf_advice(config)
 
 
 def snmpd_conf_advice(config: Config) -> str:
-    (result,) = [result for result in check_snmp(config) if result.subject == "snmpd.conf"]
+    (result,) = [result for result in check_snmp(config, snmpd_files.read()) if result.subject == "snmpd.conf"]
     return result.advice
 
 
@@ -138,7 +144,7 @@ def snmpd_conf_advice(config: Config) -> str:
     ("content", "address", "user", "lines"),
     [
         (b"master agentx\nrocommunity c default .1\n", SOCKET, 0, []),
-        (b"master agentx\nrocommunity c default .1\n", SOCKET, 1, ["agentXPerms 0660 0755 root haclient"]),
+        (b"master agentx\nrocommunity c default .1\n", SOCKET, 1, ["agentXPerms 0660 0710 root haclient"]),
         (b"rocommunity c default .1\n", TcpAddress("::1", 705), 1, ["master agentx", "agentXSocket tcp:[::1]:705"]),
         (b"master agentx\n", SOCKET, 0, [f"rocommunity public 127.0.0.1 .{ARC}"]),
         (

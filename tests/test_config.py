@@ -356,6 +356,10 @@ def test_a_syntax_error_is_reported_with_its_line(text: bytes, where: str, file:
     assert "\n" not in problem
 
 
+DENIED = r"Permission denied for \w+: /\S+ has mode 0\d{3} and belongs to \w+:\w+; run (chgrp|usermod) .*"
+"""What is said if a permission is missing: whose, for what, and the command that gives it."""
+
+
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     for path, reason in (
         (tmp_path / "missing", "No such file or directory"),
@@ -369,7 +373,8 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     file.touch()
     with closed(file), pytest.raises(ConfigError) as caught:
         load(file, {})
-    assert caught.value.problems == (f"{file}: Permission denied",)
+    (problem,) = caught.value.problems
+    assert re.fullmatch(f"{file}: {DENIED}", problem)
 
 
 def test_flags_override_the_file(file: Path) -> None:
@@ -674,7 +679,9 @@ def test_unreadable_password_files(file: Path, password_file: Path, tmp_path: Pa
     user = {"name": "u", "auth": "SHA", "auth_password_file": str(password_file)}
     with closed(password_file), pytest.raises(InvalidValuesError) as caught:
         BY_KEY["snmp.agent.user"].read([user])
-    assert caught.value.problems == (("[1].auth_password_file", "cannot read the file: Permission denied"),)
+    ((place, problem),) = caught.value.problems
+    assert place == "[1].auth_password_file"
+    assert re.fullmatch(f"cannot read the file: {DENIED}", problem)
 
 
 def test_a_group_may_read_a_password_file(file: Path, password_file: Path) -> None:
@@ -820,7 +827,7 @@ def test_whatever_is_in_the_place_of_the_default_file_is_read(default_file: Path
     default_file.unlink()
     default_file.touch()
     with closed(default_file.parent):
-        assert problem() == "Permission denied"
+        assert re.fullmatch(DENIED, problem())
     default_file.write_text("#" * (1024 * 1024 + 1))
     assert problem() == "larger than 1048576 bytes"
 

@@ -11,7 +11,7 @@ from gateway.config.config import BY_KEY, OPTIONS, TABLES, Config, broken_rules
 from gateway.config.section import build_section
 from gateway.config.web_options import DEFAULT_PORT, LISTEN, LOG_LEVEL, WEB_CONFIG_FILE
 from gateway.errors import ConfigError
-from gateway.files import TrustedFile, UntrustedPathError, exists, read_trusted_file
+from gateway.files import TrustedFile, UntrustedPathError, exists, explain, read_trusted_file
 from gateway.options.model import OptionValues
 from gateway.options.readers import (
     InvalidValueError,
@@ -177,7 +177,7 @@ def _read_toml(path: Path) -> tuple[TrustedFile, dict[str, Any]]:
         file = read_trusted_file(path, max_size=_MAX_SIZE)
         return file, tomllib.loads(file.content.decode("utf-8"))
     except OSError as error:
-        raise ConfigError([f"{path}: {error.strerror or error}"]) from None
+        raise ConfigError([f"{path}: {explain(error, path)}"]) from None
     except (ValueError, RecursionError) as error:  # also of bytes that are not UTF-8, and of thousands of digits
         raise ConfigError([f"{path}: not TOML: {error}"]) from None
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gateway.files import TrustedFile, UntrustedPathError, read_trusted_file
+from gateway.files import TrustedFile, UntrustedPathError, explain, read_trusted_file
 from gateway.options.readers import InvalidValueError, InvalidValuesError, Problem, absolute_path
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ def _read(path: Path, *, private: bool, max_size: int) -> TrustedFile:
     except UntrustedPathError as error:
         raise _problem(str(error)) from None
     except OSError as error:
-        raise _problem(f"cannot read the file: {error.strerror or error}") from None
+        raise _problem(f"cannot read the file: {explain(error, path)}") from None
     return file
 
 

@@ -100,6 +100,7 @@ class Subsystem:
         accumulators: values that its conditions keep from one snapshot to the next.
         mib_rows: the rows of HA-CLUSTER-MIB that show these metrics.
         mib_counts: the scalars of HA-CLUSTER-MIB that count samples of these metrics.
+        group: the group whose members may use its daemons; empty if it has none.
         make_collector: creates its collector from the configured values of options.
         advice: what ``check`` advises for a status, if the general advice does not fit.
     """
@@ -114,5 +115,6 @@ class Subsystem:
     accumulators: tuple[Accumulator, ...] = ()
     mib_rows: tuple[MibRow, ...] = ()
     mib_counts: tuple[MibCounts, ...] = ()
+    group: str = ""
     make_collector: Callable[[OptionValues], Collector]
     advice: Mapping[Status, str] = field(default_factory=dict)

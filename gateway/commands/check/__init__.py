@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from itertools import chain
 
 from gateway.assembly import build_local_host
+from gateway.commands.check import snmpd_files
 from gateway.commands.check.alarms import check_alarms
 from gateway.commands.check.check_result import CheckResult
 from gateway.commands.check.collectors import check_collectors
-from gateway.commands.check.http import check_listen_addresses
+from gateway.commands.check.listen import check_listen_addresses
+from gateway.commands.check.service_user import check_program, check_user, find_service_user
 from gateway.commands.check.snmp import check_snmp
+from gateway.commands.check.snmpd_files import SnmpdFiles
 from gateway.commands.check.state_directory import check_state_directory
 from gateway.commands.check.web_config import check_web_config
 from gateway.commands.console import print_line, print_text
@@ -18,27 +22,39 @@ from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import QUIET, add_flags, load_config
 from gateway.config.config import Config
 from gateway.host.host import Host
+from gateway.host.local import LocalHost
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the flags of the configuration."""
+    """Adds the flags of the configuration, and the user that is checked."""
     add_flags(parser)
+    parser.add_argument(
+        "--user",
+        metavar="NAME",
+        help="Check what this user may do; needs root. (default: for root, the user of the systemd unit)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the results of all checks."""
+    user = find_service_user(arguments.user, LocalHost())
+    snmpd = snmpd_files.read()  # the service cannot read them, and does not have to
+    if user is not None:
+        user.become()
+        if (status := print_results(check_program())) is not ExitStatus.OK:
+            return status  # it could not go on: not all of its modules are imported yet
     config = load_config(arguments, overrides=QUIET)
-    return print_results(check(config, build_local_host(config)))
+    return print_results(chain(check_user(user), check(config, build_local_host(config), snmpd)))
 
 
-def check(config: Config, host: Host) -> Iterator[CheckResult]:
-    """Yields the results of all checks."""
+def check(config: Config, host: Host, snmpd: SnmpdFiles) -> Iterator[CheckResult]:
+    """Yields the results of all checks of what this user may do; ``snmpd`` has the configuration of snmpd."""
     source = f"read from {config.source}" if config.source else "no file, every option has its default"
     yield CheckResult(good=True, subject="configuration", text=source)
     yield from check_listen_addresses(config)
     yield from check_web_config(config)
     yield from check_collectors(config, host)
-    yield from check_snmp(config)
+    yield from check_snmp(config, snmpd)
     yield from check_state_directory(config)
     yield from check_alarms(config, host)
 

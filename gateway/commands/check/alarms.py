@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from gateway import runtime
 from gateway.commands.check.check_result import CheckResult
 from gateway.config.config import Config
 from gateway.errors import ParseError
+from gateway.files import find_obstacle, user_name
 from gateway.host.host import Host
 from gateway.subsystems.pacemaker import cib_alerts
 
@@ -33,6 +35,7 @@ def check_alarms(config: Config, host: Host) -> Iterator[CheckResult]:
     """Yields the results; none of them is a failure, because the gateway also works without events and targets."""
     if config.alarms.socket is not None and host.find("cibadmin"):
         yield _check_alert_agent(config, host)
+        yield from _check_socket(config.alarms.socket)
     yield _describe_receivers(config)
 
 
@@ -49,6 +52,15 @@ def _describe_receivers(config: Config) -> CheckResult:
         text=f"sent to nobody: there is no [[alarms.target]], and {reason}",
         advice=_NO_RECEIVER,
     )
+
+
+def _check_socket(path: Path) -> Iterator[CheckResult]:
+    """Yields a problem if the socket for alerts cannot be created. systemd creates its directory with the service."""
+    obstacle = find_obstacle(path.parent, os.W_OK | os.X_OK)
+    if obstacle is not None:
+        text = f"cannot be created by {user_name(os.geteuid())}: {obstacle.reason}"
+        advice = "Set RuntimeDirectory=ha-cluster-gateway in the unit, or alarms.socket to a path in another directory."
+        yield CheckResult(good=False, subject=f"alert socket {path}", text=text, advice=advice)
 
 
 def _check_alert_agent(config: Config, host: Host) -> CheckResult:

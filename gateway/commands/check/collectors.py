@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import getpass
+import grp
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from gateway import runtime
 from gateway.commands.check.check_result import CheckResult
 from gateway.commands.collect import collect_once
 from gateway.config.config import Config
+from gateway.files import group_name, user_name
 from gateway.host.host import UNTRUSTED, Host
 from gateway.snapshot import CollectorReport, CommandReport
 from gateway.status import Status
@@ -18,8 +20,7 @@ from gateway.subsystems.subsystem import Subsystem
 
 _ADVICE: Mapping[Status, str] = {
     Status.NOT_INSTALLED: "Install it, set its path ([tools.NAME] path), or switch the collector off ([collectors]).",
-    Status.NOT_PERMITTED: "User {user} lacks the permission. Run the gateway as root or with haclient as its primary "
-    'group, or set prefix = ["sudo", "-n"] for the tool ([tools.NAME]).',
+    Status.NOT_PERMITTED: '{user} lacks the permission. Set prefix = ["sudo", "-n"] for the tool ([tools.NAME]).',
     Status.NOT_RUNNING: "Start the cluster on this node (systemctl start pacemaker) if it should run.",
     Status.TIMED_OUT: "Run the tool by hand to see why it hangs; increase timeout ([tools.NAME]) if it is only slow.",
     Status.TOO_MUCH_OUTPUT: "Run the tool by hand; increase max_output ([tools.NAME]) if its output is correct.",
@@ -29,6 +30,12 @@ _ADVICE: Mapping[Status, str] = {
     "it, with the output and the version of the tool.",
 }
 """What to do, unless the subsystem has better advice."""
+
+_NO_GROUP = (
+    "{user} has {group} as its primary group. Run the gateway with {necessary} as its primary group: set "
+    "Group={necessary} in the unit, or run usermod -g {necessary} {user}."
+)
+"""What to do if a group is necessary that this user does not have."""
 
 _BUG = "This is a bug in the gateway: please report it, with the gateway's log."
 
@@ -57,14 +64,23 @@ def _check_collector(subsystem: Subsystem, report: CollectorReport) -> Iterator[
         yield CheckResult(good=True, subject=subsystem.name, text=f"{text}, nothing to collect")
     elif not report.commands:
         yield CheckResult(good=True, subject=subsystem.name, text="nothing to run")
+    denied = any(command.status is Status.NOT_PERMITTED for command in report.commands)
     for command in report.commands:
-        yield CheckResult(
-            good=not command.failed or command.status is Status.NOT_RUNNING,
-            subject=f"{subsystem.name}: {command.name}",
-            text=_describe(command),
-            advice=_choose_advice(subsystem, command),
-            running=not command.failed or command.status is not Status.NOT_RUNNING,
-        )
+        if denied and command.status is Status.NOT_RUNNING:
+            # to a user without the permission, some tools report that the daemon is not running
+            yield _check_command(subsystem, replace(command, status=Status.NOT_PERMITTED))
+        else:
+            yield _check_command(subsystem, command)
+
+
+def _check_command(subsystem: Subsystem, command: CommandReport) -> CheckResult:
+    return CheckResult(
+        good=not command.failed or command.status is Status.NOT_RUNNING,
+        subject=f"{subsystem.name}: {command.name}",
+        text=_describe(command),
+        advice=_choose_advice(subsystem, command),
+        running=not command.failed or command.status is not Status.NOT_RUNNING,
+    )
 
 
 def _describe(command: CommandReport) -> str:
@@ -87,12 +103,15 @@ def _choose_advice(subsystem: Subsystem, command: CommandReport) -> str:
         return _BUG
     if not command.failed or command.detail.startswith(UNTRUSTED):
         return ""  # the detail says what to do
+    user = user_name(os.geteuid())
+    if command.status is Status.NOT_PERMITTED and subsystem.group and not _is_primary(subsystem.group):
+        return _NO_GROUP.format(user=user, group=group_name(os.getegid()), necessary=subsystem.group)
     advice = subsystem.advice.get(command.status) or _ADVICE[command.status]
-    return advice.format(user=_user_name())
+    return advice.format(user=user)
 
 
-def _user_name() -> str:
+def _is_primary(group: str) -> bool:
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # containers often run as a user without a name
-        return str(os.getuid())
+        return os.getegid() == grp.getgrnam(group).gr_gid
+    except KeyError:
+        return False

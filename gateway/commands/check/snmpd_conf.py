@@ -123,7 +123,7 @@ def _parse_directive(directives: _Directives, name: str, words: list[str]) -> No
     if name == "master" and words:
         directives.master = words[0].lower() in {"agentx", "all", "yes", "on"}
     elif name == "agentxsocket":
-        directives.sockets += (address for word in words for address in word.split(","))
+        directives.sockets = [address for word in words for address in word.split(",")]  # the last line counts
     elif name == "agentxperms":
         directives.permissions = tuple(words)
     elif name == "agentaddress":

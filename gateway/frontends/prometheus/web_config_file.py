@@ -19,7 +19,7 @@ import structlog
 from gateway import self_metrics
 from gateway.clock import Clock
 from gateway.errors import ConfigError
-from gateway.files import UntrustedPathError, read_trusted_file
+from gateway.files import UntrustedPathError, explain, read_trusted_file
 from gateway.frontends.prometheus.tls import PemFiles, TlsError, expiry_of, make_context
 from gateway.frontends.prometheus.web_config import ClientAuth, Pem, TlsConfig, WebConfiguration
 from gateway.frontends.prometheus.web_config_parser import parse
@@ -88,7 +88,7 @@ class _Reader:
         try:
             text = self._read(str(self._path)).decode("utf-8")
         except OSError as error:
-            raise ConfigError([f"{self._path}: {error.strerror or error}"]) from None
+            raise ConfigError([f"{self._path}: {explain(error, self._path)}"]) from None
         except UnicodeDecodeError:
             raise ConfigError([f"{self._path}: not text in UTF-8"]) from None
         configuration = parse(text, PurePosixPath(self._path))
@@ -131,7 +131,7 @@ class _Reader:
         except UntrustedPathError as error:
             raise TlsError(pem.key, str(error)) from None
         except OSError as error:
-            raise TlsError(pem.key, f"{pem.path}: {error.strerror or error}") from None
+            raise TlsError(pem.key, f"{pem.path}: {explain(error, pem.path)}") from None
 
 
 def status_of(path: str) -> _Status | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.options.model import OptionValues
+from gateway.status import Status
 from gateway.subsystems.corosync import conditions, facts, metrics, mib_rows, options, summary
 from gateway.subsystems.corosync.collector import CorosyncCollector
 from gateway.subsystems.corosync_conf import CONFIG
@@ -31,5 +32,12 @@ SUBSYSTEM = Subsystem(
     conditions=conditions.CONDITIONS,
     summaries=summary.SUMMARIES,
     accumulators=facts.ACCUMULATORS,
+    group="haclient",
     make_collector=_make_collector,
+    advice={
+        Status.NOT_PERMITTED: "Corosync opens to the group haclient when Pacemaker starts: run systemctl start "
+        "pacemaker.\n      To open it permanently, run\n"
+        "          printf 'uidgid {{\\n gid: haclient\\n}}\\n' > /etc/corosync/uidgid.d/ha-cluster-gateway\n"
+        "          corosync-cfgtool -R",
+    },
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gateway.options.model import OptionValues
+from gateway.status import Status
 from gateway.subsystems.corosync_conf import CONFIG
 from gateway.subsystems.pacemaker import conditions, facts, metrics, mib_rows, options, summary
 from gateway.subsystems.pacemaker.collector import PacemakerCollector
@@ -27,5 +28,13 @@ SUBSYSTEM = Subsystem(
     conditions=conditions.CONDITIONS,
     summaries=summary.SUMMARIES,
     accumulators=facts.ACCUMULATORS,
+    group="haclient",
+    advice={
+        Status.NOT_PERMITTED: "Pacemaker's ACLs hide the cluster from {user}. Run, on any one node,\n"
+        "          pcs acl role create ha-cluster-gateway-read read xpath /cib\n"
+        "          pcs acl user create {user} ha-cluster-gateway-read\n"
+        "      or  crm configure role ha-cluster-gateway-read read xpath:/cib\n"
+        "          crm configure acl_target {user} ha-cluster-gateway-read",
+    },
     make_collector=_make_collector,
 )

@@ -35,8 +35,9 @@ SUBSYSTEM = Subsystem(
     accumulators=conditions.ACCUMULATORS,
     make_collector=_make_collector,
     advice={
-        Status.NOT_PERMITTED: "User {user} may not read SBD's devices. Permit it with a udev rule that gives them a "
-        'group of the user and MODE="0640". With a path or a prefix ([tools.sbd]), sbd itself must be able to write to '
-        'them as well: set prefix = ["sudo", "-n"].',
+        Status.NOT_PERMITTED: "{user} may not read SBD's device. Either add SupplementaryGroups=disk to the unit, "
+        "if that is the group of the device, or give the device the group haclient: "
+        "packaging/udev/99-ha-cluster-gateway-sbd.rules. With a path or a prefix ([tools.sbd]), sbd itself must be "
+        'able to write to it as well: set prefix = ["sudo", "-n"].',
     },
 )

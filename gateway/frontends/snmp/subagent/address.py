@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.files import find_obstacle
 from gateway.network import resolve
 
 MAX_PATH = 107
@@ -154,9 +155,6 @@ _FAILURES = {
 _ADVICE = {
     SessionFailure.NO_SOCKET: 'is snmpd running, with "master agentx" in its configuration?',
     SessionFailure.CONNECTION_REFUSED: "is snmpd running?",
-    SessionFailure.NOT_PERMITTED: (
-        'snmpd.conf needs "agentXPerms 0660 0755 root haclient", and this user the group haclient'
-    ),
     SessionFailure.UNRESPONSIVE: "snmpd does not accept connections at the moment",
 }
 
@@ -166,4 +164,18 @@ def explain(address: Address, error: OSError) -> tuple[SessionFailure, str]:
     failure = _FAILURES.get(error.errno or 0, SessionFailure.OTHER)
     text = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
     advice = _ADVICE.get(failure)
+    if failure is SessionFailure.NOT_PERMITTED and isinstance(address, UnixAddress):
+        advice = _explain_denied(address.path)
     return failure, f"{address}: {text}; {advice}" if advice else f"{address}: {text}"
+
+
+def _explain_denied(path: str) -> str | None:
+    """Returns what keeps this user from connecting to a socket, and what to do."""
+    obstacle = find_obstacle(path, os.W_OK)
+    if obstacle is None:
+        return None
+    if obstacle.path == os.path.realpath(path):
+        return (
+            f'{obstacle.reason}; snmpd.conf needs "agentXPerms 0660 0710 root haclient", this user the group haclient'
+        )
+    return f"{obstacle.reason}; the drop-in for snmpd.service opens it to haclient when snmpd is restarted"
