@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest --numprocesses=$(PROCESSES) --no-loadscope-reorder
 TREE := PYTHONPATH=. $(BIN)/python
 
 .SECONDARY:
-.PHONY: demo test quick coverage lint regenerate bench soak fuzz flood browser lab matrix docs requirements audit sbom packages clean
+.PHONY: deb rpm package-tests demo test quick coverage lint regenerate bench soak fuzz flood browser lab matrix docs requirements audit sbom packages clean
 
 demo: $(VENV)/run
 	$(BIN)/ha-cluster-gateway demo
@@ -76,6 +76,18 @@ TREES ?= $(abspath $(VENV))/trees
 matrix: $(VENV)/test packages
 	@sh tests/packages.sh tests/packages-matrix.txt
 	$(BIN)/python -m tests.lab.matrix $(TREES) $(RELEASES) -- --numprocesses=$(PROCESSES) --no-loadscope-reorder $(ARGS)
+
+# Packages, into dist: see docs/packages.md. For example ARGS="--libraries distribution".
+deb: $(VENV)/run-requirements
+	$(TREE) -m packager deb $(ARGS)
+
+rpm: $(VENV)/run-requirements
+	$(TREE) -m packager rpm $(ARGS)
+
+# Installs, upgrades and purges the packages on new systems of three releases of Debian; needs root, debootstrap and rpm.
+package-tests: $(VENV)/test-requirements
+	@sh tests/packages.sh tests/packages-package-tests.txt
+	$(TREE) -m tests.packages $(ARGS)
 
 docs: $(VENV)/dev
 	$(BIN)/sphinx-build -q -n -W -b html docs docs/_build/html

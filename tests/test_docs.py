@@ -225,11 +225,11 @@ def test_the_table_of_log_events_is_complete() -> None:
 
 
 def test_make_targets_exist() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     mentioned = {
         (path.name, target)
         for path, text in TEXTS.items()
-        for target in re.findall(r"(?:^ +|`)make ([a-z]+)", text, re.MULTILINE)
+        for target in re.findall(r"(?:^ +|`)make ([a-z-]+)", text, re.MULTILINE)
     }
     assert {(page, target) for page, target in mentioned if target not in targets} == set()
 
@@ -255,6 +255,9 @@ def parsers() -> dict[str, argparse.ArgumentParser]:
 FLAGS = {flag for parser in parsers().values() for action in parser._actions for flag in action.option_strings}
 
 OTHERS = {
+    "--add-service": "firewall-cmd",
+    "--allow-unsigned-rpm": "zypper",
+    "--architecture": "the packager",
     "--cleanup": "crm_resource",
     "--clear": "crm_resource",
     "--collect": "systemd-run",
@@ -270,6 +273,7 @@ OTHERS = {
     "--history": "stonith_admin",
     "--in": "snmpttconvertmib",
     "--json": "drbdsetup",
+    "--libraries": "the packager",
     "--list": "the fuzzer",
     "--name": "systemd-creds",
     "--no-build-isolation": "pip",
@@ -281,10 +285,14 @@ OTHERS = {
     "--only": "the benchmark and the fuzzer",
     "--only-binary": "pip",
     "--out": "snmpttconvertmib",
+    "--permanent": "firewall-cmd",
     "--pty": "systemd-run",
+    "--python": "the packager",
+    "--release": "the package tests",
     "--replay": "the fuzzer",
     "--require-hashes": "pip",
     "--resource": "crm_resource",
+    "--revision": "the packager",
     "--scrapes": "the benchmark",
     "--seconds": "the fuzzer",
     "--seed": "the fuzzer",
@@ -292,6 +300,8 @@ OTHERS = {
     "--shell": "useradd",
     "--system": "useradd",
     "--upgrade": "pip",
+    "--wheel-dir": "pip",
+    "--wheels": "the packager",
 }
 """Flags of other programs that the documentation mentions."""
 
