@@ -14,8 +14,9 @@ TREE := PYTHONPATH=. $(BIN)/python
 .SECONDARY:
 .PHONY: deb rpm package-tests demo test quick coverage lint regenerate bench soak fuzz flood browser lab matrix docs requirements audit sbom packages clean
 
+# ARGS="--speed 10" plays it ten times as fast.
 demo: $(VENV)/run
-	$(BIN)/ha-cluster-gateway demo
+	@$(BIN)/ha-cluster-gateway demo $(ARGS)
 
 # Tests the package as users install it: .venv/bin/pytest. `.venv/bin/python -m pytest` tests the source tree.
 test: $(VENV)/test packages

@@ -15,6 +15,7 @@ import structlog
 
 import gateway
 from gateway import hangup, parts
+from gateway.alarms.notification import Notification
 from gateway.alarms.notifier import GRACE, Notifier
 from gateway.alarms.service import AlarmService
 from gateway.assembly import build_engine
@@ -61,9 +62,17 @@ class ListeningAddresses(NamedTuple):
 Announce = Callable[[ListeningAddresses], None]
 """Receives the addresses that the program listens on."""
 
+Publish = Callable[[Notification], None]
+"""Receives a notification; returns at once."""
+
 
 async def serve(
-    config: Config, host: ServingHost, *, read_config: ReadConfig, announce: Announce | None = None
+    config: Config,
+    host: ServingHost,
+    *,
+    read_config: ReadConfig,
+    announce: Announce | None = None,
+    on_notification: Publish | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT, and reloads the configuration on SIGHUP.
 
@@ -74,6 +83,7 @@ async def serve(
         host: the machine to read.
         read_config: reads the configuration again.
         announce: receives the addresses as soon as the program listens on them.
+        on_notification: receives every notification, in addition to the targets.
 
     Raises:
         ConfigError: the web configuration is invalid.
@@ -81,7 +91,7 @@ async def serve(
     """
     stop = _stop_event()
     manager = ServiceManager.from_environment(os.environ)
-    services = _build_services(config, host)
+    services = _build_services(config, host, on_notification)
     reloader = _build_reloader(services, config, read_config, manager)
     _connect(services, reloader)
     _add_routes(services, reloader)
@@ -108,14 +118,20 @@ async def require_addresses(config: Config) -> None:
     close_all(await bind_all(agent, open_socket=open_udp, kind=socket.SOCK_DGRAM))
 
 
-def _build_services(config: Config, host: ServingHost) -> Services:
+def _build_services(config: Config, host: ServingHost, on_notification: Publish | None = None) -> Services:
     engine = build_engine(config, host)
     publication = Publication()
     identity = StoredIdentity(config)
     renderer = parts.build_renderer(config)
     snmp = _build_snmp(config, engine, publication, identity.current)
     notifier = Notifier(parts.build_deliveries(config, renderer, identity.current, snmp))
-    alarms = AlarmService(engine, notifier.publish, parts.alarm_settings(config), on_change=snmp.cache.rebuild)
+
+    def publish(notification: Notification) -> None:
+        notifier.publish(notification)
+        if on_notification is not None:
+            on_notification(notification)
+
+    alarms = AlarmService(engine, publish, parts.alarm_settings(config), on_change=snmp.cache.rebuild)
     return Services(
         host=host,
         engine=engine,

@@ -239,17 +239,6 @@ def test_an_error_in_the_configuration_shows_no_traceback(tmp_path: Path) -> Non
     ]
 
 
-@pytest.mark.daemon
-def test_an_address_in_use_is_one_line(tmp_path: Path) -> None:
-    """The demo ends; test_service_manager.py shows that ``serve`` goes on."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-        listen = ("--web.listen-address", "127.0.0.1:0", "--web.listen-address", address)
-        done = gateway("demo", *listen, "--snmp.agent.listen=127.0.0.1:0", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (os.EX_UNAVAILABLE, "")
-    assert done.stderr == f"ha-cluster-gateway: cannot listen on {address}: Address already in use\n"
-
-
 # --- Serving ---------------------------------------------------------------------------------------------------------
 
 
@@ -295,16 +284,55 @@ def test_scrapes_are_logged_at_level_debug_only(cluster: FakeCluster, tmp_path: 
 @pytest.mark.daemon
 def test_a_file_overrides_the_defaults_of_the_demo(tmp_path: Path) -> None:
     (tmp_path / "demo.conf").write_text('[web]\nlisten = ["127.0.0.1:0"]\n[snmp.agent]\nlisten = []\n')
-    with Gateway("demo", "--config", "demo.conf", cwd=tmp_path) as running:
+    with Gateway("demo", "--config", "demo.conf", "--log.level=info", cwd=tmp_path) as running:
         (started,) = [line for line in running.lines if "event=started" in line]
         assert "snmp=" not in started
         assert running.stop() == 0
-    with Gateway(
-        "demo", "--web.listen-address=127.0.0.1:0", "--snmp.agent.listen=127.0.0.1:0", cwd=tmp_path
-    ) as running:
+    with Gateway("demo", *FREE_PORTS, "--log.level=info", cwd=tmp_path) as running:
         (started,) = [line for line in running.lines if "event=started" in line]
         assert "snmp=127.0.0.1:" in started
         assert running.stop() == 0
+
+
+FREE_PORTS = ("--web.listen-address=127.0.0.1:0", "--snmp.agent.listen=127.0.0.1:0")
+
+
+@pytest.mark.daemon
+def test_the_demo_prints_what_happens_and_its_alarms(tmp_path: Path) -> None:
+    argv = [sys.executable, "-m", "gateway", "demo", "--speed=30", *FREE_PORTS]
+    with subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment()
+    ) as demo:
+        assert demo.stdout is not None
+        lines: list[str] = []
+        for line in demo.stdout:
+            lines.append(line)
+            if "cleared critical  quorum-lost: " in line:
+                break
+        demo.send_signal(signal.SIGINT)
+        rest, errors = demo.communicate()
+    assert (demo.returncode, errors) == (0, "")
+    first = next(number for number, line in enumerate(lines) if "healthy: three nodes" in line)
+    commands = [line.split()[1:] for line in lines[:first] if "127.0.0.1:" in line]
+    assert [command[0] for command in commands][1:] == ["curl", "snmpbulkwalk"]
+    step = next(number for number, line in enumerate(lines) if "  quorum-lost: node2 is offline" in line)
+    assert any("raised  critical  quorum-lost: " in line for line in lines[step:])
+    assert "ts=" not in "".join(lines) + rest
+
+
+@pytest.mark.daemon
+@pytest.mark.parametrize("flag", ["--web.listen-address", "--snmp.agent.listen"])
+def test_a_demo_whose_port_is_taken_says_how_to_choose_another(flag: str, tmp_path: Path) -> None:
+    """The demo ends; test_service_manager.py shows that ``serve`` goes on."""
+    kind = socket.SOCK_STREAM if flag == "--web.listen-address" else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_INET, kind) as taken:
+        taken.bind(("127.0.0.1", 0))
+        if kind is socket.SOCK_STREAM:
+            taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        done = gateway("demo", *FREE_PORTS, f"{flag}={address}", cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (os.EX_UNAVAILABLE, "", 1)
+    assert f"{address}: Address already in use; to choose free ports: {' '.join(FREE_PORTS)} " in done.stderr
 
 
 # --- collect and check -----------------------------------------------------------------------------------------------

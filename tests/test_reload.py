@@ -359,7 +359,7 @@ def test_sighup_before_the_start_is_not_lost(command: str, tmp_path: Path) -> No
     config = FakeCluster(tmp_path).config
     flags = ["--config", str(config), "--web.listen-address=127.0.0.1:0", "--snmp.agentx=off"]
     if command == "demo":
-        flags += [f"--snmp.agent.listen=127.0.0.1:{free_port()}"]
+        flags += [f"--snmp.agent.listen=127.0.0.1:{free_port()}", "--log.level=info"]
     argv = [sys.executable, "-m", "gateway", command, *flags]
     with subprocess.Popen(argv, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environment()) as run:
         wait_until(lambda: _catches_sighup(run), what="the handler")

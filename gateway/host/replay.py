@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,14 +159,20 @@ class ReplayHost:
         step_line = self._streams.get(Path(arguments[-1]).name) if arguments else None
         if step_line is None:
             return _not_recorded(tool)
+        async for step in self.steps():
+            line = step_line(self._recording, step, self._clock.time())
+            if isinstance(line, CommandResult):
+                return line
+            on_line(line)
+        raise AssertionError("the time line has no end")
+
+    async def steps(self) -> AsyncIterator[Step]:
+        """Yields the current step, and then each one as soon as it begins, for ever."""
         previous: Step | None = None
         while True:
             step = self.step
             if step is not previous:
-                line = step_line(self._recording, step, self._clock.time())
-                if isinstance(line, CommandResult):
-                    return line
-                on_line(line)
+                yield step
                 previous = step
             await asyncio.sleep(_POLL_INTERVAL * min(self._scale, 1))
 
