@@ -171,6 +171,10 @@ def test_the_help_of_a_subcommand_begins_with_its_own_arguments(
     assert text.index(f"\n  {first}") < (text + "\n  --config").index("\n  --config")
 
 
+def test_no_flags_at_all() -> None:
+    assert vars(cli.build_parser().parse_args([])) == {"command": None, "enable_timestamps": False}
+
+
 # --- Errors ----------------------------------------------------------------------------------------------------------
 
 ERRORS: list[tuple[list[str], str]] = [

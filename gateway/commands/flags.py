@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def expand_boolean_flags(arguments: Sequence[str]) -> Iterator[str]:
 
     The exporter's command line has ``--flag`` and ``--no-flag``. ``--flag=true`` and ``--flag true`` are accepted, too.
     """
-    for word, following in zip(arguments, (*arguments[1:], ""), strict=True):
+    for word, following in zip_longest(arguments, arguments[1:], fillvalue=""):
         yield f"{word}=true" if following not in _BOOLEAN_FLAGS.get(word, (following,)) else word
 
 
