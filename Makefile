@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest --numprocesses=$(PROCESSES) --no-loadscope-reorder
 TREE := PYTHONPATH=. $(BIN)/python
 
 .SECONDARY:
-.PHONY: deb rpm package-tests demo test quick coverage lint regenerate bench soak fuzz flood browser lab matrix docs requirements audit sbom packages clean
+.PHONY: deb rpm package-tests demo test quick coverage lint regenerate bench soak fuzz flood browser lab matrix fleet grafana docs requirements audit sbom packages clean
 
 # ARGS="--speed 10" plays it ten times as fast.
 demo: $(VENV)/run
@@ -60,11 +60,21 @@ fuzz: $(VENV)/test
 flood: $(VENV)/test packages
 	$(BIN)/python -m tests.flood $(ARGS)
 
+# What a fleet of clusters costs a real Prometheus: docs/fleet.md. Takes an hour; ARGS="--clusters 4 --minutes 2" for less.
+fleet: $(VENV)/test packages
+	$(BIN)/python -m tests.fleet $(ARGS)
+
 # The page for people in headless Chromium, with axe-core from npm; REGENERATE=1 replaces the pictures in docs/images.
 browser: $(VENV)/test
 	@sh tests/packages.sh tests/packages-browser.txt
 	npm install --silent --no-save --prefix $(VENV)/axe axe-core@4
 	AXE_CORE=$(abspath $(VENV))/axe/node_modules/axe-core/axe.min.js $(TREE) -m pytest -q tests/test_status_page_browser.py
+
+# The dashboards against the types of Grafana's own schema, from npm.
+grafana: $(VENV)/test-requirements
+	npm install --silent --no-save --ignore-scripts --legacy-peer-deps --prefix $(VENV)/grafana \
+	  @grafana/schema@11 typescript@5
+	$(TREE) -m tests.grafana $(VENV)/grafana
 
 # A real cluster to play with, in namespaces of this machine: see tests/lab/README.md.
 lab: $(VENV)/test packages

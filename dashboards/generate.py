@@ -133,9 +133,8 @@ def _variables(dashboard: Json) -> Iterator[Json]:
             "type": "query",
             "datasource": DATASOURCE,
             "query": {"query": query, "refId": name},
-            "definition": query,
             "includeAll": multiple,
-            "allValue": ".*" if multiple else None,
+            **({"allValue": ".*"} if multiple else {}),
             "multi": multiple,
             "refresh": 2,
             "sort": 1,
@@ -144,7 +143,17 @@ def _variables(dashboard: Json) -> Iterator[Json]:
 
 def model(dashboard: Json) -> Json:
     """Returns a dashboard as Grafana imports it."""
-    links = {"type": "dashboards", "title": "HA clusters", "tags": ["ha-cluster"], "includeVars": True}
+    links = {
+        "type": "dashboards",
+        "title": "HA clusters",
+        "tags": ["ha-cluster"],
+        "includeVars": True,
+        "keepTime": True,
+        "asDropdown": False,
+        "targetBlank": False,
+        "icon": "external link",
+        "tooltip": "",
+    }
     return {
         "id": None,
         "uid": dashboard["uid"],

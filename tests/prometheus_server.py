@@ -51,8 +51,8 @@ def running_demo(*flags: str) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def running_prometheus(configuration: str, folder: Path) -> Iterator[int]:
-    """Runs Prometheus with its files in a folder, and yields its port as soon as it answers."""
+def running_prometheus(configuration: str, folder: Path, *flags: str) -> Iterator[int]:
+    """Runs Prometheus with its files in a folder and more flags, and yields its port as soon as it answers."""
     port = free_port()
     (folder / "prometheus.yml").write_text(configuration)
     argv = [
@@ -61,6 +61,7 @@ def running_prometheus(configuration: str, folder: Path) -> Iterator[int]:
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
         "--log.level=error",
+        *flags,
     ]
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:

@@ -26,6 +26,7 @@ SLEEPS = {
     "test_http_clients.py::drip": "a slow client",
     "test_subagent_snmpd.py::get": "a handler that blocks",
     "test_subagent_snmpd.py::test_killed_restarted_and_held_25_times_while_walked": "outages of random length",
+    "fleet/__main__.py::run": "the costs are measured for some time",
 }
 """The functions that may sleep, by file and name, and the reason. ``asyncio.sleep(0)`` is allowed everywhere."""
 
