@@ -368,6 +368,11 @@ async def test_passwords(site: Site) -> None:
                 async with served.get(path, headers=headers) as answer:
                     assert (path, headers, answer.status) == (path, headers, status)
                     assert ("WWW-Authenticate" in answer.headers) == (status == 401)
+                    if status == 401:
+                        expected = (
+                            "the user or the password is wrong" if headers else "a user and a password are required"
+                        )
+                        assert await answer.text() == f"{expected}\n"
 
 
 async def test_the_health_check_can_be_open(site: Site) -> None:

@@ -194,7 +194,9 @@ class AccessControl:
         else:  # a browser that does not know yet that it needs one
             self._refusals[Refusal.PASSWORD] += 1
         headers = {hdrs.WWW_AUTHENTICATE: 'Basic realm="ha-cluster-gateway", charset="UTF-8"'}
-        return web.Response(status=401, text="a user and a password are required\n", headers=headers)
+        # the same for an unknown user: nobody can find out which users exist
+        text = "the user or the password is wrong\n" if authorization else "a user and a password are required\n"
+        return web.Response(status=401, text=text, headers=headers)
 
     def _is_within_rate(self, limit: RateLimit | None) -> bool:
         if limit != self._rate_limit:
