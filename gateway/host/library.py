@@ -18,12 +18,12 @@ class Stack(StrEnum):
 
 
 TESTED: Mapping[Stack, tuple[str, ...]] = {
-    Stack.PACEMAKER: ("libpacemaker.so.1.5.", "libpacemaker.so.1.6.", "libpacemaker.so.1.7.", "libpacemaker.so.1.8."),
+    Stack.PACEMAKER: tuple(f"libpacemaker.so.{version}." for version in ("1.5", "1.6", "1.7", "1.8", "30.0", "30.1")),
     Stack.COROSYNC: ("libcfg.so.7.",),
 }
 """The beginnings of the names of the libraries' files that give the same answers as the tools.
 
-``libpacemaker.so.1.5.0`` to ``1.8.3`` are Pacemaker 2.1.5 to 2.1.11.
+``libpacemaker.so.1.5.0`` to ``1.8.3`` are Pacemaker 2.1.5 to 2.1.11, ``30.0.0`` to ``30.1.0`` are 3.0.0 to 3.0.3.
 """
 
 

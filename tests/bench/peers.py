@@ -47,6 +47,7 @@ class Program:
     connect: Connect = local
     seconds: list[float] = field(default_factory=list)
     _processor_time: float = 0.0
+    _total_processor_time: float = 0.0
 
     def scrape(self) -> bytes:
         """Requests the page once on an open connection, and records the wall time."""
@@ -68,6 +69,7 @@ class Program:
         """Discards the measurements."""
         self.seconds.clear()
         self._processor_time = self.processor_seconds
+        self._total_processor_time = self.total_processor_seconds
 
     @property
     def wall(self) -> float:
@@ -80,21 +82,41 @@ class Program:
         return (self.processor_seconds - self._processor_time) / len(self.seconds)
 
     @property
+    def total_processor(self) -> float:
+        """Returns the mean seconds of processor time per scrape, with that of its tools and its other processes."""
+        return (self.total_processor_seconds - self._total_processor_time) / len(self.seconds)
+
+    @property
     def resident(self) -> float:
-        """Returns the megabytes of resident memory."""
-        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        """Returns the megabytes of resident memory, its other processes included."""
+        pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in [self.pid, *children(self.pid)])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
     @property
     def processor_seconds(self) -> float:
         """Returns the seconds of own processor time since the start."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return _processor_seconds(self.pid, fields=(11, 12))
+
+    @property
+    def total_processor_seconds(self) -> float:
+        """Returns the same with all its processes, those that have ended as well."""
+        return sum(_processor_seconds(pid, fields=(11, 12, 13, 14)) for pid in [self.pid, *children(self.pid)])
+
+
+def _processor_seconds(pid: int, *, fields: Sequence[int]) -> float:
+    numbers = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(int(numbers[field]) for field in fields) / os.sysconf("SC_CLK_TCK")
+
+
+def children(pid: int) -> Sequence[int]:
+    """Returns the children of all threads of a process, the newest last."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return sorted(int(child) for task in tasks for child in (task / "children").read_text().split())
 
 
 def only_child(pid: int) -> int:
     """Returns the process that a wrapper such as nsenter started."""
-    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+    return children(pid)[0]
 
 
 def wait_until_listening(connect: Connect, port: int) -> None:

@@ -27,6 +27,10 @@ TYPE_CHECKING = False  # typing is large
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+_MAX_ANSWERS = 100
+"""Answers after which the connections are replaced. Each has buffers of three megabytes, of which every message takes
+pages that were not used before.
+"""
 _NODE_STATUS_V1 = 1
 _MAX_NAME = 1025
 _AF_INET6 = 10
@@ -80,6 +84,7 @@ class CorosyncLibrary:
         self._cfg = load(["libcfg.so.7"], ["corosync_cfg_initialize", "corosync_cfg_node_status_get"])
         self._libc = ctypes.CDLL(None)
         self._connections: Connections | None = None
+        self._answers = 0
         self.version = loaded_file("libcfg.so")
         self.queries: Mapping[str, Callable[[int], bytes]] = {
             QUORUM: lambda max_size: _text(self._answer(self._render_quorum), max_size),
@@ -89,6 +94,9 @@ class CorosyncLibrary:
 
     def _answer(self, render: Callable[[Connections], list[str]]) -> list[str]:
         """Returns the lines of an answer; over new connections if those from before have failed."""
+        self._answers += 1
+        if self._answers % _MAX_ANSWERS == 0:
+            self._disconnect()
         if self._connections is not None:
             try:
                 return render(self._connections)
