@@ -100,8 +100,8 @@ class FakeHost:
         return None if self.results.get(tool) is MISSING else f"/bin/{tool}"
 
     def identity(self, tool: str) -> object:
-        """Returns the tool's identity."""
-        return self.identities.get(tool)
+        """Returns the tool's identity. It has one at least if a library can be asked in its place."""
+        return self.identities.get(tool, tool if tool in self.libraries else None)
 
     async def read_sectors(self, tool: str, request: SectorRequest) -> CommandResult:
         """Returns the result of reading a block device."""
@@ -113,8 +113,9 @@ class FakeHost:
         """Returns nothing for a tool in whose place a library can be asked."""
         return "" if tool in self.libraries else "no library"
 
-    async def ask_library(self, tool: str, query: LibraryQuery) -> LibraryAnswer:
+    async def ask_library(self, tool: str, query: LibraryQuery, *, identity: object) -> LibraryAnswer:
         """Returns the answer of a library."""
+        del identity
         self.calls.append(f"library {query.name}")
         answer = self.libraries[tool]
         return answer if isinstance(answer, LibraryAnswer) else answer()

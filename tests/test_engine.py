@@ -878,7 +878,7 @@ async def test_an_untested_library_is_not_asked_again() -> None:
 
 
 async def test_a_configured_tool_is_run() -> None:
-    host = FakeHost({"x": printed("7")})
+    host = FakeHost({"x": printed("7")}, identities={"x": 1})
     snapshot = await library_engine(host).collect()
     assert host.calls == ["x"]
     assert snapshot.collectors["a"].commands[0].library_failure == "no library"

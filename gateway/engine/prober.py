@@ -66,8 +66,7 @@ class Prober:
         """Returns whether a probe can be carried out; False if it needs a library that does not answer on this host."""
         if not probe.library_only:
             return True
-        given_up = self._libraries.why_given_up((collector, probe.name), self._host.identity(probe.tool))
-        return not (self._host.why_no_library(probe.tool) or given_up)
+        return not self._why_no_library((collector, probe.name), probe, self._host.identity(probe.tool))
 
     async def run_in_thread_if_large(self, size: int, work: Callable[[], _T]) -> _T:
         """Returns the result of work on this many bytes of output, without blocking the event loop for long.
@@ -93,10 +92,10 @@ class Prober:
         The tool decides what is wrong: a library that does not answer says nothing about the cluster.
         """
         identity = self._host.identity(probe.tool)
-        reason = self._host.why_no_library(probe.tool) or self._libraries.why_given_up(key, identity)
+        reason = self._why_no_library(key, probe, identity)
         if reason:
             return replace(await self._run_variants(key, probe), library_failure=reason)
-        answer = await self._host.ask_library(probe.tool, query)
+        answer = await self._host.ask_library(probe.tool, query, identity=identity)
         reading = await self._read_result(probe, answer.result)
         if reading.status is Status.OK:
             self._libraries.add_answer(key, identity)
@@ -109,6 +108,12 @@ class Prober:
         if tool_reading.status is Status.OK and not answer.skipped:
             self._libraries.add_failure(key, identity, reading.detail, permanent=answer.permanent)
         return replace(tool_reading, library_failure="" if answer.skipped else reading.detail)
+
+    def _why_no_library(self, key: _Key, probe: Probe, identity: object) -> str:
+        """Returns why a library is not asked instead of running a tool; empty if it is."""
+        if identity is None:
+            return f"{probe.tool} not found"
+        return self._host.why_no_library(probe.tool) or self._libraries.why_given_up(key, identity)
 
     async def _run_variants(self, key: _Key, probe: Probe) -> Reading:
         """Tries the variants of a probe, first the one that worked last."""

@@ -96,10 +96,15 @@ class Host(Protocol):
         """Returns why no library may be asked instead of running a tool, in a few words; empty if one may."""
         ...
 
-    async def ask_library(self, tool: str, query: LibraryQuery) -> LibraryAnswer:
+    async def ask_library(self, tool: str, query: LibraryQuery, *, identity: object) -> LibraryAnswer:
         """Asks a library instead of running a tool, within half of the tool's deadline: the tool may have to follow.
 
         Raises nothing but CancelledError.
+
+        Args:
+            tool: the tool.
+            query: the question.
+            identity: the identity of the tool. A library is loaded anew if it has changed.
         """
         ...
 

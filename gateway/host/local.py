@@ -14,7 +14,7 @@ from gateway.host.host import UNTRUSTED, CommandResult, Tool
 from gateway.host.library import LibraryAnswer, LibraryQuery
 from gateway.host.output import ProcessOutput
 from gateway.host.process import Process, run_process, start_resident, stream_process
-from gateway.host.programs import STANDARD_DIRECTORIES, clean_environment, find_program, why_untrusted
+from gateway.host.programs import STANDARD_DIRECTORIES, clean_environment, find_program, locations, why_untrusted
 from gateway.host.reader.cluster_reader import ClusterReader
 from gateway.host.sector_reader import SectorReader
 from gateway.host.sectors import SectorRequest
@@ -99,11 +99,11 @@ class LocalHost:
         return await stream_process(argv, on_line=on_line, environment=self._environment, clock=self._clock)
 
     def identity(self, tool: str) -> object:
-        """Returns the path, inode, size and modification time of a tool's file."""
-        path = self.find(tool)
+        """Returns the path, inode, size and modification time of a tool's file, usable or not."""
+        path = self._tool(tool).path or next(locations(tool, self._directories), None)
         try:
-            status = None if path is None else Path(path).stat()
-        except OSError:
+            status = None if path is None else os.stat(path)  # noqa: PTH116 - called several times for each scrape
+        except (OSError, ValueError):
             return None
         return status and (path, status.st_ino, status.st_size, status.st_mtime_ns)
 
@@ -123,9 +123,9 @@ class LocalHost:
             return f"a prefix of {tool} is configured"
         if self._directories is not STANDARD_DIRECTORIES:
             return "tools are searched in other directories"
-        return "" if self.find(tool) is not None else f"{tool} not found"
+        return ""
 
-    async def ask_library(self, tool: str, query: LibraryQuery) -> LibraryAnswer:
+    async def ask_library(self, tool: str, query: LibraryQuery, *, identity: object) -> LibraryAnswer:
         """Asks a library instead of running a tool, within half of the tool's deadline."""
         settings = self._tool(tool)
         return await self._cluster_reader.ask(
@@ -133,7 +133,7 @@ class LocalHost:
             timeout=settings.timeout / 2,
             max_size=settings.max_output,
             tool=tool,
-            identity=self.identity(tool),
+            identity=identity,
         )
 
     def may_write(self, path: str) -> bool:

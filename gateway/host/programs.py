@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 
 from gateway.files import UntrustedPathError, check_trusted
 
@@ -19,10 +18,18 @@ def find_program(name: str, directories: Sequence[str]) -> str | None:
     If there are only files that others can change, or that this user may not execute, the first of them is returned:
     not permitted is not the same as not installed, and the attempt to run the program reports which it is.
     """
+    first: str | None = None
+    for path in locations(name, directories):
+        if os.access(path, os.X_OK) and not why_untrusted(path):
+            return path
+        first = first or path
+    return first
+
+
+def locations(name: str, directories: Sequence[str]) -> Iterator[str]:
+    """Yields the regular files of this name in the directories, usable or not."""
     candidates = [name] if "/" in name else [f"{directory}/{name}" for directory in directories]
-    files = [path for path in candidates if is_regular_file(path)]
-    usable = (path for path in files if os.access(path, os.X_OK) and not why_untrusted(path))
-    return next(usable, files[0] if files else None)
+    return filter(is_regular_file, candidates)
 
 
 def why_untrusted(path: str) -> str:
@@ -39,7 +46,7 @@ def why_untrusted(path: str) -> str:
 def is_regular_file(path: str) -> bool:
     """Returns whether a path leads to a regular file; False if the file is inaccessible."""
     try:
-        return stat.S_ISREG(Path(path).stat().st_mode)
+        return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - called for every tool of every scrape
     except (OSError, ValueError):
         return False
 

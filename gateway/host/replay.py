@@ -199,9 +199,9 @@ class ReplayHost:
         del tool
         return "only the output of tools was recorded"
 
-    async def ask_library(self, tool: str, query: LibraryQuery) -> LibraryAnswer:
+    async def ask_library(self, tool: str, query: LibraryQuery, *, identity: object) -> LibraryAnswer:
         """Returns the answer of a library that is not installed."""
-        del query
+        del query, identity
         return LibraryAnswer(result=_not_recorded(tool), permanent=True)
 
     def may_write(self, path: str) -> bool:
