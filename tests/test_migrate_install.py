@@ -266,6 +266,15 @@ async def test_arguments_are_never_lost(node: Node, present: str | None, message
         await node.install()
 
 
+async def test_a_gateway_that_runs_already_gets_the_configuration(node: Node) -> None:
+    node.systemd.units[GATEWAY].active = node.systemd.units[GATEWAY].enabled = True
+    await node.install()
+    assert node.systemd.calls[-1] == f"restart {GATEWAY}"
+    await node.undo()
+    assert node.systemd.calls[-1] == f"restart {GATEWAY}"
+    assert node.systemd.state == {DEBIAN: (True, True), GATEWAY: (True, True)}
+
+
 async def test_what_is_missing_is_named(node: Node) -> None:
     del node.systemd.units[GATEWAY]
     with pytest.raises(GatewayError, match="--keep-unit"):

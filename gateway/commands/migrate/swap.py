@@ -108,7 +108,8 @@ async def plan_swap(host: Host, paths: Paths, file: Path | None, *, keep_unit: b
         unit = await systemd.read_unit(host, GATEWAY_UNIT)
         files += _environment_file(unit, arguments)
         units = [exporter, unit]
-        commands = [("disable", "--now", exporter.name), ("enable", "--now", GATEWAY_UNIT)]
+        # a package may have started the gateway already, with another configuration
+        commands = [("disable", "--now", exporter.name), ("enable", GATEWAY_UNIT), ("restart", GATEWAY_UNIT)]
         started = GATEWAY_UNIT
     plan = Plan(directory=paths.config.parent, files=files, commands=commands, units=units)
     return Swap(plan=plan, config=config, unit=started, remarks=remarks)
