@@ -32,3 +32,7 @@ class Backoff:
         """Returns the seconds to wait after this many earlier retries; the first pause is ``pause(0)``."""
         upper = min(self.longest, self.first * 2.0 ** min(retries, _MAX_DOUBLINGS))
         return max(self.least, upper * (1 + self.jitter()) / 2)
+
+
+DENIED = Backoff(first=10.0, longest=60.0)
+"""The pauses after an attempt without the permission, which daemons log. A permission is noticed within a minute."""

@@ -51,7 +51,7 @@ class Engine:
         self._set_up: set[str] = set()
         self._clock = clock or SystemClock()
         self._log = structlog.get_logger("engine")
-        self._prober = Prober(host)
+        self._prober = Prober(host, clock=self._clock)
         self._reporter = Reporter()
         self._runs: dict[str, CollectorRun] = {}
         self._groups: list[RunGroup] = []
@@ -71,6 +71,7 @@ class Engine:
         self._collectors = [collector for collector in collectors if modes.get(collector.name) is not CollectorMode.OFF]
         self._required = frozenset(name for name, mode in modes.items() if mode is CollectorMode.ON)
         self._min_interval = min_interval
+        self._prober.forget_denials()
         self._runs = {name: run for name, run in self._runs.items() if not run.finished}
 
     @property

@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from gateway.clock import Clock, SystemClock
+from gateway.engine.denials import Denials
 from gateway.engine.library_record import LibraryRecord
 from gateway.engine.worker import Worker
 from gateway.host.host import CommandResult, Host
@@ -36,10 +38,12 @@ class Prober:
     Args:
         host: the machine to run them on.
         timeout: seconds that parsing or translating an output may take.
+        clock: measures the pauses after attempts that were denied.
     """
 
-    def __init__(self, host: Host, *, timeout: float = PARSE_TIMEOUT) -> None:
+    def __init__(self, host: Host, *, timeout: float = PARSE_TIMEOUT, clock: Clock | None = None) -> None:
         self._host = host
+        self._denials = Denials(clock or SystemClock())
         self._worker = Worker("parser")
         self._timeout = timeout
         self._libraries = LibraryRecord()
@@ -47,8 +51,25 @@ class Prober:
         self._static_readings: dict[_Key, tuple[object, Reading]] = {}
 
     async def read(self, collector: str, probe: Probe) -> Reading:
-        """Returns a new reading of a probe, or the last one if the probe is static and its tool has not changed."""
+        """Returns a new reading of a probe.
+
+        It is the last one if the probe is static and its tool has not changed, or for a while if it was not permitted.
+        """
         key = (collector, probe.name)
+        if probe.sectors is not None:  # an attempt to open a device leaves no trace
+            return await self._run_variants(key, probe)
+        identify = partial(self._host.identity, probe.tool)
+        if (standing := self._denials.standing(key, identify)) is not None:
+            return standing
+        reading = await self._read_anew(key, probe)
+        self._denials.record(key, identify, reading)
+        return reading
+
+    def forget_denials(self) -> None:
+        """Makes a new attempt for every probe that was not permitted, when it is read the next time."""
+        self._denials.clear()
+
+    async def _read_anew(self, key: _Key, probe: Probe) -> Reading:
         if probe.library is not None:
             return await self._ask_library(key, probe, probe.library)
         if not probe.static:

@@ -16,7 +16,7 @@ from typing import NoReturn, TypeAlias
 
 import structlog
 
-from gateway.backoff import Backoff
+from gateway.backoff import DENIED, Backoff
 from gateway.clock import Clock, SystemClock
 from gateway.errors import ParseError
 from gateway.host.host import CommandResult, StreamingHost
@@ -155,7 +155,8 @@ class QuorumWatcher:
             if self._clock.monotonic() - started >= SETTLED:
                 retries = 0
             self._on_helper_ended(status, detail)
-            backoff = self._absent_backoff if status is Status.NOT_INSTALLED else self._backoff
+            special = {Status.NOT_INSTALLED: self._absent_backoff, Status.NOT_PERMITTED: DENIED}
+            backoff = special.get(status, self._backoff)
             await self._sleep(backoff.pause(retries))
             retries += 1
             self.restarts += 1

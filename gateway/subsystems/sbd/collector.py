@@ -37,6 +37,8 @@ class DeviceState:
     timeouts: Mapping[str, int] = field(default_factory=dict)
 
 
+_NOT_PERMITTED = "the permissions of the device do not allow reading and writing, which sbd requires"
+
 _UNHEALTHY = DeviceState(is_healthy=False)
 
 
@@ -122,7 +124,11 @@ class SbdCollector:
         return (
             Probe(name=f"dump {device}", tool="sbd", variants=(("-d", device, "dump"),), read=read_dump),
             Probe(
-                name=f"list {device}", tool="sbd", variants=(("-d", device, "list"),), read=_read_list, required=False
+                name=f"list {device}",
+                tool="sbd",
+                variants=(("-d", device, "list"),),
+                read=partial(_read_list, may_open=may_open),
+                required=False,
             ),
         )
 
@@ -175,15 +181,16 @@ def _damaged_state(result: CommandResult, may_open: Callable[[], bool]) -> Devic
     failure = sbd_dump.find_failure(result.stdout, result.stderr, result.exit_status or 0)
     if failure is DumpFailure.NOT_OPENED and not may_open():
         # sbd reports the same for a device that does not exist
-        detail = "the permissions of the device do not allow reading and writing, which sbd requires"
-        raise CommandError(Status.NOT_PERMITTED, detail) from None
+        raise CommandError(Status.NOT_PERMITTED, _NOT_PERMITTED) from None
     if failure is not None:
         return _UNHEALTHY
     timeouts = sbd_dump.parse_damaged(result.stdout).timeouts
     return DeviceState(is_healthy=None, timeouts=timeouts) if timeouts else None
 
 
-def _read_list(result: CommandResult) -> Parsed[tuple[sbd_list.SbdSlot, ...]]:
+def _read_list(result: CommandResult, *, may_open: Callable[[], bool]) -> Parsed[tuple[sbd_list.SbdSlot, ...]]:
+    if result.exit_status and not may_open():
+        raise CommandError(Status.NOT_PERMITTED, _NOT_PERMITTED)
     if result.stdout.startswith(b"==Dumping header"):
         raise CommandError(Status.FAILED, "printed the header instead of the slots")
     slots = parse_output(result, sbd_list.parse, not_running=_NEVER)
