@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -64,7 +66,7 @@ class FakeHost:
         identities: the identity of each tool.
         files: the content of each file, by path.
         directories: the names in each directory, by path.
-        readable: whether this user may read and write every file and device.
+        readable: whether this user may read and write every file and device, and read every directory.
         devices: the result of reading each block device, by path. Without any, block devices cannot be read.
         libraries: the answer of the library in place of each tool.
         closed: how often the host was closed.
@@ -134,7 +136,13 @@ class FakeHost:
         return self.files.get(path)
 
     def list_directory(self, path: str) -> tuple[str, ...]:
-        """Returns the names in a directory."""
+        """Returns the names in a directory.
+
+        Raises:
+            PermissionError: nothing may be read.
+        """
+        if not self.readable:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
         return self.directories.get(path, ())
 
 

@@ -15,6 +15,12 @@ from tests.programs import installed
 STEP = 60
 """Seconds between two scrapes, and between two evaluations of the rules."""
 
+ACCEPTED_WARNINGS = {
+    'ha_cluster_pacemaker_config_last_change counter metrics should have "_total" suffix',
+    'ha_cluster_pacemaker_fail_count non-histogram and non-summary metrics should not have "_count" suffix',
+}
+"""What ``promtool check metrics`` says about the names of ha_cluster_exporter's metrics."""
+
 Pages = Sequence[str | None]
 """The pages of a target, one for each scrape; None if the scrape fails."""
 

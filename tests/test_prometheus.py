@@ -12,15 +12,10 @@ from tests.certificates import Authority
 from tests.http_server import HASHES
 from tests.programs import installed
 from tests.prometheus_server import eventually, get, running_demo, running_prometheus, wait_for
+from tests.promtool import ACCEPTED_WARNINGS
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.daemon
-
-# established names of ha_cluster_exporter
-ACCEPTED_WARNINGS = {
-    'ha_cluster_pacemaker_config_last_change counter metrics should have "_total" suffix',
-    'ha_cluster_pacemaker_fail_count non-histogram and non-summary metrics should not have "_count" suffix',
-}
 
 CONFIGURATION = """
 global: {{scrape_interval: 500ms, scrape_timeout: 400ms}}

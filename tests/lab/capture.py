@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 from tests.lab.base import BASE_ENV, LabError, Options
 from tests.lab.cluster import Cluster
 from tests.lab.resources import DEMO_RESOURCES
+from tests.lab.systems import systems
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -147,8 +147,8 @@ class Recorder:
 
 
 def _versions() -> list[str]:
-    command = ["dpkg-query", "--show", "--showformat=${Package} ${Version}\\n", *PACKAGES]
-    return subprocess.run(command, check=False, capture_output=True, text=True).stdout.splitlines()
+    (system,) = set(systems(Options()))
+    return system.tool("dpkg-query", "--show", "--showformat=${Package} ${Version}\\n", *PACKAGES).splitlines()
 
 
 def _cfgtool_shows(cluster: Cluster, word: str) -> bool:
@@ -209,7 +209,8 @@ def resources(recorder: Recorder, cluster: Cluster) -> None:
     for ticket, action in (("fra", "--grant"), ("muc", "--revoke"), ("fra", "--standby")):
         cluster.run("node1", "crm_ticket", "--ticket", ticket, action, "--force")
     cluster.run("node1", "crm_resource", "--move", "--resource", "vip", "--node", "node2")
-    cluster.run("node1", "crm_resource", "--ban", "--resource", "db-clone", "--promoted", "--lifetime", "PT1H")
+    role = "--promoted" if cluster.systems[0].pacemaker >= (2, 1) else "--master"
+    cluster.run("node1", "crm_resource", "--ban", "--resource", "db-clone", role, "--lifetime", "PT1H")
     cluster.wait_idle()
     recorder.record(cluster, "moved", "vip was moved to node2, db-clone's promoted role banned from node1; two tickets")
     cluster.run("node1", "crm_resource", "--clear", "--resource", "vip")
@@ -274,8 +275,8 @@ def pacemaker_starting(recorder: Recorder, cluster: Cluster) -> None:
         cluster.run("node1", "sh", "-c", f"until {TOOLS['crm_mon-X']}; do :; done")
         recorder.record(cluster, "pacemaker-starting", text)
         cluster.wait_ready()
-        folder = recorder.directory / "pacemaker-starting"
-        if not any("<summary>" in path.read_text(encoding="utf-8") for path in folder.glob("crm_mon*.stdout")):
+        first = recorder.directory / "pacemaker-starting" / f"{next(iter(TOOLS))}.stdout"
+        if "<summary>" not in first.read_text(encoding="utf-8"):
             return
     raise LabError("never caught Pacemaker starting")
 

@@ -29,7 +29,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from xml.etree import ElementTree as ET
@@ -153,6 +153,18 @@ class Cluster:
         if self.is_running(node):
             raise LabError(f"{node} is running")
         self._boot([node], daemons=daemons)
+
+    def change_system(self, node: str, tree: str) -> None:
+        """Gives a node that is switched off another system, as an upgrade does; it keeps its own directories."""
+        if self.is_running(node):
+            raise LabError(f"{node} is running")
+        old = self.system(node)
+        trees = [str(system.root) for system in self.systems]
+        trees[self.nodes.index(node)] = tree
+        self.options = replace(self.options, trees=trees)
+        self.systems = systems(self.options)
+        files.change_system(self.directory / node, old, self.system(node))
+        self._write_options()
 
     def kill(self, node: str) -> None:
         """Kills a node, as if its plug were pulled. All its processes have ended when this returns."""
@@ -311,9 +323,9 @@ class Cluster:
     def load(self, text: str, node: str | None = None) -> None:
         """Loads a configuration, in crmsh's language, into the running cluster (``crm configure load update``).
 
-        It is written for Pacemaker 2.1, and adapted if the first node has another version.
+        It is written for Pacemaker 2.1, and adapted if the oldest one of the cluster is another version.
         """
-        text = adapted(text, self.systems[0].pacemaker)
+        text = adapted(text, min(system.pacemaker for system in self.systems))
         self.run(node or self._any_node(), "crm", "--force", "configure", "load", "update", "-", input=text)
 
     # -- waiting
@@ -428,6 +440,9 @@ class Cluster:
             (self.directory / name).mkdir()
         for node in self.nodes:
             files.make_node_directory(self.directory / node, self.options, self.system(node))
+        self._write_options()
+
+    def _write_options(self) -> None:
         (self.directory / "lab.json").write_text(json.dumps(asdict(self.options)), encoding="utf-8")
 
     def _boot(self, nodes: Sequence[str], *, daemons: bool) -> None:

@@ -44,18 +44,7 @@ def address(number: int, ring: int) -> str:
 def make_node_directory(root: Path, options: Options, system: System) -> None:
     """Makes the directory that holds a node's own directories, ready for its first start."""
     root.mkdir()
-    if not system.is_machine:
-        (root / "tree").write_text(f"{system.root}\n", encoding="utf-8")
-        (root / "root").mkdir()
-    shared = "".join(f"{outside} {inside}\n" for outside, inside in shared_directories().items())
-    (root / "shared").write_text(shared, encoding="utf-8")
-    mounts = own_directories(system)
-    (root / "mounts").write_text("".join(f"{own} {path}\n" for path, own in mounts.items()), encoding="ascii")
-    for path, own in mounts.items():
-        if path in _COPIED:
-            shutil.copytree(system.inside(path), root / own, symlinks=True)
-        else:
-            (root / own).mkdir()
+    write_system(root, system)
     for own in _DIRECTORIES:
         (root / own).mkdir()
     for own in _HACLUSTER:
@@ -67,6 +56,32 @@ def make_node_directory(root: Path, options: Options, system: System) -> None:
     cib.write_text(first_cib(options), encoding="utf-8")
     cib.chmod(0o600)
     os.chown(cib, *system.ids("hacluster"))
+
+
+def write_system(root: Path, system: System) -> None:
+    """Writes what a node's init mounts, and makes the own directories that the node does not have yet."""
+    (root / "tree").unlink(missing_ok=True)
+    if not system.is_machine:
+        (root / "tree").write_text(f"{system.root}\n", encoding="utf-8")
+        (root / "root").mkdir(exist_ok=True)
+    shared = "".join(f"{outside} {inside}\n" for outside, inside in shared_directories().items())
+    (root / "shared").write_text(shared, encoding="utf-8")
+    mounts = own_directories(system)
+    (root / "mounts").write_text("".join(f"{own} {path}\n" for path, own in mounts.items()), encoding="ascii")
+    for path, own in mounts.items():
+        if path in _COPIED and not (root / own).exists():
+            shutil.copytree(system.inside(path), root / own, symlinks=True)
+        else:
+            (root / own).mkdir(exist_ok=True)
+
+
+def change_system(root: Path, old: System, new: System) -> None:
+    """Changes the directory of a node, which keeps its files, for another system, whose users have other numbers."""
+    write_system(root, new)
+    for own in _HACLUSTER:
+        for path in (root / own, *(root / own).iterdir()):
+            if path.stat().st_uid == old.ids("hacluster")[0]:
+                os.chown(path, *new.ids("hacluster"))
 
 
 def corosync_conf(options: Options) -> str:

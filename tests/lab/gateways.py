@@ -107,7 +107,11 @@ class NodeGateway:
 
     def page(self) -> Series:
         """Returns a scrape."""
-        return series.parse(get(self.cluster, self.node, self.port))
+        return series.parse(self.text())
+
+    def text(self) -> str:
+        """Returns a scrape as text."""
+        return get(self.cluster, self.node, self.port)
 
     def alarms(self) -> set[tuple[str, str]]:
         """Returns the alarms that a scrape shows: condition and object."""

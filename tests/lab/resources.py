@@ -37,6 +37,11 @@ order storage-before-nfs Optional: cl-storage g-nfs
 _OLD_ROLES = {"Promoted": "Master", "Unpromoted": "Slave"}
 
 
+def role(name: str, pacemaker: tuple[int, ...]) -> str:
+    """Returns what a version of Pacemaker calls the role Promoted or Unpromoted."""
+    return _OLD_ROLES[name] if pacemaker < (2, 1) else name
+
+
 def adapted(text: str, pacemaker: tuple[int, ...]) -> str:
     """Returns a configuration that is written for Pacemaker 2.1 as another version accepts it."""
     if pacemaker < (2, 1):

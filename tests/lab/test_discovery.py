@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +12,10 @@ import pytest
 from tests.lab.cluster import Cluster, Options
 from tests.lab.conftest import MakeCluster
 from tests.lab.gateways import NodeGateway, configuration
-from tests.lab.scrape import get, is_ready
-from tests.programs import ROOT, installed
+from tests.lab.prometheus import HOME, api, prometheus
+from tests.programs import ROOT
 
 pytestmark = pytest.mark.lab
-
-PORT = 9090
-HOME = "node1"
-"""The node on which Prometheus runs."""
 
 ONLINE = "__meta_ha_cluster_node_online"
 UP, DOWN = "up", "down"
@@ -36,29 +29,8 @@ def example(cluster: Cluster) -> str:
     return "global: {scrape_interval: 1s}\n" + re.sub(r"refresh_interval: \w+", "refresh_interval: 1s", with_addresses)
 
 
-@contextmanager
-def prometheus(cluster: Cluster, directory: Path) -> Iterator[None]:
-    file = directory / "prometheus.yml"
-    file.write_text(example(cluster))
-    argv = [
-        installed("prometheus"),
-        f"--config.file={file}",
-        f"--storage.tsdb.path={directory / 'data'}",
-        f"--web.listen-address=127.0.0.1:{PORT}",
-        "--log.level=error",
-    ]
-    process = cluster.popen(HOME, argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        cluster.wait_for(lambda: is_ready(cluster, HOME, PORT), what="Prometheus")
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
 def active_targets(cluster: Cluster) -> list[dict[str, Any]]:
-    answer = json.loads(get(cluster, HOME, PORT, "/api/v1/targets?state=active"))
-    active: list[dict[str, Any]] = answer["data"]["activeTargets"]
+    active: list[dict[str, Any]] = api(cluster, "targets", state="active")["activeTargets"]
     return active
 
 
@@ -82,13 +54,12 @@ def wait_for_targets(cluster: Cluster, **health: str) -> None:
 
 @pytest.mark.not_on("bullseye", reason="Prometheus 2.24 has no http_sd_configs, which are new in 2.28")
 def test_targets_follow_the_cluster(make_cluster: MakeCluster, tmp_path: Path) -> None:
-    installed("prometheus")
     cluster = make_cluster(Options(nodes=3))
     config = configuration(tmp_path, web='discovery_host = "link0"', host="0.0.0.0", alarms='socket = ""')
     with ExitStack() as stack:
         for node in cluster.nodes:
             stack.enter_context(NodeGateway(cluster, node, config))
-        stack.enter_context(prometheus(cluster, tmp_path))
+        stack.enter_context(prometheus(cluster, tmp_path, example(cluster)))
         wait_for_targets(cluster, node1=UP, node2=UP, node3=UP)
 
         cluster.kill("node3")  # a node that is lost stays: Prometheus has to see that it is down

@@ -18,6 +18,7 @@ from tests.lab import record
 from tests.lab.base import LabError, Options
 from tests.lab.cluster import Cluster
 from tests.lab.files import corosync_conf
+from tests.lab.resources import role
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,11 +97,6 @@ def resources(cluster: Cluster, path: str) -> list[ET.Element]:
     return cluster.crm_mon().findall(f"resources/{path}")
 
 
-def roles(cluster: Cluster) -> tuple[str, str]:
-    """Returns what Pacemaker calls the two roles of a promotable clone."""
-    return ("Master", "Slave") if cluster.systems[0].pacemaker < (2, 1) else ("Promoted", "Unpromoted")
-
-
 @pytest.fixture
 def owner(lab: None) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-c", OWNER]
@@ -122,7 +118,7 @@ class TestSharedCluster:
         assert len(resources(cluster, "resource[@id='backup'][@role='Stopped']")) == 1
         assert len(resources(cluster, "group[@id='g-nfs']/resource[@role='Started']")) == 2
         assert len(resources(cluster, "clone[@id='cl-ping']/resource[@role='Started']")) == 3
-        promoted, unpromoted = roles(cluster)
+        promoted, unpromoted = (role(name, cluster.systems[0].pacemaker) for name in ("Promoted", "Unpromoted"))
         assert len(resources(cluster, f"clone[@id='db-clone']/resource[@role='{promoted}']")) == 1
         assert len(resources(cluster, f"clone[@id='db-clone']/resource[@role='{unpromoted}']")) == 2
         assert len(resources(cluster, "clone[@id='cl-storage']/group/resource[@role='Started']")) == 6

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests import series
 from tests.lab.cluster import Cluster, Options
 from tests.lab.conftest import MakeCluster
 from tests.lab.gateways import with_tools
-from tests.lab.resources import DEMO_RESOURCES
+from tests.lab.resources import DEMO_RESOURCES, role
 from tests.lab.scrape import get, is_listening
 from tests.programs import ROOT
 from tests.series import Series
@@ -80,20 +81,22 @@ def side_by_side(make_cluster: MakeCluster, tmp_path: Path) -> Iterator[Cluster]
     cluster.wait_idle()
     devices = cluster.sbd_devices(2)
     cluster.path(NODE, "/etc/default").joinpath("sbd").write_text(f'SBD_DEVICE="{";".join(devices)}"\n')
-    address = "--web.listen-address=127.0.0.1:{}"
+    # flags as of other exporters are new in version 1.3
+    old = cluster.system(NODE).release == "bullseye"
+    flags = ("--address=127.0.0.1", f"--port={PEER}") if old else (f"--web.listen-address=127.0.0.1:{PEER}",)
     config = tmp_path / "gateway.conf"
     config.touch()
     config = with_tools(cluster, NODE, config)
-    with (
-        cluster.popen(NODE, ["ha_cluster_exporter", address.format(PEER)]) as peer,
-        cluster.popen_python(NODE, "-m", "gateway", "--config", config, address.format(OURS)) as ours,
-    ):
+    with ExitStack() as stack:
+        stack.callback(cluster.popen(NODE, ["ha_cluster_exporter", *flags]).kill)
+        listen = f"--web.listen-address=127.0.0.1:{OURS}"
+        ours = cluster.popen_python(NODE, "-m", "gateway", "--config", config, listen)
+        stack.callback(ours.kill)
         for port in (PEER, OURS):
-            cluster.wait_for(partial(is_listening, cluster, NODE, port), 30, what=f"port {port}")
+            cluster.wait_for(partial(is_listening, cluster, NODE, port), 60, what=f"port {port}")
         yield cluster
-        peer.terminate()
         ours.terminate()
-        assert ours.wait(10) == 0
+        assert ours.wait(20) == 0
 
 
 def value(cluster: Cluster, name: str) -> float | None:
@@ -115,8 +118,9 @@ def test_every_series_of_the_peer_is_there_in_every_state(side_by_side: Cluster)
         if dict(labels)["clone"] == "cl-storage"
     ]
     assert set(storage) == {"g-storage"}
+    promoted = role("Promoted", cluster.system(NODE).pacemaker).lower()
     constraint = series.key(
-        "pacemaker_location_constraints", constraint="db-by-rule", node="node1", resource="db-clone", role="promoted"
+        "pacemaker_location_constraints", constraint="db-by-rule", node="node1", resource="db-clone", role=promoted
     )
     assert healthy[constraint] == 50
 

@@ -9,18 +9,24 @@ from gateway.subsystems.pacemaker import conditions, facts, metrics, mib_rows, o
 from gateway.subsystems.pacemaker.collector import PacemakerCollector
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
 
+_TOOLS = (
+    ToolSpec(name="crm_mon", purpose="nodes, resources, failures and fencing", output_limit=32 << 20),
+    ToolSpec(name="cibadmin", purpose="constraints", output_limit=16 << 20),
+)
+
 
 def _make_collector(values: OptionValues) -> PacemakerCollector:
-    return PacemakerCollector(corosync_configuration=values[CONFIG], source=values[options.SOURCE])
+    return PacemakerCollector(
+        corosync_configuration=values[CONFIG],
+        source=values[options.SOURCE],
+        has_prefix=any(values[tool.prefix] for tool in _TOOLS),
+    )
 
 
 SUBSYSTEM = Subsystem(
     name="pacemaker",
     title="Pacemaker",
-    tools=(
-        ToolSpec(name="crm_mon", purpose="nodes, resources, failures and fencing", output_limit=32 << 20),
-        ToolSpec(name="cibadmin", purpose="constraints", output_limit=16 << 20),
-    ),
+    tools=_TOOLS,
     options=options.OPTIONS,
     metrics=metrics.METRICS,
     mib_rows=mib_rows.MIB_ROWS,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from gateway.errors import ParseError
 from gateway.host.host import CommandResult, Host
@@ -20,6 +22,8 @@ from gateway.subsystems.pacemaker.cluster_status import BOOLEAN_OPTIONS, Cluster
 from gateway.subsystems.parsing.partial import Parsed
 from gateway.subsystems.parsing.xml import INFINITY_SCORE
 from gateway.subsystems.probe import CommandError, Plan, Probe, Reading, parse_output, read_file
+
+_T = TypeVar("_T")
 
 _EXIT_INSUFFICIENT_PRIVILEGES = 4
 _EXIT_DISCONNECTED = 102
@@ -42,7 +46,7 @@ def _parse_status(result: CommandResult) -> Parsed[ClusterStatus]:
         return parsed
     # the document contains more details than the exit status
     code = status.status.code if status.status is not None else result.exit_status
-    message = status.status.message if status.status is not None and status.status.message != "OK" else ""
+    message = status.status.message.removeprefix("OK").removeprefix(": ") if status.status is not None else ""
     if code == _EXIT_INSUFFICIENT_PRIVILEGES:
         raise CommandError(Status.NOT_PERMITTED, message or "insufficient privileges", value=status)
     not_running = (
@@ -51,7 +55,8 @@ def _parse_status(result: CommandResult) -> Parsed[ClusterStatus]:
         or _EXIT_DISCONNECTED in {code, result.exit_status}
         or _NOT_RUNNING.search(message.encode() + result.stderr)
     )
-    if not not_running and not code and not result.exit_status:
+    # crm_mon 2.0 exits with 0 although it had no answer, for example from pacemaker-fenced
+    if not (not_running or code or result.exit_status or message or result.stderr.strip()):
         raise ParseError("expected <summary>, <nodes> and <resources>, found none of them")
     state = Status.NOT_RUNNING if not_running else Status.FAILED
     raise CommandError(state, message or "no information about the cluster", value=status)
@@ -60,6 +65,37 @@ def _parse_status(result: CommandResult) -> Parsed[ClusterStatus]:
 def _parse_constraints(result: CommandResult) -> Parsed[cib.Constraints]:
     return parse_output(result, cib.parse, not_running=_NOT_RUNNING)
 
+
+def _unless_refused(read: Callable[[CommandResult], _T], may_connect: Callable[[], bool]) -> Callable[..., _T]:
+    """Returns a reader that knows that Pacemaker 2.0 reports the same if it does not run and if it refuses the user.
+
+    So does cibadmin of 2.1.
+    """
+
+    def read_or_refused(result: CommandResult) -> _T:
+        try:
+            return read(result)
+        except CommandError as error:
+            if error.status is not Status.NOT_RUNNING or may_connect():
+                raise
+            detail = f"{error.detail}; Pacemaker refuses users who may not read {_STATE}"
+            raise CommandError(Status.NOT_PERMITTED, detail, value=error.value) from None
+
+    return read_or_refused
+
+
+def _may_read_state(host: Host) -> bool:
+    """Returns whether the user has the group of Pacemaker's daemons, which owns this directory, or is root."""
+    try:
+        host.list_directory(_STATE)
+    except PermissionError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+_STATE = "/var/lib/pacemaker"
 
 _CONFIGURATIONS = ("/etc/sysconfig/pacemaker", "/etc/default/pacemaker")
 """Where distributions keep the settings of Pacemaker's daemons: SUSE and Red Hat, Debian."""
@@ -72,12 +108,14 @@ class PacemakerCollector:
     Attributes:
         corosync_configuration: the path of corosync.conf, for the name of the cluster.
         source: whether libpacemaker is asked for the state.
+        has_prefix: whether a tool runs behind a prefix, and so as another user.
     """
 
     name: str = "pacemaker"
     presence_tools: tuple[str, ...] = ("crm_mon", "cibadmin")
     corosync_configuration: str
     source: LibrarySource = LibrarySource.TOOLS
+    has_prefix: bool = False
 
     @property
     def configurations(self) -> tuple[str, ...]:
@@ -86,16 +124,19 @@ class PacemakerCollector:
 
     def plan(self, host: Host) -> Plan:
         """Returns the same two probes for each run, and Corosync's configuration for the name of the cluster."""
+        may_connect = (lambda: True) if self.has_prefix else partial(_may_read_state, host)
+        read_status = _unless_refused(_parse_status, may_connect)
+        read_constraints = _unless_refused(_parse_constraints, may_connect)
         return Plan(
             probes=(
                 Probe(
                     name="crm_mon",
                     tool="crm_mon",
                     variants=_CRM_MON,
-                    read=_parse_status,
+                    read=read_status,
                     library=query(self.source, Stack.PACEMAKER, STATUS),
                 ),
-                Probe(name="cibadmin", tool="cibadmin", variants=_CIBADMIN, read=_parse_constraints),
+                Probe(name="cibadmin", tool="cibadmin", variants=_CIBADMIN, read=read_constraints),
             ),
             files={"corosync.conf": read_file(host, self.corosync_configuration, corosync_conf.parse)},
         )
