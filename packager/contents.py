@@ -92,8 +92,11 @@ def launchers(interpreter: str) -> Iterator[PackagedFile]:
             of the host as well.
     """
     for name, module in _PROGRAMS.items():
-        script = _LAUNCHER.format(interpreter=interpreter, private=f"/{PRIVATE}", bundled=f"/{BUNDLED}", module=module)
-        yield PackagedFile(path=f"usr/bin/{name}", data=script.encode(), mode=0o755)
+        program = f"usr/bin/{name}"
+        script = _LAUNCHER.format(
+            interpreter=interpreter, private=f"/{PRIVATE}", bundled=f"/{BUNDLED}", program=program, module=module
+        )
+        yield PackagedFile(path=program, data=script.encode(), mode=0o755)
 
 
 _LAUNCHER = """\
@@ -101,6 +104,7 @@ _LAUNCHER = """\
 import sys
 
 sys.path[:0] = ["{private}", "{bundled}"]
+sys.argv[0] = "/{program}"
 
 from {module} import main
 

@@ -127,8 +127,8 @@ def _license(files: Iterable[PackagedFile]) -> str:
 
 def _files(files: Iterable[PackagedFile]) -> Iterable[str]:
     yield "%dir /usr/lib/systemd/system/snmpd.service.d"
-    yield f"%ghost %dir %attr(0750, root, root) /etc/{NAME}"
-    yield f"%ghost %dir %attr(0700, root, root) /var/lib/{NAME}"
+    yield f"%ghost %dir %verify(not mode user group) %attr(0750, root, root) /etc/{NAME}"
+    yield f"%ghost %dir %verify(not mode user group) %attr(0700, root, root) /var/lib/{NAME}"
     folders: set[str] = set()
     for file in files:
         folders.update(f"/{folder}" for folder in map(str, _parents(file.path)))

@@ -19,7 +19,7 @@ from gateway.config.config import OPTIONS
 from gateway.options.model import Records
 from packager import command_line, completion, deb, libraries, manual, rpm
 from packager.build import Build, Libraries, package_version
-from packager.contents import DEB, RPM, Layout, contents
+from packager.contents import DEB, RPM, Layout, contents, launchers
 from packager.libraries import PYTHONS
 from packager.packaged_file import BUNDLED, PackagedFile, PackagerError, check_unique
 from requirements.pins import Pin
@@ -102,6 +102,13 @@ def test_an_upgrade_keeps_what_the_administrator_may_change(
 def test_two_files_at_one_path_are_an_error() -> None:
     with pytest.raises(PackagerError, match=r"/a: two files"):
         check_unique([PackagedFile(path="a", data=b"1"), PackagedFile(path="a", data=b"2")])
+
+
+def test_a_program_knows_the_path_that_starts_it() -> None:
+    """``migrate --install`` writes it into a unit; in an RPM, another script has started this one."""
+    for script in launchers("/usr/bin/python3 -IS"):
+        assert f'sys.argv[0] = "/{script.path}"\n' in script.data.decode()
+        compile(script.data, script.path, "exec")
 
 
 # --- Manual pages and completions ------------------------------------------------------------------------------------
