@@ -67,7 +67,7 @@ def commands() -> tuple[Command, ...]:
 
 def _read(parser: argparse.ArgumentParser) -> Iterator[Argument]:
     for action in parser._actions:  # noqa: SLF001 - argparse has no other way to list them
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+        if action.help == argparse.SUPPRESS or isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
             continue
         takes_value = action.nargs != 0
         yield Argument(

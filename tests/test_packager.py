@@ -129,6 +129,12 @@ def test_the_manual_page_has_every_command_and_every_flag() -> None:
     assert [status for status in ExitStatus if f"\n.B {status.value:d}\n" not in text] == []
 
 
+def test_hidden_flags_are_not_shown() -> None:
+    for text in (page("ha-cluster-gateway"), completion.bash(), completion.zsh()):
+        assert "SUPPRESS" not in text
+        assert "--no-" not in text.replace(r"\-", "-")
+
+
 def test_the_manual_page_has_every_option() -> None:
     text = page("gateway.conf")
     fields = [field.help for option in OPTIONS if isinstance(option.read, Records) for field in option.read.fields]
