@@ -345,8 +345,8 @@ def compile_library(directory: Path, mode: int) -> Path:
     [
         (0, (Status.OK, "")),
         (1, (Status.FAILED, "pcmk_status: no quorum of wits")),
-        (2, (Status.FAILED, "the status has 200000000 bytes, at most 1000 are allowed")),
-        (3, (Status.FAILED, "the status has -1 bytes, at most 1000 are allowed")),
+        (2, (Status.FAILED, "the answer has 200000000 bytes, at most 1000 are allowed")),
+        (3, (Status.FAILED, "the answer has -1 bytes, at most 1000 are allowed")),
     ],
 )
 async def test_a_library_that_returns_garbage(
@@ -382,7 +382,10 @@ async def test_a_library_that_is_not_installed(starter: Starter) -> None:
 @pytest.mark.parametrize("stack", list(Stack))
 async def test_the_reader_itself_runs(starter: Starter, stack: Stack) -> None:
     """Whether or not the libraries and the daemons are there, it answers every query, and knows no other."""
-    names = {Stack.PACEMAKER: [messages.STATUS], Stack.COROSYNC: [messages.QUORUM, messages.LINKS, messages.STATISTICS]}
+    names = {
+        Stack.PACEMAKER: [messages.STATUS, messages.CONSTRAINTS],
+        Stack.COROSYNC: [messages.QUORUM, messages.LINKS, messages.STATISTICS],
+    }
     async with make_reader(starter, CHILD) as reader:
         for name in names[stack]:
             answer = await ask(reader, name, stack=stack, untested=True)

@@ -59,7 +59,8 @@ class LibraryAnswer:
     skipped: bool = False
 
 
-STATUS, QUORUM, LINKS, STATISTICS = messages.STATUS, messages.QUORUM, messages.LINKS, messages.STATISTICS
+STATUS, CONSTRAINTS = messages.STATUS, messages.CONSTRAINTS
+QUORUM, LINKS, STATISTICS = messages.QUORUM, messages.LINKS, messages.STATISTICS
 
 
 def is_tested(stack: Stack, version: str) -> bool:

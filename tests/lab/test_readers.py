@@ -24,7 +24,7 @@ pytestmark = [
 ]
 
 NODE = "node1"
-COMMANDS = {"crm_mon", "corosync-quorumtool", "corosync-cfgtool"}
+COMMANDS = {"crm_mon", "cibadmin", "corosync-quorumtool", "corosync-cfgtool"}
 """The commands in whose place a library is asked."""
 VOLATILE = (
     "ha_cluster_gateway_",

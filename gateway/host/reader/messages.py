@@ -19,8 +19,11 @@ REPLY = struct.Struct("!BB")
 ANSWERED, FAILED, UNUSABLE = range(3)
 """The outcomes. ``FAILED`` concerns this request only; ``UNUSABLE`` all requests, until the library is replaced."""
 
-STATUS, QUORUM, LINKS, STATISTICS = "status", "quorum", "links", "statistics"
-"""The queries; the first one is Pacemaker's."""
+STATUS, CONSTRAINTS = "status", "constraints"
+"""The queries about Pacemaker."""
+
+QUORUM, LINKS, STATISTICS = "quorum", "links", "statistics"
+"""The queries about Corosync."""
 
 
 class LibraryFailedError(Exception):

@@ -1,7 +1,10 @@
-"""Reads the state of the cluster through libpacemaker: the document that ``crm_mon --output-as=xml`` prints.
+"""Reads Pacemaker through its libraries: the documents that ``crm_mon --output-as=xml`` and ``cibadmin`` print.
 
 ``pcmk_status`` is public (``pacemaker.h``) and exists since Pacemaker 2.1.3. It returns a tree of the libxml2 that
 libpacemaker is linked with, hence everything is called through the handle of libpacemaker, whose search includes that.
+libcib has no function for a query, only a table of functions (``crm/cib/cib_types.h``). The table is public, and the
+same for all versions with the same major version of the library; with another one, libcib is not used.
+
 The caller has to free the document, or 150 kB leak with each call.
 
 Since 3.0, the schemas are loaded by the initialization of the log (``crm_log_preinit``, public in
@@ -13,7 +16,7 @@ from __future__ import annotations
 import ctypes
 
 from gateway.host.reader.library import load, loaded_file
-from gateway.host.reader.messages import STATUS, LibraryFailedError
+from gateway.host.reader.messages import CONSTRAINTS, STATUS, LibraryFailedError, LibraryUnusableError
 
 TYPE_CHECKING = False  # typing is large
 if TYPE_CHECKING:
@@ -35,6 +38,20 @@ _FUNCTIONS = (
 )
 _NAME = b"ha-cluster-gateway"
 """The name of this client in the logs of Pacemaker's daemons."""
+
+
+_QUERY_CONNECTION = 1
+"""``cib_query``, a kind of connection."""
+
+_LOCAL_AND_SYNCHRONOUS = 0x100 | 0x1000
+"""``cib_scope_local | cib_sync_call``, as ``cibadmin --local``: a node without quorum cannot query another node."""
+
+_TABLES = {"libcib.so.27.": (56, 0, 2, 11), "libcib.so.54.": (48, 0, 1, 8)}
+"""Where the table of functions is in ``cib_t``, and ``signon``, ``signoff`` and ``query`` in the table, by library."""
+
+_SignOn = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int)
+_SignOff = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)
+_Query = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int)
 
 
 class _Node(ctypes.Structure):
@@ -70,7 +87,7 @@ class PacemakerLibrary:
     def __init__(self, names: tuple[str, ...] = LIBRARIES) -> None:
         self._library = library = load(names, _FUNCTIONS)
         self.version = loaded_file("libpacemaker.so") or "libpacemaker.so"
-        self.queries: Mapping[str, Callable[[int], bytes]] = {STATUS: self.status}
+        self.queries: Mapping[str, Callable[[int], bytes]] = {STATUS: self.status, CONSTRAINTS: self.constraints}
         library.pcmk_rc_str.restype = ctypes.c_char_p
         library.xmlBufferCreate.restype = ctypes.c_void_p
         library.xmlBufferContent.restype = ctypes.c_void_p
@@ -87,21 +104,61 @@ class PacemakerLibrary:
         code = self._library.pcmk_status(ctypes.byref(pointer))
         if not pointer.value:
             raise LibraryFailedError(self._reason(code))
-        document = ctypes.c_void_p(_Node.from_address(pointer.value).doc)
         try:
             if code:
                 raise LibraryFailedError(self._reason(code))
-            return self._serialize(document, pointer, max_size)
+            return self._serialize(pointer, max_size)
         finally:
-            self._library.xmlFreeDoc(document)
+            self._free(pointer)
 
-    def _serialize(self, document: ctypes.c_void_p, node: ctypes.c_void_p, max_size: int) -> bytes:
+    def constraints(self, max_size: int) -> bytes:
+        """Returns the constraints, as ``cibadmin --query --local --scope constraints`` prints them.
+
+        Raises:
+            LibraryFailedError: there is no answer, or it is too large.
+            LibraryUnusableError: the table of libcib's functions is not known.
+        """
+        library = loaded_file("libcib.so.")
+        table = next((table for name, table in _TABLES.items() if library.startswith(name)), None)
+        if table is None or not all(hasattr(self._library, name) for name in ("cib_new", "cib_delete")):
+            raise LibraryUnusableError(f"the functions of {library or 'libcib'} are not known")
+        self._library.cib_new.restype = ctypes.c_void_p
+        cib = self._library.cib_new()
+        if not cib:
+            raise LibraryFailedError("cib_new failed")
+        try:
+            return self._query(cib, table, max_size)
+        finally:
+            self._library.cib_delete(ctypes.c_void_p(cib))
+
+    def _query(self, cib: int, table: tuple[int, int, int, int], max_size: int) -> bytes:
+        offset, sign_on, sign_off, query = table
+        functions = (ctypes.c_void_p * (query + 1)).from_address(ctypes.c_void_p.from_address(cib + offset).value or 0)
+        if code := _SignOn(functions[sign_on] or 0)(cib, _NAME, _QUERY_CONNECTION):
+            raise LibraryFailedError(f"cib signon: error {code}")
+        pointer = ctypes.c_void_p()
+        try:
+            code = _Query(functions[query] or 0)(cib, b"constraints", ctypes.addressof(pointer), _LOCAL_AND_SYNCHRONOUS)
+            if code or not pointer.value:
+                raise LibraryFailedError(f"cib query: error {code}")
+            return self._serialize(pointer, max_size)
+        finally:
+            if pointer.value:
+                self._free(pointer)
+            _SignOff(functions[sign_off] or 0)(cib)
+
+    def _free(self, node: ctypes.c_void_p) -> None:
+        """Frees the document of a node."""
+        self._library.xmlFreeDoc(ctypes.c_void_p(_Node.from_address(node.value or 0).doc))
+
+    def _serialize(self, node: ctypes.c_void_p, max_size: int) -> bytes:
+        document = ctypes.c_void_p(_Node.from_address(node.value or 0).doc)
         buffer = ctypes.c_void_p(self._library.xmlBufferCreate())
         try:
             self._library.xmlNodeDump(buffer, document, node, 0, 1)  # indented, as crm_mon prints it
             length: int = self._library.xmlBufferLength(buffer)
             if not 0 < length <= max_size:
-                raise LibraryFailedError(f"the status has {length} bytes, at most {max_size} are allowed")
+                raise LibraryFailedError(f"the answer has {length} bytes, at most {max_size} are allowed")
             return ctypes.string_at(self._library.xmlBufferContent(buffer), length)
         finally:
             self._library.xmlBufferFree(buffer)

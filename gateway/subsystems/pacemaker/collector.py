@@ -1,4 +1,4 @@
-"""Collects the state of the cluster with libpacemaker or ``crm_mon``, and the constraints with ``cibadmin``."""
+"""Collects the state of the cluster with ``crm_mon`` and ``cibadmin``, or with Pacemaker's libraries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from gateway.errors import ParseError
 from gateway.host.host import CommandResult, Host
-from gateway.host.library import STATUS, Stack
+from gateway.host.library import CONSTRAINTS, STATUS, Stack
 from gateway.samples import SampleSet
 from gateway.status import Status
 from gateway.subsystems import corosync_conf
@@ -136,7 +136,13 @@ class PacemakerCollector:
                     read=read_status,
                     library=query(self.source, Stack.PACEMAKER, STATUS),
                 ),
-                Probe(name="cibadmin", tool="cibadmin", variants=_CIBADMIN, read=read_constraints),
+                Probe(
+                    name="cibadmin",
+                    tool="cibadmin",
+                    variants=_CIBADMIN,
+                    read=read_constraints,
+                    library=query(self.source, Stack.PACEMAKER, CONSTRAINTS),
+                ),
             ),
             files={"corosync.conf": read_file(host, self.corosync_configuration, corosync_conf.parse)},
         )
