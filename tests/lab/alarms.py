@@ -23,6 +23,7 @@ from functools import partial
 from pathlib import Path
 
 from tests import series
+from tests.lab.base import PATIENCE
 from tests.lab.cluster import Cluster, Options, missing_prerequisites
 from tests.lab.event_programs import LOST as LOGGED_LOST
 from tests.lab.event_programs import REGAINED as LOGGED_REGAINED
@@ -174,7 +175,7 @@ def running_notifyd(cluster: Cluster) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(PATIENCE)
 
 
 # --- Cuts ------------------------------------------------------------------------------------------------------------

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+PATIENCE = 60.0
+"""Seconds for what takes a moment: on a busy machine it may take many. No test waits that long if all is well."""
+
 BASE_ENV: Mapping[str, str] = {"LC_ALL": "C", "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 # crmsh keeps caches and histories in the home and temporary directories: it gets those of the node.
 NODE_ENV: Mapping[str, str] = {**BASE_ENV, "HOME": "/run/root", "TMPDIR": "/run/tmp", "PCMK_logfacility": "none"}

@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any, Self
 from xml.etree import ElementTree as ET
 
 from tests.lab import files, namespaces, record
-from tests.lab.base import NODE_ENV, LabError, Options, tool
+from tests.lab.base import NODE_ENV, PATIENCE, LabError, Options, tool
 from tests.lab.namespaces import NodeProcess
 from tests.lab.resources import adapted
 from tests.lab.systems import PACKAGES_INSIDE, System, missing_prerequisites, systems
@@ -124,7 +124,7 @@ class Cluster:
         try:
             self._make_directory()
             self._processes.append(namespaces.hold(self.directory, "switch", namespaces.SWITCH))
-            self.wait_for(lambda: namespaces.is_apart(self._pid_file("switch")), timeout=10, what="the switch")
+            self.wait_for(lambda: namespaces.is_apart(self._pid_file("switch")), what="the switch")
             namespaces.add_bridges(self._pid_file("switch"), self.options.rings)
             self._boot(self.nodes, daemons=daemons)
         except BaseException:
@@ -136,14 +136,14 @@ class Cluster:
         if self._reaper is not None:
             assert self._reaper.stdin is not None
             self._reaper.stdin.close()  # a normal stop and a crash both end this way
-            self._reaper.wait(timeout=30)
+            self._reaper.wait(timeout=2 * PATIENCE)
             self._reaper = None
         record.remove(self.directory)  # does nothing unless the reaper was killed, or belongs to another process
         for process in self._processes:
             for stream in (process.stdin, process.stdout, process.stderr):
                 if stream is not None:
                     stream.close()
-            process.wait(timeout=10)
+            process.wait(timeout=PATIENCE)
         self._processes.clear()
 
     # -- one node
@@ -171,7 +171,7 @@ class Cluster:
         self.init_pid(node)
         record.kill(self._pid_file(f"{node}.init"))
         holder = self._pid_file(node)
-        self.wait_for(lambda: record.recorded(holder) is None, timeout=10, what=f"the end of {node}")
+        self.wait_for(lambda: record.recorded(holder) is None, what=f"the end of {node}")
 
     def start_corosync(self, node: str) -> None:
         """Starts Corosync; its tools work when this returns."""
@@ -291,7 +291,7 @@ class Cluster:
         user: str | None = None,
         check: bool = True,
         input: str = "",  # noqa: A002 - the name that subprocess.run gives it
-        timeout: float = 60.0,
+        timeout: float = PATIENCE,
         env: Mapping[str, str] = NODE_ENV,
     ) -> subprocess.CompletedProcess[str]:
         """Runs a command inside a node. Its output is decoded with ``surrogateescape``, so it can be encoded again.
@@ -330,7 +330,9 @@ class Cluster:
 
     # -- waiting
 
-    def wait_for(self, predicate: Callable[[], object], timeout: float = 60.0, *, what: str = "a condition") -> None:
+    def wait_for(
+        self, predicate: Callable[[], object], timeout: float = PATIENCE, *, what: str = "a condition"
+    ) -> None:
         """Waits until a predicate is true; an OSError or LabError that it raises means "not yet".
 
         Raises:
@@ -362,12 +364,12 @@ class Cluster:
         """Returns the cluster's status as a node sees it: ``crm_mon -1 --output-as=xml --inactive``."""
         return self._xml(node, "crm_mon", "-1", "--output-as=xml", "--inactive")
 
-    def wait_quorate(self, node: str | None = None, timeout: float = 30.0) -> None:
+    def wait_quorate(self, node: str | None = None, timeout: float = PATIENCE) -> None:
         """Waits until a node (or, if none is named, every running one) is in a partition with quorum."""
         nodes = [node] if node else self.running()
         self.wait_for(lambda: all(self.quorate(name) for name in nodes), timeout, what=f"quorum on {', '.join(nodes)}")
 
-    def wait_dc(self, node: str | None = None, timeout: float = 60.0) -> str:
+    def wait_dc(self, node: str | None = None, timeout: float = PATIENCE) -> str:
         """Waits until a node knows a designated controller, and returns its name."""
         controller: str | None = None
 
@@ -379,7 +381,7 @@ class Cluster:
         self.wait_for(is_elected, timeout, what="a designated controller")
         return str(controller)
 
-    def wait_idle(self, node: str | None = None, timeout: float = 60.0) -> None:
+    def wait_idle(self, node: str | None = None, timeout: float = PATIENCE) -> None:
         """Waits until a node (or, if none is named, every running one) is online and Pacemaker has nothing left to do.
 
         It has nothing to do when crm_simulate finds, for half a second, no action that it would take now.
@@ -396,7 +398,7 @@ class Cluster:
 
         self.wait_for(calm, timeout, what=f"an idle cluster with {', '.join(sorted(expected))}")
 
-    def wait_ready(self, timeout: float = 60.0) -> None:
+    def wait_ready(self, timeout: float = PATIENCE) -> None:
         """Waits until all running nodes have quorum, a designated controller and nothing to do."""
         self.wait_quorate(timeout=timeout)
         self.wait_dc(timeout=timeout)
@@ -451,7 +453,7 @@ class Cluster:
             self._processes.append(namespaces.hold(self.directory, node, namespaces.node_command(node)))
         for node in nodes:
             booted = self.directory / node / "booted"
-            self.wait_for(booted.exists, timeout=10, what=f"{node}; see {self._log(node)}")
+            self.wait_for(booted.exists, what=f"{node}; see {self._log(node)}")
             addresses = [f"{self.address(node, ring)}/24" for ring in range(self.options.rings)]
             namespaces.plug_in(
                 self._pid_file("switch"), self.init_pid(node), f"n{self.nodes.index(node) + 1}", addresses
@@ -465,7 +467,7 @@ class Cluster:
                 process = self.popen(node, ["sh", "-c", script], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
             processes.append(process)
         for node, process in zip(nodes, processes, strict=True):
-            if process.wait(timeout=30) != 0:
+            if process.wait(timeout=PATIENCE) != 0:
                 message = self._log(node).read_text(encoding="utf-8", errors="replace").strip().replace("\n", " | ")
                 raise LabError(f"{node}: Corosync did not start: {message}")
             self._processes.remove(process)

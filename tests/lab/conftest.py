@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
@@ -16,10 +17,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_FOLDER = Path(__file__).parent
+_TIMEOUT = 300
+
+
 class MakeCluster(Protocol):
     """Starts a cluster that is removed after the test; with `ready`, returns after `Cluster.wait_ready`."""
 
     def __call__(self, options: Options | None = None, *, daemons: bool = True, ready: bool = True) -> Cluster: ...
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Gives the tests of the lab more time: each of their waits may take long on a busy machine."""
+    for item in items:
+        if item.path.parent == _FOLDER and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(_TIMEOUT))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.lab import namespaces
+from tests.lab.base import PATIENCE
 from tests.lab.cluster import Cluster
 from tests.programs import PACKAGES
 
@@ -67,11 +68,11 @@ class Program:
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
-    def next(self, timeout: float = 20) -> Event:
+    def next(self, timeout: float = PATIENCE) -> Event:
         """Returns the next event."""
         return self.events.get(timeout=timeout)
 
-    def until(self, timeout: float = 20, **fields: object) -> Event:
+    def until(self, timeout: float = PATIENCE, **fields: object) -> Event:
         """Returns the next event that has these fields."""
         deadline = time.monotonic() + timeout
         while True:

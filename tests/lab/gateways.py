@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from gateway.subsystems import SUBSYSTEMS
 from tests import series
+from tests.lab.base import PATIENCE
 from tests.lab.cluster import NODE_ENV, Cluster
 from tests.lab.scrape import get
 from tests.programs import PACKAGES
@@ -92,7 +93,7 @@ class NodeGateway:
         self._reader.start()
         self.once("started")
 
-    def once(self, event: str, *, timeout: float = 20, after: int = 0, **fields: object) -> Entry:
+    def once(self, event: str, *, timeout: float = PATIENCE, after: int = 0, **fields: object) -> Entry:
         """Waits for an entry of the log, and returns it; the first ``after`` entries do not count."""
         deadline = time.monotonic() + timeout
         expected = {"event": event, **fields}
@@ -118,7 +119,7 @@ class NodeGateway:
         alarms = series.named(self.page(), "ha_cluster_gateway_alarms")
         return {(dict(labels)["condition"], dict(labels)["object"]) for labels in alarms}
 
-    def stop(self, timeout: float = 20) -> int:
+    def stop(self, timeout: float = PATIENCE) -> int:
         """Stops it with SIGTERM, and returns its exit status."""
         self.process.terminate()
         status = self.process.wait(timeout)
@@ -128,7 +129,7 @@ class NodeGateway:
     def kill(self) -> None:
         """Kills it with SIGKILL."""
         self.process.kill()
-        self.process.wait(20)
+        self.process.wait(PATIENCE)
         self._reader.join()
 
     def __enter__(self) -> Self:

@@ -94,7 +94,7 @@ def loop_devices(directory: Path) -> list[str]:
     return sorted(devices)
 
 
-def remove(directory: Path, *, timeout: float = 10.0) -> None:
+def remove(directory: Path, *, timeout: float = 60.0) -> None:
     """Removes a lab: its processes, its loop devices, its directory. Parts that are already gone are skipped.
 
     Raises:

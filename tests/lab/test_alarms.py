@@ -42,8 +42,8 @@ from tests.snmptrapd import Snmptrapd
 pytestmark = pytest.mark.lab
 
 NODE = "node1"
-QUICK = 0.2
-"""The longest response time in seconds, under any load."""
+PATIENT = 10
+"""Seconds for which Prometheus waits by default. `make flood` measures response times; here the machine may be busy."""
 
 
 # --- All receivers ---------------------------------------------------------------------------------------------------
@@ -362,8 +362,7 @@ def test_a_storm_of_alerts_delays_nothing_and_raises_no_alarm(cluster: Cluster, 
                     f"{name}: {len(seconds)} answers, median {1000 * median(seconds):.0f} ms, "
                     f"longest {1000 * max(seconds):.0f} ms"
                 )
-                assert median(seconds) < QUICK, name
-                assert max(seconds) < 5 * QUICK, name  # the machine may be busy
+                assert max(seconds) < PATIENT, name
 
             counts = {
                 what: gateway.page()[series.key(f"gateway_alerts_{what}_total")]

@@ -106,7 +106,7 @@ def test_killed_daemons_are_reported_and_regain_no_quorum(make_cluster: MakeClus
 
         (monitor,) = monitors(cluster, node)
         watcher.process.kill()
-        cluster.wait_for(lambda: not monitors(cluster, node), 5, what="the end of a monitor without a reader")
+        cluster.wait_for(lambda: not monitors(cluster, node), what="the end of a monitor without a reader")
 
 
 def test_a_user_whom_corosync_refuses_gets_a_clear_error(make_cluster: MakeCluster) -> None:

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.lab import record
-from tests.lab.base import LabError, Options
+from tests.lab.base import PATIENCE, LabError, Options
 from tests.lab.cluster import Cluster
 from tests.lab.files import corosync_conf
 from tests.lab.resources import role
@@ -80,7 +80,7 @@ def _namespaces(process: Path) -> set[str]:
     return set()
 
 
-def eventually(condition: Callable[[], bool], timeout: float = 10.0) -> bool:
+def eventually(condition: Callable[[], bool], timeout: float = PATIENCE) -> bool:
     deadline = time.monotonic() + timeout
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -165,7 +165,7 @@ class TestSharedCluster:
             assert process.stdout is not None
             process.stdout.readline()
             process.terminate()
-            assert process.wait(timeout=5) == 7
+            assert process.wait(timeout=PATIENCE) == 7
 
     def test_connect(self, cluster: Cluster) -> None:
         script = (
@@ -284,7 +284,7 @@ def test_a_record_of_another_process_is_not_believed(tmp_path: Path) -> None:
         assert process.poll() is None
         path.write_text(record.identity(process.pid), encoding="ascii")
         assert record.kill(path)
-        assert process.wait(timeout=5) == -signal.SIGKILL
+        assert process.wait(timeout=PATIENCE) == -signal.SIGKILL
         assert not record.kill(path)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests import series
+from tests.lab.base import PATIENCE
 from tests.lab.cluster import Cluster, Options
 from tests.lab.conftest import MakeCluster
 from tests.lab.gateways import with_tools
@@ -96,7 +97,7 @@ def side_by_side(make_cluster: MakeCluster, tmp_path: Path) -> Iterator[Cluster]
             cluster.wait_for(partial(is_listening, cluster, NODE, port), 60, what=f"port {port}")
         yield cluster
         ours.terminate()
-        assert ours.wait(20) == 0
+        assert ours.wait(PATIENCE) == 0
 
 
 def value(cluster: Cluster, name: str) -> float | None:
