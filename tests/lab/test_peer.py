@@ -104,6 +104,7 @@ def value(cluster: Cluster, name: str) -> float | None:
     return page(cluster, OURS).get(series.key(name))
 
 
+@pytest.mark.not_on("bullseye", reason="ha_cluster_exporter 1.2 has no page while two instances of a clone are stopped")
 def test_every_series_of_the_peer_is_there_in_every_state(side_by_side: Cluster) -> None:
     cluster = side_by_side
 
