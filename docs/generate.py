@@ -219,10 +219,17 @@ def _below_root(oid: Oid) -> str:
 
 
 def _introduction(row: Object) -> str:
-    indexes = ", ".join(map(_code, row.index))
+    indexes = ", ".join(map(_index, MIB.index_of(row.name)))
     shown = _shown_by(row.name)
     in_prometheus = f" Prometheus: {shown}." if shown else ""
     return f"{_code(_below_root(row.oid[:-4]))}. {row.description} Index: {indexes}.{in_prometheus}"
+
+
+def _index(entry: Object) -> str:
+    """Returns an index and, if it is a text, how many octets of it are shown."""
+    assert entry.syntax is not None
+    size = entry.syntax.size
+    return f"{_code(entry.name)} (at most {size} octets)" if size else _code(entry.name)
 
 
 def _objects(listed: Iterable[Object]) -> Iterator[str]:
@@ -235,15 +242,13 @@ def _object(entry: Object) -> tuple[str, ...]:
 
 
 def _syntax(entry: Object) -> str:
-    """Returns a readable syntax: the type, its enumeration, its decimal places and its units."""
+    """Returns a readable syntax: the type, its enumeration and its units."""
     syntax = entry.syntax
     assert syntax is not None
     name = "INTEGER" if syntax.names and syntax.name == "INTEGER" else syntax.name
     parts = [_code(name)]
     if syntax.names and syntax.name != "TruthValue":
         parts.append(" ".join(_code(f"{word}({number})") for number, word in syntax.names.items()))
-    if syntax.decimals:
-        parts.append(f"{syntax.decimals} decimal places")
     if entry.units:
         parts.append(entry.units)
     return ", ".join(parts)

@@ -16,6 +16,15 @@ from typing import NamedTuple
 PREFIX = "ha_cluster_"
 """The prefix of every metric name, except for ``process_*``."""
 
+MILLI = 1000
+"""Milliseconds in a second: a ``mib_factor``."""
+
+MICRO = 1_000_000
+"""Microseconds in a second: a ``mib_factor``."""
+
+HUNDREDTHS = 100
+"""Hundredths of a percent in a percent: a ``mib_factor``."""
+
 Labels = tuple[str, ...]
 """The values of labels, in the order of the metric's label names."""
 

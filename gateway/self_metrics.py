@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from gateway.samples import Metric, MetricKind, MibRow, ObjectByLabel, counter, gauge
+from gateway.samples import MILLI, Metric, MetricKind, MibRow, ObjectByLabel, counter, gauge
 from gateway.status import SOURCES, STATUSES
 
 SCRAPE_SUCCESS = gauge(
@@ -20,6 +20,7 @@ SCRAPE_DURATION = gauge(
     "collector",
     drop_in=True,
     mib="haClusterCollectorDuration",
+    mib_factor=MILLI,
 )
 BUILD_INFO = gauge(
     "gateway_build_info",
@@ -42,6 +43,7 @@ COMMAND_DURATION = gauge(
     "collector",
     "command",
     mib="haClusterCommandDuration",
+    mib_factor=MILLI,
 )
 COMMAND_SOURCE = gauge(
     "gateway_command_source",

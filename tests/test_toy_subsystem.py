@@ -89,7 +89,7 @@ def test_a_walk_shows_it(tree: Path) -> None:
     walk = program(tree, TWO_TOYS, "collect", "--format", "snmp")
     assert "HA-CLUSTER-MIB::haClusterToyCount.0 = Gauge32: 2\n" in walk
     assert 'HA-CLUSTER-MIB::haClusterToyName."robot" = STRING: robot\n' in walk
-    assert 'HA-CLUSTER-MIB::haClusterToySpring."duck" = INTEGER: 0.250\n' in walk
+    assert 'HA-CLUSTER-MIB::haClusterToySpring."duck" = INTEGER: 250\n' in walk
 
 
 PAGE = """

@@ -22,6 +22,10 @@ class NotificationKind(StrEnum):
     HEARTBEAT = "heartbeat"
     TEST = "test"
     """A test, sent by hand. It may have the form of a condition."""
+    DROPPED = "dropped"
+    """Notifications to one target were dropped because its queue was full. It has no sequence number of its own."""
+    BURST = "burst"
+    """Many alarms of one condition that were raised or cleared at once."""
     REPETITION = "repetition"
     """All active alarms, for receivers that forget an alarm unless it is repeated. It has no sequence number."""
     ROUTINE_CHANGE = "routine change"
@@ -37,14 +41,17 @@ class Change(StrEnum):
     """Neither: a start, a heartbeat, a test or a routine change."""
 
 
+_UNCOUNTED = frozenset({NotificationKind.DROPPED, NotificationKind.REPETITION, NotificationKind.ROUTINE_CHANGE})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
     """One event that the gateway reports.
 
     Attributes:
         kind: what it announces.
-        sequence: counts the notifications since the start of the gateway, from 1; a routine change and a
-            repetition repeat the last number, and a test has 0.
+        sequence: counts the notifications since the start of the gateway, from 1; routine changes, repetitions and
+            notifications about dropped ones repeat the last number, and a test has 0.
         time: when it happened, in Unix seconds.
         uptime: seconds from the start of the gateway until the notification was built.
         condition: the name of the condition, such as ``quorum-lost``.
@@ -81,4 +88,4 @@ class Notification:
     @property
     def is_counted(self) -> bool:
         """Whether it has a sequence number of its own, and is part of the history that every target receives."""
-        return self.kind not in {NotificationKind.ROUTINE_CHANGE, NotificationKind.REPETITION}
+        return self.kind not in _UNCOUNTED

@@ -81,6 +81,11 @@ class CorosyncConfig:
         """The names of the nodes by their IDs; nodes without a name or an ID are left out."""
         return {node.id: node.name for node in self.nodes if node.id and node.name}
 
+    @property
+    def node_addresses(self) -> Mapping[tuple[str, int], str]:
+        """The addresses or host names of the nodes by their IDs and the numbers of links; those without an ID lack."""
+        return {(node.id, link): address for node in self.nodes if node.id for link, address in node.addresses.items()}
+
 
 def parse(output: bytes) -> Parsed[CorosyncConfig]:
     """Parses the content of the file. If a key is set twice, the last value counts.

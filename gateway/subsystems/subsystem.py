@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.conditions.model import Condition
-from gateway.conditions.view import Accumulator
+from gateway.conditions.view import Accumulator, ClusterView
 from gateway.host.host import DEFAULT_MAX_OUTPUT, DEFAULT_TIMEOUT
 from gateway.options.model import Option, OptionValues
 from gateway.options.readers import arguments, host_path, seconds, whole_number
@@ -85,6 +85,19 @@ class ToolSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MibSummary:
+    """Objects of HA-CLUSTER-MIB that summarize several samples.
+
+    Attributes:
+        objects: the names of the objects.
+        derive: yields the name of an object, the texts of its indexes, and its value.
+    """
+
+    objects: tuple[str, ...]
+    derive: Callable[[ClusterView], Iterator[tuple[str, tuple[str, ...], str | float]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subsystem:
     """One part of the cluster stack that is collected on its own.
 
@@ -100,6 +113,7 @@ class Subsystem:
         accumulators: values that its conditions keep from one snapshot to the next.
         mib_rows: the rows of HA-CLUSTER-MIB that show these metrics.
         mib_counts: the scalars of HA-CLUSTER-MIB that count samples of these metrics.
+        mib_summaries: the objects of HA-CLUSTER-MIB that summarize these metrics in other ways.
         group: the group whose members may use its daemons; empty if it has none.
         make_collector: creates its collector from the configured values of options.
         advice: what ``check`` advises for a status, if the general advice does not fit.
@@ -115,6 +129,7 @@ class Subsystem:
     accumulators: tuple[Accumulator, ...] = ()
     mib_rows: tuple[MibRow, ...] = ()
     mib_counts: tuple[MibCounts, ...] = ()
+    mib_summaries: tuple[MibSummary, ...] = ()
     group: str = ""
     make_collector: Callable[[OptionValues], Collector]
     advice: Mapping[Status, str] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from gateway.frontends.prometheus import exposition
 from gateway.host import replay
 from gateway.host.replay import ReplayHost
 from gateway.snapshot import Snapshot
+from gateway.subsystems.corosync import metrics as corosync_metrics
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 from tests import goldens
 from tests.fakes import FakeClock
@@ -39,6 +40,7 @@ OF_THE_SERVICE = {
 
 
 NOT_RECORDED = {
+    corosync_metrics.LINK_PEER_ADDRESS,
     pacemaker_metrics.GUEST_NODES,
     pacemaker_metrics.FENCE_EVENT_REASONS,
     pacemaker_metrics.TICKET_CONSTRAINTS,

@@ -47,8 +47,7 @@ def as_number(target: Object, raw: float) -> int:
     least, most = limits.get(target.syntax.name, (0, 2**31 - 1))
     if math.isinf(raw):
         return most if raw > 0 else least
-    scale: int = 10**target.syntax.decimals
-    return min(max(round(raw * scale), least), most)
+    return min(max(round(raw), least), most)
 
 
 def as_date(raw: float) -> bytes:

@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.alarms.conditions import CONDITIONS
+from gateway.alarms.notification import Change
+from gateway.conditions.model import Severity
+from gateway.frontends.snmp.notifications.rendering import notification_name
+from gateway.frontends.snmp.rows import bindings
 from gateway.snmp import oid as oids
 from gateway.snmp.mib import module as mibs
 from gateway.snmp.mib.module import DEFAULT_ROOT, MAX_ROOT, mib
@@ -19,8 +24,9 @@ MIBS = ROOT / "mibs"
 STUBS = MIBS / "stubs"
 TEXT = MIBS / "HA-CLUSTER-MIB.txt"
 MIB = mib()
+FROZEN = ROOT / "tests" / "data" / "mib-published.txt"
 
-LONGEST_ROOT = "1.3.6.1.4.1.2147483647.1.2.3.4.5"
+LONGEST_ROOT = "1.3.6.1.4.1.2147483647.1.2.3"
 ROOTS = (DEFAULT_ROOT, "1.3.6.1.4.1.65535", LONGEST_ROOT)
 
 
@@ -124,3 +130,101 @@ def test_names_have_at_most_32_characters() -> None:
 def test_descriptions_are_sentences() -> None:
     for target in (*MIB.objects.values(), *MIB.notifications.values()):
         assert re.fullmatch(r"(?:[A-Z]|true\().*\.", target.description, re.DOTALL), target.name
+
+
+# --- what managers rely on -------------------------------------------------------------------------------------------
+
+
+def test_numbers_are_in_the_unit_that_they_claim() -> None:
+    """A threshold is compared with the raw integer, so UNITS must be the unit of that integer."""
+    factors = {"milliseconds": 1000, "microseconds": 1_000_000, "hundredths of a percent": 100}
+    for binding in bindings(MIB):
+        metric = binding.metric
+        for target in map(MIB.__getitem__, binding.values):
+            assert target.syntax is not None
+            if target.units in factors:
+                assert metric.mib_factor == factors[target.units], target.name
+                assert metric.name.endswith(("_seconds", "_sync")), target.name
+            elif metric.name.endswith("_seconds") and target.syntax.name != "DateAndTime":
+                assert (target.units, metric.mib_factor) == ("seconds", 1), target.name
+    assert not re.search(r'DISPLAY-HINT "d-', TEXT.read_text())
+
+
+def test_the_same_kind_of_name_has_the_same_limit_in_every_table() -> None:
+    """Otherwise a long name would have different indexes, and tables could not be joined."""
+    sizes: dict[str, set[int]] = {}
+    for row, _ in MIB.rows():
+        for index in MIB.index_of(row.name):
+            assert index.syntax is not None
+            if size := index.syntax.size:
+                sizes.setdefault(kind(index.name), set()).add(size)
+    ours = {"haClusterCollectorIndex": {16}, "haClusterOperationNameIndex": {14}, "haClusterAlarmConditionIndex": {32}}
+    assert sizes == {"resource": {48}, "node": {47}, "volume": {47}, "other": {64}, **ours}
+
+
+def kind(index: str) -> str:
+    """Returns what a text in an index names, or the index itself if only the gateway or a tool chooses the text."""
+    if index in {"haClusterCollectorIndex", "haClusterOperationNameIndex", "haClusterAlarmConditionIndex"}:
+        return index
+    if index in {"haClusterFenceEventIndex", "haClusterSbdSlotIndex", "haClusterDrbdSplitBrainVolIndex"}:
+        return "node" if index != "haClusterDrbdSplitBrainVolIndex" else "volume"
+    words = re.findall("[A-Z][a-z]+", index)
+    if words[-2:] == ["Node", "Index"]:
+        return "node"
+    return "resource" if "Resource" in words and "Drbd" not in words else "other"
+
+
+def test_conditions_fit_their_index() -> None:
+    size = MIB["haClusterAlarmConditionIndex"].syntax
+    assert size is not None
+    assert max(len(condition.name) for condition in CONDITIONS) <= size.size
+
+
+def test_snmptt_finds_a_severity_and_a_summary_for_each_notification() -> None:
+    """``snmpttconvertmib`` reads comments between the description and the identifier."""
+    found = dict(re.findall(r"^(\w+) NOTIFICATION-TYPE\n(.*?)::=", TEXT.read_text(), re.DOTALL | re.MULTILINE))
+    severities = {name: re.findall(r"--#SEVERITY (\w+)\n", text) for name, text in found.items()}
+    gravest: dict[str, Severity] = {}
+    for condition in sorted(CONDITIONS, key=lambda condition: -list(Severity).index(condition.severity)):
+        gravest[notification_name(condition.category, Change.RAISED)] = condition.severity
+    for name, notification in MIB.notifications.items():
+        if name in gravest:
+            assert severities[name] == [gravest[name].upper()]
+        elif name.endswith(("Clear", "Regained")):
+            assert severities[name] == ["NORMAL"]
+        else:
+            assert severities[name] in (["INFORMATIONAL"], ["MAJOR"])
+        (arguments,) = re.findall(r"--#ARGUMENTS \{([\d, ]+)\}", found[name])
+        shown = [notification.objects[int(number)] for number in arguments.split(",")]
+        assert shown == ["haClusterName", "haClusterNoticeText", "haClusterNoticeSeverity", "haClusterNoticeNode"]
+        assert len(re.findall(r'--#SUMMARY "(.*)"\n', found[name])) == 1
+
+
+def definitions() -> str:
+    """Returns all that managers may have stored: what a name means, and where it is."""
+    revisions = re.findall(r'LAST-UPDATED "(.*)"', TEXT.read_text())
+    lines = [f"revision {revisions[0]}"]
+    for target in MIB.objects.values():
+        syntax = target.syntax
+        number = oids.dotted(target.oid.removeprefix(MIB.root))
+        names = " ".join(f"{word}({value})" for value, word in syntax.names.items()) if syntax else ""
+        words = (syntax.name, str(syntax.size or ""), names, target.units) if syntax else target.index
+        lines.append(" ".join(filter(None, (number, target.name, *words))))
+    for notification in MIB.notifications.values():
+        number = oids.dotted(notification.oid.removeprefix(MIB.root))
+        lines.append(" ".join((number, notification.name, *notification.objects)))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def test_the_published_revision_is_frozen() -> None:
+    """Objects may be added, with a new REVISION; to change one, deprecate it and add another (RFC 2578, section 10).
+
+    After an addition with a new LAST-UPDATED, ``REGENERATE=1`` replaces the list of what is published.
+    """
+    current = definitions()
+    revision, *lines = FROZEN.read_text().splitlines()
+    assert set(lines) <= set(current.splitlines()), "a published definition has changed"
+    if os.environ.get("REGENERATE") and revision != current.partition("\n")[0]:
+        FROZEN.write_text(current)
+    assert current == FROZEN.read_text(), "definitions were added without a new LAST-UPDATED and REVISION"
+    assert f"REVISION {revision.removeprefix('revision ')!r}".replace("'", '"') in TEXT.read_text()

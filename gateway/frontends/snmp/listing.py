@@ -57,8 +57,7 @@ def _value(target: Object, varbind: VarBind) -> str:
     assert value is not None
     if name := syntax.names.get(value):
         return f"{name}({value})"
-    number = f"{value / 10**syntax.decimals:.{syntax.decimals}f}" if syntax.decimals else str(value)
-    return f"{number} {target.units}".rstrip()
+    return f"{value} {target.units}".rstrip()
 
 
 def _date(value: bytes) -> str:

@@ -1,8 +1,9 @@
 """Derives where each sample goes in HA-CLUSTER-MIB.
 
 Nothing is listed here. Metrics name the objects that show them (``Metric.mib``), subsystems declare their rows
-(``MibRow``) and counts (``MibCounts``), and the MIB defines the row of each object. Bindings are derived from these
-three; if they contradict each other, ``MibError`` is raised before anything is served.
+(``MibRow``), counts (``MibCounts``) and summaries (``MibSummary``), and the MIB defines the row of each object.
+Bindings are derived from metrics, rows and the MIB; if they contradict each other, ``MibError`` is raised before
+anything is served.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from functools import cache
 
 from gateway import self_metrics
 from gateway.catalog import METRICS
+from gateway.conditions.view import ClusterView
 from gateway.samples import Metric, MibCounts, MibRow, SamplesByMetric
 from gateway.snapshot import Snapshot
 from gateway.snmp.mib.module import Mib, MibError
 from gateway.snmp.mib.syntax import SampleValue
 from gateway.subsystems import SUBSYSTEMS
+from gateway.subsystems.subsystem import MibSummary
 
 MIB_ROWS: tuple[MibRow, ...] = (
     *(row for subsystem in SUBSYSTEMS for row in subsystem.mib_rows),
@@ -28,6 +31,11 @@ MIB_ROWS: tuple[MibRow, ...] = (
 
 MIB_COUNTS: tuple[MibCounts, ...] = tuple(counts for subsystem in SUBSYSTEMS for counts in subsystem.mib_counts)
 """Every group of scalars that count samples."""
+
+MIB_SUMMARIES: tuple[MibSummary, ...] = tuple(
+    summary for subsystem in SUBSYSTEMS for summary in subsystem.mib_summaries
+)
+"""Every group of objects that summarize samples in other ways."""
 
 LIVE = {self_metrics.SNAPSHOT_AGE: self_metrics.SNAPSHOT_AGE.mib[0]}
 """The metrics whose value is read at each request. The tables contain no value for them."""
@@ -139,6 +147,9 @@ def derived(snapshot: Snapshot) -> Iterator[MibValue]:
     yield "haClusterSnapshotTime", (), snapshot.time
     for counts in MIB_COUNTS:
         yield from _counted(snapshot.samples_by_metric, counts)
+    view = ClusterView(snapshot)
+    for summary in MIB_SUMMARIES:
+        yield from summary.derive(view)
     timeouts: Counter[str] = Counter()
     for (collector, _), count in snapshot.samples_by_metric.get(self_metrics.COMMAND_TIMEOUTS, {}).items():
         assert isinstance(count, int)
@@ -188,6 +199,7 @@ DERIVED = frozenset(
         "haClusterCollectorLastError",
         "haClusterCollectorTimeouts",
         *(name for counts in MIB_COUNTS for name in counts.objects),
+        *(name for summary in MIB_SUMMARIES for name in summary.objects),
     }
 )
 """The objects that show no metric."""

@@ -22,7 +22,7 @@ from gateway.snmp.values import Type
 MODULE = "HA-CLUSTER-MIB"
 DEFAULT_ROOT = "1.3.6.1.4.1.8072.9999.9999.9664"
 ENTERPRISES = "1.3.6.1.4.1"
-MAX_ROOT = 12
+MAX_ROOT = 10
 """The most sub-identifiers of a root: below a longer one, the longest indexes would exceed 128 sub-identifiers."""
 
 SOURCE = f"mibs/{MODULE}.txt"
@@ -36,7 +36,7 @@ _BASE: Mapping[str, Syntax] = {
     "DateAndTime": Syntax(name="DateAndTime", type=Type.OCTET_STRING, convert=syntax.date_and_time),
     "SnmpAdminString": Syntax(name="SnmpAdminString", type=Type.OCTET_STRING, convert=syntax.text),
     "Gauge32": Syntax(name="Gauge32", type=Type.GAUGE32, convert=syntax.gauge(0, _MAX_UINT32)),
-    "Unsigned32": Syntax(name="Unsigned32", type=Type.GAUGE32, convert=syntax.integer(0, 0, _MAX_UINT32)),
+    "Unsigned32": Syntax(name="Unsigned32", type=Type.GAUGE32, convert=syntax.integer(0, _MAX_UINT32)),
     "Counter64": Syntax(name="Counter64", type=Type.COUNTER64, convert=syntax.counter(_MAX_UINT64)),
     "CounterBasedGauge64": Syntax(
         name="CounterBasedGauge64", type=Type.COUNTER64, convert=syntax.gauge(0, _MAX_UINT64)
@@ -203,11 +203,10 @@ def _syntax(entry: Mapping[str, Any], document: Mapping[str, Any]) -> Syntax:
             f"{SOURCE}: {entry['name']}: unknown SYNTAX {name}: expected one of {', '.join(sorted(_BASE))}, an "
             "enumeration, or an integer with a range"
         )
-    decimals = int(((convention or {}).get("displayhint", "d").partition("-")[2]) or 0)
     (limit,) = limits["range"]
     minimum, maximum = limit["min"], min(limit["max"], _MAX_INT32)
-    convert = syntax.gauge(minimum, maximum) if name in _SATURATING else syntax.integer(decimals, minimum, maximum)
-    return Syntax(name=name, type=Type.INTEGER, convert=convert, decimals=decimals)
+    convert = syntax.gauge(minimum, maximum) if name in _SATURATING else syntax.integer(minimum, maximum)
+    return Syntax(name=name, type=Type.INTEGER, convert=convert)
 
 
 # --- The text -------------------------------------------------------------------------------------------------------

@@ -39,7 +39,6 @@ class Syntax:
         type: the type on the wire.
         convert: converts a sample's value to an int or bytes; None if it has no equivalent.
         names: the names of an enumeration by number.
-        decimals: the decimal places of a scaled integer.
         size: the most octets of a text in an index; 0 for other objects.
     """
 
@@ -47,21 +46,19 @@ class Syntax:
     type: Type
     convert: Callable[[SampleValue], int | bytes | None]
     names: Mapping[int, str] = field(default_factory=dict)
-    decimals: int = 0
     size: int = 0
 
 
 # --- Numbers ---------------------------------------------------------------------------------------------------------
 
 
-def integer(decimals: int, minimum: int, maximum: int) -> Callable[[SampleValue], int | None]:
-    """Returns a converter for integers of a range, scaled by decimal places."""
-    factor: int = 10**decimals
+def integer(minimum: int, maximum: int) -> Callable[[SampleValue], int | None]:
+    """Returns a converter for integers of a range."""
 
     def convert(raw: SampleValue) -> int | None:
         number = _number(raw)
-        product = None if number is None else _round(number * factor)
-        return product if product is not None and minimum <= product <= maximum else None
+        rounded = None if number is None else _round(number)
+        return rounded if rounded is not None and minimum <= rounded <= maximum else None
 
     return convert
 

@@ -134,7 +134,7 @@ class CorosyncCollector:
         if configuration is not None:
             samples.add(metrics.QDEVICE_CONFIGURED, configuration.has_qdevice)
         if links is not None:
-            _add_links(samples, links, quorum, configuration.node_names if configuration else {})
+            _add_links(samples, links, quorum, configuration)
         statistics = readings.get("corosync-cmapctl")
         if statistics is not None and statistics.ok_value is not None:
             _add_statistics(samples, statistics.ok_value, links.node_id if links is not None else None)
@@ -182,14 +182,15 @@ def _add_links(
     samples: SampleSet,
     status: corosync_cfgtool.LinkStatus,
     quorum: corosync_quorumtool.QuorumStatus | None,
-    configured_names: Mapping[str, str],
+    configuration: corosync_conf.CorosyncConfig | None,
 ) -> None:
     ring_id = quorum.ring_id if quorum else ""
     own_ids = (item.node_id for item in (quorum, status) if item is not None)
     node_id = next((own_id for own_id in own_ids if own_id is not None), "")
     # A peer that has left is no longer a member, but its name is still in the configuration.
     member_names = {str(member.node_id): member.name for member in quorum.members if member.name} if quorum else {}
-    names = {**configured_names, **member_names}
+    names = {**(configuration.node_names if configuration else {}), **member_names}
+    addresses = configuration.node_addresses if configuration else {}
     others = _other_members(quorum)
     health = {link.number: _is_healthy(link, status.links, others) for link in status.links}
     for link in status.links:
@@ -200,6 +201,8 @@ def _add_links(
                 name = "" if peer.by_index else names.get(str(peer.node_id), "")
                 connected = None if peer.connected is None else int(peer.connected)
                 samples.add(metrics.LINK_CONNECTED, connected, number, link.address, str(peer.node_id), name)
+                if not peer.by_index and (address := addresses.get((str(peer.node_id), link.number))):
+                    samples.add(metrics.LINK_PEER_ADDRESS, 1, number, str(peer.node_id), address)
     errors = sum(healthy == 0 for healthy in health.values())
     if errors or (status.complete and None not in health.values()):
         samples.add(metrics.RING_ERRORS, errors)

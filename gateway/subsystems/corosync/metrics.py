@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.samples import Metric, ObjectByLabel, counter, gauge
+from gateway.samples import MICRO, MILLI, Metric, ObjectByLabel, counter, gauge
 
 QUORATE = gauge(
     "corosync_quorate",
@@ -76,6 +76,14 @@ LINK_CONNECTED = gauge(
     "peer",
     mib="haClusterLinkPeerConnected",
 )
+LINK_PEER_ADDRESS = gauge(
+    "corosync_link_peer_address",
+    "Address or host name of a peer on a link, from corosync.conf; always 1.",
+    "number",
+    "peer_node_id",
+    "peer_address",
+    mib="haClusterLinkPeerRemoteAddress",
+)
 QUORUM_FLAGS = gauge(
     "corosync_quorum_flags",
     "Flags of votequorum that are set; always 1.",
@@ -111,6 +119,7 @@ KNET_LATENCY = gauge(
             "minimum": "haClusterLinkPeerLatencyMinimum",
         },
     ),
+    mib_factor=MICRO,
 )
 KNET_MTU = gauge(
     "corosync_knet_link_mtu_bytes",
@@ -168,6 +177,7 @@ TOTEM_TOKEN_INTERVAL = gauge(
     "corosync_totem_token_interval_seconds",
     "Mean time between two arrivals of the Totem token.",
     mib="haClusterTotemTokenInterval",
+    mib_factor=MILLI,
 )
 
 METRICS: tuple[Metric, ...] = tuple(value for value in list(vars().values()) if isinstance(value, Metric))

@@ -18,7 +18,11 @@ MIB_ROWS: tuple[MibRow, ...] = (
     MibRow(
         entry="haClusterLinkPeerEntry",
         index=("number", "peer_node_id"),
-        columns={"peer": "haClusterLinkPeerName", "address": "haClusterLinkPeerAddress"},
+        columns={
+            "peer": "haClusterLinkPeerName",
+            "address": "haClusterLinkPeerLocalAddress",
+            "peer_address": "haClusterLinkPeerRemoteAddress",
+        },
     ),
     MibRow(
         entry="haClusterQuorumFlagEntry",

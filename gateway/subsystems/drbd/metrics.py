@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.samples import Metric, counter, gauge
+from gateway.samples import HUNDREDTHS, Metric, counter, gauge
 from gateway.subsystems.drbd.drbdsetup import (
     CONNECTION_STATES,
     REPLICATION_STATES,
@@ -92,6 +92,7 @@ CONNECTIONS_SYNC = gauge(
     *_PEER,
     drop_in=True,
     mib="haClusterDrbdPeerVolumeInSync",
+    mib_factor=HUNDREDTHS,
 )
 CONNECTIONS_RECEIVED = gauge(
     "drbd_connections_received",

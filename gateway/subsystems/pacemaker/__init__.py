@@ -5,7 +5,7 @@ from __future__ import annotations
 from gateway.options.model import OptionValues
 from gateway.status import Status
 from gateway.subsystems.corosync_conf import CONFIG
-from gateway.subsystems.pacemaker import conditions, facts, metrics, mib_rows, options, summary
+from gateway.subsystems.pacemaker import conditions, facts, metrics, mib_rows, options, resource_totals, summary
 from gateway.subsystems.pacemaker.collector import PacemakerCollector
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
 
@@ -31,6 +31,7 @@ SUBSYSTEM = Subsystem(
     metrics=metrics.METRICS,
     mib_rows=mib_rows.MIB_ROWS,
     mib_counts=mib_rows.MIB_COUNTS,
+    mib_summaries=resource_totals.MIB_SUMMARIES,
     conditions=conditions.CONDITIONS,
     summaries=summary.SUMMARIES,
     accumulators=facts.ACCUMULATORS,

@@ -12,7 +12,7 @@ from gateway.conditions.view import ClusterView, Row
 from gateway.subsystems.pacemaker import expectation, facts, metrics, resource_facts
 from gateway.subsystems.pacemaker.cib import COLOCATIONS
 from gateway.subsystems.pacemaker.cib_rules import LOCATIONS
-from gateway.subsystems.pacemaker.cluster_status import BANS
+from gateway.subsystems.pacemaker.cluster_status import BANS, base_id
 from gateway.subsystems.pacemaker.evidence import RESOURCE_GONE, STATES
 from gateway.subsystems.pacemaker.resource_facts import CLONE, NODE
 from gateway.subsystems.pacemaker.resource_facts import RESOURCE as RESOURCE_ID
@@ -53,21 +53,15 @@ def _constraints_are_known(view: ClusterView) -> bool:
 
 def nodes_with_instance(view: ClusterView, instance: Row) -> frozenset[str]:
     """Returns the nodes on which an instance of a clone's resource is, whatever its role."""
-    return view.fact(_nodes_by_resource)[str(instance["clone"]), _base(str(instance["resource"]))]
+    return view.fact(_nodes_by_resource)[str(instance["clone"]), base_id(str(instance["resource"]))]
 
 
 def _nodes_by_resource(view: ClusterView) -> Mapping[tuple[str, str], frozenset[str]]:
     """Returns the nodes on which instances are, by their clone and their resource."""
     nodes: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     for labels in view.snapshot.samples_by_metric.get(metrics.RESOURCES, {}):
-        nodes[labels[CLONE], _base(labels[RESOURCE_ID])].add(labels[NODE])
+        nodes[labels[CLONE], base_id(labels[RESOURCE_ID])].add(labels[NODE])
     return {key: frozenset(names) for key, names in nodes.items()}
-
-
-def _base(resource: str) -> str:
-    """Returns the id of a resource without the number of its instance."""
-    name, _, number = resource.partition(":")
-    return name if number.isdecimal() else resource
 
 
 bundles_listed = names_in(metrics.BUNDLE_REPLICAS, about="{bundle}")

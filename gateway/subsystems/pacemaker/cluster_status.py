@@ -286,3 +286,9 @@ class ClusterStatus:
     fence_events: tuple[FenceEvent, ...] = ()
     tickets: tuple[Ticket, ...] = ()
     bans: tuple[Ban, ...] = ()
+
+
+def base_id(resource: str) -> str:
+    """Returns the id of a resource without the number of its instance."""
+    name, _, number = resource.partition(":")
+    return name if number.isdecimal() else resource

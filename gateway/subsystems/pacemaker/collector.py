@@ -13,7 +13,7 @@ from typing import TypeVar
 from gateway.errors import ParseError
 from gateway.host.host import CommandResult, Host
 from gateway.host.library import CONSTRAINTS, STATUS, Stack
-from gateway.samples import SampleSet
+from gateway.samples import Labels, SampleSet
 from gateway.status import Status
 from gateway.subsystems import corosync_conf
 from gateway.subsystems.library_source import LibrarySource, query
@@ -259,14 +259,19 @@ def _add_nodes(samples: SampleSet, status: ClusterStatus) -> None:
 
 def _add_resources(samples: SampleSet, status: ClusterStatus) -> None:
     add = samples.add
+    copies: Counter[Labels] = Counter()
     for resource in status.resources:
         flags = (resource.active, resource.orphaned, resource.blocked, resource.failed, resource.failure_ignored)
         managed = _word(resource.managed)
         labels = (resource.id, resource.role.lower(), managed, resource.agent, resource.group, resource.clone)
         for node in resource.nodes or ("",):
             add(metrics.RESOURCES, flags, node, *labels)
+            copies[node, *labels] += 1
         if resource.target_role or resource.pending or resource.locked_to or resource.maintenance:
             _add_resource_info(samples, resource)
+    for combination, count in copies.items():
+        if count > 1:
+            add(metrics.RESOURCE_COPIES, count, *combination)
     for bundle in status.bundles:
         add(metrics.BUNDLE_REPLICAS, bundle.replicas, bundle.id, "total")
         add(metrics.BUNDLE_REPLICAS, bundle.running, bundle.id, "running")

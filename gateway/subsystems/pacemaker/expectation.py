@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from gateway.conditions.view import ClusterView, Row
+from gateway.samples import Labels
 from gateway.subsystems.pacemaker import metrics, resource_facts
 from gateway.subsystems.pacemaker.cib import TICKETS as TICKET_CONSTRAINTS
 from gateway.subsystems.pacemaker.cluster_status import STOP_ALL, TARGET_ROLES, TARGETS, TICKETS
@@ -111,16 +112,19 @@ def _anything_may_run(view: ClusterView) -> bool:
 
 def stopped_instances(view: ClusterView) -> Sequence[Row]:
     """Returns the labels of the instances that are stopped and should run. Query it through ``ClusterView.fact``."""
-    stopped = view.fact(resource_facts.activity).stopped
-    if not stopped or not _anything_may_run(view):
-        return ()
-    exempt = view.fact(exemptions)
     return tuple(
         dict(zip(metrics.RESOURCES.labels, labels, strict=True))
-        for labels in stopped
-        if exempt.not_running.isdisjoint(names := {labels[RESOURCE], labels[GROUP], labels[CLONE]})
-        and not exempt.are_unknown_for(names)
+        for labels in view.fact(resource_facts.activity).stopped
+        if should_run(view, labels)
     )
+
+
+def should_run(view: ClusterView, stopped: Labels) -> bool | None:
+    """Returns whether a managed instance that is stopped should run, by its labels; None if that is unknown."""
+    exempt, names = view.fact(exemptions), {stopped[RESOURCE], stopped[GROUP], stopped[CLONE]}
+    if option(view, STOP_ALL) or not exempt.not_running.isdisjoint(names):
+        return False
+    return None if exempt.are_unknown_for(names) or not view.fact(_anything_may_run) else True
 
 
 def need_not_run(view: ClusterView, instances: Sequence[Row]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.samples import Merge, Metric, ObjectByLabel, counter, gauge
+from gateway.samples import MILLI, Merge, Metric, ObjectByLabel, counter, gauge
 from gateway.subsystems.pacemaker.cluster_status import DAEMON_STATES, HEALTH_STATES, NO_QUORUM_POLICIES
 
 NODES = gauge(
@@ -226,6 +226,12 @@ RESOURCE_INFO = gauge(
     "maintenance",
     mib="haClusterResourceInfoEntry",
 )
+RESOURCE_COPIES = gauge(
+    "pacemaker_resource_copies",
+    "Number of resource instances that have all these labels in common, such as stopped ones of a clone; absent if 1.",
+    *RESOURCES.labels,
+    mib="haClusterResourceCopies",
+)
 BUNDLE_REPLICAS = gauge(
     "pacemaker_bundle_replicas",
     "Number of replicas of a bundle: total and running.",
@@ -349,6 +355,7 @@ STONITH_TIMEOUT = gauge(
     "pacemaker_stonith_timeout_seconds",
     "Time that a fencing action may take before it counts as failed, as the cluster option stonith-timeout sets it.",
     mib="haClusterStonithTimeout",
+    mib_factor=MILLI,
 )
 NO_QUORUM_POLICY = gauge(
     "pacemaker_no_quorum_policy",
@@ -366,6 +373,7 @@ OPERATION_DURATION = gauge(
     "interval",
     merge=Merge.LAST,
     mib="haClusterOperationDuration",
+    mib_factor=MILLI,
 )
 
 METRICS: tuple[Metric, ...] = tuple(value for value in list(vars().values()) if isinstance(value, Metric))

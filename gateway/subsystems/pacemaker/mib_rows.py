@@ -52,6 +52,16 @@ MIB_ROWS: tuple[MibRow, ...] = (
         },
     ),
     MibRow(
+        entry="haClusterResourceTotalEntry",
+        index=("resource",),
+        columns={"resource": "haClusterResourceTotalId"},
+    ),
+    MibRow(
+        entry="haClusterCollectiveEntry",
+        index=("collective",),
+        columns={"collective": "haClusterCollectiveId"},
+    ),
+    MibRow(
         entry="haClusterHistoryEntry",
         index=("resource", "node"),
         columns={"resource": "haClusterHistoryResource", "node": "haClusterHistoryNode"},

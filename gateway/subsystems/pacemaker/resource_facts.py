@@ -123,7 +123,8 @@ def bundle_replicas(view: ClusterView) -> Mapping[str, tuple[float, float]]:
     return {bundle: (counts[bundle, "running"], counts[bundle, "total"]) for bundle in bundles}
 
 
-_PROMOTED_ROLES = frozenset({"promoted", "master"})
+PROMOTED_ROLES = frozenset({"promoted", "master"})
+"""The roles of a promoted instance, by the names that Pacemaker has had for them."""
 
 
 def _locations(view: ClusterView) -> Sequence[tuple[str, str]]:
@@ -131,14 +132,14 @@ def _locations(view: ClusterView) -> Sequence[tuple[str, str]]:
     return [
         (str(row["resource"]), str(row["node"]))
         for row in (*view.rows(metrics.LOCATION_CONSTRAINTS), *view.rows(metrics.BANS))
-        if float(row["value"]) < 0 and row.get("role") not in _PROMOTED_ROLES and row.get("promoted_only") != "true"
+        if float(row["value"]) < 0 and row.get("role") not in PROMOTED_ROLES and row.get("promoted_only") != "true"
     ]
 
 
 def _colocations(view: ClusterView) -> Sequence[Row]:
     """Returns the colocations that may keep a resource off nodes."""
     rows = view.rows(metrics.COLOCATION_CONSTRAINTS)
-    return [row for row in rows if row["role"] not in _PROMOTED_ROLES and not 0 <= float(row["value"]) < math.inf]
+    return [row for row in rows if row["role"] not in PROMOTED_ROLES and not 0 <= float(row["value"]) < math.inf]
 
 
 class _Places(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.samples import Metric, ObjectByLabel, gauge
+from gateway.samples import MILLI, Metric, ObjectByLabel, gauge
 
 DEVICES = gauge(
     "sbd_devices",
@@ -53,6 +53,7 @@ WATCHDOG_TIMEOUT = gauge(
     "sbd_watchdog_timeout_seconds",
     "Watchdog timeout in the configuration of SBD; devices override it.",
     mib="haClusterSbdWatchdogTimeout",
+    mib_factor=MILLI,
 )
 INFO = gauge(
     "sbd_info",

@@ -183,7 +183,7 @@ FORMS: Mapping[str, Callable[[Notification, Details], SnmpNotification]] = {
 }
 """The forms by name."""
 
-_CONVERTERS = {Type.INTEGER: syntax.integer(0, -(2**31), 2**31 - 1), Type.GAUGE32: syntax.gauge(0, 2**32 - 1)}
+_CONVERTERS = {Type.INTEGER: syntax.integer(-(2**31), 2**31 - 1), Type.GAUGE32: syntax.gauge(0, 2**32 - 1)}
 
 
 def _varbinds(root: Oid, objects: Sequence[_Object], details: Details) -> list[VarBind]:

@@ -6,6 +6,7 @@ A notification becomes one notification of HA-CLUSTER-MIB, and those in the conf
     haCluster<Category>Alarm, haCluster<Category>Clear      a condition was raised or cleared
     haClusterQuorumLost, haClusterQuorumRegained            the one exception: quorum was lost or regained
     haClusterStarted, haClusterHeartbeat, haClusterTest     no condition is behind it
+    haClusterDropped, haClusterBurst                        several others are behind it
 """
 
 from __future__ import annotations
@@ -113,7 +114,9 @@ class Renderer:
             return ()
 
     def _has_native_form(self, notification: Notification) -> bool:
-        return notification.kind is NotificationKind.TEST or (self._native and notification.is_counted)
+        if notification.kind is NotificationKind.TEST:
+            return True
+        return self._native and (notification.is_counted or notification.kind is NotificationKind.DROPPED)
 
     def _native_form(self, notification: Notification) -> SnmpNotification:
         notification_type = self._mib.notifications[mib_notification(notification)]
