@@ -24,6 +24,7 @@ from gateway.errors import ConfigError
 from gateway.frontends.snmp.notifications.rendering import notification_name
 from gateway.snmp.mib.module import mib
 from gateway.subsystems.pacemaker import crm_mon
+from tests.certificates import Authority
 from tests.goldens import GOLDENS
 from tests.programs import load_script
 from tests.promql import METRICS, selector_problems, selectors
@@ -377,6 +378,7 @@ def test_example_configurations_are_valid(tmp_path: Path, monkeypatch: pytest.Mo
     for name in (files := ("auth", "priv", "alertmanager-password", "ca.crt")):
         (tmp_path / name).write_text("a password\n")
         (tmp_path / name).chmod(0o600)
+    Authority(tmp_path, "ca")  # overwrites ca.crt with a certificate
     examples = [(path.name, example) for path, text in TEXTS.items() for example in blocks(text, "toml")]
     assert len(examples) >= 10
     for page, example in examples:

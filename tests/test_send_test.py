@@ -48,7 +48,7 @@ def test_every_target_gets_the_test_and_is_listed(tmp_path: Path, tmp_path_facto
         assert len(received) == 2
         assert [each.notification for each in second.received] == [TEST]
         (_, text) = second.received[0].varbinds[f"{ARC}.1.8.12.0"]
-        assert text == b"TEST: a notification was sent by hand; nothing has happened"
+        assert text == b"TEST: a notification was sent by hand; this is only a test"
 
 
 def test_a_condition_is_sent_as_a_test(tmp_path: Path) -> None:

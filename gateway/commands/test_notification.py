@@ -38,7 +38,7 @@ _SESSION_TIMEOUT = 5.0
 _UNUSED_BRANCH = oids.encode((3,))
 """An unused branch below the root of the MIB: a running gateway has registered the root itself."""
 
-_TEXT = "TEST: {}; nothing has happened"
+_TEXT = "TEST: {}; this is only a test"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

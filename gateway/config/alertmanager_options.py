@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import re
+import ssl
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from gateway.config.secret_files import FILE_HELP, secret_file, trusted_path
@@ -190,7 +192,31 @@ def _tls_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
     if values["cert_file"] is not None and values["key_file"] is None:
         yield Problem(".key_file", "missing: cert_file requires it")
     if any(url.scheme == "https" for url in values["url"]):
+        yield from _certificate_problems(values)
         return
     for name in _TLS_KEYS:
         if values[name]:
             yield Problem(f".{name}", "only used with a URL that begins with https://")
+
+
+def _certificate_problems(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yields what is wrong with the content of the files, which would otherwise only fail when alerts are sent."""
+    certificate, key = values["cert_file"], values["key_file"]
+    valid = {name: values[name] is None or _has_certificates(values[name]) for name in ("ca_file", "cert_file")}
+    for name, is_valid in valid.items():
+        if not is_valid:
+            yield Problem(f".{name}", f"expected certificates in PEM, without errors, in {values[name]}")
+    if certificate is not None and key is not None and valid["cert_file"]:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password=lambda: "")
+        except (OSError, ValueError):
+            text = f"expected the private key of {certificate}, in PEM and without a passphrase, in {key}"
+            yield Problem(".key_file", text)
+
+
+def _has_certificates(path: Path) -> bool:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except (OSError, ValueError):
+        return False
+    return True

@@ -9,6 +9,7 @@ import pytest
 from gateway.config.loader import load
 from gateway.frontends.prometheus.alertmanager.target import Alertmanagers, Tls, Url
 from tests.alarms.target_files import MANAGER, SECRET, problems
+from tests.certificates import Authority
 
 URL = (
     'expected "http://HOST:PORT" or "https://HOST:PORT", with a path if Alertmanager has a prefix, without a user, a '
@@ -29,7 +30,9 @@ def private(tmp_path: Path, name: str, content: str) -> Path:
 
 
 def test_a_cluster_of_alertmanagers(file: Path, tmp_path: Path) -> None:
-    key = private(tmp_path, "key", "a key")
+    authority = Authority(tmp_path)
+    certificate = authority.sign("gateway")
+    key = certificate.with_suffix(".key")
     password = private(tmp_path, "password", f"{SECRET}\n")
     file.write_text(
         f"""
@@ -38,8 +41,8 @@ kind = "alertmanager"
 url = ["https://am1.example:9093/prefix/", "https://[2001:db8::1]"]
 user = "gateway"
 password_file = "{password}"
-ca_file = "{key}"
-cert_file = "{key}"
+ca_file = "{authority.certificate}"
+cert_file = "{certificate}"
 key_file = "{key}"
 server_name = "am.example"
 labels = ["site=berlin", "team=a=b"]
@@ -53,7 +56,7 @@ labels = ["site=berlin", "team=a=b"]
             Url("https://[2001:db8::1]", "https", "2001:db8::1", 443),
         ),
         authorization="Basic Z2F0ZXdheTphIHBhc3N3b3JkIG9mIG1pbmU=",
-        tls=Tls(ca_file=key, cert_file=key, key_file=key, server_name="am.example"),
+        tls=Tls(ca_file=authority.certificate, cert_file=certificate, key_file=key, server_name="am.example"),
         labels={"site": "berlin", "team": "a=b"},
     )
     assert group.names == ("https://am1.example:9093/prefix", "https://[2001:db8::1]")
@@ -129,6 +132,29 @@ def test_a_key_that_everyone_can_read_is_refused(file: Path, tmp_path: Path) -> 
     table = f'url = "https://am"\ncert_file = "{key}"\nkey_file = "{key}"'
     (problem,) = problems(f'[[alarms.target]]\nkind = "alertmanager"\n{table}\n', file)
     assert problem == f"alarms.target[1].key_file: everyone can read {key}; run chmod o-r {key}"
+
+
+@pytest.mark.parametrize(
+    "content", ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
+def test_files_without_certificates_are_refused(content: str, file: Path, tmp_path: Path) -> None:
+    """Otherwise only the delivery of alerts would fail."""
+    key = Authority(tmp_path).sign("gateway").with_suffix(".key")
+    other = private(tmp_path, "other", content)
+    table = f'url = "https://am"\nca_file = "{other}"\ncert_file = "{other}"\nkey_file = "{key}"'
+    assert problems(f'[[alarms.target]]\nkind = "alertmanager"\n{table}\n', file) == [
+        f"alarms.target[1].{name}: expected certificates in PEM, without errors, in {other}"
+        for name in ("ca_file", "cert_file")
+    ]
+
+
+def test_the_key_of_another_certificate_is_refused(file: Path, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    certificate, key = authority.sign("gateway"), authority.sign("other").with_suffix(".key")
+    table = f'url = "https://am"\ncert_file = "{certificate}"\nkey_file = "{key}"'
+    expected = f"expected the private key of {certificate}, in PEM and without a passphrase, in {key}"
+    text = f'[[alarms.target]]\nkind = "alertmanager"\n{table}\n'
+    assert problems(text, file) == [f"alarms.target[1].key_file: {expected}"]
 
 
 def test_no_two_tables_have_the_same_alertmanager(file: Path) -> None:
