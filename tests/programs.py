@@ -41,6 +41,9 @@ SBD_DUMP = "sbd -d /dev/loop0 dump"
 SBD_LIST = "sbd -d /dev/loop0 list"
 DRBDSETUP = "drbdsetup status --json"
 
+COLLECTORS = ("pacemaker", "corosync", "sbd", "drbd")
+"""The collectors of the subsystems that are set up in a fake cluster; it has no quorum device."""
+
 
 def installed(name: str) -> str:
     """Returns the path of a program. If it is missing, the test is skipped, or fails if the variable CI is set."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from gateway.host.host import CommandResult, Host
 from gateway.host.replay import DEMO, Recording, Step
 from gateway.samples import SampleSet
+from gateway.subsystems.corosync_conf import CONFIG
 from gateway.subsystems.drbd.options import SPLIT_BRAIN_DIRECTORY
 from gateway.subsystems.probe import Collector
 from gateway.subsystems.sbd.collector import CONFIGURATIONS
@@ -27,6 +28,7 @@ COMMANDS = {
     ("corosync-cfgtool", "-s"): "corosync-cfgtool-s",
     ("corosync-cmapctl", "-m", "stats"): "corosync-cmapctl-m-stats",
     ("corosync", "-v"): "corosync-v",
+    ("corosync-qdevice-tool", "-s", "-v"): "corosync-qdevice-tool-s-v",
 }
 """The files of a situation of the lab, by the command that printed them."""
 
@@ -64,6 +66,7 @@ _PROBES = {
     "corosync-quorumtool": ("corosync", "corosync-quorumtool"),
     "corosync-cfgtool": ("corosync", "corosync-cfgtool"),
     "corosync-cmapctl": ("corosync", "corosync-cmapctl"),
+    "corosync-qdevice-tool": ("qdevice", "corosync-qdevice-tool"),
     "sbd-dump": ("sbd", f"dump {_DEVICE}"),
     "sbd-list": ("sbd", f"list {_DEVICE}"),
     "drbdsetup": ("drbd", "drbdsetup"),
@@ -85,7 +88,10 @@ def samples_of(outputs: Mapping[str, Path]) -> SampleSet:
         else:
             subsystem, probe = _PROBES[folder]
             results[probe] = _result(path)
-    host = FakeHost(files={CONFIGURATIONS[0]: configuration}, directories={"/splitbrain": _SPLIT_BRAINS})
+    files = {CONFIGURATIONS[0]: configuration}
+    if subsystem == "qdevice":
+        files[CONFIG.default] = b"quorum {\n    device {\n        model: net\n    }\n}\n"
+    host = FakeHost(files=files, directories={"/splitbrain": _SPLIT_BRAINS})
     return _samples(make_collector(subsystem, options=_OPTIONS), results, host)
 
 
@@ -128,7 +134,8 @@ def _samples_of_step(recording: Recording, step: Step) -> SampleSet:
     samples = SampleSet()
     for collector in make_collectors(options={**WITH_STATISTICS, **WITHOUT_MODULE}):
         plan = collector.plan(host)
-        assert plan is not None
+        if plan is None:
+            continue
         results = {}
         for probe in plan.probes:
             name = recording.commands.get((probe.tool, *probe.variants[0]))

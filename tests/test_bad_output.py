@@ -19,22 +19,19 @@ from gateway.config.loader import load
 from gateway.config.subsystem_options import TOOLS
 from gateway.frontends.prometheus.server import MetricsServer
 from gateway.publication import Publication
-from gateway.subsystems import SUBSYSTEMS
 from tests.config_values import server_settings
 from tests.fault_matrix import COMMANDS, Command
 from tests.programs import (
     CFGTOOL,
     CIBADMIN,
     CMAPCTL,
+    COLLECTORS,
     CRM_MON,
     QUORUMTOOL,
     SBD_DUMP,
     SBD_LIST,
     FakeCluster,
 )
-
-COLLECTORS = tuple(subsystem.name for subsystem in SUBSYSTEMS)
-
 
 XML = (CRM_MON, CIBADMIN)
 

@@ -879,6 +879,7 @@ def test_tools_and_modes(file: Path) -> None:
     modes = {
         "pacemaker": CollectorMode.AUTO,
         "corosync": CollectorMode.AUTO,
+        "qdevice": CollectorMode.AUTO,
         "sbd": CollectorMode.OFF,
         "drbd": CollectorMode.AUTO,
     }

@@ -35,9 +35,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / path.name).write_text(path.read_text().replace("tests.toy_subsystem", "gateway.subsystems.toy"))
     # 2. the entry
     registry = copy / "gateway" / "subsystems" / "__init__.py"
-    entries = registry.read_text().replace(
-        "import corosync, drbd, pacemaker, sbd", "import corosync, drbd, pacemaker, sbd, toy"
-    )
+    entries = registry.read_text().replace("sbd\nfrom", "sbd, toy\nfrom", 1)
     registry.write_text(entries.replace("    drbd.SUBSYSTEM,\n", "    drbd.SUBSYSTEM,\n    toy.SUBSYSTEM,\n"))
     # 3. the text of the MIB, of which `make regenerate` makes the rest
     mib = copy / "mibs" / "HA-CLUSTER-MIB.txt"

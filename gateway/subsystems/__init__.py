@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from gateway.subsystems import corosync, drbd, pacemaker, sbd
+from gateway.subsystems import corosync, drbd, pacemaker, qdevice, sbd
 from gateway.subsystems.subsystem import Subsystem
 
 SUBSYSTEMS: tuple[Subsystem, ...] = (
     pacemaker.SUBSYSTEM,
     corosync.SUBSYSTEM,
+    qdevice.SUBSYSTEM,
     sbd.SUBSYSTEM,
     drbd.SUBSYSTEM,
 )

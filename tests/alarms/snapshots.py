@@ -16,6 +16,7 @@ DC: Sample = (pacemaker_metrics.INFO, 1, ("2.1.5", "n1", "corosync", "demo"))
 _COMMANDS = {
     "pacemaker": ("crm_mon", "cibadmin"),
     "corosync": ("corosync-quorumtool", "corosync-cfgtool"),
+    "qdevice": ("corosync-qdevice-tool",),
     "sbd": ("configuration",),
     "drbd": ("drbdsetup", "split brain"),
 }

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from gateway.subsystems.corosync import metrics as corosync
 from gateway.subsystems.drbd import metrics as drbd
 from gateway.subsystems.sbd import metrics as sbd
+from tests.alarms.arbitration_walks import ARBITRATION
 from tests.alarms.snapshots import Sample
 from tests.alarms.walks import PACEMAKER, Walk
 
@@ -298,4 +299,4 @@ DRBD: Mapping[str, Walk] = {
     ),
 }
 
-WALKS: Mapping[str, Walk] = {**PACEMAKER, **COROSYNC, **SBD, **DRBD}
+WALKS: Mapping[str, Walk] = {**PACEMAKER, **COROSYNC, **ARBITRATION, **SBD, **DRBD}

@@ -24,7 +24,15 @@ from tests.alarms.walks import Walk
 LONG = 1000.0
 """More seconds than any condition is held down."""
 
-ALL_COMMANDS = ("crm_mon", "cibadmin", "corosync-quorumtool", "corosync-cfgtool", "configuration", "drbdsetup")
+ALL_COMMANDS = (
+    "crm_mon",
+    "cibadmin",
+    "corosync-quorumtool",
+    "corosync-cfgtool",
+    "corosync-qdevice-tool",
+    "configuration",
+    "drbdsetup",
+)
 
 
 class Alarms:

@@ -17,6 +17,7 @@ from gateway.subsystems.corosync import (
 )
 from gateway.subsystems.drbd import drbdsetup
 from gateway.subsystems.pacemaker import cib, cib_alerts, crm_mon
+from gateway.subsystems.qdevice import corosync_qdevice_tool
 from gateway.subsystems.sbd import sbd_config, sbd_device, sbd_dump, sbd_list
 from tests.sbd_image import header, mailbox, slot
 
@@ -113,6 +114,40 @@ stats.knet.node2.link1.connected (u8) = 1
 stats.knet.node2.link1.rx_total_retries (u64) = 0
 stats.srp.firewall_enabled_or_nic_failure (u8) = 0
 stats.srp.mtt_rx_token (u32) = 105
+""",
+    ),
+    "corosync-qdevice-tool": (
+        corosync_qdevice_tool.parse,
+        """\
+Qdevice information
+-------------------
+Model:\t\t\tNet
+Node ID:\t\t1
+HB interval:\t\t10000ms
+Configured node list:
+    0\tNode ID = 1
+    1\tNode ID = 2, Data center ID = 7
+Heuristics:\t\tEnabled only on sync
+Membership node list:\t1, 2
+Quorum node list:
+    0\tNode ID = 2, State = member
+Last poll call:\t\t2026-03-03T10:11:12 (cast vote)
+
+Qdevice-net information
+----------------------
+Cluster name:\t\tone
+QNetd host:\t\tarbiter.example.org:5403
+Connect timeout:\t8000ms
+TLS:\t\t\tSupported
+Algorithm:\t\tFifty-Fifty split
+Tie-breaker:\t\tNode with node ID 2
+KAP Tie-breaker:\tEnabled
+Poll timer running:\tYes (cast vote)
+State:\t\t\tConnected
+Heuristics result:\tPass (regular: Pass, membership: Undefined, connect: Fail)
+TLS active:\t\tYes (client certificate sent)
+Connected since:\t2026-03-03T10:11:00
+Echo reply received:\t2026-03-03T10:11:12
 """,
     ),
     "quorum report": (quorum_report.parse, "time=1795575626.297612 quorate=0 ring=13 members=1,4294967295"),

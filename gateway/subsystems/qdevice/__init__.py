@@ -1,0 +1,31 @@
+"""The quorum device of this node: corosync-qdevice, and its connection to the arbitrator."""
+
+from __future__ import annotations
+
+from gateway.options.model import OptionValues
+from gateway.status import Status
+from gateway.subsystems.corosync_conf import CONFIG
+from gateway.subsystems.qdevice import conditions, metrics, summary
+from gateway.subsystems.qdevice.collector import QdeviceCollector
+from gateway.subsystems.subsystem import Subsystem, ToolSpec
+
+
+def _make_collector(values: OptionValues) -> QdeviceCollector:
+    return QdeviceCollector(configuration=values[CONFIG])
+
+
+SUBSYSTEM = Subsystem(
+    name="qdevice",
+    title="Quorum device",
+    tools=(ToolSpec(name="corosync-qdevice-tool", purpose="connection and vote of the quorum device"),),
+    metrics=metrics.METRICS,
+    conditions=conditions.CONDITIONS,
+    summaries=summary.SUMMARIES,
+    make_collector=_make_collector,
+    advice={
+        Status.NOT_RUNNING: "corosync.conf configures a quorum device, but corosync-qdevice does not run: run "
+        "systemctl start corosync-qdevice.",
+        Status.NOT_PERMITTED: 'Only root may use the socket of corosync-qdevice. Set prefix = ["sudo", "-n"] in '
+        "[tools.corosync-qdevice-tool], and allow corosync-qdevice-tool -s -v in sudoers.",
+    },
+)
