@@ -15,6 +15,9 @@ from gateway.conditions.view import ClusterView
 from gateway.subsystems.corosync import facts as corosync_facts
 from gateway.subsystems.pacemaker import facts as pacemaker_facts
 
+_MAX_TEXT = 255
+"""Octets of a text that SNMP shows (``haClusterNoticeText``)."""
+
 
 class _Origin(TypedDict):
     """The fields of a notification that do not depend on what it announces."""
@@ -95,10 +98,11 @@ class NotificationBuilder:
         )
 
     def started(self, active: Sequence[Alarm]) -> Notification:
-        """Returns the notification that the gateway has started, with the alarms that are active already."""
-        names = ", ".join(f"{alarm.condition.name} {alarm.object}".strip() for alarm in active)
-        summary = f"{_count(active)}: {names}" if active else _count(active)
-        return self._gateway_event(NotificationKind.STARTED, f"The gateway has started; {summary}")
+        """Returns the notification that the gateway has started, with the active alarms, the most serious first."""
+        names = [f"{alarm.condition.name} {alarm.object}".strip() for alarm in active]
+        text = _append_names(f"The gateway has started; {_count(active)}", names)
+        severity = active[0].condition.severity if active else Severity.INFO
+        return self._gateway_event(NotificationKind.STARTED, text, severity=severity)
 
     def heartbeat(self, active: Sequence[Alarm]) -> Notification:
         """Returns the notification that the gateway is running."""
@@ -118,13 +122,13 @@ class NotificationBuilder:
             details=(change,),
         )
 
-    def _gateway_event(self, kind: NotificationKind, text: str) -> Notification:
+    def _gateway_event(self, kind: NotificationKind, text: str, *, severity: Severity = Severity.INFO) -> Notification:
         return Notification(
             **self._next_origin(),
             kind=kind,
             time=self._clock.time(),
             condition=kind.value,
-            severity=Severity.INFO,
+            severity=severity,
             change=Change.INFO,
             text=text,
         )
@@ -142,3 +146,15 @@ def _count(active: Sequence[Alarm]) -> str:
     if len(active) == 1:
         return "1 alarm is active"
     return f"{len(active) or 'no'} alarms are active"
+
+
+def _append_names(text: str, names: Sequence[str]) -> str:
+    """Returns a text followed by the names that fit, in their order, and by the number of the others."""
+    if not names:
+        return text
+    for shown in range(min(len(names), _MAX_TEXT), 0, -1):
+        more = f" and {len(names) - shown} more" if shown < len(names) else ""
+        complete = f"{text}: {', '.join(names[:shown])}{more}"
+        if len(complete.encode()) <= _MAX_TEXT:
+            return complete
+    return text
