@@ -29,6 +29,7 @@ def main() -> int:
             output=arguments.output,
             epoch=source_date_epoch(),
         )
+        sys.stderr.write(f"packager: building the {arguments.format}; with all libraries, it takes minutes\n")
         sys.stdout.write(f"{make(build)}\n")
     except PackagerError as error:
         sys.stderr.write(f"packager: {error}\n")

@@ -15,7 +15,7 @@ from pathlib import Path
 from packager import libraries
 from packager.build import Build, Libraries
 from packager.contents import DEB, contents, launchers
-from packager.packaged_file import BUNDLED, NAME, ROOT, PackagedFile, PackagerError, check_unique, write_tree
+from packager.packaged_file import BUNDLED, NAME, ROOT, PackagedFile, PackagerError, check_unique, publish, write_tree
 
 ARCHITECTURES: Mapping[str, str] = {"x86_64": "amd64", "aarch64": "arm64", "ppc64le": "ppc64el", "s390x": "s390x"}
 """Debian's names of architectures."""
@@ -47,10 +47,10 @@ def build(build_: Build) -> Path:
     files = check_unique([*common, *contents(DEB), *launchers(interpreter), *_debian_files(build_, common)])
     path = build_.output / f"{NAME}_{_version(build_)}_{architecture}.deb"
     with tempfile.TemporaryDirectory(prefix=f"{NAME}-deb-") as folder:
-        tree = Path(folder)
+        tree, built = Path(folder, "tree"), Path(folder, path.name)
         write_tree([*files, *_control_files(build_, files, architecture)], tree, build_.epoch)
-        _run_dpkg_deb(tree, path, build_.epoch)
-    return path
+        _run_dpkg_deb(tree, built, build_.epoch)
+        return publish(built, build_.output)
 
 
 def _version(build_: Build) -> str:
@@ -58,7 +58,6 @@ def _version(build_: Build) -> str:
 
 
 def _run_dpkg_deb(tree: Path, path: Path, epoch: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     # compressed by one thread: the output of xz depends on how the input was divided
     command = ["dpkg-deb", "--root-owner-group", "-Zxz", "--threads-max=1", "--build", str(tree), str(path)]
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -67,3 +68,10 @@ def check_unique(files: Iterable[PackagedFile]) -> list[PackagedFile]:
         if one.path == other.path:
             raise PackagerError(f"/{one.path}: two files are to be installed there")
     return ordered
+
+
+def publish(built: Path, directory: Path) -> Path:
+    """Copies a package to a directory, and returns its path there; an interrupted copy has another name."""
+    directory.mkdir(parents=True, exist_ok=True)
+    partial = Path(shutil.copy(built, directory / f"{built.name}.partial"))
+    return partial.replace(directory / built.name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 import textwrap
@@ -14,7 +13,7 @@ from pathlib import Path
 from packager import libraries
 from packager.build import Build, Libraries
 from packager.contents import RPM, contents, launchers
-from packager.packaged_file import NAME, PRIVATE, ROOT, PackagedFile, PackagerError, check_unique, write_tree
+from packager.packaged_file import NAME, PRIVATE, ROOT, PackagedFile, PackagerError, check_unique, publish, write_tree
 
 _SCRIPTS = ROOT / "packaging" / "rpm"
 _SECTIONS = ("pre", "post", "preun", "postun")
@@ -34,8 +33,7 @@ def build(build_: Build) -> Path:
         Path(folder, "package.spec").write_text(spec(build_, files))
         _run_rpmbuild(Path(folder), build_)
         (built,) = Path(folder).glob("*/*.rpm")
-        build_.output.mkdir(parents=True, exist_ok=True)
-        return Path(shutil.copy(built, build_.output))
+        return publish(built, build_.output)
 
 
 def _run_rpmbuild(folder: Path, build_: Build) -> None:
