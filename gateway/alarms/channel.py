@@ -73,7 +73,7 @@ class Channel(Protocol):
         return True
 
     def supersedes(self, newer: Notification, older: Notification) -> bool:  # noqa: ARG002 - for subclasses
-        """Returns whether a notification that waits need not be delivered, because a newer one has all of it."""
+        """Returns whether a notification that waits need not be delivered, because a repetition has all of it."""
         return False
 
     @abstractmethod

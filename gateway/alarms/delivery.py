@@ -11,11 +11,8 @@ Each transition into or out of ``failing`` is logged once.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from enum import StrEnum
-from itertools import islice
 
 import structlog
 
@@ -27,6 +24,8 @@ from gateway.alarms.channel import (
     NoReceiverError,
     RefusedError,
 )
+from gateway.alarms.delivery_queue import DeliveryQueue, QueuedNotification
+from gateway.alarms.drop_summary import DropSummary
 from gateway.alarms.notification import Notification, NotificationKind
 from gateway.backoff import Backoff
 from gateway.waiting import completed_within
@@ -48,29 +47,6 @@ class DeliveryState(StrEnum):
     """There was no delivery yet."""
     OK = "ok"
     FAILING = "failing"
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class QueuedNotification:
-    """A notification in the queue of one target.
-
-    Attributes:
-        notification: the notification to deliver.
-        outcome: the future of the caller that waits for the outcome of a test, or None.
-    """
-
-    notification: Notification
-    outcome: asyncio.Future[DeliveryResult] | None = None
-
-    def complete(self, result: DeliveryResult) -> None:
-        """Reports the result to the caller that waits for it, if any."""
-        if self.outcome is not None and not self.outcome.done():
-            self.outcome.set_result(result)
-
-    def fail(self, error: DeliveryError) -> None:
-        """Reports an error to the caller that waits for the outcome, if any."""
-        if self.outcome is not None and not self.outcome.done():
-            self.outcome.set_exception(error)
 
 
 class Delivery:
@@ -111,9 +87,9 @@ class Delivery:
         self.last_error = ""
         self._channel = channel
         self._backoff = backoff
-        self._queue_size = queue_size
         self._log = structlog.get_logger("alarms").bind(target=name, kind=kind)
-        self._queue: deque[QueuedNotification] = deque()
+        self._queue = DeliveryQueue(queue_size)
+        self._drop_summary = DropSummary()
         self._delivering = False
         self._retries = 0
         self._dropped_since_success = 0
@@ -144,12 +120,17 @@ class Delivery:
         if self._closing:
             self._drop(queued)
             return
-        self._remove_superseded(notification)
-        self._queue.append(queued)
-        if len(self._queue) > self._queue_size:
-            self._drop_least_important()
-        self._queue_empty.clear()
-        self._wake.set()
+        if notification.kind is NotificationKind.REPETITION:
+            self._remove_superseded(notification)
+        self._drop_summary.observe(notification)
+        self._append(queued)
+
+    def _append(self, queued: QueuedNotification) -> None:
+        for dropped in self._queue.append(queued):
+            self._drop_for_room(dropped)
+        if self._queue:
+            self._queue_empty.clear()
+            self._wake.set()
 
     async def start(self) -> None:
         """Starts to deliver what is queued."""
@@ -169,14 +150,15 @@ class Delivery:
         if previous._task is not None:
             previous._task.cancel()
         self.stats, self.state, self.last_error = previous.stats, previous.state, previous.last_error
-        self._queue, previous._queue = previous._queue, deque()
+        self._queue, previous._queue = previous._queue, DeliveryQueue(previous._queue.size)
+        self._drop_summary = previous._drop_summary
         if self._queue:
             self._queue_empty.clear()
         self._predecessor = asyncio.create_task(previous.close(0))
         self._task = asyncio.create_task(self._run_after(previous), name=f"notifications to {self.name}")
 
     async def _run_after(self, previous: Delivery) -> None:
-        first = self._queue[0] if self._queue else None
+        first = self._queue.first if self._queue else None
         if self._predecessor is not None:
             await asyncio.shield(self._predecessor)
         if first is not None and first in self._queue and previous._channel.was_sent(first.notification):
@@ -207,12 +189,13 @@ class Delivery:
             while not self._queue:
                 self._wake.clear()
                 await self._wake.wait()
-            if not await self._deliver(self._queue[0]):
+            if not await self._deliver(self._queue.first):
                 await self._back_off()
 
     async def _deliver(self, queued: QueuedNotification) -> bool:
         """Makes one attempt at a notification, and returns whether the next one may follow at once."""
         self._delivering = True
+        self._queue.pin(queued)
         try:
             result = await self._channel.deliver(queued.notification, self.stats)
         except RefusedError as error:
@@ -237,9 +220,9 @@ class Delivery:
             queued.complete(result)
         finally:
             self._delivering = False
-        self._queue.popleft()
+        self._queue.remove(queued)
         if not self._queue:
-            self._queue_empty.set()
+            self._on_queue_empty()
         return True
 
     async def _back_off(self) -> None:
@@ -273,31 +256,29 @@ class Delivery:
         self._has_no_receiver = True
         self._retries += 1
 
+    def _on_queue_empty(self) -> None:
+        """Reports what was dropped, if anything, after all that was not."""
+        summary = self._drop_summary.take()
+        if summary is not None and self._channel.accepts(summary):
+            self._append(QueuedNotification(notification=summary))
+        else:
+            self._queue_empty.set()
+
     # --- dropping ----------------------------------------------------------------------------------------------------
 
     def _remove_superseded(self, newer: Notification) -> None:
         """Removes what need not be delivered once a newer notification is; none of it is lost."""
-        being_delivered = self._queue[0] if self._delivering else None
-        self._queue = deque(
-            queued
-            for queued in self._queue
-            if queued is being_delivered or not self._channel.supersedes(newer, queued.notification)
+        being_delivered = self._queue.first if self._delivering else None
+        self._queue.remove_if(
+            lambda queued: queued is not being_delivered and self._channel.supersedes(newer, queued.notification)
         )
 
-    def _drop_least_important(self) -> None:
-        """Drops the oldest routine change or, if there is none, the oldest notification.
-
-        The notification that is being delivered may have arrived already, so it stays.
-        """
-        start = 1 if self._delivering else 0
-        waiting = enumerate(islice(self._queue, start, None), start)
-        routine = (index for index, queued in waiting if queued.notification.kind is NotificationKind.ROUTINE_CHANGE)
-        index = next(routine, start)
-        queued = self._queue[index]
-        del self._queue[index]
+    def _drop_for_room(self, queued: QueuedNotification) -> None:
+        """Drops a notification because the queue is full."""
         if not self._dropped_since_success and not self._has_no_receiver:
             sequence = queued.notification.sequence
-            self._log.error("notification queue full", size=self._queue_size, dropped_sequence=sequence)
+            self._log.error("notification queue full", size=self._queue.size, dropped_sequence=sequence)
+        self._drop_summary.add(queued.notification)
         self._drop(queued)
 
     def _drop(self, queued: QueuedNotification) -> None:

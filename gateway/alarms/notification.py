@@ -24,8 +24,6 @@ class NotificationKind(StrEnum):
     """A test, sent by hand. It may have the form of a condition."""
     DROPPED = "dropped"
     """Notifications to one target were dropped because its queue was full. It has no sequence number of its own."""
-    BURST = "burst"
-    """Many alarms of one condition that were raised or cleared at once."""
     REPETITION = "repetition"
     """All active alarms, for receivers that forget an alarm unless it is repeated. It has no sequence number."""
     ROUTINE_CHANGE = "routine change"

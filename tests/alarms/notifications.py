@@ -30,6 +30,12 @@ def node_lost(sequence: int = 1, **changes: Any) -> Notification:
     return Notification(**{**fields, **changes})
 
 
+def link_faulty(sequence: int = 1, **changes: Any) -> Notification:
+    """Returns the notification that a link is faulty, with some fields replaced."""
+    fields = {"condition": "link-faulty", "category": model.LINK, "severity": Severity.MINOR, "object": str(sequence)}
+    return node_lost(sequence, **{**fields, **changes})
+
+
 def routine_change(sequence: int = 1, *details: Details) -> Notification:
     """Returns the notification of a routine change with these details."""
     kind = NotificationKind.ROUTINE_CHANGE

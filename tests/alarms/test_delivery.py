@@ -9,7 +9,7 @@ from gateway.alarms.channel import Channel, DeliveryError, DeliveryResult, Deliv
 from gateway.alarms.delivery import Delivery, DeliveryState
 from gateway.alarms.notification import Notification
 from gateway.backoff import Backoff
-from tests.alarms.notifications import GatedChannel, node_lost, routine_change
+from tests.alarms.notifications import GatedChannel, link_faulty, node_lost, routine_change
 from tests.alarms.targets import QUICK
 from tests.waiting import until
 
@@ -44,13 +44,13 @@ async def test_a_full_queue_drops_the_oldest_notification_that_is_not_being_deli
     delivery = make_delivery(channel, queue_size=3)
     with capture_logs() as logs:
         await delivery.start()
-        delivery.enqueue(node_lost(1))
+        delivery.enqueue(link_faulty(1))
         await until(lambda: channel.attempts == [1])
         for sequence in range(2, 9):
-            delivery.enqueue(node_lost(sequence))
+            delivery.enqueue(link_faulty(sequence))
         assert (delivery.queued, delivery.stats.dropped) == (3, 5)
         channel.gate.set()
-        await until(lambda: channel.delivered == [1, 7, 8])
+        await until(lambda: channel.delivered == [1, 7, 8, 8])  # the last is the summary
         await delivery.close(0)
     assert [(log["event"], log.get("dropped_sequence")) for log in logs] == [("notification queue full", 2)]
 
@@ -65,7 +65,7 @@ async def test_a_full_queue_drops_routine_changes_before_alarms() -> None:
         delivery.enqueue(node_lost(sequence) if sequence % 2 else routine_change(sequence))
     assert (delivery.queued, delivery.stats.dropped) == (4, 3)
     channel.gate.set()
-    await until(lambda: channel.delivered == [1, 3, 5, 7])
+    await until(lambda: channel.delivered == [1, 3, 5, 7, 7])  # the last is the summary
     await delivery.close(0)
 
 

@@ -14,12 +14,13 @@ from gateway.alarms.channel import DeliveryResult, DeliveryStats
 from gateway.alarms.delivery import DeliveryState
 from gateway.alarms.notification import Notification
 from gateway.backoff import Backoff
+from gateway.conditions.model import Severity
 from gateway.frontends.snmp.notifications.header import SNMP_TRAP_OID, SYS_UP_TIME
 from gateway.frontends.snmp.notifications.rendering import Renderer
 from gateway.frontends.snmp.notifications.target import TargetKind
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import mib
-from tests.alarms.notifications import node_lost
+from tests.alarms.notifications import link_faulty, node_lost
 from tests.alarms.receivers import numbers
 from tests.alarms.targets import (
     AUTH_PASSWORD,
@@ -125,6 +126,25 @@ async def test_notifications_while_a_receiver_is_down_arrive_later_and_in_order(
         "notifications not delivered",
         "notifications delivered again",
     ]
+
+
+async def test_a_storm_while_a_receiver_is_down_keeps_what_matters(tmp_path: Path) -> None:
+    receiver = trapd(tmp_path)
+    backoff = Backoff(first=0.3, longest=0.6, least=0.1)
+    async with running_notifier(target(receiver.port), backoff=backoff, queue_size=20) as notifier:
+        for sequence in range(1, 101):  # minor, and major if the number is even
+            severity = Severity.MINOR if sequence % 2 else Severity.MAJOR
+            notifier.publish(node_lost(50) if sequence == 50 else link_faulty(sequence, severity=severity))
+        stats = delivery_of(notifier, receiver.name).stats
+        with receiver:
+            await until(lambda: stats.acknowledged == 21 and len(receiver.received) == 21)
+            assert numbers(receiver.received) == [50, *range(64, 101, 2), 100]
+            text = mib()["haClusterNoticeText"].oid + oids.encode((0,))
+            values = {name: value for name, (_, value) in receiver.received[-1].varbinds.items()}
+            assert values[oids.dotted(text)] == (
+                b"80 notifications were dropped: 30 major, 50 minor; read haClusterAlarmTable"
+            )
+            assert values[oids.dotted(SNMP_TRAP_OID)] == oids.dotted(mib().notifications["haClusterDropped"].oid)
 
 
 async def test_a_receiver_that_was_set_up_anew_gets_informs_of_a_user(tmp_path: Path) -> None:

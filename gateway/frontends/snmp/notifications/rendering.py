@@ -6,7 +6,7 @@ A notification becomes one notification of HA-CLUSTER-MIB, and those in the conf
     haCluster<Category>Alarm, haCluster<Category>Clear      a condition was raised or cleared
     haClusterQuorumLost, haClusterQuorumRegained            the one exception: quorum was lost or regained
     haClusterStarted, haClusterHeartbeat, haClusterTest     no condition is behind it
-    haClusterDropped, haClusterBurst                        several others are behind it
+    haClusterDropped                                        others were dropped
 """
 
 from __future__ import annotations

@@ -1,0 +1,195 @@
+"""The queue of one target: notifications in their order, and which of them are dropped if there are too many.
+
+When the queue is full, the first of these is dropped, and of several the oldest:
+
+1. a routine change;
+2. a raise whose clear is queued behind it, with that clear: nothing of it is left to report; the least severe first;
+3. any other notification, the least severe first; of the same severity a raise before a clear, because a receiver
+   that never gets the clear keeps an alarm that is over;
+4. as 2, of quorum and nodes.
+
+Other alarms of quorum and nodes, repetitions and the summary of what was dropped are never dropped for want of room.
+The queue can therefore exceed its size, but only by the alarms that quorum and nodes can have at one time. What the
+channel has attempted may have arrived, so it stays as well.
+
+A clear is never delivered without its raise: if a raise was dropped, its clear is dropped as soon as it is enqueued.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from gateway.alarms.channel import DeliveryError, DeliveryResult
+from gateway.alarms.notification import Change, Notification, NotificationKind
+from gateway.conditions.model import NODE, QUORUM, QUORUM_LOSS, Severity
+
+_PROTECTED_CATEGORIES = frozenset({QUORUM_LOSS, QUORUM, NODE})
+_PROTECTED_KINDS = frozenset({NotificationKind.REPETITION, NotificationKind.DROPPED})
+
+_SEVERITIES = tuple(reversed(Severity))
+"""The least serious first."""
+
+_Rank = tuple[int, int, int]
+"""What is dropped earlier has a lower rank."""
+_Key = tuple[str, str]
+"""The condition and the object of an alarm."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class QueuedNotification:
+    """A notification in the queue of one target.
+
+    Attributes:
+        notification: the notification to deliver.
+        outcome: the future of the caller that waits for the outcome of a test, or None.
+        clear: the clear that is queued behind a raise, if any.
+        rank: when it may be dropped; None if it may not.
+    """
+
+    notification: Notification
+    outcome: asyncio.Future[DeliveryResult] | None = None
+    clear: QueuedNotification | None = None
+    rank: _Rank | None = None
+
+    def complete(self, result: DeliveryResult) -> None:
+        """Reports the result to the caller that waits for it, if any."""
+        if self.outcome is not None and not self.outcome.done():
+            self.outcome.set_result(result)
+
+    def fail(self, error: DeliveryError) -> None:
+        """Reports an error to the caller that waits for the outcome, if any."""
+        if self.outcome is not None and not self.outcome.done():
+            self.outcome.set_exception(error)
+
+
+class DeliveryQueue:
+    """The notifications that wait for one target.
+
+    Args:
+        size: how many notifications may wait, apart from those that are never dropped.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._queue: OrderedDict[QueuedNotification, None] = OrderedDict()
+        self._by_rank: defaultdict[_Rank, OrderedDict[QueuedNotification, None]] = defaultdict(OrderedDict)
+        self._raises: dict[_Key, QueuedNotification] = {}
+        self._clears: dict[QueuedNotification, QueuedNotification] = {}
+        self._dropped_raises: set[_Key] = set()
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def __iter__(self) -> Iterator[QueuedNotification]:
+        return iter(self._queue)
+
+    def __contains__(self, queued: QueuedNotification) -> bool:
+        return queued in self._queue
+
+    @property
+    def first(self) -> QueuedNotification:
+        """The notification to deliver next."""
+        return next(iter(self._queue))
+
+    def append(self, queued: QueuedNotification) -> Sequence[QueuedNotification]:
+        """Appends a notification, and returns what was dropped for it; that may be the notification itself."""
+        notification = queued.notification
+        if _is(notification, Change.CLEARED) and _key(notification) in self._dropped_raises:
+            self._dropped_raises.remove(_key(notification))
+            return [queued]
+        self._dropped_raises.difference_update(map(_key, (notification, *notification.active)))
+        self._queue[queued] = None
+        self._set_rank(queued, _single_rank(notification))
+        self._pair(queued)
+        return self._drop_least_important() if len(self._queue) > self.size else []
+
+    def pin(self, queued: QueuedNotification) -> None:
+        """Keeps a notification until it is removed, because the channel attempts it."""
+        self._unpair(queued)
+        self._set_rank(queued, None)
+
+    def remove(self, queued: QueuedNotification) -> None:
+        """Removes a notification that was delivered, or that need not be delivered."""
+        self.pin(queued)
+        del self._queue[queued]
+
+    def remove_if(self, predicate: Callable[[QueuedNotification], bool]) -> None:
+        """Removes the notifications for which a predicate holds."""
+        for queued in [queued for queued in self._queue if predicate(queued)]:
+            self.remove(queued)
+
+    def clear(self) -> None:
+        """Removes all notifications."""
+        self.remove_if(lambda _queued: True)
+
+    def _drop_least_important(self) -> Sequence[QueuedNotification]:
+        """Drops a notification, or a raise and its clear, or nothing if nothing may be dropped."""
+        rank = min((rank for rank, candidates in self._by_rank.items() if candidates), default=None)
+        if rank is None:
+            return []
+        oldest = next(iter(self._by_rank[rank]))
+        dropped = [oldest] if oldest.clear is None else [oldest, oldest.clear]
+        for queued in dropped:
+            self.remove(queued)
+        key = _key(oldest.notification)
+        if len(dropped) == 1 and _is(oldest.notification, Change.RAISED) and key not in self._raises:
+            self._dropped_raises.add(key)
+        return dropped
+
+    def _pair(self, queued: QueuedNotification) -> None:
+        """Remembers a raise, or joins a clear with the raise before it."""
+        key = _key(queued.notification)
+        if _is(queued.notification, Change.RAISED):
+            self._raises[key] = queued
+        elif _is(queued.notification, Change.CLEARED) and (raised := self._raises.pop(key, None)) is not None:
+            raised.clear = queued
+            self._clears[queued] = raised
+            self._set_rank(raised, _pair_rank(raised.notification))
+            self._set_rank(queued, None)
+
+    def _unpair(self, queued: QueuedNotification) -> None:
+        """Forgets a raise, or separates a raise and its clear."""
+        key = _key(queued.notification)
+        if self._raises.get(key) is queued:
+            del self._raises[key]
+        raised = self._clears.get(queued, queued)
+        if raised.clear is not None:
+            del self._clears[raised.clear]
+            self._set_rank(raised.clear, _single_rank(raised.clear.notification))
+            self._set_rank(raised, _single_rank(raised.notification))
+            raised.clear = None
+
+    def _set_rank(self, queued: QueuedNotification, rank: _Rank | None) -> None:
+        if queued.rank is not None:
+            del self._by_rank[queued.rank][queued]
+        queued.rank = rank
+        if rank is not None:
+            self._by_rank[rank][queued] = None
+
+
+def _key(notification: Notification) -> _Key:
+    return notification.condition, notification.object
+
+
+def _is(notification: Notification, change: Change) -> bool:
+    """Returns whether a notification is the raise or the clear of an alarm. A test of the same form is neither."""
+    return notification.kind is NotificationKind.CONDITION and notification.change is change
+
+
+def _single_rank(notification: Notification) -> _Rank | None:
+    if notification.kind is NotificationKind.ROUTINE_CHANGE:
+        return 1, 0, 0
+    if notification.kind in _PROTECTED_KINDS or _is_protected_alarm(notification):
+        return None
+    return 3, _SEVERITIES.index(notification.severity), int(_is(notification, Change.CLEARED))
+
+
+def _pair_rank(notification: Notification) -> _Rank:
+    return 4 if _is_protected_alarm(notification) else 2, _SEVERITIES.index(notification.severity), 0
+
+
+def _is_protected_alarm(notification: Notification) -> bool:
+    return notification.kind is NotificationKind.CONDITION and notification.category in _PROTECTED_CATEGORIES
