@@ -82,7 +82,7 @@ PATH = 'expected an absolute path, or "" to search for it'
 ARGUMENTS = 'expected a list of words, such as ["sudo", "-n"]'
 REQUIRED_PATH = "expected an absolute path"
 AGENTX = 'expected "unix:PATH" with an absolute path of at most 107 bytes, "tcp:HOST:PORT" or "off"'
-ROOT = "expected an OID below 1.3.6.1.4.1 of at most 12 numbers (more leave no room for indexes)"
+ROOT = "expected an OID below 1.3.6.1.4.1 of at most 10 numbers (more leave no room for indexes)"
 LIBRARY_SOURCE = 'expected one of "auto", "tools", "library"'
 BOOLEAN = "expected true or false"
 
