@@ -155,6 +155,6 @@ def _append_names(text: str, names: Sequence[str]) -> str:
     for shown in range(min(len(names), _MAX_TEXT), 0, -1):
         more = f" and {len(names) - shown} more" if shown < len(names) else ""
         complete = f"{text}: {', '.join(names[:shown])}{more}"
-        if len(complete.encode()) <= _MAX_TEXT:
+        if len(complete.encode(errors="surrogatepass")) <= _MAX_TEXT:
             return complete
     return text

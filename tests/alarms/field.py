@@ -12,9 +12,10 @@ from gateway.host.host import CommandResult
 from tests import cases
 from tests.config_values import alarm_settings
 from tests.fakes import MISSING, FakeClock, FakeHost
+from tests.programs import TOOL_NAMES
 from tests.subsystems import WITHOUT_MODULE, make_collectors
 
-_TOOLS = (*cases.OUTPUT_FILES, "corosync-cmapctl", "sbd")
+_FILES = {**cases.OUTPUT_FILES, "sbd": "sbd.conf"}
 
 LONG = 1000.0
 """Seconds between two states, and after the last: more than any condition is held down."""
@@ -31,8 +32,8 @@ class CaseHost(FakeHost):
         super().__init__(
             results={
                 tool: MISSING
-                for tool in _TOOLS
-                if cases.read_file(folders, cases.OUTPUT_FILES.get(tool, "sbd.conf")) is None
+                for tool in TOOL_NAMES
+                if tool not in _FILES or cases.read_file(folders, _FILES[tool]) is None
             },
             files=cases.configuration(folders),
         )
