@@ -128,8 +128,9 @@ def cleanup_stale() -> list[str]:
     for directory in labs():
         owner = directory / "owner"
         with contextlib.suppress(FileNotFoundError):  # its reaper may be removing it as well
-            young = time.time() - directory.stat().st_mtime < 60 and not owner.exists()
-            if recorded(owner) is not None or young:  # a lab without an owner is being made or removed
+            # a lab without an owner, or whose owner is just being written, is being made or removed
+            young = time.time() - directory.stat().st_mtime < 60 and not (owner.exists() and owner.stat().st_size)
+            if recorded(owner) is not None or young:
                 continue
             remove(directory)
             removed.append(directory.name.removeprefix(PREFIX))

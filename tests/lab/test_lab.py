@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -272,6 +273,23 @@ def test_stale_labs_are_removed(owner: subprocess.Popen[str], cluster: Cluster) 
     assert directory.name.removeprefix(record.PREFIX) in record.cleanup_stale()
     assert eventually(lambda: traces.remaining() == []), traces.remaining()
     assert cluster.quorate()  # a lab whose owner lives stays
+
+
+def test_a_lab_that_is_just_being_made_is_not_removed() -> None:
+    """Another process may look while the owner has created the record, but not written it yet."""
+    directory = record.directory_of(f"made-{os.getpid()}")
+    owner = directory / "owner"
+    directory.mkdir()
+    try:
+        record.cleanup_stale()
+        owner.touch()
+        record.cleanup_stale()
+        assert owner.exists()
+        owner.write_text(f"{os.getpid()} 1", encoding="ascii")
+        record.cleanup_stale()
+        assert not directory.exists()
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def test_a_record_of_another_process_is_not_believed(tmp_path: Path) -> None:
