@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
@@ -23,14 +23,12 @@ from gateway.clock import SystemClock
 from gateway.config.config import Config
 from gateway.config.web_options import LINKS, WebConfig
 from gateway.engine.engine import Engine
-from gateway.frontends.prometheus.access_control import AccessControl
 from gateway.frontends.prometheus.lifecycle import lifecycle_routes
 from gateway.frontends.prometheus.server import MetricsServer
 from gateway.frontends.prometheus.service_discovery import ServiceDiscovery
 from gateway.frontends.prometheus.snapshot_api import SnapshotApi
 from gateway.frontends.prometheus.status_page.page import StatusPage
 from gateway.frontends.prometheus.targets import TargetSettings
-from gateway.frontends.prometheus.web_config_file import WebConfigFile
 from gateway.frontends.snmp.notifications.agentx_channel import MasterAgent
 from gateway.frontends.snmp.notifications.alarm_values import alarm_values
 from gateway.frontends.snmp.service import SnmpService
@@ -44,6 +42,9 @@ from gateway.service import Replaceable, Service, ServiceChain, ServiceGroup, st
 from gateway.service_manager import Heartbeat, ServiceManager
 from gateway.snmp.engine import EngineIdentity
 from gateway.subsystems import corosync_conf
+
+if TYPE_CHECKING:
+    from gateway.frontends.prometheus.access_control import AccessControl
 
 _SCRAPE_GRACE = 1.5
 """Seconds for scrapes in progress when the program stops; longer ones are cut off."""
@@ -278,6 +279,10 @@ def _build_service_discovery(config: Config, host: Host, engine: Engine, server:
 def _build_access_control(web: WebConfig) -> AccessControl | None:
     if web.config_file is None:
         return None
+    # imported here because most gateways have no such file, and cryptography takes 9 MB
+    from gateway.frontends.prometheus.access_control import AccessControl  # noqa: PLC0415
+    from gateway.frontends.prometheus.web_config_file import WebConfigFile  # noqa: PLC0415
+
     return AccessControl(WebConfigFile(web.config_file, SystemClock()), healthy_is_open=web.healthy_without_password)
 
 

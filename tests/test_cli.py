@@ -273,6 +273,17 @@ def test_a_configuration_with_a_relative_path_and_a_log_in_json(tmp_path: Path) 
 
 
 @pytest.mark.daemon
+def test_a_gateway_without_tls_and_passwords_loads_no_cryptography(cluster: FakeCluster, tmp_path: Path) -> None:
+    with Gateway("--config", cluster.config, "--web.listen-address", "127.0.0.1:0", cwd=tmp_path) as running:
+        running.get()
+        running.get("/")
+        loaded = Path(f"/proc/{running.process.pid}/maps").read_text()
+        assert running.stop() == 0
+    assert "lxml/etree" in loaded
+    assert not re.search(r"cryptography/|bcrypt/|/_yaml|pysnmp", loaded)
+
+
+@pytest.mark.daemon
 def test_scrapes_are_logged_at_level_debug_only(cluster: FakeCluster, tmp_path: Path) -> None:
     for level, times in (("debug", 2), ("info", 0)):
         flags = ("--web.listen-address", "127.0.0.1:0", "--log.level", level)

@@ -7,7 +7,6 @@ import socket
 import ssl
 from collections import Counter
 from enum import StrEnum
-from typing import Protocol
 
 import structlog
 from aiohttp import hdrs, web
@@ -15,6 +14,7 @@ from aiohttp import hdrs, web
 from gateway import self_metrics
 from gateway.clock import Clock, SystemClock
 from gateway.frontends.prometheus.authentication import Access, Authentication
+from gateway.frontends.prometheus.connector import PlainConnector
 from gateway.frontends.prometheus.handshake import Handshakes, PlainHttpError
 from gateway.frontends.prometheus.tls import alternative_names
 from gateway.frontends.prometheus.web_config import RateLimit, WebConfiguration
@@ -45,33 +45,6 @@ class Refusal(StrEnum):
     """Too many wrong passwords from one source, or too many waiting."""
     RATE_LIMIT = "rate_limit"
     """Too many requests for ``rate_limit``."""
-
-
-class Connector(Protocol):
-    """Connects protocols to clients."""
-
-    @property
-    def encrypted(self) -> bool:
-        """Whether new connections use TLS."""
-        ...
-
-    async def connect(self, protocol: asyncio.Protocol, sock: socket.socket) -> None:
-        """Connects a protocol to the client of a socket.
-
-        Raises:
-            OSError: the connection could not begin.
-        """
-        ...
-
-
-class PlainConnector:
-    """Connects protocols to clients without TLS."""
-
-    encrypted = False
-
-    async def connect(self, protocol: asyncio.Protocol, sock: socket.socket) -> None:
-        """Connects a protocol to the client of a socket."""
-        await asyncio.get_running_loop().connect_accepted_socket(lambda: protocol, sock)
 
 
 class AccessControl:

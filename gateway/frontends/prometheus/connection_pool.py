@@ -12,8 +12,8 @@ from itertools import islice
 
 from aiohttp import web
 
-from gateway.frontends.prometheus.access_control import Connector, PlainConnector
 from gateway.frontends.prometheus.connection import Closure, Connection, State, closing_response
+from gateway.frontends.prometheus.connector import Connector, PlainConnector
 
 _GRACE = {State.IDLE: 0.0, State.RECEIVING: 1.0, State.HALF_CLOSED: 1.0, State.SENDING: 1.0}
 """Seconds in a state after which a connection makes room for another, in this order. ``WAITING`` never does."""

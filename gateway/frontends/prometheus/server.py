@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import hdrs, web
@@ -15,9 +16,9 @@ from gateway.binder import Binder
 from gateway.clock import Clock, SystemClock
 from gateway.engine.engine import Engine
 from gateway.frontends.prometheus import exposition
-from gateway.frontends.prometheus.access_control import AccessControl, PlainConnector
 from gateway.frontends.prometheus.connection import SERVER_NAME, Connection
 from gateway.frontends.prometheus.connection_pool import ConnectionLimits, ConnectionPool
+from gateway.frontends.prometheus.connector import PlainConnector
 from gateway.frontends.prometheus.listener import Listener
 from gateway.frontends.prometheus.negotiation import negotiate_content_type
 from gateway.frontends.prometheus.pages import EncodePage, PageCache
@@ -27,6 +28,9 @@ from gateway.network import Address
 from gateway.publication import Publication
 from gateway.samples import SamplesByMetric, SampleSet
 from gateway.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from gateway.frontends.prometheus.access_control import AccessControl
 
 _SHUTDOWN_TIMEOUT = 2.0
 """Seconds for requests in progress when the server closes; aiohttp may wait twice as long."""
