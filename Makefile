@@ -41,6 +41,7 @@ regenerate: $(VENV)/test-requirements
 	$(TREE) docs/generate.py
 	$(TREE) rules/generate.py
 	$(TREE) dashboards/generate.py
+	$(TREE) -m integrations.generator
 	REGENERATE=1 $(TREE) -m pytest -q -m golden
 
 # Needs root and the packages of tests/packages.txt; prints the ratios to ha_cluster_exporter.

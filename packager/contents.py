@@ -134,6 +134,8 @@ def _snmp(layout: Layout) -> Iterator[PackagedFile]:
 def _monitoring() -> Iterator[PackagedFile]:
     yield from _read_folder(ROOT / "rules", f"{_SHARE}/rules", "*.yml")
     yield from _read_folder(ROOT / "dashboards", f"{_SHARE}/dashboards", "*.json")
+    for pattern in ("*.md", "*.yaml", "*.yml", "*.xml", "*.cfg", "*.conf"):
+        yield from _read_folder(ROOT / "integrations", f"{_SHARE}/integrations", f"**/{pattern}")
 
 
 def _documentation() -> Iterator[PackagedFile]:

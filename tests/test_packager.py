@@ -17,6 +17,7 @@ from gateway.cli import COMMANDS
 from gateway.commands.exit_status import ExitStatus
 from gateway.config.config import OPTIONS
 from gateway.options.model import Records
+from integrations.generator.files import files
 from packager import command_line, completion, deb, libraries, manual, rpm
 from packager.build import Build, Libraries, package_version
 from packager.contents import DEB, RPM, Layout, contents, launchers
@@ -63,6 +64,8 @@ def test_a_package_has_everything(layout: Layout) -> None:
         f"{share}/man/man5/gateway.conf.5.gz",
         f"{share}/ha-cluster-gateway/rules/ha-cluster.yml",
         f"{share}/ha-cluster-gateway/dashboards/ha-cluster.json",
+        f"{share}/ha-cluster-gateway/integrations/README.md",
+        *(f"{share}/ha-cluster-gateway/integrations/{name}" for name in files()),
         f"{doc}/examples/gateway.conf",
         f"{doc}/docs/install.md",
     }
