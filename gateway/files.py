@@ -163,8 +163,9 @@ class Obstacle:
 
     Attributes:
         path: its path, without symbolic links.
-        reason: its mode and its owners, in words.
-        remedy: the command that gives the permission: to the primary group of this user, or the group to this user.
+        reason: its mode and its owners, and where symbolic links lead, in words.
+        remedy: the command that gives the permission: to this user as its owner, to the primary group of this user, or
+            the group to this user.
     """
 
     path: str
@@ -190,14 +191,21 @@ def find_obstacle(path: str | PurePath, mode: int) -> Obstacle | None:
             status = entry.stat()
         except OSError:  # it does not exist, which is another problem
             return None
-        letters = "".join(letter for bit, letter in _LETTERS.items() if necessary & bit)
         owners = f"{user_name(status.st_uid)}:{group_name(status.st_gid)}"
-        remedy = f"chgrp {group_name(os.getegid())} {entry} && chmod g+{letters} {entry}"
-        if necessary & (status.st_mode >> 3) == necessary:
-            remedy = f"usermod -aG {group_name(status.st_gid)} {user_name(os.geteuid())}"
         reason = f"{entry} has mode {stat.S_IMODE(status.st_mode):04o} and belongs to {owners}"
-        return Obstacle(path=str(entry), reason=reason, remedy=remedy)
+        if resolved != Path(os.path.abspath(path)):  # noqa: PTH100 - without following links
+            reason = f"it leads to {resolved}; {reason}"
+        return Obstacle(path=str(entry), reason=reason, remedy=_find_remedy(entry, status, necessary))
     return None
+
+
+def _find_remedy(entry: Path, status: os.stat_result, necessary: int) -> str:
+    letters = "".join(letter for bit, letter in _LETTERS.items() if necessary & bit)
+    if status.st_uid == os.geteuid():
+        return f"chmod u+{letters} {entry}"
+    if necessary & (status.st_mode >> 3) == necessary and status.st_gid != 0:  # nobody should join the group root
+        return f"usermod -aG {group_name(status.st_gid)} {user_name(os.geteuid())}"
+    return f"chgrp {group_name(os.getegid())} {entry} && chmod g+{letters} {entry}"
 
 
 def explain(error: OSError, path: str | PurePath, mode: int = os.R_OK) -> str:

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gateway.assembly import build_local_host
-from gateway.commands.check import check, print_results, snmpd_files
+from gateway.commands.check import check, print_results
+from gateway.commands.check.snmpd_files import LocalSnmpd
 from gateway.commands.exit_status import ExitStatus
 from gateway.config.config import BY_KEY, Config
 from gateway.config.loader import load
 from gateway.frontends.snmp.engine_identity import FILE
 from tests.conftest import NOBODY, needs_root
+from tests.local_snmpd import NO_SNMPD
 from tests.programs import CFGTOOL, CIBADMIN, COROSYNC, CRM_MON, DRBDSETUP, FakeCluster, check_result
 
 OLD_CRM_MON = "crm_mon -1 -X --inactive"
 
 
-def checked(cluster: FakeCluster, capsys: pytest.CaptureFixture[str], **flags: object) -> tuple[bool, str]:
+def checked(
+    cluster: FakeCluster, capsys: pytest.CaptureFixture[str], snmpd: LocalSnmpd = NO_SNMPD, /, **flags: object
+) -> tuple[bool, str]:
     config = load(cluster.config, {"web.listen": ["127.0.0.1:0"], "alarms.socket": "/run/x/alert.sock", **flags})
-    wrong = print_results(check(config, build_local_host(config), snmpd_files.read())) is ExitStatus.PROBLEM
+    wrong = print_results(check(config, build_local_host(config), snmpd)) is ExitStatus.PROBLEM
     return wrong, capsys.readouterr().out
 
 
@@ -130,7 +135,7 @@ def test_a_missing_optional_tool_is_not_a_failure(cluster: FakeCluster, capsys: 
     cluster.does(COROSYNC, "exit 1")
     wrong, output = checked(cluster, capsys)
     assert not wrong
-    assert check_result(output, "corosync: corosync")[0] == "ok    corosync: corosync: failed: exit status 1; optional"
+    assert check_result(output, "corosync: corosync")[0] == "skip  corosync: corosync: failed: exit status 1; optional"
 
 
 def test_a_collector_that_is_off_is_not_checked(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
@@ -174,10 +179,10 @@ def test_a_state_that_belongs_to_another_user(
 def test_a_host_without_a_cluster_gets_advice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = {option: f"{tmp_path}/none" for option in BY_KEY if option.endswith(".path") or option == "sbd.config"}
     config: Config = load(None, {"web.listen": ["127.0.0.1:0"], **flags}, search=False)
-    assert print_results(check(config, build_local_host(config), snmpd_files.read())) is ExitStatus.PROBLEM
+    assert print_results(check(config, build_local_host(config), NO_SNMPD)) is ExitStatus.PROBLEM
     output = capsys.readouterr().out
     assert check_result(output, "configuration")[0].endswith("no file, every option has its default")
-    assert check_result(output, "sbd")[0] == "ok    sbd: not set up on this host, nothing to collect"
+    assert check_result(output, "sbd")[0] == "skip  sbd: not set up on this host, nothing to collect"
     line, advice = check_result(output, "cluster")
     assert line == "FAIL  cluster: no tool of any subsystem was found on this host"
     assert "ha-cluster-gateway demo" in advice
@@ -187,38 +192,58 @@ def test_a_subsystem_that_is_configured_but_not_installed(tmp_path: Path, capsys
     (tmp_path / "sbd").write_text("SBD_DEVICE=/dev/sdb\n")
     flags = {option: f"{tmp_path}/none" for option in BY_KEY if option.endswith(".path")}
     config: Config = load(None, {"web.listen": ["127.0.0.1:0"], "sbd.config": f"{tmp_path}/sbd", **flags}, search=False)
-    print_results(check(config, build_local_host(config), snmpd_files.read()))
+    print_results(check(config, build_local_host(config), NO_SNMPD))
     (line, *_) = check_result(capsys.readouterr().out, "sbd")
-    assert line == "ok    sbd: configured, but its tools are not installed, nothing to collect"
+    assert line == "skip  sbd: configured, but its tools are not installed, nothing to collect"
 
 
 @pytest.mark.parametrize(
-    ("flags", "text", "advice"),
+    ("snmpd", "flags", "text", "advice"),
     [
         (
+            NO_SNMPD,
             {},
             "sent to nobody: there is no [[alarms.target]], and snmp.agentx is off",
             "write a table [[alarms.target]]",
         ),
         (
+            replace(NO_SNMPD, installed=True),
             {"snmp.agentx": "unix:/nonexistent/master", "alarms.agentx": False},
             "sent to nobody: there is no [[alarms.target]], and alarms.agentx is false",
             "write a table [[alarms.target]]",
         ),
-        ({"snmp.agentx": "unix:/nonexistent/master"}, "sent to the sinks of snmpd", ""),
         (
+            NO_SNMPD,
+            {"snmp.agentx": "unix:/nonexistent/master"},
+            "sent to nobody: there is no [[alarms.target]], and snmpd is not installed",
+            "write a table [[alarms.target]]",
+        ),
+        (NO_SNMPD, {"snmp.agentx": "tcp:127.0.0.1:1"}, "sent to the sinks of snmpd", ""),
+        (
+            replace(NO_SNMPD, installed=True),
+            {"snmp.agentx": "unix:/nonexistent/master"},
+            "sent to the sinks of snmpd",
+            "",
+        ),
+        (
+            NO_SNMPD,
             {"alarms.target": [{"address": "192.0.2.1:162", "version": "2c", "community": "x"}]},
             "sent to 192.0.2.1:162 (inform)",
             "",
         ),
     ],
 )
-def test_who_gets_the_notifications(
-    flags: dict[str, object], text: str, advice: str, cluster: FakeCluster, capsys: pytest.CaptureFixture[str]
+def test_who_gets_the_notifications(  # noqa: PLR0917
+    snmpd: LocalSnmpd,
+    flags: dict[str, object],
+    text: str,
+    advice: str,
+    cluster: FakeCluster,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    _, output = checked(cluster, capsys, **flags)
+    _, output = checked(cluster, capsys, snmpd, **flags)
     line, shown_advice = check_result(output, "notifications")
-    assert line == f"ok    notifications: {text}"
+    assert line == f"{'skip' if advice else 'ok  '}  notifications: {text}"
     assert advice in shown_advice
     assert bool(advice) == bool(shown_advice)
 
@@ -237,6 +262,7 @@ def test_the_alert_agent_is_not_configured(cluster: FakeCluster, capsys: pytest.
     cluster.prints(ALERTS, b'<alerts><alert id="a" path="/usr/bin/another"/></alerts>')
     wrong, output = checked(cluster, capsys)
     assert not wrong
+    assert check_result(output, "alert agent")[0].startswith("skip  alert agent: not configured, or not visible")
     assert "pcs alert create path=/" in output
     assert "ha-cluster-gateway-alert id=ha-cluster-gateway-alert\n" in output
     assert "crm configure alert ha-cluster-gateway-alert /" in output

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,9 +27,18 @@ ROOT = oids.parse(ARC)
 SOCKET = UnixAddress("/var/agentx/master")
 
 
-def checked(cluster: FakeCluster, capsys: pytest.CaptureFixture[str], agentx: str) -> tuple[bool, str]:
+def checked(
+    cluster: FakeCluster,
+    capsys: pytest.CaptureFixture[str],
+    agentx: str,
+    *,
+    installed: bool = True,
+    running: bool = True,
+) -> tuple[bool, str]:
+    """Runs all checks with the configuration files of the test, whatever snmpd this machine has."""
     config = load(cluster.config, {"web.listen": ["127.0.0.1:0"], "snmp.agentx": agentx})
-    wrong = print_results(check(config, build_local_host(config), snmpd_files.read())) is ExitStatus.PROBLEM
+    snmpd = replace(snmpd_files.read(), installed=installed, running=running)
+    wrong = print_results(check(config, build_local_host(config), snmpd)) is ExitStatus.PROBLEM
     return wrong, capsys.readouterr().out
 
 
@@ -37,15 +48,18 @@ def _no_snmpd_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 
 def test_a_host_without_snmpd(cluster: FakeCluster, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    wrong, output = checked(cluster, capsys, f"unix:{tmp_path}/none")
+    (tmp_path / "snmpd.conf").write_text("rocommunity public\n")  # a package that was removed leaves it behind
+    wrong, output = checked(cluster, capsys, f"unix:{tmp_path}/none", installed=False, running=False)
     assert not wrong
-    assert "ok    agentx: there is no snmpd on this host to serve through" in output
+    text = f"not used: snmpd is not installed, and there is no unix:{tmp_path}/none"
+    assert check_result(output, "agentx") == (f"skip  agentx: {text}", "")
+    assert "snmpd.conf" not in output
 
 
 def test_switched_off(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
     wrong, output = checked(cluster, capsys, "off")
     assert not wrong
-    assert check_result(output, "agentx")[0] == "ok    agentx: off"
+    assert check_result(output, "agentx")[0] == "skip  agentx: off"
 
 
 @pytest.mark.daemon
@@ -99,12 +113,45 @@ def test_a_view_without_the_mib(
         assert f"          view tested included .{ARC}\n" in output
 
 
-def test_snmpd_is_not_running(cluster: FakeCluster, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("left_behind", [False, True])
+def test_snmpd_is_not_running(
+    cluster: FakeCluster, capsys: pytest.CaptureFixture[str], tmp_path: Path, *, left_behind: bool
+) -> None:
+    (tmp_path / "snmpd.conf").write_text("rocommunity public default -V systemonly\n")
+    if left_behind:
+        with socket.socket(socket.AF_UNIX) as master:
+            master.bind(f"{tmp_path}/none")
+    wrong, output = checked(cluster, capsys, f"unix:{tmp_path}/none", running=False)
+    assert not wrong
+    line, advice = check_result(output, f"agentx unix:{tmp_path}/none")
+    assert line == f"down  agentx unix:{tmp_path}/none: snmpd is installed, but does not run"
+    assert advice.startswith("Start it (systemctl enable --now snmpd) if ")
+    line, advice = check_result(output, "snmpd.conf")
+    assert line.startswith("down  snmpd.conf: ")
+    assert advice.startswith("Before you start snmpd, add them to ")
+
+
+def test_snmpd_has_not_read_its_present_configuration(
+    cluster: FakeCluster, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    address = f"unix:{tmp_path}/none"
+    lines = f"master agentx\nagentXSocket {tmp_path}/none\nagentXPerms 0660 0710 root haclient\nrocommunity public\n"
+    (tmp_path / "snmpd.conf").write_text(lines)
+    wrong, output = checked(cluster, capsys, address)
+    assert wrong
+    line, advice = check_result(output, f"agentx {address}")
+    assert line.startswith(f"FAIL  agentx {address}: ")
+    assert advice.startswith("snmpd is running, but has not read its present configuration: run systemctl restart")
+
+
+def test_snmpd_runs_without_agentx(cluster: FakeCluster, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "snmpd.conf").write_text("rocommunity public default -V systemonly\n")
     wrong, output = checked(cluster, capsys, f"unix:{tmp_path}/none")
     assert wrong
     subject = f"agentx unix:{tmp_path}/none"
-    assert 'is snmpd running, with "master agentx" in its configuration?' in check_result(output, subject)[0]
+    line, advice = check_result(output, subject)
+    assert 'is snmpd running, with "master agentx" in its configuration?' in line
+    assert "systemctl" not in advice
     assert "          master agentx\n" in output
     assert f"          agentXSocket {tmp_path}/none\n" in output
     assert f"          view systemonly included .{ARC}\n" in output
@@ -129,15 +176,22 @@ def test_the_advice_names_the_file_to_add_lines_to(cluster: FakeCluster, tmp_pat
     config = load(cluster.config, {"snmp.agentx": f"unix:{tmp_path}/master"})
     main = tmp_path / "snmpd.conf"
     main.write_text("rocommunity public\n")
-    assert f"Add to {tmp_path}/snmpd.local.conf, then restart snmpd" in snmpd_conf_advice(config)
+    assert f"Add them to {tmp_path}/snmpd.local.conf, then restart snmpd" in snmpd_conf_advice(config)
     (tmp_path / "conf.d").mkdir()
     main.write_text(f"rocommunity public\nincludeDir {tmp_path}/conf.d\n")
-    assert f"Add to {tmp_path}/conf.d/ha-cluster-gateway.conf, then" in snmpd_conf_advice(config)
+    assert f"Add them to {tmp_path}/conf.d/ha-cluster-gateway.conf, then" in snmpd_conf_advice(config)
 
 
 def snmpd_conf_advice(config: Config) -> str:
-    (result,) = [result for result in check_snmp(config, snmpd_files.read()) if result.subject == "snmpd.conf"]
+    snmpd = replace(snmpd_files.read(), running=True)
+    (result,) = [result for result in check_snmp(config, snmpd) if result.subject == "snmpd.conf"]
     return result.advice
+
+
+@pytest.mark.daemon
+def test_a_process_of_snmpd_is_found(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with Snmpd(tmp_path_factory.mktemp("d")):
+        assert (snmpd_files.read().installed, snmpd_files.read().running) == (True, True)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from gateway.commands.check import service_user
-from gateway.commands.check.service_user import ServiceUser, find_service_user
+from gateway.commands.check.service_user import Choice, ServiceUser, check_user, choose_user
 from gateway.errors import ConfigError
 from gateway.host.host import CommandResult
 from gateway.status import Status
@@ -85,13 +85,17 @@ def test_the_user_and_the_groups_of_the_unit() -> None:
         AmbientCapabilities="cap_net_bind_service",
         NoNewPrivileges="yes",
     )
-    user = find_service_user(None, host)
-    assert user == find_service_user(NAME, host)
+    choice = choose_user(None, host)
+    assert choice == choose_user(NAME, host)
+    assert choice.reason == "as in ha-cluster-gateway.service"
+    user = choice.user
     assert user is not None
     assert (user.name, user.user_id, user.group_id) == (NAME, account.pw_uid, groups[0])
     assert {*groups} <= {*user.group_ids}
     assert (user.capabilities, user.no_new_privileges) == (("cap_net_bind_service",), True)
-    other = find_service_user("nobody", host)
+    choice = choose_user("nobody", host)
+    assert choice.reason == "because of --user"
+    other = choice.user
     assert other is not None
     assert other.group_id == pwd.getpwnam("nobody").pw_gid
     assert not other.capabilities
@@ -99,33 +103,42 @@ def test_the_user_and_the_groups_of_the_unit() -> None:
 
 @needs_root
 @pytest.mark.parametrize(
-    "properties", [{}, {"LoadState": "not-found", "User": ""}, {"LoadState": "loaded", "User": ""}]
+    ("properties", "reason"),
+    [
+        ({}, "because systemd does not know ha-cluster-gateway.service; --user "),
+        ({"LoadState": "not-found", "User": ""}, "because systemd does not know ha-cluster-gateway.service; --user "),
+        ({"LoadState": "loaded", "User": ""}, "as in ha-cluster-gateway.service"),
+    ],
 )
-def test_without_a_user_in_the_unit_root_stays_root(properties: dict[str, str]) -> None:
-    assert find_service_user(None, Systemctl(**properties)) is None
+def test_without_a_user_in_the_unit_root_stays_root(properties: dict[str, str], reason: str) -> None:
+    choice = choose_user(None, Systemctl(**properties))
+    assert choice.user is None
+    assert choice.reason.startswith(reason)
+    (result,) = check_user(choice)
+    assert result.text.startswith(f"root, who may do everything, {reason}")
 
 
 @needs_root
 @pytest.mark.parametrize(
     ("name", "properties", "message"),
     [
-        ("no-such-user", {}, "user no-such-user: there is no such user; create it: systemd-sysusers "),
+        ("no-such-user", {}, "user no-such-user: there is no such user; create it: useradd --system no"),
         (None, {"User": "no-such-user"}, "user no-such-user: there is no such user; "),
         (None, {"User": NAME, "Group": "no-such-group"}, "group no-such-group: there is no such group; systemd would"),
     ],
 )
 def test_a_user_or_group_that_is_missing(name: str | None, properties: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        find_service_user(name, Systemctl(LoadState="loaded", **properties))
+        choose_user(name, Systemctl(LoadState="loaded", **properties))
 
 
 @needs_root
 def test_only_root_can_become_another_user() -> None:
     os.seteuid(54321)
     try:
-        assert find_service_user(None, Systemctl()) is None
+        assert choose_user(None, Systemctl()) == Choice(reason="who runs check")
         with pytest.raises(ConfigError, match="--user daemon: only root can become another user; run check as root"):
-            find_service_user(NAME, Systemctl())
+            choose_user(NAME, Systemctl())
     finally:
         os.seteuid(0)
 
@@ -166,7 +179,7 @@ def test_the_privileges_of_root_are_given_up(capabilities: tuple[str, ...]) -> N
 @needs_root
 def test_a_user_that_may_do_everything(cluster: FakeCluster) -> None:
     done = check(cluster, "--user", NAME)
-    assert check_result(done.stdout, "user")[0].startswith(f"ok    user: {NAME}; groups ")
+    assert check_result(done.stdout, "user")[0].startswith(f"ok    user: {NAME}, because of --user; groups ")
     assert "FAIL" not in done.stdout
     assert check_result(done.stdout, "pacemaker: crm_mon")[0] == "ok    pacemaker: crm_mon: ok"
 
@@ -193,9 +206,22 @@ def test_a_password_file_that_only_root_can_read(cluster: FakeCluster) -> None:
     cluster.config.write_text(cluster.config.read_text() + text)
     done = check(cluster, "--user", NAME)
     assert done.returncode == 2
-    assert f"Permission denied for {NAME}: {secret} has mode 0640 and belongs to root:root; run usermod -aG root" in (
-        done.stderr
-    )
+    group = grp.getgrgid(pwd.getpwnam(NAME).pw_gid).gr_name
+    reason = f"{secret} has mode 0640 and belongs to root:root; run chgrp {group} {secret} && chmod g+r {secret}\n"
+    assert f"Permission denied for {NAME}: {reason}" in done.stderr
+
+
+@pytest.mark.daemon
+@needs_root
+def test_a_link_to_a_configuration_that_only_another_group_can_read(cluster: FakeCluster) -> None:
+    target = cluster.config.rename(cluster.directory / "target.conf")
+    cluster.config.symlink_to(target)
+    target.chmod(0o640)
+    os.chown(target, 0, grp.getgrnam("disk").gr_gid)
+    done = check(cluster, "--user", NAME)
+    assert done.returncode == 2
+    reason = f"it leads to {target}; {target} has mode 0640 and belongs to root:disk; run usermod -aG disk {NAME}\n"
+    assert f"{cluster.config}: Permission denied for {NAME}: {reason}" in done.stderr
 
 
 @pytest.mark.daemon
@@ -254,7 +280,7 @@ def test_a_socket_of_snmpd_that_only_root_can_reach(cluster: FakeCluster) -> Non
 def test_a_user_without_a_name(cluster: FakeCluster) -> None:
     cluster.path("cibadmin").chmod(0o644)
     done = check(cluster, prefix=["setpriv", "--reuid=54321", "--regid=54322", "--clear-groups"])
-    assert check_result(done.stdout, "user")[0] == "ok    user: user 54321; groups 54322 (primary)"
+    assert check_result(done.stdout, "user")[0] == "ok    user: user 54321, who runs check; groups 54322 (primary)"
     assert "user 54321 has 54322 as its primary group" in check_result(done.stdout, "pacemaker: cibadmin")[1]
 
 

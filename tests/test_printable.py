@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gateway import cli
 from gateway.commands.check import print_results
-from gateway.commands.check.check_result import CheckResult
+from gateway.commands.check.check_result import CheckResult, Outcome
 from gateway.commands.collect import format_snapshot
 from gateway.commands.console import print_page
 from gateway.printable import printable
@@ -58,7 +58,9 @@ def check_output(output: str) -> None:
 
 
 def test_check(capsys: pytest.CaptureFixture[str]) -> None:
-    print_results(iter([CheckResult(good=False, subject=HOSTILE, text=HOSTILE, advice=HOSTILE.replace("\n", ""))]))
+    print_results(
+        iter([CheckResult(outcome=Outcome.FAIL, subject=HOSTILE, text=HOSTILE, advice=HOSTILE.replace("\n", ""))])
+    )
     output = capsys.readouterr().out
     assert len(output.splitlines()) == 2
     check_output(output.replace("\n", ""))

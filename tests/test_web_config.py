@@ -9,6 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from gateway.commands.check.check_result import Outcome
 from gateway.commands.check.web_config import check_web_config
 from gateway.config import loader
 from gateway.config.config import Config
@@ -352,7 +353,7 @@ def test_the_file_of_the_exporter_is_used_if_it_exists(tmp_path: Path, monkeypat
 
 def checked(path: Path | None) -> list[tuple[bool, str]]:
     results = check_web_config(Config(web=WebConfig(config_file=path)))
-    return [(result.good, f"{result.subject}: {result.text}") for result in results]
+    return [(result.outcome is Outcome.OK, f"{result.subject}: {result.text}") for result in results]
 
 
 def test_check(authority: Authority) -> None:

@@ -9,12 +9,12 @@ from itertools import chain
 from gateway.assembly import build_local_host
 from gateway.commands.check import snmpd_files
 from gateway.commands.check.alarms import check_alarms
-from gateway.commands.check.check_result import CheckResult
+from gateway.commands.check.check_result import CheckResult, Outcome
 from gateway.commands.check.collectors import check_collectors
 from gateway.commands.check.listen import check_listen_addresses
-from gateway.commands.check.service_user import check_program, check_user, find_service_user
+from gateway.commands.check.service_user import check_program, check_user, choose_user
 from gateway.commands.check.snmp import check_snmp
-from gateway.commands.check.snmpd_files import SnmpdFiles
+from gateway.commands.check.snmpd_files import LocalSnmpd
 from gateway.commands.check.state_directory import check_state_directory
 from gateway.commands.check.web_config import check_web_config
 from gateway.commands.console import print_line, print_text
@@ -37,26 +37,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prints the results of all checks."""
-    user = find_service_user(arguments.user, LocalHost())
-    snmpd = snmpd_files.read()  # the service cannot read them, and does not have to
-    if user is not None:
-        user.become()
-        if (status := print_results(check_program())) is not ExitStatus.OK:
-            return status  # it could not go on: not all of its modules are imported yet
+    choice = choose_user(arguments.user, LocalHost())
+    snmpd = snmpd_files.read()  # the service cannot read its files, and does not have to
+    if choice.user is not None:
+        choice.user.become()
+    if (status := print_results(chain(check_user(choice), check_program()))) is not ExitStatus.OK:
+        return status  # it could not go on: not all of its modules are imported yet
     config = load_config(arguments, overrides=QUIET)
-    return print_results(chain(check_user(user), check(config, build_local_host(config), snmpd)))
+    return print_results(check(config, build_local_host(config), snmpd))
 
 
-def check(config: Config, host: Host, snmpd: SnmpdFiles) -> Iterator[CheckResult]:
-    """Yields the results of all checks of what this user may do; ``snmpd`` has the configuration of snmpd."""
+def check(config: Config, host: Host, snmpd: LocalSnmpd) -> Iterator[CheckResult]:
+    """Yields the results of all checks of what this user may do; ``snmpd`` is what root has seen of it."""
     source = f"read from {config.source}" if config.source else "no file, every option has its default"
-    yield CheckResult(good=True, subject="configuration", text=source)
+    yield CheckResult(subject="configuration", text=source)
     yield from check_listen_addresses(config)
     yield from check_web_config(config)
     yield from check_collectors(config, host)
     yield from check_snmp(config, snmpd)
     yield from check_state_directory(config)
-    yield from check_alarms(config, host)
+    yield from check_alarms(config, host, snmpd)
 
 
 def print_results(results: Iterator[CheckResult]) -> ExitStatus:
@@ -66,6 +66,6 @@ def print_results(results: Iterator[CheckResult]) -> ExitStatus:
         print_line(f"{result.label}  {result.subject}: {result.text}")
         if result.advice:
             print_text(f"      {result.advice}\n")  # our own text, some of it with several lines
-        if not result.good:
+        if result.outcome is Outcome.FAIL:
             status = ExitStatus.PROBLEM
     return status

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gateway import runtime
-from gateway.commands.check.check_result import CheckResult
+from gateway.commands.check.check_result import CheckResult, Outcome
+from gateway.commands.check.snmp import is_snmpd_there
+from gateway.commands.check.snmpd_files import LocalSnmpd
 from gateway.config.config import Config
 from gateway.errors import ParseError
 from gateway.files import find_obstacle, user_name
@@ -31,27 +33,36 @@ _NO_RECEIVER = (
 )
 
 
-def check_alarms(config: Config, host: Host) -> Iterator[CheckResult]:
+def check_alarms(config: Config, host: Host, snmpd: LocalSnmpd) -> Iterator[CheckResult]:
     """Yields the results; none of them is a failure, because the gateway also works without events and targets."""
     if config.alarms.socket is not None and host.find("cibadmin"):
         yield _check_alert_agent(config, host)
         yield from _check_socket(config.alarms.socket)
-    yield _describe_receivers(config)
+    yield _describe_receivers(config, snmpd)
 
 
-def _describe_receivers(config: Config) -> CheckResult:
+def _describe_receivers(config: Config, snmpd: LocalSnmpd) -> CheckResult:
     receivers = [f"{name} ({target.kind})" for target in config.alarms.targets for name in target.names]
-    if config.alarms.agentx and config.snmp.agentx is not None:
+    reason = _why_no_sinks(config, snmpd)
+    if not reason:
         receivers.append("the sinks of snmpd")
     if receivers:
-        return CheckResult(good=True, subject="notifications", text=f"sent to {', '.join(receivers)}")
-    reason = "snmp.agentx is off" if config.snmp.agentx is None else "alarms.agentx is false"
+        return CheckResult(subject="notifications", text=f"sent to {', '.join(receivers)}")
     return CheckResult(
-        good=True,
+        outcome=Outcome.SKIP,
         subject="notifications",
         text=f"sent to nobody: there is no [[alarms.target]], and {reason}",
         advice=_NO_RECEIVER,
     )
+
+
+def _why_no_sinks(config: Config, snmpd: LocalSnmpd) -> str:
+    """Returns why nothing is sent through snmpd; empty if it is."""
+    if config.snmp.agentx is None:
+        return "snmp.agentx is off"
+    if not config.alarms.agentx:
+        return "alarms.agentx is false"
+    return "" if is_snmpd_there(config.snmp.agentx, snmpd) else "snmpd is not installed"
 
 
 def _check_socket(path: Path) -> Iterator[CheckResult]:
@@ -60,7 +71,7 @@ def _check_socket(path: Path) -> Iterator[CheckResult]:
     if obstacle is not None:
         text = f"cannot be created by {user_name(os.geteuid())}: {obstacle.reason}"
         advice = "Set RuntimeDirectory=ha-cluster-gateway in the unit, or alarms.socket to a path in another directory."
-        yield CheckResult(good=False, subject=f"alert socket {path}", text=text, advice=advice)
+        yield CheckResult(outcome=Outcome.FAIL, subject=f"alert socket {path}", text=text, advice=advice)
 
 
 def _check_alert_agent(config: Config, host: Host) -> CheckResult:
@@ -70,10 +81,10 @@ def _check_alert_agent(config: Config, host: Host) -> CheckResult:
     except ParseError:
         paths = ()
     if any(Path(path).name == ALERT_AGENT for path in paths):
-        return CheckResult(good=True, subject="alert agent", text="configured in Pacemaker")
+        return CheckResult(subject="alert agent", text="configured in Pacemaker")
     path = shutil.which(ALERT_AGENT) or str(Path(sys.executable).with_name(ALERT_AGENT))
     return CheckResult(
-        good=True,
+        outcome=Outcome.SKIP,
         subject="alert agent",
         text="not configured, or not visible to this user; optional",
         advice=_ADVICE.format(interval=config.alarms.interval, path=path),

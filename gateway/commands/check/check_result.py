@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a check ended, as ``check`` prints it."""
+
+    OK = "ok"
+    FAIL = "FAIL"
+    """Something has to be changed: the only outcome that makes the exit status 1."""
+    DOWN = "down"
+    """What was to be checked does not run. That may be intended, and nothing else is known about it."""
+    SKIP = "skip"
+    """Nothing was checked: it is optional, and not installed, not configured or not visible to this user."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -10,23 +23,21 @@ class CheckResult:
     """The result of one check.
 
     Attributes:
-        good: whether nothing is wrong.
+        outcome: how it ended.
         subject: what was checked.
         text: the result, in a few words.
         advice: what to do; empty if nothing has to be done.
-        running: whether what was to be checked runs. If it does not, that may be intended, and nothing is known.
     """
 
-    good: bool
+    outcome: Outcome = Outcome.OK
     subject: str
     text: str
     advice: str = ""
-    running: bool = True
 
     @property
     def label(self) -> str:
-        """The result in four characters."""
-        return "FAIL" if not self.good else "ok  " if self.running else "down"
+        """The outcome in four characters."""
+        return f"{self.outcome.value:4}"
 
 
 def plural(number: int, noun: str) -> str:

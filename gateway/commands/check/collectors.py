@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from gateway import runtime
-from gateway.commands.check.check_result import CheckResult
+from gateway.commands.check.check_result import CheckResult, Outcome
 from gateway.commands.collect import collect_once
 from gateway.config.config import Config
 from gateway.files import group_name, user_name
@@ -40,7 +40,7 @@ _NO_GROUP = (
 _BUG = "This is a bug in the gateway: please report it, with the gateway's log."
 
 _NO_SUBSYSTEM = CheckResult(
-    good=False,
+    outcome=Outcome.FAIL,
     subject="cluster",
     text="no tool of any subsystem was found on this host",
     advice="Run the gateway on a cluster node, or set the paths of the tools ([tools.NAME] path). "
@@ -61,9 +61,9 @@ def check_collectors(config: Config, host: Host) -> Iterator[CheckResult]:
 def _check_collector(subsystem: Subsystem, report: CollectorReport) -> Iterator[CheckResult]:
     if not report.present:
         text = "configured, but its tools are not installed" if report.configured else "not set up on this host"
-        yield CheckResult(good=True, subject=subsystem.name, text=f"{text}, nothing to collect")
+        yield CheckResult(outcome=Outcome.SKIP, subject=subsystem.name, text=f"{text}, nothing to collect")
     elif not report.commands:
-        yield CheckResult(good=True, subject=subsystem.name, text="nothing to run")
+        yield CheckResult(outcome=Outcome.SKIP, subject=subsystem.name, text="nothing to run")
     denied = any(command.status is Status.NOT_PERMITTED for command in report.commands)
     for command in report.commands:
         if denied and command.status is Status.NOT_RUNNING:
@@ -75,12 +75,19 @@ def _check_collector(subsystem: Subsystem, report: CollectorReport) -> Iterator[
 
 def _check_command(subsystem: Subsystem, command: CommandReport) -> CheckResult:
     return CheckResult(
-        good=not command.failed or command.status is Status.NOT_RUNNING,
+        outcome=_judge(command),
         subject=f"{subsystem.name}: {command.name}",
         text=_describe(command),
         advice=_choose_advice(subsystem, command),
-        running=not command.failed or command.status is not Status.NOT_RUNNING,
     )
+
+
+def _judge(command: CommandReport) -> Outcome:
+    if command.status is Status.OK:
+        return Outcome.OK
+    if not command.failed:
+        return Outcome.SKIP
+    return Outcome.DOWN if command.status is Status.NOT_RUNNING else Outcome.FAIL
 
 
 def _describe(command: CommandReport) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from gateway import runtime
-from gateway.commands.check.check_result import CheckResult
+from gateway.commands.check.check_result import CheckResult, Outcome
 from gateway.config.config import Config
 from gateway.errors import StartError
 from gateway.network import Address, OpenSocket, bind, open_tcp, open_udp
@@ -52,10 +52,12 @@ def _check_address(address: Address, transport: _Transport) -> CheckResult:
     try:
         sockets = runtime.run(bind(address, open_socket=transport.open_socket, kind=transport.kind))
     except StartError as error:
-        return CheckResult(good=False, subject=subject, text=str(error), advice=_advise(str(error), transport))
+        return CheckResult(
+            outcome=Outcome.FAIL, subject=subject, text=str(error), advice=_advise(str(error), transport)
+        )
     for sock in sockets:
         sock.close()
-    return CheckResult(good=True, subject=subject, text="free")
+    return CheckResult(subject=subject, text="free")
 
 
 def _advise(reason: str, transport: _Transport) -> str:

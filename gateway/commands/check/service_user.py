@@ -13,12 +13,14 @@ from pathlib import Path
 
 import gateway
 from gateway import runtime
-from gateway.commands.check.check_result import CheckResult
+from gateway.commands.check.check_result import CheckResult, Outcome
 from gateway.errors import ConfigError
 from gateway.files import find_obstacle, group_name, user_name
 from gateway.host.host import Host
 
 UNIT = "ha-cluster-gateway.service"
+_SERVICE_USER = "ha-cluster-gateway"
+"""The user that the packages and ``sysusers.d`` create."""
 
 _PROPERTIES = ("User", "Group", "SupplementaryGroups", "AmbientCapabilities", "NoNewPrivileges")
 _CAPABILITIES = {"cap_net_bind_service": 10, "cap_net_admin": 12, "cap_sys_admin": 21, "cap_dac_read_search": 2}
@@ -39,7 +41,6 @@ class ServiceUser:
         group_ids: all groups.
         capabilities: the capabilities that the unit gives to the service (``AmbientCapabilities=``).
         no_new_privileges: whether programs such as sudo cannot get others.
-        unit: the name of the unit that says so; empty if it comes from the user database.
     """
 
     name: str
@@ -48,7 +49,6 @@ class ServiceUser:
     group_ids: Sequence[int]
     capabilities: Sequence[str] = ()
     no_new_privileges: bool = False
-    unit: str = ""
 
     def become(self) -> None:
         """Gives up the privileges of root for good.
@@ -78,8 +78,21 @@ def _call(libc: ctypes.CDLL, name: str, *arguments: object) -> None:
         raise OSError(number, f"{name}: {os.strerror(number)}")
 
 
-def find_service_user(name: str | None, host: Host) -> ServiceUser | None:
-    """Returns the user to become, or None to stay the user that runs this program.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The user that is tested.
+
+    Attributes:
+        user: the user to become; None to stay the user that runs this program.
+        reason: why it is this one.
+    """
+
+    user: ServiceUser | None = None
+    reason: str
+
+
+def choose_user(name: str | None, host: Host) -> Choice:
+    """Returns the user whose permissions are tested.
 
     Args:
         name: the user on the command line; None for that of the unit, if root runs this program.
@@ -88,23 +101,34 @@ def find_service_user(name: str | None, host: Host) -> ServiceUser | None:
     Raises:
         ConfigError: there is no such user or group, or this user may not become another one.
     """
-    root = os.geteuid() == 0
-    if name is None and not root:
-        return None
+    if os.geteuid() != 0:
+        if name is not None and _find_account(name).pw_uid != os.geteuid():
+            raise ConfigError([f"--user {name}: only root can become another user; run check as root"])
+        return Choice(reason="who runs check")
     unit = _read_unit(host)
+    if name is None and not unit:
+        return Choice(reason=f"because systemd does not know {UNIT}{_suggest_user()}")
     if name is None:
-        name = unit.get("User", "")
+        name, reason = unit.get("User", ""), f"as in {UNIT}"
+    else:
+        reason = "because of --user"
     if name in {"", "root", "0"}:
-        return None
+        return Choice(reason=reason)
     account = _find_account(name)
-    if not root:
-        if account.pw_uid == os.geteuid():
-            return None
-        raise ConfigError([f"--user {name}: only root can become another user; run check as root"])
     if unit.get("User") == name:
-        return _from_unit(account, unit)
+        return Choice(user=_from_unit(account, unit), reason=f"as in {UNIT}")
     groups = os.getgrouplist(name, account.pw_gid)
-    return ServiceUser(name=name, user_id=account.pw_uid, group_id=account.pw_gid, group_ids=groups)
+    user = ServiceUser(name=name, user_id=account.pw_uid, group_id=account.pw_gid, group_ids=groups)
+    return Choice(user=user, reason=reason)
+
+
+def _suggest_user() -> str:
+    """Returns how to test what the service may do without a unit."""
+    try:
+        pwd.getpwnam(_SERVICE_USER)
+    except KeyError:
+        return "; --user NAME tests what another user may do"
+    return f"; --user {_SERVICE_USER} tests what that user may do"
 
 
 def _read_unit(host: Host) -> dict[str, str]:
@@ -112,7 +136,7 @@ def _read_unit(host: Host) -> dict[str, str]:
     arguments = ("show", UNIT, *(f"--property={name}" for name in ("LoadState", *_PROPERTIES)))
     printed = runtime.run(host.run("systemctl", *arguments)).stdout.decode("utf-8", "replace")
     values = {name: value for name, _, value in (line.partition("=") for line in printed.splitlines())}
-    return values if values.pop("LoadState", "") == "loaded" else {}
+    return values if values.get("LoadState") == "loaded" else {}
 
 
 def _from_unit(account: pwd.struct_passwd, unit: dict[str, str]) -> ServiceUser:
@@ -125,7 +149,6 @@ def _from_unit(account: pwd.struct_passwd, unit: dict[str, str]) -> ServiceUser:
         group_ids=[*dict.fromkeys([*os.getgrouplist(account.pw_name, group_id), *others])],
         capabilities=tuple(unit.get("AmbientCapabilities", "").lower().split()),
         no_new_privileges=unit.get("NoNewPrivileges") == "yes",
-        unit=UNIT,
     )
 
 
@@ -133,8 +156,8 @@ def _find_account(name: str) -> pwd.struct_passwd:
     try:
         return pwd.getpwnam(name)
     except KeyError:
-        advice = "create it: systemd-sysusers ha-cluster-gateway.conf"
-        raise ConfigError([f"user {name}: there is no such user; {advice}"]) from None
+        command = "systemd-sysusers ha-cluster-gateway.conf" if name == _SERVICE_USER else f"useradd --system {name}"
+        raise ConfigError([f"user {name}: there is no such user; create it: {command}"]) from None
 
 
 def _find_group(name: str) -> int:
@@ -148,16 +171,14 @@ def _find_group(name: str) -> int:
 # --- The results -----------------------------------------------------------------------------------------------------
 
 
-def check_user(user: ServiceUser | None) -> Iterator[CheckResult]:
-    """Yields who all other results are about."""
+def check_user(choice: Choice) -> Iterator[CheckResult]:
+    """Yields who all other results are about, and why."""
+    if os.geteuid() == 0:
+        yield CheckResult(subject="user", text=f"root, who may do everything, {choice.reason}")
+        return
     names = [group_name(group) for group in dict.fromkeys([os.getegid(), *os.getgroups()])]
     groups = f"{names[0]} (primary)" + "".join(f", {name}" for name in names[1:])
-    source = f", as in {user.unit}" if user is not None and user.unit else ""
-    if os.geteuid() == 0:
-        text = "root, who may do everything; --user NAME checks what another user may do"
-        yield CheckResult(good=True, subject="user", text=text)
-        return
-    yield CheckResult(good=True, subject="user", text=f"{user_name(os.geteuid())}; groups {groups}{source}")
+    yield CheckResult(subject="user", text=f"{user_name(os.geteuid())}, {choice.reason}; groups {groups}")
 
 
 def check_program() -> Iterator[CheckResult]:
@@ -167,5 +188,5 @@ def check_program() -> Iterator[CheckResult]:
         if obstacle is not None:
             text = f"{user_name(os.geteuid())} cannot read {path}: {obstacle.reason}"
             advice = "Install the gateway, and Python, where every user can read them, such as /opt/ha-cluster-gateway."
-            yield CheckResult(good=False, subject="program", text=text, advice=advice)
+            yield CheckResult(outcome=Outcome.FAIL, subject="program", text=text, advice=advice)
             return

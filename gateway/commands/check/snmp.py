@@ -10,9 +10,9 @@ from pathlib import Path
 from gateway import runtime
 from gateway.commands.check import snmp_query as query
 from gateway.commands.check import snmpd_conf
-from gateway.commands.check.check_result import CheckResult
+from gateway.commands.check.check_result import CheckResult, Outcome
 from gateway.commands.check.snmpd_conf import SnmpdConfig
-from gateway.commands.check.snmpd_files import SnmpdFiles, check_files, missing_lines
+from gateway.commands.check.snmpd_files import LocalSnmpd, check_files, missing_lines
 from gateway.config.config import Config
 from gateway.frontends.snmp import tables
 from gateway.frontends.snmp.subagent.address import Address, SessionFailure, UnixAddress
@@ -22,25 +22,39 @@ from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import Mib
 from gateway.waiting import completed_within
 
+_START_SNMPD = (
+    "Start it (systemctl enable --now snmpd) if managers should query this node through it. Otherwise nothing has to "
+    "be done."
+)
+_RESTART_SNMPD = "snmpd is running, but has not read its present configuration: run systemctl restart snmpd. "
+_OFF = 'If SNMP is not used, set agentx = "off" ([snmp]).'
+
 _SESSION_TIMEOUT = 5.0
 _DEFAULT_MANAGER_ADDRESS = ("127.0.0.1", 161)
 
 
-def check_snmp(config: Config, files: SnmpdFiles) -> Iterator[CheckResult]:
+def check_snmp(config: Config, local: LocalSnmpd) -> Iterator[CheckResult]:
     """Yields the results: the session with snmpd, its configuration, and its view."""
     address = config.snmp.agentx
     if address is None:
-        yield CheckResult(good=True, subject="agentx", text="off")
+        yield CheckResult(outcome=Outcome.SKIP, subject="agentx", text="off")
         return
-    if not files.contents and not files.unreadable and isinstance(address, UnixAddress) and not _exists(address.path):
-        yield CheckResult(good=True, subject="agentx", text="there is no snmpd on this host to serve through")
+    if not is_snmpd_there(address, local):
+        text = f"not used: snmpd is not installed, and there is no {address}"
+        yield CheckResult(outcome=Outcome.SKIP, subject="agentx", text=text)
         return
-    snmpd = snmpd_conf.parse(files.contents)
+    snmpd = snmpd_conf.parse(local.contents)
     attempt = runtime.run(_attempt_session(address, config.snmp.root, snmpd))
-    yield _check_session(address, attempt)
-    yield from check_files(files, missing_lines(snmpd, address, config.snmp.root.root, user_id=os.geteuid()))
+    lines = missing_lines(snmpd, address, config.snmp.root.root, user_id=os.geteuid())
+    yield _check_session(address, attempt, local, is_complete=not lines)
+    yield from check_files(local, lines)
     if attempt.visibility:
         yield _check_view(attempt.visibility, config.snmp.root)
+
+
+def is_snmpd_there(address: Address, local: LocalSnmpd) -> bool:
+    """Returns whether there is an snmpd to serve through, or may be: one on another host, or in a container."""
+    return local.installed or not isinstance(address, UnixAddress) or _exists(address.path)
 
 
 # --- The session -----------------------------------------------------------------------------------------------------
@@ -99,19 +113,26 @@ def _manager_address(snmpd: SnmpdConfig) -> tuple[str, int]:
     return _DEFAULT_MANAGER_ADDRESS
 
 
-def _check_session(address: Address, attempt: _Attempt) -> CheckResult:
+_NOBODY_LISTENS = {SessionFailure.NO_SOCKET, SessionFailure.CONNECTION_REFUSED}
+
+
+def _check_session(address: Address, attempt: _Attempt, local: LocalSnmpd, *, is_complete: bool) -> CheckResult:
     subject = f"agentx {address}"
     if attempt.registered:
-        return CheckResult(good=True, subject=subject, text="session opened, subtree registered")
+        return CheckResult(subject=subject, text="session opened, subtree registered")
     if attempt.failure is SessionFailure.DUPLICATE:
+        return CheckResult(subject=subject, text="the subtree is already registered, by the gateway if it is running")
+    nobody_listens = attempt.failure in _NOBODY_LISTENS and isinstance(address, UnixAddress)
+    if nobody_listens and local.installed and not local.running:
         return CheckResult(
-            good=True, subject=subject, text="the subtree is already registered, by the gateway if it is running"
+            outcome=Outcome.DOWN, subject=subject, text="snmpd is installed, but does not run", advice=_START_SNMPD
         )
+    restart = nobody_listens and local.running and is_complete
     return CheckResult(
-        good=False,
+        outcome=Outcome.FAIL,
         subject=subject,
         text=attempt.detail or "no response",
-        advice='If SNMP is not used, set agentx = "off" ([snmp]).',
+        advice=f"{_RESTART_SNMPD if restart else ''}{_OFF}",
     )
 
 
@@ -120,10 +141,10 @@ def _check_view(visibility: Mapping[str, bool | None], module: Mib) -> CheckResu
     number, total = sum(visible is True for visible in visibility.values()), len(visibility)
     if number:
         communities = "community sees" if total == 1 else "communities see"
-        return CheckResult(good=True, subject=subject, text=f"{number} of {total} {communities} the MIB")
+        return CheckResult(subject=subject, text=f"{number} of {total} {communities} the MIB")
     silent = all(visible is None for visible in visibility.values())
     return CheckResult(
-        good=False,
+        outcome=Outcome.FAIL,
         subject=subject,
         text="snmpd did not respond" if silent else "no community sees the MIB",
         advice=f'Add a line such as "view systemonly included .{oids.dotted(module.root)}" to snmpd.conf.',

@@ -1,23 +1,26 @@
-"""Reads the configuration files of snmpd, and finds the lines that they lack."""
+"""Finds snmpd on this host, reads its configuration files, and finds the lines that they lack."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.commands import PROGRAM
 from gateway.commands.check import snmpd_conf
-from gateway.commands.check.check_result import CheckResult, plural
+from gateway.commands.check.check_result import CheckResult, Outcome, plural
 from gateway.commands.check.snmpd_conf import Reader, SnmpdConfig
 from gateway.files import read_file, user_name
 from gateway.frontends.snmp.subagent.address import Address, UnixAddress
+from gateway.host.programs import STANDARD_DIRECTORIES
 from gateway.snmp import oid as oids
 from gateway.snmp.oid import Oid
 
 _MAX_FILE_SIZE = 1024 * 1024
 _DEFAULT_PATH = "/etc/snmp:/usr/share/snmp:/var/lib/snmp:/var/lib/net-snmp"
+_PROGRAM = "snmpd"
 _NAMES = ("snmpd.conf", "snmpd.local.conf")
 _DROP_IN = "ha-cluster-gateway.conf"
 _GROUP = "haclient"
@@ -26,22 +29,26 @@ _DEFAULT_SOCKET = "/var/agentx/master"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SnmpdFiles:
-    """The configuration files of snmpd.
+class LocalSnmpd:
+    """The snmpd of this host.
 
     Attributes:
-        contents: the contents of those that could be read.
+        installed: whether its program was found.
+        running: whether a process of it was found.
+        contents: the contents of the configuration files that could be read.
         unreadable: the path of each other one, and the reason.
         path_for_additions: the file to add lines to: one that belongs to no package.
     """
 
+    installed: bool
+    running: bool
     contents: tuple[bytes, ...]
     unreadable: tuple[str, ...]
     path_for_additions: str
 
 
-def read() -> SnmpdFiles:
-    """Reads the files that snmpd would read: along SNMPCONFPATH, and those that they include."""
+def read() -> LocalSnmpd:
+    """Looks for snmpd, and reads the files that it would read: along SNMPCONFPATH, and those that they include."""
     contents: list[bytes] = []
     unreadable: list[str] = []
     path_for_additions = ""
@@ -61,7 +68,23 @@ def read() -> SnmpdFiles:
         drop_in = next((str(Path(directory, _DROP_IN)) for directory in included), "")
         path_for_additions = drop_in or path_for_additions or str(path.with_name("snmpd.local.conf"))
         paths[:0] = (file for directory in included for file in sorted(Path(directory).glob("*.conf")))
-    return SnmpdFiles(contents=tuple(contents), unreadable=tuple(unreadable), path_for_additions=path_for_additions)
+    return LocalSnmpd(
+        installed=shutil.which(_PROGRAM, path=os.pathsep.join(STANDARD_DIRECTORIES)) is not None,
+        running=_is_running(),
+        contents=tuple(contents),
+        unreadable=tuple(unreadable),
+        path_for_additions=path_for_additions,
+    )
+
+
+def _is_running() -> bool:
+    for path in Path("/proc").glob("[0-9]*/comm"):
+        try:
+            if path.read_text().strip() == _PROGRAM:
+                return True
+        except (OSError, UnicodeDecodeError):  # it has ended, or has another name
+            continue
+    return False
 
 
 def missing_lines(snmpd: SnmpdConfig, address: Address, root: Oid, *, user_id: int) -> list[str]:
@@ -92,11 +115,11 @@ def _view_names(readers: Sequence[Reader]) -> list[str]:
     return list(dict.fromkeys(reader.view for reader in readers if reader.view))
 
 
-def check_files(files: SnmpdFiles, lines: Sequence[str]) -> Iterator[CheckResult]:
+def check_files(files: LocalSnmpd, lines: Sequence[str]) -> Iterator[CheckResult]:
     """Yields whether lines are missing; that is unknown if a file cannot be read, which may have them."""
     for problem in files.unreadable:
         yield CheckResult(
-            good=True,
+            outcome=Outcome.SKIP,
             subject="snmpd.conf",
             text=f"not checked: {problem}",
             advice=f"Run check as root, which reads it: sudo {PROGRAM} check --user {user_name(os.geteuid())}",
@@ -104,12 +127,17 @@ def check_files(files: SnmpdFiles, lines: Sequence[str]) -> Iterator[CheckResult
     if files.unreadable or not files.contents:
         return
     if not lines:
-        yield CheckResult(good=True, subject="snmpd.conf", text="complete")
+        yield CheckResult(subject="snmpd.conf", text="complete")
         return
-    advice = "\n      ".join(
-        [f"Add to {files.path_for_additions}, then restart snmpd:", *(f"    {line}" for line in lines)]
-    )
+    pronoun = "it" if len(lines) == 1 else "them"
+    if files.running:
+        advice = f"Add {pronoun} to {files.path_for_additions}, then restart snmpd:"
+    else:
+        advice = f"Before you start snmpd, add {pronoun} to {files.path_for_additions}:"
     verb = "is" if len(lines) == 1 else "are"
     yield CheckResult(
-        good=False, subject="snmpd.conf", text=f"{plural(len(lines), 'line')} {verb} missing", advice=advice
+        outcome=Outcome.FAIL if files.running else Outcome.DOWN,
+        subject="snmpd.conf",
+        text=f"{plural(len(lines), 'line')} {verb} missing",
+        advice="\n      ".join([advice, *(f"    {line}" for line in lines)]),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gateway.commands.check.check_result import CheckResult
+from gateway.commands.check.check_result import CheckResult, Outcome
 from gateway.config.config import Config
 from gateway.frontends.snmp import engine_identity
 from gateway.parts import needs_stored_identity
@@ -16,4 +16,5 @@ def check_state_directory(config: Config) -> Iterator[CheckResult]:
         return
     directory = config.snmp.state_directory
     obstacle = engine_identity.find_obstacle(directory)
-    yield CheckResult(good=not obstacle, subject=f"SNMPv3 state in {directory}", text=obstacle or "usable")
+    outcome = Outcome.FAIL if obstacle else Outcome.OK
+    yield CheckResult(outcome=outcome, subject=f"SNMPv3 state in {directory}", text=obstacle or "usable")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from gateway.commands.check.check_result import CheckResult
+from gateway.commands.check.check_result import CheckResult, Outcome
 from gateway.config.config import Config
 from gateway.errors import ConfigError
 from gateway.frontends.prometheus.web_config_file import LoadedWebConfig, load
@@ -24,12 +24,12 @@ def check_web_config(config: Config) -> Iterator[CheckResult]:
         loaded = load(path)
     except ConfigError as error:
         for problem in error.problems:
-            yield CheckResult(good=False, subject=subject, text=problem.removeprefix(f"{path}: "))
+            yield CheckResult(outcome=Outcome.FAIL, subject=subject, text=problem.removeprefix(f"{path}: "))
         return
-    yield CheckResult(good=True, subject=subject, text=_describe(loaded))
+    yield CheckResult(subject=subject, text=_describe(loaded))
     if loaded.public_hashes:
         yield CheckResult(
-            good=False,
+            outcome=Outcome.FAIL,
             subject=subject,
             text="everyone can read the hashes of the passwords, and try to guess them",
             advice=f"chmod o-r {path}",
@@ -53,6 +53,8 @@ def _check_expiry(expiry: float) -> CheckResult:
         text = f"expired on {end:%Y-%m-%d %H:%M} UTC"
     elif left < _RENEWAL:
         text += f", in {left.days} day{'' if left.days == 1 else 's'}"
-    good = left >= _RENEWAL
-    advice = "" if good else "Renew it; the gateway reads the files again when they change."
-    return CheckResult(good=good, subject="certificate of the HTTP server", text=text, advice=advice)
+    subject = "certificate of the HTTP server"
+    if left >= _RENEWAL:
+        return CheckResult(subject=subject, text=text)
+    advice = "Renew it; the gateway reads the files again when they change."
+    return CheckResult(outcome=Outcome.FAIL, subject=subject, text=text, advice=advice)
