@@ -20,6 +20,7 @@ from pathlib import Path
 from packager import deb, rpm
 from packager.build import Build, Libraries, source_date_epoch
 from packager.packaged_file import PackagerError
+from tests.packages import service
 from tests.packages.machine import CommandError, Machine, booted, prepare_tree
 from tests.waiting import wait_until
 
@@ -245,8 +246,18 @@ def remove(machine: Machine, case: Case) -> str:
     return "stopped; configuration and engine are still there"
 
 
+def survive(machine: Machine, _: Case) -> str:
+    return f"{service.survive(machine)}; {service.wait_for_ports(machine)}"
+
+
+def check(machine: Machine, case: Case) -> str:
+    if case.family is RPM:
+        return "not tried: snmpd of this machine is Debian's"
+    return service.check(machine)
+
+
 STEPS: Sequence[Callable[[Machine, Case], str]] = (
-    *(install, scrape, walk, extras, configure, upgrade, keep_disabled, remove),
+    *(install, scrape, walk, survive, check, extras, configure, upgrade, keep_disabled, remove),
 )
 
 
