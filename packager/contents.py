@@ -31,6 +31,8 @@ class Layout:
         snmpd: the directory of configuration for snmpd.
         snmpd_reads: whether snmpd reads every file in that directory.
         supportconfig: the directory of supportconfig's plugins; empty if there is none.
+        changelog: the path of CHANGELOG.md, which is compressed if the name says so.
+        license: the path of LICENSE; empty if every system has its text.
     """
 
     arguments: str
@@ -38,6 +40,8 @@ class Layout:
     snmpd: str
     snmpd_reads: bool
     supportconfig: str
+    changelog: str
+    license: str
 
 
 DEB = Layout(
@@ -46,6 +50,8 @@ DEB = Layout(
     snmpd="etc/snmp/snmpd.conf.d",
     snmpd_reads=True,
     supportconfig="",
+    changelog=f"{_DOC}/changelog.gz",
+    license="",
 )
 RPM = Layout(
     arguments=f"etc/sysconfig/{NAME}",
@@ -53,6 +59,8 @@ RPM = Layout(
     snmpd=f"{_SHARE}/snmpd",
     snmpd_reads=False,
     supportconfig="usr/lib/supportconfig/plugins",
+    changelog=f"{_DOC}/CHANGELOG.md",
+    license=f"usr/share/licenses/{NAME}/LICENSE",
 )
 
 
@@ -62,7 +70,7 @@ def contents(layout: Layout) -> Iterator[PackagedFile]:
     yield from _service(layout)
     yield from _snmp(layout)
     yield from _monitoring()
-    yield from _documentation()
+    yield from _documentation(layout)
     yield from _completions(layout)
 
 
@@ -138,9 +146,14 @@ def _monitoring() -> Iterator[PackagedFile]:
         yield from _read_folder(ROOT / "integrations", f"{_SHARE}/integrations", f"**/{pattern}")
 
 
-def _documentation() -> Iterator[PackagedFile]:
-    for name in ("README.md", "SECURITY.md", "CHANGELOG.md"):
+def _documentation(layout: Layout) -> Iterator[PackagedFile]:
+    for name in ("README.md", "SECURITY.md"):
         yield _read(ROOT / name, f"{_DOC}/{name}")
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    compressed = layout.changelog.endswith(".gz")
+    yield PackagedFile(path=layout.changelog, data=_gzip(changelog) if compressed else changelog.encode())
+    if layout.license:
+        yield _read(ROOT / "LICENSE", layout.license)
     yield from _read_folder(ROOT / "docs", f"{_DOC}/docs", "*.md")
     yield from _read_folder(ROOT / "docs", f"{_DOC}/docs", "reference/*.md")
     yield _read(ROOT / "gateway.conf.example", f"{_DOC}/examples/gateway.conf")

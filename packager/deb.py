@@ -77,21 +77,25 @@ def _run_dpkg_deb(tree: Path, path: Path, epoch: int) -> None:
 # --- Files of Debian's policy ----------------------------------------------------------------------------------------
 
 
-def _debian_files(build_: Build, bundled: Iterable[PackagedFile]) -> Iterable[PackagedFile]:
+def _debian_files(build_: Build, bundled: Sequence[PackagedFile]) -> Iterable[PackagedFile]:
     doc = f"usr/share/doc/{NAME}"
-    yield PackagedFile(path=f"{doc}/copyright", data=_copyright(bundled).encode())
+    yield PackagedFile(path=f"{doc}/copyright", data=_copyright(build_, bundled).encode())
     yield PackagedFile(path=f"{doc}/changelog.Debian.gz", data=gzip.compress(_changelog(build_).encode(), mtime=0))
     hook = (_SCRIPTS / "rtupdate").read_bytes()
     yield PackagedFile(path=f"usr/share/python3/runtime.d/{NAME}.rtupdate", data=hook, mode=0o755)
+    names = ("lintian-overrides", *(("lintian-overrides-bundled",) if bundled else ()))
+    overrides = b"".join((ROOT / "packaging" / "lint" / name).read_bytes() for name in names)
+    yield PackagedFile(path=f"usr/share/lintian/overrides/{NAME}", data=overrides)
 
 
-def _copyright(bundled: Iterable[PackagedFile]) -> str:
+def _copyright(build_: Build, bundled: Iterable[PackagedFile]) -> str:
+    year = datetime.fromtimestamp(build_.epoch, UTC).year
     lines = [
         "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/",
         f"Upstream-Name: {NAME}",
         "",
         "Files: *",
-        f"Copyright: the authors of {NAME}",
+        f"Copyright: {year} the authors of {NAME}",
         "License: Apache-2.0",
         " On Debian, the text of the license is in /usr/share/common-licenses/Apache-2.0.",
     ]
@@ -106,7 +110,7 @@ def _changelog(build_: Build) -> str:
     date = datetime.fromtimestamp(build_.epoch, UTC).strftime("%a, %d %b %Y %H:%M:%S +0000")
     return (
         f"{NAME} ({_version(build_)}) unstable; urgency=medium\n\n"
-        f"  * The changes are in CHANGELOG.md.\n\n -- {build_.maintainer}  {date}\n"
+        f"  * The changes are in changelog.gz.\n\n -- {build_.maintainer}  {date}\n"
     )
 
 
@@ -159,4 +163,4 @@ def _python(build_: Build) -> Iterable[str]:
     yield f"python3 (>= {oldest})"
     yield f"python3 (<< {major}.{int(minor) + 1}~)"
     yield f"libc6 (>= {libraries.MIN_GLIBC})"
-    yield "libgcc-s1"
+    yield from ("libgcc-s1", "libstdc++6")  # libraries.SONAMES

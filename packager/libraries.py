@@ -24,7 +24,13 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 MIN_GLIBC = "2.28"
 """The version of the GNU C library that the wheels need: RHEL 8, SLES 15, Debian 10, and newer."""
 
+SONAMES = ("libgcc_s.so.1", "libstdc++.so.6")
+"""The libraries of the distribution that the wheels need, besides the GNU C library."""
+
 _MANYLINUX = ("2_28", "2_27", "2_26", "2_24", "2_17")
+
+_SPDX = {"Apache 2.0": "Apache-2.0"}
+"""Names of licenses in metadata, as SPDX spells them."""
 
 _NOT_USED = {".c", ".h", ".hash", ".pxd", ".pxi", ".pyi", ".pyx"}
 """Suffixes of files in wheels that only compilers and type checkers read."""
@@ -47,7 +53,7 @@ def download(directory: Path, *, pythons: Iterable[str], architecture: str) -> l
     wheels: set[Path] = set()
     for python in pythons:
         folder = directory / f"{python}-{architecture}"
-        listed = folder.with_suffix(".txt")
+        listed = directory / f"{folder.name}.txt"
         folder.mkdir(parents=True, exist_ok=True)
         # pip evaluates markers for the Python that it runs on, so they are left out
         listed.write_text("".join(f"{pin.name}=={pin.version} {_hash_options(pin)}\n" for pin in pinned()))
@@ -78,7 +84,7 @@ def _run_pip(requirements: Path, folder: Path, *, python: str, architecture: str
     if done.returncode:
         raise PackagerError(
             f"no wheels for Python {python} on {architecture}: {done.stderr.strip()}\n"
-            "Build the missing ones on such a machine and pass their directory with --wheels: docs/install.md, "
+            "Build the missing ones on such a machine and pass their directory with --wheels: docs/packages.md, "
             '"POWER and IBM Z"'
         )
 
@@ -140,7 +146,7 @@ def _read_wheel(wheel: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def licenses(files: Iterable[PackagedFile]) -> Mapping[str, str]:
-    """Returns the license of each bundled library, by its name and version."""
+    """Returns the license of each bundled library, as an expression of SPDX, by its name and version."""
     found = {}
     for file in files:
         if file.path.endswith(".dist-info/METADATA"):
@@ -148,7 +154,6 @@ def licenses(files: Iterable[PackagedFile]) -> Mapping[str, str]:
             fields = dict(re.findall(r"^([\w-]+): (.*)$", headers, re.MULTILINE))
             classifier = re.search(r"^Classifier: License :: (?:OSI Approved :: )?(.*)$", headers, re.MULTILINE)
             license_ = fields.get("License-Expression") or fields.get("License")
-            found[f"{fields['Name']} {fields['Version']}"] = license_ or (
-                classifier[1] if classifier else "see its files"
-            )
+            license_ = license_ or (classifier[1] if classifier else "see its files")
+            found[f"{fields['Name']} {fields['Version']}"] = _SPDX.get(license_, license_)
     return found

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from packager import libraries
@@ -16,6 +17,21 @@ from packager.contents import RPM, contents, launchers
 from packager.packaged_file import NAME, PRIVATE, ROOT, PackagedFile, PackagerError, check_unique, publish, write_tree
 
 _SCRIPTS = ROOT / "packaging" / "rpm"
+_SHARED = (
+    "usr/lib/firewalld",
+    "usr/lib/firewalld/services",
+    "usr/lib/supportconfig",
+    "usr/lib/supportconfig/plugins",
+    "usr/lib/systemd/system/snmpd.service.d",
+    "usr/share/bash-completion",
+    "usr/share/bash-completion/completions",
+    "usr/share/snmp",
+    "usr/share/snmp/mibs",
+    "usr/share/zsh",
+    "usr/share/zsh/site-functions",
+)
+"""Directories of packages that this one does not require, and therefore owns as well."""
+
 _SECTIONS = ("pre", "post", "preun", "postun")
 
 
@@ -84,22 +100,24 @@ def spec(build_: Build, files: Sequence[PackagedFile]) -> str:
         "Release": build_.revision,
         "Summary": "Prometheus and SNMP gateway for Pacemaker, Corosync, SBD and DRBD clusters",
         "License": _license(files),
-        "Group": "System/Monitoring",
         "Packager": build_.maintainer,
         # the wheels do not need what their file names suggest to the generators of rpm
         "AutoReqProv": "no",
         "Requires": f"({pythons})",
         "Requires(post)": "systemd",
+        "Requires(preun)": "systemd",
+        "Requires(postun)": "systemd",
         "Requires(pre)": "/bin/sh",
     }
     lines = [*_MACROS, *(f"{name}: {value}" for name, value in fields.items())]
     lines.append(f"Requires: libc.so.6(GLIBC_{libraries.MIN_GLIBC})(64bit)")
+    lines += (f"Requires: {soname}()(64bit)" for soname in libraries.SONAMES)
     lines += (f"Provides: bundled(python3dist({name})) = {version}" for name, version in _bundled(files).items())
     lines += ("", "%description", *textwrap.wrap(build_.description, 78), "", "%install")
     lines.append('mkdir -p "%{buildroot}" && cp -a "$(dirname %{_topdir})/tree/." "%{buildroot}"')
     for section in _SECTIONS:
         lines += ("", f"%{section}", (_SCRIPTS / section).read_text().replace("%", "%%").rstrip())
-    lines += ("", "%files", *_files(files))
+    lines += ("", "%files", *_files(files), "", "%changelog", *_changelog(build_))
     return "\n".join((*lines, ""))
 
 
@@ -110,6 +128,12 @@ _MACROS = (
     "%global _binary_payload w6.xzdio",  # which every rpm can read
     "%global _binary_filedigest_algorithm 8",  # SHA-256
 )
+
+
+def _changelog(build_: Build) -> Iterable[str]:
+    date = datetime.fromtimestamp(build_.epoch, UTC).strftime("%a %b %d %Y")
+    yield f"* {date} {build_.maintainer} - {build_.version}-{build_.revision}"
+    yield "- The changes are in CHANGELOG.md."
 
 
 def _bundled(files: Iterable[PackagedFile]) -> Mapping[str, str]:
@@ -124,16 +148,23 @@ def _license(files: Iterable[PackagedFile]) -> str:
 
 
 def _files(files: Iterable[PackagedFile]) -> Iterable[str]:
-    yield "%dir /usr/lib/systemd/system/snmpd.service.d"
+    yield from (f"%dir /{folder}" for folder in _SHARED)
     yield f"%ghost %dir %verify(not mode user group) %attr(0750, root, root) /etc/{NAME}"
     yield f"%ghost %dir %verify(not mode user group) %attr(0700, root, root) /var/lib/{NAME}"
     folders: set[str] = set()
     for file in files:
         folders.update(f"/{folder}" for folder in map(str, _parents(file.path)))
-        kind = "%config(noreplace) " if file.config else "%doc " if "/doc/" in file.path or "/man/" in file.path else ""
         # square brackets and blanks are not part of any name
-        yield f'%attr({file.mode:04o}, root, root) {kind}"/{file.path}"'
+        yield f'%attr({file.mode:04o}, root, root) {_kind(file)}"/{file.path}"'
     yield from (f'%dir "{folder}"' for folder in sorted(folders))
+
+
+def _kind(file: PackagedFile) -> str:
+    if file.config:
+        return "%config(noreplace) "
+    if "/licenses/" in file.path:
+        return "%license "
+    return "%doc " if "/doc/" in file.path or "/man/" in file.path else ""
 
 
 def _parents(path: str) -> Iterable[Path]:

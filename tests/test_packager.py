@@ -291,6 +291,28 @@ def test_the_specification_lists_every_file(red_hat: dict[str, PackagedFile]) ->
     assert f'%config(noreplace) "/{RPM.arguments}"' in text
     assert '%dir "/usr/lib/ha-cluster-gateway"' in text
     assert "python(abi) = 3.11 or " in text
+    assert '%license "/usr/share/licenses/ha-cluster-gateway/LICENSE"' in text
+
+
+def test_the_specification_owns_the_directories_that_may_be_missing(red_hat: dict[str, PackagedFile]) -> None:
+    """RPM does not remove directories that no package owns."""
+    owned = set(re.findall(r'^%dir "?/(.*?)"?$', rpm.spec(BUILD, list(red_hat.values())), re.MULTILINE))
+    folders = {str(folder) for path in red_hat for folder in Path(path).parents}
+    of_the_system = {".", "etc", "etc/sysconfig", "usr", "usr/lib", "usr/share", "usr/share/doc", "usr/share/licenses"}
+    of_the_system |= {f"usr/lib/{name}" for name in ("systemd", "systemd/system", "sysusers.d", "tmpfiles.d")}
+    of_the_system |= {f"usr/share/{name}" for name in ("man", "man/man5", "man/man8")}
+    assert folders - owned == of_the_system
+
+
+def test_the_specification_has_a_changelog(red_hat: dict[str, PackagedFile]) -> None:
+    entry = f"* Tue Nov 14 2023 {BUILD.maintainer} - {BUILD.version}-1\n- The changes are in CHANGELOG.md.\n"
+    assert rpm.spec(BUILD, list(red_hat.values())).endswith(f"\n%changelog\n{entry}")
+
+
+def test_licenses_are_expressions_of_spdx() -> None:
+    metadata = b"Metadata-Version: 2.1\nName: thing\nVersion: 1.0\nLicense: Apache 2.0\n\nThe body.\n"
+    file = PackagedFile(path=f"{BUNDLED}/thing-1.0.dist-info/METADATA", data=metadata)
+    assert libraries.licenses([file]) == {"thing 1.0": "Apache-2.0"}
 
 
 @pytest.mark.parametrize("path", sorted([*(PACKAGING / "deb").iterdir(), *(PACKAGING / "rpm").iterdir()]))

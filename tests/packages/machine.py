@@ -9,64 +9,17 @@ import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
+from tests.packages.trees import ENVIRONMENT, copy_tree
 from tests.waiting import wait_until
 
-BASIC = ("systemd", "systemd-sysv", "dbus", "python3", "snmpd", "snmp", "procps", "rpm", "bash-completion", "mandoc")
-"""What each machine has besides the packages of ``debootstrap --variant=minbase``."""
-
-LIBRARIES = (
-    *("python3-aiohttp", "python3-bcrypt", "python3-cryptography", "python3-lxml", "python3-prometheus-client"),
-    *("python3-structlog", "python3-yaml"),
-)
-"""The libraries of the distribution that the package without bundled libraries depends on."""
-
 _CGROUPS = next(path for path in (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")) if path.is_dir())
+_CGROUP = "ha-cluster-gateway-packages-"
 _BOOT = Path(__file__).with_name("boot.sh")
-_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8"}
-
-
-def prepare_tree(release: str, directory: Path, *, mirror: str, libraries: bool, bases: Path | None = None) -> Path:
-    """Returns the tree of a release with everything that the packages depend on, and makes it if necessary.
-
-    Args:
-        release: the name of the release.
-        directory: where the tree is kept.
-        mirror: the mirror of Debian.
-        libraries: whether it has the libraries of the distribution.
-        bases: a directory with trees that debootstrap has made, to be copied; None to run debootstrap.
-    """
-    tree = directory / f"{release}{'-libraries' if libraries else ''}"
-    done = tree.with_suffix(".done")
-    if done.exists():
-        return tree
-    shutil.rmtree(tree, ignore_errors=True)
-    if bases:
-        tree.mkdir()
-        subprocess.run(["cp", "-a", "--reflink=auto", f"{bases / release}/.", str(tree)], check=True)
-    else:
-        command = ["debootstrap", "--variant=minbase", release, str(tree), mirror]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    shutil.copy("/etc/resolv.conf", tree / "etc" / "resolv.conf")
-    policy = tree / "usr" / "sbin" / "policy-rc.d"
-    policy.write_text("#!/bin/sh\nexit 101\n")
-    policy.chmod(0o755)
-    packages = (*BASIC, *(LIBRARIES if libraries else ()))
-    # a mirror may be a snapshot, whose index has expired
-    inside: list[str | Path] = ["unshare", "--mount", "--pid", "--fork", f"--mount-proc={tree}/proc", "chroot", tree]
-    apt: list[str | Path] = [*inside, "apt-get", "-q", "-y", "-o", "Acquire::Check-Valid-Until=false"]
-    subprocess.run([*apt, "update"], check=True, env=_ENVIRONMENT, stdout=subprocess.DEVNULL)
-    subprocess.run(
-        [*apt, "install", "--no-install-recommends", *packages],
-        check=True,
-        env=_ENVIRONMENT,
-        stdout=subprocess.DEVNULL,
-    )
-    policy.unlink()
-    (tree / "etc" / "machine-id").write_text("")
-    done.touch()
-    return tree
+_COPY = "machine"
+_BOOTED = 300.0
+"""Seconds in which systemd starts, or ends; ten are usual."""
 
 
 class CommandError(Exception):
@@ -74,27 +27,58 @@ class CommandError(Exception):
 
 
 class Machine:
-    """A machine that runs; a context manager that ends it.
+    """A machine that runs; a context manager that ends it. It also ends with this process, however that ends.
 
     Args:
         tree: its root directory, which it changes.
+        console: receives what systemd prints.
     """
 
-    def __init__(self, tree: Path) -> None:
+    def __init__(self, tree: Path, console: BinaryIO) -> None:
         self.tree = tree
-        self._cgroup = _CGROUPS / f"ha-cluster-gateway-packages-{os.getpid()}"
-        self._log = (tree.parent / f"{tree.name}.log").open("wb")
+        self._cgroup = _CGROUPS / f"{_CGROUP}{os.getpid()}"
+        self._console = console
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def boot(self) -> None:
+        """Starts its systemd, and waits until the start is complete.
+
+        Raises:
+            CommandError: systemd has ended.
+            TimeoutError: the start takes too long.
+        """
+        # the signal is inherited by each program that replaces the first one
+        command: list[str | Path] = ["setpriv", "--pdeathsig", "KILL", "bash", _BOOT, self.tree, self._cgroup]
         self._process = subprocess.Popen(
-            ["bash", _BOOT, tree, self._cgroup], stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT
+            command, stdin=subprocess.DEVNULL, stdout=self._console, stderr=subprocess.STDOUT
         )
-        wait_until(self._is_up, seconds=120, what="systemd")
+        wait_until(self._is_up, seconds=_BOOTED, what="systemd")
+
+    def reboot(self) -> None:
+        """Shuts it down as an administrator would, and starts it again.
+
+        Raises:
+            CommandError: systemd does not shut down, or not start again.
+            TimeoutError: the start takes too long.
+        """
+        assert self._process is not None
+        self.run("systemctl", "poweroff")
+        try:
+            self._process.wait(_BOOTED)
+        except subprocess.TimeoutExpired:
+            raise CommandError("systemctl poweroff: the machine still runs") from None
+        wait_until(lambda: _remove_cgroup(self._cgroup), what="the end of the machine's processes")
+        self.boot()
 
     def _children(self) -> Sequence[str]:
+        if self._process is None or self._process.poll() is not None:
+            return ()
         return Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
 
     def _is_up(self) -> bool:
+        assert self._process is not None
         if self._process.poll() is not None:
-            raise CommandError(f"systemd has ended: {self._log.name}")
+            raise CommandError("systemd has ended")
         if not self._children():
             return False
         return self.run("systemctl", "is-system-running", check=False).strip() in {"running", "degraded"}
@@ -103,21 +87,28 @@ class Machine:
         """Runs a command in the machine and returns its output.
 
         Raises:
-            CommandError: its exit status is not 0.
+            CommandError: its exit status is not 0, it does not end, or the machine has ended.
         """
-        (init,) = self._children()
-        argv = ["nsenter", "--target", init, "--all", "--root", "--wd", "--", *command]
-        done = subprocess.run(
-            argv,
-            env=_ENVIRONMENT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        words = " ".join(command)
+        children = self._children()
+        if len(children) != 1:
+            raise CommandError(f"{words}: systemd does not run")
+        argv = ["nsenter", "--target", children[0], "--all", "--root", "--wd", "--", *command]
+        try:
+            done = subprocess.run(
+                argv,
+                env=ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=300,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise CommandError(f"{words}: still runs after {error.timeout:g} s") from None
         if check and done.returncode:
-            raise CommandError(f"{' '.join(command)}: exit status {done.returncode}: {done.stdout.strip()}")
+            raise CommandError(f"{words}: exit status {done.returncode}: {done.stdout.strip()}")
         return done.stdout
 
     def shell(self, script: str) -> str:
@@ -144,31 +135,46 @@ class Machine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            for child in self._children():
+        if self._process is None:
+            return
+        for child in self._children():
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(int(child), signal.SIGKILL)
         self._process.wait()
-        self._log.close()
-        with contextlib.suppress(OSError):
-            wait_until(self._remove_cgroup, seconds=20, what="the end of the machine's processes")
+        with contextlib.suppress(TimeoutError):
+            wait_until(lambda: _remove_cgroup(self._cgroup), what="the end of the machine's processes")
 
-    def _remove_cgroup(self) -> bool:
-        for folder, _, _ in os.walk(self._cgroup, topdown=False):
-            try:
-                Path(folder).rmdir()
-            except OSError:
-                return False
-        return True
+
+def _remove_cgroup(cgroup: Path) -> bool:
+    for folder, _, _ in os.walk(cgroup, topdown=False):
+        try:
+            Path(folder).rmdir()
+        except OSError:
+            return False
+    return True
 
 
 @contextlib.contextmanager
-def booted(tree: Path, directory: Path) -> Iterator[Machine]:
-    """Starts a machine with a copy of a tree, and removes the copy afterwards."""
-    copy = directory / f"machine-{os.getpid()}"
-    copy.mkdir()
-    subprocess.run(["cp", "-a", "--reflink=auto", f"{tree}/.", copy], check=True)
+def booted(tree: Path, directory: Path, console: BinaryIO) -> Iterator[Machine]:
+    """Starts a machine with a copy of a tree, and removes the copy afterwards.
+
+    Raises:
+        CommandError: systemd does not start.
+        TimeoutError: the start takes too long.
+        TreeError: the tree cannot be copied.
+    """
+    copy = directory / _COPY
     try:
-        with Machine(copy) as machine:
+        copy_tree(tree, copy)
+        with Machine(copy, console) as machine:
+            machine.boot()
             yield machine
     finally:
-        shutil.rmtree(copy)
+        shutil.rmtree(copy, ignore_errors=True)
+
+
+def remove_leftovers(directory: Path) -> None:
+    """Removes what a run that was killed has left: its machine has ended with it."""
+    shutil.rmtree(directory / _COPY, ignore_errors=True)
+    for cgroup in _CGROUPS.glob(f"{_CGROUP}*"):
+        _remove_cgroup(cgroup)  # that of a run in another directory is in use

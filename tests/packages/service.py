@@ -12,6 +12,8 @@ UNIT = "ha-cluster-gateway.service"
 CONFIG = "/etc/ha-cluster-gateway/gateway.conf"
 _DROP_IN = f"/run/systemd/system/{UNIT}.d/test.conf"
 
+_BACKUP = "/run/gateway.conf"
+
 _HOLD = (
     "import signal, socket, sys; s = socket.create_server(('127.0.0.1', 9999)); open('/run/held', 'w'); signal.pause()"
 )
@@ -69,7 +71,7 @@ def is_new(machine: Machine, before: str) -> bool:
 
 def wait_for_ports(machine: Machine) -> str:
     """Starts the service while another program has one of its ports."""
-    backup = f"cp {CONFIG} /root/gateway.conf 2>/dev/null || : > /root/gateway.conf"
+    backup = f"[ ! -e {CONFIG} ] || cp -p {CONFIG} {_BACKUP}"
     machine.shell(
         f'{backup}; printf \'[web]\\nlisten = [":9664", "127.0.0.1:9999"]\\n\' > {CONFIG}; chgrp haclient {CONFIG}'
     )
@@ -85,7 +87,7 @@ def wait_for_ports(machine: Machine) -> str:
     machine.run("systemctl", "restart", UNIT, check=False)
     wait_for(machine, lambda: shown(machine, "ActiveState") == "failed", "the end")
     assert shown(machine, "ExecMainStatus") == "2"
-    machine.shell(f"cat /root/gateway.conf > {CONFIG}; systemctl restart {UNIT}")
+    machine.shell(f"rm {CONFIG}; [ ! -e {_BACKUP} ] || mv {_BACKUP} {CONFIG}; systemctl restart {UNIT}")
     wait_for(machine, lambda: is_active(machine), UNIT)
     return "a taken port is tried again; an invalid configuration ends it with status 2"
 
