@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +18,7 @@ from gateway.errors import ConfigError, GatewayError
 from gateway.host.host import CommandResult
 from gateway.status import Status
 from tests.fakes import FakeHost
+from tests.ports import free_port
 
 DEBIAN, SUSE, GATEWAY = (
     "ha_cluster_exporter.service",
@@ -30,16 +33,21 @@ class Unit:
     files: tuple[Path, ...] = ()
     active: bool = False
     enabled: bool = False
+    failed: bool = False
 
 
 @dataclass
 class Systemd(FakeHost):
-    """Systemd with some units. The one named ``broken`` does not start, and the one named ``ending`` ends at once."""
+    """Systemd with some units. The one named ``broken`` does not start, and the one named ``ending`` ends at once.
+
+    The main process of each unit is this one, or ``process``.
+    """
 
     units: dict[str, Unit] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     broken: str = ""
     ending: str = ""
+    process: int = field(default_factory=os.getpid)
 
     async def run(self, tool: str, *arguments: str) -> CommandResult:
         assert tool == "systemctl"
@@ -53,8 +61,11 @@ class Systemd(FakeHost):
         if verb in ("start", "stop", "restart") or "--now" in rest:
             starts = verb in ("start", "restart", "enable")
             if starts and name == self.broken:
+                self.units[name].failed = True
                 return CommandResult(status=Status.FAILED, exit_status=1, stderr=b"Job failed.\nSee the journal.\n")
             self.units[name].active = starts and name != self.ending
+        if verb == "reset-failed":
+            self.units[name].failed = False
         return CommandResult(status=Status.OK, exit_status=0)
 
     def _show(self, name: str) -> str:
@@ -62,13 +73,15 @@ class Systemd(FakeHost):
         if unit is None:
             return "LoadState=not-found\nActiveState=inactive\nUnitFileState=\n"
         return (
-            f"LoadState=loaded\nActiveState={'active' if unit.active else 'inactive'}\n"
+            f"LoadState=loaded\nMainPID={self.process if unit.active else 0}\n"
+            f"ActiveState={'failed' if unit.failed else 'active' if unit.active else 'inactive'}\n"
             f"UnitFileState={'enabled' if unit.enabled else 'disabled'}\n"
             f"ExecStart={{ path=/usr/bin/x ; argv[]={unit.command} ; ignore_errors=no ; start_time=[n/a] }}\n"
         ) + "".join(f"EnvironmentFiles={path} (ignore_errors=yes)\n" for path in unit.files)
 
     @property
     def state(self) -> dict[str, tuple[bool, bool]]:
+        assert not any(unit.failed for unit in self.units.values())
         return {name: (unit.enabled, unit.active) for name, unit in self.units.items()}
 
 
@@ -83,7 +96,7 @@ class Node:
     def __post_init__(self) -> None:
         self.program.write_text("#!/bin/sh\n")
         self.program.chmod(0o755)
-        for name in ("etc", "default", "units"):
+        for name in ("etc", "default", "units", "systemd"):
             (self.directory / name).mkdir()
         self.exporter_config.write_text('web:\n  listen-address: "0.0.0.0:9664"\nsbd-config-path: /etc/default/sbd\n')
         self.exporter_arguments.write_text(f"# arguments\nARGS='--web.listen-address=127.0.0.1:{self.port}'\n")
@@ -107,6 +120,7 @@ class Node:
             config=self.directory / "etc" / "ha-cluster-gateway" / "gateway.conf",
             units=self.directory / "units",
             program=self.program,
+            systemd=self.directory / "systemd",
         )
 
     def files(self) -> dict[str, str | None]:
@@ -116,8 +130,8 @@ class Node:
             for path in self.directory.rglob("*")
         }
 
-    async def install(self, *, keep_unit: bool = False, dry_run: bool = False) -> int:
-        return await install(self.systemd, self.paths, None, keep_unit=keep_unit, dry_run=dry_run)
+    async def install(self, *, keep_unit: bool = False, dry_run: bool = False, patience: float = 60.0) -> int:
+        return await install(self.systemd, self.paths, None, keep_unit=keep_unit, dry_run=dry_run, patience=patience)
 
     async def undo(self) -> int:
         return await undo(self.systemd, self.paths, dry_run=False)
@@ -217,6 +231,52 @@ async def test_a_gateway_that_ends_at_once_leaves_the_exporter_running(
     assert await node.install() == 1
     assert (node.files(), node.systemd.state) == (files, state)
     assert f"{GATEWAY} has ended; see journalctl -u {GATEWAY}" in capsys.readouterr().err
+
+
+async def test_another_program_on_the_port_is_not_taken_for_the_gateway(
+    node: Node, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files, state = node.files(), node.systemd.state
+    node.systemd.process = os.getppid()
+    assert await node.install(patience=0.01) == 1
+    assert (node.files(), node.systemd.state) == (files, state)
+    error = capsys.readouterr().err
+    assert re.search(
+        rf"{GATEWAY} does not listen on 127.0.0.1:{node.port}: \S+ \(process {os.getpid()}\) listens", error
+    )
+    assert f" listens there; see journalctl -u {GATEWAY}\n" in error
+
+
+async def test_nothing_listens_on_the_port(node: Node, capsys: pytest.CaptureFixture[str]) -> None:
+    port = free_port()
+    node.exporter_arguments.write_text(f"ARGS='--web.listen-address=127.0.0.1:{port}'\n")
+    assert await node.install(patience=0.01) == 1
+    assert f"{GATEWAY} does not listen on 127.0.0.1:{port}: nothing does; see" in capsys.readouterr().err
+
+
+async def test_a_unit_that_had_failed_before_stays_failed(node: Node) -> None:
+    """``systemctl --failed`` shows afterwards what it has shown before."""
+    node.systemd.units[GATEWAY].failed = True
+    node.systemd.broken = GATEWAY
+    assert await node.install() == 1
+    assert node.systemd.units[GATEWAY].failed
+    assert not any(call.startswith("reset-failed") for call in node.systemd.calls)
+
+
+async def test_without_systemd_the_steps_are_explained(node: Node, capsys: pytest.CaptureFixture[str]) -> None:
+    node.paths.systemd.rmdir()
+    files = node.files()
+    assert await node.install() == 1
+    assert (node.files(), node.systemd.calls) == (files, [])
+    printed = capsys.readouterr()
+    assert "systemd does not run on this host: no service was replaced, nothing was changed. By hand:\n" in printed.err
+    assert f"    ha-cluster-gateway migrate {node.exporter_config} > {node.paths.config}\n" in printed.out
+    assert printed.out.endswith(f"with the same arguments:\n    {node.program}\n")
+    node.exporter_config.unlink()
+    await node.install()
+    assert capsys.readouterr().out.startswith("Stop ha_cluster_exporter")
+    with pytest.raises(GatewayError, match="systemd does not run on this host: nothing was undone"):
+        await node.undo()
 
 
 async def test_what_was_changed_since_is_left_as_it_is(node: Node, capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,7 +75,7 @@ class Record:
         directories: the directories that were created, the outermost first.
         files: for each file that was written: its ``path``, the text that it had ``before`` or None, and the
             ``digest`` of the text that was written.
-        units: for each unit: its ``name``, and whether it was ``enabled`` and ``active`` before.
+        units: for each unit: its ``name``, and whether it was ``enabled``, ``active`` and ``failed`` before.
     """
 
     directories: list[str] = field(default_factory=list)
@@ -90,7 +90,8 @@ async def apply(host: Host, plan: Plan, path: Path) -> None:
         GatewayError: one of them has failed; the record has those that were made.
         OSError: likewise.
     """
-    record = Record(units=[{"name": unit.name, "enabled": unit.enabled, "active": unit.active} for unit in plan.units])
+    states = ("name", "enabled", "active", "failed")
+    record = Record(units=[{state: getattr(unit, state) for state in states} for unit in plan.units])
     _create_directory(plan.directory, record)
     if record.directories and (group := _cluster_group()) is not None:
         os.chown(plan.directory, -1, group)
@@ -167,11 +168,13 @@ async def undo(host: Host, record: Record, path: Path) -> None:
 
 
 def _plan_stop(now: Unit, before: dict[str, Any]) -> Iterator[UndoStep]:
-    """Yields what stops and disables a unit that neither ran nor was enabled before."""
+    """Yields what stops and disables a unit that neither ran nor was enabled before, and forgets that it has failed."""
     if now.enabled and not before["enabled"]:
         yield _systemctl("disable", now.name)
     if now.active and not before["active"]:
         yield _systemctl("stop", now.name)
+    if now.failed and not before.get("failed", False):  # before a restart, because it also ends a start limit
+        yield _systemctl("reset-failed", now.name)
 
 
 def _plan_start(now: Unit, before: dict[str, Any]) -> Iterator[UndoStep]:

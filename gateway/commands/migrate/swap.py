@@ -43,6 +43,7 @@ class Paths:
         config: the configuration of the gateway.
         units: the directory of an administrator's units.
         program: this program, which a drop-in starts.
+        systemd: a directory that exists while systemd is the service manager, as sd_booted(3) says.
     """
 
     exporter: Sequence[Path] = tuple(
@@ -53,6 +54,7 @@ class Paths:
     config: Path = DEFAULT_FILE
     units: Path = Path("/etc/systemd/system")
     program: Path = field(default_factory=lambda: _own_program(Path(sys.argv[0])))
+    systemd: Path = Path("/run/systemd/system")
 
     @property
     def record(self) -> Path:
@@ -94,7 +96,7 @@ async def plan_swap(host: Host, paths: Paths, file: Path | None, *, keep_unit: b
     if exporter is None:
         names = " nor ".join(systemd.EXPORTER_UNITS)
         raise GatewayError(f"neither {names} exists: nothing to replace; systemctl enable --now {GATEWAY_UNIT}")
-    source = file or next((path for path in paths.exporter if exists(path)), None)
+    source = find_configuration(paths, file)
     conversion = convert(source) if source is not None else Conversion("", {}, ())
     arguments = _arguments(exporter)
     files, remarks = _config_file(paths.config, conversion)
@@ -113,6 +115,11 @@ async def plan_swap(host: Host, paths: Paths, file: Path | None, *, keep_unit: b
         started = GATEWAY_UNIT
     plan = Plan(directory=paths.config.parent, files=files, commands=commands, units=units)
     return Swap(plan=plan, config=config, unit=started, remarks=remarks)
+
+
+def find_configuration(paths: Paths, file: Path | None) -> Path | None:
+    """Returns the exporter's configuration: the given file, or the first of those that the exporter reads."""
+    return file or next((path for path in paths.exporter if exists(path)), None)
 
 
 def _config_file(path: Path, conversion: Conversion) -> tuple[list[NewFile], list[str]]:

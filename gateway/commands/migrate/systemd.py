@@ -20,7 +20,7 @@ EXPORTER_UNITS = ("prometheus-ha_cluster_exporter.service", "ha_cluster_exporter
 GATEWAY_UNIT = "ha-cluster-gateway.service"
 """The gateway's own unit."""
 
-_PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "ExecStart", "EnvironmentFiles")
+_PROPERTIES = ("LoadState", "ActiveState", "MainPID", "UnitFileState", "ExecStart", "EnvironmentFiles")
 _COMMAND_LINE = re.compile(r"argv\[\]=(?P<program>\S+) ?(?P<arguments>.*?) ; ")
 _ENVIRONMENT_FILE = re.compile(r"(?P<path>/.*) \(ignore_errors=(?:yes|no)\)")
 
@@ -33,7 +33,9 @@ class Unit:
         name: its name.
         loaded: whether systemd has found it.
         active: whether it runs.
+        failed: whether it has failed, and is listed by ``systemctl --failed``.
         enabled: whether it is started at boot.
+        process: the ID of its main process; 0 if it has none.
         arguments: what follows the program in its command line, as it is written there.
         environment_files: the files of its environment; a later one overrides the ones before.
     """
@@ -42,6 +44,8 @@ class Unit:
     loaded: bool
     active: bool
     enabled: bool
+    failed: bool = False
+    process: int = 0
     arguments: str = ""
     environment_files: tuple[Path, ...] = ()
 
@@ -71,10 +75,13 @@ async def read_unit(host: Host, name: str) -> Unit:
         properties.setdefault(key, []).append(value)
     command = _COMMAND_LINE.search(_last(properties.get("ExecStart", [])))
     files = map(_ENVIRONMENT_FILE.fullmatch, properties.get("EnvironmentFiles", []))
+    state, process = _last(properties.get("ActiveState", [])), _last(properties.get("MainPID", []))
     return Unit(
         name=name,
         loaded=_last(properties.get("LoadState", [])) == "loaded",
-        active=_last(properties.get("ActiveState", [])) in ("active", "activating", "reloading"),
+        active=state in {"active", "activating", "reloading"},
+        failed=state == "failed",
+        process=int(process) if process.isdecimal() else 0,
         enabled=_last(properties.get("UnitFileState", [])) == "enabled",
         arguments=command["arguments"] if command else "",
         environment_files=tuple(Path(match["path"]) for match in files if match),
