@@ -301,7 +301,13 @@ def variables() -> Iterator[str]:
     if len(carried) != 1:
         raise ValueError("the notifications carry different objects: the page needs a table for each")
     rows = [
-        ("1", "`sysUpTime.0`", "`1.3.6.1.2.1.1.3.0`", "`TimeTicks`", "The time since the gateway started."),
+        (
+            "1",
+            "`sysUpTime.0`",
+            "`1.3.6.1.2.1.1.3.0`",
+            "`TimeTicks`",
+            "The time since the gateway started; through `snmpd`, since `snmpd` did.",
+        ),
         ("2", "`snmpTrapOID.0`", "`1.3.6.1.6.3.1.1.4.1.0`", "`OBJECT IDENTIFIER`", "The OID of the notification."),
     ]
     for place, name in enumerate(carried.pop(), 3):

@@ -18,7 +18,7 @@ SETTLED = 8 * 60
 """Seconds after which nothing changes in a situation that stays the same: no hold-down time is as long."""
 
 _SETTINGS = AlarmSettings(
-    interval=15.0, dc_only=False, heartbeat=0.0, raise_at_start=False, disabled=(), routine_changes=False
+    interval=15.0, dc_only=False, heartbeat=0.0, raise_at_start=None, disabled=(), routine_changes=False
 )
 _DRBD_STATUS: Mapping[tuple[str, ...], str] = {("drbdsetup", "status", "--json"): "drbdsetup"}
 

@@ -199,7 +199,11 @@ INVALID: dict[str, tuple[str, list[str]]] = {
         SECONDS_OR_ZERO,
         ["-1", "false", '"off"', "3601", "nan"],
     ),
-    **{f"alarms.{name}": (BOOLEAN, ['"yes"', "1"]) for name in ("raise_at_start", "native", "agentx")},
+    "alarms.raise_at_start": (
+        'expected true, false, or one of "critical", "major", "minor", "warning", "info"',
+        ['"yes"', "1", '"Major"', '["major"]'],
+    ),
+    **{f"alarms.{name}": (BOOLEAN, ['"yes"', "1"]) for name in ("native", "agentx")},
     "alarms.compat": (
         'expected a list of "corosync", "pacemaker"',
         ['"corosync"', "true", '["Corosync"]', '["pacemaker", 1]', '[["corosync"]]'],

@@ -14,7 +14,7 @@ from tests.snmptrapd import Snmptrapd
 
 pytestmark = pytest.mark.daemon
 
-TEST, QUORUM_LOST = f"{ARC}.0.3", f"{ARC}.0.4"
+TEST, QUORUM_LOST, QUORUM_REGAINED = f"{ARC}.0.3", f"{ARC}.0.4", f"{ARC}.0.5"
 ENGINE = "0x80001f8805000102030405060708090a0b"
 
 
@@ -51,16 +51,19 @@ def test_every_target_gets_the_test_and_is_listed(tmp_path: Path, tmp_path_facto
         assert text == b"TEST: a notification was sent by hand; this is only a test"
 
 
-def test_a_condition_is_sent_as_a_test(tmp_path: Path) -> None:
+def test_a_condition_is_sent_as_a_test_and_cleared(tmp_path: Path) -> None:
     with Snmptrapd(tmp_path / "a") as receiver:
         file = config(tmp_path, community(receiver.port, "inform"))
         done = gateway("--config", file, "test-notification", "quorum-lost", cwd=tmp_path)
         assert done.returncode == 0
-        (received,) = receiver.received
-    assert received.notification == QUORUM_LOST
-    text = received.varbinds[f"{ARC}.1.8.12.0"][1]
-    assert isinstance(text, bytes)
-    assert text.startswith(b"TEST: ")
+        received = receiver.received
+    assert [each.notification for each in received] == [QUORUM_LOST, QUORUM_REGAINED]
+    for each in received:
+        assert each.varbinds[f"{ARC}.1.8.10.0"][1] == b"test-notification", "it would end a real alarm"
+        text = each.varbinds[f"{ARC}.1.8.12.0"][1]
+        assert isinstance(text, bytes)
+        assert text.startswith(b"TEST: ")
+        assert text.endswith(b"; this is only a test")
 
 
 def test_a_test_has_the_name_of_the_cluster(cluster: FakeCluster, tmp_path: Path) -> None:

@@ -25,7 +25,14 @@ from gateway.frontends.snmp.subagent.address import (
     explain,
     parse_agentx,
 )
-from gateway.frontends.snmp.subagent.connection import MAX_BULK, MAX_UNSENT, Connection, SessionLostError
+from gateway.frontends.snmp.subagent.connection import (
+    MAX_BULK,
+    MAX_UNSENT,
+    Connection,
+    RequestKind,
+    SessionLostError,
+    SlowResponses,
+)
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent, SubagentState, Timing
 from gateway.frontends.snmp.variable import Cell, Variable
 from gateway.frontends.snmp.variable_table import VariableTable
@@ -838,3 +845,21 @@ async def test_a_hundred_sessions_leave_nothing_behind(master: Master) -> None:
         await until(lambda: len(asyncio.all_tasks()) <= tasks + 1)
         await until(lambda: open_descriptors() <= descriptors + 2)
         assert subagent.sessions == 100
+
+
+async def test_late_responses_are_logged_once_for_each_change() -> None:
+    slow_responses = SlowResponses(0.0)
+    with capture_logs() as logs:
+        for _ in range(3):  # three notifications that each get a late response
+            with slow_responses.watch(RequestKind.NOTIFICATION) as responded:
+                await until(lambda: bool(slow_responses._late))
+                await asyncio.sleep(0)
+                responded()
+        slow_responses.seconds = 60.0
+        for kind in (RequestKind.SESSION, RequestKind.NOTIFICATION, RequestKind.NOTIFICATION):
+            with slow_responses.watch(kind) as responded:
+                responded()
+    assert [(log["event"], log.get("request")) for log in logs] == [
+        ("agentx slow", "notification"),
+        ("agentx responds in time again", None),
+    ]

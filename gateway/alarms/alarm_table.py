@@ -44,6 +44,7 @@ class Alarm:
         last_seen: time of the last finding, on the monotonic clock.
         confirmed: whether the last view has shown the condition.
         active: whether it was raised; before that it is pending.
+        sequence: the sequence number of the notification that raised it; 0 if there is none.
     """
 
     condition: Condition
@@ -54,6 +55,7 @@ class Alarm:
     last_seen: float
     confirmed: bool = True
     active: bool = False
+    sequence: int = 0
 
     @property
     def text(self) -> str:

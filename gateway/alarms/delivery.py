@@ -106,6 +106,10 @@ class Delivery:
         """The number of notifications that wait to be sent or acknowledged."""
         return len(self._queue)
 
+    def accepts(self, notification: Notification) -> bool:
+        """Returns whether the target has a message for a notification."""
+        return self._channel.accepts(notification)
+
     def enqueue(self, notification: Notification, outcome: asyncio.Future[DeliveryResult] | None = None) -> None:
         """Queues a notification if the channel accepts it; returns at once, without waiting for the target.
 
@@ -123,6 +127,11 @@ class Delivery:
         if notification.kind is NotificationKind.REPETITION:
             self._remove_superseded(notification)
         self._drop_summary.observe(notification)
+        if (raised := self._queue.missing_raise(notification)) is not None:
+            self._append(QueuedNotification(notification=raised))
+        elif self._queue.has_refused_raise(notification):
+            self._drop(queued)
+            return
         self._append(queued)
 
     def _append(self, queued: QueuedNotification) -> None:
@@ -203,6 +212,8 @@ class Delivery:
             queued.fail(error)
             if not self._channel.was_sent(queued.notification):
                 self.stats.dropped += 1
+                for dropped in self._queue.drop_refused(queued):
+                    self._drop(dropped)
         except DeliveryError as error:
             if isinstance(error, NoReceiverError):
                 self._on_no_receiver(str(error))
@@ -220,7 +231,8 @@ class Delivery:
             queued.complete(result)
         finally:
             self._delivering = False
-        self._queue.remove(queued)
+        if queued in self._queue:
+            self._queue.remove(queued)
         if not self._queue:
             self._on_queue_empty()
         return True

@@ -12,7 +12,9 @@ Other alarms of quorum and nodes, repetitions and the summary of what was droppe
 The queue can therefore exceed its size, but only by the alarms that quorum and nodes can have at one time. What the
 channel has attempted may have arrived, so it stays as well.
 
-A clear is never delivered without its raise: if a raise was dropped, its clear is dropped as soon as it is enqueued.
+A clear is never delivered without its raise. If the raise was dropped or refused, the clear is dropped. If the target
+was never to get the raise, because the alarm was not published at the start of the gateway or is older than the target,
+``missing_raise`` returns it, to be enqueued before the clear.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import asyncio
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.alarms.channel import DeliveryError, DeliveryResult
 from gateway.alarms.notification import Change, Notification, NotificationKind
@@ -32,10 +35,27 @@ _PROTECTED_KINDS = frozenset({NotificationKind.REPETITION, NotificationKind.DROP
 _SEVERITIES = tuple(reversed(Severity))
 """The least serious first."""
 
+_MAX_RAISED = 10_000
+"""Alarms whose raise is remembered; of more, the oldest are forgotten, and are raised again before their clear."""
+
 _Rank = tuple[int, int, int]
 """What is dropped earlier has a lower rank."""
 _Key = tuple[str, str]
 """The condition and the object of an alarm."""
+
+
+class _Raise(NamedTuple):
+    """The last raise of an alarm.
+
+    Attributes:
+        sequence: its sequence number.
+        is_dropped: whether it was dropped for want of room.
+        is_refused: whether the target has refused it.
+    """
+
+    sequence: int
+    is_dropped: bool = False
+    is_refused: bool = False
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -78,7 +98,7 @@ class DeliveryQueue:
         self._by_rank: defaultdict[_Rank, OrderedDict[QueuedNotification, None]] = defaultdict(OrderedDict)
         self._raises: dict[_Key, QueuedNotification] = {}
         self._clears: dict[QueuedNotification, QueuedNotification] = {}
-        self._dropped_raises: set[_Key] = set()
+        self._last_raises: dict[_Key, _Raise] = {}
 
     def __len__(self) -> int:
         return len(self._queue)
@@ -94,13 +114,27 @@ class DeliveryQueue:
         """The notification to deliver next."""
         return next(iter(self._queue))
 
+    def missing_raise(self, notification: Notification) -> Notification | None:
+        """Returns the raise that has to be enqueued before a clear; None if there is nothing missing."""
+        last = self._last_raises.get(_key(notification))
+        raised = notification.raised
+        return None if raised is None or (last is not None and last.sequence == raised.sequence) else raised
+
+    def has_refused_raise(self, notification: Notification) -> bool:
+        """Returns whether a notification is the clear of a raise that the target has refused."""
+        last = self._last_raises.get(_key(notification))
+        return _is(notification, Change.CLEARED) and last is not None and last.is_refused
+
     def append(self, queued: QueuedNotification) -> Sequence[QueuedNotification]:
         """Appends a notification, and returns what was dropped for it; that may be the notification itself."""
         notification = queued.notification
-        if _is(notification, Change.CLEARED) and _key(notification) in self._dropped_raises:
-            self._dropped_raises.remove(_key(notification))
-            return [queued]
-        self._dropped_raises.difference_update(map(_key, (notification, *notification.active)))
+        if _is(notification, Change.CLEARED):
+            last = self._last_raises.pop(_key(notification), None)
+            if last is not None and last.is_dropped:
+                return [queued]
+        for raised in (notification, *notification.active):
+            if _is(raised, Change.RAISED):
+                self._remember(raised, _Raise(raised.sequence))
         self._queue[queued] = None
         self._set_rank(queued, _single_rank(notification))
         self._pair(queued)
@@ -125,6 +159,27 @@ class DeliveryQueue:
         """Removes all notifications."""
         self.remove_if(lambda _queued: True)
 
+    def drop_refused(self, queued: QueuedNotification) -> Sequence[QueuedNotification]:
+        """Removes a notification that the target has refused; returns what is dropped with it: the clear of a raise."""
+        self.remove(queued)
+        if not _is(queued.notification, Change.RAISED):
+            return []
+        key = _key(queued.notification)
+        following = next((other for other in self._queue if _key(other.notification) == key), None)
+        if following is None:
+            self._remember(queued.notification, _Raise(queued.notification.sequence, is_refused=True))
+        elif _is(following.notification, Change.CLEARED):
+            self.remove(following)
+            return [following]
+        return []
+
+    def _remember(self, raised: Notification, last: _Raise) -> None:
+        key = _key(raised)
+        self._last_raises.pop(key, None)
+        self._last_raises[key] = last
+        if len(self._last_raises) > _MAX_RAISED:
+            del self._last_raises[next(iter(self._last_raises))]
+
     def _drop_least_important(self) -> Sequence[QueuedNotification]:
         """Drops a notification, or a raise and its clear, or nothing if nothing may be dropped."""
         rank = min((rank for rank, candidates in self._by_rank.items() if candidates), default=None)
@@ -136,7 +191,7 @@ class DeliveryQueue:
             self.remove(queued)
         key = _key(oldest.notification)
         if len(dropped) == 1 and _is(oldest.notification, Change.RAISED) and key not in self._raises:
-            self._dropped_raises.add(key)
+            self._remember(oldest.notification, _Raise(oldest.notification.sequence, is_dropped=True))
         return dropped
 
     def _pair(self, queued: QueuedNotification) -> None:

@@ -64,6 +64,7 @@ class Notification:
         details: facts about the object, once for each notification that it is in the forms of other programs.
         fields: what the condition has found out about the object; the keys depend on the condition.
         active: the notifications of the alarms that a repetition repeats.
+        raised: of a clear, the notification that raised the alarm. A target that never got it gets it first.
     """
 
     kind: NotificationKind
@@ -82,6 +83,7 @@ class Notification:
     details: tuple[Details, ...] = ()
     fields: Details = field(default_factory=dict)
     active: tuple[Notification, ...] = ()
+    raised: Notification | None = None
 
     @property
     def is_counted(self) -> bool:

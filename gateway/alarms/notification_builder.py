@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypedDict
 
 from gateway.alarms.alarm_table import Alarm, AlarmEvent
@@ -53,27 +54,35 @@ class NotificationBuilder:
         self.cluster = pacemaker_facts.cluster_name(view) or corosync_facts.cluster_name(view) or self.cluster
 
     def alarm(self, event: AlarmEvent, view: ClusterView | None) -> Notification:
-        """Returns the notification of an alarm that was raised or cleared."""
-        condition = event.alarm.condition
-        return Notification(
+        """Returns the notification of an alarm that was raised or cleared.
+
+        The notification of a clear has the one of the raise. If the raise was not published, it is numbered now.
+        """
+        if event.change is Change.RAISED:
+            return self._raise(event, view)
+        alarm = event.alarm
+        raised = self._raise(AlarmEvent(alarm=alarm, change=Change.RAISED, text=alarm.text), view)
+        return replace(
+            raised,
             **self._next_origin(),
-            kind=NotificationKind.CONDITION,
-            time=event.alarm.since if event.change is Change.RAISED else self._clock.time(),
-            condition=condition.name,
-            category=condition.category,
-            severity=condition.severity,
+            time=self._clock.time(),
             change=event.change,
             reason=event.reason,
-            object=event.alarm.object,
             text=event.text,
             details=event_details(event, view),
-            fields=dict(event.alarm.fields),
+            raised=raised,
         )
+
+    def _raise(self, event: AlarmEvent, view: ClusterView | None) -> Notification:
+        alarm = event.alarm
+        if not alarm.sequence:
+            alarm.sequence = self._next_origin()["sequence"]
+        return replace(self._repeated(alarm), details=event_details(event, view))
 
     def repetition(self, active: Sequence[Alarm]) -> Notification:
         """Returns the notification that repeats active alarms."""
         return Notification(
-            **self._origin(),
+            **self._origin(self._sequence),
             kind=NotificationKind.REPETITION,
             time=self._clock.time(),
             condition=NotificationKind.REPETITION.value,
@@ -85,7 +94,7 @@ class NotificationBuilder:
 
     def _repeated(self, alarm: Alarm) -> Notification:
         return Notification(
-            **self._origin(),
+            **self._origin(alarm.sequence),
             kind=NotificationKind.CONDITION,
             time=alarm.since,
             condition=alarm.condition.name,
@@ -111,7 +120,7 @@ class NotificationBuilder:
     def routine_change(self, change: Details) -> Notification:
         """Returns the notification of a routine change, which has no sequence number of its own."""
         return Notification(
-            **self._origin(),
+            **self._origin(self._sequence),
             kind=NotificationKind.ROUTINE_CHANGE,
             time=self._clock.time(),
             condition=change["kind"],
@@ -135,11 +144,11 @@ class NotificationBuilder:
 
     def _next_origin(self) -> _Origin:
         self._sequence += 1
-        return self._origin()
+        return self._origin(self._sequence)
 
-    def _origin(self) -> _Origin:
+    def _origin(self, sequence: int) -> _Origin:
         uptime = self._clock.monotonic() - self._started
-        return {"sequence": self._sequence, "uptime": uptime, "node": self.node, "cluster": self.cluster}
+        return {"sequence": sequence, "uptime": uptime, "node": self.node, "cluster": self.cluster}
 
 
 def _count(active: Sequence[Alarm]) -> str:

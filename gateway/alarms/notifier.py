@@ -119,9 +119,21 @@ class Notifier:
             except Exception:  # noqa: BLE001 - a bug in one channel must not cost the other targets the notification
                 self._log.exception("notification not queued", target=delivery.name, sequence=notification.sequence)
 
-    async def test(self, notification: Notification) -> tuple[TargetOutcome, ...]:
-        """Sends a notification to all targets, and returns the outcome of the first attempt at each."""
-        return tuple(await asyncio.gather(*(self._test(delivery, notification) for delivery in self._deliveries)))
+    async def test(self, *notifications: Notification) -> tuple[TargetOutcome, ...]:
+        """Sends notifications to all targets, and returns the outcome at each.
+
+        Only the first attempts count. A target gets the next notification if it got the one before, and has a message
+        for it.
+        """
+        return tuple(await asyncio.gather(*(self._test_all(delivery, notifications) for delivery in self._deliveries)))
+
+    async def _test_all(self, delivery: Delivery, notifications: Sequence[Notification]) -> TargetOutcome:
+        first, *others = notifications
+        outcome = await self._test(delivery, first)
+        for notification in others:
+            if outcome.result is not None and delivery.accepts(notification):
+                outcome = await self._test(delivery, notification)
+        return outcome
 
     async def _test(self, delivery: Delivery, notification: Notification) -> TargetOutcome:
         outcome: asyncio.Future[DeliveryResult] = asyncio.get_running_loop().create_future()

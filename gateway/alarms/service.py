@@ -26,11 +26,14 @@ from gateway.alarms.sources.alert_socket import Alert
 from gateway.alarms.sources.quorum_watcher import QuorumEvent, QuorumUpdate
 from gateway.catalog import ACCUMULATORS
 from gateway.clock import Clock, SystemClock
+from gateway.conditions.model import Severity
 from gateway.conditions.view import ClusterView
 from gateway.samples import SampleSet
 from gateway.snapshot import Snapshot
 from gateway.subsystems.corosync import facts as corosync_facts
 from gateway.subsystems.pacemaker import facts as pacemaker_facts
+
+_SEVERITIES = tuple(Severity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,8 @@ class AlarmSettings:
         interval: seconds between two collections, at most.
         dc_only: whether only the node of the designated controller publishes what all nodes know.
         heartbeat: seconds between two heartbeats; 0 for none.
-        raise_at_start: whether alarms that are active at the start are published one by one, too.
+        raise_at_start: the least severity of the alarms that are published one by one if they are active at the start;
+            None for no such alarm.
         disabled: the names of conditions that are not evaluated.
         routine_changes: whether routine changes are published.
         repeat_interval: seconds between two repetitions of all active alarms; 0 for none.
@@ -51,7 +55,7 @@ class AlarmSettings:
     interval: float
     dc_only: bool
     heartbeat: float
-    raise_at_start: bool
+    raise_at_start: Severity | None
     disabled: Collection[str]
     routine_changes: bool
     repeat_interval: float = 0.0
@@ -222,10 +226,14 @@ class AlarmService:
         active = self._table.active
         self._log.info("alarms ready", active=len(active))
         self._publish(self._builder.started(active))
-        if self._settings.raise_at_start:
-            self._publish_events([AlarmEvent(alarm=alarm, change=Change.RAISED, text=alarm.text) for alarm in active])
+        raised = [alarm for alarm in active if self._is_raised_at_start(alarm)]
+        self._publish_events([AlarmEvent(alarm=alarm, change=Change.RAISED, text=alarm.text) for alarm in raised])
         if self._settings.repeat_interval:
             self._repeat_active(self._clock.monotonic())
+
+    def _is_raised_at_start(self, alarm: Alarm) -> bool:
+        least = self._settings.raise_at_start
+        return least is not None and _SEVERITIES.index(alarm.condition.severity) <= _SEVERITIES.index(least)
 
     def _repeat_active(self, now: float) -> None:
         """Publishes all active alarms that this node is to publish; also if there are none, to test the targets."""

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from gateway import app, log, runtime
@@ -17,7 +18,7 @@ from gateway.assembly import build_local_host
 from gateway.commands.console import print_line
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import QUIET, add_flags, load_config
-from gateway.conditions.model import Severity
+from gateway.conditions.model import Reason, Severity
 from gateway.config.config import Config
 from gateway.errors import ConfigError
 from gateway.frontends.snmp import engine_identity
@@ -40,6 +41,9 @@ _UNUSED_BRANCH = oids.encode((3,))
 
 _TEXT = "TEST: {}; this is only a test"
 
+_OBJECT = "test-notification"
+"""The object of the test of a condition. The clear must not end an alarm about a real object."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags, and the condition to test."""
@@ -61,8 +65,8 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments, overrides=QUIET)
     if config.log.level is LogLevel.ERROR:
         log.disable()  # every error is part of an outcome
-    notification = _build_notification(arguments.condition, cluster=_read_cluster_name(config))
-    outcomes = runtime.run(_send(config, _master_address(config), notification))
+    notifications = _build_notifications(arguments.condition, cluster=_read_cluster_name(config))
+    outcomes = runtime.run(_send(config, _master_address(config), notifications))
     if not outcomes:
         raise ConfigError([f"nothing to send to: {_why_no_master(config)}, and there is no [[alarms.target]]"])
     for line in _format_outcomes(outcomes):
@@ -78,11 +82,12 @@ def _read_cluster_name(config: Config) -> str:
     return (configuration and configuration.cluster_name) or ""
 
 
-def _build_notification(condition_name: str | None, *, cluster: str) -> Notification:
+def _build_notifications(condition_name: str | None, *, cluster: str) -> Sequence[Notification]:
+    """Returns the test: one notification, or the raise and the clear of a condition, so that no manager keeps it."""
     if condition_name is not None and condition_name not in BY_NAME:
         raise ConfigError([f"no such condition: {condition_name}; there are: {', '.join(BY_NAME)}"])
     condition = BY_NAME[condition_name] if condition_name is not None else None
-    return Notification(
+    test = Notification(
         kind=NotificationKind.TEST,
         sequence=0,  # tests are not counted
         time=time.time(),
@@ -91,10 +96,15 @@ def _build_notification(condition_name: str | None, *, cluster: str) -> Notifica
         category=condition.category if condition else None,
         severity=condition.severity if condition else Severity.INFO,
         change=Change.RAISED if condition else Change.INFO,
+        object=_OBJECT if condition else "",
         node=socket.gethostname(),
         cluster=cluster,
         text=_TEXT.format(condition.meaning.rstrip(".") if condition else "a notification was sent by hand"),
     )
+    if condition is None:
+        return (test,)
+    text = _TEXT.format(f"{condition.name} is cleared")
+    return test, replace(test, change=Change.CLEARED, reason=Reason.RECOVERED, text=text)
 
 
 def _master_address(config: Config) -> Address | None:
@@ -112,14 +122,16 @@ def _why_no_master(config: Config) -> str:
     return f"snmpd is not running ({config.snmp.agentx} does not exist)"
 
 
-async def _send(config: Config, address: Address | None, notification: Notification) -> tuple[TargetOutcome, ...]:
+async def _send(
+    config: Config, address: Address | None, notifications: Sequence[Notification]
+) -> tuple[TargetOutcome, ...]:
     uses_snmpv3 = any(target.user for target in config.alarms.snmp_targets)
     identity = engine_identity.load_current(config.snmp.state_directory) if uses_snmpv3 else engine_identity.ephemeral()
     async with _open_session(address, config.snmp.root) as session:
         notifier = app.build_notifier(config, identity, session, grace=0)
         await notifier.start()
         try:
-            return await notifier.test(notification)
+            return await notifier.test(*notifications)
         finally:
             await notifier.close()
 

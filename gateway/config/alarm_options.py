@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gateway.alarms.conditions import CONDITIONS
+from gateway.conditions.model import Severity
 from gateway.config.alertmanager_options import ALERTMANAGER_FIELDS, alertmanagers
 from gateway.config.secret_files import FILE_HELP, secret_file
 from gateway.config.section import from_option, from_options
@@ -51,6 +52,20 @@ class SendFrom(Enum):
 
     ALL = "all"
     DC = "dc"
+
+
+def _least_severity(value: Any) -> Severity | None:
+    """Reads the least severity of the alarms that are selected; true selects all, false none."""
+    selected: dict[Any, Severity | None] = {
+        "true": Severity.INFO,
+        "false": None,
+        **{each.value: each for each in Severity},
+    }
+    word = str(value).lower() if isinstance(value, bool) else value
+    if not isinstance(word, str) or word not in selected:
+        expected = ", ".join(f'"{severity.value}"' for severity in Severity)
+        raise InvalidValueError(f"true, false, or one of {expected}", words=tuple(selected))
+    return selected[word]
 
 
 def _target_address(value: Any) -> Address:
@@ -223,7 +238,8 @@ class AlarmsConfig:
         send_from: which nodes send the notifications about the cluster.
         heartbeat: seconds between two heartbeats; 0 disables them.
         repeat_interval: seconds between two repetitions of active alarms, for receivers that forget them.
-        raise_at_start: whether the conditions that are true at the start are sent one by one.
+        raise_at_start: the least severity of the alarms that are sent one by one if they are active at the start; None
+            for no such alarm.
         native: whether to send the notifications of HA-CLUSTER-MIB.
         compat: the other programs whose notifications are sent, too.
         agentx: whether to send through the host's snmpd.
@@ -269,13 +285,14 @@ class AlarmsConfig:
             reloadable=True,
         )
     )
-    raise_at_start: bool = from_option(
+    raise_at_start: Severity | None = from_option(
         Option(
             key="alarms.raise_at_start",
-            default=False,
-            read=boolean,
-            help="Whether to send alarms that are active at the start as if they had just been raised; a summary is "
-            "sent in any case.",
+            default=Severity.MAJOR.value,
+            read=_least_severity,
+            help="Which alarms that are active at the start to send as if they had just been raised: those of this "
+            "severity and graver ones (critical, major, minor, warning, info), all (true) or none (false). A summary "
+            "is sent in any case.",
         )
     )
     native: bool = from_option(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gateway.alarms.notification import Notification
 from gateway.alarms.service import AlarmService
+from gateway.conditions.model import Severity
 from gateway.engine.engine import Engine
 from gateway.host.host import CommandResult
 from tests import cases
@@ -54,7 +55,7 @@ async def notifications(case: Path, *, dc_only: bool = False) -> AsyncIterator[l
     for folders in cases.state_folders(case):
         engine = Engine(CaseHost(folders), make_collectors(options=WITHOUT_MODULE), clock=clock)
         if service is None:
-            settings = alarm_settings(raise_at_start=True, dc_only=dc_only)
+            settings = alarm_settings(raise_at_start=Severity.INFO, dc_only=dc_only)
             service = AlarmService(engine, published.append, settings, clock=clock)
         published.clear()
         service.on_snapshot(await engine.collect())

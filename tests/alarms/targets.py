@@ -106,8 +106,8 @@ class FakeMasterAgent:
         self.accepted: list[object] = []
 
     async def notify(self, varbinds: Sequence[VarBind]) -> None:
-        """Accepts a notification if there is a session."""
+        """Accepts a notification, which begins with snmpTrapOID.0, if there is a session."""
         self.attempts += 1
         if not self.registered:
             raise GatewayError("no session")
-        self.accepted.append(varbinds[2].value)
+        self.accepted.append(varbinds[1].value)

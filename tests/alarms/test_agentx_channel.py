@@ -85,7 +85,7 @@ async def test_a_notification_that_was_handed_over_is_not_lost_at_the_end() -> N
 async def test_an_encoding_error_costs_only_one_notification() -> None:
     class Unwilling(FakeMasterAgent):
         async def notify(self, varbinds: Sequence[VarBind]) -> None:
-            if varbinds[2].value == 1:
+            if varbinds[1].value == 1:
                 raise ValueError("no such type")
             await super().notify(varbinds)
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.alarms.conditions import BY_NAME
 from gateway.alarms.delivery import Delivery
-from gateway.alarms.notification import Change, Notification, NotificationKind
+from gateway.alarms.notification import Change, NotificationKind
 from gateway.alarms.notifier import Notifier
 from gateway.alarms.service import AlarmService
 from gateway.alarms.sources.alert_socket import Alert, AlertKind
 from gateway.alarms.sources.quorum_watcher import QuorumUpdate, QuorumWatchLost
+from gateway.conditions.model import Severity
 from gateway.engine.engine import Engine
 from gateway.frontends.snmp.cache import TableCache
 from gateway.frontends.snmp.notifications.alarm_values import alarm_values
@@ -25,87 +25,14 @@ from gateway.host.replay import DEMO, Recording, ReplayHost
 from gateway.publication import Publication
 from gateway.snmp.mib.module import mib
 from gateway.status import Status
+from tests.alarms.demo_alarms import Recorder, Setting, make_setting
 from tests.alarms.notifications import GatedChannel
 from tests.config_values import alarm_settings
-from tests.fakes import FakeClock
 from tests.snmp.walked import walked
 from tests.subsystems import make_collectors
 from tests.waiting import until
 
 QUORUM_LOST = QuorumUpdate(time=7.0, quorate=False, members=(1,), ring=9, initial=False, quorum_changed=True)
-
-
-class Recorder:
-    """Keeps the notifications that are published.
-
-    Attributes:
-        notifications: all of them.
-        error: what ``publish`` raises, or None.
-    """
-
-    def __init__(self) -> None:
-        self.notifications: list[Notification] = []
-        self.error: Exception | None = None
-
-    def publish(self, notification: Notification) -> None:
-        if self.error is not None:
-            raise self.error
-        self.notifications.append(notification)
-
-    @property
-    def summaries(self) -> list[str]:
-        return [f"{each.change} {each.condition} {each.object}".strip() for each in self.notifications]
-
-
-class Setting:
-    """An alarm service over the demo's cluster, whose clock a test advances."""
-
-    def __init__(self, **settings: Any) -> None:
-        self.clock = FakeClock()
-        self.host = ReplayHost(Recording.load(DEMO), clock=self.clock)
-        self.engine = Engine(self.host, make_collectors(), clock=self.clock)
-        self.recorder = Recorder()
-        self.changes = 0
-        self.alarms = AlarmService(
-            self.engine,
-            self.recorder.publish,
-            alarm_settings(**settings),
-            on_change=self._on_change,
-            clock=self.clock,
-        )
-        self.engine.subscribe(self.alarms.on_snapshot)
-
-    def _on_change(self) -> None:
-        self.changes += 1
-
-    async def situation(self, name: str) -> list[str]:
-        """Advances to a step of the time line, collects, and returns what is published because of that."""
-        before = len(self.recorder.notifications)
-        self.clock.advance(1000)
-        while self.host.step.situation != name:
-            self.clock.advance(10)
-        await self.engine.collect()
-        return self.recorder.summaries[before:]
-
-    async def lasting(self, name: str) -> list[str]:
-        """Advances to a step that lasts for the hold-down of lost nodes, and returns what is published in it."""
-        before = len(self.recorder.notifications)
-        await self.situation(name)
-        self.clock.advance(BY_NAME["node-lost"].hold)
-        await self.engine.collect()
-        return self.recorder.summaries[before:]
-
-
-@asynccontextmanager
-async def make_setting(**settings: Any) -> AsyncIterator[Setting]:
-    """Makes a setting whose cluster was collected once."""
-    setting = Setting(**settings)
-    await setting.engine.collect()
-    try:
-        yield setting
-    finally:
-        await setting.alarms.close()
-        await setting.engine.close()
 
 
 @pytest.fixture
@@ -129,7 +56,7 @@ async def test_the_start_is_one_notification_that_lists_the_active_alarms(settin
 
 
 async def test_alarms_that_are_active_at_the_start_are_published_if_configured() -> None:
-    async with make_setting(raise_at_start=True) as setting:
+    async with make_setting(raise_at_start=Severity.INFO) as setting:
         assert setting.recorder.summaries == ["info started", "raised fencing-disabled"]
 
 

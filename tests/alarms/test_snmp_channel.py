@@ -118,8 +118,8 @@ async def test_over_agentx_a_session_that_is_lost_in_between_continues_with_the_
         async def notify(self, varbinds: SnmpNotification) -> None:
             self.registered = self.attempts != 1
             await super().notify(varbinds)
-            assert isinstance(varbinds[1].value, bytes)
-            self.accepted[-1] = oids.dotted(varbinds[1].value)
+            assert isinstance(varbinds[0].value, bytes)
+            self.accepted[-1] = oids.dotted(varbinds[0].value)
 
     master = Unsteady()
     async with running_notifier(master=master, compat=COMPAT) as notifier:

@@ -8,14 +8,17 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from gateway.alarms.delivery import Delivery
+from gateway.alarms.notifier import Notifier
 from gateway.frontends.snmp.notifications.deliveries import AGENTX
 from gateway.frontends.snmp.subagent.address import UnixAddress
 from gateway.frontends.snmp.subagent.subagent import Subagent, SubagentState
@@ -26,12 +29,17 @@ from tests.alarms.notifications import node_lost
 from tests.alarms.receivers import sequences
 from tests.alarms.targets import delivery_of, running_notifier
 from tests.protocol.agentx.variables import table
-from tests.snmpd import ARC, Snmpd
+from tests.snmpd import ARC, Snmpd, ToolResult
 from tests.snmptrapd import HOST, Snmptrapd
 from tests.waiting import until
 
 pytestmark = pytest.mark.daemon
 
+GATEWAY_UPTIME = 1e6
+"""Seconds; longer than any snmpd of a test runs."""
+VARIABLE = f"{ARC}.1.2.1.1.1"
+SEQUENCE = f"{ARC}.1.8.5.0"
+UPTIME = "1.3.6.1.2.1.1.3.0"
 V3 = "-v 3 -l authPriv -u u1 -a SHA-256 -A 'an auth password' -x AES -X 'a priv password'"
 
 
@@ -88,9 +96,13 @@ async def publishing(daemon: Snmpd) -> AsyncIterator[tuple[Callable[[int], None]
     try:
         await until(lambda: subagent.state is SubagentState.REGISTERED)
         async with running_notifier(master=Master(subagent)) as notifier:
-            yield lambda number: notifier.publish(node_lost(number)), delivery_of(notifier, AGENTX), subagent
+            yield partial(_publish, notifier), delivery_of(notifier, AGENTX), subagent
     finally:
         await subagent.close()
+
+
+def _publish(notifier: Notifier, number: int) -> None:
+    notifier.publish(node_lost(number, uptime=GATEWAY_UPTIME))
 
 
 def dead_sink(kind: str, port: int) -> str:
@@ -100,7 +112,35 @@ def dead_sink(kind: str, port: int) -> str:
     return f"{kind} {HOST}:{port} public"
 
 
-@pytest.mark.timeout(120)
+@asynccontextmanager
+async def polling(daemon: Snmpd) -> AsyncIterator[list[ToolResult]]:
+    """Reads a variable of the gateway again and again, with much patience, and yields the results until now."""
+    results: list[ToolResult] = []
+
+    async def poll() -> None:
+        while True:
+            results.append(await daemon.ask("snmpget", VARIABLE, timeout=60))
+
+    task = asyncio.create_task(poll())
+    try:
+        yield results
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def numbers(receiver: Snmptrapd) -> list[object]:
+    """Returns the sequence numbers of the gateway's notifications; snmpd sends some of its own."""
+    return [each.varbinds[SEQUENCE][1] for each in receiver.received if SEQUENCE in each.varbinds]
+
+
+def agentx_events(logs: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Returns the log events about late responses to notifications, and of what is in time again."""
+    events = [(log["event"], log.get("request", "")) for log in logs if log["event"].startswith("agentx")]
+    return [event for event in events if event != ("agentx registered", "")]
+
+
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize(
     ("kind", "count", "order"),
     [
@@ -114,41 +154,70 @@ def dead_sink(kind: str, port: int) -> str:
 async def test_a_dead_sink_costs_the_healthy_one_nothing_but_time(
     kind: str, count: int, order: int, sinks: tuple[Sink, Sink], tmp_path: Path
 ) -> None:
-    healthy, silent = sinks
-    lines = [f"trap2sink {HOST}:{healthy.port} public", dead_sink(kind, silent.port)]
-    with capture_logs() as logs, Snmpd(tmp_path, extra=lines[::order]) as daemon:
-        async with publishing(daemon) as (publish, delivery, subagent):
-            for sequence in range(1, count + 1):
-                publish(sequence)
-            await until(lambda: delivery.queued == 0, seconds=100)
-            await until(lambda: len(healthy.received()) >= count)
-            assert healthy.received() == list(range(1, count + 1))
-            assert (delivery.stats.sent, delivery.stats.failed, subagent.sessions) == (count, 0, 1)
-    slow = [log["probable_cause"] for log in logs if log["event"] == "agentx slow"]
-    assert len(slow) == (1 if kind == "SNMPv3 informs" else 0)
-    assert all("send to these receivers with [[alarms.target]]" in cause for cause in slow)
+    _, silent = sinks
+    with Snmptrapd(tmp_path / "healthy") as healthy, capture_logs() as logs:
+        lines = [f"trap2sink {healthy.name} public", dead_sink(kind, silent.port)]
+        with Snmpd(tmp_path, extra=lines[::order]) as daemon:
+            async with publishing(daemon) as (publish, delivery, subagent), polling(daemon) as polls:
+                for sequence in range(1, count + 1):
+                    publish(sequence)
+                await until(lambda: delivery.queued == 0)
+                await until(lambda: len(numbers(healthy)) >= count)
+                answered = len(polls)
+                await until(lambda: len(polls) > answered)
+                assert numbers(healthy) == list(range(1, count + 1))
+                assert (delivery.stats.sent, delivery.stats.failed, subagent.sessions) == (count, 0, 1)
+                assert {(poll.status, len(poll.lines)) for poll in polls} == {(0, 1)}
+    if kind == "SNMPv3 informs":
+        (slow,) = (log for log in logs if log["event"] == "agentx slow" and log["request"] == "notification")
+        assert "send to these receivers with [[alarms.target]]" in slow["probable_cause"]
 
 
-@pytest.mark.timeout(120)
-async def test_a_receiver_of_snmpv3_informs_ends_later(sinks: tuple[Sink, Sink], tmp_path: Path) -> None:
-    healthy, _ = sinks
+@pytest.mark.timeout(180)
+async def test_a_receiver_of_snmpv3_informs_starts_late_ends_and_is_replaced(tmp_path: Path) -> None:
+    """snmpd never discovers the new engine ID, so the replacement gets nothing until snmpd is restarted."""
     user = "u1 SHA-256 'an auth password' AES 'a priv password'"
-    with Snmptrapd(tmp_path / "first", users=[user]) as receiver:
-        lines = [f"trapsess -Ci {V3} {HOST}:{receiver.port}", f"trap2sink {HOST}:{healthy.port} public"]
+    receiver = Snmptrapd(tmp_path / "receiver", users=[user])
+    replacement = Snmptrapd(tmp_path / "replacement", users=[user], port=receiver.port)
+    with Snmptrapd(tmp_path / "healthy") as healthy, capture_logs() as logs:
+        lines = [f"trapsess -Ci {V3} {receiver.name}", f"trap2sink {healthy.name} public"]
         with Snmpd(tmp_path, extra=lines) as daemon:
             async with publishing(daemon) as (publish, delivery, subagent):
                 publish(1)
-                await until(lambda: healthy.received() == [1])
-                receiver.stop()
-                publish(2)
-                publish(3)
-                await until(lambda: healthy.received() == [1, 2, 3])
-                with Snmptrapd(tmp_path / "second", users=[user], port=receiver.port):  # another engine id
-                    publish(4)
-                    publish(5)
-                    await until(lambda: healthy.received() == [1, 2, 3, 4, 5])
                 await until(lambda: delivery.queued == 0)
-                assert (delivery.stats.failed, subagent.sessions) == (0, 1)
+                with receiver:
+                    publish(2)
+                    await until(lambda: numbers(receiver) == [2])
+                publish(3)
+                publish(4)
+                await until(lambda: delivery.queued == 0)
+                with replacement:
+                    publish(5)
+                    await until(lambda: delivery.queued == 0 and len(numbers(healthy)) >= 5)
+                    daemon.restart()
+                    await until(lambda: subagent.sessions == 2)
+                    publish(6)
+                    await until(lambda: numbers(replacement) == [6])
+                await until(lambda: delivery.queued == 0)
+                assert numbers(healthy) == [1, 2, 3, 4, 5, 6]
+                assert delivery.stats.failed == 0
+    events = agentx_events(logs)
+    slow = events.index(("agentx slow", "notification"))
+    assert events[slow : slow + 2] == [("agentx slow", "notification"), ("agentx responds in time again", "")]
+    assert events.count(("agentx slow", "notification")) == 1
+
+
+async def test_snmpd_adds_its_own_uptime(tmp_path: Path) -> None:
+    with Snmptrapd(tmp_path / "healthy") as healthy:
+        with Snmpd(tmp_path, extra=[f"trap2sink {healthy.name} public"]) as daemon:
+            async with publishing(daemon) as (publish, delivery, _):
+                publish(1)
+                await until(lambda: delivery.queued == 0 and numbers(healthy) == [1])
+        (received,) = (each for each in healthy.received if SEQUENCE in each.varbinds)
+        kind, uptime = received.varbinds[UPTIME]
+        assert kind == "Timeticks"
+        assert int(uptime) < GATEWAY_UPTIME * 100
+        assert list(received.varbinds)[:2] == [UPTIME, "1.3.6.1.6.3.1.1.4.1.0"]
 
 
 async def test_a_notification_is_not_repeated_after_snmpd_hung(sinks: tuple[Sink, Sink], tmp_path: Path) -> None:

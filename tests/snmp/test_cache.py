@@ -10,7 +10,11 @@ from structlog.testing import capture_logs
 
 from gateway.engine.engine import Engine
 from gateway.frontends.snmp.bulk import get_bulk
-from gateway.frontends.snmp.cache import FOLLOW_TIME, MAX_INLINE_SAMPLES, MAX_WALKS, WALK_TIME, TableCache
+from gateway.frontends.snmp.cache import FOLLOW_TIME, MAX_INLINE_SAMPLES, TableCache
+from gateway.frontends.snmp.service import SnmpService
+from gateway.frontends.snmp.subagent.address import UnixAddress
+from gateway.frontends.snmp.subagent.subagent import SubagentState
+from gateway.frontends.snmp.walks import MAX_WALKS, WALK_TIME
 from gateway.host.host import Host
 from gateway.host.replay import DEMO, Recording, ReplayHost
 from gateway.publication import Publication
@@ -235,3 +239,19 @@ async def test_values_that_do_not_fit_are_counted_and_logged_once(setting: Setti
             setting.clock.now += 2 * MAX_AGE
     assert setting.running() == 2
     assert [event["name"] for event in logs if event["event"] == "value or row omitted"] == ["haClusterStonithTimeout"]
+
+
+async def test_the_state_of_the_session_is_that_of_the_moment_of_the_request(setting: Setting) -> None:
+    publication = Publication(clock=setting.clock)
+    service = SnmpService(setting.engine, publication, MIB, max_age=MAX_AGE, agentx=UnixAddress("/nowhere"))
+    publication.add_source(service.add_samples)
+    name = MIB["haClusterAgentxState"].oid
+    try:
+        await service.cache.refresh()
+        assert service._subagent is not None
+        for state, number in ((SubagentState.OPENING, 5), (SubagentState.REGISTERED, 7)):
+            service._subagent.state = state
+            assert read(service.cache.get([name + oids.encode((0,))])[0]).value == number
+            assert read(service.cache.get_next([SearchRange(name, END)])[0]).value == number
+    finally:
+        await service.close()

@@ -2,7 +2,7 @@
 
 SNMP never waits for a tool: snmpd gives a subagent one second, during which the whole agent is blocked. A request is
 answered from the current tables; if these are older than ``max_age``, it also starts a refresh. A walk sees one moment:
-for a minute at most it continues in the tables in which it began, even if newer ones have been built.
+for a minute at most it continues in the tables in which it began, even if newer ones have been built (``walks``).
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from gateway.clock import Clock, SystemClock
 from gateway.engine.engine import Engine
 from gateway.frontends.snmp import tables
 from gateway.frontends.snmp.rows import MibValue
-from gateway.frontends.snmp.tables import Omission
+from gateway.frontends.snmp.tables import Omission, ReadValue
 from gateway.frontends.snmp.variable import END_OF_MIB_VIEW, Variable
 from gateway.frontends.snmp.variable_source import Rows
 from gateway.frontends.snmp.variable_table import VariableTable
+from gateway.frontends.snmp.walks import WalkTracker
 from gateway.publication import Publication
 from gateway.snapshot import Snapshot
 from gateway.snmp.mib.module import Mib
@@ -34,12 +35,6 @@ FOLLOW_TIME = 3600.0
 MAX_INLINE_SAMPLES = 2000
 """Samples up to which tables are built within a request, in milliseconds: an infrequent request gets recent values."""
 
-WALK_TIME = 60.0
-"""Seconds for which a walk sees the moment in which it began."""
-
-MAX_WALKS = 64
-"""Walks in progress; one more, and the walk whose last request is the oldest is forgotten."""
-
 MibValueSource = Callable[[], Iterable[MibValue]]
 """Returns values of the MIB that are not samples."""
 
@@ -49,13 +44,6 @@ class _Build(NamedTuple):
 
     table: VariableTable
     omissions: Sequence[Omission]
-
-
-class _Walk(NamedTuple):
-    """The tables that a walk goes through, and when it began."""
-
-    table: VariableTable
-    began: float
 
 
 class TableCache:
@@ -95,16 +83,21 @@ class TableCache:
         self._table = tables.empty(mib)
         self._snapshot: Snapshot | None = None
         self._expiry = float("-inf")
-        self._walks: dict[Oid, _Walk] = {}
+        self._walks = WalkTracker()
         self._refresh_task: asyncio.Task[None] | None = None
         self._last_request = float("-inf")
         self._value_sources: list[MibValueSource] = []
+        self._live: dict[str, ReadValue] = {}
         self.omitted = 0
         self._logged: set[str] = set()
 
     def add_value_source(self, source: MibValueSource) -> None:
         """Adds a source of values that are not samples."""
         self._value_sources.append(source)
+
+    def add_live_value(self, name: str, read: ReadValue) -> None:
+        """Adds a scalar whose value is read at each request, as it must not be as old as the tables."""
+        self._live[name] = read
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -122,53 +115,34 @@ class TableCache:
         """Returns one variable for each range."""
         now = self._clock.monotonic()
         self._refresh_if_old(now)
-        walk = self._resume_walk(ranges, now)
+        if not ranges:
+            return []
+        start = ranges[0].start
+        walk = self._walks.resume(start, self._table, now)
         variables = walk.table.get_next(ranges)
-        self._remember_walk(walk, variables)
+        self._walks.advance(walk, start, _end_of(variables), now)
         return variables
 
     def rows(self, ranges: Sequence[SearchRange], *, non_repeaters: int) -> Rows:
         """Yields the rows of a GETBULK response, all from the same tables."""
         now = self._clock.monotonic()
         self._refresh_if_old(now)
-        walk = self._resume_walk(ranges[non_repeaters:] or ranges, now)
+        if not ranges:
+            yield []
+            return
+        repeaters = ranges[non_repeaters:]
+        start = (repeaters or ranges)[0].start
+        walk = self._walks.resume(start, self._table, now)
         rows = walk.table.rows(ranges, non_repeaters=non_repeaters)
-        yield next(rows)
-        last: list[Variable] = []
+        first = next(rows)
+        last = [] if repeaters else first
         try:
+            yield first
             for row in rows:
                 last = row
                 yield row
         finally:
-            self._remember_walk(walk, last)
-
-    # --- walks -------------------------------------------------------------------------------------------------------
-
-    def _resume_walk(self, ranges: Sequence[SearchRange], now: float) -> _Walk:
-        """Returns the walk that a request continues, or a new one in the current tables.
-
-        A request continues a walk if it starts at the name with which the last response ended.
-        """
-        walk = self._walks.pop(ranges[0].start, None) if ranges else None
-        if walk is None or now - walk.began > WALK_TIME:
-            return _Walk(self._table, now)
-        return walk
-
-    def _remember_walk(self, walk: _Walk, variables: Sequence[Variable]) -> None:
-        """Remembers where a walk will continue: at the first variable of a response or of its last row."""
-        for variable in variables:
-            if variable.cell is not END_OF_MIB_VIEW:
-                self._walks[variable.oid] = walk
-                if len(self._walks) > MAX_WALKS:
-                    del self._walks[next(iter(self._walks))]
-                return
-
-    def _expire_walks(self) -> None:
-        """Frees the tables of walks that were abandoned."""
-        oldest = self._clock.monotonic() - WALK_TIME
-        for name, walk in list(self._walks.items()):
-            if walk.began < oldest:
-                del self._walks[name]
+            self._walks.advance(walk, start, _end_of(last), now)
 
     # --- refreshing --------------------------------------------------------------------------------------------------
 
@@ -236,7 +210,7 @@ class TableCache:
     async def _build_from(self, snapshot: Snapshot) -> None:
         """Replaces the tables by those of a snapshot, which are built in a thread."""
         self._publish(await asyncio.to_thread(self._builder(snapshot)), snapshot)
-        self._expire_walks()
+        self._walks.expire(self._clock.monotonic())
 
     def _builder(self, snapshot: Snapshot) -> Callable[[], _Build]:
         """Returns a function that builds tables in any thread; its input is collected here, in the event loop."""
@@ -248,6 +222,7 @@ class TableCache:
             self._mib,
             age=partial(self._publication.age, snapshot),
             extra=[value for source in self._value_sources for value in source()],
+            live=self._live,
             agentx=self._agentx,
             report=omissions.append,
         )
@@ -258,3 +233,8 @@ class TableCache:
         if (task := self._refresh_task) is not None:
             task.cancel()
             await asyncio.wait([task])
+
+
+def _end_of(variables: Sequence[Variable]) -> Oid | None:
+    """Returns where a walk will continue: at the first variable of a response or of its last row; None at the end."""
+    return next((variable.oid for variable in variables if variable.cell is not END_OF_MIB_VIEW), None)

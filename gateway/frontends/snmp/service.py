@@ -79,6 +79,12 @@ class SnmpService:
         if agentx is not None:
             self._subagent = Subagent(source=self.cache, address=agentx, description=_DESCRIPTION)
         self._agent = self._make_agent(agent) if agent is not None else None
+        # the tables may be from before the session
+        self.cache.add_live_value(self_metrics.AGENTX_STATE.mib[0], lambda: self._agentx_state.value)
+
+    @property
+    def _agentx_state(self) -> SubagentState:
+        return self._subagent.state if self._subagent is not None else SubagentState.OFF
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -194,8 +200,7 @@ class SnmpService:
     def add_samples(self, samples: SampleSet) -> None:
         """Adds the metrics of the tables, of the AgentX session, and of the built-in agent."""
         samples.add(self_metrics.MIB_OMITTED, self.cache.omitted)
-        state = self._subagent.state if self._subagent is not None else SubagentState.OFF
-        samples.add(self_metrics.AGENTX_STATE, self_metrics.AGENTX_STATE.flags_for(state))
+        samples.add(self_metrics.AGENTX_STATE, self_metrics.AGENTX_STATE.flags_for(self._agentx_state))
         if self._subagent is not None:
             samples.add(self_metrics.AGENTX_SESSIONS, self._subagent.sessions)
             samples.add(self_metrics.AGENTX_REQUESTS, self._subagent.requests.total())

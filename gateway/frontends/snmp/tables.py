@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from gateway.frontends.snmp.rows import LIVE, Binding, MibValue, bindings, derived
@@ -47,6 +48,9 @@ class Omission(NamedTuple):
 
 Report = Callable[[Omission], object]
 
+ReadValue = Callable[[], SampleValue]
+"""Returns the value of a scalar at the moment of a request."""
+
 
 class _UnfitIndexError(ValueError):
     """A label does not fit the index that it is part of."""
@@ -73,6 +77,7 @@ def build(
     *,
     age: Callable[[], float],
     extra: Iterable[MibValue] = (),
+    live: Mapping[str, ReadValue] = MappingProxyType({}),
     agentx: bool = False,
     report: Report = _ignore,
 ) -> VariableTable:
@@ -84,6 +89,7 @@ def build(
         mib: HA-CLUSTER-MIB at the configured root.
         age: returns the age of the snapshot, in seconds.
         extra: further values that are not samples.
+        live: scalars that are read at each request, by name, besides the age.
         agentx: whether to encode all variables for AgentX at once, so that the requests of a subagent find them
             encoded. Without it, each variable is encoded when it is first requested.
         report: receives each value and each row that is omitted.
@@ -94,17 +100,21 @@ def build(
             builder.add(binding, samples)
     builder.put_all(derived(snapshot))
     builder.put_all(extra)
-    live: dict[Oid, ReadCell] = {}
-    for name in LIVE.values():
-        builder.put(name, (), age())
-        live[mib[name].oid + INSTANCE] = _reader(mib[name], age)
-    return builder.table(live, agentx=agentx)
+
+    def read_age() -> SampleValue:
+        return int(age())
+
+    cells: dict[Oid, ReadCell] = {}
+    for name, read in {**live, **dict.fromkeys(LIVE.values(), read_age)}.items():
+        builder.put(name, (), read())
+        cells[mib[name].oid + INSTANCE] = _reader(mib[name], read)
+    return builder.table(cells, agentx=agentx)
 
 
-def _reader(target: Object, read: Callable[[], float]) -> ReadCell:
+def _reader(target: Object, read: ReadValue) -> ReadCell:
     def read_cell() -> Cell:
         assert target.syntax is not None
-        return Cell(target.syntax.type, target.syntax.convert(int(read())))
+        return Cell(target.syntax.type, target.syntax.convert(read()))
 
     return read_cell
 

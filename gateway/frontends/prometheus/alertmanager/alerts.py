@@ -13,7 +13,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from gateway.alarms.conditions import BY_NAME
@@ -112,7 +112,7 @@ class AlertBuilder:
         )
 
     def _test(self, notification: Notification) -> Alert:
-        labels = {**self._labels(notification), "test": "true"}
+        labels = {**self._labels(replace(notification, object="")), "test": "true"}
         ends = notification.time + TEST_LIFETIME
         return Alert(labels=labels, annotations=_annotations(notification), starts=notification.time, ends=ends)
 

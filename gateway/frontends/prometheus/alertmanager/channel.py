@@ -75,9 +75,13 @@ class AlertmanagerChannel(Channel):
         await self._client.close()
 
     def accepts(self, notification: Notification) -> bool:
-        """Returns whether a notification is about alarms, or is a test."""
-        is_event = notification.kind is NotificationKind.CONDITION
-        return is_event or notification.kind in {NotificationKind.REPETITION, NotificationKind.TEST}
+        """Returns whether a notification is about alarms, or is a test. A test has its end already, and needs no clear.
+
+        Alertmanager does not notify of an alert that has ended before it would notify.
+        """
+        if notification.kind is NotificationKind.TEST:
+            return notification.change is not Change.CLEARED
+        return notification.kind in {NotificationKind.CONDITION, NotificationKind.REPETITION}
 
     def supersedes(self, newer: Notification, older: Notification) -> bool:
         """Returns whether a repetition has what an older notification says about active alarms."""

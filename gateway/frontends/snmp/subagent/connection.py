@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
 
 import structlog
 
@@ -22,9 +24,6 @@ MAX_BULK = 512
 
 SLOW = 3.0
 """Seconds after which a missing response is logged."""
-
-_SLOW_INTERVAL = 600.0
-"""Seconds between two of these log events."""
 
 _SLOW_CAUSE = (
     "snmpd waits about 6 s for each receiver of SNMPv3 informs that it cannot reach, and does nothing else meanwhile; "
@@ -52,6 +51,52 @@ class SessionLostError(Exception):
         self.detail = detail
 
 
+class RequestKind(StrEnum):
+    """The requests to the master agent, by what can delay the response."""
+
+    SESSION = "session"
+    """Everything else that the master agent does delays it."""
+    NOTIFICATION = "notification"
+    """The master agent responds when it has sent the notification to all sinks."""
+
+
+class SlowResponses:
+    """Logs when the master agent begins to respond late, and when it responds in time again: each change once.
+
+    It outlasts the sessions. A kind of request is late until a request of this kind gets a response in time.
+
+    Attributes:
+        seconds: the time after which a response is late.
+    """
+
+    def __init__(self, seconds: float = SLOW) -> None:
+        self.seconds = seconds
+        self._late: set[RequestKind] = set()
+        self._log = structlog.get_logger("agentx")
+
+    @contextmanager
+    def watch(self, kind: RequestKind) -> Iterator[Callable[[], None]]:
+        """Logs a missing response after a while. Yields a function to call when the response has arrived."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.seconds
+        timer = loop.call_at(deadline, self._on_late, kind)
+        try:
+            yield lambda: self._on_response(kind, in_time=loop.time() < deadline)
+        finally:
+            timer.cancel()
+
+    def _on_late(self, kind: RequestKind) -> None:
+        if not self._late:
+            self._log.warning("agentx slow", request=kind.value, seconds=self.seconds, probable_cause=_SLOW_CAUSE)
+        self._late.add(kind)
+
+    def _on_response(self, kind: RequestKind, *, in_time: bool) -> None:
+        if in_time and kind in self._late:
+            self._late.remove(kind)
+            if not self._late:
+                self._log.info("agentx responds in time again")
+
+
 class Connection(asyncio.BufferedProtocol):
     """One connection to a master agent, and its session.
 
@@ -60,24 +105,25 @@ class Connection(asyncio.BufferedProtocol):
 
     Args:
         source: serves the variables that are requested.
+        slow_responses: logs that the master agent responds late.
     """
 
-    def __init__(self, session: Session, source: VariableSource) -> None:
+    def __init__(self, session: Session, source: VariableSource, slow_responses: SlowResponses | None = None) -> None:
         self.session = session
         self._source = source
+        self._slow_responses = slow_responses or SlowResponses()
         self._transport: asyncio.Transport | None = None
         self._loss: tuple[SessionFailure, str] | None = None
         self._lost = asyncio.Event()
         self._disconnected = asyncio.Event()
         self._responses: dict[int, asyncio.Future[int]] = {}
         self._logged_bugs: set[type[Exception]] = set()
-        self._next_slow_report = 0.0
         self._buffer = memoryview(bytearray(_BUFFER))
         self._log = structlog.get_logger("agentx")
 
     # --- for the subagent --------------------------------------------------------------------------------------------
 
-    async def request(self, send: Callable[[], int], timeout: float) -> int:
+    async def request(self, send: Callable[[], int], timeout: float, kind: RequestKind = RequestKind.SESSION) -> int:
         """Sends a request to the master agent, and returns the error code of its response.
 
         A request is never repeated: the master agent has it, and may process it at any time until the session ends.
@@ -86,6 +132,7 @@ class Connection(asyncio.BufferedProtocol):
         Args:
             send: one of the session's methods that send a request and return its packet id.
             timeout: seconds after which the master agent counts as unresponsive.
+            kind: the kind of the request.
 
         Raises:
             SessionLostError: the session has ended, or ends because no response arrives in time.
@@ -93,16 +140,16 @@ class Connection(asyncio.BufferedProtocol):
         """
         self._raise_if_lost()
         packet_id = send()
-        loop = asyncio.get_running_loop()
-        response: asyncio.Future[int] = loop.create_future()
+        response: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._responses[packet_id] = response
-        slow = loop.call_later(SLOW, self._report_slow)
         try:
-            self._flush()
-            if await completed_within(response, timeout):
-                return response.result()
+            with self._slow_responses.watch(kind) as responded:
+                self._flush()
+                if await completed_within(response, timeout):
+                    error = response.result()
+                    responded()
+                    return error
         finally:
-            slow.cancel()
             del self._responses[packet_id]
         loss = SessionLostError(SessionFailure.UNRESPONSIVE, f"no response within {timeout:g} s")
         self._mark_lost(loss.failure, loss.detail)
@@ -182,13 +229,6 @@ class Connection(asyncio.BufferedProtocol):
     def _flush(self) -> None:
         if (data := self.session.data_to_send()) and self._transport is not None:
             self._transport.write(data)
-
-    def _report_slow(self) -> None:
-        """Logs that the master agent has not responded for a while, and the most probable cause."""
-        now = asyncio.get_running_loop().time()
-        if now >= self._next_slow_report:
-            self._next_slow_report = now + _SLOW_INTERVAL
-            self._log.warning("agentx slow", seconds=SLOW, probable_cause=_SLOW_CAUSE)
 
     def _mark_lost(self, failure: SessionFailure, detail: str) -> None:
         """Ends the session for everything that waits for it. The first reason is the one that counts."""

@@ -19,7 +19,7 @@ from gateway.backoff import Backoff
 from gateway.clock import Clock, SystemClock
 from gateway.errors import GatewayError
 from gateway.frontends.snmp.subagent.address import Address, SessionFailure, connect, explain
-from gateway.frontends.snmp.subagent.connection import Connection, SessionLostError
+from gateway.frontends.snmp.subagent.connection import Connection, RequestKind, SessionLostError, SlowResponses
 from gateway.frontends.snmp.variable_source import VariableSource
 from gateway.snmp.agentx.codes import CloseReason, ErrorCode, rfc_name
 from gateway.snmp.agentx.session import Session, Statistics
@@ -32,7 +32,11 @@ _MASTER_TIMEOUT = 5
 
 
 _BLOCKED = 120.0
-"""Seconds that the master agent may be blocked: snmpd 5.9 for some 6 s by each sink for SNMPv3 informs that is dead."""
+"""Seconds that the master agent may be blocked.
+
+snmpd 5.9 waits for the engine ID of each sink for SNMPv3 informs that is dead: 1 s, then five more times (-t and -r of
+trapsess).
+"""
 
 
 class SubagentState(StrEnum):
@@ -123,6 +127,7 @@ class Subagent:
         self._timing = timing or Timing()
         self._clock = clock or SystemClock()
         self._statistics = Statistics()
+        self._slow_responses = SlowResponses()
         self._connection: Connection | None = None
         self._logged_failures: set[SessionFailure] = set()
         self._attempted = asyncio.Event()
@@ -183,7 +188,7 @@ class Subagent:
         """Runs one session from the connection to its end."""
         sessions, reason = self.sessions, CloseReason.OTHER
         self.state = SubagentState.CONNECTING
-        connection = Connection(Session(self._statistics), self._source)
+        connection = Connection(Session(self._statistics), self._source, self._slow_responses)
         try:
             await self._connect(connection)
             self._connection = connection
@@ -270,7 +275,8 @@ class Subagent:
         it; not to do so may lose it.
 
         Args:
-            varbinds: snmpTrapOID.0 first, or after sysUpTime.0 (RFC 2741, section 6.2.10).
+            varbinds: snmpTrapOID.0 first. Without sysUpTime.0 before it, the master agent adds its own (RFC 2741,
+                section 6.2.10).
 
         Raises:
             NotifyError: the notification was not accepted.
@@ -280,7 +286,8 @@ class Subagent:
         if connection is None or self.state is not SubagentState.REGISTERED:
             raise NotifyError(self.detail or "not registered with a master agent")
         try:
-            error = await connection.request(partial(connection.session.notify, varbinds), self._timing.notify)
+            send = partial(connection.session.notify, varbinds)
+            error = await connection.request(send, self._timing.notify, RequestKind.NOTIFICATION)
         except SessionLostError as loss:
             raise NotifyError(loss.detail) from None
         if error:
