@@ -100,6 +100,7 @@ def spec(build_: Build, files: Sequence[PackagedFile]) -> str:
         "Release": build_.revision,
         "Summary": "Prometheus and SNMP gateway for Pacemaker, Corosync, SBD and DRBD clusters",
         "License": _license(files),
+        "Group": "System/Monitoring",
         "Packager": build_.maintainer,
         # the wheels do not need what their file names suggest to the generators of rpm
         "AutoReqProv": "no",
