@@ -159,6 +159,32 @@ def test_no_label_value_breaks_the_page(samples: Mapping[Labels, Value]) -> None
         assert encode({GAUGE: samples}).decode().count("\nt_gauge{") == len(samples)
 
 
+@given(page(), page(), st.sampled_from([exposition.TEXT, exposition.OPENMETRICS]))
+def test_a_page_does_not_depend_on_the_page_before(
+    first: dict[Metric, dict[Labels, Value]], second: dict[Metric, dict[Labels, Value]], content_type: str
+) -> None:
+    encoder = exposition.PageEncoder(content_type)
+    for samples_by_metric in (first, second, {**first, **second}, {**second, **first}, first):
+        alone = exposition.PageEncoder(content_type).encode(samples_by_metric)
+        assert sorted(encoder.encode(samples_by_metric).split(b"\n")) == sorted(alone.split(b"\n"))
+
+
+def test_samples_of_the_page_before_are_not_encoded_again() -> None:
+    class Text(str):
+        __slots__ = ("times",)
+
+        def __str__(self) -> str:
+            times.append(1)
+            return super().__str__()
+
+    times: list[int] = []
+    encoder = exposition.PageEncoder(exposition.TEXT)
+    labels = (Text("é"),)
+    pages = [encoder.encode({COUNTER: {labels: value}}) for value in (3, 3.0, 4, 4)]
+    assert pages == [exposition.encode_text({COUNTER: {("é",): value}}) for value in (3, 3, 4, 4)]
+    assert len(times) == 2
+
+
 # --- Complete pages --------------------------------------------------------------------------------------------------
 
 FAMILIES: SamplesByMetric = {

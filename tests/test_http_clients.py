@@ -28,7 +28,7 @@ from gateway.frontends.prometheus.connection import Closure, Connection
 from gateway.frontends.prometheus.connection_pool import source_of
 from gateway.frontends.prometheus.listener import Listener
 from gateway.frontends.prometheus.pages import PageCache
-from gateway.frontends.prometheus.server import MetricsFormat
+from gateway.frontends.prometheus.server import metrics_formats
 from gateway.publication import Publication
 from gateway.samples import SamplesByMetric, SampleSet
 from gateway.snapshot import Snapshot
@@ -39,7 +39,7 @@ from tests.processes import resident_kib
 from tests.programs import FakeCluster, Gateway, environment
 from tests.waiting import until
 
-TEXT = MetricsFormat(content_type=exposition.TEXT)
+TEXT = metrics_formats()[exposition.TEXT]
 HEALTH = request("/-/healthy")
 LAST_HEALTH = request("/-/healthy", "Connection: close")
 OK, BUSY = b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 503 Service Unavailable\r\n"

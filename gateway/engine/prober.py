@@ -10,6 +10,7 @@ from typing import TypeVar
 from gateway.clock import Clock, SystemClock
 from gateway.engine.denials import Denials
 from gateway.engine.library_record import LibraryRecord
+from gateway.engine.reading_memory import Key, ReadingMemory
 from gateway.engine.worker import Worker
 from gateway.host.host import CommandResult, Host
 from gateway.host.library import LibraryQuery
@@ -28,9 +29,6 @@ The thread costs less than 0.1 ms.
 PARSE_TIMEOUT = 10.0
 """Seconds that parsing or translating an output may take. Parsers take linear time: this is for an overloaded host."""
 
-_Key = tuple[str, str]
-"""The names of a collector and of one of its probes."""
-
 
 class Prober:
     """Runs the commands of probes and parses their output.
@@ -47,8 +45,9 @@ class Prober:
         self._worker = Worker("parser")
         self._timeout = timeout
         self._libraries = LibraryRecord()
-        self._working_variants: dict[_Key, int] = {}
-        self._static_readings: dict[_Key, tuple[object, Reading]] = {}
+        self._working_variants: dict[Key, int] = {}
+        self._memory = ReadingMemory()
+        self._static_readings: dict[Key, tuple[object, Reading]] = {}
 
     async def read(self, collector: str, probe: Probe) -> Reading:
         """Returns a new reading of a probe.
@@ -69,7 +68,7 @@ class Prober:
         """Makes a new attempt for every probe that was not permitted, when it is read the next time."""
         self._denials.clear()
 
-    async def _read_anew(self, key: _Key, probe: Probe) -> Reading:
+    async def _read_anew(self, key: Key, probe: Probe) -> Reading:
         if probe.library is not None:
             return await self._ask_library(key, probe, probe.library)
         if not probe.static:
@@ -107,7 +106,7 @@ class Prober:
         """Stops the worker thread as soon as it has finished its current work."""
         self._worker.close()
 
-    async def _ask_library(self, key: _Key, probe: Probe, query: LibraryQuery) -> Reading:
+    async def _ask_library(self, key: Key, probe: Probe, query: LibraryQuery) -> Reading:
         """Asks a library, and runs the tool if there is no complete answer.
 
         The tool decides what is wrong: a library that does not answer says nothing about the cluster.
@@ -117,7 +116,7 @@ class Prober:
         if reason:
             return replace(await self._run_variants(key, probe), library_failure=reason)
         answer = await self._host.ask_library(probe.tool, query, identity=identity)
-        reading = await self._read_result(probe, answer.result)
+        reading = await self._read_result(key, probe, answer.result)
         if reading.status is Status.OK:
             self._libraries.add_answer(key, identity)
             return replace(reading, source=Source.LIBRARY, library=answer.version)
@@ -130,13 +129,13 @@ class Prober:
             self._libraries.add_failure(key, identity, reading.detail, permanent=answer.permanent)
         return replace(tool_reading, library_failure="" if answer.skipped else reading.detail)
 
-    def _why_no_library(self, key: _Key, probe: Probe, identity: object) -> str:
+    def _why_no_library(self, key: Key, probe: Probe, identity: object) -> str:
         """Returns why a library is not asked instead of running a tool; empty if it is."""
         if identity is None:
             return f"{probe.tool} not found"
         return self._host.why_no_library(probe.tool) or self._libraries.why_given_up(key, identity)
 
-    async def _run_variants(self, key: _Key, probe: Probe) -> Reading:
+    async def _run_variants(self, key: Key, probe: Probe) -> Reading:
         """Tries the variants of a probe, first the one that worked last."""
         last_working = self._working_variants.get(key, 0)
         order = sorted(range(len(probe.variants)), key=lambda index: index != last_working)
@@ -147,7 +146,7 @@ class Prober:
                 result = await self._host.run(probe.tool, *probe.variants[index])
             else:
                 result = await self._host.read_sectors(probe.tool, probe.sectors)
-            reading = replace(await self._read_result(probe, result), source=source)
+            reading = replace(await self._read_result(key, probe, result), source=source)
             if reading.status is Status.OK:
                 self._working_variants[key] = index
                 return reading
@@ -157,9 +156,11 @@ class Prober:
         assert first_failure is not None
         return first_failure
 
-    async def _read_result(self, probe: Probe, result: CommandResult) -> Reading:
+    async def _read_result(self, key: Key, probe: Probe, result: CommandResult) -> Reading:
         size = len(result.stdout) + len(result.stderr)
+        # a small output is parsed as fast as it is compared
+        read = partial(self._memory.read, key) if size > LARGE_OUTPUT else read_result
         try:
-            return await self.run_in_thread_if_large(size, partial(read_result, probe, result))
+            return await self.run_in_thread_if_large(size, partial(read, probe, result))
         except CommandError as error:
             return Reading(status=error.status, detail=error.detail, duration=result.duration, size=len(result.stdout))

@@ -69,6 +69,20 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Varying:
+    """The part of an output that differs each time, even if nothing has changed: the time at which the tool ran.
+
+    Attributes:
+        pattern: matches it; the first match counts.
+        update: returns a value of ``Probe.read`` with what the pattern matches in another output; raises ``ParseError``
+            if that cannot be read.
+    """
+
+    pattern: re.Pattern[bytes]
+    update: Callable[[Any, re.Match[bytes]], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """A command that a collector runs, and how its result is read.
 
@@ -78,6 +92,7 @@ class Probe:
         variants: lists of arguments, the newest syntax first. If one fails, the next is tried.
         read: turns the result into a value or into what a parser returns; raises ``ParseError`` or ``CommandError``.
         required: whether the collector fails if the probe fails.
+        varying: what differs in outputs that are the same otherwise; None if nothing does.
         static: whether the value stays the same until the tool's file is replaced, as its version does.
         library: what a library may be asked instead of running the tool, which runs if there is no answer.
         library_only: whether the tool does not run, except where a library fails that has worked before.
@@ -89,6 +104,7 @@ class Probe:
     variants: tuple[tuple[str, ...], ...] = ((),)
     read: Callable[[CommandResult], Any]
     required: bool = True
+    varying: Varying | None = None
     static: bool = False
     library: LibraryQuery | None = None
     library_only: bool = False

@@ -174,8 +174,14 @@ def measure(programs: Sequence[Measured], scrapes: int, *, warm_up: int = 3) -> 
             program.scrape()
 
 
-def tool(path: Path, output: Path) -> Path:
-    """Writes a program that prints a file, regardless of its arguments."""
-    path.write_text(f"#!/bin/sh\nexec cat {output}\n")
+def tool(path: Path, output: Path, *, changing: bool = False) -> Path:
+    """Writes a program that prints a file, regardless of its arguments.
+
+    Args:
+        path: the path of the program.
+        output: the file.
+        changing: whether it prints something else each time: a comment at the end of a document in XML.
+    """
+    path.write_text(f'#!/bin/sh\ncat {output}\necho "<!-- $$ -->"\n' if changing else f"#!/bin/sh\nexec cat {output}\n")
     path.chmod(0o755)
     return path

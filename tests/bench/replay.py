@@ -20,8 +20,8 @@ _PACEMAKER = {
 }
 
 
-def replayed(directory: Path, instances: int) -> list[str]:
-    """Returns the flags for a large cluster."""
+def replayed(directory: Path, instances: int, *, changing: bool) -> list[str]:
+    """Returns the flags for a large cluster; its outputs can differ from scrape to scrape."""
     cib = directory / f"cib-{instances}.xml"
     cib.write_text("".join(large_cib.cib(32, instances)))
     environment = {**ENVIRONMENT, "CIB_file": str(cib)}
@@ -34,7 +34,11 @@ def replayed(directory: Path, instances: int) -> list[str]:
         outputs[flag] = directory / f"{flag}-{instances}.xml"
         with outputs[flag].open("wb") as file:
             subprocess.run(command.split(), env=environment, stdout=file, check=True)
-    return _flags(directory, str(instances), outputs | _COROSYNC)
+    suffix = f"{instances}-changing" if changing else str(instances)
+    return [
+        *_flags(directory, suffix, outputs, changing=changing),
+        *_flags(directory, suffix, _COROSYNC),
+    ]
 
 
 def replayed_lab(directory: Path) -> list[str]:
@@ -42,5 +46,8 @@ def replayed_lab(directory: Path) -> list[str]:
     return _flags(directory, "lab", _PACEMAKER | _COROSYNC)
 
 
-def _flags(directory: Path, suffix: str, outputs: Mapping[str, Path]) -> list[str]:
-    return [f"--{flag}={tool(directory / f'{flag}-{suffix}', output)}" for flag, output in outputs.items()]
+def _flags(directory: Path, suffix: str, outputs: Mapping[str, Path], *, changing: bool = False) -> list[str]:
+    return [
+        f"--{flag}={tool(directory / f'{flag}-{suffix}', output, changing=changing)}"
+        for flag, output in outputs.items()
+    ]

@@ -141,7 +141,7 @@ def _throughput(client: Client, directory: Path, rounds: int) -> Iterator[Result
     data = directory / "variables"
     with _one_processor(), ExitStack() as stack:
         snmpd = stack.enter_context(_snmpd(directory, pass_persist_line(data)))
-        ours = stack.enter_context(gateway(snmpd, replayed(directory, _INSTANCES), max_age=_NEVER))
+        ours = stack.enter_context(gateway(snmpd, replayed(directory, _INSTANCES, changing=True), max_age=_NEVER))
         rows = dump(snmpd, data)
         if rows < _ROWS:
             raise ValueError(f"the table has {rows} rows, expected at least {_ROWS}")
@@ -248,7 +248,7 @@ def _requests(ours: Program) -> int:
 
 def _latency(client: NativeClient, directory: Path) -> Result:
     """Sends steady requests while 2,400 instances are collected again and again."""
-    with _snmpd(directory) as snmpd, gateway(snmpd, replayed(directory, 2_400), max_age=_ALWAYS):
+    with _snmpd(directory) as snmpd, gateway(snmpd, replayed(directory, 2_400, changing=True), max_age=_ALWAYS):
         steady = client.steady(snmpd, _STEADY_SECONDS, _RUNS, GATEWAY.columns)
     if not steady.changes:
         raise ValueError("nothing was collected during the measurement")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from operator import itemgetter
+from typing import NamedTuple
 
 from gateway.samples import Flags, Labels, Metric, MetricKind, SamplesByMetric, Value, as_float
 
@@ -32,46 +33,64 @@ def _raise_error(name: str, error: Exception) -> None:
     raise error
 
 
-def encode(samples_by_metric: SamplesByMetric, content_type: str, *, on_error: OnError = _raise_error) -> bytes:
-    """Returns the page in the format of a content type, ``TEXT`` or ``OPENMETRICS``."""
-    encode_page = encode_openmetrics if content_type == OPENMETRICS else encode_text
-    return encode_page(samples_by_metric, on_error=on_error)
+class PageEncoder:
+    """Encodes pages in the format of one content type, and does not encode again what the page before had.
+
+    From one scrape to the next, nearly all samples of a cluster stay the same, and comparing them takes a third of the
+    time. Pages can be encoded in several threads at once.
+
+    Args:
+        content_type: ``TEXT`` or ``OPENMETRICS``.
+    """
+
+    def __init__(self, content_type: str) -> None:
+        self._header = _openmetrics_header if content_type == OPENMETRICS else _text_header
+        self._end = ["# EOF\n"] if content_type == OPENMETRICS else []
+        self._families: dict[Metric, _Family] = {}
+
+    def encode(self, samples_by_metric: SamplesByMetric, *, on_error: OnError = _raise_error) -> bytes:
+        """Returns the page with these samples."""
+        parts: list[str] = []
+        for metric in sorted(samples_by_metric, key=lambda metric: metric.name):
+            samples = samples_by_metric[metric]
+            if not samples:
+                continue
+            try:
+                parts.append(self._encode_family(metric, samples))
+            except Exception as error:  # noqa: BLE001 - a bug in one metric must not cost the page
+                on_error(metric.name, error)
+        # a file name may contain bytes that are not UTF-8: replacing them keeps the rest of the page usable
+        return "".join([*parts, *self._end]).encode("utf-8", "replace")
+
+    def _encode_family(self, metric: Metric, samples: Mapping[Labels, Value]) -> str:
+        before = self._families.get(metric)
+        if before is not None and before.samples == samples:
+            text = before.text
+        else:
+            text = "".join([self._header(metric), *(_state_lines if metric.states else _number_lines)(metric, samples)])
+        self._families[metric] = _Family(samples, text)  # the newest samples, so that the old ones can be released
+        return text
+
+
+class _Family(NamedTuple):
+    """The samples of a metric, and their lines on a page."""
+
+    samples: Mapping[Labels, Value]
+    text: str
 
 
 def encode_text(samples_by_metric: SamplesByMetric, *, on_error: OnError = _raise_error) -> bytes:
-    """Returns the page in text format 0.0.4."""
-    return _to_bytes(_format_families(samples_by_metric, _text_header, on_error))
+    """Returns a page in text format 0.0.4."""
+    return PageEncoder(TEXT).encode(samples_by_metric, on_error=on_error)
 
 
 def encode_openmetrics(samples_by_metric: SamplesByMetric, *, on_error: OnError = _raise_error) -> bytes:
-    """Returns the page in OpenMetrics 1.0.
+    """Returns a page in OpenMetrics 1.0.
 
     OpenMetrics requires that the name of a counter ends in ``_total``; counters whose established name does not are of
     type ``unknown`` here.
     """
-    return _to_bytes([*_format_families(samples_by_metric, _openmetrics_header, on_error), "# EOF\n"])
-
-
-def _to_bytes(parts: Iterable[str]) -> bytes:
-    # a file name may contain bytes that are not UTF-8: replacing them keeps the rest of the page usable
-    return "".join(parts).encode("utf-8", "replace")
-
-
-def _format_families(
-    samples_by_metric: SamplesByMetric, header: Callable[[Metric], str], on_error: OnError
-) -> list[str]:
-    parts: list[str] = []
-    for metric in sorted(samples_by_metric, key=lambda metric: metric.name):
-        samples = samples_by_metric[metric]
-        if not samples:
-            continue
-        try:
-            lines = [header(metric), *(_state_lines if metric.states else _number_lines)(metric, samples)]
-        except Exception as error:  # noqa: BLE001 - a bug in one metric must not cost the page
-            on_error(metric.name, error)
-        else:
-            parts += lines
-    return parts
+    return PageEncoder(OPENMETRICS).encode(samples_by_metric, on_error=on_error)
 
 
 def _text_header(metric: Metric) -> str:

@@ -42,18 +42,28 @@ class MetricsFormat:
 
     Attributes:
         content_type: one of those of ``exposition``.
+        page_encoder: the encoder of all pages with this content type.
     """
 
     content_type: str
+    page_encoder: exposition.PageEncoder
 
     def encoder(self, snapshot: Snapshot) -> EncodePage:
         """Returns the encoder for the content type."""
         del snapshot
 
         def encode(samples_by_metric: SamplesByMetric, on_error: exposition.OnError) -> bytes:
-            return exposition.encode(samples_by_metric, self.content_type, on_error=on_error)
+            return self.page_encoder.encode(samples_by_metric, on_error=on_error)
 
         return encode
+
+
+def metrics_formats() -> Mapping[str, MetricsFormat]:
+    """Returns the formats of the metrics page, by their content types."""
+    return {
+        content_type: MetricsFormat(content_type=content_type, page_encoder=exposition.PageEncoder(content_type))
+        for content_type in (exposition.TEXT, exposition.OPENMETRICS)
+    }
 
 
 class MetricsServer:
@@ -99,6 +109,7 @@ class MetricsServer:
             Route(path="/-/healthy", handler=self._get_healthy, title="Health of the gateway"),
             Route(path="/-/ready", handler=self._get_ready, title="Readiness of the gateway"),
         ]
+        self._formats = metrics_formats()
         self._ready = False
         self._scrapes = 0
         self._incomplete = 0
@@ -228,7 +239,7 @@ class MetricsServer:
         snapshot = await collect_for(request, self._engine)
         self._scrapes += 1
         self._incomplete += not snapshot.complete
-        page_format = MetricsFormat(content_type=negotiate_content_type(request.headers.get(hdrs.ACCEPT, "")))
+        page_format = self._formats[negotiate_content_type(request.headers.get(hdrs.ACCEPT, ""))]
         response = await self.pages.respond(request, snapshot, page_format, {hdrs.VARY: "Accept, Accept-Encoding"})
         self._log.debug(
             "scrape",

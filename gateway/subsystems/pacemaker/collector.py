@@ -21,7 +21,7 @@ from gateway.subsystems.pacemaker import cib, crm_mon, metrics
 from gateway.subsystems.pacemaker.cluster_status import BOOLEAN_OPTIONS, ClusterStatus, FenceEvent, Resource
 from gateway.subsystems.parsing.partial import Parsed
 from gateway.subsystems.parsing.xml import INFINITY_SCORE
-from gateway.subsystems.probe import CommandError, Plan, Probe, Reading, parse_output, read_file
+from gateway.subsystems.probe import CommandError, Plan, Probe, Reading, Varying, parse_output, read_file
 
 _T = TypeVar("_T")
 
@@ -134,6 +134,7 @@ class PacemakerCollector:
                     tool="crm_mon",
                     variants=_CRM_MON,
                     read=read_status,
+                    varying=Varying(pattern=crm_mon.LAST_UPDATE, update=crm_mon.with_last_update),
                     library=query(self.source, Stack.PACEMAKER, STATUS),
                 ),
                 Probe(

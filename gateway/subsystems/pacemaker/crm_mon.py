@@ -47,6 +47,7 @@ from gateway.subsystems.pacemaker.cluster_status import (
 from gateway.subsystems.pacemaker.crm_mon_resources import ResourceReader
 from gateway.subsystems.pacemaker.crm_mon_summary import read_summary, seconds
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
+from gateway.subsystems.parsing.timestamps import unix_time
 from gateway.subsystems.parsing.xml import Attributes, ElementReader, number, number_or_nan, parse_root
 
 _T = TypeVar("_T")
@@ -100,6 +101,20 @@ def parse(output: bytes) -> Parsed[ClusterStatus]:
         return reader.result(output)
     finally:
         reader.release()
+
+
+LAST_UPDATE = re.compile(rb"""<last_update time="([^"<&]*)\"""")
+"""The time at which the tool ran, in the summary."""
+
+
+def with_last_update(status: ClusterStatus, match: re.Match[bytes]) -> ClusterStatus:
+    """Returns a status with the time of another output that is the same otherwise.
+
+    Raises:
+        ParseError: the time cannot be read.
+    """
+    time = unix_time(match[1].decode("utf-8", "replace"), what="the last update")
+    return replace(status, summary=replace(status.summary, last_update=time))
 
 
 class _Reader(ElementReader):
