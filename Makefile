@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest --numprocesses=$(PROCESSES) --no-loadscope-reorder
 TREE := PYTHONPATH=. $(BIN)/python
 
 .SECONDARY:
-.PHONY: deb rpm package-tests demo test quick coverage lint regenerate bench soak fuzz flood browser lab matrix fleet grafana docs requirements audit sbom packages clean
+.PHONY: deb rpm package-tests demo test quick coverage lint regenerate bench soak soak-readers fuzz flood browser lab matrix fleet grafana docs requirements audit sbom packages clean
 
 # ARGS="--speed 10" plays it ten times as fast.
 demo: $(VENV)/run
@@ -52,6 +52,10 @@ bench: $(VENV)/test packages
 # One gateway for long, with scrapes, walks and faults at the same time; ARGS="--scrapes 1000 --requests 1000" for less.
 soak: $(VENV)/test packages
 	$(BIN)/python -m tests.soak $(ARGS)
+
+# A gateway on a real node that asks the cluster's libraries, for long; ARGS="--scrapes 1000 --crashes 100" for less.
+soak-readers: $(VENV)/test packages
+	$(BIN)/python -m tests.soak.readers $(ARGS)
 
 # Damaged inputs for everything that reads what others wrote; ARGS="--seconds 60 --only parser" for less.
 fuzz: $(VENV)/test

@@ -877,13 +877,6 @@ async def test_an_untested_library_is_not_asked_again() -> None:
     assert host.calls == ["library status", "x", "x", "x"]
 
 
-async def test_a_configured_tool_is_run() -> None:
-    host = FakeHost({"x": printed("7")}, identities={"x": 1})
-    snapshot = await library_engine(host).collect()
-    assert host.calls == ["x"]
-    assert snapshot.collectors["a"].commands[0].library_failure == "no library"
-
-
 async def test_what_only_a_library_reads_is_left_out_without_it() -> None:
     engine = library_engine(FakeHost(), library_only=True, required=False)
     assert (await engine.collect()).collectors["a"].commands == ()

@@ -133,7 +133,7 @@ class Prober:
         """Returns why a library is not asked instead of running a tool; empty if it is."""
         if identity is None:
             return f"{probe.tool} not found"
-        return self._host.why_no_library(probe.tool) or self._libraries.why_given_up(key, identity)
+        return self._libraries.why_given_up(key, identity)
 
     async def _run_variants(self, key: Key, probe: Probe) -> Reading:
         """Tries the variants of a probe, first the one that worked last."""

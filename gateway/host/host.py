@@ -92,8 +92,9 @@ class Host(Protocol):
         """
         ...
 
-    def why_no_library(self, tool: str) -> str:
-        """Returns why no library may be asked instead of running a tool, in a few words; empty if one may."""
+    @property
+    def has_libraries(self) -> bool:
+        """Whether the cluster's libraries can be asked; not in a recording, which only has the output of tools."""
         ...
 
     async def ask_library(self, tool: str, query: LibraryQuery, *, identity: object) -> LibraryAnswer:

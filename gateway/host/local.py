@@ -111,19 +111,10 @@ class LocalHost:
         """Reads the beginning of a block device, within the deadline of a tool."""
         return await self._sector_reader.read(request, timeout=self._tool(tool).timeout)
 
-    def why_no_library(self, tool: str) -> str:
-        """Returns why no library may be asked instead of running a tool; empty if one may.
-
-        Where the administrator has chosen a program, or has words put in front of it, that is what runs.
-        """
-        settings = self._tool(tool)
-        if settings.path is not None:
-            return f"the path of {tool} is configured"
-        if settings.prefix:
-            return f"a prefix of {tool} is configured"
-        if self._directories is not STANDARD_DIRECTORIES:
-            return "tools are searched in other directories"
-        return ""
+    @property
+    def has_libraries(self) -> bool:
+        """Whether tools are searched in the standard directories: then the libraries belong to the same cluster."""
+        return self._directories is STANDARD_DIRECTORIES
 
     async def ask_library(self, tool: str, query: LibraryQuery, *, identity: object) -> LibraryAnswer:
         """Asks a library instead of running a tool, within half of the tool's deadline."""

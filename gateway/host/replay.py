@@ -194,10 +194,10 @@ class ReplayHost:
         del request
         return _not_recorded(tool)
 
-    def why_no_library(self, tool: str) -> str:
-        """Returns that only the output of tools was recorded."""
-        del tool
-        return "only the output of tools was recorded"
+    @property
+    def has_libraries(self) -> bool:
+        """False: only the output of tools is recorded."""
+        return False
 
     async def ask_library(self, tool: str, query: LibraryQuery, *, identity: object) -> LibraryAnswer:
         """Returns the answer of a library that is not installed."""

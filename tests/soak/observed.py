@@ -67,6 +67,24 @@ class Occupation:
         )
 
 
+def occupation(pid: int, *, tasks: int = 0) -> Occupation:
+    """Returns what a process occupies now.
+
+    Args:
+        pid: the process.
+        tasks: the number of its tasks, which only the process itself knows.
+    """
+    children = [int(child) for path in Path(f"/proc/{pid}/task").glob("*/children") for child in _words(path)]
+    return Occupation(
+        memory=private_megabytes(pid),
+        descriptors=len(os.listdir(f"/proc/{pid}/fd")),  # noqa: PTH208 - only counted
+        threads=len(os.listdir(f"/proc/{pid}/task")),  # noqa: PTH208 - only counted
+        tasks=tasks,
+        children=len(children),
+        zombies=sum(map(_is_zombie, children)),
+    )
+
+
 class ObservedGateway:
     """A gateway that runs; a context manager that ends it.
 
@@ -101,16 +119,7 @@ class ObservedGateway:
 
     def occupation(self) -> Occupation:
         """Returns what it occupies now. It is not idle: a single count may include work in progress."""
-        pid = self.process.pid
-        children = [int(child) for path in Path(f"/proc/{pid}/task").glob("*/children") for child in _words(path)]
-        return Occupation(
-            memory=_memory(pid),
-            descriptors=len(os.listdir(f"/proc/{pid}/fd")),  # noqa: PTH208 - only counted
-            threads=len(os.listdir(f"/proc/{pid}/task")),  # noqa: PTH208 - only counted
-            tasks=self._count_tasks(),
-            children=len(children),
-            zombies=sum(map(_is_zombie, children)),
-        )
+        return occupation(self.process.pid, tasks=self._count_tasks())
 
     def idle_occupation(self, *, looks: int = 15, interval: float = 0.2) -> Occupation:
         """Returns the smallest of each count while nobody makes requests; it still collects for its alarms."""
@@ -161,7 +170,7 @@ def _is_zombie(pid: int) -> bool:
         return False
 
 
-def _memory(pid: int) -> float:
-    """Returns the megabytes of the process's own: pages that it shares are not its own growth."""
+def private_megabytes(pid: int) -> float:
+    """Returns the megabytes of a process's own: pages that it shares are not its own growth."""
     kilobytes = re.findall(r"^Private_\w+: +(\d+) kB$", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
     return sum(map(int, kilobytes)) / 1000

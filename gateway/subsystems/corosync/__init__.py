@@ -7,25 +7,30 @@ from gateway.status import Status
 from gateway.subsystems.corosync import conditions, facts, metrics, mib_rows, options, summary
 from gateway.subsystems.corosync.collector import CorosyncCollector
 from gateway.subsystems.corosync_conf import CONFIG
+from gateway.subsystems.library_source import choose_source
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
+
+_TOOLS = (
+    ToolSpec(name="corosync-quorumtool", purpose="quorum, votes and members"),
+    # the odd spelling is ha_cluster_exporter's
+    ToolSpec(name="corosync-cfgtool", purpose="links", path_flag="--corosync-cfgtoolpath-path"),
+    ToolSpec(name="corosync-cmapctl", purpose="statistics of links and of Totem; optional", output_limit=4 << 20),
+    ToolSpec(name="corosync", purpose="version; optional"),
+)
 
 
 def _make_collector(values: OptionValues) -> CorosyncCollector:
     return CorosyncCollector(
-        configuration=values[CONFIG], statistics=values[options.STATISTICS], source=values[options.SOURCE]
+        configuration=values[CONFIG],
+        statistics=values[options.STATISTICS],
+        source=choose_source(values, options.SOURCE, _TOOLS),
     )
 
 
 SUBSYSTEM = Subsystem(
     name="corosync",
     title="Corosync",
-    tools=(
-        ToolSpec(name="corosync-quorumtool", purpose="quorum, votes and members"),
-        # the odd spelling is ha_cluster_exporter's
-        ToolSpec(name="corosync-cfgtool", purpose="links", path_flag="--corosync-cfgtoolpath-path"),
-        ToolSpec(name="corosync-cmapctl", purpose="statistics of links and of Totem; optional", output_limit=4 << 20),
-        ToolSpec(name="corosync", purpose="version; optional"),
-    ),
+    tools=_TOOLS,
     options=options.OPTIONS,
     metrics=metrics.METRICS,
     mib_rows=mib_rows.MIB_ROWS,

@@ -88,21 +88,22 @@ class CorosyncCollector:
                 tool="corosync-quorumtool",
                 variants=_QUORUM,
                 read=_parse_quorum,
-                library=self._query(QUORUM),
+                library=self._query(host, QUORUM),
             ),
             Probe(
                 name="corosync-cfgtool",
                 tool="corosync-cfgtool",
                 variants=(("-s",),),
                 read=_parse_links,
-                library=self._query(LINKS),
+                library=self._query(host, LINKS),
             ),
             Probe(
                 name="corosync", tool="corosync", variants=(("-v",),), read=_parse_version, required=False, static=True
             ),
         )
         on = self.statistics is Statistics.ON
-        if on or (self.statistics is Statistics.AUTO and self.source is not LibrarySource.TOOLS):
+        library = self._query(host, STATISTICS)
+        if on or (self.statistics is Statistics.AUTO and library is not None):
             probes += (
                 Probe(
                     name="corosync-cmapctl",
@@ -110,14 +111,14 @@ class CorosyncCollector:
                     variants=(("-m", "stats"),),
                     read=_parse_statistics,
                     required=False,
-                    library=self._query(STATISTICS),
+                    library=library,
                     library_only=not on,
                 ),
             )
         return Plan(probes=probes, files={"corosync.conf": read_file(host, self.configuration, corosync_conf.parse)})
 
-    def _query(self, name: str) -> LibraryQuery | None:
-        return query(self.source, Stack.COROSYNC, name)
+    def _query(self, host: Host, name: str) -> LibraryQuery | None:
+        return query(self.source, host, Stack.COROSYNC, name)
 
     def make_samples(self, readings: Mapping[str, Reading]) -> SampleSet:
         """Returns the samples of the metrics ``ha_cluster_corosync_*``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.options.model import OptionValues
 from gateway.status import Status
 from gateway.subsystems.corosync_conf import CONFIG
+from gateway.subsystems.library_source import choose_source
 from gateway.subsystems.pacemaker import conditions, facts, metrics, mib_rows, options, resource_totals, summary
 from gateway.subsystems.pacemaker.collector import PacemakerCollector
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
@@ -18,7 +19,7 @@ _TOOLS = (
 def _make_collector(values: OptionValues) -> PacemakerCollector:
     return PacemakerCollector(
         corosync_configuration=values[CONFIG],
-        source=values[options.SOURCE],
+        source=choose_source(values, options.SOURCE, _TOOLS),
         has_prefix=any(values[tool.prefix] for tool in _TOOLS),
     )
 

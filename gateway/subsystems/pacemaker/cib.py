@@ -177,13 +177,12 @@ def _ticket_constraints(
 
 def _locations(location: Element, parts: SharedParts, unreadable: UnreadableValues) -> Iterator[LocationConstraint]:
     name, resources = location.get("id", ""), list(parts.resources(location))
-    is_known = _PARTS_OF_LOCATION.issuperset(element.tag for element in location)
-    has_rules = location.find("rule") is not None
-    if not name or not resources or not is_known or not (has_rules or location.get("node")):
+    tags = {element.tag for element in location}
+    if not name or not resources or not tags <= _PARTS_OF_LOCATION or not ("rule" in tags or location.get("node")):
         reason = f"expected the ID, the resources and the node or rules of a location, found {name or 'no ID'}"
         unreadable.add(reason, incomplete=(LOCATIONS,))
         return
-    rules = parts.rules(location) or [parts.without_rule(location)]
+    rules = parts.rules(location) if "rule" in tags else [parts.without_rule(location)]
     for resource, set_role in resources:
         role = set_role or location.get("role", "")
         for rule in rules:

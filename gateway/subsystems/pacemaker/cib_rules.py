@@ -44,16 +44,16 @@ class SharedParts:
 
     def rules(self, constraint: Element) -> Sequence[Rule]:
         """Returns the rules of a constraint."""
-        return [self._rule(element) for element in self._resolve_each(constraint.iterfind("rule"))]
+        return [self._rule(element) for element in self._resolve_each(constraint.iterchildren("rule"))]
 
     def resources(self, constraint: Element) -> Iterator[tuple[str, str]]:
         """Yields each resource of a constraint, with its role in a resource set."""
         if name := constraint.get("rsc") or constraint.get("rsc-pattern"):
             yield name, ""
-        for element in self._resolve_each(constraint.iterfind("resource_set")):
+        for element in self._resolve_each(constraint.iterchildren("resource_set")):
             if element not in self._members:
                 role = element.get("role", "")
-                names = [name for member in element.iterfind("resource_ref") if (name := member.get("id"))]
+                names = [name for member in element.iterchildren("resource_ref") if (name := member.get("id"))]
                 self._members[element] = [(name, role) for name in names]
             yield from self._members[element]
 
@@ -111,10 +111,10 @@ class SharedParts:
             self._nodes[rule] = None  # stays if a rule in it refers to this one
             names = {
                 expression.get("value", "")
-                for expression in rule.iterfind("expression")
+                for expression in rule.iterchildren("expression")
                 if expression.get("attribute") == "#uname" and expression.get("operation") == "eq"
             }
-            for nested in self._resolve_each(rule.iterfind("rule")):
+            for nested in self._resolve_each(rule.iterchildren("rule")):
                 names |= self._named_nodes(nested, depth=depth + 1)
             self._nodes[rule] = frozenset(islice(names, 2))
         nodes = self._nodes.get(rule)
@@ -124,7 +124,7 @@ class SharedParts:
 
     def _resolve_each(self, elements: Iterable[Element]) -> Iterable[Element]:
         """Returns each element once, or what it refers to; an element whose reference leads nowhere stays."""
-        return dict.fromkeys(self._by_id.get(element.get("id-ref"), element) for element in elements)
+        return dict.fromkeys([self._by_id.get(element.get("id-ref"), element) for element in elements])
 
 
 _PARTS_OF_RULE = frozenset({"rule", "expression", "date_expression", "rsc_expression", "op_expression"})
@@ -142,7 +142,7 @@ def _end(rule: Element) -> float | None:
     operator = rule.get("boolean-op", "and")
     if operator not in {"and", "or"}:
         raise ParseError(f"expected boolean-op of {name} as and or or, found {operator[:40]!r}")
-    ends = [_end_of(expression, name) for expression in rule.iterfind("date_expression")]
+    ends = [_end_of(expression, name) for expression in rule.iterchildren("date_expression")]
     return min((end for end in ends if end is not None), default=None) if operator == "and" else None
 
 

@@ -135,14 +135,14 @@ class PacemakerCollector:
                     variants=_CRM_MON,
                     read=read_status,
                     varying=Varying(pattern=crm_mon.LAST_UPDATE, update=crm_mon.with_last_update),
-                    library=query(self.source, Stack.PACEMAKER, STATUS),
+                    library=query(self.source, host, Stack.PACEMAKER, STATUS),
                 ),
                 Probe(
                     name="cibadmin",
                     tool="cibadmin",
                     variants=_CIBADMIN,
                     read=read_constraints,
-                    library=query(self.source, Stack.PACEMAKER, CONSTRAINTS),
+                    library=query(self.source, host, Stack.PACEMAKER, CONSTRAINTS),
                 ),
             ),
             files={"corosync.conf": read_file(host, self.corosync_configuration, corosync_conf.parse)},
@@ -260,19 +260,21 @@ def _add_nodes(samples: SampleSet, status: ClusterStatus) -> None:
 
 def _add_resources(samples: SampleSet, status: ClusterStatus) -> None:
     add = samples.add
-    copies: Counter[Labels] = Counter()
+    instances: list[Labels] = []
     for resource in status.resources:
         flags = (resource.active, resource.orphaned, resource.blocked, resource.failed, resource.failure_ignored)
         managed = _word(resource.managed)
         labels = (resource.id, resource.role.lower(), managed, resource.agent, resource.group, resource.clone)
         for node in resource.nodes or ("",):
-            add(metrics.RESOURCES, flags, node, *labels)
-            copies[node, *labels] += 1
+            instance: Labels = (node, *labels)
+            add(metrics.RESOURCES, flags, *instance)
+            instances.append(instance)
         if resource.target_role or resource.pending or resource.locked_to or resource.maintenance:
             _add_resource_info(samples, resource)
-    for combination, count in copies.items():
-        if count > 1:
-            add(metrics.RESOURCE_COPIES, count, *combination)
+    if len(samples.samples_by_metric.get(metrics.RESOURCES, ())) < len(instances):  # counting takes time, and is rare
+        for combination, count in Counter(instances).items():
+            if count > 1:
+                add(metrics.RESOURCE_COPIES, count, *combination)
     for bundle in status.bundles:
         add(metrics.BUNDLE_REPLICAS, bundle.replicas, bundle.id, "total")
         add(metrics.BUNDLE_REPLICAS, bundle.running, bundle.id, "running")

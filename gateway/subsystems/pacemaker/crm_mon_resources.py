@@ -115,7 +115,7 @@ class ResourceReader:
         blocked, managed = flag_of(get("blocked")), flag_of(get("managed"))
         failed, ignored = flag_of(get("failed")), flag_of(get("failure_ignored"))
         role, target_role = get("role", ""), get("target_role", "")
-        if None in {active, orphaned, blocked, managed, failed, ignored} or role.lower() not in ROLES:
+        if None in (active, orphaned, blocked, managed, failed, ignored) or role.lower() not in ROLES:
             role = self._note_unknown(self._resource)
         if target_role and target_role.lower() not in TARGET_ROLES:
             self._unreadable.add(expected(f"the target role of {get('id')}", target_role))
