@@ -68,6 +68,11 @@ class Binder:
         """The addresses that cannot be bound yet, and the reasons."""
         return self._pending
 
+    @property
+    def listening(self) -> Mapping[Address, bool]:
+        """Whether each address is bound."""
+        return {address: address in self._bound for address in self._addresses}
+
     async def start(self, addresses: Sequence[Address]) -> None:
         """Binds the addresses; those for which that fails are tried again until ``close``."""
         self._addresses = tuple(dict.fromkeys(addresses))

@@ -148,6 +148,13 @@ WEB_CERTIFICATE_EXPIRY = gauge(
     "Time at which the certificate of the HTTP server expires, in Unix seconds.",
     mib="haClusterHttpCertificateExpiry",
 )
+LISTENING = gauge(
+    "gateway_listening",
+    "Whether the gateway listens on a configured address; 0 while it cannot yet, and tries again.",
+    "server",
+    "address",
+    mib="haClusterListenActive",
+)
 PUBLICATION_FAILURES = counter(
     "gateway_publication_failures_total",
     "Metrics that could not be published because of a bug in the gateway.",
@@ -347,6 +354,11 @@ MIB_ROWS: tuple[MibRow, ...] = (
         entry="haClusterCommandFailureEntry",
         index=("collector", "command", "reason"),
         columns={"collector": "haClusterCommandFailureCollector", "command": "haClusterCommandFailureCommand"},
+    ),
+    MibRow(
+        entry="haClusterListenEntry",
+        index=("server", "address"),
+        columns={"address": "haClusterListenAddress"},
     ),
     MibRow(
         entry="haClusterAlarmEntry",

@@ -270,6 +270,14 @@ GATEWAY_ALERTS: Sequence[Alert] = (
         action="Run `ha-cluster-gateway check` on the node, and look at the log of the gateway.",
     ),
     Alert(
+        name="HaClusterNotListening",
+        expr="ha_cluster_gateway_listening == 0",
+        hold="5m",
+        summary=f"Address not in use {_ON_INSTANCE}: {{{{ $labels.address }}}} ({{{{ $labels.server }}}})",
+        description="The gateway cannot listen on a configured address. It tries again, and everything else works.",
+        action="`systemctl status ha-cluster-gateway` on the node says why: the port is taken, or the address missing.",
+    ),
+    Alert(
         name="HaClusterSnapshotOld",
         expr="ha_cluster_gateway_snapshot_age_seconds > 300",
         hold="5m",

@@ -326,6 +326,9 @@ _TARGET = 'ha_cluster_gateway_notification_target_state{target="%s",kind="inform
 GATEWAY: Mapping[str, tuple[str, ...]] = {
     "HaClusterAlarmsMissing": (_FINE, _BUILD, _FINE),
     "HaClusterSnapshotOld": tuple(f"{_FINE}ha_cluster_gateway_snapshot_age_seconds {age}\n" for age in (0, 900, 0)),
+    "HaClusterNotListening": tuple(
+        f'{_FINE}ha_cluster_gateway_listening{{server="snmp",address="192.0.2.1:161"}} {bound}\n' for bound in (1, 0, 1)
+    ),
     "HaClusterReloadFailed": tuple(
         f"{_FINE}ha_cluster_gateway_web_config_last_reload_successful {successful}\n" for successful in (1, 0, 1)
     ),

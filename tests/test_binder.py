@@ -67,11 +67,13 @@ async def test_an_address_in_use_is_bound_as_soon_as_it_is_free(server: Server) 
         await server.binder.start([busy, FREE])
         assert len(server.sockets) == 1
         assert server.binder.pending == {busy: f"cannot listen on {busy}: Address already in use"}
+        assert server.binder.listening == {busy: False, FREE: True}
         await until(lambda: len(server.pauses) == 1)
         server.try_again()
         await until(lambda: len(server.pauses) == 2)
     server.try_again()
     await until(lambda: not server.binder.pending)
+    assert server.binder.listening == {busy: True, FREE: True}
     assert server.listening[0] == busy  # in the order of the configuration
     assert len(server.listening) == 2
     assert 0.5 <= server.pauses[0] <= 1 <= server.pauses[1] <= 2

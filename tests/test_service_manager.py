@@ -174,7 +174,10 @@ def test_a_port_that_is_taken_costs_only_itself(cluster: FakeCluster, tmp_path: 
             status = receiver.receive()["STATUS"]
             assert f"; cannot listen on {busy}: Address already in use" in status
             free = status.split(";")[0].removeprefix("listening on ")
-            assert get(free, "/-/healthy") == "healthy\n"
+            listening = 'ha_cluster_gateway_listening{address="%s",server="http"} %d\n'
+            page = get(free, "/metrics")
+            assert listening % (busy, 0) in page
+            assert listening % ("127.0.0.1:0", 1) in page
             process.send_signal(signal.SIGHUP)  # a reload that has nothing to do with it is not refused
             receiver.receive_with("RELOADING")
             assert "refused" not in receiver.receive_with("READY")["STATUS"]

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from gateway.frontends.snmp.agent.admission import BURST
 from gateway.frontends.snmp.agent.udp import UdpServer
+from gateway.network import Address
 from gateway.snmp.credentials import Community, UsmUser
 from tests.agent.messages import get_request
 from tests.agent.mib import AUTHENTIC, SYS_DESCR, USERS
@@ -67,6 +68,7 @@ async def test_an_address_in_use() -> None:
         before = open_descriptors()
         async with serving(addresses=[("127.0.0.1", 0), (host, int(port))]) as other:
             assert [*other.pending.values()] == [f"cannot listen on UDP {host}:{port}: Address already in use"]
+            assert other.listening == {Address("127.0.0.1", 0): True, Address(host, int(port)): False}
             assert (await net_snmp("snmpget", other, SYS_DESCR)).status == 0
         assert open_descriptors() == before
         assert (await net_snmp("snmpget", agent, SYS_DESCR)).status == 0

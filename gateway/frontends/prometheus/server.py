@@ -211,6 +211,8 @@ class MetricsServer:
         samples.add(self_metrics.SCRAPES, self._scrapes)
         samples.add(self_metrics.SCRAPES_INCOMPLETE, self._incomplete)
         samples.add(self_metrics.HTTP_CONNECTIONS, self.connections)
+        for address, is_bound in self._binder.listening.items():
+            samples.add(self_metrics.LISTENING, is_bound, "http", str(address))
         for reason, count in (self._pool.closures if self._pool is not None else {}).items():
             samples.add(self_metrics.HTTP_CLOSED, count, reason.value)
         if self._access_control is not None:

@@ -211,6 +211,8 @@ class SnmpService:
             samples.add(self_metrics.AGENT_REFUSED, self._agent.refused)
             samples.add(self_metrics.AGENT_LIMITED, self._agent.limited)
             samples.add(self_metrics.AGENT_UNSENT, self._agent.unsent)
+            for address, is_bound in self._agent.listening.items():
+                samples.add(self_metrics.LISTENING, is_bound, "snmp", str(address))
 
 
 def _do_nothing() -> None:

@@ -78,6 +78,11 @@ class BuiltInAgent:
         return self._server.addresses
 
     @property
+    def listening(self) -> Mapping[Address, bool]:
+        """Whether the agent listens on each of its addresses."""
+        return self._server.listening
+
+    @property
     def pending(self) -> Mapping[Address, str]:
         """The addresses that the agent cannot listen on yet, and the reasons."""
         return self._server.pending

@@ -58,6 +58,11 @@ class UdpServer:
         return self._binder.addresses
 
     @property
+    def listening(self) -> Mapping[Address, bool]:
+        """Whether the server listens on each of its addresses."""
+        return self._binder.listening
+
+    @property
     def pending(self) -> Mapping[Address, str]:
         """The addresses that it cannot listen on yet, and the reasons."""
         return self._binder.pending
