@@ -357,8 +357,8 @@ def _condition(condition: Condition) -> Iterator[str]:
     yield f"- Cleared{expiry}: `{cleared.name}` (`{_below_root(cleared.oid)}`), “{condition.cleared}”"
     if condition.absent is not None:
         yield f"- Evidence that it is over: {condition.absent.evidence}"
-    if condition.gone is not None:
-        yield f"- Evidence that it is gone: {condition.gone.evidence}; “{condition.gone.text}”"
+    for gone in condition.gone_proofs():
+        yield f"- Evidence that it is gone: {gone.evidence}; “{gone.text}”"
     yield f"- What to do: {condition.action}"
 
 

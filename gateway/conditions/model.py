@@ -13,7 +13,7 @@ the objects that have an alarm and that ``find`` does not yield, which are few.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -129,15 +129,20 @@ class Absent(NamedTuple):
 class Gone(NamedTuple):
     """The proof that an object no longer exists.
 
+    An object that is made of two, such as a resource on a node, is gone if one of them is. Each has its proof, because
+    the text says which one is gone.
+
     Attributes:
         evidence: what proves it, as the end of the sentence “Gone when …”.
         text: the text of the notification; ``{…}`` are fields of the last finding.
         holds: whether the view proves it of an object that ``find`` does not yield.
+        otherwise: the proof that is tried if this one does not hold.
     """
 
     evidence: str
     text: str
     holds: Holds
+    otherwise: Gone | None = None
 
 
 class Clearance(NamedTuple):
@@ -168,7 +173,8 @@ class Condition:
         source: what it is read from.
         find: yields the objects for which it is true.
         absent: the proof that it is over; None for an event, which expires.
-        gone: the proof that an object no longer exists; None if an object cannot vanish while its source is available.
+        gone: the proof that an object no longer exists, and others after it; None if an object cannot vanish while its
+            source is available.
         hold: seconds for which it must be true before it is raised.
         expires_after: seconds after which an event, as opposed to a state, is cleared; 0 for a state.
         local: whether it is about this node, so that no other node can report it.
@@ -194,6 +200,13 @@ class Condition:
         if (self.absent is None) != bool(self.expires_after):
             raise ValueError(f"{self.name}: either a proof that it is over or a time after which it expires")
 
+    def gone_proofs(self) -> Iterator[Gone]:
+        """Yields the proofs that an object no longer exists, in the order in which they are tried."""
+        gone = self.gone
+        while gone is not None:
+            yield gone
+            gone = gone.otherwise
+
     def clearance(self, view: ClusterView, finding: Finding) -> Clearance | None:
         """Returns why an object that ``find`` does not yield is cleared, or None if the view does not prove it."""
         if self.source.is_removed(view):
@@ -201,8 +214,9 @@ class Condition:
             return Clearance(Reason.GONE, text)
         if not self.source.is_available(view):
             return None
-        if self.gone is not None and self.gone.holds(view, finding):
-            return Clearance(Reason.GONE, self.gone.text)
+        for gone in self.gone_proofs():
+            if gone.holds(view, finding):
+                return Clearance(Reason.GONE, gone.text)
         if self.absent is not None and self.absent.holds(view, finding):
             return Clearance(Reason.RECOVERED, self.cleared)
         return None

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from gateway.alarms.alarm_table import AlarmTable
@@ -17,9 +19,9 @@ from gateway.snapshot import CollectorReport, Snapshot
 from gateway.status import Status
 from gateway.subsystems.corosync import metrics as corosync_metrics
 from gateway.subsystems.drbd import metrics as drbd_metrics
-from tests.alarms.snapshots import Sample, make_snapshot
-from tests.alarms.stack_walks import ALL_UP, CONNECTED, DEVICE, HEALTHY, LINK_1_DOWN, WALKS, path, ring, slot
-from tests.alarms.walks import Walk
+from tests.alarms.snapshots import DC, Sample, make_snapshot
+from tests.alarms.stack_walks import ALL_UP, CONNECTED, DEVICE, HEALTHY, LINK_1_DOWN, WALKS, path, ring, slot, volume
+from tests.alarms.walks import LISTED, N1, N2, Walk, resource
 
 LONG = 1000.0
 """More seconds than any condition is held down."""
@@ -204,3 +206,21 @@ def test_nodes_that_are_known_by_their_index_have_no_links(version: str, changes
     assert alarms.evaluate(make_snapshot(info, *ALL_UP[1:])) == []
     events = alarms.evaluate(make_snapshot(info, *LINK_1_DOWN[1:], ring(1, 0)))
     assert [event[:2] for event in events] == changes
+
+
+# --- What exactly is gone ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "samples", "text"),
+    [
+        ("resource-failed", (DC, N1, LISTED, resource("other")), "db is no longer configured"),
+        ("resource-failed", (DC, N2, LISTED, resource("db", on="n2")), "n1, which had db, is no longer configured"),
+        ("resource-failed", (DC, N2, LISTED, resource("other", on="n2")), "db is no longer configured"),
+        ("drbd-out-of-sync", (), "DRBD volume r0/0 is no longer configured on this node"),
+        ("drbd-out-of-sync", volume(), "DRBD connection r0 to b is no longer configured on this node"),
+    ],
+)
+def test_the_text_says_which_of_two_is_gone(name: str, samples: Sequence[Sample], text: str) -> None:
+    ((_, _, reason, published),) = raised(name, WALKS[name]).evaluate(make_snapshot(*samples))
+    assert (reason, published) == (Reason.GONE, text)

@@ -26,11 +26,6 @@ def is_connection_gone(view: ClusterView, finding: Finding) -> bool:
     return facts.is_complete(view) and key not in view.fact(facts.listed_connections)
 
 
-def is_peer_volume_gone(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether the connection or the volume of a finding is no longer listed."""
-    return is_connection_gone(view, finding) or is_volume_gone(view, finding)
-
-
 VOLUME_GONE = Gone(
     "drbdsetup no longer lists the volume",
     "DRBD volume {name} is no longer configured on this node",
@@ -46,6 +41,7 @@ CONNECTION_GONE = Gone(
     "DRBD connection {resource} to {peer} is no longer configured on this node",
     is_connection_gone,
 )
+PEER_VOLUME_GONE = VOLUME_GONE._replace(otherwise=CONNECTION_GONE)
 
 
 def volume_finding(resource: str, volume: str, **fields: str) -> Finding:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from gateway.conditions.model import DRBD, Absent, Condition, Finding, Gone, Severity
+from gateway.conditions.model import DRBD, Absent, Condition, Finding, Severity
 from gateway.conditions.view import ClusterView
 from gateway.subsystems.drbd import facts
-from gateway.subsystems.drbd.evidence import (
-    DRBDSETUP,
-    is_peer_volume_gone,
-)
+from gateway.subsystems.drbd.evidence import DRBDSETUP, PEER_VOLUME_GONE
 from gateway.subsystems.drbd.facts import PeerVolume
 
 
@@ -27,12 +24,6 @@ def _peer_volume_finding(view: ClusterView, key: PeerVolume, **fields: str) -> F
 def _key(finding: Finding) -> PeerVolume:
     return PeerVolume(*(finding.fields[field] for field in PeerVolume._fields))
 
-
-PEER_VOLUME_GONE = Gone(
-    "drbdsetup no longer lists the volume or the connection",
-    "DRBD volume {name} is no longer replicated to {peer}",
-    is_peer_volume_gone,
-)
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 

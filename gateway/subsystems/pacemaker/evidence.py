@@ -39,15 +39,16 @@ RESOURCE_GONE = Gone(
 )
 
 
-def resource_or_node_is_removed(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether the resource or the node of a finding is no longer configured."""
+def place_is_removed(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether the node of a finding about a resource is no longer configured."""
     node = finding.fields["node"]
-    removed = bool(node) and node_is_removed(view, Finding(node, finding.fields))
-    return removed or resource_is_removed(view, finding)
+    return bool(node) and node_is_removed(view, Finding(node, finding.fields))
 
 
-PLACE_GONE = Gone(
-    "crm_mon lists all configured resources and nodes, but no longer the resource or the node",
-    "{resource} or {node} is no longer configured",
-    resource_or_node_is_removed,
+PLACE_GONE = RESOURCE_GONE._replace(
+    otherwise=Gone(
+        "crm_mon lists all configured nodes, but no longer the node of the resource",
+        "{node}, which had {resource}, is no longer configured",
+        place_is_removed,
+    )
 )
