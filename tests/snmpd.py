@@ -143,15 +143,22 @@ class Snmpd:
 
     # --- clients -----------------------------------------------------------------------------------------------------
 
-    def command(self, tool: str, *arguments: str, community: str = COMMUNITY, timeout: int = 2) -> list[str]:
+    def command(
+        self, tool: str, *arguments: str, community: str = COMMUNITY, timeout: int = 2, port: int = 0
+    ) -> list[str]:
         """Returns the command line of one of Net-SNMP's tools, with numeric output, without MIBs and retries."""
         options = ["-v2c", "-c", community, "-On", "-Ln", "-m", "", "-r0", f"-t{timeout}"]
-        return [installed(tool), *options, f"127.0.0.1:{self.port}", *arguments]
+        return [installed(tool), *options, f"127.0.0.1:{port or self.port}", *arguments]
 
-    async def ask(self, tool: str, *arguments: str, community: str = COMMUNITY, timeout: int = 2) -> ToolResult:
-        """Runs one of the tools while the event loop goes on, so that a subagent in it can respond."""
+    async def ask(
+        self, tool: str, *arguments: str, community: str = COMMUNITY, timeout: int = 2, port: int = 0
+    ) -> ToolResult:
+        """Runs one of the tools while the event loop goes on, so that a subagent in it can respond.
+
+        With a port, another agent is asked.
+        """
         process = await asyncio.create_subprocess_exec(
-            *self.command(tool, *arguments, community=community, timeout=timeout),
+            *self.command(tool, *arguments, community=community, timeout=timeout, port=port),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

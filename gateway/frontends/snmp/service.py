@@ -12,6 +12,7 @@ from gateway import network, self_metrics
 from gateway.engine.engine import Engine
 from gateway.errors import StartError
 from gateway.frontends.snmp.agent.agent import BuiltInAgent
+from gateway.frontends.snmp.alias import Alias
 from gateway.frontends.snmp.cache import TableCache
 from gateway.frontends.snmp.subagent.address import Address
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent, SubagentState
@@ -75,9 +76,15 @@ class SnmpService:
     ) -> None:
         self._settings = agent
         self.cache = TableCache(engine, publication, mib, max_age=max_age, agentx=agentx is not None)
+        self._aliases = [Alias(self.cache, root) for root in mib.former_roots]
         self._subagent: Subagent | None = None
+        self._alias_subagents: list[Subagent] = []
         if agentx is not None:
             self._subagent = Subagent(source=self.cache, address=agentx, description=_DESCRIPTION)
+            self._alias_subagents = [
+                Subagent(source=alias, address=agentx, description=f"{_DESCRIPTION}, former root")
+                for alias in self._aliases
+            ]
         self._agent = self._make_agent(agent) if agent is not None else None
         # the tables may be from before the session
         self.cache.add_live_value(self_metrics.AGENTX_STATE.mib[0], lambda: self._agentx_state.value)
@@ -104,6 +111,8 @@ class SnmpService:
             self.cache.refresh()
         if self._subagent is not None:
             await self._subagent.start()
+        for subagent in self._alias_subagents:
+            await subagent.start()
 
     async def prepare(
         self, *, max_age: float, agent: AgentSettings | None, rollback: AsyncExitStack
@@ -165,6 +174,7 @@ class SnmpService:
     def _make_agent(self, settings: AgentSettings) -> BuiltInAgent:
         return BuiltInAgent(
             source=self.cache,
+            aliases=self._aliases,
             identity=settings.identity,
             addresses=settings.addresses,
             communities=settings.communities,
@@ -176,6 +186,8 @@ class SnmpService:
 
     async def close(self) -> None:
         """Closes the session and the sockets; idempotent."""
+        for subagent in self._alias_subagents:
+            await subagent.close()
         if self._subagent is not None:
             await self._subagent.close()
         if self._agent is not None:

@@ -21,6 +21,11 @@ from gateway.snmp.values import Type
 
 MODULE = "HA-CLUSTER-MIB"
 DEFAULT_ROOT = "1.3.6.1.4.1.8072.9999.9999.9664"
+"""The root of the module. ``mibs/move.py`` moves it, here and wherever else it is written."""
+
+FORMER_ROOTS: tuple[str, ...] = ()
+"""The roots before, the last one first. The module is also served below them, so that managers keep working."""
+
 ENTERPRISES = "1.3.6.1.4.1"
 MAX_ROOT = 10
 """The most sub-identifiers of a root: below a longer one, the longest indexes would exceed 128 sub-identifiers."""
@@ -102,6 +107,7 @@ class Mib:
 
     Attributes:
         root: the object identifier of the module.
+        former_roots: the roots before; none if another root than the default is configured.
         source: the file that is written by hand; error messages name it.
         objects: by name, in the order of their identifiers.
         notifications: by name, in the order of their identifiers.
@@ -118,6 +124,7 @@ class Mib:
 
     def __init__(self, document: Mapping[str, Any], root: str = DEFAULT_ROOT) -> None:
         self.root = oids.parse(root)
+        self.former_roots = tuple(map(oids.parse, FORMER_ROOTS)) if root == DEFAULT_ROOT else ()
         self.objects: dict[str, Object] = {}
         self.notifications: dict[str, NotificationType] = {}
         default_root = oids.parse(DEFAULT_ROOT)

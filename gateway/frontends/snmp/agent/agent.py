@@ -36,6 +36,7 @@ class BuiltInAgent:
 
     Args:
         source: the variables of HA-CLUSTER-MIB.
+        aliases: the same below other roots.
         identity: the identity of the SNMP engine.
         addresses: hosts and ports to listen on.
         communities: communities that may read by SNMPv2c.
@@ -50,6 +51,7 @@ class BuiltInAgent:
         self,
         *,
         source: VariableSource,
+        aliases: Sequence[VariableSource] = (),
         identity: EngineIdentity,
         addresses: Sequence[tuple[str, int]],
         communities: Sequence[Community] = (),
@@ -59,7 +61,7 @@ class BuiltInAgent:
         name: str,
         clock: Clock | None = None,
     ) -> None:
-        self._source = source
+        self._sources = (source, *aliases)
         self._identity = identity
         self._addresses = addresses
         self._communities = communities
@@ -173,7 +175,7 @@ class BuiltInAgent:
             identity=identity,
             communities=communities,
             users=users,
-            sources=[self._source, self._system_group],
+            sources=[*self._sources, self._system_group],
             previous=self._responder,
         )
 
