@@ -237,9 +237,16 @@ ODD_VALUES = {
     ),
     complete(resources_configured='number="0" blocked=""'): "the number of resources (blocked) as a number, found ''",
     complete(cluster_options=f'{OPTIONS} stonith-timeout-ms="1 min"'): "stonith-timeout as a number, found '1 min'",
-    complete(cluster_options=f'{OPTIONS} no-quorum-policy="panic"'): "no-quorum-policy, found 'panic'",
-    b'<crm_mon><pacemakerd state="dreaming"/></crm_mon>': "the state of pacemakerd, found 'dreaming'",
-    complete(nodes=node(health="purple", resources_running="2")): "the health of n1, found 'purple'",
+    complete(cluster_options=f'{OPTIONS} no-quorum-policy="panic"'): (
+        "no-quorum-policy as one of stop, freeze, ignore, demote, suicide, fence, found 'panic'"
+    ),
+    b'<crm_mon><pacemakerd state="dreaming"/></crm_mon>': (
+        "the state of pacemakerd as one of init, starting_daemons, wait_for_ping, running, shutting_down, "
+        "shutdown_complete, remote, invalid, found 'dreaming'"
+    ),
+    complete(nodes=node(health="purple", resources_running="2")): (
+        "the health of n1 as one of green, yellow, red, found 'purple'"
+    ),
     complete(nodes=node(resources_running="-")): "the number of resources on n1 as a number, found '-'",
     complete(
         '<node_history><node name="n1"><resource_history id="a" fail-count="1.5"/></node></node_history>'

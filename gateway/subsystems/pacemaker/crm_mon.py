@@ -47,6 +47,7 @@ from gateway.subsystems.pacemaker.cluster_status import (
 from gateway.subsystems.pacemaker.crm_mon_resources import ResourceReader
 from gateway.subsystems.pacemaker.crm_mon_summary import read_summary, seconds
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
+from gateway.subsystems.parsing.text import one_of
 from gateway.subsystems.parsing.timestamps import unix_time
 from gateway.subsystems.parsing.xml import Attributes, ElementReader, number, number_or_nan, parse_root
 
@@ -350,4 +351,4 @@ def _daemon_state(parts: Mapping[str, Attributes]) -> str:
     """
     places = (("pacemakerd", "state"), ("stack", "pacemakerd-state"), ("crm-mon-disconnected", "pacemakerd-state"))
     state = next((state for tag, name in places if (state := parts.get(tag, {}).get(name))), "")
-    return elements.one_of(state, DAEMON_STATES, what="the state of pacemakerd") if state else ""
+    return one_of(state, DAEMON_STATES, what="the state of pacemakerd") if state else ""

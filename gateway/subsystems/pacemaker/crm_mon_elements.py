@@ -6,7 +6,7 @@ An element without a name or an ID is about nothing: it is unreadable, and its l
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from gateway.errors import ParseError
 from gateway.subsystems.pacemaker.cluster_status import (
@@ -24,21 +24,11 @@ from gateway.subsystems.pacemaker.cluster_status import (
     Ticket,
 )
 from gateway.subsystems.parsing.partial import UnreadableValues
+from gateway.subsystems.parsing.text import one_of
 from gateway.subsystems.parsing.timestamps import unix_time
 from gateway.subsystems.parsing.xml import Attributes, optional_number, score
 
 _OPERATION_KEY = re.compile(r"(?P<resource>.+?)_(?P<task>(?:migrate_)?[a-z-]+)_(?P<interval>\d+)")
-
-
-def one_of(word: str, words: Collection[str], *, what: str) -> str:
-    """Returns a word that must be one of these.
-
-    Raises:
-        ParseError: it is another.
-    """
-    if word not in words:
-        raise ParseError(f"expected {what}, found {word[:40]!r}")
-    return word
 
 
 FLAGS: Mapping[str | None, bool] = {"true": True, "false": False}

@@ -13,6 +13,7 @@ from gateway.subsystems.pacemaker.cluster_status import (
     Summary,
 )
 from gateway.subsystems.parsing.partial import UnreadableValues
+from gateway.subsystems.parsing.text import one_of
 from gateway.subsystems.parsing.timestamps import unix_time
 from gateway.subsystems.parsing.xml import Attributes, number, optional_number
 
@@ -77,6 +78,6 @@ def _options(attributes: Attributes, unreadable: UnreadableValues) -> dict[str, 
         if read(options, name, unreadable, what="the cluster") is None:
             options.pop(name, None)
     policy = options.pop("no-quorum-policy", "")
-    if policy and unreadable.read(elements.one_of, policy, NO_QUORUM_POLICIES, what="no-quorum-policy"):
+    if policy and unreadable.read(one_of, policy, NO_QUORUM_POLICIES, what="no-quorum-policy"):
         options["no-quorum-policy"] = policy
     return options

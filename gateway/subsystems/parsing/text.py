@@ -1,7 +1,8 @@
-"""Decoding of text, and strict parsing of numbers, for the parsers of line-oriented tools."""
+"""Decoding of text, and strict parsing of words and numbers, for the parsers of all tools."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 from gateway.errors import ParseError
@@ -69,6 +70,22 @@ def _damage(text: str) -> str:
 def shorten(text: str) -> str:
     """Returns a value, or its beginning and an ellipsis if it is longer than ``MAX_LENGTH``."""
     return text if len(text) <= MAX_LENGTH else f"{text[: MAX_LENGTH - 1]}…"
+
+
+def one_of(word: str, words: Collection[str], *, what: str) -> str:
+    """Returns a word that must be one of these.
+
+    Args:
+        word: the word as printed.
+        words: the words that are known, in the order in which the error message lists them.
+        what: what it is, for the error message.
+
+    Raises:
+        ParseError: it is another.
+    """
+    if word not in words:
+        raise ParseError(f"expected {what} as one of {', '.join(words)}, found {word[:40]!r}")
+    return word
 
 
 def uint32(text: str, *, what: str, line: int) -> int:

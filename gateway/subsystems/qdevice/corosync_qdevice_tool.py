@@ -38,7 +38,7 @@ from typing import TypeVar
 
 from gateway.errors import ParseError
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
-from gateway.subsystems.parsing.text import Line, split_lines
+from gateway.subsystems.parsing.text import Line, one_of, split_lines
 from gateway.subsystems.parsing.timestamps import unix_time
 
 STATES = ("connected", "connecting", "connect_failed", "disconnected")
@@ -152,7 +152,7 @@ def _net(items: _Items, unreadable: UnreadableValues) -> NetStatus:
         algorithm=algorithm_name(items.word("Algorithm")),
         tie_breaker=tie_breaker_name(items.word("Tie-breaker")),
         votes=None if timer is None else timer and items.text("Poll timer running").endswith("(cast vote)"),
-        state=unreadable.read(_one_of, items.word("State"), what="State", words=STATES),
+        state=unreadable.read(one_of, _word(items.word("State")), STATES, what="State"),
         result=read("Heuristics result", _result),
         tls_active=read("TLS active", _flag),
         connected_since=read("Connected since", unix_time),
@@ -161,18 +161,16 @@ def _net(items: _Items, unreadable: UnreadableValues) -> NetStatus:
 
 
 def _flag(text: str, *, what: str) -> bool:
-    return _one_of(text.split(" ", maxsplit=1)[0], what=what, words=("yes", "no")) == "yes"
+    return one_of(_word(text.split(" ", maxsplit=1)[0]), ("yes", "no"), what=what) == "yes"
 
 
 def _result(text: str, *, what: str) -> str:
-    return _one_of(text.partition(" (")[0], what=what, words=RESULTS)
+    return one_of(_word(text.partition(" (")[0]), RESULTS, what=what)
 
 
-def _one_of(text: str, *, what: str, words: tuple[str, ...]) -> str:
-    word = text.lower().replace(" ", "_")
-    if word not in words:
-        raise ParseError(f"expected {what} as one of {', '.join(words)}, found {text[:60]!r}")
-    return word
+def _word(text: str) -> str:
+    """Returns a value in the form of a label."""
+    return text.lower().replace(" ", "_")
 
 
 class _Items:
