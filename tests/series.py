@@ -59,8 +59,13 @@ def readings(probes: tuple[Probe, ...], results: Mapping[str, CommandResult]) ->
     return {probe.name: read_result(probe, results.get(probe.name, missing)) for probe in probes}
 
 
-def collected(collector: Collector, results: Mapping[str, CommandResult], host: Host) -> Series:
-    """Returns the series that a collector derives from command results."""
+def samples(collector: Collector, results: Mapping[str, CommandResult], host: Host) -> SampleSet:
+    """Returns the samples that a collector derives from command results."""
     plan = collector.plan(host)
     assert plan is not None
-    return of(collector.make_samples({**plan.files, **readings(plan.probes, results)}))
+    return collector.make_samples({**plan.files, **readings(plan.probes, results)})
+
+
+def collected(collector: Collector, results: Mapping[str, CommandResult], host: Host) -> Series:
+    """Returns the series that a collector derives from command results."""
+    return of(samples(collector, results, host))

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from gateway.host.host import CommandResult, Host
+from gateway.host.host import CommandResult
 from gateway.host.replay import DEMO, Recording, Step
 from gateway.samples import SampleSet
 from gateway.subsystems.corosync_conf import CONFIG
 from gateway.subsystems.drbd.options import SPLIT_BRAIN_DIRECTORY
-from gateway.subsystems.probe import Collector
 from gateway.subsystems.sbd.collector import CONFIGURATIONS
 from tests import cases, series
 from tests.corpus import CORPUS
@@ -37,12 +36,6 @@ def recorded(situation: str) -> Recording:
     """Returns a situation of the lab as a recording."""
     step = Step(situation=situation, folders=(situation,), seconds=1, description="")
     return Recording(directory=LAB, commands=COMMANDS, files={}, directories={}, steps=(step,))
-
-
-def _samples(collector: Collector, results: Mapping[str, CommandResult], host: Host) -> SampleSet:
-    plan = collector.plan(host)
-    assert plan is not None
-    return collector.make_samples({**plan.files, **series.readings(plan.probes, results)})
 
 
 def _result(path: Path) -> CommandResult:
@@ -92,7 +85,7 @@ def samples_of(outputs: Mapping[str, Path]) -> SampleSet:
     if subsystem == "qdevice":
         files[CONFIG.default] = b"quorum {\n    device {\n        model: net\n    }\n}\n"
     host = FakeHost(files=files, directories={"/splitbrain": _SPLIT_BRAINS})
-    return _samples(make_collector(subsystem, options=_OPTIONS), results, host)
+    return series.samples(make_collector(subsystem, options=_OPTIONS), results, host)
 
 
 def formats() -> Iterator[tuple[str, SampleSet]]:

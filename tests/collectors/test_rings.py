@@ -1,10 +1,19 @@
-"""Which links are faulty: those over which a member is not reached, and those that the tool marks as faulty."""
+"""Which links are faulty: those over which a member is not reached, and those that the tool marks as faulty.
+
+The page for people counts the others as working fully, unless nothing shows whether they work.
+"""
 
 from __future__ import annotations
 
 import pytest
 
-from tests import series
+from gateway.conditions.view import ClusterView
+from gateway.host.host import CommandResult
+from gateway.snapshot import Snapshot
+from gateway.subsystems.corosync import facts, metrics
+from gateway.subsystems.corosync.summary import describe_links
+from gateway.summary import Health
+from tests import series, situations
 from tests.fakes import FakeHost
 from tests.series import Series, ended
 from tests.subsystems import make_collector
@@ -29,11 +38,21 @@ def links(*states: tuple[str, ...]) -> bytes:
     return "\n".join([*lines, ""]).encode()
 
 
+def results(cfgtool: bytes, quorumtool: bytes | None) -> dict[str, CommandResult]:
+    outputs = {"corosync-cfgtool": cfgtool, "corosync-quorumtool": quorumtool}
+    return {name: ended(output) for name, output in outputs.items() if output is not None}
+
+
 def collect(cfgtool: bytes, quorumtool: bytes | None) -> Series:
-    results = {"corosync-cfgtool": ended(cfgtool)}
-    if quorumtool is not None:
-        results["corosync-quorumtool"] = ended(quorumtool)
-    return series.collected(make_collector("corosync"), results, FakeHost())
+    return series.collected(make_collector("corosync"), results(cfgtool, quorumtool), FakeHost())
+
+
+def headline(cfgtool: bytes, quorumtool: bytes | None, version: str = "3.1.7") -> tuple[str | None, Health]:
+    """Returns what the page says about the links in a few words."""
+    outputs = {**results(cfgtool, quorumtool), "corosync": ended(f"version '{version}'\n".encode())}
+    samples = series.samples(make_collector("corosync"), outputs, FakeHost())
+    cell = describe_links(ClusterView(Snapshot(samples_by_metric=samples.samples_by_metric))).headline
+    return cell.text, cell.health
 
 
 def rings(page: Series) -> dict[str, float]:
@@ -148,3 +167,78 @@ def test_a_value_that_cannot_be_read_costs_its_sample_only() -> None:
     page = collect(links((UP,)), quorum(1, 2).replace(b"Quorate: Yes", b"Quorate: Perhaps"))
     assert series.key("corosync_quorate") not in page
     assert page[series.key("corosync_member_votes", node_id="2", node="node2", local="false")] == 1
+
+
+# --- What the page says ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("members", "states", "text"),
+    [
+        ((1, 2, 3), [(UP, UP), (UP, UP)], "2 of 2 links work fully"),
+        ((1, 2, 3), [(UP, UP), (UP, DOWN)], "1 of 2 links work fully; link 1: node3 is not reached"),
+        ((1, 2, 3), [(UP, UP), (DOWN, DOWN)], "1 of 2 links work fully; link 1: no member is reached"),
+        ((1, 2), [(UP, DOWN), (DOWN, DOWN)], "1 of 2 links work fully; link 1: node2 is not reached"),
+        (
+            (1, 2, 3, 4),
+            [(DOWN, UP, UP), (UP, DOWN, DOWN)],
+            "0 of 2 links work fully; link 0: node2 is not reached; link 1: node3 and node4 are not reached",
+        ),
+        (
+            (1, 2, 3, 4, 5, 6, 7),
+            [(UP, DOWN, DOWN, DOWN, DOWN, DOWN)],
+            "0 of 1 links work fully; link 0: node3, node4, node5 and 2 others are not reached",
+        ),
+        ((1, 2), [(UP, DOWN), (UP, DOWN)], "2 of 2 links work fully"),  # node 3 is down
+    ],
+)
+def test_the_page_says_over_which_link_which_member_is_not_reached(
+    members: tuple[int, ...], states: list[tuple[str, ...]], text: str
+) -> None:
+    all_work = "; " not in text
+    assert headline(links(*states), quorum(*members)) == (text, Health.OK if all_work else Health.WARNING)
+
+
+@pytest.mark.parametrize(
+    ("cfgtool", "quorumtool", "text"),
+    [
+        # alone: no peer shows whether the links work
+        (links((DOWN, DOWN), (DOWN, DOWN)), quorum(1), "2 links, state unknown: there is no other member"),
+        (links((DOWN,)), quorum(1), "1 link, state unknown: there is no other member"),
+        # the members are unknown, and so is whether node 3 is one
+        (links((UP, DOWN), (UP, DOWN)), None, "2 links, state unknown"),
+        (links((UP, UP), (UP, DOWN)), None, "1 of 2 links work fully; link 1: unknown"),
+        (links((UP, UP), (UP, "asleep")), quorum(1, 2, 3), "1 of 2 links work fully; link 1: unknown"),
+    ],
+)
+def test_the_page_does_not_count_a_link_whose_state_is_unknown(
+    cfgtool: bytes, quorumtool: bytes | None, text: str
+) -> None:
+    assert headline(cfgtool, quorumtool) == (text, Health.UNKNOWN)
+
+
+def test_the_page_and_nodes_that_are_known_by_their_index() -> None:
+    rows = "".join(f"\t\tnode {index}:\tlink enabled:1\tlink connected:{int(index < 2)}\n" for index in range(3))
+    cfgtool = f"Local node ID 1\nLINK ID 0\n\taddr\t= 192.0.2.0\n\tstatus:\n{rows}".encode()
+    text, _ = headline(cfgtool, quorum(1, 2, 3), version="3.0.1")
+    assert text == "0 of 1 links work fully; link 0: a member is not reached"
+
+
+def test_the_page_and_rings_of_corosync_2() -> None:
+    cfgtool = (
+        b"Local node ID 1\nRING ID 0\n\tid\t= 192.0.2.0\n\tstatus\t= ring 0 active with no faults\n"
+        b"RING ID 1\n\tid\t= 192.0.2.1\n\tstatus\t= Marking ringid 1 interface 192.0.2.1 FAULTY\n"
+    )
+    text, _ = headline(cfgtool, quorum(1, 2), version="2.4.5")
+    assert text == "1 of 2 links work fully; link 1: marked as faulty"
+
+
+def test_the_page_agrees_with_the_metrics_in_all_situations() -> None:
+    compared = 0
+    for name, samples in situations.situations():
+        view = ClusterView(Snapshot(samples_by_metric=samples.samples_by_metric))
+        states, errors = view.fact(facts.full_link_states), view.number(metrics.RING_ERRORS)
+        if errors is not None and None not in states.values():
+            assert list(states.values()).count(False) == errors, name
+            compared += 1
+    assert compared > 5

@@ -137,6 +137,27 @@ def link_states(view: ClusterView) -> Mapping[str, bool]:
     return states
 
 
+def is_alone(view: ClusterView) -> bool:
+    """Returns whether there is certainly no other member."""
+    return _knows_all_members(view) and not view.fact(other_members)
+
+
+def full_link_states(view: ClusterView) -> Mapping[str, bool | None]:
+    """Returns whether each link works fully, in the order of the links; None if that is unknown.
+
+    A link works fully if every other member is connected over it; ``link_states`` needs only one. The values are those
+    of ``corosync_rings``, except that a node without other members knows nothing about its links. Without peers, it is
+    what ``link_states`` returns.
+    """
+    rings = {str(row["number"]): bool(row["value"]) for row in view.rows(metrics.RINGS)}
+    with_peers = {str(row["number"]) for row in view.rows(metrics.LINK_CONNECTED)}
+    states: Mapping[str, bool | None] = {} if view.fact(is_alone) else rings
+    return {
+        number: (states if number in with_peers else view.fact(link_states)).get(number)
+        for number in sorted(rings.keys() | with_peers)
+    }
+
+
 def node_ids(view: ClusterView, before: Mapping[str, str] | None) -> Mapping[str, str]:
     """Accumulates the id of every node that has been a member, by its name."""
     members = {str(row["node"]): str(row["node_id"]) for row in view.rows(metrics.MEMBER_VOTES)}

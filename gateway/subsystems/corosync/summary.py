@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from gateway.conditions.matching import read_from
 from gateway.conditions.model import LINK, QUORUM
 from gateway.conditions.view import ClusterView, Row
 from gateway.subsystems.corosync import facts, metrics
-from gateway.summary import UNKNOWN, Cell, Description, Fact, Health, Summary, Table, count_of, number, urgent_first
+from gateway.summary import UNKNOWN, Cell, Description, Fact, Health, Summary, Table, number, urgent_first
 from gateway.summary import Row as TableRow
 
 _DOWN = Cell("Corosync does not run on this node", Health.PROBLEM)
@@ -86,17 +86,14 @@ def _device_state(row: Row | None) -> Cell:
 # --- links -----------------------------------------------------------------------------------------------------------
 
 
+_MAX_NAMES = 3
+"""The number of nodes that a headline names for each link; it counts the others."""
+
+
 def describe_links(view: ClusterView) -> Description:
     """Describes the links of this node, and each peer on them."""
-    states = view.fact(facts.link_states)
-    numbers = sorted({str(row["number"]) for row in (*view.rows(metrics.RINGS), *view.rows(metrics.LINK_CONNECTED))})
-    working = sum(states.get(link, False) for link in numbers)
-    headline = count_of(working, len(numbers), "links work") if numbers else UNKNOWN
-    if unknown := [link for link in numbers if link not in states]:
-        health = Health.UNKNOWN if all(states.values()) else Health.WARNING
-        headline = Cell(f"{working} of {len(numbers)} links work, {len(unknown)} unknown", health)
     return Description(
-        headline=_DOWN if view.number(metrics.UP) == 0 else headline,
+        headline=_DOWN if view.number(metrics.UP) == 0 else _links_headline(view),
         tables=(
             Table(
                 caption="Links of this node",
@@ -108,18 +105,64 @@ def describe_links(view: ClusterView) -> Description:
     )
 
 
+def _links_headline(view: ClusterView) -> Cell:
+    states = view.fact(facts.full_link_states)
+    if not states:
+        return UNKNOWN
+    if set(states.values()) == {None}:
+        count = "1 link" if len(states) == 1 else f"{len(states)} links"
+        why = ": there is no other member" if view.fact(facts.is_alone) else ""
+        return Cell(f"{count}, state unknown{why}", Health.UNKNOWN)
+    working = sum(state is True for state in states.values())
+    text = f"{working} of {len(states)} links work fully"
+    reasons = [f"link {number}: {_why(view, number, state)}" for number, state in states.items() if not state]
+    health = Health.WARNING if False in states.values() else Health.UNKNOWN if reasons else Health.OK
+    return Cell("; ".join((text, *reasons)), health)
+
+
+def _why(view: ClusterView, number: str, state: bool | None) -> str:  # noqa: FBT001 - the state to explain
+    """Returns why a link does not work fully."""
+    if state is None:
+        return "unknown"
+    if not any(view.rows(metrics.LINK_CONNECTED, number=number)):
+        return "marked as faulty"
+    members = [entry for entry in view.fact(facts.members_on_links) if entry.number == number]
+    lost = [_peer_name(view, entry.peer_id, entry.peer) for entry in members if not entry.connected]
+    if not lost:
+        return "a member is not reached"  # the tool numbers the nodes by an index
+    if len(lost) == len(members) > 1:
+        return "no member is reached"
+    return f"{_list_names(lost)} {'is' if len(lost) == 1 else 'are'} not reached"
+
+
+def _list_names(names: Sequence[str]) -> str:
+    """Returns ``a``, ``a and b``, or ``a, b, c and 2 others``."""
+    shown = list(names[:_MAX_NAMES])
+    if more := len(names) - len(shown):
+        shown.append("1 other" if more == 1 else f"{more} others")
+    return " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+
+
+def _peer_name(view: ClusterView, node_id: str, name: str) -> str:
+    """Returns the name of a peer on a link: the one in the sample, or the one that it has as a member."""
+    return (
+        name
+        or next((str(row["node"]) for row in view.rows(metrics.MEMBER_VOTES, node_id=node_id)), "")
+        or (f"node {node_id}")
+    )
+
+
 def _peers(view: ClusterView) -> Iterator[TableRow]:
     members = view.fact(facts.other_members)
-    names = {str(row["node_id"]): str(row["node"]) for row in view.rows(metrics.MEMBER_VOTES)}
     for row in view.rows(metrics.LINK_CONNECTED):
         peer_id = str(row["peer_node_id"])
-        name = str(row["peer"]) or names.get(peer_id) or f"node {peer_id}"
         if row["value"]:
             state = Cell("connected", Health.OK)
         elif peer_id in members:
             state = Cell("not connected", Health.PROBLEM)
         else:
             state = Cell("not connected; the node is no member", Health.WARNING)
+        name = _peer_name(view, peer_id, str(row["peer"]))
         yield Cell(str(row["number"])), Cell(str(row["address"])), Cell(name), state
 
 
