@@ -132,7 +132,9 @@ def _build_services(config: Config, host: ServingHost, on_notification: Publish 
         if on_notification is not None:
             on_notification(notification)
 
-    alarms = AlarmService(engine, publish, parts.alarm_settings(config), on_change=snmp.cache.rebuild)
+    alarms = AlarmService(
+        engine, publish, parts.alarm_settings(config), on_change=snmp.cache.rebuild, hostname=host.hostname
+    )
     return Services(
         host=host,
         engine=engine,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from gateway.host.host import CommandResult
@@ -69,6 +69,8 @@ class FakeHost:
         readable: whether this user may read and write every file and device, and read every directory.
         devices: the result of reading each block device, by path. Without any, block devices cannot be read.
         libraries: the answer of the library in place of each tool.
+        hostname: the name of the host.
+        addresses: its IP addresses.
         closed: how often the host was closed.
     """
 
@@ -81,6 +83,8 @@ class FakeHost:
     readable: bool = True
     devices: dict[str, Result] = field(default_factory=dict)
     libraries: dict[str, LibraryAnswer | Callable[[], LibraryAnswer]] = field(default_factory=dict)
+    hostname: str = "localhost"
+    addresses: Collection[str] = ()
     closed: int = 0
 
     @property
@@ -122,6 +126,10 @@ class FakeHost:
         self.calls.append(f"library {query.name}")
         answer = self.libraries[tool]
         return answer if isinstance(answer, LibraryAnswer) else answer()
+
+    def own_addresses(self) -> Collection[str]:
+        """Returns the addresses."""
+        return self.addresses
 
     def may_write(self, path: str) -> bool:
         """Returns whether everything is permitted."""

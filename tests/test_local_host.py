@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,22 @@ from gateway.host.local import LocalHost
 from gateway.host.programs import STANDARD_DIRECTORIES, clean_environment, why_untrusted
 from gateway.status import Status
 from tests.conftest import NOBODY, Script, closed, needs_root, open_descriptors
+
+# --- Name and addresses ----------------------------------------------------------------------------------------------
+
+
+def test_the_name_and_the_addresses() -> None:
+    host = LocalHost()
+    assert host.hostname == os.uname().nodename
+    addresses = host.own_addresses()
+    assert "127.0.0.1" in addresses
+    for address in map(ipaddress.ip_address, addresses):
+        if address.is_link_local:  # they would need a scope
+            continue
+        family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.bind((str(address), 0))
+
 
 # --- Finding tools ---------------------------------------------------------------------------------------------------
 

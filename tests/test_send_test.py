@@ -76,6 +76,19 @@ def test_a_test_has_the_name_of_the_cluster(cluster: FakeCluster, tmp_path: Path
     assert received.varbinds[f"{ARC}.1.1.1.0"][1] == b"demo"
 
 
+def test_a_test_has_the_name_of_the_node_in_the_cluster(tmp_path: Path) -> None:
+    """It is the one in corosync.conf, which a node recognizes by its addresses."""
+    (tmp_path / "corosync.conf").write_text(
+        "nodelist {\nnode {\nname: other\nring0_addr: 192.0.2.1\n}\nnode {\nname: alpha\nring0_addr: 127.0.0.1\n}\n}\n"
+    )
+    with Snmptrapd(tmp_path / "a") as receiver:
+        file = config(tmp_path, community(receiver.port, "inform"))
+        file.write_text(f"[corosync]\nconfig = {json.dumps(str(tmp_path / 'corosync.conf'))}\n{file.read_text()}")
+        assert gateway("--config", file, "test-notification", cwd=tmp_path).returncode == 0
+        (received,) = receiver.received
+    assert b"alpha" in [value for _, value in received.varbinds.values()]
+
+
 def test_an_unreachable_target_is_named(tmp_path: Path) -> None:
     port = free_port()
     done = gateway("--config", config(tmp_path, community(port, "inform")), "test-notification", cwd=tmp_path)

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gateway.alarms.conditions import BY_NAME, CONDITIONS
-from gateway.alarms.notification import Change
+from gateway.alarms.notification import Change, Sender
 from gateway.alarms.self_conditions import CONDITIONS as SELF_CONDITIONS
 from gateway.conditions.model import Clearance, Condition, Finding, Reason, Severity
 from gateway.conditions.view import ClusterView
@@ -45,6 +45,7 @@ class Alarm:
         confirmed: whether the last view has shown the condition.
         active: whether it was raised; before that it is pending.
         sequence: the sequence number of the notification that raised it; 0 if there is none.
+        sender: the names under which it was sent first, which receivers identify it by; None before that.
     """
 
     condition: Condition
@@ -56,6 +57,7 @@ class Alarm:
     confirmed: bool = True
     active: bool = False
     sequence: int = 0
+    sender: Sender | None = None
 
     @property
     def text(self) -> str:
@@ -238,6 +240,7 @@ class AlarmTable:
                 first_seen=now,
                 since=time,
                 last_seen=now,
+                sender=alarm.sender if alarm is not None else None,
             )
         else:
             alarm.fields, alarm.last_seen, alarm.confirmed = finding.fields, now, True

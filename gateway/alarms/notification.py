@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from gateway.conditions.model import Category, Reason, Severity
 
@@ -40,6 +41,18 @@ class Change(StrEnum):
 
 
 _UNCOUNTED = frozenset({NotificationKind.DROPPED, NotificationKind.REPETITION, NotificationKind.ROUTINE_CHANGE})
+
+
+class Sender(NamedTuple):
+    """The names under which a gateway sends a notification.
+
+    Attributes:
+        node: the name of its node.
+        cluster: the name of the cluster; empty if it has none or it is unknown.
+    """
+
+    node: str
+    cluster: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypedDict
 
 from gateway.alarms.alarm_table import Alarm, AlarmEvent
 from gateway.alarms.details import event_details
-from gateway.alarms.notification import Change, Details, Notification, NotificationKind
+from gateway.alarms.notification import Change, Details, Notification, NotificationKind, Sender
 from gateway.clock import Clock, SystemClock
 from gateway.conditions.model import Severity
 from gateway.conditions.view import ClusterView
@@ -33,25 +32,32 @@ class NotificationBuilder:
     """Builds the notifications of one gateway, which starts when the builder is made.
 
     Args:
+        hostname: the name of this node until its name in the cluster is known.
         clock: provides the times and the uptime.
 
     Attributes:
-        node: the name of this node.
-        cluster: the name of the cluster; empty if it has none or it is unknown.
+        sender: the names of this node and the cluster, as far as they are known.
     """
 
-    def __init__(self, *, clock: Clock | None = None) -> None:
-        self.node = socket.gethostname()
-        self.cluster = ""
+    def __init__(self, *, hostname: str = "localhost", clock: Clock | None = None) -> None:
+        self.sender = Sender(node=hostname, cluster="")
         self._clock = clock or SystemClock()
         self._started = self._clock.monotonic()
         self._sequence = 0
 
     def update_names(self, view: ClusterView) -> None:
-        """Updates the names of the node and the cluster if the view has them."""
-        local_id = corosync_facts.local_node_id(view)
-        self.node = pacemaker_facts.node_with_id(view, local_id) or corosync_facts.local_node(view) or self.node
-        self.cluster = pacemaker_facts.cluster_name(view) or corosync_facts.cluster_name(view) or self.cluster
+        """Updates the names of the node and the cluster if the view has them.
+
+        corosync.conf has the name by which Pacemaker knows this node, whether or not the daemons run.
+        """
+        nodes = (
+            pacemaker_facts.node_with_id(view, corosync_facts.local_node_id(view)),
+            corosync_facts.configured_node(view),
+            corosync_facts.local_node(view),
+            self.sender.node,
+        )
+        cluster = pacemaker_facts.cluster_name(view) or corosync_facts.cluster_name(view) or self.sender.cluster
+        self.sender = Sender(node=next(filter(None, nodes), ""), cluster=cluster)
 
     def alarm(self, event: AlarmEvent, view: ClusterView | None) -> Notification:
         """Returns the notification of an alarm that was raised or cleared.
@@ -64,7 +70,7 @@ class NotificationBuilder:
         raised = self._raise(AlarmEvent(alarm=alarm, change=Change.RAISED, text=alarm.text), view)
         return replace(
             raised,
-            **self._next_origin(),
+            **self._next_origin(self._sender_of(alarm)),
             time=self._clock.time(),
             change=event.change,
             reason=event.reason,
@@ -94,7 +100,7 @@ class NotificationBuilder:
 
     def _repeated(self, alarm: Alarm) -> Notification:
         return Notification(
-            **self._origin(alarm.sequence),
+            **self._origin(alarm.sequence, self._sender_of(alarm)),
             kind=NotificationKind.CONDITION,
             time=alarm.since,
             condition=alarm.condition.name,
@@ -142,13 +148,22 @@ class NotificationBuilder:
             text=text,
         )
 
-    def _next_origin(self) -> _Origin:
-        self._sequence += 1
-        return self._origin(self._sequence)
+    def _sender_of(self, alarm: Alarm) -> Sender:
+        """Returns the names under which an alarm was sent first, even if other names have become known since.
 
-    def _origin(self, sequence: int) -> _Origin:
+        Receivers such as Alertmanager identify an alert by all of its labels.
+        """
+        alarm.sender = alarm.sender or self.sender
+        return alarm.sender
+
+    def _next_origin(self, sender: Sender | None = None) -> _Origin:
+        self._sequence += 1
+        return self._origin(self._sequence, sender)
+
+    def _origin(self, sequence: int, sender: Sender | None = None) -> _Origin:
+        node, cluster = sender or self.sender
         uptime = self._clock.monotonic() - self._started
-        return {"sequence": sequence, "uptime": uptime, "node": self.node, "cluster": self.cluster}
+        return {"sequence": sequence, "uptime": uptime, "node": node, "cluster": cluster}
 
 
 def _count(active: Sequence[Alarm]) -> str:

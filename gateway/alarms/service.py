@@ -70,6 +70,7 @@ class AlarmService:
         publish: publishes a notification; returns at once.
         settings: how alarms are evaluated and published.
         on_change: called when alarms have changed, which needs no new snapshot.
+        hostname: the name of this node until its name in the cluster is known.
         clock: measures hold-down times and heartbeats.
     """
 
@@ -80,6 +81,7 @@ class AlarmService:
         settings: AlarmSettings,
         *,
         on_change: Callable[[], None] = lambda: None,
+        hostname: str = "localhost",
         clock: Clock | None = None,
     ) -> None:
         self._publish_notification = publish
@@ -87,7 +89,7 @@ class AlarmService:
         self._on_change = on_change
         self._clock = clock or SystemClock()
         self._table = AlarmTable(disabled=settings.disabled, collectors_off=settings.collectors_off)
-        self._builder = NotificationBuilder(clock=self._clock)
+        self._builder = NotificationBuilder(hostname=hostname, clock=self._clock)
         self._history = AlarmHistory(started=self._clock.time())
         self._routine_changes = RoutineChanges()
         self._collection = CollectionLoop(
@@ -122,8 +124,8 @@ class AlarmService:
         """Returns the active alarms, and what has changed lately."""
         active = self._table.active
         return AlarmOverview(
-            node=self._builder.node,
-            cluster=self._builder.cluster,
+            node=self._builder.sender.node,
+            cluster=self._builder.sender.cluster,
             evaluated=self._table.view is not None,
             active=describe_active(active),
             active_by_severity=Counter(alarm.condition.severity for alarm in active),
@@ -254,7 +256,7 @@ class AlarmService:
 
     def _publish_routine_changes(self, view: ClusterView) -> None:
         for change in self._routine_changes.evaluate(view):
-            if change["node"] == self._builder.node or self._publishes_for_cluster():
+            if change["node"] == self._builder.sender.node or self._publishes_for_cluster():
                 self._publish(self._builder.routine_change(change))
 
     def _publishes_for_cluster(self) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import socket
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from gateway import app, log, runtime
 from gateway.alarms.conditions import BY_NAME
-from gateway.alarms.notification import Change, Notification, NotificationKind
+from gateway.alarms.notification import Change, Notification, NotificationKind, Sender
 from gateway.alarms.notifier import TargetOutcome
 from gateway.assembly import build_local_host
 from gateway.commands.console import print_line
@@ -30,7 +29,6 @@ from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import Mib
 from gateway.snmp.values import VarBind
 from gateway.subsystems import corosync_conf
-from gateway.subsystems.probe import read_file
 from gateway.waiting import completed_within
 
 _SESSION_TIMEOUT = 5.0
@@ -65,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = load_config(arguments, overrides=QUIET)
     if config.log.level is LogLevel.ERROR:
         log.disable()  # every error is part of an outcome
-    notifications = _build_notifications(arguments.condition, cluster=_read_cluster_name(config))
+    notifications = _build_notifications(arguments.condition, _read_sender(config))
     outcomes = runtime.run(_send(config, _master_address(config), notifications))
     if not outcomes:
         raise ConfigError([f"nothing to send to: {_why_no_master(config)}, and there is no [[alarms.target]]"])
@@ -75,14 +73,19 @@ def run(arguments: argparse.Namespace) -> int:
     return ExitStatus.PROBLEM if failed else ExitStatus.OK
 
 
-def _read_cluster_name(config: Config) -> str:
-    """Returns the name of the cluster, which is the same in the notifications of a running gateway; "" if unknown."""
-    reading = read_file(build_local_host(config), config.subsystems[corosync_conf.CONFIG], corosync_conf.parse)
-    configuration: corosync_conf.CorosyncConfig | None = reading.ok_value
-    return (configuration and configuration.cluster_name) or ""
+def _read_sender(config: Config) -> Sender:
+    """Returns the names of the node and the cluster, as in the notifications of a running gateway."""
+    host = build_local_host(config)
+    configuration: corosync_conf.CorosyncConfig | None = corosync_conf.read(
+        host, config.subsystems[corosync_conf.CONFIG]
+    ).ok_value
+    return Sender(
+        node=(configuration and configuration.local_name) or host.hostname,
+        cluster=(configuration and configuration.cluster_name) or "",
+    )
 
 
-def _build_notifications(condition_name: str | None, *, cluster: str) -> Sequence[Notification]:
+def _build_notifications(condition_name: str | None, sender: Sender) -> Sequence[Notification]:
     """Returns the test: one notification, or the raise and the clear of a condition, so that no manager keeps it."""
     if condition_name is not None and condition_name not in BY_NAME:
         raise ConfigError([f"no such condition: {condition_name}; there are: {', '.join(BY_NAME)}"])
@@ -97,8 +100,8 @@ def _build_notifications(condition_name: str | None, *, cluster: str) -> Sequenc
         severity=condition.severity if condition else Severity.INFO,
         change=Change.RAISED if condition else Change.INFO,
         object=_OBJECT if condition else "",
-        node=socket.gethostname(),
-        cluster=cluster,
+        node=sender.node,
+        cluster=sender.cluster,
         text=_TEXT.format(condition.meaning.rstrip(".") if condition else "a notification was sent by hand"),
     )
     if condition is None:

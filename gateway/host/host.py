@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -64,7 +64,7 @@ class CommandResult:
 
 
 class Host(Protocol):
-    """The machine as collectors use it: commands, block devices, small files and directories."""
+    """The machine as collectors use it: commands, block devices, small files, directories, its name and addresses."""
 
     @property
     def has_devices(self) -> bool:
@@ -107,6 +107,15 @@ class Host(Protocol):
             query: the question.
             identity: the identity of the tool. A library is loaded anew if it has changed.
         """
+        ...
+
+    @property
+    def hostname(self) -> str:
+        """The name of this host, as ``uname -n`` prints it."""
+        ...
+
+    def own_addresses(self) -> Collection[str]:
+        """Returns the IP addresses of this host, as ``str(ip_address)``; empty if they are unknown."""
         ...
 
     def may_write(self, path: str) -> bool:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Callable, Mapping, Sequence
+import socket
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from gateway import files
 from gateway.clock import Clock, SystemClock
+from gateway.host.addresses import own_addresses
 from gateway.host.host import UNTRUSTED, CommandResult, Tool
 from gateway.host.library import LibraryAnswer, LibraryQuery
 from gateway.host.output import ProcessOutput
@@ -126,6 +128,15 @@ class LocalHost:
             tool=tool,
             identity=identity,
         )
+
+    @property
+    def hostname(self) -> str:
+        """The name of this host."""
+        return socket.gethostname()
+
+    def own_addresses(self) -> Collection[str]:
+        """Returns the IP addresses of this host."""
+        return own_addresses()
 
     def may_write(self, path: str) -> bool:
         """Returns False only if the file exists and its permissions forbid reading or writing it."""

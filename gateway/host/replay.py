@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import tomllib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ class Recording:
         files: the name of each recorded file, by its original path.
         directories: the name of the file that lists each recorded directory, one name per line, by original path.
         steps: the time line; it starts over after the last step.
+        hostname: the name of the host that the commands ran on.
     """
 
     directory: Path
@@ -64,6 +65,7 @@ class Recording:
     files: Mapping[str, str]
     directories: Mapping[str, str]
     steps: Sequence[Step]
+    hostname: str = "localhost"
 
     @classmethod
     def load(cls, directory: Path) -> Recording:
@@ -78,6 +80,7 @@ class Recording:
             commands={tuple(command.split()): name for name, command in document["commands"].items()},
             files={path: name for name, path in document.get("files", {}).items()},
             directories={path: name for name, path in document.get("directories", {}).items()},
+            hostname=document["hostname"],
             steps=tuple(Step(**{**step, "folders": tuple(step["folders"])}) for step in document["step"]),
         )
 
@@ -203,6 +206,15 @@ class ReplayHost:
         """Returns the answer of a library that is not installed."""
         del query, identity
         return LibraryAnswer(result=_not_recorded(tool), permanent=True)
+
+    @property
+    def hostname(self) -> str:
+        """The recorded name of the host."""
+        return self._recording.hostname
+
+    def own_addresses(self) -> Collection[str]:
+        """Returns nothing: the addresses of the host were not recorded."""
+        return ()
 
     def may_write(self, path: str) -> bool:
         """Returns True: everything that was recorded was permitted."""

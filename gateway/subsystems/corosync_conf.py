@@ -16,15 +16,18 @@ first ``:`` ends a key, and ``}`` is a line by itself.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gateway.errors import ParseError
+from gateway.host.host import Host
 from gateway.options.model import Option
 from gateway.options.readers import host_path
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
 from gateway.subsystems.parsing.text import REPLACEMENT, decode
+from gateway.subsystems.probe import Reading, read_file
 
 CONFIG = Option(
     key="corosync.config",
@@ -69,12 +72,14 @@ class CorosyncConfig:
         has_qdevice: whether ``quorum.device.model`` is set; None if there is no section ``quorum``, if the device has
             no model, or if a line cannot be read.
         nodes: the nodes of the ``nodelist``.
+        local_name: the name that the cluster has for this host, or "" if it is unknown; only ``read`` sets it.
     """
 
     cluster_name: str | None
     transport: str | None
     has_qdevice: bool | None = None
     nodes: tuple[ConfiguredNode, ...] = ()
+    local_name: str = ""
 
     @property
     def node_names(self) -> Mapping[str, str]:
@@ -85,6 +90,58 @@ class CorosyncConfig:
     def node_addresses(self) -> Mapping[tuple[str, int], str]:
         """The addresses or host names of the nodes by their IDs and the numbers of links; those without an ID lack."""
         return {(node.id, link): address for node in self.nodes if node.id for link, address in node.addresses.items()}
+
+
+def read(host: Host, path: str) -> Reading:
+    """Returns the reading of the file, whose value is a ``CorosyncConfig``."""
+    reading = read_file(host, path, parse)
+    configuration: CorosyncConfig | None = reading.ok_value
+    if configuration is None:
+        return reading
+    return replace(reading, value=replace(configuration, local_name=_local_name(configuration.nodes, host)))
+
+
+def _local_name(nodes: Sequence[ConfiguredNode], host: Host) -> str:
+    """Returns the name that Pacemaker has for this host, or "" if this host is none of the nodes.
+
+    That is the node's name or, if it has none, its first address unless that is an IP address; else the host name.
+    """
+    node = _node_by_hostname(nodes, host.hostname) or _node_by_address(nodes, host)
+    if node is None:
+        return ""
+    first = node.addresses.get(0, "")
+    return node.name or (first if _ip_address(first) is None else "") or host.hostname
+
+
+def _node_by_hostname(nodes: Sequence[ConfiguredNode], hostname: str) -> ConfiguredNode | None:
+    """Returns the node that has this host name, as Corosync 3 compares it with names and first addresses.
+
+    Whole host name first, then without its last labels. At last, the domains of the nodes do not count, either.
+    """
+    labels = hostname.split(".")
+    if not hostname:
+        return None
+    names = [(name, node) for node in nodes for name in (node.name, node.addresses.get(0, "")) if name]
+    for count in range(len(labels), 0, -1):
+        for name, node in names:
+            if name == ".".join(labels[:count]):
+                return node
+    return next((node for name, node in names if name.partition(".")[0] == labels[0]), None)
+
+
+def _node_by_address(nodes: Sequence[ConfiguredNode], host: Host) -> ConfiguredNode | None:
+    """Returns the only node with an IP address of this host. Corosync would resolve names as well, which takes time."""
+    own = host.own_addresses()
+    local = [node for node in nodes if any(_ip_address(text) in own for text in (node.name, *node.addresses.values()))]
+    return local[0] if len(local) == 1 else None
+
+
+def _ip_address(text: str) -> str | None:
+    """Returns an IP address in its usual form, without the scope of IPv6; None if the text is a name."""
+    try:
+        return str(ipaddress.ip_address(text.partition("%")[0]))
+    except ValueError:
+        return None
 
 
 def parse(output: bytes) -> Parsed[CorosyncConfig]:

@@ -14,8 +14,8 @@ from tests.alarms.walks import PACEMAKER, Walk
 # --- Corosync --------------------------------------------------------------------------------------------------------
 
 UP: Sample = (corosync.UP, 1, ())
-KNET: Sample = (corosync.INFO, 1, ("demo", "knet", "3.1.7"))
-UDP: Sample = (corosync.INFO, 1, ("demo", "", "2.4.6"))
+KNET: Sample = (corosync.INFO, 1, ("demo", "knet", "3.1.7", "n1"))
+UDP: Sample = (corosync.INFO, 1, ("demo", "", "2.4.6", "n1"))
 N1: Sample = (corosync.MEMBER_VOTES, 1, ("1", "n1", "true"))
 N2: Sample = (corosync.MEMBER_VOTES, 1, ("2", "n2", "false"))
 N3: Sample = (corosync.MEMBER_VOTES, 1, ("3", "n3", "false"))

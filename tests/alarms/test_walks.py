@@ -187,7 +187,7 @@ def test_without_drbds_module_there_is_no_resource() -> None:
 
 
 def test_a_ring_of_corosync_1_needs_no_list_of_members() -> None:
-    version: Sample = (corosync_metrics.INFO, 1, ("demo", "", "1.4.7"))
+    version: Sample = (corosync_metrics.INFO, 1, ("demo", "", "1.4.7", "n1"))
     alarms = Alarms("link-down")
     failing = {"corosync-quorumtool": Status.NOT_RUNNING}
     states = (1, 0, 1)
@@ -201,7 +201,7 @@ def test_a_ring_of_corosync_1_needs_no_list_of_members() -> None:
 
 @pytest.mark.parametrize(("version", "changes"), [("3.0.1", []), ("3.0.3", [(Change.RAISED, "link 1")])])
 def test_nodes_that_are_known_by_their_index_have_no_links(version: str, changes: list[tuple[Change, str]]) -> None:
-    info: Sample = (corosync_metrics.INFO, 1, ("demo", "knet", version))
+    info: Sample = (corosync_metrics.INFO, 1, ("demo", "knet", version, "n1"))
     alarms = Alarms("link-down")
     assert alarms.evaluate(make_snapshot(info, *ALL_UP[1:])) == []
     events = alarms.evaluate(make_snapshot(info, *LINK_1_DOWN[1:], ring(1, 0)))

@@ -71,6 +71,11 @@ class FleetHost(ReplayHost):
         super().__init__(recording, streams=STREAMS)
         self._cluster = cluster
 
+    @property
+    def hostname(self) -> str:
+        """The name of the node that was recorded, as that of this cluster."""
+        return self._cluster.rename(super().hostname.encode()).decode()
+
     async def run(self, tool: str, *arguments: str) -> CommandResult:
         """Returns what the command printed, as that of this cluster."""
         result = await super().run(tool, *arguments)

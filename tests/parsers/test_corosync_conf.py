@@ -7,6 +7,7 @@ import pytest
 from gateway.errors import ParseError
 from gateway.subsystems import corosync_conf
 from gateway.subsystems.corosync_conf import ConfiguredNode, CorosyncConfig
+from tests.fakes import FakeHost
 from tests.unreadable import reasons
 
 CONFIG = """\
@@ -117,3 +118,57 @@ def test_a_line_that_is_damaged() -> None:
 )
 def test_the_quorum_device(output: bytes, has_qdevice: bool | None) -> None:  # noqa: FBT001
     assert parse(output).has_qdevice is has_qdevice
+
+
+# --- Which node this host is -----------------------------------------------------------------------------------------
+
+
+def local_name(hostname: str, *nodes: str, addresses: tuple[str, ...] = ()) -> str:
+    """Returns the name of this host in a node list; a node is the lines of its section, separated by ``;``."""
+    sections = "".join("node {{\n{}\n}}\n".format("\n".join(node.split(";"))) for node in nodes)
+    content = f"nodelist {{\n{sections}}}\n".encode()
+    host = FakeHost(files={"/corosync.conf": content}, hostname=hostname, addresses=addresses)
+    name: str = corosync_conf.read(host, "/corosync.conf").ok_value.local_name
+    return name
+
+
+@pytest.mark.parametrize(
+    ("hostname", "nodes", "name"),
+    [
+        ("alpha", ("name: beta", "name: alpha"), "alpha"),
+        ("alpha.example.org", ("name: alpha.example.net", "name: alpha"), "alpha"),
+        ("alpha.a.example", ("name: alpha", "name: alpha.a"), "alpha.a"),
+        ("alpha", ("name: beta.example", "name: alpha.example"), "alpha.example"),
+        ("alpha", ("name: one; ring0_addr: beta", "name: two; ring0_addr: alpha"), "two"),
+        ("alpha", ("ring0_addr: beta", "ring0_addr: alpha.example"), "alpha.example"),
+        ("alpha", ("name: one; ring1_addr: alpha",), ""),  # Corosync compares the first address only
+        ("alpha", ("name: Alpha", "name: alpha2"), ""),
+        ("alpha", ("nodeid: 1",), ""),
+        ("", ("name: .example",), ""),
+        ("alpha", (), ""),
+    ],
+)
+def test_a_node_is_found_by_the_host_name(hostname: str, nodes: tuple[str, ...], name: str) -> None:
+    assert local_name(hostname, *nodes) == name
+
+
+@pytest.mark.parametrize(
+    ("nodes", "name"),
+    [
+        (("name: one; ring0_addr: 192.0.2.1", "name: two; ring0_addr: 192.0.2.2"), "two"),
+        (("name: one; ring0_addr: 192.0.2.1; ring1_addr: 2001:DB8:0::1",), "one"),
+        (("name: one; ring0_addr: fe80::1%eth0",), "one"),
+        (("ring0_addr: 192.0.2.1", "ring0_addr: 192.0.2.2"), "host"),  # as Pacemaker calls a node without a name
+        (("ring0_addr: one; ring1_addr: 192.0.2.2",), "one"),
+        (("name: one; ring0_addr: 192.0.2.2", "name: two; ring0_addr: 192.0.2.2"), ""),  # a mistake: which one is it?
+        (("name: one; ring0_addr: 192.0.2.1", "name: two; ring0_addr: nonsense"), ""),
+    ],
+)
+def test_a_node_is_found_by_its_address(nodes: tuple[str, ...], name: str) -> None:
+    assert local_name("host", *nodes, addresses=("127.0.0.1", "192.0.2.2", "2001:db8::1", "fe80::1")) == name
+
+
+def test_a_file_that_cannot_be_read_has_no_local_name() -> None:
+    host = FakeHost(files={"/corosync.conf": b"totem {\n"})
+    assert corosync_conf.read(host, "/corosync.conf").ok_value is None
+    assert corosync_conf.read(host, "/missing").ok_value is None

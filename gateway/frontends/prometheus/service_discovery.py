@@ -13,7 +13,6 @@ from gateway.frontends.prometheus.targets import ClusterNode, TargetSettings
 from gateway.host.host import Host
 from gateway.subsystems import corosync_conf
 from gateway.subsystems.corosync_conf import CorosyncConfig
-from gateway.subsystems.probe import read_file
 
 PATH = "/sd"
 
@@ -69,6 +68,6 @@ class ServiceDiscovery:
 
     def _read_configuration(self) -> None:
         """Reads Corosync's configuration, and keeps the last one that could be read completely."""
-        reading = read_file(self._host, self._configuration_path, corosync_conf.parse)
+        reading = corosync_conf.read(self._host, self._configuration_path)
         if reading.ok_value is not None and (self._configuration is None or not reading.unreadable):
             self._configuration = reading.ok_value

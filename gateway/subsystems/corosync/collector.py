@@ -17,7 +17,7 @@ from gateway.subsystems.corosync.corosync_cfgtool import Link, LinkPeer, RingSta
 from gateway.subsystems.corosync.options import Statistics
 from gateway.subsystems.library_source import LibrarySource, query
 from gateway.subsystems.parsing.partial import Parsed
-from gateway.subsystems.probe import Plan, Probe, Reading, parse_output, read_file
+from gateway.subsystems.probe import Plan, Probe, Reading, parse_output
 
 # error 2 is CS_ERR_LIBRARY: no process listens on the IPC socket; 12 is CS_ERR_NOT_EXIST: a socket that is a file does
 # not exist
@@ -115,7 +115,7 @@ class CorosyncCollector:
                     library_only=not on,
                 ),
             )
-        return Plan(probes=probes, files={"corosync.conf": read_file(host, self.configuration, corosync_conf.parse)})
+        return Plan(probes=probes, files={"corosync.conf": corosync_conf.read(host, self.configuration)})
 
     def _query(self, host: Host, name: str) -> LibraryQuery | None:
         return query(self.source, host, Stack.COROSYNC, name)
@@ -139,13 +139,14 @@ class CorosyncCollector:
         statistics = readings.get("corosync-cmapctl")
         if statistics is not None and statistics.ok_value is not None:
             _add_statistics(samples, statistics.ok_value, links.node_id if links is not None else None)
-        if up or configuration is not None:  # the cluster has its name also while no daemon runs
+        if up or configuration is not None:  # the cluster and this node have their names also while no daemon runs
             samples.add(
                 metrics.INFO,
                 1,
                 (configuration and configuration.cluster_name) or "",
                 (links and links.transport) or (configuration and configuration.transport) or "",
                 readings["corosync"].ok_value or "",
+                (configuration and configuration.local_name) or "",
             )
         return samples
 

@@ -14,13 +14,18 @@ QDEVICE_ID = "0"
 
 
 def local_node(view: ClusterView) -> str:
-    """Returns the name of this node, or "" if it is unknown."""
+    """Returns the name that Corosync has for this node while it runs, or "" if it is unknown."""
     return next((str(row["node"]) for row in view.rows(metrics.MEMBER_VOTES, local="true")), "")
 
 
 def local_node_id(view: ClusterView) -> str:
     """Returns the id of this node, or "" if it is unknown."""
     return next((str(row["node_id"]) for row in view.rows(metrics.MEMBER_VOTES, local="true")), "")
+
+
+def configured_node(view: ClusterView) -> str:
+    """Returns the name of this node in corosync.conf, or "" if it is unknown."""
+    return next((str(row["node"]) for row in view.rows(metrics.INFO)), "")
 
 
 def cluster_name(view: ClusterView) -> str:

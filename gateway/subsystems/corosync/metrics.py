@@ -57,14 +57,16 @@ UP = gauge(
 )
 INFO = gauge(
     "corosync_info",
-    "Information about Corosync and its configuration; always 1.",
+    "Information about Corosync, its configuration and this node; always 1.",
     "cluster_name",
     "transport",
     "version",
+    "node",
     mib={
         "cluster_name": "haClusterName",
         "transport": "haClusterCorosyncTransport",
         "version": "haClusterCorosyncVersion",
+        "node": "haClusterLocalNode",
     },
 )
 LINK_CONNECTED = gauge(

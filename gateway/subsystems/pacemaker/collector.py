@@ -21,7 +21,7 @@ from gateway.subsystems.pacemaker import cib, crm_mon, metrics
 from gateway.subsystems.pacemaker.cluster_status import BOOLEAN_OPTIONS, ClusterStatus, FenceEvent, Resource
 from gateway.subsystems.parsing.partial import Parsed
 from gateway.subsystems.parsing.xml import INFINITY_SCORE
-from gateway.subsystems.probe import CommandError, Plan, Probe, Reading, Varying, parse_output, read_file
+from gateway.subsystems.probe import CommandError, Plan, Probe, Reading, Varying, parse_output
 
 _T = TypeVar("_T")
 
@@ -145,7 +145,7 @@ class PacemakerCollector:
                     library=query(self.source, host, Stack.PACEMAKER, CONSTRAINTS),
                 ),
             ),
-            files={"corosync.conf": read_file(host, self.corosync_configuration, corosync_conf.parse)},
+            files={"corosync.conf": corosync_conf.read(host, self.corosync_configuration)},
         )
 
     def make_samples(self, readings: Mapping[str, Reading]) -> SampleSet:

@@ -11,7 +11,7 @@ from gateway.samples import Metric, SampleSet
 from gateway.status import Status
 from gateway.subsystems import corosync_conf
 from gateway.subsystems.parsing.partial import Parsed
-from gateway.subsystems.probe import Plan, Probe, Reading, parse_output, read_file
+from gateway.subsystems.probe import Plan, Probe, Reading, parse_output
 from gateway.subsystems.qdevice import corosync_qdevice_tool, metrics
 from gateway.subsystems.qdevice.corosync_qdevice_tool import NetStatus, QdeviceStatus
 
@@ -43,7 +43,7 @@ class QdeviceCollector:
 
     def plan(self, host: Host) -> Plan | None:
         """Returns the one probe, or None if corosync.conf has no quorum device."""
-        reading = read_file(host, self.configuration, corosync_conf.parse)
+        reading = corosync_conf.read(host, self.configuration)
         configuration: corosync_conf.CorosyncConfig | None = reading.ok_value
         if reading.status is Status.NOT_INSTALLED or (configuration is not None and configuration.has_qdevice is False):
             return None
