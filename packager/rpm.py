@@ -112,6 +112,7 @@ def spec(build_: Build, files: Sequence[PackagedFile]) -> str:
     }
     lines = [*_MACROS, *(f"{name}: {value}" for name, value in fields.items())]
     lines.append(f"Requires: libc.so.6(GLIBC_{libraries.MIN_GLIBC})(64bit)")
+    lines.append("Requires(post): /usr/sbin/useradd")  # shadow-utils, or shadow on SLES
     lines += (f"Requires: {soname}()(64bit)" for soname in libraries.SONAMES)
     lines += (f"Provides: bundled(python3dist({name})) = {version}" for name, version in _bundled(files).items())
     lines += ("", "%description", *textwrap.wrap(build_.description, 78), "", "%install")

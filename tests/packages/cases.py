@@ -128,18 +128,19 @@ class Packages:
 
     def _build_previous(self, suffix: str, libraries: Libraries) -> Path:
         """Builds the package of the previous commit, and returns its path."""
-        tree = self._output / f"source-{self._previous}"
+        commit = _run("git", "-C", str(ROOT), "rev-parse", "--short", self._previous).decode().strip()
+        tree = self._output / f"source-{commit}"
         if not tree.exists():
-            source = _run("git", "-C", str(ROOT), "archive", "--format=tar", self._previous)
+            source = _run("git", "-C", str(ROOT), "archive", "--format=tar", commit)
             partial = tree.with_suffix(".partial")
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir(parents=True)
             _run("tar", "-x", "-C", str(partial), data=source)
             partial.rename(tree)
-        epoch = _run("git", "-C", str(ROOT), "log", "-1", "--format=%ct", self._previous).decode().strip()
+        epoch = _run("git", "-C", str(ROOT), "log", "-1", "--format=%ct", commit).decode().strip()
         command = [sys.executable, "-m", "packager", suffix[1:], "--libraries", libraries.value]
         environment = {**os.environ, "PYTHONPATH": str(tree), "SOURCE_DATE_EPOCH": epoch}
-        output = self._output / self._previous
+        output = self._output / commit
         return Path(_run(*command, "--output", str(output), cwd=tree, env=environment).decode().strip())
 
 

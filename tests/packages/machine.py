@@ -177,4 +177,5 @@ def remove_leftovers(directory: Path) -> None:
     """Removes what a run that was killed has left: its machine has ended with it."""
     shutil.rmtree(directory / _COPY, ignore_errors=True)
     for cgroup in _CGROUPS.glob(f"{_CGROUP}*"):
-        _remove_cgroup(cgroup)  # that of a run in another directory is in use
+        if "populated 0" in (cgroup / "cgroup.events").read_text():  # that of a run in another directory is in use
+            _remove_cgroup(cgroup)
