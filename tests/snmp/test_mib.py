@@ -73,6 +73,19 @@ def test_net_snmp_loads_the_module_and_agrees_on_every_object_identifier(tmp_pat
         assert found[target.name] == oids.dotted(target.oid)
 
 
+@pytest.mark.parametrize("root", ROOTS)
+def test_libsmi_agrees_on_every_object_identifier(tmp_path: Path, root: str) -> None:
+    (tmp_path / "HA-CLUSTER-MIB").write_text(mibs.text(root))
+    argv = [installed("smidump"), "-l", "6", "-f", "identifiers", str(tmp_path / "HA-CLUSTER-MIB")]
+    environment = {**os.environ, "SMIPATH": str(STUBS)}
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, env=environment)
+    assert done.stderr == ""
+    found = dict(re.findall(r"^HA-CLUSTER-MIB +(\w+) +\w+ +([\d.]+)$", done.stdout, re.MULTILINE))
+    own = mib(root)
+    for target in (*own.objects.values(), *own.notifications.values()):
+        assert found[target.name] == oids.dotted(target.oid)
+
+
 @pytest.mark.parametrize(
     "root",
     ["1.3.6.1.4.1", "1.3.6.1.2.1.99", LONGEST_ROOT + ".6", "1.3.6.1.4.1.2147483648", "nonsense", ""],
