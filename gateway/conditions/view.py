@@ -26,7 +26,7 @@ def _label_selector(positions: Sequence[int]) -> Callable[[Labels], tuple[str, .
     """Returns a fast selector for the labels at the given positions."""
     if len(positions) > 1:
         return itemgetter(*positions)
-    return itemgetter(slice(positions[0], positions[0] + 1) if positions else slice(0))
+    return itemgetter(slice(positions[0], positions[0] + 1))
 
 
 class ClusterView:
@@ -127,14 +127,16 @@ class ClusterView:
                 are skipped before a row is built.
             labels: the values that labels must have.
         """
-        flag = metric.states.index(state) if state else -1
-        expected, select = tuple(labels.values()), _label_selector([metric.labels.index(name) for name in labels])
-        for label_values, value in self.snapshot.samples_by_metric.get(metric, {}).items():
-            flags = value if isinstance(value, tuple) else ()
-            if (flag >= 0 and not flags[flag]) or select(label_values) != expected:
-                continue
+        samples: Iterable[tuple[Labels, Any]] = self.snapshot.samples_by_metric.get(metric, {}).items()
+        if state:
+            flag = metric.states.index(state)
+            samples = [(label_values, flags) for label_values, flags in samples if flags[flag]]
+        if labels:
+            expected, select = tuple(labels.values()), _label_selector([metric.labels.index(name) for name in labels])
+            samples = [(label_values, value) for label_values, value in samples if select(label_values) == expected]
+        for label_values, value in samples:
             row: dict[str, Any] = dict(zip(metric.labels, label_values, strict=True))
-            if isinstance(value, tuple):
+            if metric.states:
                 row.update(zip(metric.states, value, strict=True))
             else:
                 row["value"] = value

@@ -14,6 +14,7 @@ from gateway.subsystems.pacemaker.cluster_status import FAILURES, HISTORY
 from gateway.subsystems.pacemaker.evidence import CONSTRAINTS, PLACE_GONE, STATES
 
 _NODE = metrics.FAIL_COUNT.labels.index("node")
+_CONSTRAINT = metrics.LOCATION_CONSTRAINTS.labels.index("constraint")
 
 
 def find_exhausted_fail_counts(view: ClusterView) -> Iterator[Finding]:
@@ -105,11 +106,13 @@ def constraint_is_removed(view: ClusterView, finding: Finding) -> bool:
 def find_left_moves(view: ClusterView) -> Iterator[Finding]:
     """Yields the constraints in effect that a manual move has left behind; one with an end is not left behind."""
     with_end = {row["constraint"] for row in view.rows(metrics.LOCATION_EXPIRES)}
-    for row in view.rows(metrics.LOCATION_CONSTRAINTS):
-        constraint, score = str(row["constraint"]), float(row["value"])
-        if constraint in with_end:
-            continue
-        fields = {name: str(row[name]) for name in ("constraint", "resource", "node")}
+    for labels, score in view.snapshot.samples_by_metric.get(metrics.LOCATION_CONSTRAINTS, {}).items():
+        constraint = labels[_CONSTRAINT]
+        if not constraint.startswith("cli-") or constraint in with_end:
+            continue  # skip early: a large cluster has hundreds
+        assert not isinstance(score, tuple)
+        row = dict(zip(metrics.LOCATION_CONSTRAINTS.labels, labels, strict=True))
+        fields = {name: row[name] for name in ("constraint", "resource", "node")}
         if constraint.startswith("cli-ban-") and score < 0:
             yield Finding(constraint, {**fields, "effect": "keeps {resource} off {node}".format_map(fields)})
         elif constraint.startswith("cli-prefer-") and score > 0:
