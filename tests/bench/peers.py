@@ -6,6 +6,7 @@ import http.client
 import os
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import time
@@ -88,9 +89,9 @@ class Program:
 
     @property
     def resident(self) -> float:
-        """Returns the megabytes of resident memory, its other processes included."""
-        pages = sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in [self.pid, *children(self.pid)])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+        """Returns the megabytes of resident memory, with that of its other processes; each page counts once."""
+        pages = set[int]().union(*map(resident_pages, [self.pid, *children(self.pid)]))
+        return len(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
     @property
     def processor_seconds(self) -> float:
@@ -101,6 +102,25 @@ class Program:
     def total_processor_seconds(self) -> float:
         """Returns the same with all its processes, those that have ended as well."""
         return sum(_processor_seconds(pid, fields=(11, 12, 13, 14)) for pid in [self.pid, *children(self.pid)])
+
+
+def resident_pages(pid: int) -> set[int]:
+    """Returns the numbers of the physical pages that a process uses. Needs root."""
+    size = os.sysconf("SC_PAGE_SIZE")
+    pages: set[int] = set()
+    with Path(f"/proc/{pid}/pagemap").open("rb") as entries:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            begin, end = (int(address, 16) // size for address in line.split(" ")[0].split("-"))
+            if line.endswith("[vsyscall]"):
+                continue  # at an address of the kernel
+            entries.seek(begin * _PAGEMAP_ENTRY.size)
+            content = entries.read((end - begin) * _PAGEMAP_ENTRY.size)
+            pages |= {entry & _PAGE_NUMBER for (entry,) in _PAGEMAP_ENTRY.iter_unpack(content) if entry & _PRESENT}
+    return pages
+
+
+_PAGEMAP_ENTRY = struct.Struct("=Q")
+_PRESENT, _PAGE_NUMBER = 1 << 63, (1 << 55) - 1
 
 
 def _processor_seconds(pid: int, *, fields: Sequence[int]) -> float:

@@ -107,6 +107,16 @@ def has(name: str, value: float, **labels: str) -> Callable[[Series], bool]:
     return test
 
 
+def lists(name: str, **labels: str) -> Callable[[Series], bool]:
+    """Returns whether a page has a series with some labels."""
+
+    def test(page: Series) -> bool:
+        found = series.named(page, f"ha_cluster_{name}")
+        return any(labels.items() <= dict(all_labels).items() for all_labels in found)
+
+    return test
+
+
 def test_both_ways_show_the_same_in_every_state(make_cluster: MakeCluster, tmp_path: Path) -> None:
     cluster = make_cluster(Options(rings=2))
     cluster.load(DEMO_RESOURCES)
@@ -129,6 +139,10 @@ def test_both_ways_show_the_same_in_every_state(make_cluster: MakeCluster, tmp_p
 
         cluster.kill("node3")
         compare(pair, cluster, "node lost", has("pacemaker_nodes", 0, node="node3", status="online"))
+        cluster.run(NODE, "stonith_admin", "--fence", "node3", "--timeout", "5", check=False)  # there is no device
+        compare(pair, cluster, "fencing failed", lists("pacemaker_fence_events", target="node3", status="failed"))
+        cluster.run(NODE, "stonith_admin", "--confirm", "node3")
+        compare(pair, cluster, "fenced", lists("pacemaker_fence_events", target="node3", status="success"))
         cluster.kill("node2")
         lost = compare(pair, cluster, "quorum lost", has("corosync_quorate", 0))
         assert set(sources(lost).values()) == {"library"}

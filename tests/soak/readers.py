@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from gateway.host.library import Stack
 from tests.bench.peers import children, only_child
 from tests.lab.cluster import Cluster, Options, missing_prerequisites
 from tests.lab.gateways import NodeGateway, configuration
@@ -31,8 +32,8 @@ from tests.waiting import wait_until
 NODE = "node1"
 MAX_GROWTH = 0.05
 _WARM_UP = 0.2
-_INTERVAL = 100
-"""Scrapes between two measurements of the memory."""
+_MEASUREMENTS = 100
+"""How often the memory is measured."""
 _EVERY = 10
 """Scrapes of which one meets a fault."""
 _LONGEST_WAIT = 0.02
@@ -144,9 +145,10 @@ def soak(cluster: Cluster, directory: Path, scrapes: int, crashes: int, seed: in
 
         memory = Memory(pid)
         started = time.monotonic()
+        interval = max(1, scrapes // _MEASUREMENTS)
         for number in range(scrapes):
             scrape(f"scrape {number}")
-            if number % _INTERVAL == _INTERVAL - 1:
+            if number % interval == interval - 1:
                 memory.measure(later=number > _WARM_UP * scrapes)
         print(f"{scrapes} scrapes in {time.monotonic() - started:.0f} s", flush=True)
         for name, growth in memory.growth().items():
@@ -163,8 +165,12 @@ def soak(cluster: Cluster, directory: Path, scrapes: int, crashes: int, seed: in
             if wait is not None:
                 wait()
         print(f"{crashes} scrapes with {faults.sent} crashes: {len(problems)} problems", flush=True)
-        scrape("after the crashes")
-        wait_until(lambda: len(readers(pid)) == len(memory.largest[0]) - 1, what="the readers")
+
+        def has_readers() -> bool:
+            scrape("after the crashes")  # a reader is started with the next scrape
+            return len(readers(pid)) == len(Stack)
+
+        wait_until(has_readers, what="the readers")
         problems += occupation(pid).leaks(before_faults)
         problems += _repeated(gateway)
     return problems

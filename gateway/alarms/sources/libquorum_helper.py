@@ -21,31 +21,33 @@ import os
 import select
 import sys
 import time
-from collections.abc import Callable, Sequence
-from typing import Protocol
+
+TYPE_CHECKING = False  # typing is large
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Protocol, TypeAlias
+
+    OnReport: TypeAlias = Callable[[bool, int, Sequence[int]], None]
+    """Called with each report: quorate, the sequence number of the ring, and the node ids of the members."""
+
+    class Library(Protocol):
+        """A connection to the quorum service."""
+
+        def fileno(self) -> int:
+            """Returns the descriptor that is readable when there are reports."""
+            ...
+
+        def dispatch(self) -> None:
+            """Calls back with the available reports, without waiting.
+
+            Raises:
+                HelperError: the connection is lost.
+            """
+            ...
+
 
 LIBRARY = "libquorum.so.5"
 """The name of the library since Corosync 2.0."""
-
-_OnReport = Callable[[bool, int, Sequence[int]], None]
-"""Called with each report: quorate, the sequence number of the ring, and the node ids of the members."""
-
-
-class Library(Protocol):
-    """A connection to the quorum service."""
-
-    def fileno(self) -> int:
-        """Returns the descriptor that is readable when there are reports."""
-        ...
-
-    def dispatch(self) -> None:
-        """Calls back with the available reports, without waiting.
-
-        Raises:
-            HelperError: the connection is lost.
-        """
-        ...
-
 
 # corotypes.h and quorum.h
 _CS_OK, _CS_ERR_LIBRARY, _CS_ERR_TRY_AGAIN, _CS_ERR_ACCESS = 1, 2, 6, 11
@@ -92,7 +94,7 @@ class LibQuorum:
         HelperError: it cannot connect.
     """
 
-    def __init__(self, on_report: _OnReport, library: str = LIBRARY) -> None:
+    def __init__(self, on_report: OnReport, library: str = LIBRARY) -> None:
         try:
             self._library = ctypes.CDLL(library)
         except OSError as error:
@@ -135,7 +137,7 @@ class LibQuorum:
         raise HelperError(f"{reason}: quorum_{name}: {error}", _EXITS.get(code, os.EX_SOFTWARE))
 
 
-def print_reports(connect: Callable[[_OnReport], Library], output: int) -> None:
+def print_reports(connect: Callable[[OnReport], Library], output: int) -> None:
     """Prints a line for each report until the output is closed.
 
     Args:

@@ -7,6 +7,7 @@ and goes on with less, it fails instead, so that the tool decides what there is 
 from __future__ import annotations
 
 import ctypes
+from time import monotonic
 
 from gateway.host.reader.corosync_ipc import (
     BYTE_ORDER,
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 _MAX_ANSWERS = 100
 """Answers after which the connections are replaced. Each has buffers of three megabytes, of which every message takes
 pages that were not used before.
+"""
+_TOGETHER = 0.05
+"""Seconds in which queries are parts of one collection, which begins with ``QUORUM``: the node list, which nodes and
+links there are, is read once for all of them. It takes a request to Corosync for each of its keys.
 """
 _NODE_STATUS_V1 = 1
 _MAX_NAME = 1025
@@ -135,7 +140,7 @@ class CorosyncLibrary:
 
     def _names(self, corosync: Connections, members: Sequence[int]) -> dict[int, str]:
         """Returns the name of each member: the configured one, or that of its address."""
-        positions = {node_id: position for position, node_id in sorted(corosync.cmap.node_ids().items(), reverse=True)}
+        positions = {node_id: position for position, node_id in sorted(corosync.node_list().items(), reverse=True)}
         names = {
             member: corosync.cmap.text(f"nodelist.node.{positions[member]}.name")
             for member in members
@@ -158,7 +163,7 @@ class CorosyncLibrary:
 
     def _render_links(self, corosync: Connections) -> list[str]:
         """Returns what ``corosync-cfgtool -s`` prints."""
-        local, states = _node_states(corosync)
+        local, states = corosync.node_states()
         transport = corosync.cmap.text("totem.transport") or "knet"
         lines = [f"Local node ID {local}, transport {transport}"]
         # the links of this node to itself are not those to the others
@@ -174,7 +179,7 @@ class CorosyncLibrary:
 
     def _render_statistics(self, corosync: Connections) -> list[str]:
         """Returns the lines of ``corosync-cmapctl -m stats`` that the gateway uses."""
-        local, states = _node_states(corosync)
+        local, states = corosync.node_states(may_be_recent=True)
         keys = [
             f"stats.knet.node{state.node_id}.link{number}.{name}"
             for state in states
@@ -216,21 +221,35 @@ class Connections:
         except LibraryFailedError:
             self.close()
             raise
+        self._node_list: tuple[float, dict[int, int]] | None = None
+        self._node_states: tuple[float, int, list[NodeState]] | None = None
+
+    def node_list(self, *, may_be_recent: bool = False) -> dict[int, int]:
+        """Returns the id of each node of the node list, by its position.
+
+        Args:
+            may_be_recent: whether it may have been read for another query of the same collection.
+        """
+        if not (may_be_recent and self._node_list is not None and monotonic() < self._node_list[0] + _TOGETHER):
+            self._node_list = (monotonic(), self.cmap.node_ids())
+        return self._node_list[1]
+
+    def node_states(self, *, may_be_recent: bool = False) -> tuple[int, list[NodeState]]:
+        """Returns the id of this node, and the state of every node in the node list, in the order of their ids."""
+        if not (may_be_recent and self._node_states is not None and monotonic() < self._node_states[0] + _TOGETHER):
+            local = ctypes.c_uint()
+            self.cfg.call("local_get", ctypes.byref(local))
+            node_ids = sorted(self.node_list(may_be_recent=True).values())
+            if local.value not in node_ids:
+                raise LibraryFailedError("this node is not in the node list")
+            states = [_node_state(self.cfg, node_id) for node_id in node_ids]
+            self._node_states = (monotonic(), local.value, states)
+        return self._node_states[1:]
 
     def close(self) -> None:
         """Closes all connections."""
         while self._open:
             self._open.pop().close()
-
-
-def _node_states(corosync: Connections) -> tuple[int, list[NodeState]]:
-    """Returns the id of this node, and the state of every node in the node list, in the order of their ids."""
-    local = ctypes.c_uint()
-    corosync.cfg.call("local_get", ctypes.byref(local))
-    node_ids = sorted(corosync.cmap.node_ids().values())
-    if local.value not in node_ids:
-        raise LibraryFailedError("this node is not in the node list")
-    return local.value, [_node_state(corosync.cfg, node_id) for node_id in node_ids]
 
 
 def _summary(local: int, quorate: bool, ring: str, nodes: int, info: NodeInfo) -> Iterator[str]:  # noqa: FBT001
