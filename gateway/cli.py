@@ -7,7 +7,9 @@ import importlib
 import os
 import platform
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn, Protocol, cast
 
@@ -15,7 +17,7 @@ import gateway
 from gateway import hangup
 from gateway.commands import PROGRAM
 from gateway.commands.console import print_error
-from gateway.commands.exit_status import ExitStatus
+from gateway.commands.exit_status import MEANINGS, ExitStatus, Meanings, of_command
 from gateway.commands.flags import add_flags, expand_boolean_flags, is_configuration_flag
 from gateway.errors import ConfigError, GatewayError, StartError
 from gateway.printable import printable
@@ -38,7 +40,13 @@ _SERVING = (None, "serve", "demo")
 
 
 class Command(Protocol):
-    """What the module of a subcommand provides."""
+    """What the module of a subcommand provides.
+
+    Attributes:
+        EXIT_STATUSES: the exit statuses that only this subcommand has, or to which it gives another meaning.
+    """
+
+    EXIT_STATUSES: Meanings
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Adds the arguments of this subcommand, including the flags of the configuration."""
@@ -117,6 +125,7 @@ class _Parser(argparse.ArgumentParser):
     def __init__(self, *, command: str = "", **settings: Any) -> None:
         super().__init__(**settings)
         self._command = command
+        self._exit_statuses = MEANINGS
 
     def error(self, message: str) -> NoReturn:
         # without the word that is not the name of a command: it may be the value of a misspelt flag, and a secret
@@ -132,12 +141,23 @@ class _Parser(argparse.ArgumentParser):
             self.error(f"unrecognized arguments: {' '.join(names)}")
         return arguments
 
+    def format_help(self) -> str:
+        """Returns the help, with the exit statuses at the end."""
+        width = shutil.get_terminal_size().columns - 2  # as argparse
+        lines = [
+            textwrap.fill(meaning, width, initial_indent=f"  {status:<6d}", subsequent_indent=" " * 8)
+            for status, meaning in self._exit_statuses.items()
+        ]
+        return "\n".join((super().format_help(), "exit status:", *lines, ""))
+
     def _print_message(self, message: str, file: Any = None) -> None:
         super()._print_message(printable(message, multiline=True), file)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         if self._command:
-            load_command(self._command).add_arguments(self)
+            command = load_command(self._command)
+            command.add_arguments(self)
+            self._exit_statuses = of_command(command.EXIT_STATUSES)
             self._command = ""
         return super().parse_known_args(args, namespace)
 

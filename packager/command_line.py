@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gateway.cli import COMMANDS, build_parser, load_command
+from gateway.commands.exit_status import Meanings, of_command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +42,13 @@ class Command:
         name: its name.
         help: what it does.
         arguments: its own arguments: not those that all commands have.
+        exit_statuses: what its exit statuses mean.
     """
 
     name: str
     help: str
     arguments: tuple[Argument, ...]
+    exit_statuses: Meanings
 
 
 def arguments() -> tuple[Argument, ...]:
@@ -59,9 +62,11 @@ def commands() -> tuple[Command, ...]:
     found = []
     for name, text in COMMANDS.items():
         parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-        load_command(name).add_arguments(parser)
+        command = load_command(name)
+        command.add_arguments(parser)
         own = tuple(argument for argument in _read(parser) if argument.flags not in common)
-        found.append(Command(name=name, help=text, arguments=own))
+        statuses = of_command(command.EXIT_STATUSES)
+        found.append(Command(name=name, help=text, arguments=own, exit_statuses=statuses))
     return tuple(found)
 
 

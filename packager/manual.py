@@ -10,6 +10,7 @@ from itertools import groupby
 from typing import Any
 
 import gateway
+from gateway.commands.exit_status import MEANINGS
 from gateway.config.config import OPTIONS
 from gateway.options.model import Field, Option, Records
 from packager import command_line
@@ -57,11 +58,16 @@ def _program() -> Iterator[str]:
     yield from _section("Commands")
     for command in command_line.commands():
         yield from (".TP", f".B {escape(command.name)}", escape(command.help))
-        yield from _arguments(command.arguments, nested=True)
+        yield ".RS"
+        yield from _arguments(command.arguments)
+        yield from (".TP", ".B Exit status")
+        for status, meaning in command.exit_statuses.items():
+            yield from (rf"\fB{status}\fR: {escape(meaning)}", ".br")
+        yield ".RE"
     yield from _section("Flags", "All commands accept these flags, before or after the command.")
     yield from _arguments(command_line.arguments())
     yield from _section("Exit status")
-    for status, meaning in _EXIT_STATUS.items():
+    for status, meaning in MEANINGS.items():
         yield from (".TP", f".B {status}", escape(meaning))
     yield from _section("Signals")
     yield from _definitions(_SIGNALS)
@@ -77,14 +83,6 @@ _DESCRIPTION = (
     "Conditions that need attention become alarms, which are sent as notifications.",
     "Without a command, it serves. It needs no configuration.",
 )
-_EXIT_STATUS = {
-    "0": "Success.",
-    "1": "check, collect or test-notification found a problem.",
-    "2": "The command line or the configuration is invalid.",
-    "69": "The service cannot start for now: the state directory cannot be used, or no suitable Python is installed.",
-    "71": "Out of memory.",
-    "130": "Interrupted from the keyboard.",
-}
 _SIGNALS = {
     "SIGTERM, SIGINT": "Stop within five seconds.",
     "SIGHUP": "Read the configuration again. If it is invalid, the current one stays in effect.",
@@ -101,17 +99,12 @@ _FILES = {
 }
 
 
-def _arguments(arguments: Iterable[Argument], *, nested: bool = False) -> Iterator[str]:
-    listed = list(arguments)
-    if nested and listed:
-        yield ".RS"
-    for argument in listed:
+def _arguments(arguments: Iterable[Argument]) -> Iterator[str]:
+    for argument in arguments:
         names = ", ".join(rf"\fB{escape(flag)}\fR" for flag in argument.flags)
         separator = "=" if any(flag.startswith("--") for flag in argument.flags) else ""
         value = rf"{separator}\fI{escape(argument.value)}\fR" if argument.value else ""
         yield from (".TP", names + value, escape(argument.help))
-    if nested and listed:
-        yield ".RE"
 
 
 # --- gateway.conf(5) -------------------------------------------------------------------------------------------------

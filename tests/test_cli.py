@@ -18,7 +18,8 @@ import pytest
 import structlog
 
 import gateway as package
-from gateway import cli
+from gateway import cli, runtime
+from gateway.commands.exit_status import ExitStatus, of_command
 from gateway.commands.flags import load_config
 from gateway.config.config import BY_KEY, OPTIONS
 from tests.config_values import plain_values
@@ -168,6 +169,24 @@ def test_the_help_of_a_subcommand_begins_with_its_own_arguments(
     text = capsys.readouterr().out
     assert text.splitlines()[0] == f"usage: ha-cluster-gateway {command} {usage}"
     assert text.index(f"\n  {first}") < (text + "\n  --config").index("\n  --config")
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_the_help_of_a_subcommand_ends_with_its_exit_statuses(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    statuses = " ".join(capsys.readouterr().out.partition("\nexit status:\n")[2].split())
+    meanings = of_command(cli.load_command(command).EXIT_STATUSES)
+    assert statuses == " ".join(f"{status:d} {meaning}" for status, meaning in meanings.items())
+    assert {ExitStatus.OK, ExitStatus.USAGE} <= meanings.keys()
+
+
+def test_the_documented_exit_statuses_of_the_service() -> None:
+    text = (ROOT / "docs" / "install.md").read_text("utf-8").partition("\nExit statuses:\n\n")[2]
+    documented = {int(number) for number in re.findall(r"^\| (\d+) \|", text.partition("\n\n")[0], re.MULTILINE)}
+    own = of_command(cli.load_command("serve").EXIT_STATUSES)
+    assert documented == {status.value for status in own} - {ExitStatus.INTERRUPTED}
+    assert ExitStatus.OUT_OF_MEMORY == runtime.EX_OUT_OF_MEMORY
 
 
 def test_no_flags_at_all() -> None:

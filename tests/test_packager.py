@@ -130,6 +130,10 @@ def test_the_manual_page_has_every_command_and_every_flag() -> None:
     assert len(own) > 2
     assert [word for word in (*COMMANDS, *flags, *own) if manual.escape(word) not in text] == []
     assert [status for status in ExitStatus if f"\n.B {status.value:d}\n" not in text] == []
+    for command in command_line.commands():
+        (part,) = re.findall(rf"\n\.B {re.escape(manual.escape(command.name))}\n(.*?)\n\.RE\n", text, re.DOTALL)
+        statuses = [f"\\fB{status}\\fR: {manual.escape(meaning)}" for status, meaning in command.exit_statuses.items()]
+        assert part.partition(".B Exit status\n")[2].split("\n.br\n") == [*statuses[:-1], f"{statuses[-1]}\n.br"]
 
 
 def test_hidden_flags_are_not_shown() -> None:

@@ -18,6 +18,12 @@ from gateway.publication import Publication
 from gateway.snapshot import Snapshot
 from gateway.snmp.mib.module import Mib
 
+EXIT_STATUSES = {
+    ExitStatus.OK: "No collector has failed. A subsystem that does not run is no failure.",
+    ExitStatus.PROBLEM: "A collector has failed.",
+}
+"""The exit statuses that only this subcommand has, or to which it gives another meaning."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags, and the format of the output."""

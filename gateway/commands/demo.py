@@ -13,7 +13,7 @@ from gateway import app, runtime
 from gateway.alarms.notification import Notification, NotificationKind
 from gateway.alarms.sources.recorded_quorum import STREAMS
 from gateway.commands.console import print_line
-from gateway.commands.exit_status import ExitStatus
+from gateway.commands.exit_status import MEANINGS, ExitStatus
 from gateway.commands.flags import add_flags, load_config, read_config
 from gateway.config.config import Config
 from gateway.errors import StartError
@@ -36,6 +36,14 @@ _DEFAULTS = {
 _OTHER_PORTS = (
     "to choose free ports: --web.listen-address=127.0.0.1:0 --snmp.agent.listen=127.0.0.1:0 (with make demo, in ARGS)"
 )
+
+EXIT_STATUSES = {
+    ExitStatus.OK: "Stopped by SIGTERM or SIGINT.",
+    ExitStatus.UNAVAILABLE: "It cannot listen: an address is in use.",
+    ExitStatus.OUT_OF_MEMORY: MEANINGS[ExitStatus.OUT_OF_MEMORY],
+    ExitStatus.INTERRUPTED: "Interrupted from the keyboard while it was starting.",
+}
+"""The exit statuses that only this subcommand has, or to which it gives another meaning."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -16,6 +16,12 @@ from gateway.snmp.usm_protocols import AUTH_PROTOCOLS, NONE, PRIV_PROTOCOLS
 
 _MAX_LINE = 4096
 
+EXIT_STATUSES = {
+    ExitStatus.OK: "The keys were printed.",
+    ExitStatus.USAGE: "The engine ID, a protocol or a password is not valid.",
+}
+"""The exit statuses that only this subcommand has, or to which it gives another meaning."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the engine ID and the protocols; the passwords are read from the terminal or from standard input."""

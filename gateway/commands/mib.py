@@ -10,6 +10,11 @@ from gateway.commands.flags import add_flags, load_config, option_attribute
 from gateway.snmp import oid as oids
 from gateway.snmp.mib import module
 
+EXIT_STATUSES = {
+    ExitStatus.OK: "The MIB was printed.",
+}
+"""The exit statuses that only this subcommand has, or to which it gives another meaning."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags, and a short form of ``--snmp.root``."""

@@ -7,8 +7,16 @@ from functools import partial
 
 from gateway import app, runtime
 from gateway.assembly import build_local_host
-from gateway.commands.exit_status import ExitStatus
+from gateway.commands.exit_status import MEANINGS, ExitStatus
 from gateway.commands.flags import add_flags, load_config, read_config
+
+EXIT_STATUSES = {
+    ExitStatus.OK: "Stopped by SIGTERM or SIGINT.",
+    ExitStatus.UNAVAILABLE: "The gateway cannot start for now: the state directory cannot be used.",
+    ExitStatus.OUT_OF_MEMORY: MEANINGS[ExitStatus.OUT_OF_MEMORY],
+    ExitStatus.INTERRUPTED: "Interrupted from the keyboard while it was starting.",
+}
+"""The exit statuses that only this subcommand has, or to which it gives another meaning."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

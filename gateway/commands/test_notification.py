@@ -42,6 +42,14 @@ _TEXT = "TEST: {}; this is only a test"
 _OBJECT = "test-notification"
 """The object of the test of a condition. The clear must not end an alarm about a real object."""
 
+EXIT_STATUSES = {
+    ExitStatus.OK: "The test was sent to every target, and acknowledged where the target does that.",
+    ExitStatus.PROBLEM: "A target has failed.",
+    ExitStatus.USAGE: "There is no target or no such condition, or the configuration is invalid.",
+    ExitStatus.UNAVAILABLE: "The identity of the SNMPv3 engine cannot be read from the state directory.",
+}
+"""The exit statuses that only this subcommand has, or to which it gives another meaning."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags, and the condition to test."""

@@ -24,6 +24,12 @@ from gateway.config.config import Config
 from gateway.host.host import Host
 from gateway.host.local import LocalHost
 
+EXIT_STATUSES = {
+    ExitStatus.OK: "No line says FAIL.",
+    ExitStatus.PROBLEM: "A line says FAIL.",
+}
+"""The exit statuses that only this subcommand has, or to which it gives another meaning."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the flags of the configuration, and the user that is checked."""

@@ -36,6 +36,14 @@ Where it was started, start this program instead, with the same arguments:
     {program}
 """
 
+EXIT_STATUSES = {
+    ExitStatus.OK: "The configuration was printed, or the exporter was replaced, or that was undone.",
+    ExitStatus.PROBLEM: "A step of --install has failed and everything was undone, or systemd does not run.",
+    ExitStatus.USAGE: "The file or the command line is invalid, or the exporter cannot be replaced on this host; "
+    "nothing was changed. A step of --undo has failed; it can be repeated.",
+}
+"""The exit statuses that only this subcommand has, or to which it gives another meaning."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the file to migrate and what to do; the flags of the configuration have no effect here."""
