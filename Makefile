@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest --numprocesses=$(PROCESSES) --no-loadscope-reorder
 TREE := PYTHONPATH=. $(BIN)/python
 
 .SECONDARY:
-.PHONY: deb rpm package-tests demo test quick coverage lint regenerate bench soak soak-readers fuzz flood browser lab matrix fleet grafana docs requirements audit sbom packages clean
+.PHONY: deb rpm package-tests demo test quick coverage lint regenerate bench soak soak-readers fuzz flood browser lab matrix integrations fleet grafana docs requirements audit sbom packages clean
 
 # ARGS="--speed 10" plays it ten times as fast.
 demo: $(VENV)/run
@@ -104,6 +104,13 @@ rpm: $(VENV)/run-requirements
 package-tests: $(VENV)/test-requirements
 	@sh tests/packages.sh tests/packages-package-tests.txt
 	$(TREE) -m tests.packages $(ARGS)
+
+# Runs the managers of the folder integrations against the demo, in trees of two releases of Debian: needs root, some
+# gigabytes and a quarter of an hour. ARGS="snmptt collectd" for some of them; with copies of their repositories also
+# ARGS="--librenms CLONE --opennms CLONE".
+integrations: $(VENV)/test packages
+	@sh tests/packages.sh tests/packages-matrix.txt
+	$(TREE) -m tests.managers $(TREES) $(ARGS)
 
 docs: $(VENV)/dev
 	$(BIN)/sphinx-build -q -n -W -b html docs docs/_build/html

@@ -1,4 +1,4 @@
-"""The recipes for managers are generated from the MIB, and name nothing else."""
+"""The recipes for managers are generated from the MIB, and name nothing else; ``make integrations`` runs them."""
 
 from __future__ import annotations
 

@@ -197,7 +197,7 @@ async def test_snmpd_may_be_started_later(tmp_path: Path, source: VariableTable)
     assert [log["event"] for log in logs] == ["agentx waiting", "agentx registered"]
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV])
 async def test_snmpd_may_be_restarted(snmpd: Snmpd, source: VariableTable, how: signal.Signals) -> None:
     async with running(snmpd, source) as subagent:
         for sessions in (2, 3):

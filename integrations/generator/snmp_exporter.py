@@ -1,7 +1,7 @@
 """The input of snmp_exporter's generator, and the module that the generator makes of it.
 
-The module is written here, so that nobody needs the generator to keep it up to date. It is equal
-to the output of the real generator.
+The module is written here, so that nobody needs the generator to keep it up to date.
+``make integrations`` compares it with the output of the real generator.
 """
 
 from __future__ import annotations

@@ -80,6 +80,26 @@ def make_tree(name: str, directory: Path) -> System:
         LabError: A command has failed; it has printed why.
     """
     release = RELEASES[name]
+    tree = bootstrap(name, directory)
+    packages = [*_BASE, *listed_packages(), *release.packages]
+    if not _is_complete(tree, packages):
+        install(tree, packages)
+        if release.runs_gateway:
+            _run("chroot", tree.root, "python3", "-m", "venv", "--without-pip", "--system-site-packages", GATEWAY)
+        if release.wheels:
+            _install_wheels(tree, release)
+        for path in EMPTY:  # systemd-tmpfiles makes some of them when a system boots
+            tree.inside(path).mkdir(parents=True, exist_ok=True)
+        _stamp(tree).write_text(_digest(packages), "ascii")
+    return tree
+
+
+def bootstrap(name: str, directory: Path) -> System:
+    """Makes the tree of a release with nothing but its base, unless it exists, and returns it.
+
+    Raises:
+        LabError: A command has failed; it has printed why.
+    """
     tree = System(directory / name)
     if not tree.inside("/etc/debian_chroot").exists():
         if shutil.which("debootstrap") is None:
@@ -90,18 +110,17 @@ def make_tree(name: str, directory: Path) -> System:
         directory.mkdir(parents=True, exist_ok=True)
         _run("debootstrap", "--variant=minbase", name, tree.root)
         tree.inside("/etc/debian_chroot").write_text(f"{name}\n", "utf-8")
-    packages = [*_BASE, *listed_packages(), *release.packages]
-    if not _is_complete(tree, packages):
-        namespaces = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
-        _run(*namespaces, "sh", "-euc", _INSTALL, "sh", tree.root, *packages)
-        if release.runs_gateway:
-            _run("chroot", tree.root, "python3", "-m", "venv", "--without-pip", "--system-site-packages", GATEWAY)
-        if release.wheels:
-            _install_wheels(tree, release)
-        for path in EMPTY:  # systemd-tmpfiles makes some of them when a system boots
-            tree.inside(path).mkdir(parents=True, exist_ok=True)
-        _stamp(tree).write_text(_digest(packages), "ascii")
     return tree
+
+
+def install(tree: System, packages: Sequence[str]) -> None:
+    """Installs packages in a tree; none of their services is started.
+
+    Raises:
+        LabError: A command has failed; it has printed why.
+    """
+    namespaces = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
+    _run(*namespaces, "sh", "-euc", _INSTALL, "sh", tree.root, *packages)
 
 
 def listed_packages() -> list[str]:

@@ -1,0 +1,1 @@
+"""Runs the managers of ``integrations`` against the demo: ``make integrations``."""
