@@ -142,7 +142,7 @@ def _control(build_: Build, files: Iterable[PackagedFile], architecture: str) ->
         "Installed-Size": str(size),
         "Pre-Depends": "init-system-helpers (>= 1.54~)",
         "Depends": ", ".join((*_python(build_), "systemd | systemd-sysusers", "systemd | systemd-tmpfiles")),
-        "Suggests": "corosync, drbd-utils, pacemaker, prometheus, sbd, snmpd",
+        "Suggests": "corosync, corosync-qnetd, drbd-utils, pacemaker, prometheus, sbd, snmpd",
         "Section": "net",
         "Priority": "optional",
         "Description": "Prometheus and SNMP gateway for Pacemaker, Corosync, SBD and DRBD clusters",

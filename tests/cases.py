@@ -34,6 +34,9 @@ OUTPUT_FILES = {
     "corosync-quorumtool": "quorumtool.txt",
     "corosync-cfgtool": "cfgtool.txt",
     "corosync": "corosync-v.txt",
+    "corosync-qdevice-tool": "qdevice.txt",
+    "status": "qnetd-status.txt",
+    "list": "qnetd-list.txt",
     "drbdsetup": "drbd.json",
 }
 """The files of a case, by the probe that reads them. Those of SBD have the name of the device in them."""

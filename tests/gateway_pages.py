@@ -24,14 +24,14 @@ _DRBD_STATUS: Mapping[tuple[str, ...], str] = {("drbdsetup", "status", "--json")
 
 
 async def lab_snapshot(situation: str, *, with_drbd_utils: bool = False) -> Snapshot:
-    """Returns the snapshot of a situation of the lab, whose nodes have neither SBD nor DRBD.
+    """Returns the snapshot of a situation of the lab, whose hosts have neither SBD nor DRBD.
 
     Args:
         situation: its folder.
         with_drbd_utils: whether drbdsetup is installed; DRBD's kernel module is not loaded in any case.
     """
     recording = recorded(situation)
-    names = ["pacemaker", "corosync"]
+    names = ["pacemaker", "corosync", "qnetd"]
     if with_drbd_utils:
         recording = Recording(
             directory=LAB, commands={**COMMANDS, **_DRBD_STATUS}, files={}, directories={}, steps=recording.steps

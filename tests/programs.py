@@ -42,7 +42,7 @@ SBD_LIST = "sbd -d /dev/loop0 list"
 DRBDSETUP = "drbdsetup status --json"
 
 COLLECTORS = ("pacemaker", "corosync", "sbd", "drbd")
-"""The collectors of the subsystems that are set up in a fake cluster; it has no quorum device."""
+"""The collectors of the subsystems that are set up in a fake cluster; it has no quorum device, and is no arbitrator."""
 
 
 def installed(name: str) -> str:
@@ -148,6 +148,9 @@ class FakeCluster:
     def _write(self, tool: str) -> None:
         path = self.path(tool)
         path.parent.mkdir(exist_ok=True)
+        if not self._bodies[tool]:  # a tool that the host does not have
+            path.unlink(missing_ok=True)
+            return
         cases = "".join(f"{quote(arguments)}) {body};;\n" for arguments, body in self._bodies[tool].items())
         new = path.with_name(f"{tool}.new")  # a program that runs may not be written to
         new.write_text(f'#!/bin/sh\ncase "$*" in\n{cases}*) echo "unrecognized option: $*" >&2; exit 64;;\nesac\n')

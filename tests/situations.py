@@ -28,6 +28,8 @@ COMMANDS = {
     ("corosync-cmapctl", "-m", "stats"): "corosync-cmapctl-m-stats",
     ("corosync", "-v"): "corosync-v",
     ("corosync-qdevice-tool", "-s", "-v"): "corosync-qdevice-tool-s-v",
+    ("corosync-qnetd-tool", "-s", "-v"): "corosync-qnetd-tool-s-v",
+    ("corosync-qnetd-tool", "-l", "-v"): "corosync-qnetd-tool-l-v",
 }
 """The files of a situation of the lab, by the command that printed them."""
 
@@ -60,6 +62,7 @@ _PROBES = {
     "corosync-cfgtool": ("corosync", "corosync-cfgtool"),
     "corosync-cmapctl": ("corosync", "corosync-cmapctl"),
     "corosync-qdevice-tool": ("qdevice", "corosync-qdevice-tool"),
+    "corosync-qnetd-tool": ("qnetd", "list"),
     "sbd-dump": ("sbd", f"dump {_DEVICE}"),
     "sbd-list": ("sbd", f"list {_DEVICE}"),
     "drbdsetup": ("drbd", "drbdsetup"),

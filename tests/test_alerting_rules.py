@@ -198,6 +198,7 @@ def lasting(situation: str, before: str = "lab/healthy", after: str = "lab/healt
 
 
 DEMO = {"before": "demo/healthy", "after": "demo/healthy"}
+QNETD = {"before": "lab/arbitrator/healthy", "after": "lab/arbitrator/healthy"}
 FENCED = {"before": "lab/passive-site", "after": "lab/passive-site"}
 
 FIRING: Mapping[str, tuple[Mapping[str, Stages], set[str]]] = {
@@ -245,6 +246,12 @@ FIRING: Mapping[str, tuple[Mapping[str, Stages], set[str]]] = {
             "node3": [("lab/healthy", 20 * MINUTE), ("lab/quorum-lost", 30 * MINUTE), ("lab/healthy", 20 * MINUTE)],
         },
         {"HaClusterPartitioned", "HaClusterQuorumLost", "HaClusterNodeLost", "HaClusterVotesMissing"},
+    ),
+    "arbitrator-killed": (lasting("lab/arbitrator/arbitrator-killed", **QNETD), {"HaClusterQnetdDown"}),
+    "arbitrator-cut-off": (lasting("lab/arbitrator/cut-off", **QNETD), {"HaClusterQnetdClusterMissing"}),
+    "arbitrator-one-left": (
+        lasting("lab/arbitrator/node-lost", **QNETD),
+        {"HaClusterQnetdLastNode", "HaClusterQnetdNodeMissing"},
     ),
     "demo/link-lost": (lasting("demo/link-lost", **DEMO), {"HaClusterLinkPeerDown"}),
     "demo/device-replaced": (

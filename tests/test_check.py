@@ -19,6 +19,7 @@ from gateway.frontends.snmp.engine_identity import FILE
 from tests.conftest import NOBODY, needs_root
 from tests.local_snmpd import NO_SNMPD
 from tests.programs import CFGTOOL, CIBADMIN, COROSYNC, CRM_MON, DRBDSETUP, FakeCluster, check_result
+from tests.situations import LAB
 
 OLD_CRM_MON = "crm_mon -1 -X --inactive"
 
@@ -174,6 +175,56 @@ def test_a_state_that_belongs_to_another_user(
     wrong, output = checked(cluster, capsys, **flags)
     assert wrong
     assert f"FAIL  {subject}: {FILE} belongs to root; run chown nobody {state / FILE}\n" in output
+
+
+STATUS, LIST = "corosync-qnetd-tool -s -v", "corosync-qnetd-tool -l -v"
+DOWN = "corosync-qnetd-tool: Can't connect to qnetd socket (is QNetd running?): "
+
+
+def arbitrator(cluster: FakeCluster) -> None:
+    """Leaves corosync-qnetd-tool as the only tool of the host."""
+    for path in (cluster.directory / "bin").iterdir():
+        path.unlink()
+    for name in ("corosync.conf", "sbd.conf"):
+        (cluster.directory / name).unlink()
+    for command, name in ((STATUS, "corosync-qnetd-tool-s-v"), (LIST, "corosync-qnetd-tool-l-v")):
+        cluster.prints(command, (LAB / "arbitrator" / "healthy" / f"{name}.stdout").read_bytes())
+
+
+def test_an_arbitrator_is_in_order_without_a_cluster(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    arbitrator(cluster)
+    wrong, output = checked(cluster, capsys)
+    assert not wrong
+    assert "FAIL" not in output
+    assert "down" not in output
+    for subsystem in ("pacemaker", "corosync", "qdevice", "sbd", "drbd"):
+        line, _ = check_result(output, subsystem)
+        assert line.startswith("skip ")
+        assert line.endswith("nothing to collect")
+    assert check_result(output, "qnetd: list")[0] == "ok    qnetd: list: ok"
+
+
+@pytest.mark.parametrize(
+    ("reason", "word", "advice"),
+    [
+        ("Connection refused", "down", "systemctl start corosync-qnetd"),
+        ("No such file or directory", "down", "systemctl start corosync-qnetd"),
+        ("Permission denied", "FAIL", "Install it on an arbitrator"),
+    ],
+)
+def test_an_arbitrator_whose_daemon_does_not_answer(
+    reason: str, word: str, advice: str, cluster: FakeCluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arbitrator(cluster)
+    for command in (STATUS, LIST):
+        cluster.does(command, f'echo "{DOWN}{reason}" >&2; exit 3')
+    wrong, output = checked(cluster, capsys)
+    assert wrong == (word == "FAIL")
+    for command in ("status", "list"):
+        line, found = check_result(output, f"qnetd: {command}")
+        assert line.startswith(word)
+        assert reason in line
+        assert advice in found
 
 
 def test_a_host_without_a_cluster_gets_advice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -884,6 +884,7 @@ def test_tools_and_modes(file: Path) -> None:
         "pacemaker": CollectorMode.AUTO,
         "corosync": CollectorMode.AUTO,
         "qdevice": CollectorMode.AUTO,
+        "qnetd": CollectorMode.AUTO,
         "sbd": CollectorMode.OFF,
         "drbd": CollectorMode.AUTO,
     }

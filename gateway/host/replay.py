@@ -185,11 +185,14 @@ class ReplayHost:
         return False
 
     def find(self, tool: str) -> str | None:
-        """Returns a path for each tool of the recording."""
-        return f"/usr/sbin/{tool}" if any(command[0] == tool for command in self._recording.commands) else None
+        """Returns a path for each tool of which an output was recorded in the current situation."""
+        step = self.step
+        names = [name for command, name in self._recording.commands.items() if command[0] == tool]
+        is_recorded = any(self._recording.read(step, f"{name}.rc") is not None for name in names)
+        return f"/usr/sbin/{tool}" if is_recorded else None
 
     def identity(self, tool: str) -> object:
-        """Returns the same value for a tool throughout the recording."""
+        """Returns the same value for a tool throughout the recording, while it is there."""
         return self.find(tool)
 
     async def read_sectors(self, tool: str, request: SectorRequest) -> CommandResult:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from gateway.subsystems import corosync, drbd, pacemaker, qdevice, sbd
+from gateway.subsystems import corosync, drbd, pacemaker, qdevice, qnetd, sbd
 from gateway.subsystems.subsystem import Subsystem
 
 SUBSYSTEMS: tuple[Subsystem, ...] = (
     pacemaker.SUBSYSTEM,
     corosync.SUBSYSTEM,
     qdevice.SUBSYSTEM,
+    qnetd.SUBSYSTEM,
     sbd.SUBSYSTEM,
     drbd.SUBSYSTEM,
 )

@@ -100,9 +100,10 @@ def snapshot(files: Files) -> Snapshot:
     host = FakeHost(files={path: files[name] for path, name in CONFIGURATION_FILES.items() if name in files})
     samples = SampleSet()
     reports: dict[str, CollectorReport] = {}
-    for collector in make_collectors("corosync", "drbd", options=WITHOUT_MODULE):
+    for collector in make_collectors("corosync", "qdevice", "qnetd", "drbd", options=WITHOUT_MODULE):
         plan = collector.plan(host)
-        assert plan is not None
+        if plan is None:
+            continue
         names = {probe.name: OUTPUT_FILES.get(probe.name, "") for probe in plan.probes}
         if not files.keys() & set(names.values()):
             continue

@@ -17,6 +17,7 @@ _COMMANDS = {
     "pacemaker": ("crm_mon", "cibadmin"),
     "corosync": ("corosync-quorumtool", "corosync-cfgtool"),
     "qdevice": ("corosync-qdevice-tool",),
+    "qnetd": ("status", "list"),
     "sbd": ("configuration",),
     "drbd": ("drbdsetup", "split brain"),
 }

@@ -14,6 +14,8 @@ from tests import cases
 from tests.alarms.mutations import Event, Files, mutations, snapshot, walk
 from tests.alarms.stack_inputs import QUORUM, TWO, WITH_QDEVICE, drbd, knet, peer, resource, rrp
 from tests.cases import CASES, CONFIGURATION_FILES, OUTPUT_FILES
+from tests.parsers.parser_samples import PARSERS
+from tests.situations import LAB
 
 pytestmark = pytest.mark.usefixtures("utc")
 
@@ -22,6 +24,8 @@ EXCEPTIONS: Mapping[str, str] = {
     r"\.(name|peer-node-id) = frobnicated": "a name consists of any characters, so this is another object",
     r"b'(green|NR)' = ": "a node without a readable name is called by its id",
     r"b'Qdevice' = b'' at": "without that column, the flags of the quorum device are a part of the name",
+    r"cut off before b'    (Node ID 2|    Vote)": "an output that ends after a node is complete, with fewer nodes",
+    r"b'(one|other|geo)' = ": "a name consists of any characters, so this is another cluster",
     r"b'device' = ": "a section of another name is another section",
     r"connections\[\d\]\.name (removed|renamed|= None|= -1)": "a peer without a readable name is called by its id",
 }
@@ -77,6 +81,27 @@ LOST = resource(
     peers=[peer("Off", connection="StandAlone", disk="DUnknown")],
 )
 
+QNETD = {
+    "qnetd-status.txt": PARSERS["corosync-qnetd-tool, status"][1],
+    "qnetd-list.txt": PARSERS["corosync-qnetd-tool"][1],
+}
+
+
+def qdevice(situation: str) -> dict[str, str]:
+    return {
+        "qdevice.txt": (LAB / "arbitration" / situation / "corosync-qdevice-tool-s-v.stdout").read_text(),
+        "corosync.conf": CONF,
+    }
+
+
+def qnetd(situation: str) -> dict[str, str]:
+    folder = LAB / "arbitrator" / situation
+    return {
+        "qnetd-status.txt": (folder / "corosync-qnetd-tool-s-v.stdout").read_text(),
+        "qnetd-list.txt": (folder / "corosync-qnetd-tool-l-v.stdout").read_text(),
+    }
+
+
 OWN: Mapping[str, Mapping[str, str]] = {
     "all links up": corosync(THREE, CFGTOOL_3.format(state="connected")),
     "a peer lost on a link": corosync(THREE, CFGTOOL_3.format(state="disconnected")),
@@ -86,6 +111,12 @@ OWN: Mapping[str, Mapping[str, str]] = {
         WITH_QDEVICE.replace("A,V,NMW", "A,NV,NMW"), knet("connected"), configuration=CONF
     ),
     "a quorum device that is not registered": corosync(TWO, knet("connected"), configuration=CONF),
+    "a quorum device that votes": qdevice("tls"),
+    "a quorum device that is cut off": qdevice("cut-off"),
+    "an arbitrator of two clusters": QNETD,
+    "an arbitrator with all nodes": qnetd("tls"),
+    "an arbitrator with one node left": qnetd("node-lost"),
+    "an arbitrator without a cluster": qnetd("cut-off"),
     "a faulty ring": corosync(TWO, rrp("Marking ringid 1 interface 198.51.100.1 FAULTY"), version="2.4.6"),
     "in sync": drbd(resource(peers=[peer(paths=(True, True))])),
     "a client": drbd(CLIENT),

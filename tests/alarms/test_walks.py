@@ -32,6 +32,8 @@ ALL_COMMANDS = (
     "corosync-quorumtool",
     "corosync-cfgtool",
     "corosync-qdevice-tool",
+    "status",
+    "list",
     "configuration",
     "drbdsetup",
 )

@@ -18,6 +18,7 @@ from gateway.subsystems.corosync import (
 from gateway.subsystems.drbd import drbdsetup
 from gateway.subsystems.pacemaker import cib, cib_alerts, crm_mon
 from gateway.subsystems.qdevice import corosync_qdevice_tool
+from gateway.subsystems.qnetd import corosync_qnetd_tool
 from gateway.subsystems.sbd import sbd_config, sbd_device, sbd_dump, sbd_list
 from tests.sbd_image import header, mailbox, slot
 
@@ -148,6 +149,54 @@ Heuristics result:\tPass (regular: Pass, membership: Undefined, connect: Fail)
 TLS active:\t\tYes (client certificate sent)
 Connected since:\t2026-03-03T10:11:00
 Echo reply received:\t2026-03-03T10:11:12
+""",
+    ),
+    "corosync-qnetd-tool, status": (
+        corosync_qnetd_tool.parse_status,
+        """\
+QNetd address:\t\t\t*:5403
+TLS:\t\t\t\tSupported (client certificate required)
+Connected clients:\t\t3
+Connected clusters:\t\t2
+Maximum allowed clients:\t100
+Maximum send/receive size:\t32768/32768 bytes
+""",
+    ),
+    "corosync-qnetd-tool": (
+        corosync_qnetd_tool.parse_list,
+        """\
+Cluster "one":
+    Algorithm:\t\tFifty-Fifty split (KAP Tie-breaker)
+    Tie-breaker:\tNode with node ID 2
+    Node ID 1:
+        Client address:\t\t::ffff:192.0.2.1:59816
+        HB interval:\t\t8000ms
+        Configuration version:\t3
+        Configured node list:\t1, 2 (7), 3
+        Ring ID:\t\t1.9
+        Membership node list:\t1, 2 (7)
+        Heuristics:\t\tPass (membership: Undefined, regular: Pass)
+        TLS active:\t\tYes (client certificate verified)
+        Vote:\t\t\tNo change (ACK)
+    Node ID 2:
+        Client address:\t\t::ffff:192.0.2.2:43478
+        HB interval:\t\t8000ms
+        Configuration version:\t3
+        Configured node list:\t1, 2 (7), 3
+        Ring ID:\t\t1.9
+        Membership node list:\t1, 2 (7)
+        Heuristics:\t\tFail (membership: Undefined, regular: Fail)
+        TLS active:\t\tNo
+        Vote:\t\t\tAsk later
+Cluster "other":
+    Algorithm:\t\tLMS
+    Tie-breaker:\tNode with lowest node ID
+    Node ID 7:
+        Client address:\t\t2001:db8::7:40000
+        HB interval:\t\t8000ms
+        Ring ID:\t\t0.0
+        Heuristics:\t\tUndefined (membership: Undefined, regular: Undefined)
+        TLS active:\t\tNo
 """,
     ),
     "quorum report": (quorum_report.parse, "time=1795575626.297612 quorate=0 ring=13 members=1,4294967295"),

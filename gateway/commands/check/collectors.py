@@ -43,7 +43,7 @@ _NO_SUBSYSTEM = CheckResult(
     outcome=Outcome.FAIL,
     subject="cluster",
     text="no tool of any subsystem was found on this host",
-    advice="Run the gateway on a cluster node, or set the paths of the tools ([tools.NAME] path). "
+    advice="Run the gateway on a cluster node or on an arbitrator, or set the paths of the tools ([tools.NAME] path). "
     "To see what the gateway serves on a cluster node: ha-cluster-gateway demo",
 )
 

@@ -38,13 +38,12 @@ from typing import TypeVar
 
 from gateway.errors import ParseError
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
+from gateway.subsystems.parsing.quorum_device import RESULTS, algorithm_name, tie_breaker_name
 from gateway.subsystems.parsing.text import Line, one_of, split_lines
 from gateway.subsystems.parsing.timestamps import unix_time
 
 STATES = ("connected", "connecting", "connect_failed", "disconnected")
 """The states of the connection to the arbitrator."""
-RESULTS = ("undefined", "pass", "fail")
-"""The results of heuristics."""
 
 _T = TypeVar("_T")
 
@@ -52,8 +51,6 @@ _SECTION = "Qdevice information"
 _NET_SECTION = "Qdevice-net information"
 _ITEM = re.compile(r"(?P<name>[A-Z][A-Za-z -]*):[ \t]*(?P<value>.*)")
 _NESTED = re.compile(r"[ \t]+[0-9]+[ \t]+Node ID = .*|-+|")
-_ALGORITHMS = {"Test": "test", "Fifty-Fifty split": "ffsplit", "2 Node LMS": "2nodelms", "LMS": "lms"}
-_TIE_BREAKER = re.compile(r"Node with (?:(lowest|highest) node ID|node ID (\S+))")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,17 +101,6 @@ class NetStatus:
     last_reply: float | None
 
 
-def algorithm_name(text: str) -> str:
-    """Returns the name that corosync.conf has for an algorithm, or the printed one."""
-    return _ALGORITHMS.get(text, text)
-
-
-def tie_breaker_name(text: str) -> str:
-    """Returns what corosync.conf has for a tie breaker, or what is printed."""
-    match = _TIE_BREAKER.fullmatch(text)
-    return (match[1] or match[2]) if match else text
-
-
 def parse(output: bytes) -> Parsed[QdeviceStatus]:
     """Parses the output of the tool. A value that cannot be read is absent.
 
@@ -144,20 +130,23 @@ def _net(items: _Items, unreadable: UnreadableValues) -> NetStatus:
     def read(name: str, function: Callable[..., _T]) -> _T | None:
         return unreadable.read(function, text, what=name) if (text := items.text(name)) else None
 
-    timer = unreadable.read(_flag, items.word("Poll timer running"), what="Poll timer running")
     return NetStatus(
         cluster_name=items.word("Cluster name"),
         host=items.word("QNetd host"),
         tls=items.word("TLS").lower(),
         algorithm=algorithm_name(items.word("Algorithm")),
         tie_breaker=tie_breaker_name(items.word("Tie-breaker")),
-        votes=None if timer is None else timer and items.text("Poll timer running").endswith("(cast vote)"),
+        votes=unreadable.read(_votes, items.word("Poll timer running")),
         state=unreadable.read(one_of, _word(items.word("State")), STATES, what="State"),
         result=read("Heuristics result", _result),
         tls_active=read("TLS active", _flag),
         connected_since=read("Connected since", unix_time),
         last_reply=read("Echo reply received", unix_time),
     )
+
+
+def _votes(text: str) -> bool:
+    return one_of(text, ("Yes (cast vote)", "Yes", "No"), what="Poll timer running") == "Yes (cast vote)"
 
 
 def _flag(text: str, *, what: str) -> bool:

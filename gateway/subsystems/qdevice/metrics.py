@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gateway.samples import Metric, gauge
-from gateway.subsystems.qdevice.corosync_qdevice_tool import RESULTS, STATES
+from gateway.subsystems.parsing.quorum_device import RESULTS
+from gateway.subsystems.qdevice.corosync_qdevice_tool import STATES
 
 UP = gauge("qdevice_up", "Whether corosync-qdevice runs on this node.", mib="haClusterQdeviceUp")
 INFO = gauge(

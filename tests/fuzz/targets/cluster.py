@@ -57,6 +57,9 @@ _TOOLS: Mapping[str, tuple[str, str, str]] = {
     "cibadmin": ("pacemaker", "cibadmin", "cib"),
     "corosync-quorumtool": ("corosync", "corosync-quorumtool", "corosync-quorumtool"),
     "corosync-cfgtool": ("corosync", "corosync-cfgtool", "corosync-cfgtool, words"),
+    "corosync-qdevice-tool": ("qdevice", "corosync-qdevice-tool", "corosync-qdevice-tool"),
+    "corosync-qnetd-tool status": ("qnetd", "status", "corosync-qnetd-tool, status"),
+    "corosync-qnetd-tool list": ("qnetd", "list", "corosync-qnetd-tool"),
     "corosync-cmapctl": ("corosync", "corosync-cmapctl", "corosync-cmapctl"),
     "corosync.conf": ("corosync", "", "corosync.conf"),
     "sbd dump": ("sbd", "dump", "sbd dump"),
@@ -68,8 +71,12 @@ _TOOLS: Mapping[str, tuple[str, str, str]] = {
 """The subsystem, the beginning of the name of the probe (empty for the configuration file), and the parser."""
 
 
+_SITUATIONS: Mapping[str, str] = {"qdevice": "arbitrated", "qnetd": "arbitrator"}
+"""The situation of the demo in which a subsystem that the first one lacks is healthy."""
+
+
 class _Subsystem:
-    """A subsystem of the demo's healthy cluster, with one output that is damaged.
+    """A subsystem of a healthy cluster of the demo, with one output that is damaged.
 
     Args:
         subsystem: the name of the subsystem.
@@ -79,7 +86,8 @@ class _Subsystem:
     def __init__(self, subsystem: str, probe: str) -> None:
         self._probe = probe
         self._recording = Recording.load(DEMO)
-        self._step = self._recording.steps[0]
+        situation = _SITUATIONS.get(subsystem, "healthy")
+        (self._step,) = (step for step in self._recording.steps if step.situation == situation)
         self._collector = make_collector(subsystem, options={**WITH_STATISTICS, **WITHOUT_MODULE})
         self._mib = mib()
         self._healthy = self._snapshot(None)

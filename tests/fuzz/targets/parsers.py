@@ -17,6 +17,8 @@ from tests.situations import FORMATS, LAB
 _FILES: Mapping[str, tuple[str, ...]] = {
     "corosync-quorumtool": ("corosync-quorumtool/*", "corosync-quorumtool*.stdout", "corosync/quorumtool*"),
     "corosync-cfgtool": ("corosync-cfgtool/*", "corosync-cfgtool*.stdout", "corosync/cfgtool*"),
+    "corosync-qdevice-tool": ("corosync-qdevice-tool/*", "*/corosync-qdevice-tool*.stdout"),
+    "corosync-qnetd-tool": ("corosync-qnetd-tool/*", "*/corosync-qnetd-tool-l*.stdout"),
     "corosync-cmapctl": ("corosync-cmapctl/*", "corosync-cmapctl*.stdout", "corosync/cmapctl*"),
     "corosync.conf": ("corosync/*.conf",),
     "sbd configuration": ("sbd-configuration/*", "sbd/*.sysconfig"),
