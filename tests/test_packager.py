@@ -67,6 +67,8 @@ def test_a_package_has_everything(layout: Layout) -> None:
         f"{share}/ha-cluster-gateway/integrations/README.md",
         *(f"{share}/ha-cluster-gateway/integrations/{name}" for name in files()),
         f"{doc}/examples/gateway.conf",
+        f"{doc}/examples/99-ha-cluster-gateway-sbd.rules",
+        f"{doc}/examples/corosync-qdevice.conf",
         f"{doc}/docs/install.md",
     }
     assert expected - paths == set()

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import grp
+import os
 import re
+import stat
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from gateway.status import Status
+from gateway.subsystems.qdevice import SUBSYSTEM
+from tests.conftest import needs_root
 from tests.programs import ROOT, installed
 
 NAME = "ha-cluster-gateway"
@@ -38,3 +44,27 @@ def test_the_user_has_the_group_of_the_unit(tmp_path: Path) -> None:
     assert f"User={NAME}\n" in unit
     assert "Group=haclient\n" in unit
     assert users == {NAME: groups["haclient"]}
+
+
+@needs_root
+def test_the_drop_in_opens_the_socket_of_the_quorum_device_and_nothing_else(tmp_path: Path) -> None:
+    """As corosync-qdevice 3.0.3 creates them; the group may neither replace the socket nor read other files."""
+    drop_in = PACKAGING / "corosync-qdevice" / "corosync-qdevice.conf"
+    assert drop_in.name in SUBSYSTEM.advice[Status.NOT_PERMITTED]
+    command = re.search(r"^ExecStartPost=-\+/bin/sh -c '(.*)'$", drop_in.read_text(), re.MULTILINE)
+    assert command
+    directory, group = tmp_path / "corosync-qdevice", grp.getgrnam("daemon")
+    directory.mkdir()
+    os.mknod(directory / "corosync-qdevice.sock", stat.S_IFSOCK)
+    (directory / "corosync-qdevice.pid").touch()
+    for path, mode in ((directory, 0o770), (directory / "corosync-qdevice.sock", 0o755)):
+        path.chmod(mode)
+    (directory / "corosync-qdevice.pid").chmod(0o640)
+    script = command[1].replace("/run/corosync-qdevice", str(directory)).replace("haclient", group.gr_name)
+    subprocess.run(["/bin/sh", "-c", script], check=True)
+    found = {path.name: (path.stat().st_gid, f"{path.stat().st_mode & 0o777:o}") for path in tmp_path.rglob("*")}
+    assert found == {
+        "corosync-qdevice": (group.gr_gid, "750"),
+        "corosync-qdevice.sock": (group.gr_gid, "660"),
+        "corosync-qdevice.pid": (0, "640"),
+    }

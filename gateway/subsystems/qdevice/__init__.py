@@ -25,7 +25,12 @@ SUBSYSTEM = Subsystem(
     advice={
         Status.NOT_RUNNING: "corosync.conf configures a quorum device, but corosync-qdevice does not run: run "
         "systemctl start corosync-qdevice.",
-        Status.NOT_PERMITTED: 'Only root may use the socket of corosync-qdevice. Set prefix = ["sudo", "-n"] in '
-        "[tools.corosync-qdevice-tool], and allow corosync-qdevice-tool -s -v in sudoers.",
+        Status.NOT_PERMITTED: "Only root may use the socket of corosync-qdevice. Open it to the group haclient with "
+        "the drop-in corosync-qdevice.conf,\n      in /usr/share/doc/ha-cluster-gateway/examples, or in "
+        "packaging/corosync-qdevice of the project. In its directory, run\n"
+        "          install -D -m 644 corosync-qdevice.conf "
+        "/etc/systemd/system/corosync-qdevice.service.d/ha-cluster-gateway.conf\n"
+        "          systemctl daemon-reload\n"
+        "          systemctl restart corosync-qdevice",
     },
 )

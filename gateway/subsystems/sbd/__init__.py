@@ -37,7 +37,8 @@ SUBSYSTEM = Subsystem(
     advice={
         Status.NOT_PERMITTED: "{user} may not read SBD's device. Either add SupplementaryGroups=disk to the unit, "
         "if that is the group of the device, or give the device the group haclient: "
-        "packaging/udev/99-ha-cluster-gateway-sbd.rules. With a path or a prefix ([tools.sbd]), sbd itself must be "
+        "99-ha-cluster-gateway-sbd.rules, in /usr/share/doc/ha-cluster-gateway/examples or in packaging/udev of the "
+        "project. With a path or a prefix ([tools.sbd]), sbd itself must be "
         'able to write to it as well: set prefix = ["sudo", "-n"].',
     },
 )
