@@ -169,6 +169,12 @@ def test_both_ways_show_the_same_to_a_user_without_permission(cluster: Cluster, 
         assert set(sources(page).values()) == {"tool"}
 
 
+def test_a_member_of_haclient_may_ask_the_libraries(cluster: Cluster, public_path: Path) -> None:
+    with gateways(cluster, public_path, user="hacluster", first_port=9694) as pair:
+        page = compare(pair, cluster, "permitted", has("corosync_quorate", 1))
+        assert sources(page) == dict.fromkeys(COMMANDS, "library")
+
+
 def test_readers_that_are_killed_and_suspended_cost_no_sample(cluster: Cluster, tmp_path: Path) -> None:
     with gateways(cluster, tmp_path, first_port=9684) as pair:
         healthy = facts(compare(pair, cluster, "healthy", has("corosync_quorate", 1)))
