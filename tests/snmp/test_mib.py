@@ -73,6 +73,23 @@ def test_net_snmp_loads_the_module_and_agrees_on_every_object_identifier(tmp_pat
         assert found[target.name] == oids.dotted(target.oid)
 
 
+def test_the_stubs_name_the_variables_that_begin_a_notification(tmp_path: Path) -> None:
+    """The manual says that ``snmptrapd`` prints names; HA-CLUSTER-MIB itself does not import the two."""
+    modules = "HA-CLUSTER-MIB:SNMPv2-MIB"
+    argv = [
+        installed("snmptranslate"),
+        "-M",
+        f"{MIBS}:{STUBS}",
+        "-m",
+        modules,
+        "1.3.6.1.2.1.1.3.0",
+        "1.3.6.1.6.3.1.1.4.1.0",
+    ]
+    environment = {**os.environ, "SNMP_PERSISTENT_DIR": str(tmp_path), "SNMPCONFPATH": str(tmp_path)}
+    done = subprocess.run(argv, capture_output=True, text=True, check=True, env=environment)
+    assert done.stdout.split() == ["SNMPv2-MIB::sysUpTime.0", "SNMPv2-MIB::snmpTrapOID.0"]
+
+
 @pytest.mark.parametrize("root", ROOTS)
 def test_libsmi_agrees_on_every_object_identifier(tmp_path: Path, root: str) -> None:
     (tmp_path / "HA-CLUSTER-MIB").write_text(mibs.text(root))
