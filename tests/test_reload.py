@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -17,8 +18,10 @@ import pytest
 
 from tests import series
 from tests.alarms.receivers import acknowledge
+from tests.certificates import Authority
 from tests.ports import free_port
 from tests.programs import CRM_MON, FakeCluster, Gateway, environment, get, installed
+from tests.series import Series
 from tests.snmp_manager import Manager, connected
 from tests.snmptrapd import COMMUNITY
 from tests.waiting import wait_until
@@ -320,6 +323,52 @@ def test_an_invalid_web_configuration_refuses_the_reload(tmp_path: Path) -> None
         web_config.write_text("http_server_config: {headers: {X-Frame-Options: sameorigin}}\n")
         assert "changed=collectors.sbd" in reload()
         assert value("config_last_reload_successful") == value("web_config_last_reload_successful") == 1
+
+
+WEB_CONFIG = """tls_server_config:
+  cert_file: server.crt
+  key_file: server.key
+  client_ca_file: authority.crt
+  client_auth_type: VerifyClientCertIfGiven
+"""
+
+
+def test_an_invalid_file_that_the_web_configuration_names_refuses_the_reload(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    authority.sign("server")
+    context = ssl.create_default_context(cafile=authority.certificate)
+    (tmp_path / "web.yaml").write_text(WEB_CONFIG)
+    cluster = FakeCluster(tmp_path)
+    text = cluster.config.read_text()
+    cluster.config.write_text(f'[web]\nconfig_file = "{tmp_path / "web.yaml"}"\n{text}')
+    old = cluster.config.read_text()
+    with Gateway("--config", cluster.config, "--web.listen-address=127.0.0.1:0", cwd=tmp_path) as gateway:
+
+        def reload() -> str:
+            gateway.process.send_signal(signal.SIGHUP)
+            return gateway.wait_for('event="configuration ')
+
+        def page() -> Series:
+            host, _, port = gateway.address.rpartition(":")
+            connection = http.client.HTTPSConnection(host, int(port), timeout=60, context=context)
+            with contextlib.closing(connection):
+                connection.request("GET", "/metrics")
+                return series.parse(connection.getresponse().read().decode())
+
+        cluster.config.write_text(f'[collectors]\nsbd = "off"\n{old}')
+        for name, key in (("server.crt", "cert_file"), ("server.key", "key_file"), ("authority.crt", "client_ca_file")):
+            content = (tmp_path / name).read_bytes()
+            (tmp_path / name).write_bytes(b"half")
+            line = reload()
+            assert "configuration not reloaded" in line
+            assert f"tls_server_config.{key}: " in line
+            after = page()  # over TLS, with the certificate that was valid before
+            for metric in ("config_last_reload_successful", "web_config_last_reload_successful"):
+                assert after[series.key(f"gateway_{metric}")] == 0, (name, metric)
+            assert after[series.key("scrape_success", collector="sbd")] == 1
+            (tmp_path / name).write_bytes(content)
+        assert "changed=collectors.sbd" in reload()
+        assert page()[series.key("gateway_config_last_reload_successful")] == 1
 
 
 def test_post_reloads_only_if_it_is_enabled(reloaded: Reloaded) -> None:
