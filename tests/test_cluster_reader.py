@@ -44,6 +44,9 @@ from gateway.host.reader.messages import LibraryFailedError, LibraryUnusableErro
 def fail(size):
     raise LibraryFailedError("refused")
 
+def refuse(size):
+    raise LibraryFailedError("cmap_initialize_map: CS_ERR_ACCESS")
+
 def lack(size):
     raise LibraryUnusableError("no such function")
 
@@ -67,6 +70,7 @@ class Fake:
         "count": lambda size: str(os.getpid()).encode(),
         "limit": lambda size: str(size).encode(),
         "fail": fail,
+        "refuse": refuse,
         "lack": lack,
         "abort": lambda size: os.abort(),
         "break off": break_off,
@@ -174,6 +178,13 @@ async def test_a_library_that_does_not_answer_now_is_asked_again(reader: Cluster
     assert outcome(answer) == (Status.FAILED, "refused")
     assert (answer.result.exit_status, answer.permanent, answer.skipped) == (None, False, False)
     assert (await ask(reader, "answer")).result.stdout == b"the answer"
+    assert len(starter.processes) == 1
+
+
+async def test_a_library_that_is_refused(reader: ClusterReader, starter: Starter) -> None:
+    answer = await ask(reader, "refuse")
+    assert outcome(answer) == (Status.NOT_PERMITTED, "cmap_initialize_map: CS_ERR_ACCESS")
+    assert not answer.permanent
     assert len(starter.processes) == 1
 
 

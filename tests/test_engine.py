@@ -888,6 +888,16 @@ async def test_what_only_a_library_reads_is_left_out_without_it() -> None:
     assert host.calls == ["library status"]
 
 
+async def test_what_only_a_library_reads_is_not_tried_each_time_if_it_is_refused() -> None:
+    """Corosync logs each attempt."""
+    refused = LibraryAnswer(result=CommandResult(status=Status.NOT_PERMITTED, detail="refused"), version="lib.so.1")
+    host = FakeHost(libraries={"x": refused})
+    engine = library_engine(host, library_only=True, required=False)
+    for _ in range(3):
+        assert statuses(await engine.collect()) == {"a": "ok"}
+    assert host.calls == ["library status"]
+
+
 async def test_the_tool_stands_in_for_a_library_that_has_answered() -> None:
     host = FakeHost({"x": printed("7")}, libraries={"x": answered("5")})
     engine = library_engine(host, library_only=True, required=False)

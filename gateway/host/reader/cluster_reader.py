@@ -33,6 +33,9 @@ MAX_MEMORY = 128 * 1024 * 1024
 MAX_BODY = 64 * 1024 * 1024
 """Bytes that a reply may have, whatever the output limit of the tool is."""
 
+_REFUSED = "CS_ERR_ACCESS"
+"""The error with which Corosync refuses a user. It logs each attempt, so there must be a pause after one."""
+
 _PAGE = 4096
 
 
@@ -158,7 +161,8 @@ def _answer(query: LibraryQuery, outcome: int, version: str, content: bytes) -> 
         reason = f"{version} has not been compared with the tool"
         return LibraryAnswer(result=_failure(Status.NOT_INSTALLED, reason), version=version, permanent=True)
     if outcome == messages.FAILED:
-        return LibraryAnswer(result=_failure(Status.FAILED, reason), version=version)
+        status = Status.NOT_PERMITTED if _REFUSED in reason else Status.FAILED
+        return LibraryAnswer(result=_failure(status, reason), version=version)
     return LibraryAnswer(result=CommandResult(status=Status.OK, exit_status=0, stdout=content), version=version)
 
 
