@@ -32,7 +32,7 @@ OF_THE_SERVICE = {
     for metric in METRICS
     if re.match(
         r"ha_cluster_gateway_(?:build_info|scrapes|http|web|publication|snapshot_age|agentx|snmp|alarms|alerts|config"
-        r"|log|notification)_?",
+        r"|listening|log|notification)_?",
         metric.name,
     )
 }
