@@ -18,9 +18,10 @@ class Stack(StrEnum):
 
 
 TESTED: Mapping[Stack, frozenset[str]] = {
-    # Pacemaker 2.1.5 to 2.1.7, 2.1.9, 3.0.0, and 3.0.2 to 3.0.3
+    # Pacemaker 2.1.5 to 2.1.9, and 3.0.0 to 3.0.3
     Stack.PACEMAKER: frozenset(
-        f"libpacemaker.so.{version}" for version in ("1.5.0", "1.6.0", "1.7.0", "1.8.1", "30.0.0", "30.1.0")
+        f"libpacemaker.so.{version}"
+        for version in ("1.5.0", "1.6.0", "1.7.0", "1.8.0", "1.8.1", "30.0.0", "30.0.1", "30.1.0")
     ),
     # Corosync 3.1.1 to 3.1.10, whose libraries are the same
     Stack.COROSYNC: frozenset({"libcfg.so.7.3.0"}),
