@@ -31,9 +31,9 @@ def _answers(url: str) -> bool:
     return True
 
 
-def wait_for(url: str) -> None:
+def wait_for(url: str, *, seconds: float = 60) -> None:
     """Waits until an HTTP server answers."""
-    wait_until(lambda: _answers(url), what=url)
+    wait_until(lambda: _answers(url), seconds=seconds, what=url)
 
 
 @contextlib.contextmanager

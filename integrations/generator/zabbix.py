@@ -19,6 +19,8 @@ TEMPLATE = "HA cluster by SNMP"
 GROUP = ("a571c0d144b14fd4a87a9d9b2aa9fcd6", "Templates/Applications")
 """The group of Zabbix's own templates for applications; its UUID is fixed."""
 DELAY, DISCOVERY_DELAY, HISTORY, TRENDS = "1m", "1h", "7d", "365d"
+AGE, SILENCE = "haClusterSnapshotAge", "5m"
+"""The object that shows that a node answers, and how long it may be missing."""
 PRIORITIES = {watched.CRITICAL: "HIGH", watched.WARNING: "WARNING"}
 
 Json = dict[str, Any]
@@ -120,7 +122,15 @@ def _item(mib: Mib, entry: Object, check: Check | None) -> Json:
     if check:
         expression = _expression(f"/{TEMPLATE}/{entry.name}", check, _scale(entry))
         item["triggers"] = [_trigger(entry.name, expression, f"HA cluster: {check.text}", check)]
+    if entry.name == AGE:
+        item["triggers"].append(_silence())
     return item
+
+
+def _silence() -> Json:
+    """Returns the trigger that a node does not answer: no other trigger fires then, since all values are unknown."""
+    check = Check(AGE, "the node does not answer, or the gateway does not run", watched.WARNING)
+    return _trigger("silence", f"nodata(/{TEMPLATE}/{AGE},{SILENCE})=1", f"HA cluster: {check.text}", check)
 
 
 def _values(mib: Mib, entry: Object) -> Json:

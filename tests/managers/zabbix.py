@@ -103,7 +103,7 @@ def check_zabbix(tree: Tree, way: Way) -> str:
         (folder / "zabbix.conf.php").write_text(_FRONTEND.replace("{database}", str(database)))
         script = f"cd {inside}; {_START}"
         with tree.running("sh", "-euc", script, "sh", str(database), str(http), log=folder / "log"):
-            wait_for(f"http://127.0.0.1:{http}/")
+            wait_for(f"http://127.0.0.1:{http}/", seconds=600)  # the database is filled first
             return _poll(Api(f"http://127.0.0.1:{http}/api_jsonrpc.php"), way)
 
 
