@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from gateway.errors import ParseError
 from gateway.subsystems.parsing.partial import UnreadableValues
+from gateway.subsystems.parsing.text import one_of
 from gateway.subsystems.parsing.timestamps import unix_time
 from gateway.subsystems.parsing.xml import Element, score
 
@@ -139,9 +140,7 @@ def _end(rule: Element) -> float | None:
     name = rule.get("id", "a rule")
     if unknown := [str(element.tag)[:40] for element in rule if element.tag not in _PARTS_OF_RULE]:
         raise ParseError(f"unknown expression <{unknown[0]}> in {name}")
-    operator = rule.get("boolean-op", "and")
-    if operator not in {"and", "or"}:
-        raise ParseError(f"expected boolean-op of {name} as and or or, found {operator[:40]!r}")
+    operator = one_of(rule.get("boolean-op", "and"), ("and", "or"), what=f"boolean-op of {name}")
     ends = [_end_of(expression, name) for expression in rule.iterchildren("date_expression")]
     return min((end for end in ends if end is not None), default=None) if operator == "and" else None
 
@@ -149,13 +148,12 @@ def _end(rule: Element) -> float | None:
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
 """A date without a time, which is midnight in UTC."""
 
-_DATE_OPERATIONS = frozenset({"gt", "lt", "in_range", "date_spec"})
+_DATE_OPERATIONS = ("gt", "lt", "in_range", "date_spec")
 
 
 def _end_of(expression: Element, rule: str) -> float | None:
-    operation = expression.get("operation", "in_range")
-    if operation not in _DATE_OPERATIONS:
-        raise ParseError(f"expected the operation of a date in {rule}, found {operation[:40]!r}")
+    what = f"the operation of a date in {rule}"
+    operation = one_of(expression.get("operation", "in_range"), _DATE_OPERATIONS, what=what)
     if operation not in {"lt", "in_range"}:
         return None
     end = unix_time(_DATE.sub(r"\g<0> 00:00:00Z", expression.get("end", "")), what="the end of a rule")
