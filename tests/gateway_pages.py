@@ -9,7 +9,9 @@ from gateway.engine.engine import Engine
 from gateway.frontends.prometheus import exposition
 from gateway.host.replay import DEMO, Recording, ReplayHost
 from gateway.publication import Publication
+from gateway.samples import Labels, Metric, SamplesByMetric, Value
 from gateway.snapshot import Snapshot
+from gateway.subsystems.booth import metrics as booth
 from tests.fakes import FakeClock
 from tests.situations import COMMANDS, LAB, recorded
 from tests.subsystems import make_collectors
@@ -83,7 +85,7 @@ class GatewayPages:
 
     def _page(self, snapshot: Snapshot) -> str:
         now = Snapshot(
-            samples_by_metric=snapshot.samples_by_metric,
+            samples_by_metric=_moved(snapshot, self._clock.time()),
             collectors=snapshot.collectors,
             time=self._clock.time(),
             started=self._clock.monotonic(),
@@ -93,6 +95,22 @@ class GatewayPages:
         self._alarms._on_timer(self._clock.monotonic())
         text = exposition.encode_text(self._publication.merge(now)).decode()
         return "".join(line for line in text.splitlines(keepends=True) if not line.startswith(_OF_THE_PROCESS))
+
+
+_RENEWED = frozenset({booth.TICKET_EXPIRY, booth.PEER_LAST_CONTACT})
+"""Times that move on with the clock, as long as a state lasts."""
+
+
+def _moved(snapshot: Snapshot, now: float) -> SamplesByMetric:
+    """Returns the samples of a snapshot; the times in ``_RENEWED`` keep their distance from that of the snapshot."""
+    moved: dict[Metric, Mapping[Labels, Value]] = dict(snapshot.samples_by_metric)
+    for metric in _RENEWED & moved.keys():
+        values = snapshot.samples_by_metric[metric].items()
+        moved[metric] = {
+            labels: value + now - snapshot.time if isinstance(value, (int, float)) else value
+            for labels, value in values
+        }
+    return moved
 
 
 _OF_THE_PROCESS = ("process_", "# HELP process_", "# TYPE process_")

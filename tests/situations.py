@@ -54,6 +54,13 @@ _OPTIONS = {**WITH_STATISTICS, **WITHOUT_MODULE, SPLIT_BRAIN_DIRECTORY.key: "/sp
 _SPLIT_BRAINS = ("drbd-split-brain-detected-my.res-0", "drbd-split-brain-detected-b-x")
 _DEVICE = "/dev/disk/by-id/scsi-0QEMU_QEMU_HARDDISK:lun.0+1=2" + "x" * 30
 _SBD_CONFIGURATION = "sbd-configuration"
+_BOOTH_CONFIGURATION = b"""\
+site = "192.0.2.1"
+site = "192.0.2.2"
+arbitrator = "192.0.2.3"
+ticket = "db"
+    expire = 300
+"""
 
 _PROBES = {
     "crm_mon": ("pacemaker", "crm_mon"),
@@ -66,6 +73,9 @@ _PROBES = {
     "sbd-dump": ("sbd", f"dump {_DEVICE}"),
     "sbd-list": ("sbd", f"list {_DEVICE}"),
     "drbdsetup": ("drbd", "drbdsetup"),
+    "booth-list": ("booth", "list booth"),
+    "booth-peers": ("booth", "peers booth"),
+    "booth-status": ("booth", "status booth"),
 }
 """The subsystem and the probe that read an output, by its folder in ``data/formats``."""
 
@@ -87,7 +97,10 @@ def samples_of(outputs: Mapping[str, Path]) -> SampleSet:
     files = {CONFIGURATIONS[0]: configuration}
     if subsystem == "qdevice":
         files[CONFIG.default] = b"quorum {\n    device {\n        model: net\n    }\n}\n"
-    host = FakeHost(files=files, directories={"/splitbrain": _SPLIT_BRAINS})
+    if subsystem == "booth":
+        files["/etc/booth/booth.conf"] = _BOOTH_CONFIGURATION
+    directories: dict[str, tuple[str, ...]] = {"/splitbrain": _SPLIT_BRAINS, "/etc/booth": ("authkey", "booth.conf")}
+    host = FakeHost(files=files, directories=directories)
     return series.samples(make_collector(subsystem, options=_OPTIONS), results, host)
 
 

@@ -145,6 +145,7 @@ INVALID: dict[str, tuple[str, list[str]]] = {
     "pacemaker.source": (LIBRARY_SOURCE, ['"Auto"', "1", '""']),
     "web.enable_lifecycle": (BOOLEAN, ['"yes"', "1"]),
     "corosync.config": (PATH, ['"corosync.conf"', "1", '"/a\\u0000b"', '"/a\\nb"']),
+    "booth.config_directory": (PATH, ['"./booth"', "1", '"/a\\nb"']),
     "sbd.config": (PATH, ['"./sbd"', '["/etc/sbd"]']),
     "sbd.source": ('expected one of "auto", "device", "tool"', ['"sbd"', "true", '"Auto"']),
     "drbd.split_brain_directory": (PATH, ['"splitbrain"', "true"]),
@@ -887,6 +888,7 @@ def test_tools_and_modes(file: Path) -> None:
         "qnetd": CollectorMode.AUTO,
         "sbd": CollectorMode.OFF,
         "drbd": CollectorMode.AUTO,
+        "booth": CollectorMode.AUTO,
     }
     assert loaded.collectors.modes == modes
 

@@ -68,7 +68,8 @@ RESOURCE = Category(name="Resource", title="Resources", rank=5)
 LINK = Category(name="Link", title="Links", rank=6)
 SBD = Category(name="Sbd", title="SBD", rank=7)
 DRBD = Category(name="Drbd", title="DRBD", rank=8)
-COLLECTOR = Category(name="Collector", title="The gateway", rank=9)
+BOOTH = Category(name="Booth", title="Booth", rank=9)
+COLLECTOR = Category(name="Collector", title="The gateway", rank=10)
 
 
 class Finding(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.subsystems import corosync, drbd, pacemaker, qdevice, qnetd, sbd
+from gateway.subsystems import booth, corosync, drbd, pacemaker, qdevice, qnetd, sbd
 from gateway.subsystems.subsystem import Subsystem
 
 SUBSYSTEMS: tuple[Subsystem, ...] = (
@@ -12,5 +12,6 @@ SUBSYSTEMS: tuple[Subsystem, ...] = (
     qnetd.SUBSYSTEM,
     sbd.SUBSYSTEM,
     drbd.SUBSYSTEM,
+    booth.SUBSYSTEM,
 )
 """Every subsystem, in the order in which it is collected and listed."""

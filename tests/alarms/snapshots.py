@@ -20,19 +20,31 @@ _COMMANDS = {
     "qnetd": ("status", "list"),
     "sbd": ("configuration",),
     "drbd": ("drbdsetup", "split brain"),
+    "booth": ("configurations",),
 }
 _NODE_STATES = pacemaker_metrics.NODES.states
 
 
-def reports(failing: Mapping[str, Status], devices: Iterable[str] = ()) -> dict[str, CollectorReport]:
-    """Returns the reports of all collectors; commands fail with the given status. ``devices`` are those of SBD."""
-    of_devices = tuple(f"{action} {device}" for device in devices for action in ("dump", "list"))
+def reports(
+    failing: Mapping[str, Status], devices: Iterable[str] = (), configurations: Iterable[str] = ("booth",)
+) -> dict[str, CollectorReport]:
+    """Returns the reports of all collectors; commands fail with the given status.
+
+    Args:
+        failing: the status of each command that fails.
+        devices: the devices of SBD.
+        configurations: the configurations of booth.
+    """
+    objects = {
+        "sbd": [f"{action} {device}" for device in devices for action in ("dump", "list")],
+        "booth": [f"{action} {name}" for name in configurations for action in ("configuration", "list", "peers")],
+    }
     return {
         name: CollectorReport(
             name=name,
             commands=tuple(
                 CommandReport(name=command, tool=command, status=failing.get(command, Status.OK), detail="why")
-                for command in (*commands, *(of_devices if name == "sbd" else ()))
+                for command in (*commands, *objects.get(name, ()))
             ),
         )
         for name, commands in _COMMANDS.items()
@@ -47,9 +59,10 @@ def node(name: str, *states: str) -> Sample:
 def make_snapshot(*samples: Sample, failing: Mapping[str, Status] | None = None, started: float = 0.0) -> Snapshot:
     """Returns a snapshot of these samples; commands fail with the given status."""
     sample_set = SampleSet()
-    devices = set()
+    devices, configurations = set(), set()
     for metric, value, labels in samples:
         sample_set.add(metric, value, *labels)
         devices |= {labels[0]} if metric.labels[:1] == ("device",) else set()
-    collectors = reports(failing or {}, sorted(devices))
+        configurations |= {labels[0]} if metric.labels[:1] == ("configuration",) else set()
+    collectors = reports(failing or {}, sorted(devices), sorted(configurations) or ("booth",))
     return Snapshot(samples_by_metric=sample_set.samples_by_metric, collectors=collectors, started=started)

@@ -36,6 +36,9 @@ ALL_COMMANDS = (
     "list",
     "configuration",
     "drbdsetup",
+    "configurations",
+    "list booth",
+    "peers booth",
 )
 
 

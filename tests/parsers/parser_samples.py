@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from gateway.host.sectors import Sectors
 from gateway.subsystems import corosync_conf
+from gateway.subsystems.booth import booth_conf, booth_list, booth_peers, booth_status
 from gateway.subsystems.corosync import (
     corosync_cfgtool,
     corosync_cmapctl,
@@ -244,6 +245,57 @@ Timeout (msgwait)  : 10
     ),
     "sbd device, header": (sbd_device.parse_header, SBD_DEVICE),
     "sbd device, slots": (sbd_device.parse_slots, SBD_DEVICE),
+    "booth configuration": (
+        booth_conf.parse,
+        """\
+# two sites
+name = "geo" # not that of the file
+authfile = /etc/booth/authkey
+site = "192.0.2.1"
+site='192.0.2.2'
+arbitrator = arbiter.example.org
+ticket = "__defaults__"
+    timeout = 500ms
+    retries = 5
+ticket = "db"
+    expire = 60
+    renewal-freq = 20
+    acquire-after = 30
+ticket = "mail"
+    mode = manual
+""",
+    ),
+    "booth list": (
+        booth_list.parse,
+        """\
+ticket: db, leader: 192.0.2.1, expires: 2026-03-03 10:11:12
+ticket: web, leader: 192.0.2.1, expires: 2026-03-03 10:11:12 (commit pending until 2026-03-03 10:11:00)
+ticket: files, leader: NONE
+ticket: www, leader: none
+ticket: mail, leader: 192.0.2.2, expires: INF [manual mode]
+ticket: fax, leader: NONE [manual mode]
+
+WARNING: The ticket mail is granted to multiple sites: 192.0.2.1, 192.0.2.2. Revoke the ticket from the faulty sites.
+""",
+    ),
+    "booth peers": (
+        booth_peers.parse,
+        """\
+site         192.0.2.2, last recv: 2026-03-03 10:11:12
+\tSent pkts:12 error:1 resends:3
+\tRecv pkts:9 error:4 authfail:5 invalid:6
+
+arbitrator   192.0.2.3, last recv: 1970-01-01 00:00:00
+\tSent pkts:7 error:0 resends:4294967295
+\tRecv pkts:0 error:0 authfail:0 invalid:0
+
+""",
+    ),
+    "booth status": (
+        booth_status.parse,
+        "booth_lockpid=71 booth_lockfile='/var/run/booth/booth.pid' booth_pid=71 booth_state=started booth_type=site "
+        "booth_cfg_name='booth' booth_id=1234 booth_addr_string='192.0.2.1' booth_port=9929\n",
+    ),
     "sbd list": (sbd_list.parse, "0\talpha\tclear\t\n1\tbeta\treset\talpha\n"),
     "crm_mon": (
         crm_mon.parse,

@@ -27,6 +27,9 @@ _FILES: Mapping[str, tuple[str, ...]] = {
     "crm_mon": ("crm_mon/*", "crm_mon*.stdout", "pacemaker*/*/crm_mon*.xml"),
     "cib": ("cibadmin/*", "cibadmin*.stdout", "pacemaker*/*/cibadmin*.xml"),
     "drbdsetup": ("drbdsetup/*", "drbd/*.json"),
+    "booth list": ("booth-list/*", "*/booth-list.stdout"),
+    "booth peers": ("booth-peers/*", "*/booth-peers.stdout"),
+    "booth status": ("booth-status/*", "*/booth-status.stdout"),
 }
 """The files that show the format of a parser: in ``data/formats``, in each situation of the lab, and in the corpus."""
 

@@ -1,0 +1,38 @@
+"""Booth: the tickets of a geo cluster, as its sites and arbitrators see them."""
+
+from __future__ import annotations
+
+from gateway.options.model import OptionValues
+from gateway.status import Status
+from gateway.subsystems.booth import conditions, metrics, mib_rows, options, summary
+from gateway.subsystems.booth.collector import BoothCollector
+from gateway.subsystems.subsystem import Subsystem, ToolSpec
+
+_TOOL = ToolSpec(name="booth", purpose="tickets and members")
+
+
+def _make_collector(values: OptionValues) -> BoothCollector:
+    directory = values[options.DIRECTORY] or options.DIRECTORY.default
+    return BoothCollector(directory=directory, has_prefix=bool(values[_TOOL.prefix]))
+
+
+SUBSYSTEM = Subsystem(
+    name="booth",
+    title="Booth",
+    tools=(_TOOL,),
+    options=options.OPTIONS,
+    metrics=metrics.METRICS,
+    mib_rows=mib_rows.MIB_ROWS,
+    conditions=conditions.CONDITIONS,
+    summaries=summary.SUMMARIES,
+    make_collector=_make_collector,
+    advice={
+        Status.NOT_RUNNING: "booth is configured here, but its daemon does not answer: on an arbitrator, run systemctl "
+        "start booth@NAME; on a site, check the resources of booth and of its address.",
+        Status.KILLED: "booth ends by signal 6 if no address in its configuration is one of this host or of its "
+        "networks: correct /etc/booth/NAME.conf, or remove it from hosts that are no member.",
+        Status.NOT_PERMITTED: "{user} may not read the key of booth (authfile), which only its owner may. Set "
+        'prefix = ["sudo", "-n"] in [tools.booth], and allow booth list, booth peers and booth status in sudoers.',
+    },
+)
+"""Collects the state of booth with ``booth list``, ``booth peers`` and ``booth status``."""

@@ -1,0 +1,228 @@
+"""Booth's conditions: the daemon, the other members, and the tickets as booth sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gateway.conditions.matching import names_in
+from gateway.conditions.model import BOOTH, Absent, Condition, Finding, Gone, Severity, Source
+from gateway.conditions.view import ClusterView
+from gateway.subsystems.booth import facts, metrics
+from gateway.subsystems.booth.booth_list import CONFLICTS
+from gateway.subsystems.booth.booth_peers import PEERS
+from gateway.subsystems.booth.evidence import TICKET_GONE, ticket_of
+from gateway.subsystems.booth.facts import Ticket
+from gateway.subsystems.booth.grant_conditions import GRANTS
+
+CONFIGURATIONS = Source(collector="booth", commands=("configurations",))
+
+answering = names_in(metrics.UP, lambda row: row["value"] == 1, about="{configuration}")
+
+
+def _fields(ticket: Ticket) -> dict[str, str]:
+    return {"configuration": ticket.configuration, "ticket": ticket.name, "leader": ticket.leader}
+
+
+# --- The daemon ------------------------------------------------------------------------------------------------------
+
+
+def find_silent_daemons(view: ClusterView) -> Iterator[Finding]:
+    """Yields the configurations whose daemon does not answer."""
+    for row in view.rows(metrics.UP):
+        if row["value"] == 0:
+            yield Finding(str(row["configuration"]), {"configuration": str(row["configuration"])})
+
+
+def daemon_answers(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether the daemon of a configuration answers."""
+    return finding.object in view.fact(answering)
+
+
+def is_configuration_gone(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a configuration was removed."""
+    return view.status_of("booth", f"configuration {finding.object}") is None
+
+
+# --- Tickets ---------------------------------------------------------------------------------------------------------
+
+
+def find_tickets_without_leader(view: ClusterView) -> Iterator[Finding]:
+    """Yields the tickets that no site holds, unless they were revoked."""
+    for ticket in view.fact(facts.tickets).values():
+        if ticket.state == "no_leader":
+            yield Finding(ticket.key, _fields(ticket))
+
+
+def has_leader(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a site holds a ticket, or it was revoked."""
+    ticket = ticket_of(view, finding)
+    return ticket is not None and ticket.state in {"granted", "commit_pending", "revoked"}
+
+
+def find_expiring_tickets(view: ClusterView) -> Iterator[Finding]:
+    """Yields the tickets that were not renewed when they should have been.
+
+    Half of the time between the renewal and the expiry is left for renewals that are late.
+    """
+    for ticket in view.fact(facts.tickets).values():
+        left = _time_left(view, ticket)
+        if left is not None and ticket.leader and left < _least_time(ticket):
+            seconds = f"expires in {left:.0f} s" if left > 0 else "has expired"
+            yield Finding(ticket.key, {**_fields(ticket), "expires": seconds})
+
+
+def _time_left(view: ClusterView, ticket: Ticket) -> float | None:
+    if ticket.expiry is None or not facts.has_own_clock(view, ticket.configuration):
+        return None
+    return ticket.expiry - view.snapshot.time
+
+
+def _least_time(ticket: Ticket) -> float:
+    return 0.0 if ticket.validity is None or ticket.renewal is None else (ticket.validity - ticket.renewal) / 2
+
+
+def is_renewed(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a ticket has been renewed, or no site holds it any more."""
+    ticket = ticket_of(view, finding)
+    if ticket is None:
+        return False
+    left = _time_left(view, ticket)
+    return ticket.state in {"no_leader", "revoked"} or (left is not None and left >= _least_time(ticket))
+
+
+def find_conflicts(view: ClusterView) -> Iterator[Finding]:
+    """Yields the manual tickets that several sites hold."""
+    for row in view.rows(metrics.TICKET_CONFLICT):
+        fields = {name: str(row[name]) for name in ("configuration", "ticket", "sites")}
+        yield Finding(facts.key(fields["configuration"], fields["ticket"]), fields)
+
+
+def has_no_conflict(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether booth lists a ticket without a warning about it."""
+    command = f"list {finding.fields['configuration']}"
+    return ticket_of(view, finding) is not None and view.has_read_all("booth", command, CONFLICTS)
+
+
+# --- Members ---------------------------------------------------------------------------------------------------------
+
+
+def find_unreachable_peers(view: ClusterView) -> Iterator[Finding]:
+    """Yields the members that have sent nothing since the daemon was started, or for longer than they should have."""
+    for peer in view.fact(facts.peers).values():
+        fields = {"configuration": peer.configuration, "peer": peer.address, "type": peer.type}
+        if peer.received == 0:
+            yield Finding(peer.key, {**fields, "since": "since boothd was started", "last": ""})
+        elif peer.last_contact is not None and facts.has_own_clock(view, peer.configuration):
+            limit = facts.longest_silence(view, peer)
+            silence = view.snapshot.time - peer.last_contact
+            if limit is not None and silence > limit:
+                yield Finding(peer.key, {**fields, "since": f"for {silence:.0f} s", "last": repr(peer.last_contact)})
+
+
+def is_heard(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether a message from a member was received after the alarm was raised."""
+    peer = view.fact(facts.peers).get(finding.object)
+    if peer is None or not peer.received:
+        return False
+    last = finding.fields["last"]
+    return not last or (peer.last_contact is not None and peer.last_contact > float(last))
+
+
+def is_peer_gone(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether booth no longer lists a member."""
+    configuration, peers = finding.fields["configuration"], view.fact(facts.peers)
+    return (
+        finding.object not in peers
+        and any(peer.configuration == configuration for peer in peers.values())
+        and view.has_read_all("booth", f"peers {configuration}", PEERS)
+    )
+
+
+_LIST = "Run `booth list` on all sites and arbitrators"
+
+CONDITIONS: tuple[Condition, ...] = (
+    Condition(
+        name="booth-down",
+        severity=Severity.MAJOR,
+        category=BOOTH,
+        about="the configuration",
+        raised="The booth daemon of the configuration {configuration} does not answer",
+        cleared="The booth daemon of the configuration {configuration} answers again",
+        meaning="This site or arbitrator takes no part in decisions about tickets. A site loses its tickets.",
+        action="On an arbitrator, start booth@NAME. On a site, check the resources of booth and of its address.",
+        source=CONFIGURATIONS,
+        find=find_silent_daemons,
+        absent=Absent("`booth list` is answered", daemon_answers),
+        gone=Gone(
+            "its configuration was removed",
+            "The configuration {configuration} of booth no longer exists",
+            is_configuration_gone,
+        ),
+        hold=30.0,
+        local=True,
+    ),
+    Condition(
+        name="booth-ticket-no-leader",
+        severity=Severity.MAJOR,
+        category=BOOTH,
+        about="the ticket",
+        raised="No site holds the ticket {ticket}: it was lost, or has never been granted",
+        cleared="The ticket {ticket} was granted to a site, or revoked",
+        meaning="The resources that depend on the ticket run nowhere.",
+        action=f"{_LIST}. Repair the network between them, or grant the ticket with `booth grant`.",
+        source=CONFIGURATIONS,
+        find=find_tickets_without_leader,
+        absent=Absent("`booth list` shows the site that holds the ticket, or that it was revoked", has_leader),
+        gone=TICKET_GONE,
+        hold=30.0,
+    ),
+    Condition(
+        name="booth-ticket-expiring",
+        severity=Severity.MAJOR,
+        category=BOOTH,
+        about="the ticket",
+        raised="The ticket {ticket}, which {leader} holds, is not renewed: it {expires}",
+        cleared="The ticket {ticket} is renewed again, or its site has given it up",
+        meaning="The site does not reach a majority of members. It will lose the ticket and stop its resources.",
+        action=f"{_LIST}, and check the network between them.",
+        source=CONFIGURATIONS,
+        find=find_expiring_tickets,
+        absent=Absent("`booth list` shows that the ticket was renewed, or that no site holds it", is_renewed),
+        gone=TICKET_GONE,
+    ),
+    Condition(
+        name="booth-ticket-conflict",
+        severity=Severity.CRITICAL,
+        category=BOOTH,
+        about="the ticket",
+        raised="Several sites hold the ticket {ticket}: {sites}",
+        cleared="One site at most holds the ticket {ticket}",
+        meaning="The same resources run at several sites, which can destroy data.",
+        action="Decide which site keeps the ticket, and run `booth revoke -s SITE TICKET` for the others.",
+        source=CONFIGURATIONS,
+        find=find_conflicts,
+        absent=Absent("`booth list` shows the ticket without a warning", has_no_conflict),
+        gone=TICKET_GONE,
+    ),
+    *GRANTS,
+    Condition(
+        name="booth-peer-unreachable",
+        severity=Severity.MINOR,
+        category=BOOTH,
+        about="the member",
+        raised="The {type} {peer} has not been heard of {since}",
+        cleared="The {type} {peer} was heard of again",
+        meaning="If another member fails, tickets can be lost and not be taken over.",
+        action="Check the network to the member, and run `booth status` there.",
+        source=CONFIGURATIONS,
+        find=find_unreachable_peers,
+        absent=Absent("`booth peers` shows a message that was received since then", is_heard),
+        gone=Gone(
+            "`booth peers` lists others and no longer this one",
+            "The {type} {peer} is no longer a member of booth",
+            is_peer_gone,
+        ),
+        hold=60.0,  # a member answers within seconds when boothd is started
+        local=True,
+    ),
+)

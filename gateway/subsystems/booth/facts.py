@@ -1,0 +1,180 @@
+"""Facts about booth's tickets and members, as conditions and the summary need them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.conditions.view import ClusterView
+from gateway.samples import Metric
+from gateway.subsystems.booth import metrics
+
+CLOCK_TOLERANCE = 60.0
+"""Seconds by which the times of booth may disagree with the clock of this host."""
+
+MANUAL_INTERVAL = 60.0
+"""Seconds between two messages about a manual ticket, which is not renewed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ticket:
+    """A ticket as booth sees it; what is unknown is None. All times and durations are in seconds.
+
+    Attributes:
+        configuration: the configuration of booth that it belongs to.
+        name: its name.
+        state: one of ``booth_list.STATES``; empty if unknown.
+        leader: the address of the site that holds it; empty if none does.
+        manual: whether an administrator alone moves it.
+        here: whether this site holds it.
+        expiry: when it expires, in Unix seconds.
+        validity: how long it is valid after a renewal.
+        renewal: the time between two renewals.
+        retry: how long booth tries to reach members that do not answer.
+        acquire_after: how long other sites wait after it has expired.
+    """
+
+    configuration: str
+    name: str
+    state: str
+    leader: str
+    manual: bool
+    here: bool | None
+    expiry: float | None
+    validity: float | None
+    renewal: float | None
+    retry: float | None
+    acquire_after: float | None
+
+    @property
+    def key(self) -> str:
+        """Identifies the ticket among those of all configurations."""
+        return key(self.configuration, self.name)
+
+    def has_plausible_expiry(self, now: float) -> bool:
+        """Returns whether its expiry can be right: booth drops tickets that have expired, and renews none too far."""
+        if self.expiry is None or self.validity is None:
+            return False
+        left = self.expiry - now
+        return -(self.acquire_after or 0) - CLOCK_TOLERANCE <= left <= self.validity + CLOCK_TOLERANCE
+
+
+def key(configuration: str, name: str) -> str:
+    """Returns what identifies a ticket or a member among those of all configurations."""
+    return f"{configuration}/{name}"
+
+
+def _numbers(view: ClusterView, metric: Metric) -> Mapping[str, float]:
+    name = metric.labels[1]
+    return {key(str(row["configuration"]), str(row[name])): float(row["value"]) for row in view.rows(metric)}
+
+
+def tickets(view: ClusterView) -> Mapping[str, Ticket]:
+    """Returns the tickets that booth lists, by their keys."""
+    states = {
+        key(str(row["configuration"]), str(row["ticket"])): next(
+            (state for state in metrics.TICKET_STATE.states if row[state]), ""
+        )
+        for row in view.rows(metrics.TICKET_STATE)
+    }
+    here, expiry = _numbers(view, metrics.TICKET_HERE), _numbers(view, metrics.TICKET_EXPIRY)
+    validity, renewal = _numbers(view, metrics.TICKET_VALIDITY), _numbers(view, metrics.TICKET_RENEWAL)
+    retry, acquire_after = _numbers(view, metrics.TICKET_RETRY), _numbers(view, metrics.TICKET_ACQUIRE_AFTER)
+    listed = (
+        Ticket(
+            configuration=str(row["configuration"]),
+            name=str(row["ticket"]),
+            state=states.get(name, ""),
+            leader=str(row["leader"]),
+            manual=row["mode"] == "manual",
+            here=None if name not in here else bool(here[name]),
+            expiry=expiry.get(name),
+            validity=validity.get(name),
+            renewal=renewal.get(name),
+            retry=retry.get(name),
+            acquire_after=acquire_after.get(name),
+        )
+        for row in view.rows(metrics.TICKET_INFO)
+        for name in (key(str(row["configuration"]), str(row["ticket"])),)
+    )
+    return {ticket.key: ticket for ticket in listed}
+
+
+def configured_tickets(view: ClusterView) -> frozenset[str]:
+    """Returns the keys of the tickets that the configurations name."""
+    return frozenset(_numbers(view, metrics.TICKET_VALIDITY))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """Another member.
+
+    Attributes:
+        configuration: the configuration of booth that it belongs to.
+        address: its address.
+        type: ``site`` or ``arbitrator``.
+        last_contact: when a message from it was last received, in Unix seconds; None if never or unknown.
+        received: the messages that were received from it since the daemon was started; None if unknown.
+    """
+
+    configuration: str
+    address: str
+    type: str
+    last_contact: float | None
+    received: float | None
+
+    @property
+    def key(self) -> str:
+        """Identifies the member among those of all configurations."""
+        return key(self.configuration, self.address)
+
+
+def peers(view: ClusterView) -> Mapping[str, Peer]:
+    """Returns the other members, by their keys."""
+    contacts = _numbers(view, metrics.PEER_LAST_CONTACT)
+    received = _numbers(view, metrics.PEER_COUNTERS["received"])
+    listed = (
+        Peer(
+            configuration=str(row["configuration"]),
+            address=str(row["peer"]),
+            type=str(row["type"]),
+            last_contact=contacts.get(name),
+            received=received.get(name),
+        )
+        for row in view.rows(metrics.PEER_INFO)
+        for name in (key(str(row["configuration"]), str(row["peer"])),)
+    )
+    return {peer.key: peer for peer in listed}
+
+
+def has_own_clock(view: ClusterView, configuration: str) -> bool:
+    """Returns whether the times of a daemon can be compared with the clock of this host.
+
+    They are local times without a time zone. The daemon may have another time zone than the gateway, or run on another
+    node.
+    """
+    now = view.snapshot.time
+    contacts = (peer.last_contact for peer in view.fact(peers).values() if peer.configuration == configuration)
+    return all(contact is None or contact <= now + CLOCK_TOLERANCE for contact in contacts) and all(
+        ticket.expiry is None or ticket.has_plausible_expiry(now)
+        for ticket in view.fact(tickets).values()
+        if ticket.configuration == configuration
+    )
+
+
+def longest_silence(view: ClusterView, peer: Peer) -> float | None:
+    """Returns the seconds after which a member should have been heard of; None if nothing requires a message.
+
+    The site that holds a ticket sends each member a message when it renews it, and every member answers. Other members
+    have nothing to tell each other.
+    """
+    intervals = [
+        (MANUAL_INTERVAL if ticket.manual else ticket.renewal) + ticket.retry
+        for ticket in view.fact(tickets).values()
+        if ticket.configuration == peer.configuration
+        and ticket.leader
+        and (ticket.here or ticket.leader == peer.address)
+        and ticket.retry is not None
+        and ticket.renewal is not None
+    ]
+    return min(intervals, default=None)
