@@ -12,6 +12,7 @@ from tests import series
 from tests.fakes import FakeHost
 from tests.parsers.parser_samples import PARSERS
 from tests.series import Series, ended
+from tests.situations import LAB
 from tests.subsystems import make_collector
 
 CONFIGURATION = b"site = 192.0.2.1\nsite = 192.0.2.2\narbitrator = 192.0.2.3\nticket = db\nexpire = 60\n"
@@ -151,3 +152,50 @@ def test_a_damaged_configuration_costs_what_is_read_from_it() -> None:
 def test_a_hostile_name_of_a_configuration_is_not_used() -> None:
     host = FakeHost(directories={"/etc/booth": ("-x y.conf", "a\nb.conf", ".conf", "x" * 80 + ".conf")})
     assert make_collector("booth").plan(host) is None
+
+
+# --- The lab ---------------------------------------------------------------------------------------------------------
+
+STATES = {
+    "not-granted": "no_leader",
+    "granted": "granted",
+    "granted-other-site": "granted",
+    "granted-arbitrator": "granted",
+    "renewed": "granted",
+    "revoked": "revoked",
+    "revoked-arbitrator": "revoked",
+    "moved": "granted",
+    "site-unreachable": "commit_pending",
+    "cut-off": "granted",
+    "lost": "no_leader",
+    "taken-over": "granted",
+    "killed-arbitrator": Status.NOT_RUNNING,
+    "stopped-arbitrator": Status.NOT_RUNNING,
+    "unprivileged": Status.NOT_PERMITTED,
+    "user-of-pacemaker": Status.NOT_PERMITTED,
+    "key-of-pacemaker": "no_leader",
+    "configuration-damaged": Status.FAILED,
+    "other-addresses": Status.FAILED,
+}
+"""The state of the ticket ``db``, or how ``booth list`` ended, in each situation."""
+
+
+def recorded(situation: str, name: str) -> CommandResult:
+    path = LAB / "booth" / situation / f"booth-{name}.stdout"
+    exit_status = int(path.with_suffix(".rc").read_text())
+    return ended(path.read_bytes(), exit_status, path.with_suffix(".stderr").read_bytes())
+
+
+@pytest.mark.parametrize("situation", STATES)
+def test_what_was_recorded(situation: str) -> None:
+    expected = STATES[situation]
+    results = {f"{name} booth": recorded(situation, name) for name in ("list", "peers", "status")}
+    status = status_of("list booth", results["list booth"])
+    assert status is (expected if isinstance(expected, Status) else Status.OK)
+    page = collected(results)
+    states = {
+        dict(labels)["state"]
+        for labels, value in series.named(page, "ha_cluster_booth_ticket_state").items()
+        if value and dict(labels)["ticket"] == "db"
+    }
+    assert states == (set() if isinstance(expected, Status) else {expected})
