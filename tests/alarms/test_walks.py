@@ -19,6 +19,7 @@ from gateway.snapshot import CollectorReport, Snapshot
 from gateway.status import Status
 from gateway.subsystems.corosync import metrics as corosync_metrics
 from gateway.subsystems.drbd import metrics as drbd_metrics
+from gateway.subsystems.qnetd import metrics as qnetd_metrics
 from tests.alarms.snapshots import DC, Sample, make_snapshot
 from tests.alarms.stack_walks import ALL_UP, CONNECTED, DEVICE, HEALTHY, LINK_1_DOWN, WALKS, path, ring, slot, volume
 from tests.alarms.walks import LISTED, N1, N2, Walk, resource
@@ -229,3 +230,12 @@ def test_nodes_that_are_known_by_their_index_have_no_links(version: str, changes
 def test_the_text_says_which_of_two_is_gone(name: str, samples: Sequence[Sample], text: str) -> None:
     ((_, _, reason, published),) = raised(name, WALKS[name]).evaluate(make_snapshot(*samples))
     assert (reason, published) == (Reason.GONE, text)
+
+
+# --- An unused package of corosync-qnetd -----------------------------------------------------------------------------
+
+
+def test_a_host_whose_corosync_qnetd_has_never_run_is_no_arbitrator() -> None:
+    alarms = Alarms("qnetd-down")
+    for _ in range(2):
+        assert alarms.evaluate(make_snapshot((qnetd_metrics.UP, 0, ()))) == []

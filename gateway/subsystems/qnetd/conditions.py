@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gateway.conditions.matching import has_number, is_among, number_equals, read_from
+from gateway.conditions.matching import has_number, is_among, read_from
 from gateway.conditions.model import QUORUM, Absent, Condition, Finding, Gone, Severity, Source
 from gateway.conditions.view import ClusterView
 from gateway.subsystems.qnetd import facts, metrics
@@ -12,6 +12,12 @@ from gateway.subsystems.qnetd.facts import Node
 
 ANSWER = Source(collector=facts.COLLECTOR, requires=facts.is_answered)
 LIST = read_from(facts.COLLECTOR, "list")
+
+
+def find_stopped_daemon(view: ClusterView) -> Iterator[Finding]:
+    """Yields a finding if corosync-qnetd was running, and is not."""
+    if view.number(metrics.UP) == 0 and view.accumulated(facts.has_run):
+        yield Finding("", {})
 
 
 def find_missing_nodes(view: ClusterView) -> Iterator[Finding]:
@@ -71,7 +77,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="The quorum devices of all clusters that use this arbitrator cast no vote.",
         action="Run `systemctl start corosync-qnetd`, and read its log with `journalctl -u corosync-qnetd`.",
         source=ANSWER,
-        find=number_equals(metrics.UP, 0),
+        find=find_stopped_daemon,
         absent=Absent("corosync-qnetd-tool gets an answer", has_number(metrics.UP)),
         hold=10.0,  # a restart
         local=True,

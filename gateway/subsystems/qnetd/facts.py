@@ -68,4 +68,9 @@ def known_clusters(view: ClusterView, previous: frozenset[str] | None) -> frozen
     return known | frozenset(sorted(listed - known)[: MAX_CLUSTERS - len(known)])
 
 
-ACCUMULATORS: tuple[Accumulator, ...] = (known_clusters,)
+def has_run(view: ClusterView, previous: bool | None) -> bool:  # noqa: FBT001 - as accumulators are called
+    """Accumulates whether corosync-qnetd was ever running: a host with an unused package is not an arbitrator."""
+    return bool(previous) or view.number(metrics.UP) == 1
+
+
+ACCUMULATORS: tuple[Accumulator, ...] = (known_clusters, has_run)
