@@ -18,7 +18,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from statistics import median
 
 from gateway.host.library import Stack
 from tests.bench.peers import children, only_child
@@ -74,7 +76,9 @@ def readers(gateway: int) -> dict[str, int]:
 
 
 class Memory:
-    """The largest private memory of each process of a gateway, in the warm-up and later.
+    """The private memory of each process of a gateway.
+
+    That of Corosync's reader rises and falls, as its connections are replaced: medians are compared.
 
     Args:
         gateway: its process id.
@@ -82,21 +86,20 @@ class Memory:
 
     def __init__(self, gateway: int) -> None:
         self._gateway = gateway
-        self.largest: tuple[dict[str, float], dict[str, float]] = ({}, {})
+        self._megabytes: dict[str, list[float]] = {}
 
-    def measure(self, *, later: bool) -> None:
+    def measure(self) -> None:
         """Measures all processes."""
-        largest = self.largest[later]
         for name, pid in {"gateway": self._gateway, **readers(self._gateway)}.items():
-            try:
-                largest[name] = max(largest.get(name, 0.0), private_megabytes(pid))
-            except OSError:
-                continue  # it is being replaced
+            with suppress(OSError):  # it is being replaced
+                self._megabytes.setdefault(name, []).append(private_megabytes(pid))
 
-    def growth(self) -> dict[str, float]:
-        """Returns by how much each has grown after the warm-up."""
-        before, after = self.largest
-        return {name: after[name] / size - 1 for name, size in before.items() if name in after}
+    def medians(self) -> dict[str, tuple[float, float]]:
+        """Returns the medians of each process in the warm-up, and at the end, for as long."""
+        count = max(1, int(_WARM_UP * _MEASUREMENTS))
+        return {
+            name: (median(megabytes[:count]), median(megabytes[-count:])) for name, megabytes in self._megabytes.items()
+        }
 
 
 class Faults:
@@ -149,11 +152,11 @@ def soak(cluster: Cluster, directory: Path, scrapes: int, crashes: int, seed: in
         for number in range(scrapes):
             scrape(f"scrape {number}")
             if number % interval == interval - 1:
-                memory.measure(later=number > _WARM_UP * scrapes)
+                memory.measure()
         print(f"{scrapes} scrapes in {time.monotonic() - started:.0f} s", flush=True)
-        for name, growth in memory.growth().items():
-            before, after = (largest[name] for largest in memory.largest)
-            print(f"{name:10} {before:6.2f} MB after the warm-up, then at most {after:6.2f} MB: {growth:+.1%}")
+        for name, (before, after) in memory.medians().items():
+            growth = after / before - 1
+            print(f"{name:10} {before:6.2f} MB in the warm-up, {after:6.2f} MB at the end: {growth:+.1%}", flush=True)
             if growth > MAX_GROWTH:
                 problems.append(f"{name} grew by {growth:.1%}")
 
