@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.commands.test_notification import _master_address
+from gateway.config.config import Config
+from gateway.config.loader import load
+from gateway.frontends.snmp.subagent.address import UnixAddress
+from tests.conftest import closed
 from tests.ports import free_port
 from tests.programs import FakeCluster, Gateway, gateway
 from tests.snmpd import ARC, Snmpd
@@ -137,3 +142,11 @@ def test_errors(tmp_path: Path, arguments: tuple[str, ...], message: str) -> Non
     done = gateway("--config", config(tmp_path), *arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
+
+
+def test_a_socket_in_a_closed_directory_is_tried(tmp_path: Path) -> None:
+    """The attempt to connect then says what keeps this user out."""
+    config: Config = load(None, {"snmp.agentx": f"unix:{tmp_path}/master"}, search=False)
+    assert _master_address(config) is None
+    with closed(tmp_path):
+        assert _master_address(config) == UnixAddress(f"{tmp_path}/master")

@@ -20,6 +20,7 @@ from gateway.commands.flags import QUIET, add_flags, load_config
 from gateway.conditions.model import Reason, Severity
 from gateway.config.config import Config
 from gateway.errors import ConfigError
+from gateway.files import exists
 from gateway.frontends.snmp import engine_identity
 from gateway.frontends.snmp.subagent.address import Address, UnixAddress
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent
@@ -121,7 +122,7 @@ def _build_notifications(condition_name: str | None, sender: Sender) -> Sequence
 def _master_address(config: Config) -> Address | None:
     """Returns the address of the master agent, or None if it is not used or does not run on this host."""
     address = config.snmp.agentx if config.alarms.agentx else None
-    return None if isinstance(address, UnixAddress) and not Path(address.path).exists() else address
+    return None if isinstance(address, UnixAddress) and not exists(Path(address.path)) else address
 
 
 def _why_no_master(config: Config) -> str:
