@@ -30,7 +30,7 @@ class Family:
         purge: the same, for removing the configuration as well.
         starts: whether the service starts when the package is installed.
         arguments: the file with the arguments of the service.
-        kept_after_purge: what stays, apart from ``_CHANGED_BY_OTHERS``.
+        of_the_system: the directories of the package that a system of this family has, but Debian may not have.
     """
 
     install: tuple[str, ...]
@@ -38,7 +38,7 @@ class Family:
     purge: tuple[str, ...]
     starts: bool
     arguments: str
-    kept_after_purge: str
+    of_the_system: frozenset[str]
 
 
 DEB = Family(
@@ -47,7 +47,7 @@ DEB = Family(
     purge=("dpkg", "--purge"),
     starts=True,
     arguments="/etc/default/ha-cluster-gateway",
-    kept_after_purge="nothing",
+    of_the_system=frozenset(),
 )
 RPM = Family(
     install=("rpm", "--upgrade", "--nodeps"),
@@ -55,7 +55,7 @@ RPM = Family(
     purge=("sh", "-c", "rm -r /etc/ha-cluster-gateway /var/lib/ha-cluster-gateway /etc/sysconfig/$1.rpmsave", "purge"),
     starts=False,
     arguments="/etc/sysconfig/ha-cluster-gateway",
-    kept_after_purge="/etc/sysconfig",
+    of_the_system=frozenset({"/etc/sysconfig", "/usr/share/licenses"}),
 )
 
 

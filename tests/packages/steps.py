@@ -213,8 +213,9 @@ def purge_to(before: frozenset[str]) -> Callable[[Machine, Case], str]:
 
     def purge(machine: Machine, case: Case) -> str:
         machine.run(*case.family.purge, "ha-cluster-gateway")
-        left = sorted(path for path in machine.files() - before if not _CHANGED_BY_OTHERS.fullmatch(path))
-        assert left in ([], [case.family.kept_after_purge]), left
+        new = machine.files() - before - case.family.of_the_system
+        left = sorted(path for path in new if not _CHANGED_BY_OTHERS.fullmatch(path))
+        assert not left, left
         assert UNIT not in machine.run("systemctl", "--failed", "--no-legend", "--plain")
         user = machine.run("id", "ha-cluster-gateway").split()[0]
         return f"no file is left; the user {user} stays"
