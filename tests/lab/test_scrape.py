@@ -24,6 +24,10 @@ PROTOCOLS = [
 ]
 
 
+TRAFFIC = ("ha_cluster_corosync_knet_", "ha_cluster_corosync_totem_")
+"""The statistics of Corosync, which count messages and so change all the time."""
+
+
 def comparable(page: Series) -> Series:
     """Returns the series that are the same in each scrape of an idle cluster, as Prometheus stores them.
 
@@ -32,7 +36,7 @@ def comparable(page: Series) -> Series:
     return {
         (name.removesuffix("_total"), frozenset((label, text) for label, text in labels if text)): value
         for (name, labels), value in page.items()
-        if name.startswith(("ha_cluster_pacemaker", "ha_cluster_corosync"))
+        if name.startswith(("ha_cluster_pacemaker", "ha_cluster_corosync")) and not name.startswith(TRAFFIC)
     }
 
 
