@@ -44,6 +44,7 @@ FLAGS = [
     (["--corosync-cfgtoolpath-path", "/x"], "tools.corosync-cfgtool.path", "/x"),
     (["--corosync-quorumtool-path", "/x"], "tools.corosync-quorumtool.path", "/x"),
     (["--sbd-path", "/x"], "tools.sbd.path", "/x"),
+    (["--booth-path", "/x"], "tools.booth.path", "/x"),
     (["--sbd-config-path", "/x"], "sbd.config", "/x"),
     (["--drbdsetup-path", "/x"], "tools.drbdsetup.path", "/x"),
     (["--drbdsplitbrain-path", "/x"], "drbd.split_brain_directory", "/x"),
