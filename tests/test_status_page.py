@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta, timezone
 from html.parser import HTMLParser
 
 import pytest
@@ -26,7 +27,7 @@ from gateway.subsystems.corosync import metrics as corosync_metrics
 from gateway.subsystems.drbd import metrics as drbd_metrics
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 from gateway.subsystems.sbd import metrics as sbd_metrics
-from gateway.summary import Cell, Description, Summary
+from gateway.summary import Cell, Description, Summary, moment
 from tests import goldens
 from tests.alarms.snapshots import DC, Sample, make_snapshot, node
 from tests.conftest import Script
@@ -250,6 +251,14 @@ def test_a_bug_costs_one_section() -> None:
     assert "missing because of a bug" in section(page, "first")
     assert "unknown" in section(page, "second")
     assert "quorate, 1 of 1 votes" in section(page, "quorum")
+
+
+@pytest.mark.parametrize(("seconds", "hours"), [(253402300799.0, 1), (-62135596800.0, -1), (1e300, 0)])
+def test_a_time_that_no_calendar_has(seconds: float, hours: int) -> None:
+    impossible = Description(headline=moment(seconds))
+    summaries = [Summary(category=CLUSTER, source=Source(), describe=lambda _: impossible)]
+    page = render(HEALTHY, NO_ALARMS, summaries=summaries, zone=timezone(timedelta(hours=hours)))
+    assert "at an impossible time" in section(page, "cluster")
 
 
 # --- Hostile names ---------------------------------------------------------------------------------------------------

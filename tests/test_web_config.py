@@ -175,6 +175,8 @@ REFUSED = [
     (f"{T}: {{{TLS}, curve_preferences: [CurveP1]}}", [f'{T}.curve_preferences: expected one of "CurveP256"']),
     (f"{T}: {{{TLS}, curve_preferences: X25519}}", [f"{T}.curve_preferences: expected a list of names"]),
     (f"{T}: {{{TLS}, prefer_server_cipher_suites: maybe}}", [f"{T}.prefer_server_cipher_suites: expected true or fal"]),
+    (f'{T}: {{key_file: x, cert_file: "a\\0b"}}', [f"{T}.cert_file: expected a text", f"{T}: cert or cert_file is"]),
+    (f'{T}: {{key_file: x, cert: "\\ud800"}}', [f"{T}.cert: expected a text", f"{T}: cert or cert_file is missing"]),
     ("http_server_config: {http3: true}", ["http_server_config.http3: unknown key, did you mean http2?"]),
     ("http_server_config: {headers: {Server: x}}", ["http_server_config.headers.Server: unknown key"]),
     ("http_server_config: {headers: {x-frame-options: deny}}", ["http_server_config.headers.x-frame-options: unknown"]),

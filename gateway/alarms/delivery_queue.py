@@ -12,6 +12,9 @@ Other alarms of quorum and nodes, repetitions and the summary of what was droppe
 The queue can therefore exceed its size, but only by the alarms that quorum and nodes can have at one time. What the
 channel has attempted may have arrived, so it stays as well.
 
+An event such as a failed fencing is raised again while its alarm is active. Whether or not such a raise is dropped, the
+receiver has the alarm already, so its clear is kept: only together with all raises, nothing of it is left to report.
+
 A clear is never delivered without its raise. If the raise was dropped or refused, the clear is dropped. If the target
 was never to get the raise, because the alarm was not published at the start of the gateway or is older than the target,
 ``missing_raise`` returns it, to be enqueued before the clear.
@@ -67,12 +70,16 @@ class QueuedNotification:
         outcome: the future of the caller that waits for the outcome of a test, or None.
         clear: the clear that is queued behind a raise, if any.
         rank: when it may be dropped; None if it may not.
+        is_again: whether a raise follows another one of the same alarm that the receiver may have got.
+        successor: the next raise of the same alarm, if it was enqueued before this one was attempted.
     """
 
     notification: Notification
     outcome: asyncio.Future[DeliveryResult] | None = None
     clear: QueuedNotification | None = None
     rank: _Rank | None = None
+    is_again: bool = False
+    successor: QueuedNotification | None = None
 
     def complete(self, result: DeliveryResult) -> None:
         """Reports the result to the caller that waits for it, if any."""
@@ -132,6 +139,9 @@ class DeliveryQueue:
             last = self._last_raises.pop(_key(notification), None)
             if last is not None and last.is_dropped:
                 return [queued]
+        elif _is(notification, Change.RAISED):
+            last = self._last_raises.get(_key(notification))
+            queued.is_again = last is not None and not last.is_dropped and not last.is_refused
         for raised in (notification, *notification.active):
             if _is(raised, Change.RAISED):
                 self._remember(raised, _Raise(raised.sequence))
@@ -164,13 +174,16 @@ class DeliveryQueue:
         self.remove(queued)
         if not _is(queued.notification, Change.RAISED):
             return []
-        key = _key(queued.notification)
-        following = next((other for other in self._queue if _key(other.notification) == key), None)
+        if queued.is_again:
+            return []
+        following = next(self._of_same_alarm(queued), None)
         if following is None:
             self._remember(queued.notification, _Raise(queued.notification.sequence, is_refused=True))
         elif _is(following.notification, Change.CLEARED):
             self.remove(following)
             return [following]
+        else:
+            self._make_first(following)
         return []
 
     def _remember(self, raised: Notification, last: _Raise) -> None:
@@ -189,21 +202,46 @@ class DeliveryQueue:
         dropped = [oldest] if oldest.clear is None else [oldest, oldest.clear]
         for queued in dropped:
             self.remove(queued)
-        key = _key(oldest.notification)
-        if len(dropped) == 1 and _is(oldest.notification, Change.RAISED) and key not in self._raises:
-            self._remember(oldest.notification, _Raise(oldest.notification.sequence, is_dropped=True))
+        if len(dropped) == 1 and _is(oldest.notification, Change.RAISED) and not oldest.is_again:
+            if oldest.successor is not None:
+                self._make_first(oldest.successor)
+            else:
+                self._remember(oldest.notification, _Raise(oldest.notification.sequence, is_dropped=True))
         return dropped
+
+    def _make_first(self, raised: QueuedNotification) -> None:
+        """Handles that the raise before another one of the same alarm will not be delivered."""
+        raised.is_again = False
+        following = self._of_same_alarm(raised)
+        if raised in following and (clear := next(following, None)) and _is(clear.notification, Change.CLEARED):
+            self._join(raised, clear)
+
+    def _of_same_alarm(self, queued: QueuedNotification) -> Iterator[QueuedNotification]:
+        """Yields the raises and clears of the same alarm."""
+        key = _key(queued.notification)
+        return (
+            other
+            for other in self._queue
+            if _key(other.notification) == key and other.notification.kind is NotificationKind.CONDITION
+        )
 
     def _pair(self, queued: QueuedNotification) -> None:
         """Remembers a raise, or joins a clear with the raise before it."""
         key = _key(queued.notification)
         if _is(queued.notification, Change.RAISED):
+            if (before := self._raises.get(key)) is not None:
+                before.successor = queued
             self._raises[key] = queued
-        elif _is(queued.notification, Change.CLEARED) and (raised := self._raises.pop(key, None)) is not None:
-            raised.clear = queued
-            self._clears[queued] = raised
-            self._set_rank(raised, _pair_rank(raised.notification))
-            self._set_rank(queued, None)
+        elif _is(queued.notification, Change.CLEARED):
+            raised = self._raises.pop(key, None)
+            if raised is not None and not raised.is_again:
+                self._join(raised, queued)
+
+    def _join(self, raised: QueuedNotification, clear: QueuedNotification) -> None:
+        raised.clear = clear
+        self._clears[clear] = raised
+        self._set_rank(raised, _pair_rank(raised.notification))
+        self._set_rank(clear, None)
 
     def _unpair(self, queued: QueuedNotification) -> None:
         """Forgets a raise, or separates a raise and its clear."""

@@ -37,16 +37,19 @@ class FakeAlertmanager:
         answer: what it answers; None for nothing at all.
         requests: the head and the alerts of every request.
         port: where it listens.
+        connections: how many there were.
     """
 
     def __init__(self) -> None:
         self.answer: bytes | None = OK
         self.requests: list[tuple[str, list[dict[str, Any]]]] = []
         self.port = 0
+        self.connections = 0
         self._connections: set[asyncio.StreamWriter] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections.add(writer)
+        self.connections += 1
         try:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -117,6 +120,29 @@ async def test_a_repetition_of_many_alarms_is_sent_in_several_requests_and_an_em
         await until(lambda: delivery.queued == 0)
         # the second repetition may replace the first one before that is sent
         assert [len(alerts) for _, alerts in fake.requests] in ([64, 64, 22, 0], [0])
+
+
+async def test_a_request_that_is_refused_does_not_cost_the_others_of_a_repetition() -> None:
+    alarms = tuple(node_lost(object=f"node{number}") for number in range(150))
+    async with fake_alertmanager() as fake, running(fake.url) as (delivery,):
+        fake.answer = BAD
+        delivery.enqueue(node_lost(kind=NotificationKind.REPETITION, change=Change.INFO, active=alarms))
+        await until(lambda: delivery.queued == 0)
+        assert [len(alerts) for _, alerts in fake.requests] == [64, 64, 22]
+        assert (delivery.state, delivery.stats.dropped) == (DeliveryState.FAILING, 1)
+        assert (delivery.stats.sent, delivery.stats.acknowledged) == (3, 0)
+
+
+@pytest.mark.parametrize("answer", [BAD, FAILING, UNAUTHORIZED, REDIRECT])
+async def test_the_certificates_are_read_again_after_each_answer_that_is_a_failure(answer: bytes) -> None:
+    async with fake_alertmanager() as fake, running(fake.url) as (delivery,):
+        fake.answer = answer
+        delivery.enqueue(node_lost(1))
+        await until(lambda: delivery.stats.failed >= 1)
+        fake.answer = OK
+        delivery.enqueue(node_lost(2))
+        await until(lambda: delivery.queued == 0)
+        assert fake.connections > delivery.stats.failed  # another connection has another context of TLS
 
 
 async def test_only_alarms_and_tests_are_sent() -> None:

@@ -64,6 +64,10 @@ def replay(notifications: Sequence[Notification]) -> None:
             active.remove(key)
 
 
+EVENT = OTHERS[0]
+"""Is raised again while it is active; every second time it is cleared."""
+
+
 def queue_storm(storm: Sequence[object]) -> tuple[list[Notification], list[Notification], list[Notification]]:
     """Returns what was enqueued, what was delivered, and what was dropped."""
     queue = DeliveryQueue(SIZE)
@@ -86,7 +90,10 @@ def queue_storm(storm: Sequence[object]) -> tuple[list[Notification], list[Notif
         if isinstance(step, tuple):
             condition, object_ = step
             change = Change.CLEARED if step in active else Change.RAISED
-            active ^= {step}
+            if condition is EVENT and change is Change.CLEARED and sequence % 2:
+                change = Change.RAISED
+            else:
+                active ^= {step}
             notification = alarm(sequence, condition, object_, change)
         else:
             notification = routine_change(sequence)
@@ -164,6 +171,60 @@ def test_the_clear_of_a_dropped_raise_is_dropped_and_that_of_a_repeated_one_is_n
     assert append_all(queue, node_lost(3), *raised, repetition) == [1, 2]
     queue.size = 9
     assert append_all(queue, *cleared) == [5]
+
+
+def again(queue: DeliveryQueue) -> tuple[Notification, Notification]:
+    """Returns a second raise of an event and its clear, after the first raise was delivered."""
+    append_all(queue, alarm(1, OTHERS[0], "", Change.RAISED))
+    queue.remove(queue.first)
+    return alarm(2, OTHERS[0], "", Change.RAISED), alarm(9, OTHERS[0], "", Change.CLEARED)
+
+
+def sequences(queue: DeliveryQueue) -> list[int]:
+    return [queued.notification.sequence for queued in queue]
+
+
+def test_an_event_that_was_raised_again_is_cleared_though_both_would_make_room() -> None:
+    queue = DeliveryQueue(2)
+    raised, cleared = again(queue)
+    assert append_all(queue, raised, cleared, link_faulty(10)) == [10]
+    assert sequences(queue) == [2, 9]
+
+
+def test_an_event_is_cleared_though_its_second_raise_was_dropped() -> None:
+    queue = DeliveryQueue(1)
+    raised, cleared = again(queue)
+    assert append_all(queue, raised, node_lost(3)) == [2]
+    queue.size = 2
+    assert append_all(queue, cleared) == []
+    assert sequences(queue) == [3, 9]
+
+
+def test_an_event_is_cleared_though_its_second_raise_was_refused() -> None:
+    queue = DeliveryQueue(9)
+    raised, cleared = again(queue)
+    append_all(queue, raised, cleared)
+    assert not queue.drop_refused(queue.first)
+    assert sequences(queue) == [9]
+
+
+def test_an_event_of_which_all_raises_were_dropped_is_not_cleared() -> None:
+    queue = DeliveryQueue(9)
+    raises = [alarm(sequence, OTHERS[0], "", Change.RAISED) for sequence in (1, 2, 3)]
+    append_all(queue, *raises, alarm(4, OTHERS[0], "", Change.CLEARED))
+    queue.size = 1
+    for sequence in range(5, 9):
+        append_all(queue, node_lost(sequence, object=str(sequence)))
+    assert sequences(queue) == [5, 6, 7, 8]
+
+
+def test_an_event_of_which_all_raises_were_refused_is_not_cleared() -> None:
+    queue = DeliveryQueue(9)
+    append_all(queue, *(alarm(sequence, OTHERS[0], "", Change.RAISED) for sequence in (1, 2)))
+    append_all(queue, alarm(3, OTHERS[0], "", Change.CLEARED))
+    assert not queue.drop_refused(queue.first)
+    assert [queued.notification.sequence for queued in queue.drop_refused(queue.first)] == [3]
+    assert not queue
 
 
 def test_a_flapping_node_does_not_grow_the_queue() -> None:

@@ -256,9 +256,13 @@ def _truth(value: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    if not isinstance(value, str):
+    # YAML can escape characters that neither the name of a file nor PEM can have
+    if not isinstance(value, str) or _UNUSABLE.search(value):
         raise InvalidValueError("a text")
     return value
+
+
+_UNUSABLE = re.compile("[\0\ud800-\udfff]")
 
 
 def _header_value(value: Any) -> str:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gateway.alarms.channel import Channel, DeliveryResult, DeliveryStats
+from gateway.alarms.channel import Channel, DeliveryResult, DeliveryStats, RefusedError
 from gateway.alarms.delivery import BACKOFF, Delivery
 from gateway.alarms.notification import Change, Notification, NotificationKind
 from gateway.alarms.resolver import ReceiverAddresses
@@ -35,11 +35,13 @@ class _Progress:
         notification: the notification.
         remaining: the alerts of each request that was not answered yet.
         attempted: whether the first of them was sent before.
+        refusal: why a request was refused; None if none was.
     """
 
     notification: Notification
     remaining: deque[Sequence[Alert]]
     attempted: bool = False
+    refusal: RefusedError | None = None
 
 
 class AlertmanagerChannel(Channel):
@@ -91,7 +93,12 @@ class AlertmanagerChannel(Channel):
         return is_repetition and is_about_active
 
     async def deliver(self, notification: Notification, stats: DeliveryStats) -> DeliveryResult:
-        """Sends the requests of a notification that were not answered before."""
+        """Sends the requests of a notification that were not answered before.
+
+        Raises:
+            RefusedError: a request was refused; the others were sent nevertheless.
+            DeliveryError: the first of those that remain was not delivered.
+        """
         progress = self._progress
         if progress is None or progress.notification is not notification:
             progress = self._progress = self._begin(notification)
@@ -101,10 +108,15 @@ class AlertmanagerChannel(Channel):
             else:
                 stats.sent += 1
                 progress.attempted = True
-            await self._client.post(encode(progress.remaining[0], expires=self._clock() + self._lifetime))
-            stats.acknowledged += 1
+            try:
+                await self._client.post(encode(progress.remaining[0], expires=self._clock() + self._lifetime))
+                stats.acknowledged += 1
+            except RefusedError as error:
+                progress.refusal = error
             progress.remaining.popleft()
             progress.attempted = False
+        if progress.refusal is not None:
+            raise progress.refusal
         return DeliveryResult.ACKNOWLEDGED
 
     def _begin(self, notification: Notification) -> _Progress:

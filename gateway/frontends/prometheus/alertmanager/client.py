@@ -66,6 +66,10 @@ class AlertmanagerClient:
             async with asyncio.timeout(self._group.timeout):
                 await self._post(body)
         except RefusedError:
+            await self._reset()  # a reverse proxy refuses an expired certificate in this way
+            raise
+        except DeliveryError:
+            await self._on_failure()
             raise
         except TimeoutError:
             await self._on_failure()

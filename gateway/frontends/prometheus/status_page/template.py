@@ -228,9 +228,9 @@ class Template:
         """Returns a moment, and how long ago it was."""
         try:
             moment = datetime.fromtimestamp(time, UTC)
+            text = moment.astimezone(self._layout.zone).strftime("%Y-%m-%d %H:%M:%S %Z")
         except (OverflowError, ValueError, OSError):
             return tag("span", "at an impossible time")
-        text = moment.astimezone(self._layout.zone).strftime("%Y-%m-%d %H:%M:%S %Z")
         ago = f" ({_seconds(self._now - time)} ago)" if self._now >= time + 1 else ""
         return tag("time", f"{text}{ago}", datetime=moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
 
