@@ -127,7 +127,7 @@ def test_documents_are_well_formed(pages: Mapping[str, str]) -> None:
         ("arbitrator-lost", "alarms", "it is not connected to 10.77.7.3:5403 (connect failed)"),
         ("arbitrator-one-left", "qnetd", "1 of 2 nodes connected"),
         ("arbitrator-one-left", "qnetd", "2 geo Problem: not connected"),
-        ("arbitrator-one-left", "alarms", "Only 1 of 2 nodes of the cluster geo is connected to this arbitrator"),
+        ("arbitrator-one-left", "alarms", "Only 1 of 2 nodes of cluster geo is connected to this arbitrator"),
         ("arbitrator-one-left", "node", "not set up on this node"),
         ("arbitrator", "qnetd", "2 of 2 nodes connected"),
         ("geo", "booth", "2 of 2 tickets held"),

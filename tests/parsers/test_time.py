@@ -17,10 +17,10 @@ from gateway.errors import ParseError
 from gateway.subsystems.pacemaker import cib
 from tests.parsers.parser_samples import PARSERS, Parser
 
-SMALL, FACTOR = 16 * 1024, 8
+SMALL, FACTOR = 8 * 1024, 8
 MAX_RATIO = 3 * FACTOR
 """A quadratic parser would take 64 times as long; the rest is for noise, caches and memory management."""
-NEGLIGIBLE = 0.05
+NEGLIGIBLE = 0.025
 """Seconds of processor time for the large input below which the ratio is not measured."""
 
 UNITS = (
