@@ -8,9 +8,10 @@ requires: Prometheus into one line per state, SNMP into one column per state.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from operator import itemgetter
 from typing import NamedTuple
 
 PREFIX = "ha_cluster_"
@@ -195,6 +196,15 @@ class MibCounts:
 
     metric: Metric
     objects: Mapping[str, Callable[[Mapping[str, str | bool | None]], object]]
+
+
+def label_selector(positions: Sequence[int]) -> Callable[[Labels], Labels]:
+    """Returns a fast selector for the labels at the given positions."""
+    if list(positions) == list(range(len(positions))):
+        return itemgetter(slice(len(positions)))  # if this selects all labels, it returns the same tuple
+    if len(positions) > 1:
+        return itemgetter(*positions)
+    return itemgetter(slice(positions[0], positions[0] + 1))
 
 
 def as_float(value: float) -> float:

@@ -27,6 +27,22 @@ def parse(text: str) -> Series:
     return result
 
 
+_VOLATILE = (
+    "ha_cluster_gateway_",
+    "ha_cluster_scrape_duration",
+    "ha_cluster_corosync_knet_",
+    "ha_cluster_corosync_totem_",
+    "process_",
+    "python_",
+)
+"""What differs from scrape to scrape."""
+
+
+def facts(page: Series) -> Series:
+    """Returns what a page says about the cluster."""
+    return {key: value for key, value in page.items() if not key[0].startswith(_VOLATILE)}
+
+
 def of(samples: SampleSet) -> Series:
     """Returns the series of a set of samples."""
     return parse(page(samples))

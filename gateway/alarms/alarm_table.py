@@ -19,12 +19,11 @@ from dataclasses import dataclass
 from gateway.alarms.conditions import BY_NAME, CONDITIONS
 from gateway.alarms.notification import Change, Sender
 from gateway.alarms.self_conditions import CONDITIONS as SELF_CONDITIONS
-from gateway.conditions.model import Clearance, Condition, Finding, Reason, Severity
+from gateway.conditions.model import Clearance, Condition, Finding, Reason
 from gateway.conditions.view import ClusterView
 
 QUORUM_LOST = BY_NAME["quorum-lost"]
 
-_SEVERITIES = tuple(Severity)
 _ORDER = {condition.name: index for index, condition in enumerate(CONDITIONS)}
 
 _Key = tuple[str, str]
@@ -139,7 +138,7 @@ class AlarmTable:
 
         def rank(alarm: Alarm) -> tuple[int, int, str]:
             condition = alarm.condition
-            return _SEVERITIES.index(condition.severity), _ORDER[condition.name], alarm.object
+            return condition.severity.rank, _ORDER[condition.name], alarm.object
 
         return sorted((alarm for alarm in self._alarms.values() if alarm.active), key=rank)
 

@@ -30,13 +30,10 @@ from typing import NamedTuple
 
 from gateway.alarms.channel import DeliveryError, DeliveryResult
 from gateway.alarms.notification import Change, Notification, NotificationKind
-from gateway.conditions.model import NODE, QUORUM, QUORUM_LOSS, Severity
+from gateway.conditions.model import NODE, QUORUM, QUORUM_LOSS
 
 _PROTECTED_CATEGORIES = frozenset({QUORUM_LOSS, QUORUM, NODE})
 _PROTECTED_KINDS = frozenset({NotificationKind.REPETITION, NotificationKind.DROPPED})
-
-_SEVERITIES = tuple(reversed(Severity))
-"""The least serious first."""
 
 _MAX_RAISED = 10_000
 """Alarms whose raise is remembered; of more, the oldest are forgotten, and are raised again before their clear."""
@@ -277,11 +274,11 @@ def _single_rank(notification: Notification) -> _Rank | None:
         return 1, 0, 0
     if notification.kind in _PROTECTED_KINDS or _is_protected_alarm(notification):
         return None
-    return 3, _SEVERITIES.index(notification.severity), int(_is(notification, Change.CLEARED))
+    return 3, -notification.severity.rank, int(_is(notification, Change.CLEARED))
 
 
 def _pair_rank(notification: Notification) -> _Rank:
-    return 4 if _is_protected_alarm(notification) else 2, _SEVERITIES.index(notification.severity), 0
+    return 4 if _is_protected_alarm(notification) else 2, -notification.severity.rank, 0
 
 
 def _is_protected_alarm(notification: Notification) -> bool:

@@ -33,8 +33,6 @@ from gateway.snapshot import Snapshot
 from gateway.subsystems.corosync import facts as corosync_facts
 from gateway.subsystems.pacemaker import facts as pacemaker_facts
 
-_SEVERITIES = tuple(Severity)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmSettings:
@@ -235,7 +233,7 @@ class AlarmService:
 
     def _is_raised_at_start(self, alarm: Alarm) -> bool:
         least = self._settings.raise_at_start
-        return least is not None and _SEVERITIES.index(alarm.condition.severity) <= _SEVERITIES.index(least)
+        return least is not None and alarm.condition.severity.rank <= least.rank
 
     def _repeat_active(self, now: float) -> None:
         """Publishes all active alarms that this node is to publish; also if there are none, to test the targets."""

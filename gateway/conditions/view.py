@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from operator import itemgetter
 from typing import Any, TypeVar
 
-from gateway.samples import Labels, Metric
+from gateway.samples import Labels, Metric, label_selector
 from gateway.snapshot import CommandReport, Snapshot
 from gateway.status import Status
 
@@ -20,13 +19,6 @@ Row = Mapping[str, Any]
 
 Accumulator = Callable[["ClusterView", Any], Any]
 """Combines a view with the accumulated value of the views before it, which is None for the first view."""
-
-
-def _label_selector(positions: Sequence[int]) -> Callable[[Labels], tuple[str, ...]]:
-    """Returns a fast selector for the labels at the given positions."""
-    if len(positions) > 1:
-        return itemgetter(*positions)
-    return itemgetter(slice(positions[0], positions[0] + 1))
 
 
 class ClusterView:
@@ -132,7 +124,7 @@ class ClusterView:
             flag = metric.states.index(state)
             samples = [(label_values, flags) for label_values, flags in samples if flags[flag]]
         if labels:
-            expected, select = tuple(labels.values()), _label_selector([metric.labels.index(name) for name in labels])
+            expected, select = tuple(labels.values()), label_selector([metric.labels.index(name) for name in labels])
             samples = [(label_values, value) for label_values, value in samples if select(label_values) == expected]
         for label_values, value in samples:
             row: dict[str, Any] = dict(zip(metric.labels, label_values, strict=True))

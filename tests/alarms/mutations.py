@@ -146,3 +146,10 @@ def walk(*snapshots: Snapshot) -> list[list[Event]]:
             step = [Event(Change.RAISED, alarm.condition.name, alarm.object, "none") for alarm in table.active]
         steps.append(step)
     return steps
+
+
+def changes(intact: Snapshot, damaged: Snapshot) -> list[Event]:
+    """Returns what is raised and cleared because of damage: at the start, after the intact output, and before it."""
+    active = {event[1:3] for event in walk(intact)[0]}
+    at_start = [event for event in walk(damaged)[0] if event[1:3] not in active]
+    return [*at_start, *(event for step in walk(intact, damaged, intact)[1:] for event in step)]

@@ -10,7 +10,7 @@ import pytest
 from gateway.alarms.notification import Change
 from gateway.snapshot import CollectorReport, CommandReport, Snapshot
 from tests import series
-from tests.alarms.mutations import Event, mutations, walk
+from tests.alarms.mutations import Event, changes, mutations, walk
 from tests.fakes import FakeHost
 from tests.subsystems import make_collector
 
@@ -95,13 +95,6 @@ def snapshot(files: Mapping[str, bytes]) -> Snapshot:
     return Snapshot(
         samples_by_metric=samples, collectors={"booth": CollectorReport(name="booth", commands=commands)}, time=NOW
     )
-
-
-def changes(intact: Snapshot, damaged: Snapshot) -> list[Event]:
-    """Returns what is raised and cleared because of damage: at the start, after the intact output, and before it."""
-    active = {event[1:3] for event in walk(intact)[0]}
-    at_start = [event for event in walk(damaged)[0] if event[1:3] not in active]
-    return [*at_start, *(event for step in walk(intact, damaged, intact)[1:] for event in step)]
 
 
 @pytest.mark.parametrize("name", INPUTS)

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from gateway.snapshot import Snapshot
 from tests import cases
-from tests.alarms.mutations import Event, Files, mutations, snapshot, walk
+from tests.alarms.mutations import Files, changes, mutations, snapshot, walk
 from tests.alarms.stack_inputs import QUORUM, TWO, WITH_QDEVICE, drbd, knet, peer, resource, rrp
 from tests.cases import CASES, CONFIGURATION_FILES, OUTPUT_FILES
 from tests.parsers.parser_samples import PARSERS
@@ -145,13 +144,6 @@ INPUTS: Mapping[str, Files] = {
     **{name: {file: text.encode() for file, text in files.items()} for name, files in OWN.items()},
     **files_of_cases(),
 }
-
-
-def changes(intact: Snapshot, damaged: Snapshot) -> list[Event]:
-    """Returns what is raised and cleared because of damage: at the start, after the intact output, and before it."""
-    active = {event[1:3] for event in walk(intact)[0]}
-    at_start = [event for event in walk(damaged)[0] if event[1:3] not in active]
-    return [*at_start, *(event for step in walk(intact, damaged, intact)[1:] for event in step)]
 
 
 @pytest.mark.parametrize("name", INPUTS)

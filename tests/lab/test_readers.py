@@ -16,7 +16,7 @@ from tests.lab.cluster import Cluster, Options
 from tests.lab.conftest import MakeCluster
 from tests.lab.gateways import NodeGateway, configuration
 from tests.lab.resources import DEMO_RESOURCES
-from tests.series import Series
+from tests.series import Series, facts
 
 pytestmark = [
     pytest.mark.lab,
@@ -26,15 +26,6 @@ pytestmark = [
 NODE = "node1"
 COMMANDS = {"crm_mon", "cibadmin", "corosync-quorumtool", "corosync-cfgtool"}
 """The commands in whose place a library is asked."""
-VOLATILE = (
-    "ha_cluster_gateway_",
-    "ha_cluster_scrape_duration",
-    "ha_cluster_corosync_knet_",
-    "ha_cluster_corosync_totem_",
-    "process_",
-    "python_",
-)
-"""What differs from scrape to scrape."""
 
 
 class Gateways(NamedTuple):
@@ -66,11 +57,6 @@ def gateways(
             for port, source in ((first_port, "auto"), (first_port + 1, "tools"))
         ]
         yield Gateways(*started)
-
-
-def facts(page: Series) -> Series:
-    """Returns what a page says about the cluster."""
-    return {key: value for key, value in page.items() if not key[0].startswith(VOLATILE)}
 
 
 def sources(page: Series) -> dict[str, str]:

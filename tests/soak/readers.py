@@ -27,7 +27,7 @@ from tests.bench.peers import children, only_child
 from tests.lab.cluster import Cluster, Options, missing_prerequisites
 from tests.lab.gateways import NodeGateway, configuration
 from tests.lab.resources import DEMO_RESOURCES
-from tests.series import Series
+from tests.series import facts
 from tests.soak.observed import occupation, private_megabytes
 from tests.waiting import wait_until
 
@@ -41,19 +41,6 @@ _EVERY = 10
 _LONGEST_WAIT = 0.02
 """Seconds after the beginning of a scrape in which the fault happens: about as long as a scrape takes."""
 _FAULTS = (signal.SIGKILL, signal.SIGABRT, signal.SIGKILL, signal.SIGABRT, signal.SIGSTOP)
-_VOLATILE = (
-    "ha_cluster_gateway_",
-    "ha_cluster_scrape_duration",
-    "ha_cluster_corosync_knet_",
-    "ha_cluster_corosync_totem_",
-    "process_",
-    "python_",
-)
-
-
-def facts(page: Series) -> Series:
-    """Returns what a page says about the cluster."""
-    return {key: value for key, value in page.items() if not key[0].startswith(_VOLATILE)}
 
 
 def role(pid: int) -> str:

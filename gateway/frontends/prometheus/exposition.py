@@ -7,13 +7,12 @@ module takes less than a tenth of their time (``docs/adr``). A property test che
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from operator import itemgetter
 from typing import NamedTuple
 
-from gateway.samples import Flags, Labels, Metric, MetricKind, SamplesByMetric, Value, as_float
+from gateway.samples import Flags, Labels, Metric, MetricKind, SamplesByMetric, Value, as_float, label_selector
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -131,7 +130,7 @@ def _line_layout(metric: Metric) -> _LineLayout:
         pairs = ",".join(f'{metric.labels[position]}="%s"' for position in positions)
         before = f"{metric.name}{{{pairs}}} " if pairs else f"{metric.name} "
         return _LineLayout(
-            before=before, after="", labels_before=_label_selector(positions), labels_after=_label_selector([])
+            before=before, after="", labels_before=label_selector(positions), labels_after=label_selector([])
         )
     left = [position for position in positions if metric.labels[position] < metric.state_label]
     right = [position for position in positions if metric.labels[position] > metric.state_label]
@@ -140,18 +139,9 @@ def _line_layout(metric: Metric) -> _LineLayout:
     return _LineLayout(
         before=f'{metric.name}{{{pairs_left}{metric.state_label}="',
         after=f'"{pairs_right}}}',
-        labels_before=_label_selector(left),
-        labels_after=_label_selector(right),
+        labels_before=label_selector(left),
+        labels_after=label_selector(right),
     )
-
-
-def _label_selector(positions: Sequence[int]) -> Callable[[Labels], Labels]:
-    """Returns a fast selector for the labels at the given positions."""
-    if list(positions) == list(range(len(positions))):
-        return itemgetter(slice(len(positions)))  # if this selects all labels, it returns the same tuple
-    if len(positions) > 1:
-        return itemgetter(*positions)
-    return itemgetter(slice(positions[0], positions[0] + 1))
 
 
 def _number_lines(metric: Metric, samples: Mapping[Labels, Value]) -> Iterable[str]:
