@@ -649,6 +649,21 @@ async def test_a_notification_without_a_response_ends_the_session(master: Master
         assert subagent.rejected == 0
 
 
+async def test_a_master_agent_that_takes_long_gets_a_pause(master: Master) -> None:
+    loop = asyncio.get_running_loop()
+    async with running(master.path, timing=replace(FAST, notify=10, respite=0.1)) as subagent:
+        link = await master.registered()
+        sent = asyncio.ensure_future(subagent.notify(TRAP))
+        header, _ = await link.expect(Notify)
+        late = asyncio.Event()
+        loop.call_later(0.1, late.set)
+        await late.wait()
+        answered = loop.time()
+        link.answer(header)
+        await sent
+        assert loop.time() - answered >= 0.1
+
+
 async def test_concurrent_notifications(master: Master) -> None:
     async with running(master.path) as subagent:
         link = await master.registered()

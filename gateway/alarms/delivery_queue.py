@@ -100,6 +100,7 @@ class DeliveryQueue:
         self.size = size
         self._queue: OrderedDict[QueuedNotification, None] = OrderedDict()
         self._by_rank: defaultdict[_Rank, OrderedDict[QueuedNotification, None]] = defaultdict(OrderedDict)
+        self._by_alarm: defaultdict[_Key, OrderedDict[QueuedNotification, None]] = defaultdict(OrderedDict)
         self._raises: dict[_Key, QueuedNotification] = {}
         self._clears: dict[QueuedNotification, QueuedNotification] = {}
         self._last_raises: dict[_Key, _Raise] = {}
@@ -143,6 +144,8 @@ class DeliveryQueue:
             if _is(raised, Change.RAISED):
                 self._remember(raised, _Raise(raised.sequence))
         self._queue[queued] = None
+        if notification.kind is NotificationKind.CONDITION:
+            self._by_alarm[_key(notification)][queued] = None
         self._set_rank(queued, _single_rank(notification))
         self._pair(queued)
         return self._drop_least_important() if len(self._queue) > self.size else []
@@ -156,6 +159,11 @@ class DeliveryQueue:
         """Removes a notification that was delivered, or that need not be delivered."""
         self.pin(queued)
         del self._queue[queued]
+        if queued.notification.kind is NotificationKind.CONDITION:
+            same_alarm = self._by_alarm[_key(queued.notification)]
+            del same_alarm[queued]
+            if not same_alarm:
+                del self._by_alarm[_key(queued.notification)]
 
     def remove_if(self, predicate: Callable[[QueuedNotification], bool]) -> None:
         """Removes the notifications for which a predicate holds."""
@@ -173,7 +181,7 @@ class DeliveryQueue:
             return []
         if queued.is_again:
             return []
-        following = next(self._of_same_alarm(queued), None)
+        following = next(iter(self._by_alarm.get(_key(queued.notification), ())), None)
         if following is None:
             self._remember(queued.notification, _Raise(queued.notification.sequence, is_refused=True))
         elif _is(following.notification, Change.CLEARED):
@@ -209,18 +217,9 @@ class DeliveryQueue:
     def _make_first(self, raised: QueuedNotification) -> None:
         """Handles that the raise before another one of the same alarm will not be delivered."""
         raised.is_again = False
-        following = self._of_same_alarm(raised)
+        following = iter(self._by_alarm[_key(raised.notification)])
         if raised in following and (clear := next(following, None)) and _is(clear.notification, Change.CLEARED):
             self._join(raised, clear)
-
-    def _of_same_alarm(self, queued: QueuedNotification) -> Iterator[QueuedNotification]:
-        """Yields the raises and clears of the same alarm."""
-        key = _key(queued.notification)
-        return (
-            other
-            for other in self._queue
-            if _key(other.notification) == key and other.notification.kind is NotificationKind.CONDITION
-        )
 
     def _pair(self, queued: QueuedNotification) -> None:
         """Remembers a raise, or joins a clear with the raise before it."""

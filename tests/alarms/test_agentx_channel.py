@@ -7,13 +7,10 @@ from collections.abc import Sequence
 
 from structlog.testing import capture_logs
 
-from gateway.alarms.channel import DeliveryResult, DeliveryStats
+from gateway.alarms.channel import DeliveryResult
 from gateway.alarms.delivery import DeliveryState
 from gateway.alarms.notifier import TargetOutcome
-from gateway.frontends.snmp.notifications.agentx_channel import AgentxChannel
 from gateway.frontends.snmp.notifications.deliveries import AGENTX
-from gateway.frontends.snmp.notifications.rendering import Renderer
-from gateway.snmp.mib.module import mib
 from gateway.snmp.values import VarBind
 from tests.alarms.notifications import node_lost
 from tests.alarms.targets import FakeMasterAgent, delivery_of, make_notifier, running_notifier
@@ -66,25 +63,6 @@ async def test_notifications_are_not_handed_over_in_a_burst() -> None:
             notifier.publish(node_lost(sequence))
         await until(lambda: len(master.accepted) == 20)
         assert asyncio.get_running_loop().time() - began >= 0.19
-
-
-async def test_a_master_agent_that_takes_long_gets_a_pause() -> None:
-    loop = asyncio.get_running_loop()
-    times: list[float] = []
-
-    class Slow(FakeMasterAgent):
-        async def notify(self, varbinds: Sequence[VarBind]) -> None:
-            times.append(loop.time())
-            late = asyncio.Event()
-            loop.call_later(0.1, late.set)
-            await late.wait()
-            times.append(loop.time())
-
-    channel = AgentxChannel(Renderer(mib()), Slow(), respite=0.05)
-    for number in (1, 2):
-        await channel.deliver(node_lost(number), DeliveryStats())
-    _, accepted, following, _ = times
-    assert following - accepted >= 0.05
 
 
 async def test_a_notification_that_was_handed_over_is_not_lost_at_the_end() -> None:

@@ -164,6 +164,7 @@ class TableCache:
     def _publish(self, build: _Build, snapshot: Snapshot) -> None:
         self._table, self._snapshot = build.table, snapshot
         self._expiry = snapshot.started + self.max_age
+        self._walks.expire(self._clock.monotonic())  # here, since old tables need memory only once there are new ones
         self.omitted += len(build.omissions)
         for name, reason, error in build.omissions:
             if name not in self._logged:  # once for each object or metric, of which there are a few hundred
@@ -210,7 +211,6 @@ class TableCache:
     async def _build_from(self, snapshot: Snapshot) -> None:
         """Replaces the tables by those of a snapshot, which are built in a thread."""
         self._publish(await asyncio.to_thread(self._builder(snapshot)), snapshot)
-        self._walks.expire(self._clock.monotonic())
 
     def _builder(self, snapshot: Snapshot) -> Callable[[], _Build]:
         """Returns a function that builds tables in any thread; its input is collected here, in the event loop."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -13,9 +12,6 @@ from gateway.frontends.snmp.notifications.header import SYS_UP_TIME, SnmpNotific
 from gateway.frontends.snmp.notifications.rendering import Renderer
 from gateway.frontends.snmp.notifications.snmp_channel import PACE, SnmpChannel
 from gateway.snmp.values import VarBind
-
-RESPITE = 1.0
-"""Seconds: the time-out after which most managers repeat a request."""
 
 
 class MasterAgent(Protocol):
@@ -44,21 +40,14 @@ class AgentxChannel(SnmpChannel):
     The master agent may take long to accept a notification, and may send it to its sinks long before. It is therefore
     not given another copy as long as the session lives, and at the end one without a response is not reported as lost.
 
-    A master agent that takes long answers no requests meanwhile. It gets a pause after the notification, so that the
-    requests that have arrived are answered.
-
     Args:
         renderer: renders notifications.
         master: the session with the master agent.
         pace: seconds between two messages.
-        respite: seconds of the pause, and how long a master agent takes that needs it.
     """
 
-    def __init__(
-        self, renderer: Renderer, master: MasterAgent, *, pace: float = PACE, respite: float = RESPITE
-    ) -> None:
+    def __init__(self, renderer: Renderer, master: MasterAgent, *, pace: float = PACE) -> None:
         super().__init__(renderer, pace=pace)
-        self._respite = respite
         self._master = master
         self._handed_over: SnmpNotification | None = None  # the message that waits for a response
 
@@ -71,14 +60,10 @@ class AgentxChannel(SnmpChannel):
 
     async def _send(self, message: SnmpNotification, stats: DeliveryStats) -> DeliveryResult:
         self._handed_over = message
-        clock = asyncio.get_running_loop().time
-        began = clock()
         try:
             await self._master.notify([varbind for varbind in message if varbind.oid != SYS_UP_TIME])
         except GatewayError as error:
             self._handed_over = None
             raise (NoReceiverError if self._master.absent else DeliveryError)(str(error)) from None
         stats.sent += 1
-        if clock() - began >= self._respite:
-            await asyncio.sleep(self._respite)
         return DeliveryResult.SENT

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from typing import NamedTuple
 
 import structlog
 
@@ -60,8 +61,20 @@ class RequestKind(StrEnum):
     """The master agent responds when it has sent the notification to all sinks."""
 
 
+class RequestResult(NamedTuple):
+    """The response of the master agent to a request.
+
+    Attributes:
+        error: its error code; 0 for none.
+        seconds: how long the master agent took.
+    """
+
+    error: int
+    seconds: float
+
+
 class SlowResponses:
-    """Logs when the master agent begins to respond late, and when it responds in time again: each change once.
+    """Measures how long the master agent takes to respond. Logs when that begins and ceases to be too long, once each.
 
     It outlasts the sessions. A kind of request is late until a request of this kind gets a response in time.
 
@@ -75,13 +88,22 @@ class SlowResponses:
         self._log = structlog.get_logger("agentx")
 
     @contextmanager
-    def watch(self, kind: RequestKind) -> Iterator[Callable[[], None]]:
-        """Logs a missing response after a while. Yields a function to call when the response has arrived."""
+    def watch(self, kind: RequestKind) -> Iterator[Callable[[], float]]:
+        """Logs a missing response after a while.
+
+        Yields a function to call when the response has arrived; it returns how many seconds that took.
+        """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self.seconds
-        timer = loop.call_at(deadline, self._on_late, kind)
+        began = loop.time()
+        timer = loop.call_at(began + self.seconds, self._on_late, kind)
+
+        def on_response() -> float:
+            seconds = loop.time() - began
+            self._on_response(kind, in_time=seconds < self.seconds)
+            return seconds
+
         try:
-            yield lambda: self._on_response(kind, in_time=loop.time() < deadline)
+            yield on_response
         finally:
             timer.cancel()
 
@@ -123,8 +145,10 @@ class Connection(asyncio.BufferedProtocol):
 
     # --- for the subagent --------------------------------------------------------------------------------------------
 
-    async def request(self, send: Callable[[], int], timeout: float, kind: RequestKind = RequestKind.SESSION) -> int:
-        """Sends a request to the master agent, and returns the error code of its response.
+    async def request(
+        self, send: Callable[[], int], timeout: float, kind: RequestKind = RequestKind.SESSION
+    ) -> RequestResult:
+        """Sends a request to the master agent, and returns the result.
 
         A request is never repeated: the master agent has it, and may process it at any time until the session ends.
         Without a response in time, the session therefore ends.
@@ -146,9 +170,7 @@ class Connection(asyncio.BufferedProtocol):
             with self._slow_responses.watch(kind) as responded:
                 self._flush()
                 if await completed_within(response, timeout):
-                    error = response.result()
-                    responded()
-                    return error
+                    return RequestResult(response.result(), responded())
         finally:
             del self._responses[packet_id]
         loss = SessionLostError(SessionFailure.UNRESPONSIVE, f"no response within {timeout:g} s")
@@ -161,8 +183,12 @@ class Connection(asyncio.BufferedProtocol):
         Raises:
             SessionLostError: the session has ended.
         """
-        await completed_within(self._lost.wait(), seconds)
+        await self.pause(seconds)
         self._raise_if_lost()
+
+    async def pause(self, seconds: float) -> None:
+        """Waits for some seconds, or until the session has ended."""
+        await completed_within(self._lost.wait(), seconds)
 
     async def close(self, reason: CloseReason, timeout: float) -> None:
         """Closes the session and the connection; in an orderly way if that is possible in time."""

@@ -67,6 +67,8 @@ class Timing:
         ping: the time-out for the response to a check: an snmpd that hangs for less keeps its session.
         notify: the time-out for the response to a notification, after which the session ends: snmpd responds when it
             has sent the notification to all of its sinks.
+        respite: the pause after a notification for which the master agent took at least as long: the time-out after
+            which most managers repeat a request.
         stable: the age at which a session counts as a success, so that the next pause is the first again.
         reconnect: the pauses between two attempts to connect.
         reregister: the pauses between two attempts to register.
@@ -77,6 +79,7 @@ class Timing:
     ping_interval: float = 30.0
     ping: float = _BLOCKED
     notify: float = _BLOCKED
+    respite: float = 1.0
     stable: float = 1.0
     reconnect: Backoff = field(default_factory=partial(Backoff, first=0.25, longest=3.0))
     reregister: Backoff = field(default_factory=partial(Backoff, first=0.25, longest=2.0))
@@ -226,14 +229,15 @@ class Subagent:
         send_open = partial(
             connection.session.open, id=self._source.root, description=self._description, timeout=_MASTER_TIMEOUT
         )
-        if error := await connection.request(send_open, self._timing.response):
+        if error := (await connection.request(send_open, self._timing.response)).error:
             detail = f"{self._address}: the master agent opens no session: {rfc_name(error, ErrorCode)}"
             raise SessionLostError(SessionFailure.REFUSED, detail)
 
     async def _register(self, connection: Connection) -> None:
         root, failures = self._source.root, 0
         self.state = SubagentState.REGISTERING
-        while error := await connection.request(partial(connection.session.register, root), self._timing.response):
+        register = partial(connection.session.register, root)
+        while error := (await connection.request(register, self._timing.response)).error:
             self._report_failure(_refusal(root, error), "agentx waiting")
             await connection.sleep(self._timing.reregister.pause(failures))
             failures += 1
@@ -248,11 +252,11 @@ class Subagent:
         """Checks regularly whether the master agent responds: the end of a remote one may go unnoticed."""
         # snmpd may hang for a while from the moment of registration on: all time-outs are those of a ping
         add_capabilities = partial(connection.session.add_agent_caps, *self._capabilities)
-        if error := await connection.request(add_capabilities, self._timing.ping):
+        if error := (await connection.request(add_capabilities, self._timing.ping)).error:
             self._log.warning("agentx capabilities refused", error=rfc_name(error, ErrorCode))
         while True:
             await connection.sleep(self._timing.ping_interval)
-            if error := await connection.request(connection.session.ping, self._timing.ping):
+            if error := (await connection.request(connection.session.ping, self._timing.ping)).error:
                 raise SessionLostError(SessionFailure.REFUSED, f"ping: {rfc_name(error, ErrorCode)}")
 
     def _report_failure(self, loss: SessionLostError, event: str, error: Exception | None = None) -> None:
@@ -274,6 +278,9 @@ class Subagent:
         If the session ends first, nobody knows whether it was sent. Sending it again, on the next session, may repeat
         it; not to do so may lose it.
 
+        A master agent that takes long answers no requests meanwhile. It gets a pause after the notification, so that
+        the requests that have arrived are answered.
+
         Args:
             varbinds: snmpTrapOID.0 first. Without sysUpTime.0 before it, the master agent adds its own (RFC 2741,
                 section 6.2.10).
@@ -287,11 +294,13 @@ class Subagent:
             raise NotifyError(self.detail or "not registered with a master agent")
         try:
             send = partial(connection.session.notify, varbinds)
-            error = await connection.request(send, self._timing.notify, RequestKind.NOTIFICATION)
+            result = await connection.request(send, self._timing.notify, RequestKind.NOTIFICATION)
         except SessionLostError as loss:
             raise NotifyError(loss.detail) from None
-        if error:
-            raise NotifyError(f"refused by the master agent: {rfc_name(error, ErrorCode)}")
+        if result.error:
+            raise NotifyError(f"refused by the master agent: {rfc_name(result.error, ErrorCode)}")
+        if result.seconds >= self._timing.respite:
+            await connection.pause(self._timing.respite)
 
 
 def _display_string(text: str) -> bytes:
