@@ -90,11 +90,32 @@ def test_another_node_of_the_site_knows_its_site_from_the_members() -> None:
     assert info(page) == THIS_SITE
 
 
-def test_a_member_that_is_configured_by_its_name_is_not_guessed() -> None:
-    host = booth_host(booth=CONFIGURATION.replace(b"192.0.2.3", b"arbiter.example.org"))
+def granted_here(page: Series) -> dict[str, float]:
+    """Returns whether each ticket is shown as granted to this site."""
+    return {
+        dict(key)["ticket"]: value for key, value in series.named(page, "ha_cluster_booth_ticket_granted_here").items()
+    }
+
+
+def test_a_site_that_is_configured_by_its_name_is_known_by_the_others() -> None:
+    """Booth resolves names: it prints addresses, which are not in the configuration."""
+    host = booth_host(booth=CONFIGURATION.replace(b"192.0.2.1", b"site1.example.org"))
     page = collected({"list booth": LIST, "peers booth": PEERS, "status booth": NOT_HERE}, host)
     assert info(page) == set()
-    assert not series.named(page, "ha_cluster_booth_ticket_granted_here")
+    assert granted_here(page) == {"db": 1, "web": 1, "files": 0, "www": 0, "mail": 0, "fax": 0}
+
+
+def test_a_site_is_known_by_its_address_if_other_members_are_configured_by_their_names() -> None:
+    host = booth_host(booth=CONFIGURATION.replace(b"192.0.2.3", b"arbiter.example.org"))
+    page = collected({"list booth": LIST, "peers booth": PEERS, "status booth": NOT_HERE}, host)
+    assert info(page) == THIS_SITE
+
+
+def test_without_all_other_members_it_is_unknown_which_site_holds_a_ticket() -> None:
+    cut = ended(PEERS.stdout[: PEERS.stdout.index(b"arbitrator")])
+    page = collected({"list booth": LIST, "peers booth": cut, "status booth": NOT_HERE})
+    assert info(page) == set()
+    assert granted_here(page) == {"files": 0, "www": 0, "fax": 0}  # nobody holds them
 
 
 def test_a_daemon_that_does_not_answer_is_down_and_knows_no_tickets() -> None:

@@ -157,6 +157,14 @@ def test_defaults_do_not_apply_to_earlier_tickets() -> None:
     assert [ticket.expire for ticket in parsed.value.tickets] == [600, 60]
 
 
+def test_booth_applies_some_defaults_only() -> None:
+    defaults = (
+        b'ticket = "__defaults__"\nexpire = 100\nretries = 3\ntimeout = 2\nrenewal-freq = 10\nacquire-after = 60\n'
+    )
+    (ticket,) = booth_conf.parse(defaults + b'ticket = "db"\n').value.tickets
+    assert ticket == TicketConfig(name="db", expire=100, renewal=50, retry=8, acquire_after=0)
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [

@@ -7,7 +7,7 @@ r"""``/etc/booth/NAME.conf``: the configuration of booth 1.0 to 1.2, see boothd(
     site = "192.0.2.1"
     site = "192.0.2.2"
     arbitrator = "192.0.2.3"
-    ticket = "__defaults__"           # for the tickets that follow
+    ticket = "__defaults__"           # for the tickets that follow; not renewal-freq and acquire-after
         expire = 300
     ticket = "db"
         expire = 600                  # seconds, or with "ms"
@@ -33,7 +33,9 @@ _SETTING = re.compile(r"""([A-Za-z0-9_-]+)\s*=\s*(?:"([^"]+)"\s*(?:#.*)?|'([^']+
 _TIME = re.compile(r"([0-9]{1,10})(ms)?", re.ASCII)
 _COUNT = re.compile(r"[0-9]{1,3}", re.ASCII)
 _DEFAULTS = "__defaults__"
-_TICKET_SETTINGS = ("expire", "timeout", "retries", "renewal-freq", "acquire-after")
+_INHERITED = ("expire", "timeout", "retries")
+"""The settings that a ticket has from the defaults; no version of booth copies the others."""
+_TICKET_SETTINGS = (*_INHERITED, "renewal-freq", "acquire-after")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,8 @@ def parse(output: bytes) -> Parsed[BoothConfig]:
         elif key in MEMBER_TYPES:
             members[value] = key
         elif key == "ticket":
-            current = defaults if value == _DEFAULTS else tickets.setdefault(value, dict(defaults))
+            inherited = {name: defaults[name] for name in _INHERITED if name in defaults}
+            current = defaults if value == _DEFAULTS else tickets.setdefault(value, inherited)
         elif key in _TICKET_SETTINGS and current is not None:
             current[key] = value
     configured = tuple(_ticket(ticket, settings, unreadable) for ticket, settings in tickets.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -125,13 +126,15 @@ def _add_configuration(samples: SampleSet, name: str, readings: Mapping[str, Rea
         samples.add(metrics.RUNNING, 0 if status.value is None else 1, name)
     pid_file = readings.get(f"PID file {name}")
     peers: tuple[BoothPeer, ...] | None = peering.ok_value
+    others = _other_members(config, peering)
     known = [reading.ok_value for reading in (status, pid_file) if reading is not None]
-    own: BoothStatus | None = next((value for value in known if value is not None), None) or _own_member(config, peers)
+    own: BoothStatus | None = next((value for value in known if value is not None), None) or _own_member(config, others)
     if own is not None:
         samples.add(metrics.INFO, 1, name, own.type or "", own.address)
     validity = _add_settings(samples, name, config)
     for ticket in listing.ok_value or ():
-        _add_ticket(samples, name, ticket, own, validity.get(ticket.name))
+        _add_ticket(samples, name, ticket, validity.get(ticket.name))
+        samples.add(metrics.TICKET_HERE, _is_granted_here(ticket, own, others), name, ticket.name)
     for peer in peers or ():
         samples.add(metrics.PEER_INFO, 1, name, peer.address, peer.type)
         samples.add(metrics.PEER_LAST_CONTACT, peer.last_contact, name, peer.address)
@@ -139,18 +142,42 @@ def _add_configuration(samples: SampleSet, name: str, readings: Mapping[str, Rea
             samples.add(metrics.PEER_COUNTERS[counter], number, name, peer.address)
 
 
-def _own_member(config: BoothConfig | None, peers: tuple[BoothPeer, ...] | None) -> BoothStatus | None:
-    """Returns the member that the daemon does not list as another one; None if that is not unique.
+def _other_members(config: BoothConfig | None, peering: Reading) -> frozenset[str] | None:
+    """Returns the addresses of all other members; None unless the list is certainly complete."""
+    peers: tuple[BoothPeer, ...] | None = peering.ok_value
+    if config is None or peers is None or len(peers) != len(config.members) - 1:
+        return None
+    return frozenset(peer.address for peer in peers)
 
-    A node that does not run the daemon of its site knows only in this way which site it belongs to.
+
+def _own_member(config: BoothConfig | None, others: frozenset[str] | None) -> BoothStatus | None:
+    """Returns the member that the daemon does not list as another one; None if that has a host name.
+
+    A node that does not run the daemon of its site knows only in this way which site it belongs to. Booth prints the
+    addresses as they are configured, and resolves host names.
     """
-    if config is None or peers is None:
+    if config is None or others is None:
         return None
-    others = {peer.address for peer in peers}
-    own = [address for address in config.members if address not in others]
-    if len(own) != 1 or len(others) != len(config.members) - 1:
-        return None
-    return BoothStatus(type=config.members[own[0]], address=own[0])
+    own = [address for address in config.members if _is_address(address) and address not in others]
+    return BoothStatus(type=config.members[own[0]], address=own[0]) if len(own) == 1 else None
+
+
+def _is_address(text: str) -> bool:
+    """Returns whether booth takes a text for an address, as inet_pton(3) does, and not for a host name."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return "%" not in text
+
+
+def _is_granted_here(ticket: BoothTicket, own: BoothStatus | None, others: frozenset[str] | None) -> bool | None:
+    """Returns whether this site holds a ticket: its leader is a member, and so either another one or this one."""
+    if not ticket.leader:
+        return False
+    if own is not None:
+        return ticket.leader == own.address
+    return None if others is None else ticket.leader not in others
 
 
 def _add_settings(samples: SampleSet, name: str, config: BoothConfig | None) -> Mapping[str, float | None]:
@@ -163,13 +190,10 @@ def _add_settings(samples: SampleSet, name: str, config: BoothConfig | None) -> 
     return {ticket.name: ticket.expire for ticket in config.tickets} if config else {}
 
 
-def _add_ticket(
-    samples: SampleSet, name: str, ticket: BoothTicket, own: BoothStatus | None, validity: float | None
-) -> None:
+def _add_ticket(samples: SampleSet, name: str, ticket: BoothTicket, validity: float | None) -> None:
     labels = (name, ticket.name)
     samples.add(metrics.TICKET_INFO, 1, *labels, "manual" if ticket.manual else "automatic", ticket.leader)
     samples.add(metrics.TICKET_STATE, metrics.TICKET_STATE.flags_for(ticket.state), *labels)
-    samples.add(metrics.TICKET_HERE, None if own is None else int(ticket.leader == own.address), *labels)
     samples.add(metrics.TICKET_EXPIRY, ticket.expiry, *labels)
     if ticket.expiry is not None and validity is not None:
         samples.add(metrics.TICKET_RENEWED, ticket.expiry - validity, *labels)
