@@ -20,6 +20,7 @@ from gateway.alarms.notifier import GRACE, Notifier
 from gateway.alarms.service import AlarmService
 from gateway.assembly import build_engine
 from gateway.clock import SystemClock
+from gateway.conditions.view import REMOVAL_TIME
 from gateway.config.config import Config
 from gateway.config.web_options import LINKS, WebConfig
 from gateway.engine.engine import Engine
@@ -74,6 +75,7 @@ async def serve(
     read_config: ReadConfig,
     announce: Announce | None = None,
     on_notification: Publish | None = None,
+    removal_time: float = REMOVAL_TIME,
 ) -> None:
     """Serves until SIGTERM or SIGINT, and reloads the configuration on SIGHUP.
 
@@ -85,14 +87,14 @@ async def serve(
         read_config: reads the configuration again.
         announce: receives the addresses as soon as the program listens on them.
         on_notification: receives every notification, in addition to the targets.
+        removal_time: the seconds after which a subsystem of which nothing is found counts as removed.
 
     Raises:
         ConfigError: the web configuration is invalid.
         StartError: the SNMP engine cannot be stored.
     """
-    stop = _stop_event()
-    manager = ServiceManager.from_environment(os.environ)
-    services = _build_services(config, host, on_notification)
+    stop, manager = _stop_event(), ServiceManager.from_environment(os.environ)
+    services = _build_services(config, host, on_notification, removal_time)
     reloader = _build_reloader(services, config, read_config, manager)
     _connect(services, reloader)
     _add_routes(services, reloader)
@@ -119,7 +121,9 @@ async def require_addresses(config: Config) -> None:
     close_all(await bind_all(agent, open_socket=open_udp, kind=socket.SOCK_DGRAM))
 
 
-def _build_services(config: Config, host: ServingHost, on_notification: Publish | None = None) -> Services:
+def _build_services(
+    config: Config, host: ServingHost, on_notification: Publish | None = None, removal_time: float = REMOVAL_TIME
+) -> Services:
     engine = build_engine(config, host)
     publication = Publication()
     identity = StoredIdentity(config)
@@ -133,7 +137,12 @@ def _build_services(config: Config, host: ServingHost, on_notification: Publish 
             on_notification(notification)
 
     alarms = AlarmService(
-        engine, publish, parts.alarm_settings(config), on_change=snmp.cache.rebuild, hostname=host.hostname
+        engine,
+        publish,
+        parts.alarm_settings(config),
+        on_change=snmp.cache.rebuild,
+        hostname=host.hostname,
+        removal_time=removal_time,
     )
     return Services(
         host=host,

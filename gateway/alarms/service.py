@@ -27,7 +27,7 @@ from gateway.alarms.sources.quorum_watcher import QuorumEvent, QuorumUpdate
 from gateway.catalog import ACCUMULATORS
 from gateway.clock import Clock, SystemClock
 from gateway.conditions.model import Severity
-from gateway.conditions.view import ClusterView
+from gateway.conditions.view import REMOVAL_TIME, ClusterView
 from gateway.samples import SampleSet
 from gateway.snapshot import Snapshot
 from gateway.subsystems.corosync import facts as corosync_facts
@@ -70,6 +70,7 @@ class AlarmService:
         on_change: called when alarms have changed, which needs no new snapshot.
         hostname: the name of this node until its name in the cluster is known.
         clock: measures hold-down times and heartbeats.
+        removal_time: the seconds after which a subsystem of which nothing is found counts as removed.
     """
 
     def __init__(
@@ -81,8 +82,10 @@ class AlarmService:
         on_change: Callable[[], None] = lambda: None,
         hostname: str = "localhost",
         clock: Clock | None = None,
+        removal_time: float = REMOVAL_TIME,
     ) -> None:
         self._publish_notification = publish
+        self._removal_time = removal_time
         self._settings = settings
         self._on_change = on_change
         self._clock = clock or SystemClock()
@@ -167,7 +170,7 @@ class AlarmService:
     def on_snapshot(self, snapshot: Snapshot) -> None:
         """Evaluates a snapshot, whether it was requested here or by a scrape."""
         is_first = self._table.view is None
-        view = ClusterView(snapshot, self._table.view, accumulators=ACCUMULATORS)
+        view = ClusterView(snapshot, self._table.view, accumulators=ACCUMULATORS, removal_time=self._removal_time)
         self._builder.update_names(view)
         events = self._table.evaluate(view, now=self._clock.monotonic(), time=self._clock.time())
         if is_first:

@@ -83,7 +83,12 @@ def run(arguments: argparse.Namespace) -> int:
 
         try:
             await app.serve(
-                config, host, read_config=read_again, announce=announce, on_notification=narrator.on_notification
+                config,
+                host,
+                read_config=read_again,
+                announce=announce,
+                on_notification=narrator.on_notification,
+                removal_time=replay.REMOVAL_TIME,
             )
         finally:
             printing.cancel()

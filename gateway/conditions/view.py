@@ -28,6 +28,7 @@ class ClusterView:
         snapshot: the state of the cluster.
         previous: the view of the previous snapshot, or None for the first.
         accumulators: computes the values that outlive a snapshot; ``accumulated`` returns them.
+        removal_time: the seconds after which a subsystem of which nothing is found counts as removed.
 
     Attributes:
         snapshot: the state of the cluster.
@@ -37,9 +38,15 @@ class ClusterView:
     """
 
     def __init__(
-        self, snapshot: Snapshot, previous: ClusterView | None = None, *, accumulators: Iterable[Accumulator] = ()
+        self,
+        snapshot: Snapshot,
+        previous: ClusterView | None = None,
+        *,
+        accumulators: Iterable[Accumulator] = (),
+        removal_time: float = REMOVAL_TIME,
     ) -> None:
         self.snapshot = snapshot
+        self._removal_time = removal_time
         self.is_first = previous is None
         before = {} if previous is None else previous.absent_since
         self.absent_since: Mapping[str, float] = {
@@ -82,8 +89,8 @@ class ClusterView:
 
         Tools are missing for some time while a package is upgraded, and configurations while they are deployed.
         """
-        started = self.snapshot.started
-        return started >= self.absent_since.get(collector, started) + REMOVAL_TIME
+        absent_since = self.absent_since.get(collector)
+        return absent_since is not None and self.snapshot.started >= absent_since + self._removal_time
 
     def has_succeeded(self, collector: str, command: str) -> bool:
         """Returns whether a command of a collector succeeded."""

@@ -23,6 +23,10 @@ from gateway.status import Status
 DEMO = Path(__file__).parents[1] / "demo"
 """The recording that is part of the gateway."""
 
+REMOVAL_TIME = 0.0
+"""Seconds for which nothing of a subsystem is found until it counts as removed: no step shows an upgrade of a package,
+and the next one may show another host."""
+
 _RUN_TIME = 0.02
 """Seconds that a recorded command takes: about as long as the real ones."""
 

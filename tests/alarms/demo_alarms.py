@@ -10,7 +10,7 @@ from gateway.alarms.conditions import BY_NAME
 from gateway.alarms.notification import Notification
 from gateway.alarms.service import AlarmService
 from gateway.engine.engine import Engine
-from gateway.host.replay import DEMO, Recording, ReplayHost
+from gateway.host.replay import DEMO, REMOVAL_TIME, Recording, ReplayHost
 from tests.config_values import alarm_settings
 from tests.fakes import FakeClock
 from tests.subsystems import make_collectors
@@ -53,6 +53,7 @@ class Setting:
             alarm_settings(**settings),
             on_change=self._on_change,
             clock=self.clock,
+            removal_time=REMOVAL_TIME,
         )
         self.engine.subscribe(self.alarms.on_snapshot)
 

@@ -118,6 +118,18 @@ async def test_routine_changes_are_published_only_if_configured_and_without_numb
         ]
 
 
+async def test_a_step_on_another_host_of_the_demo_has_no_alarms_of_the_host_before(setting: Setting) -> None:
+    """Neither tools nor configuration of a cluster are there, and no upgrade explains that."""
+    await setting.lasting("arbitrated")
+    assert {"fencing-disabled"} <= {alarm.condition.name for alarm in setting.alarms.active_alarms}
+    published = await setting.lasting("arbitrator-one-left")
+    assert "cleared fencing-disabled" in published
+    assert {alarm.condition.source.collector for alarm in setting.alarms.active_alarms} <= {"qnetd"}
+    await setting.lasting("geo-conflict")
+    await setting.lasting("healthy")
+    assert {alarm.condition.source.collector for alarm in setting.alarms.active_alarms} <= {"pacemaker", "sbd", "drbd"}
+
+
 # --- events ----------------------------------------------------------------------------------------------------------
 
 
