@@ -97,7 +97,6 @@ async def serve(
     services = _build_services(config, host, on_notification, removal_time)
     reloader = _build_reloader(services, config, read_config, manager)
     _connect(services, reloader)
-    _add_routes(services, reloader)
     async with AsyncExitStack() as stack:
         await start_service(stack, _in_order(services))
         _log_start(config, services.server, services.snmp)
@@ -160,7 +159,7 @@ def _build_services(
 
 
 def _connect(services: Services, reloader: Reloader) -> None:
-    """Lets the services know of each other: who gets the snapshots, and whose samples are published."""
+    """Lets the services know of each other: who gets the snapshots, whose samples are published, and what is served."""
     engine, snmp, alarms, notifier = services.engine, services.snmp, services.alarms, services.notifier
     for source in (services.server, snmp, alarms, notifier, reloader):
         services.publication.add_source(source.add_samples)
@@ -168,6 +167,7 @@ def _connect(services: Services, reloader: Reloader) -> None:
     engine.subscribe(snmp.cache.on_snapshot)
     engine.subscribe(alarms.on_snapshot)
     snmp.cache.add_value_source(partial(alarm_values, alarms, notifier))
+    _add_routes(services, reloader)
 
 
 def _in_order(services: Services) -> Service:
