@@ -4,31 +4,42 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from gateway.assembly import build_local_host
 from gateway.commands.check import check, print_results
+from gateway.commands.check.check_result import CheckResult, Outcome
+from gateway.commands.check.listen import Running, check_listen_addresses
 from gateway.commands.check.snmpd_files import LocalSnmpd
 from gateway.commands.exit_status import ExitStatus
+from gateway.commands.listeners import Process, find_listeners, read_processes
 from gateway.config.config import BY_KEY, Config
 from gateway.config.loader import load
+from gateway.files import user_name
 from gateway.frontends.snmp.engine_identity import FILE
 from tests.conftest import NOBODY, needs_root
 from tests.local_snmpd import NO_SNMPD
 from tests.programs import CFGTOOL, CIBADMIN, COROSYNC, CRM_MON, DRBDSETUP, FakeCluster, check_result
 from tests.situations import LAB
 
+NOTHING = Running()
 OLD_CRM_MON = "crm_mon -1 -X --inactive"
 
 
 def checked(
-    cluster: FakeCluster, capsys: pytest.CaptureFixture[str], snmpd: LocalSnmpd = NO_SNMPD, /, **flags: object
+    cluster: FakeCluster,
+    capsys: pytest.CaptureFixture[str],
+    snmpd: LocalSnmpd = NO_SNMPD,
+    /,
+    **flags: object,
 ) -> tuple[bool, str]:
     config = load(cluster.config, {"web.listen": ["127.0.0.1:0"], "alarms.socket": "/run/x/alert.sock", **flags})
-    wrong = print_results(check(config, build_local_host(config), snmpd)) is ExitStatus.PROBLEM
+    wrong = print_results(check(config, build_local_host(config), snmpd, NOTHING)) is ExitStatus.PROBLEM
     return wrong, capsys.readouterr().out
 
 
@@ -146,15 +157,80 @@ def test_a_collector_that_is_off_is_not_checked(cluster: FakeCluster, capsys: py
     assert "pacemaker" not in output
 
 
-def test_an_address_in_use(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-        wrong, output = checked(cluster, capsys, **{"web.listen": [address, "127.0.0.1:0"]})
-    assert wrong
-    line, advice = check_result(output, f"listen {address}")
-    assert line == f"FAIL  listen {address}: cannot listen on {address}: Address already in use"
-    assert "If the gateway is already running, this is normal." in advice
-    assert check_result(output, "listen 127.0.0.1:0")[0].startswith("ok")
+class Taken(NamedTuple):
+    """An address that this process has."""
+
+    address: str
+    port: int
+    process: Process
+
+
+@pytest.fixture
+def taken() -> Iterator[Taken]:
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        port = sock.getsockname()[1]
+        (process,) = find_listeners(port)
+        yield Taken(f"127.0.0.1:{port}", port, process)
+
+
+def listened(taken: Taken, running: Running) -> CheckResult:
+    config = load(None, {"web.listen": ["127.0.0.1:0", taken.address]}, search=False)
+    free, result = check_listen_addresses(config, running)
+    assert (free.outcome, free.text) == (Outcome.OK, "free")
+    assert result.subject == f"listen {taken.address}"
+    return result
+
+
+def test_the_service_has_the_address(taken: Taken) -> None:
+    result = listened(taken, Running(processes=read_processes(), service=os.getpid()))
+    assert (result.outcome, result.advice) == (Outcome.OK, "")
+    assert result.text == f"in use by this service (process {os.getpid()})"
+
+
+def test_another_program_has_the_address(taken: Taken) -> None:
+    result = listened(taken, Running(processes=read_processes(), service=1))
+    assert (result.outcome, result.text) == (Outcome.FAIL, f"in use by {taken.process.name} (process {os.getpid()})")
+    assert "Stop that program (ss -ltnp shows it to root), or set web.listen." in result.advice
+
+
+@pytest.mark.parametrize(
+    ("service", "owner", "outcome", "text"),
+    [
+        (0, os.geteuid(), Outcome.OK, "in use by a running gateway (process {})"),
+        (1, os.geteuid(), Outcome.FAIL, "in use by another gateway (process {}), not by ha-cluster-gateway.service"),
+        (0, NOBODY, Outcome.FAIL, "in use by {name} (process "),  # anybody could have started it under this name
+    ],
+)
+def test_a_gateway_outside_of_the_unit_has_the_address(
+    service: int, owner: int, outcome: Outcome, text: str, taken: Taken
+) -> None:
+    process = replace(taken.process, is_gateway=True, user_id=owner)
+    result = listened(taken, Running(processes=(process,), service=service))
+    assert result.outcome is outcome
+    assert result.text.startswith(text.format(process.number, name=process.name))
+
+
+@pytest.mark.parametrize(
+    ("is_gateway", "owner", "service", "may_be"),
+    [
+        (True, os.getuid(), 0, True),
+        (False, os.getuid(), os.getpid(), True),
+        (False, os.getuid(), 1, True),  # /proc shows nothing of it
+        (False, os.getuid(), 0, False),
+        (True, os.getuid() + 1, 0, False),
+    ],
+)
+def test_a_user_who_does_not_see_the_process(
+    *, is_gateway: bool, owner: int, service: int, may_be: bool, taken: Taken
+) -> None:
+    process = replace(taken.process, links=None, is_gateway=is_gateway, user_id=owner)
+    result = listened(taken, Running(processes=(process,), service=service))
+    who = f"in use by a process of {user_name(os.getuid())}, which this user may not see"
+    if may_be:
+        assert (result.outcome, result.text) == (Outcome.SKIP, f"{who}; it may be the gateway")
+        assert result.advice == "Run check as root, who sees it: sudo ha-cluster-gateway check"
+    else:
+        assert (result.outcome, result.text) == (Outcome.FAIL, who)
 
 
 @needs_root
@@ -230,7 +306,7 @@ def test_an_arbitrator_whose_daemon_does_not_answer(
 def test_a_host_without_a_cluster_gets_advice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = {option: f"{tmp_path}/none" for option in BY_KEY if option.endswith(".path") or option == "sbd.config"}
     config: Config = load(None, {"web.listen": ["127.0.0.1:0"], **flags}, search=False)
-    assert print_results(check(config, build_local_host(config), NO_SNMPD)) is ExitStatus.PROBLEM
+    assert print_results(check(config, build_local_host(config), NO_SNMPD, NOTHING)) is ExitStatus.PROBLEM
     output = capsys.readouterr().out
     assert check_result(output, "configuration")[0].endswith("no file, every option has its default")
     assert check_result(output, "sbd")[0] == "skip  sbd: not set up on this host, nothing to collect"
@@ -243,7 +319,7 @@ def test_a_subsystem_that_is_configured_but_not_installed(tmp_path: Path, capsys
     (tmp_path / "sbd").write_text("SBD_DEVICE=/dev/sdb\n")
     flags = {option: f"{tmp_path}/none" for option in BY_KEY if option.endswith(".path")}
     config: Config = load(None, {"web.listen": ["127.0.0.1:0"], "sbd.config": f"{tmp_path}/sbd", **flags}, search=False)
-    print_results(check(config, build_local_host(config), NO_SNMPD))
+    print_results(check(config, build_local_host(config), NO_SNMPD, NOTHING))
     (line, *_) = check_result(capsys.readouterr().out, "sbd")
     assert line == "skip  sbd: configured, but its tools are not installed, nothing to collect"
 

@@ -12,6 +12,7 @@ import pytest
 
 from gateway.assembly import build_local_host
 from gateway.commands.check import check, print_results, snmpd_conf, snmpd_files
+from gateway.commands.check.listen import Running
 from gateway.commands.check.snmp import check_snmp
 from gateway.commands.check.snmpd_files import missing_lines
 from gateway.commands.exit_status import ExitStatus
@@ -38,7 +39,7 @@ def checked(
     """Runs all checks with the configuration files of the test, whatever snmpd this machine has."""
     config = load(cluster.config, {"web.listen": ["127.0.0.1:0"], "snmp.agentx": agentx})
     snmpd = replace(snmpd_files.read(), installed=installed, running=running)
-    wrong = print_results(check(config, build_local_host(config), snmpd)) is ExitStatus.PROBLEM
+    wrong = print_results(check(config, build_local_host(config), snmpd, Running())) is ExitStatus.PROBLEM
     return wrong, capsys.readouterr().out
 
 

@@ -26,7 +26,7 @@ from gateway.status import Status
 from tests.conftest import needs_root
 from tests.fakes import FakeHost
 from tests.ports import free_port
-from tests.programs import CIBADMIN, CRM_MON, FakeCluster, check_result, environment
+from tests.programs import CIBADMIN, CRM_MON, DRBDSETUP, FakeCluster, check_result, environment
 from tests.readable import readable_prefix
 
 NAME = "daemon"  # a user that every Linux has, without privileges
@@ -239,7 +239,8 @@ def test_ports_and_tools(cluster: FakeCluster) -> None:
         done = check(cluster, "--user", NAME)
     assert done.returncode == 1
     line, advice = check_result(done.stdout, f"listen UDP {busy}")
-    assert line == f"FAIL  listen UDP {busy}: cannot listen on UDP {busy}: Address already in use"
+    holder = re.escape(Path("/proc/self/comm").read_text().strip())
+    assert re.fullmatch(rf"FAIL  listen UDP {busy}: in use by {holder} \(process {os.getpid()}\)", line)
     assert "ss -lunp" in advice
     line, advice = check_result(done.stdout, "pacemaker: cibadmin")
     assert line.startswith("FAIL  pacemaker: cibadmin: not_permitted: ")
@@ -248,6 +249,24 @@ def test_ports_and_tools(cluster: FakeCluster) -> None:
     if privileged:
         assert line.endswith("Permission denied")
         assert "AmbientCapabilities=CAP_NET_BIND_SERVICE" in advice
+
+
+@pytest.mark.daemon
+@needs_root
+def test_a_directory_that_only_root_can_read(cluster: FakeCluster) -> None:
+    """That DRBD's kernel module is not loaded has another reason than the permissions of its directory."""
+    cluster.does(DRBDSETUP, "echo 'modprobe: FATAL: Module drbd not found' >&2; exit 20")
+    directory = cluster.directory / "splitbrain"
+    directory.chmod(0o700)
+    done = check(cluster, "--user", NAME)
+    line, advice = check_result(done.stdout, "drbd: drbdsetup")
+    assert line.startswith("down  drbd: drbdsetup: not_running: exit status 20: "), done.stdout
+    assert "sudo" not in advice
+    group = grp.getgrgid(pwd.getpwnam(NAME).pw_gid).gr_name
+    remedy = f"run chgrp {group} {directory} && chmod g+rx {directory}"
+    reason = f"{directory} has mode 0700 and belongs to root:root; {remedy}"
+    text = f"not_permitted: {directory}: Permission denied for {NAME}: {reason}"
+    assert check_result(done.stdout, "drbd: split brain") == (f"FAIL  drbd: split brain: {text}", "")
 
 
 @pytest.mark.daemon

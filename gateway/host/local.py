@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import socket
@@ -149,15 +148,22 @@ class LocalHost:
             return files.read_file(path, max_size=MAX_FILE_SIZE)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except PermissionError as error:
+            raise _explained(error, path, os.R_OK) from None
 
     def list_directory(self, path: str) -> tuple[str, ...]:
         """Returns the sorted names in a directory; empty if the directory does not exist."""
         names = []
-        with contextlib.suppress(FileNotFoundError), os.scandir(path) as entries:
-            for entry in entries:
-                names.append(entry.name)
-                if len(names) > MAX_DIRECTORY_ENTRIES:
-                    raise OSError(errno.EFBIG, f"more than {MAX_DIRECTORY_ENTRIES} entries")
+        try:
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    names.append(entry.name)
+                    if len(names) > MAX_DIRECTORY_ENTRIES:
+                        raise OSError(errno.EFBIG, f"more than {MAX_DIRECTORY_ENTRIES} entries")
+        except FileNotFoundError:
+            return ()
+        except PermissionError as error:
+            raise _explained(error, path, os.R_OK | os.X_OK) from None
         return tuple(sorted(names))
 
     async def close(self) -> None:
@@ -188,3 +194,8 @@ class LocalHost:
 
     def _tool(self, name: str) -> Tool:
         return self._tools.get(name) or Tool()
+
+
+def _explained(error: PermissionError, path: str, mode: int) -> PermissionError:
+    """Returns the error with the reason for which this user may not read a path, and with the command that mends it."""
+    return PermissionError(error.errno, files.explain(error, path, mode))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 from gateway.status import Status
 from gateway.subsystems.sbd.collector import CONFIGURATIONS
 from tests import series
@@ -40,3 +43,17 @@ def test_an_empty_document_for_an_unprivileged_user_does_not_mean_down() -> None
     assert series.key("pacemaker_up") not in not_permitted
     assert down[series.key("pacemaker_up")] == 0
     assert not_permitted[series.key("pacemaker_daemon_state", state="running")] == 1
+
+
+class WithoutCorosyncConf(FakeHost):
+    """A host whose corosync.conf this user may not read."""
+
+    def read_file(self, path: str) -> bytes | None:
+        """Raises an error."""
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+
+def test_an_unreadable_file_does_not_hide_that_pacemaker_is_down() -> None:
+    results = {"crm_mon": ended(b"", 102, b"Connection refused\n"), "cibadmin": ended(b"", 102)}
+    found = series.collected(make_collector("pacemaker"), results, WithoutCorosyncConf())
+    assert found[series.key("pacemaker_up")] == 0

@@ -94,16 +94,16 @@ def wait_for_ports(machine: Machine) -> str:
 
 def check(machine: Machine) -> str:
     """Runs ``check`` as root, which becomes the user of the unit, while that user may not reach snmpd."""
-    listen = "--web.listen-address=127.0.0.1:0"
-    output = machine.run("ha-cluster-gateway", "check", listen, check=False)
+    output = machine.run("ha-cluster-gateway", "check", check=False)
+    assert f"ok    listen :9664: in use by this service (process {shown(machine, 'MainPID')})" in output, output
     assert "ok    user: ha-cluster-gateway, as in ha-cluster-gateway.service; groups haclient" in output, output
     assert "snmpd.conf: complete" in output, output
     machine.run("chmod", "700", "/var/agentx")
     machine.run("systemctl", "stop", UNIT)  # the session of a gateway that is connected is not closed
-    output = machine.run("ha-cluster-gateway", "check", listen, check=False)
+    output = machine.run("ha-cluster-gateway", "check", check=False)
     assert "Permission denied; /var/agentx has mode 0700 and belongs to root:haclient" in output, output
     machine.run("systemctl", "restart", "snmpd.service")
     machine.run("systemctl", "start", UNIT)
-    output = machine.run("ha-cluster-gateway", "check", listen, check=False)
+    output = machine.run("ha-cluster-gateway", "check", check=False)
     assert "Permission denied" not in output, output
     return "as ha-cluster-gateway; a closed socket of snmpd is noticed, and open again after a restart of snmpd"

@@ -11,7 +11,7 @@ from gateway.commands.check import snmpd_files
 from gateway.commands.check.alarms import check_alarms
 from gateway.commands.check.check_result import CheckResult, Outcome
 from gateway.commands.check.collectors import check_collectors
-from gateway.commands.check.listen import check_listen_addresses
+from gateway.commands.check.listen import Running, check_listen_addresses
 from gateway.commands.check.service_user import check_program, check_user, choose_user
 from gateway.commands.check.snmp import check_snmp
 from gateway.commands.check.snmpd_files import LocalSnmpd
@@ -20,6 +20,7 @@ from gateway.commands.check.web_config import check_web_config
 from gateway.commands.console import print_line, print_text
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import QUIET, add_flags, load_config
+from gateway.commands.listeners import read_processes
 from gateway.config.config import Config
 from gateway.host.host import Host
 from gateway.host.local import LocalHost
@@ -45,19 +46,27 @@ def run(arguments: argparse.Namespace) -> int:
     """Prints the results of all checks."""
     choice = choose_user(arguments.user, LocalHost())
     snmpd = snmpd_files.read()  # the service cannot read its files, and does not have to
+    running = Running(processes=read_processes(), service=choice.process)
     if choice.user is not None:
         choice.user.become()
     if (status := print_results(chain(check_user(choice), check_program()))) is not ExitStatus.OK:
         return status  # it could not go on: not all of its modules are imported yet
     config = load_config(arguments, overrides=QUIET)
-    return print_results(check(config, build_local_host(config), snmpd))
+    return print_results(check(config, build_local_host(config), snmpd, running))
 
 
-def check(config: Config, host: Host, snmpd: LocalSnmpd) -> Iterator[CheckResult]:
-    """Yields the results of all checks of what this user may do; ``snmpd`` is what root has seen of it."""
+def check(config: Config, host: Host, snmpd: LocalSnmpd, running: Running) -> Iterator[CheckResult]:
+    """Yields the results of all checks of what this user may do.
+
+    Args:
+        config: the configuration of the gateway.
+        host: runs the tools.
+        snmpd: what root has seen of snmpd.
+        running: the processes that root has seen.
+    """
     source = f"read from {config.source}" if config.source else "no file, every option has its default"
     yield CheckResult(subject="configuration", text=source)
-    yield from check_listen_addresses(config)
+    yield from check_listen_addresses(config, running)
     yield from check_web_config(config)
     yield from check_collectors(config, host)
     yield from check_snmp(config, snmpd)

@@ -29,7 +29,15 @@ _ADVICE: Mapping[Status, str] = {
     Status.UNPARSABLE: "Run the tool by hand; if its output is correct, this is a bug in the gateway: please report "
     "it, with the output and the version of the tool.",
 }
-"""What to do, unless the subsystem has better advice."""
+"""What to do if a tool fails, unless the subsystem has better advice."""
+
+_FILE_ADVICE: Mapping[Status, str] = {
+    Status.NOT_PERMITTED: "",  # the detail names the owner and the command
+    Status.FAILED: "",
+    Status.UNPARSABLE: "Correct the file. If it is correct, this is a bug in the gateway: please report it, with "
+    "the file.",
+}
+"""What to do if a file or a directory cannot be read."""
 
 _NO_GROUP = (
     "{user} has {group} as its primary group. Run the gateway with {necessary} as its primary group: set "
@@ -64,9 +72,9 @@ def _check_collector(subsystem: Subsystem, report: CollectorReport) -> Iterator[
         yield CheckResult(outcome=Outcome.SKIP, subject=subsystem.name, text=f"{text}, nothing to collect")
     elif not report.commands:
         yield CheckResult(outcome=Outcome.SKIP, subject=subsystem.name, text="nothing to run")
-    denied = any(command.status is Status.NOT_PERMITTED for command in report.commands)
+    denied = any(command.tool and command.status is Status.NOT_PERMITTED for command in report.commands)
     for command in report.commands:
-        if denied and command.status is Status.NOT_RUNNING:
+        if denied and command.tool and command.status is Status.NOT_RUNNING:
             # to a user without the permission, some tools report that the daemon is not running
             yield _check_command(subsystem, replace(command, status=Status.NOT_PERMITTED))
         else:
@@ -110,6 +118,8 @@ def _choose_advice(subsystem: Subsystem, command: CommandReport) -> str:
         return _BUG
     if not command.failed or command.detail.startswith(UNTRUSTED):
         return ""  # the detail says what to do
+    if not command.tool and command.status in _FILE_ADVICE:
+        return _FILE_ADVICE[command.status]
     user = user_name(os.geteuid())
     if command.status is Status.NOT_PERMITTED and subsystem.group and not _is_primary(subsystem.group):
         return _NO_GROUP.format(user=user, group=group_name(os.getegid()), necessary=subsystem.group)

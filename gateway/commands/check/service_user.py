@@ -22,7 +22,7 @@ UNIT = "ha-cluster-gateway.service"
 _SERVICE_USER = "ha-cluster-gateway"
 """The user that the packages and ``sysusers.d`` create."""
 
-_PROPERTIES = ("User", "Group", "SupplementaryGroups", "AmbientCapabilities", "NoNewPrivileges")
+_PROPERTIES = ("User", "Group", "SupplementaryGroups", "AmbientCapabilities", "NoNewPrivileges", "MainPID")
 _CAPABILITIES = {"cap_net_bind_service": 10, "cap_net_admin": 12, "cap_sys_admin": 21, "cap_dac_read_search": 2}
 """The capabilities that a tool or a port may need, and their numbers."""
 
@@ -85,10 +85,12 @@ class Choice:
     Attributes:
         user: the user to become; None to stay the user that runs this program.
         reason: why it is this one.
+        process: the main process of the unit; 0 if it does not run, or systemd does not say.
     """
 
     user: ServiceUser | None = None
     reason: str
+    process: int = 0
 
 
 def choose_user(name: str | None, host: Host) -> Choice:
@@ -101,11 +103,12 @@ def choose_user(name: str | None, host: Host) -> Choice:
     Raises:
         ConfigError: there is no such user or group, or this user may not become another one.
     """
+    unit = _read_unit(host)
+    process = int(unit.get("MainPID", "") or 0)
     if os.geteuid() != 0:
         if name is not None and _find_account(name).pw_uid != os.geteuid():
             raise ConfigError([f"--user {name}: only root can become another user; run check as root"])
-        return Choice(reason="who runs check")
-    unit = _read_unit(host)
+        return Choice(reason="who runs check", process=process)
     if name is None and not unit:
         return Choice(reason=f"because systemd does not know {UNIT}{_suggest_user()}")
     if name is None:
@@ -113,13 +116,13 @@ def choose_user(name: str | None, host: Host) -> Choice:
     else:
         reason = "because of --user"
     if name in {"", "root", "0"}:
-        return Choice(reason=reason)
+        return Choice(reason=reason, process=process)
     account = _find_account(name)
     if unit.get("User") == name:
-        return Choice(user=_from_unit(account, unit), reason=f"as in {UNIT}")
+        return Choice(user=_from_unit(account, unit), reason=f"as in {UNIT}", process=process)
     groups = os.getgrouplist(name, account.pw_gid)
     user = ServiceUser(name=name, user_id=account.pw_uid, group_id=account.pw_gid, group_ids=groups)
-    return Choice(user=user, reason=reason)
+    return Choice(user=user, reason=reason, process=process)
 
 
 def _suggest_user() -> str:

@@ -11,9 +11,9 @@ from gateway import runtime
 from gateway.commands import PROGRAM
 from gateway.commands.console import print_error, print_line, print_text
 from gateway.commands.exit_status import ExitStatus
+from gateway.commands.listeners import find_listeners, listens
 from gateway.commands.migrate import changes, systemd
 from gateway.commands.migrate.conversion import convert
-from gateway.commands.migrate.listeners import find_listeners, listens
 from gateway.commands.migrate.swap import Paths, Swap, find_configuration, plan_swap
 from gateway.errors import GatewayError
 from gateway.files import exists
@@ -185,7 +185,7 @@ async def _wait_until_it_listens(host: Host, swap: Swap, patience: float) -> Non
     """
     address = swap.config.web.listen[0]
     if swap.unit and not await completed_within(_wait_for_socket(host, swap.unit, address.port), patience):
-        others = " and ".join(find_listeners(address.port))
+        others = " and ".join(map(str, find_listeners(address.port)))
         what = f"{others} listens there" if others else "nothing does"
         raise GatewayError(f"{swap.unit} does not listen on {address}: {what}; see journalctl -u {swap.unit}")
 

@@ -152,7 +152,7 @@ class PacemakerCollector:
         """Returns the samples of the metrics ``ha_cluster_pacemaker_*``."""
         samples = SampleSet()
         reading = readings["crm_mon"]
-        not_permitted = any(reading.status is Status.NOT_PERMITTED for reading in readings.values())
+        not_permitted = readings["cibadmin"].status is Status.NOT_PERMITTED
         _add_daemon(samples, reading, not_permitted=not_permitted)
         if (status := reading.ok_value) is not None:
             configuration = readings["corosync.conf"].ok_value
