@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path, PurePosixPath
 
 import bcrypt
@@ -296,6 +297,23 @@ def test_files_that_are_missing_or_damaged(authority: Authority, name: str, cont
     assert caught.value.problems[0].startswith(prefix + cause.format(authority.directory))
 
 
+@pytest.mark.parametrize(
+    ("part", "damaged", "cause"),
+    [
+        (b"authority", b"\xffuthority", "OpenSSL refuses the certificate: not enough data"),  # not UTF-8
+        (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x06", "there is no valid certificate in PEM"),  # version 7
+    ],
+)
+def test_an_authority_that_only_one_library_refuses(
+    part: bytes, damaged: bytes, cause: str, authority: Authority
+) -> None:
+    der = ssl.PEM_cert_to_DER_cert(authority.certificate.read_text())
+    assert part in der
+    authority.certificate.write_text(ssl.DER_cert_to_PEM_cert(der.replace(part, damaged)))
+    with pytest.raises(ConfigError, match=f"client_ca_file: {cause}"):
+        load_tls(authority.directory, "client_ca_file: authority.crt, client_auth_type: VerifyClientCertIfGiven")
+
+
 def test_a_key_of_another_certificate(authority: Authority) -> None:
     authority.sign("other")
     (authority.directory / "other.key").replace(authority.directory / "server.key")
@@ -336,7 +354,10 @@ def test_alternative_names(tmp_path: Path) -> None:
     pem = Authority(tmp_path).sign("client", names).read_bytes()
     assert alternative_names(x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)) == set(names)
     pem = Authority(tmp_path).sign("client", []).read_bytes()
-    assert alternative_names(x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)) == set()
+    der = x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
+    assert alternative_names(der) == set()
+    with pytest.raises(ValueError, match="6 is not a valid X509 version"):
+        alternative_names(der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x06"))
 
 
 # --- The command line ------------------------------------------------------------------------------------------------

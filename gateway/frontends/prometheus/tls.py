@@ -92,8 +92,7 @@ def make_context(tls: TlsConfig, files: PemFiles) -> ssl.SSLContext:
     # as in Go, the certificate of an intermediate authority is enough
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if files.client_ca is not None and tls.client_ca is not None:
-        authorities = _parse_certificates(tls.client_ca.key, files.client_ca)
-        context.load_verify_locations(cadata=b"".join(each.public_bytes(Encoding.DER) for each in authorities))
+        _load_authorities(context, tls.client_ca.key, files.client_ca)
     elif context.verify_mode is not ssl.CERT_NONE:
         context.load_default_certs(ssl.Purpose.CLIENT_AUTH)
     return context
@@ -110,11 +109,13 @@ def alternative_names(certificate: bytes) -> frozenset[str]:
     Raises:
         ValueError: they are malformed.
     """
-    extensions = x509.load_der_x509_certificate(certificate).extensions
     try:
+        extensions = x509.load_der_x509_certificate(certificate).extensions
         names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return frozenset()
+    except (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise ValueError(str(error)) from None
     return frozenset(
         [
             *names.get_values_for_type(x509.DNSName),
@@ -202,9 +203,21 @@ def _load_certificate(context: ssl.SSLContext, tls: TlsConfig, files: PemFiles) 
     with _in_memory(pem) as path:
         try:
             context.load_cert_chain(path, password=lambda: b"")
-        except (ssl.SSLError, OSError) as error:
-            reason = getattr(error, "reason", None) or error.strerror or str(error)
-            raise TlsError(tls.certificate.key, f"OpenSSL refuses the certificate: {reason}") from None
+        except OSError as error:  # ssl.SSLError is one
+            raise _refused(tls.certificate.key, error) from None
+
+
+def _load_authorities(context: ssl.SSLContext, key: str, content: bytes) -> None:
+    authorities = _parse_certificates(key, content)
+    try:
+        context.load_verify_locations(cadata=b"".join(each.public_bytes(Encoding.DER) for each in authorities))
+    except OSError as error:  # cryptography does not decode everything that OpenSSL does, such as names
+        raise _refused(key, error) from None
+
+
+def _refused(key: str, error: OSError) -> TlsError:
+    reason = getattr(error, "reason", None) or error.strerror or str(error)
+    return TlsError(key, f"OpenSSL refuses the certificate: {reason}")
 
 
 def _encode(public_key: object) -> bytes:
@@ -215,7 +228,7 @@ def _encode(public_key: object) -> bytes:
 def _parse_certificates(key: str, content: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(content)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise TlsError(key, "there is no valid certificate in PEM") from None
 
 
