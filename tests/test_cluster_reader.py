@@ -36,7 +36,7 @@ ROOT = str(Path(messages.__file__).parents[3])
 NO_PAUSE = Backoff(first=0.0, longest=0.0)
 
 PROGRAM = """
-import os, sys, time
+import os, signal, sys, time
 sys.path.append({root!r})
 from gateway.host.reader import child
 from gateway.host.reader.messages import LibraryFailedError, LibraryUnusableError
@@ -50,13 +50,15 @@ def refuse(size):
 def lack(size):
     raise LibraryUnusableError("no such function")
 
-def break_off(size):
-    write = os.write
-    def abort(descriptor, data):
-        write(descriptor, data[: len(data) // 2])
-        os.abort()
-    os.write = abort
-    return b"x" * 100_000
+def break_off(number):
+    def query(size):
+        write = os.write
+        def write_half(descriptor, data):
+            write(descriptor, data[: len(data) // 2])
+            os.kill(os.getpid(), number)
+        os.write = write_half
+        return b"x" * 100_000
+    return query
 
 def babble(size):
     print("Schema validation is disabled")
@@ -73,7 +75,9 @@ class Fake:
         "refuse": refuse,
         "lack": lack,
         "abort": lambda size: os.abort(),
-        "break off": break_off,
+        "SIGKILL": break_off(signal.SIGKILL),
+        "SIGABRT": break_off(signal.SIGABRT),
+        "SIGSTOP": break_off(signal.SIGSTOP),
         "babble": babble,
         "hang": lambda size: time.sleep(3600),
         "flood": lambda size: bytes(200_000_000),
@@ -206,13 +210,20 @@ async def test_a_version_that_was_not_compared_is_used_only_on_request(starter: 
 # --- Faults ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fault", ["abort", "break off"])
-async def test_a_library_that_aborts(reader: ClusterReader, starter: Starter, fault: str) -> None:
-    for number in range(1, 4):
-        assert outcome(await ask(reader, fault)) == (Status.KILLED, "the reader of pacemaker has ended")
+@pytest.mark.parametrize("fault", ["abort", "SIGKILL", "SIGABRT", "SIGSTOP"])
+async def test_a_reader_that_ends_or_stops_in_the_middle_of_an_answer(
+    reader: ClusterReader, starter: Starter, fault: str
+) -> None:
+    stops = fault == "SIGSTOP"
+    reason = "did not answer in time" if stops else "has ended"
+    for number in range(1, 3):
+        answer = await ask(reader, fault, timeout=SHORT if stops else LONG)
+        status = Status.TIMED_OUT if stops else Status.KILLED
+        assert outcome(answer) == (status, f"the reader of pacemaker {reason}")
+        assert answer.result.stdout == b""
         assert (await ask(reader, "answer")).result.stdout == b"the answer"
         assert len(starter.processes) == number + 1
-    await until(lambda: not is_process(str(starter.processes[0].pid)))
+    await until(lambda: not any(is_process(str(process.pid)) for process in starter.processes[:-1]))
 
 
 async def test_a_library_that_blocks(reader: ClusterReader, starter: Starter) -> None:

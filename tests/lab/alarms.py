@@ -1,8 +1,9 @@
 """Measures the delay of notifications in a real cluster: ``python -m tests.lab.alarms``. Needs root.
 
 A node is cut off and healed again and again. Each notification is timed from Corosync's decision to its arrival at each
-of five receivers, and compared with that of corosync-notifyd. The tests do the same with fewer cuts. With ``--down
-SECONDS`` receivers are down for that time while alarms are raised and cleared.
+of five receivers, and compared with that of corosync-notifyd. The tests do the same with fewer cuts. With ``--compare``
+the gateway reads the cluster by its libraries and by its tools in turn. With ``--down SECONDS`` receivers are down for
+that time while alarms are raised and cleared.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from gateway.subsystems.library_source import LibrarySource
 from tests import series
 from tests.lab.base import PATIENCE
 from tests.lab.cluster import Cluster, Options, missing_prerequisites
@@ -52,6 +54,9 @@ NODE = "node1"
 NOTIFYD = "corosync-notifyd"
 LIMIT, BEHIND = 0.1, 0.03
 """Seconds after Corosync's decision, and after corosync-notifyd, at the 99th percentile."""
+
+_TURN = 10
+"""Cuts with one source, before it is the turn of the next one."""
 
 _NOTIFYD_PORT = 162
 _NOTIFYD_QUORUM = "1.3.6.1.4.1.35488.0.2"
@@ -98,12 +103,19 @@ class Testbed:
 
 
 @contextmanager
-def run_testbed(cluster: Cluster, directory: Path, *, shared: bool = False) -> Iterator[Testbed]:
+def run_testbed(
+    cluster: Cluster,
+    directory: Path,
+    *,
+    source: LibrarySource = LibrarySource.AUTO,
+    shared: bool = False,
+) -> Iterator[Testbed]:
     """Starts everything; each receiver has received the first notification.
 
     Args:
         cluster: a healthy one.
         directory: an empty one.
+        source: how the gateway reads the cluster.
         shared: whether the node shares its processor with the others.
     """
     wire = LoopbackCapture(cluster, NODE)
@@ -112,7 +124,7 @@ def run_testbed(cluster: Cluster, directory: Path, *, shared: bool = False) -> I
         trapd(cluster, NODE, directory / "notifyd", port=_NOTIFYD_PORT) as other,
         running_notifyd(cluster),
         # a long interval: only events cause notifications, not the next evaluation
-        _notifying_gateway(cluster, directory, all_receivers, interval=60) as gateway,
+        _notifying_gateway(cluster, directory, all_receivers, interval=60, source=source) as gateway,
     ):
         gateway.once("quorum watched")
         with nullcontext() if shared else separate_processor(cluster):
@@ -122,14 +134,19 @@ def run_testbed(cluster: Cluster, directory: Path, *, shared: bool = False) -> I
 
 @contextmanager
 def _notifying_gateway(
-    cluster: Cluster, directory: Path, receivers: Receivers, *, interval: int
+    cluster: Cluster,
+    directory: Path,
+    receivers: Receivers,
+    *,
+    interval: int,
+    source: LibrarySource = LibrarySource.AUTO,
 ) -> Iterator[NodeGateway]:
     """Runs a gateway that notifies all receivers; each has received the first notification."""
     config = configuration(
         directory,
         snmp=f'agentx = "unix:{receivers.snmpd.agentx}"\nstate_directory = "{receivers.state}"\n',
         alarms=f"interval = {interval}",
-        targets=receivers.targets,
+        targets=f'{receivers.targets}[pacemaker]\nsource = "{source}"\n[corosync]\nsource = "{source}"\n',
     )
     with NodeGateway(cluster, NODE, config) as gateway:
         for receiver in receivers.all.values():
@@ -347,25 +364,54 @@ def _check_all_received(cluster: Cluster, receivers: Receivers) -> None:
 # --- Numbers ---------------------------------------------------------------------------------------------------------
 
 
-def percentile_99(values: Sequence[float]) -> float:
-    """Returns the 99th percentile; of fewer than a hundred values it is the largest."""
-    return max(values) if len(values) < 100 else statistics.quantiles(values, n=100)[98]
+def percentile(values: Sequence[float], percent: int) -> float:
+    """Returns a percentile; the largest value if there are too few to tell."""
+    enough = len(values) * (100 - percent) >= 100
+    return statistics.quantiles(values, n=100)[percent - 1] if enough else max(values)
 
 
 def table(decisions: Sequence[Decision]) -> str:
     """Returns the delays in milliseconds, a line for each channel."""
-    lines = [f"{'ms after the decision':<22}{'median':>8}{'p99':>8}{'max':>8}   behind {NOTIFYD}: median, p99"]
+    columns = f"{'median':>8}{'p95':>8}{'max':>8}"
+    lines = [f"{'ms after the decision':<24}{columns}   behind {NOTIFYD}:", f"{'':24}{columns}{'':3}{columns}"]
     for lost in (True, False):
         some = [decision for decision in decisions if decision.lost is lost]
         for channel in (*CHANNELS, NOTIFYD):
-            delays = [1000 * decision.delay(channel) for decision in some]
-            behind = [1000 * decision.behind(channel) for decision in some]
-            lines.append(
-                f"{'lost' if lost else 'regained'} {channel:<{22 - 9}}"[:22].ljust(22)
-                + f"{statistics.median(delays):8.1f}{percentile_99(delays):8.1f}{max(delays):8.1f}"
-                + f"{statistics.median(behind):12.1f}{percentile_99(behind):8.1f}"
-            )
+            delays = _distribution([decision.delay(channel) for decision in some])
+            behind = _distribution([decision.behind(channel) for decision in some])
+            lines.append(f"{'lost' if lost else 'regained'} {channel}".ljust(24) + f"{delays}{'':3}{behind}")
     return "\n".join(lines)
+
+
+def _distribution(seconds: Sequence[float]) -> str:
+    """Returns the median, the 95th percentile and the maximum, in milliseconds."""
+    numbers = (statistics.median(seconds), percentile(seconds, 95), max(seconds))
+    return "".join(f"{1000 * number:8.1f}" for number in numbers)
+
+
+def _in_turn(sources: Sequence[LibrarySource], cuts: int) -> Iterator[tuple[LibrarySource, int]]:
+    """Yields turns, in which order alternates, until each source has had its cuts."""
+    order = list(sources)
+    while cuts > 0:
+        for source in order:
+            yield source, min(cuts, _TURN)
+        cuts -= _TURN
+        order.reverse()
+
+
+def measure(
+    cluster: Cluster, directory: Path, sources: Sequence[LibrarySource], *, cuts: int, shared: bool
+) -> Mapping[LibrarySource, Sequence[Decision]]:
+    """Cuts the node off this many times for each source, and returns all decisions, by source."""
+    decisions: dict[LibrarySource, list[Decision]] = {source: [] for source in sources}
+    for turn, (source, number) in enumerate(_in_turn(sources, cuts)):
+        place = directory / f"{turn}"
+        place.mkdir()
+        with run_testbed(cluster, place, source=source, shared=shared) as running:
+            for cut in range(1, number + 1):
+                decisions[source] += cut_and_heal(running, cut)
+            check_received(running, number)
+    return decisions
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -373,12 +419,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.lab.alarms", description=__doc__)
     parser.add_argument("--cuts", type=int, default=20, help="the number of cuts (default: %(default)s)")
     parser.add_argument("--shared", action="store_true", help="let all nodes share all processors")
+    parser.add_argument(
+        "--compare", action="store_true", help="read by the libraries and by the tools in turn, with as many cuts each"
+    )
     parser.add_argument("--down", type=float, help="instead, keep receivers down for at least this many seconds")
     arguments = parser.parse_args(argv)
     if reason := missing_prerequisites():
         print(f"alarms: {reason}", file=sys.stderr)
         return 2
-    decisions: list[Decision] = []
     with (
         tempfile.TemporaryDirectory(prefix="alarms-") as directory,
         Cluster(Options(nodes=3)) as cluster,
@@ -388,19 +436,25 @@ def main(argv: Sequence[str] | None = None) -> int:
             outage(cluster, Path(directory), arguments.down)
             print(f"receivers were down for {arguments.down:g} s and received everything afterwards, once and in order")
             return 0
-        with run_testbed(cluster, Path(directory), shared=arguments.shared) as running:
-            for number in range(1, arguments.cuts + 1):
-                decisions += cut_and_heal(running, number)
-            check_received(running, arguments.cuts)
-    print(table(decisions))
+        sources = [LibrarySource.AUTO, *([LibrarySource.TOOLS] if arguments.compare else [])]
+        measured = measure(cluster, Path(directory), sources, cuts=arguments.cuts, shared=arguments.shared)
+    for source, decisions in measured.items():
+        print(f"source = {source}:\n{table(decisions)}\n")
+    late = sum(_count_late(source, decisions) for source, decisions in measured.items())
+    return 1 if late else 0
+
+
+def _count_late(source: LibrarySource, decisions: Sequence[Decision]) -> int:
+    """Prints and returns how many notifications came too late."""
     late = [
         (channel, decision)
         for decision in decisions
         for channel in CHANNELS
         if decision.delay(channel) > LIMIT or decision.behind(channel) > BEHIND
     ]
-    print(f"{len(late)} of {len(decisions) * len(CHANNELS)} later than {LIMIT:g} s, or {BEHIND:g} s behind {NOTIFYD}")
-    return 1 if late else 0
+    total = len(decisions) * len(CHANNELS)
+    print(f"{source}: {len(late)} of {total} later than {LIMIT:g} s, or {BEHIND:g} s behind {NOTIFYD}")
+    return len(late)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from tests.alertmanager import Alertmanager
 from tests.lab import namespaces
-from tests.lab.alarms import NODE, percentile_99, separate_processor
+from tests.lab.alarms import NODE, percentile, separate_processor
 from tests.lab.cluster import Cluster, Options, missing_prerequisites
 from tests.lab.gateways import NodeGateway, configuration
 from tests.lab.receivers import (
@@ -172,7 +172,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for _ in range(arguments.cuts):
                 delays.append(cut_and_heal(testbed))
                 print(f"{1000 * delays[-1]:.1f} ms after the trap", flush=True)
-    p99 = percentile_99(delays)
+    p99 = percentile(delays, 99)
     print(
         f"{len(delays)} cuts, ms after the trap: median {1000 * statistics.median(delays):.1f}, "
         f"p99 {1000 * p99:.1f}, max {1000 * max(delays):.1f}; limit {1000 * LIMIT:g}"

@@ -15,6 +15,8 @@ from tests import series
 from tests.lab.cluster import Cluster, Options
 from tests.lab.conftest import MakeCluster
 from tests.lab.gateways import NodeGateway, configuration
+from tests.lab.quorum_changes import Fault, change_under_faults
+from tests.lab.receivers import LOST, REGAINED, gateway_and_receiver, notifications
 from tests.lab.resources import DEMO_RESOURCES
 from tests.series import Series, facts
 
@@ -172,6 +174,27 @@ def test_readers_that_are_killed_and_suspended_cost_no_sample(cluster: Cluster, 
         compare(pair, cluster, "healthy again", lambda page: set(sources(page).values()) == {"library"})
         in_use = [entry["command"] for entry in pair.library.log if entry["event"] == "library in use"]
         assert sorted(in_use) == sorted({*COMMANDS, "corosync-cmapctl"})
+
+
+def test_no_change_of_the_quorum_is_lost_with_the_processes_that_report_it(
+    make_cluster: MakeCluster, tmp_path: Path
+) -> None:
+    """Readers and quorum watch are killed shortly before and after each change, in the middle of a scrape.
+
+    Only events count: the next regular collection would be an hour later. ``make soak-readers`` does more of it.
+    """
+    cluster = make_cluster(Options(nodes=1), daemons=False)
+    cluster.start_corosync(NODE)
+    cluster.wait_quorate(NODE)
+    faults = [
+        Fault(signal=number, delay=delay) for number in (signal.SIGKILL, signal.SIGABRT) for delay in (-0.01, 0.01)
+    ]
+    with gateway_and_receiver(cluster, tmp_path, alarms="interval = 3600") as (gateway, receiver):
+        gateway.once("quorum watched")
+        quorum = change_under_faults(cluster, gateway, receiver, faults)
+        assert [one.notification for one in quorum] == [LOST, REGAINED] * 2
+        everything = [one.sequence for one in notifications(receiver)]
+        assert everything == list(range(1, len(everything) + 1))
 
 
 def readers(cluster: Cluster) -> list[int]:
