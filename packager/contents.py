@@ -158,7 +158,8 @@ def _documentation(layout: Layout) -> Iterator[PackagedFile]:
     yield from _read_folder(ROOT / "docs", f"{_DOC}/docs", "reference/*.md")
     yield _read(ROOT / "gateway.conf.example", f"{_DOC}/examples/gateway.conf")
     yield from _read_folder(_PACKAGING / "udev", f"{_DOC}/examples", "*.rules")
-    yield from _read_folder(_PACKAGING / "corosync-qdevice", f"{_DOC}/examples", "*.conf")
+    for drop_in in ("corosync-qdevice", "corosync-qnetd"):
+        yield from _read_folder(_PACKAGING / drop_in, f"{_DOC}/examples", "*.conf")
     for page in manual.pages():
         yield PackagedFile(path=f"usr/share/man/man{page.section}/{page.name}.{page.section}.gz", data=_gzip(page.text))
 

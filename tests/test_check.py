@@ -285,7 +285,7 @@ def test_an_arbitrator_is_in_order_without_a_cluster(cluster: FakeCluster, capsy
     [
         ("Connection refused", "down", "systemctl start corosync-qnetd"),
         ("No such file or directory", "down", "systemctl start corosync-qnetd"),
-        ("Permission denied", "FAIL", "Install it on an arbitrator"),
+        ("Permission denied", "FAIL", "the drop-in corosync-qnetd.conf"),
     ],
 )
 def test_an_arbitrator_whose_daemon_does_not_answer(

@@ -69,6 +69,7 @@ def test_a_package_has_everything(layout: Layout) -> None:
         f"{doc}/examples/gateway.conf",
         f"{doc}/examples/99-ha-cluster-gateway-sbd.rules",
         f"{doc}/examples/corosync-qdevice.conf",
+        f"{doc}/examples/corosync-qnetd.conf",
         f"{doc}/docs/install.md",
     }
     assert expected - paths == set()

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from gateway.status import Status
-from gateway.subsystems.qdevice import SUBSYSTEM
+from gateway.subsystems import qdevice, qnetd
+from gateway.subsystems.subsystem import Subsystem
 from tests.conftest import needs_root
 from tests.programs import ROOT, installed
 
@@ -47,24 +48,26 @@ def test_the_user_has_the_group_of_the_unit(tmp_path: Path) -> None:
 
 
 @needs_root
-def test_the_drop_in_opens_the_socket_of_the_quorum_device_and_nothing_else(tmp_path: Path) -> None:
-    """As corosync-qdevice 3.0.3 creates them; the group may neither replace the socket nor read other files."""
-    drop_in = PACKAGING / "corosync-qdevice" / "corosync-qdevice.conf"
-    assert drop_in.name in SUBSYSTEM.advice[Status.NOT_PERMITTED]
+@pytest.mark.parametrize(("subsystem", "mode"), [(qdevice.SUBSYSTEM, "750"), (qnetd.SUBSYSTEM, "710")])
+def test_a_drop_in_opens_a_socket_and_nothing_else(subsystem: Subsystem, mode: str, tmp_path: Path) -> None:
+    """As corosync-qdevice and corosync-qnetd create them; the group may neither replace it nor read other files."""
+    daemon = f"corosync-{subsystem.name}"
+    drop_in = PACKAGING / daemon / f"{daemon}.conf"
+    assert drop_in.name in subsystem.advice[Status.NOT_PERMITTED]
     command = re.search(r"^ExecStartPost=-\+/bin/sh -c '(.*)'$", drop_in.read_text(), re.MULTILINE)
     assert command
-    directory, group = tmp_path / "corosync-qdevice", grp.getgrnam("daemon")
+    directory, group = tmp_path / daemon, grp.getgrnam("daemon")
     directory.mkdir()
-    os.mknod(directory / "corosync-qdevice.sock", stat.S_IFSOCK)
-    (directory / "corosync-qdevice.pid").touch()
-    for path, mode in ((directory, 0o770), (directory / "corosync-qdevice.sock", 0o755)):
-        path.chmod(mode)
-    (directory / "corosync-qdevice.pid").chmod(0o640)
-    script = command[1].replace("/run/corosync-qdevice", str(directory)).replace("haclient", group.gr_name)
+    os.mknod(directory / f"{daemon}.sock", stat.S_IFSOCK)
+    (directory / f"{daemon}.pid").touch()
+    for path, other in ((directory, 0o770), (directory / f"{daemon}.sock", 0o755)):
+        path.chmod(other)
+    (directory / f"{daemon}.pid").chmod(0o640)
+    script = command[1].replace(f"/run/{daemon}", str(directory)).replace("haclient", group.gr_name)
     subprocess.run(["/bin/sh", "-c", script], check=True)
     found = {path.name: (path.stat().st_gid, f"{path.stat().st_mode & 0o777:o}") for path in tmp_path.rglob("*")}
     assert found == {
-        "corosync-qdevice": (group.gr_gid, "750"),
-        "corosync-qdevice.sock": (group.gr_gid, "660"),
-        "corosync-qdevice.pid": (0, "640"),
+        daemon: (group.gr_gid, mode),
+        f"{daemon}.sock": (group.gr_gid, "660"),
+        f"{daemon}.pid": (0, "640"),
     }

@@ -32,8 +32,12 @@ SUBSYSTEM = Subsystem(
     advice={
         Status.NOT_RUNNING: "Run systemctl start corosync-qnetd. If this host is not an arbitrator, remove the package "
         'corosync-qnetd, or set qnetd = "off" in [collectors].',
-        Status.NOT_PERMITTED: "Only root and coroqnetd may use the socket of corosync-qnetd. Open it to the group of "
-        "the gateway with the drop-in from docs/install.md, Install it on an arbitrator. Where sudo works, "
-        'prefix = ["sudo", "-n", "-u", "coroqnetd"] in [tools.corosync-qnetd-tool] will do as well.',
+        Status.NOT_PERMITTED: "Only root and coroqnetd may use the socket of corosync-qnetd. Open it to the group "
+        "haclient with the drop-in corosync-qnetd.conf,\n      in /usr/share/doc/ha-cluster-gateway/examples, or in "
+        "packaging/corosync-qnetd of the project. In its directory, run\n"
+        "          install -D -m 644 corosync-qnetd.conf "
+        "/etc/systemd/system/corosync-qnetd.service.d/ha-cluster-gateway.conf\n"
+        "          systemctl daemon-reload\n"
+        "          systemctl restart corosync-qnetd",
     },
 )
