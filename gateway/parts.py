@@ -35,7 +35,7 @@ from gateway.frontends.snmp.notifications.agentx_channel import MasterAgent
 from gateway.frontends.snmp.notifications.deliveries import snmp_deliveries
 from gateway.frontends.snmp.notifications.rendering import Renderer
 from gateway.frontends.snmp.service import AgentSettings, SnmpService
-from gateway.host.host import Host, StreamingHost, Tool
+from gateway.host.host import Host, Tool, WatchingHost
 from gateway.publication import Publication
 from gateway.reload import Commit, Prepare
 from gateway.samples import SampleSet
@@ -43,8 +43,8 @@ from gateway.service import Replaceable
 from gateway.snmp.engine import EngineIdentity
 
 
-class ServingHost(Host, StreamingHost, Protocol):
-    """A host that runs commands to their end, and follows the output of one that does not end."""
+class ServingHost(Host, WatchingHost, Protocol):
+    """A host that runs commands, and watches the quorum."""
 
     def configure(self, tools: Mapping[str, Tool], *, nice: int) -> None:
         """Replaces the settings of the tools."""
@@ -141,7 +141,7 @@ def alarm_settings(config: Config) -> AlarmSettings:
     )
 
 
-def build_quorum_watcher(config: Config, host: StreamingHost, alarms: AlarmService) -> QuorumWatcher | None:
+def build_quorum_watcher(config: Config, host: WatchingHost, alarms: AlarmService) -> QuorumWatcher | None:
     """Returns the quorum watcher, or None if the collector of Corosync is off."""
     if config.collectors.modes["corosync"] is CollectorMode.OFF:
         return None

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 
 _LATE = 0.1
 """Seconds after a deadline from which on the program counts as having been stopped meanwhile."""
-_CATCH_UP = 0.5
+CATCH_UP = 0.5
 """Seconds by which a deadline is moved then: enough to process what has arrived."""
 _BEFORE = 0.001
 """Seconds before a deadline at which its delay is measured, so that this comes first if both are overdue."""
@@ -45,7 +45,7 @@ async def _with_delays(awaitable: Awaitable[object], deadline: asyncio.Timeout) 
     def allow_for_delay() -> None:
         # it has expired first if the program was stopped before it came to this
         if loop.time() - end > _LATE and not deadline.expired():
-            deadline.reschedule(loop.time() + _CATCH_UP)
+            deadline.reschedule(loop.time() + CATCH_UP)
 
     handle = loop.call_at(end - _BEFORE, allow_for_delay)
     try:

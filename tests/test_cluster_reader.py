@@ -12,25 +12,21 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from gateway.backoff import Backoff
 from gateway.host.library import LibraryAnswer, LibraryQuery, Stack
-from gateway.host.output import ProcessOutput
-from gateway.host.process import Process, start_resident
 from gateway.host.reader import corosync_library, messages
 from gateway.host.reader.cluster_reader import CHILD, ClusterReader
 from gateway.status import Status
 from gateway.subsystems.corosync import corosync_cmapctl
 from tests.conftest import is_process, open_descriptors
 from tests.fakes import FakeClock
+from tests.readers import LONG, SHORT, Starter
 from tests.waiting import until
-
-LONG, SHORT = 60.0, 0.3
-"""Seconds: a deadline that is not reached, and one that is."""
 
 ROOT = str(Path(messages.__file__).parents[3])
 NO_PAUSE = Backoff(first=0.0, longest=0.0)
@@ -92,24 +88,6 @@ child.main(Fake)
 
 def command(version: str = "libpacemaker.so.1.5.0") -> tuple[str, ...]:
     return (sys.executable, "-I", "-S", "-c", PROGRAM.format(root=ROOT, version=version))
-
-
-class Starter:
-    """Starts readers, and keeps their processes."""
-
-    def __init__(self) -> None:
-        self.processes: list[Process] = []
-
-    async def __call__(
-        self, argv: Sequence[str], make_output: Callable[[], ProcessOutput], *, environment: Mapping[str, str]
-    ) -> Process:
-        self.processes.append(await start_resident(argv, make_output, environment=environment))
-        return self.processes[-1]
-
-    @property
-    def pid(self) -> int:
-        """The id of the last process."""
-        return self.processes[-1].pid
 
 
 @pytest.fixture
@@ -425,12 +403,14 @@ def test_the_reader_imports_nothing_large() -> None:
     """It stays small in memory, and starts quickly."""
     program = (
         f"import sys; sys.path.append({ROOT!r})\n"
-        "from gateway.host.reader import child, corosync_library, pacemaker_library\n"
+        "from gateway.host.reader import child, corosync_library, pacemaker_library, quorum_reports\n"
         "print(*sorted(sys.modules))"
     )
     run = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
     modules = set(run.stdout.split())
-    assert modules.isdisjoint({"typing", "collections", "dataclasses", "asyncio", "json", "re", "structlog", "lxml"})
+    assert modules.isdisjoint(
+        {"typing", "collections", "dataclasses", "asyncio", "re", "structlog", "lxml", "threading"}
+    )
     assert {name for name in modules if name.startswith("gateway")} == {
         "gateway",
         "gateway.host",
@@ -442,4 +422,5 @@ def test_the_reader_imports_nothing_large() -> None:
         "gateway.host.reader.library",
         "gateway.host.reader.messages",
         "gateway.host.reader.pacemaker_library",
+        "gateway.host.reader.quorum_reports",
     }

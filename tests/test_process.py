@@ -261,18 +261,20 @@ async def test_a_child_in_a_session_of_its_own_does_not_cost_the_answer(script: 
 
 GATEWAY = """
 import asyncio, sys
-from gateway.host.local import LocalHost
-def on_line(line):
-    # the process is started completely as soon as what is ready has run
-    asyncio.get_running_loop().call_later(0.1, lambda: print(line.decode(), flush=True))
-asyncio.run(LocalHost().stream(sys.argv[1], on_line=on_line))
+from gateway.host.output import CollectedOutput
+from gateway.host.process import start_resident
+async def main():
+    await start_resident(sys.argv[1:], lambda: CollectedOutput(1000), environment={})
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
 """
 
 
 async def test_no_command_survives_a_gateway_that_is_killed(script: Script, tmp_path: Path) -> None:
     child = ForeignProcess(tmp_path)
     ignore = "trap '' TERM HUP INT IO"
-    path = script(f'{ignore}\nsh -c "{ignore}; echo \\$\\$ > {child.fifo}; echo ready; sleep 1000" &\nwait')
+    path = script(f'{ignore}\nsh -c "{ignore}; echo \\$\\$ > {child.fifo}; sleep 1000" &\nwait')
     argv = [sys.executable, "-c", GATEWAY, str(path)]
     gateway = await asyncio.create_subprocess_exec(*argv, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
     await child.started()

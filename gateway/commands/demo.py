@@ -11,7 +11,7 @@ from functools import partial
 
 from gateway import app, runtime
 from gateway.alarms.notification import Notification, NotificationKind
-from gateway.alarms.sources.recorded_quorum import STREAMS
+from gateway.alarms.sources.recorded_quorum import quorum_of_step
 from gateway.commands.console import print_line
 from gateway.commands.exit_status import MEANINGS, ExitStatus
 from gateway.commands.flags import add_flags, load_config, read_config
@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     """
     config = load_config(arguments, defaults=_DEFAULTS, search=False)
     recording = replay.Recording.load(replay.DEMO)
-    host = replay.ReplayHost(recording, streams=STREAMS, scale=1 / arguments.speed)
+    host = replay.ReplayHost(recording, quorum=quorum_of_step, scale=1 / arguments.speed)
     read_again = partial(read_config, arguments, defaults=_DEFAULTS, search=False)
     seconds = sum(step.seconds for step in recording.steps) / arguments.speed
 

@@ -47,9 +47,8 @@ class CommandResult:
         status: ``OK`` for exit status 0, ``FAILED`` for any other, or the reason why there is no exit status.
         exit_status: 0 to 255, or None if the command did not start or did not exit by itself.
         signal: the number of the signal that killed it, or None.
-        stdout: its complete standard output. Empty if ``exit_status`` is None, because the output may be incomplete,
-            and for a streamed command.
-        stderr: its standard error until it ended; for a streamed command, the last part of it.
+        stdout: its complete standard output. Empty if ``exit_status`` is None, because the output may be incomplete.
+        stderr: its standard error until it ended.
         duration: seconds from start to end.
         detail: why the command could not be started, in one line; empty if it was started.
     """
@@ -143,18 +142,14 @@ class Host(Protocol):
         ...
 
 
-class StreamingHost(Protocol):
-    """The machine as event sources use it: commands that run until they are stopped."""
+class WatchingHost(Protocol):
+    """The machine as the quorum watcher uses it."""
 
-    async def stream(self, tool: str, *arguments: str, on_line: Callable[[bytes], None]) -> CommandResult:
-        """Runs a tool without a deadline, passes on each line at once, and returns how the tool ended.
-
-        The tool must flush every line: many tools buffer some kilobytes when they do not print to a terminal.
+    async def watch_quorum(self, on_report: Callable[[bytes], None]) -> CommandResult:
+        """Passes on each report of Corosync's quorum at once, and returns why there are no more.
 
         Args:
-            tool: the name of the tool.
-            arguments: the arguments that follow the tool on the command line.
-            on_line: receives each line without its end; lines are shorter than ``output.MAX_LINE``. An exception that
-                it raises ends the tool and is raised here.
+            on_report: receives the reports, the current state first; ``quorum_report`` has the format. An exception
+                that it raises ends the watch, and is raised here.
         """
         ...

@@ -12,9 +12,9 @@ from gateway import files
 from gateway.clock import Clock, SystemClock
 from gateway.host.addresses import own_addresses
 from gateway.host.host import UNTRUSTED, CommandResult, Tool
-from gateway.host.library import LibraryAnswer, LibraryQuery
+from gateway.host.library import LibraryAnswer, LibraryQuery, Stack
 from gateway.host.output import ProcessOutput
-from gateway.host.process import Process, run_process, start_resident, stream_process
+from gateway.host.process import Process, run_process, start_resident
 from gateway.host.programs import STANDARD_DIRECTORIES, clean_environment, find_program, locations, why_untrusted
 from gateway.host.reader.cluster_reader import ClusterReader
 from gateway.host.sector_reader import SectorReader
@@ -29,7 +29,7 @@ MAX_DIRECTORY_ENTRIES = 10_000
 
 
 class LocalHost:
-    """Implements ``Host`` and ``StreamingHost`` for the machine that the gateway runs on.
+    """Implements ``Host`` and ``WatchingHost`` for the machine that the gateway runs on.
 
     Tools run in the C locale with an otherwise empty environment.
 
@@ -92,12 +92,9 @@ class LocalHost:
             clock=self._clock,
         )
 
-    async def stream(self, tool: str, *arguments: str, on_line: Callable[[bytes], None]) -> CommandResult:
-        """Runs a tool without a deadline, and passes on each line at once."""
-        argv = self._argv(tool, arguments)
-        if isinstance(argv, CommandResult):
-            return argv
-        return await stream_process(argv, on_line=on_line, environment=self._environment, clock=self._clock)
+    async def watch_quorum(self, on_report: Callable[[bytes], None]) -> CommandResult:
+        """Passes on each report of Corosync's quorum at once, and returns why there are no more."""
+        return await self._cluster_reader.watch_quorum(on_report)
 
     def identity(self, tool: str) -> object:
         """Returns the path, inode, size and modification time of a tool's file, usable or not."""
@@ -174,7 +171,9 @@ class LocalHost:
     async def _start_reader(
         self, argv: Sequence[str], make_output: Callable[[], ProcessOutput], *, environment: Mapping[str, str]
     ) -> Process:
-        return await start_resident(argv, make_output, environment=environment, nice=self._nice)
+        # Corosync's reader also watches the quorum, and must not wait for a processor
+        nice = 0 if argv[-1] == Stack.COROSYNC else self._nice
+        return await start_resident(argv, make_output, environment=environment, nice=nice)
 
     def _argv(self, tool: str, arguments: Sequence[str]) -> list[str] | CommandResult:
         """Returns the command line to execute, or the result for a tool that is not installed."""
@@ -186,9 +185,7 @@ class LocalHost:
         if settings.prefix:
             first, *others = settings.prefix
             argv = [find_program(first, self._directories) or first, *others, *argv]
-        # a tool that is named by its path, and not by the configuration, is a part of the gateway
-        programs = [] if "/" in tool else dict.fromkeys((argv[0], path))
-        for reason in filter(None, map(why_untrusted, programs)):
+        for reason in filter(None, map(why_untrusted, dict.fromkeys((argv[0], path)))):
             return CommandResult(status=Status.NOT_PERMITTED, detail=f"{UNTRUSTED}{reason}")
         return argv
 

@@ -1,20 +1,8 @@
-"""Receives what a process prints: collected until its end, or passed on line by line. ``process.py`` starts it.
-
-All memory is bounded: collected output by its total size, streamed output by the length of a line and by a rate.
-"""
+"""Receives what a process prints, until its end, and not more than a limit. ``process.py`` starts it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-
-from gateway.clock import Clock, SystemClock
-
-MAX_LINE = 16 * 1024
-"""Bytes that a line may have, its end included."""
-
-MAX_RATE = 1024 * 1024
-"""Bytes per second that a streamed command may print."""
 
 _LINGER = 0.5
 """Seconds to read the pipes of a process that has exited, in case one of its children keeps them open."""
@@ -100,56 +88,3 @@ class CollectedOutput(ProcessOutput):
         else:
             self._received[_STDOUT].clear()
             self.finish(overflow=True)
-
-
-class LineStream(ProcessOutput):
-    """Passes on each line of a process's standard output, and keeps the last part of its standard error.
-
-    Args:
-        on_line: receives each line without its end. An exception that it raises becomes that of ``finished``.
-        clock: measures the rate.
-    """
-
-    def __init__(self, on_line: Callable[[bytes], None], *, clock: Clock | None = None) -> None:
-        super().__init__()
-        self._on_line = on_line
-        self._clock = clock or SystemClock()
-        self._unfinished_line = b""
-        self._stderr = b""
-        self._second, self._bytes_left = self._clock.monotonic(), MAX_RATE
-
-    @property
-    def stdout(self) -> bytes:
-        """Always empty: the lines were passed on."""
-        return b""
-
-    @property
-    def stderr(self) -> bytes:
-        """The last part of standard error."""
-        return self._stderr
-
-    def pipe_data_received(self, fd: int, data: bytes) -> None:
-        """Passes on the lines that a chunk completes."""
-        if self.finished.done():
-            return
-        if (now := self._clock.monotonic()) - self._second >= 1:
-            self._second, self._bytes_left = now, MAX_RATE
-        self._bytes_left -= len(data)
-        if self._bytes_left < 0:
-            self.finish(overflow=True)
-        elif fd == _STDERR:
-            self._stderr = (self._stderr + data)[-MAX_LINE:]
-        else:
-            self._pass_on(data)
-
-    def _pass_on(self, data: bytes) -> None:
-        *lines, self._unfinished_line = (self._unfinished_line + data).split(b"\n")
-        if max(map(len, (*lines, self._unfinished_line))) >= MAX_LINE:
-            self.finish(overflow=True)
-            return
-        for line in lines:
-            try:
-                self._on_line(line)
-            except Exception as error:  # noqa: BLE001 - it is raised where ``finished`` is awaited
-                self.finished.set_exception(error)
-                return

@@ -1,9 +1,9 @@
 """Starts processes, limits them and kills them: the only module that does so.
 
-Every command has a limit on its output, and a command that is run to its end has a deadline. A process runs with its
-standard input closed, as the leader of a new process group, and the whole group is killed when the command has to
-end, or when the gateway dies. How it ended is a value, not an exception: ``CommandResult``. The gateway's own helpers
-can also be resident: they answer requests on their standard input, and end with it.
+Every command has a deadline and a limit on its output. It runs with its standard input closed, as the leader of a new
+process group, and the whole group is killed when the command has to end, or when the gateway dies. How it ended is a
+value, not an exception: ``CommandResult``. The gateway's own helpers can also be resident: they answer requests on
+their standard input, and end with it.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from collections.abc import Callable, Mapping, Sequence
 from gateway.clock import Clock, SystemClock
 from gateway.host.host import CommandResult
 from gateway.host.lifeline import Lifeline
-from gateway.host.output import CollectedOutput, LineStream, ProcessOutput
+from gateway.host.output import CollectedOutput, ProcessOutput
 from gateway.host.programs import is_regular_file
 from gateway.status import Status
-from gateway.waiting import completed_within
+from gateway.waiting import CATCH_UP, completed_within
 
 _REAP_TIMEOUT = 2.0
 """Seconds to wait for a killed process; one in uninterruptible sleep may take longer."""
@@ -48,18 +48,6 @@ async def run_process(
     """
     start = _Start(argv, lambda: CollectedOutput(max_output), environment=environment, nice=nice)
     return await _supervise(start, timeout=timeout, clock=clock)
-
-
-async def stream_process(
-    argv: Sequence[str],
-    *,
-    on_line: Callable[[bytes], None],
-    environment: Mapping[str, str],
-    clock: Clock | None = None,
-) -> CommandResult:
-    """Runs a command without a deadline, and passes on each line of its standard output at once."""
-    start = _Start(argv, lambda: LineStream(on_line, clock=clock), environment=environment)
-    return await _supervise(start, timeout=None, clock=clock)
 
 
 async def start_resident(
@@ -135,7 +123,7 @@ class Process:
             self.transport.close()
 
 
-async def _supervise(start: _Start, *, timeout: float | None, clock: Clock | None) -> CommandResult:
+async def _supervise(start: _Start, *, timeout: float, clock: Clock | None) -> CommandResult:
     """Starts a process, waits until its output is finished, and leaves nothing of the process behind."""
     clock = clock or SystemClock()
     started = clock.monotonic()
@@ -144,7 +132,8 @@ async def _supervise(start: _Start, *, timeout: float | None, clock: Clock | Non
     except (OSError, ValueError) as error:
         return _start_failure(start.argv, error)
     try:
-        time_left = None if timeout is None else timeout - (clock.monotonic() - started)
+        # at least a moment, as in completed_within: this program may have been suspended during the start
+        time_left = max(timeout - (clock.monotonic() - started), min(timeout, CATCH_UP))
         in_time = await completed_within(process.output.finished, time_left)
     finally:
         await process.close()

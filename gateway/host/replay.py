@@ -31,7 +31,7 @@ _RUN_TIME = 0.02
 """Seconds that a recorded command takes: about as long as the real ones."""
 
 _POLL_INTERVAL = 0.1
-"""Seconds between two checks whether the next step has begun, for streamed commands."""
+"""Seconds between two checks whether the next step has begun, for the quorum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,16 +108,16 @@ class Recording:
         return (name and self.read(step, f"{name}.stdout")) or b""
 
 
-StepLine = Callable[[Recording, Step, float], bytes | CommandResult]
-"""Returns the line that a streamed program prints when a step begins at a Unix time, or how the program ends."""
+QuorumOfStep = Callable[[Recording, Step, float], bytes | CommandResult]
+"""Returns the report of the quorum when a step begins at a Unix time, or why there is none."""
 
 
 class ReplayHost:
-    """Implements ``Host`` and ``StreamingHost`` from a recording.
+    """Implements ``Host`` and ``WatchingHost`` from a recording.
 
     Args:
         recording: the recorded outputs and the time line.
-        streams: the lines of each streamed program, by its file name.
+        quorum: the report of the quorum in each step, or None if there is no watch.
         clock: the clock of the time line, which begins when the host is created.
         scale: the factor by which the time line is stretched.
     """
@@ -126,12 +126,12 @@ class ReplayHost:
         self,
         recording: Recording,
         *,
-        streams: Mapping[str, StepLine] | None = None,
+        quorum: QuorumOfStep | None = None,
         clock: Clock | None = None,
         scale: float = 1.0,
     ) -> None:
         self._recording = recording
-        self._streams = dict(streams or {})
+        self._quorum = quorum
         self._clock = clock or SystemClock()
         self._scale = scale
         self._started = self._clock.monotonic()
@@ -161,16 +161,15 @@ class ReplayHost:
             duration=_RUN_TIME,
         )
 
-    async def stream(self, tool: str, *arguments: str, on_line: Callable[[bytes], None]) -> CommandResult:
-        """Passes on one line per step, if the last argument is the path of a program in ``streams``."""
-        step_line = self._streams.get(Path(arguments[-1]).name) if arguments else None
-        if step_line is None:
-            return _not_recorded(tool)
+    async def watch_quorum(self, on_report: Callable[[bytes], None]) -> CommandResult:
+        """Passes on one report per step."""
+        if self._quorum is None:
+            return _not_recorded("the quorum")
         async for step in self.steps():
-            line = step_line(self._recording, step, self._clock.time())
-            if isinstance(line, CommandResult):
-                return line
-            on_line(line)
+            report = self._quorum(self._recording, step, self._clock.time())
+            if isinstance(report, CommandResult):
+                return report
+            on_report(report)
         raise AssertionError("the time line has no end")
 
     async def steps(self) -> AsyncIterator[Step]:

@@ -2,7 +2,9 @@
 
 A resident process is started with the first request. It reads requests from its standard input and writes each reply
 as a frame (``frames.py``) with the number of the request. A frame without a body confirms a request: the process works
-on it. The process can hang, end or write nonsense at any time; all of that is a failure of the request, and a
+on it. Some requests have a stream of replies.
+
+The process can hang, end or write nonsense at any time; all of that is a failure of the request, and a
 ``ResidentError`` or a missing reply says so. Then it is replaced: the pauses between two starts grow until a process
 has answered. One that is replaced is killed. If it cannot be killed, it is abandoned, and only a few may be.
 """
@@ -55,13 +57,29 @@ class Exchange:
 
     Attributes:
         sent: when it was sent, on the monotonic clock.
-        reply: the body of the reply; None if the process has ended.
+        reply: the body of the last reply; None if the process has ended.
+        on_reply: receives each reply of a stream, and returns whether it was the last one. None if there is only one.
+            An exception that it raises ends the stream, and becomes that of ``reply``.
         confirmed: whether the process has begun to work on it.
+        overdue: whether nothing waits for the reply any longer.
     """
 
     sent: float
     reply: asyncio.Future[bytes | None]
+    on_reply: Callable[[bytes], bool] | None = None
     confirmed: bool = False
+    overdue: bool = False
+
+    def receive(self, body: bytes) -> bool:
+        """Handles a reply, and returns whether it was the last one."""
+        try:
+            is_last = self.on_reply is None or self.on_reply(body)
+        except Exception as error:  # noqa: BLE001 - it is raised where the reply is awaited
+            self.reply.set_exception(error)
+            return True
+        if is_last:
+            self.reply.set_result(body)
+        return is_last
 
 
 class _Replies(ProcessOutput):
@@ -99,10 +117,13 @@ class _Replies(ProcessOutput):
         self._end()
 
     def _on_frame(self, number: int, body: bytes) -> None:
-        if not body and number in self.exchanges:
-            self.exchanges[number].confirmed = True
-        elif (exchange := self.exchanges.pop(number, None)) is not None:
-            exchange.reply.set_result(body)
+        exchange = self.exchanges.get(number)
+        if exchange is None:
+            return
+        if not body:
+            exchange.confirmed = True
+        elif exchange.receive(body):
+            self.exchanges.pop(number, None)
 
     def _end(self) -> None:
         self.finish()
@@ -121,11 +142,13 @@ class ResidentProcess:
     Attributes:
         process: the process.
         requests: how many requests it was sent.
+        replaced: whether it is ended because another process is to take its place.
     """
 
     def __init__(self, process: Process, replies: _Replies) -> None:
         self.process = process
         self.requests = 0
+        self.replaced = False
         self._replies = replies
 
     @property
@@ -135,26 +158,45 @@ class ResidentProcess:
 
     @property
     def is_busy(self) -> bool:
-        """Whether it has not answered all requests."""
-        return bool(self._replies.exchanges)
+        """Whether it has not answered all requests. Streams do not count: they have no end."""
+        return any(exchange.on_reply is None for exchange in self._replies.exchanges.values())
+
+    @property
+    def has_stream(self) -> bool:
+        """Whether it sends replies to a request whenever there is something to report."""
+        return any(exchange.on_reply is not None for exchange in self._replies.exchanges.values())
+
+    @property
+    def overdue(self) -> Exchange | None:
+        """The first request without a reply that nothing waits for any longer, or None."""
+        return next((exchange for exchange in self._replies.exchanges.values() if exchange.overdue), None)
 
     @property
     def failure(self) -> str:
         """Why it is not usable."""
         return "has ended" if self._replies.finished.done() else "does not respond as it should"
 
-    def send(self, encode: Callable[[int], bytes], *, now: float) -> Exchange:
+    def send(
+        self, encode: Callable[[int], bytes], *, now: float, on_reply: Callable[[bytes], bool] | None = None
+    ) -> Exchange:
         """Sends a request.
 
         Args:
             encode: returns the message for a number, which the reply has as well.
             now: the time on the monotonic clock.
+            on_reply: receives the replies of a stream.
         """
         self.requests += 1
-        exchange = Exchange(sent=now, reply=asyncio.get_running_loop().create_future())
+        exchange = Exchange(sent=now, reply=asyncio.get_running_loop().create_future(), on_reply=on_reply)
         self._replies.exchanges[self.requests] = exchange
         self.process.write(encode(self.requests))
         return exchange
+
+    def withdraw(self, exchange: Exchange) -> None:
+        """Drops the replies to a request that are still to come."""
+        exchanges = self._replies.exchanges
+        for number in [number for number, each in exchanges.items() if each is exchange]:
+            del exchanges[number]
 
 
 class Resident:

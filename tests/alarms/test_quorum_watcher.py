@@ -1,12 +1,10 @@
-"""The quorum watcher, over runs of the helper that a test plans, and over processes."""
+"""The quorum watcher, over watches that a test plans."""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
-import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,7 +12,6 @@ from structlog.testing import capture_logs
 from gateway.alarms.sources.quorum_watcher import (
     ABSENT_BACKOFF,
     BACKOFF,
-    HELPER,
     SETTLED,
     QuorumEvent,
     QuorumUpdate,
@@ -22,37 +19,32 @@ from gateway.alarms.sources.quorum_watcher import (
     QuorumWatchLost,
     QuorumWatchRestored,
 )
-from gateway.host.host import CommandResult, Tool
-from gateway.host.local import LocalHost
+from gateway.host.host import CommandResult
 from gateway.status import Status
 from gateway.subsystems.corosync import quorum_report
-from tests.conftest import Script
 from tests.fakes import FakeClock
-from tests.waiting import until
 
 FULL = b"time=1000.000000 quorate=1 ring=8 members=1,2,3"
 LEFT = b"time=1001.000000 quorate=1 ring=12 members=1,2"
 ALONE = b"time=1002.000000 quorate=0 ring=16 members=1"
-ENDED = CommandResult(status=Status.FAILED, exit_status=69, stderr=b"Corosync does not answer\n")
+ENDED = CommandResult(status=Status.NOT_RUNNING, detail="Corosync does not answer")
 
 
-class FakeStreamingHost:
-    """Plays runs of the helper: the lines of each, how long it takes, and how it ends. After the last it waits."""
+class FakeWatchingHost:
+    """Plays watches: the reports of each, how long it takes, and why it ends. After the last it waits."""
 
     def __init__(self, clock: FakeClock, *runs: tuple[Sequence[bytes], float, CommandResult]) -> None:
-        self.commands: list[tuple[str, ...]] = []
         self.played = asyncio.Event()
         self._clock = clock
         self._runs = list(runs)
 
-    async def stream(self, tool: str, *arguments: str, on_line: Callable[[bytes], None]) -> CommandResult:
-        self.commands.append((tool, *arguments))
+    async def watch_quorum(self, on_report: Callable[[bytes], None]) -> CommandResult:
         if not self._runs:
             self.played.set()
             await asyncio.Event().wait()
         lines, seconds, result = self._runs.pop(0)
         for line in lines:
-            on_line(line)
+            on_report(line)
         self._clock.advance(seconds)
         return result
 
@@ -63,7 +55,7 @@ class Watched:
     def __init__(self, *runs: tuple[Sequence[bytes], float, CommandResult], jitter: float = 1.0) -> None:
         self.clock = FakeClock(5000)
         self.events: list[QuorumEvent] = []
-        self.host = FakeStreamingHost(self.clock, *runs)
+        self.host = FakeWatchingHost(self.clock, *runs)
         self.watcher = QuorumWatcher(
             self.host,
             self.events.append,
@@ -155,25 +147,13 @@ async def test_a_watch_that_stays_lost_is_reported_once_for_each_reason() -> Non
     ]
 
 
-@pytest.mark.parametrize(
-    ("result", "status", "detail"),
-    [
-        (CommandResult(status=Status.KILLED, signal=9), Status.KILLED, "ended by signal 9"),
-        (CommandResult(status=Status.OK, exit_status=0), Status.FAILED, "ended with exit status 0"),
-        (CommandResult(status=Status.FAILED, exit_status=1), Status.FAILED, "ended with exit status 1"),
-        (CommandResult(status=Status.FAILED, exit_status=72, stderr=b"a\nb\n"), Status.NOT_INSTALLED, "b"),
-        (CommandResult(status=Status.FAILED, exit_status=77, stderr=b"no"), Status.NOT_PERMITTED, "no"),
-        (CommandResult(status=Status.FAILED, exit_status=70, stderr=b"\xff" * 300), Status.FAILED, "\ufffd" * 200),
-        (CommandResult(status=Status.TOO_MUCH_OUTPUT), Status.TOO_MUCH_OUTPUT, "printed too much"),
-        (CommandResult(status=Status.NOT_PERMITTED, detail="x: denied"), Status.NOT_PERMITTED, "x: denied"),
-    ],
-)
-async def test_the_reason_follows_from_how_the_helper_ended(result: CommandResult, status: Status, detail: str) -> None:
+async def test_the_reason_is_that_of_the_host_in_one_line_of_limited_length() -> None:
+    result = CommandResult(status=Status.NOT_PERMITTED, detail="x" * 300)
     (event,) = await Watched(([], 0, result)).play()
-    assert event == QuorumWatchLost(time=5000, status=status, detail=detail)
+    assert event == QuorumWatchLost(time=5000, status=Status.NOT_PERMITTED, detail="x" * 200)
 
 
-async def test_a_malformed_line_restarts_the_helper() -> None:
+async def test_a_malformed_report_begins_another_watch() -> None:
     events = await Watched(([FULL, b"Quorate: Yes"], 0, ENDED), ([FULL], 0, ENDED)).play()
     lost = events[1]
     assert isinstance(lost, QuorumWatchLost)
@@ -188,7 +168,7 @@ async def test_an_exception_of_the_callback_is_not_hidden() -> None:
     def on_event(event: QuorumEvent) -> None:
         raise ZeroDivisionError
 
-    watcher = QuorumWatcher(FakeStreamingHost(FakeClock(), ([FULL], 0, ENDED)), on_event)
+    watcher = QuorumWatcher(FakeWatchingHost(FakeClock(), ([FULL], 0, ENDED)), on_event)
     with pytest.raises(ZeroDivisionError):
         await watcher.run()
 
@@ -218,40 +198,8 @@ async def test_pauses_are_long_while_corosync_is_not_installed() -> None:
     assert watched.clock.sleeps[:2] == [ABSENT_BACKOFF.first] * 2
 
 
-async def test_a_helper_that_ran_for_a_while_is_restarted_soon() -> None:
+async def test_a_watch_that_lasted_for_a_while_is_followed_soon() -> None:
     watched = Watched(*[([FULL], 0.0, ENDED)] * 4, ([FULL], SETTLED, ENDED), ([FULL], 0, ENDED))
     await watched.play()
-    # a helper that fails right after its first report does not reset the back-off
+    # a watch that fails right after its first report does not reset the back-off
     assert watched.clock.sleeps == pytest.approx([0.1, 0.2, 0.4, 0.8, 0.1, 0.2])
-
-
-# --- With processes --------------------------------------------------------------------------------------------------
-
-
-async def test_a_killed_helper_is_restarted(script: Script, tmp_path: Path) -> None:
-    path = script(f"echo $$ > {tmp_path}/new; mv {tmp_path}/new {tmp_path}/pid; echo {FULL.decode()}; exec sleep 1000")
-    events: list[QuorumEvent] = []
-    host = LocalHost({"monitor": Tool(path=str(path))})
-    running = asyncio.ensure_future(QuorumWatcher(host, events.append, command=("monitor",)).run())
-    await until(lambda: len(events) == 1)
-    os.kill(int((tmp_path / "pid").read_text()), 9)
-    await until(lambda: len(events) == 4)
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    assert events[0] == events[3] == update(FULL, initial=True)
-    assert isinstance(events[1], QuorumWatchLost)
-    assert (events[1].status, events[1].detail) == (Status.KILLED, "ended by signal 9")
-    assert isinstance(events[2], QuorumWatchRestored)
-
-
-async def test_a_host_without_the_library_is_reported(tmp_path: Path) -> None:
-    events: list[QuorumEvent] = []
-    watcher = QuorumWatcher(LocalHost(), events.append, command=(*HELPER, str(tmp_path / "libquorum.so.5")))
-    running = asyncio.ensure_future(watcher.run())
-    await until(lambda: bool(events))
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    (event,) = events
-    assert isinstance(event, QuorumWatchLost)
-    assert event.status is Status.NOT_INSTALLED
-    assert event.detail.startswith(f"cannot load {tmp_path}/libquorum.so.5: ")

@@ -10,11 +10,10 @@ import argparse
 import asyncio
 import re
 import signal
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gateway import app, log, runtime
-from gateway.alarms.sources.recorded_quorum import STREAMS
+from gateway.alarms.sources.recorded_quorum import quorum_of_step
 from gateway.config.config import Config
 from gateway.config.loader import load
 from gateway.host.host import CommandResult
@@ -68,7 +67,7 @@ class FleetHost(ReplayHost):
     """
 
     def __init__(self, recording: Recording, cluster: Cluster) -> None:
-        super().__init__(recording, streams=STREAMS)
+        super().__init__(recording, quorum=quorum_of_step)
         self._cluster = cluster
 
     @property
@@ -80,10 +79,6 @@ class FleetHost(ReplayHost):
         """Returns what the command printed, as that of this cluster."""
         result = await super().run(tool, *arguments)
         return replace(result, stdout=self._cluster.rename(result.stdout))
-
-    async def stream(self, tool: str, *arguments: str, on_line: Callable[[bytes], None]) -> CommandResult:
-        """Passes on the lines of the recording, as those of this cluster."""
-        return await super().stream(tool, *arguments, on_line=lambda line: on_line(self._cluster.rename(line)))
 
     def read_file(self, path: str) -> bytes | None:
         """Returns the content of the file, as that of this cluster."""

@@ -122,10 +122,10 @@ def delay(cluster: Cluster, node: str, event: Event, message: str) -> float:
     return seconds
 
 
-def monitors(cluster: Cluster, node: str) -> list[int]:
-    """Returns the process ids, outside the node, of the quorum monitors that run in it."""
+def corosync_readers(cluster: Cluster, node: str) -> list[int]:
+    """Returns the process ids, outside the node, of the readers of Corosync that run in it; they watch the quorum."""
     pids = namespaces.processes(cluster.init_pid(node), [Path(cluster.system(node).python).name])
-    return [pid for pid in pids if b"libquorum_helper.py" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in pids if Path(f"/proc/{pid}/cmdline").read_bytes().endswith(b"/child.py\0corosync\0")]
 
 
 # Runs as hacluster, which may not be able to run the interpreter of the tests.

@@ -20,7 +20,7 @@ from tests.lab import alarms
 from tests.lab.alarms import BEHIND, LIMIT, check_received, cut_and_heal, run_testbed
 from tests.lab.cluster import Cluster, Options
 from tests.lab.conftest import MakeCluster
-from tests.lab.event_programs import ALERT, install_agent, monitors
+from tests.lab.event_programs import ALERT, corosync_readers, install_agent
 from tests.lab.gateways import NodeGateway, configuration
 from tests.lab.receivers import (
     CHANNELS,
@@ -79,9 +79,9 @@ def test_killed_daemons_are_notified_and_clear_no_alarm(make_cluster: MakeCluste
         cluster.cut(NODE)
         wait_for_notification(cluster, receiver, "quorum-lost", "raised")
 
-        (monitor,) = monitors(cluster, NODE)
+        (reader,) = corosync_readers(cluster, NODE)
         seen = len(gateway.log)
-        os.kill(monitor, signal.SIGKILL)
+        os.kill(reader, signal.SIGKILL)
         gateway.once("quorum not watched", after=seen, state="killed")
         gateway.once("quorum watched", after=seen, quorate=False)
 
@@ -102,7 +102,7 @@ def test_killed_daemons_are_notified_and_clear_no_alarm(make_cluster: MakeCluste
         before = notifications(receiver)
         assert [one.sequence for one in before] == list(range(1, len(before) + 1))
         gateway.kill()
-        cluster.wait_for(lambda: not monitors(cluster, NODE), what="the end of the monitor")
+        cluster.wait_for(lambda: not corosync_readers(cluster, NODE), what="the end of the reader")
         config = tmp_path / "gateway-9664.conf"
         with NodeGateway(cluster, NODE, config) as again:
             cluster.wait_for(lambda: len(notifications(receiver)) > len(before), what="the second start")

@@ -22,9 +22,9 @@ from tests.lab.event_programs import (
     REGAINED,
     WATCHER,
     Program,
+    corosync_readers,
     delay,
     install_agent,
-    monitors,
     running,
 )
 from tests.programs import PACKAGES
@@ -81,8 +81,8 @@ def test_killed_daemons_are_reported_and_regain_no_quorum(make_cluster: MakeClus
     with running(cluster, node, WATCHER) as watcher:
         watcher.until(event="QuorumUpdate", initial=True)
 
-        (monitor,) = monitors(cluster, node)
-        os.kill(monitor, signal.SIGKILL)
+        (reader,) = corosync_readers(cluster, node)
+        os.kill(reader, signal.SIGKILL)
         assert watcher.next()["status"] == "killed"
         assert watcher.next()["event"] == "QuorumWatchRestored"
         state = watcher.next()
@@ -104,20 +104,25 @@ def test_killed_daemons_are_reported_and_regain_no_quorum(make_cluster: MakeClus
         if not first["quorate"]:
             watcher.until(event="QuorumUpdate", quorate=True, quorum_changed=True)
 
-        (monitor,) = monitors(cluster, node)
+        (reader,) = corosync_readers(cluster, node)
         watcher.process.kill()
-        cluster.wait_for(lambda: not monitors(cluster, node), what="the end of a monitor without a reader")
+        cluster.wait_for(lambda: not corosync_readers(cluster, node), what="the end of a reader without a gateway")
 
 
 def test_a_user_whom_corosync_refuses_gets_a_clear_error(make_cluster: MakeCluster) -> None:
     cluster = make_cluster(Options(nodes=1), ready=False)
     python = shutil.which("python3", path=NODE_ENV["PATH"])
-    program = cluster.path("node1", "/var/log") / "libquorum_helper.py"  # where every user may read it
-    shutil.copy(PACKAGES / "gateway/alarms/sources/libquorum_helper.py", program)
+    directory = cluster.path("node1", "/var/log") / "reader"  # where every user may read it
+    shutil.copytree(PACKAGES / "gateway/host/reader", directory / "gateway/host/reader")
     assert python
-    done = cluster.run("node1", python, "-I", "-S", "/var/log/libquorum_helper.py", user="nobody", check=False)
-    assert (done.returncode, done.stdout) == (os.EX_NOPERM, "")
-    assert done.stderr == "Corosync refuses this user: quorum_initialize: CS_ERR_ACCESS\n"
+    code = (
+        "import sys; sys.path.append('/var/log/reader')\n"
+        "from gateway.host.reader.quorum_reports import LibQuorum, pass_on_reports\n"
+        "pass_on_reports(LibQuorum, print)"
+    )
+    done = cluster.run("node1", python, "-I", "-S", "-c", code, user="nobody", check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith("LibraryFailedError: quorum_initialize: CS_ERR_ACCESS\n")
 
 
 def wait_until_alerts_are_read(cluster: Cluster, receiver: Program) -> None:

@@ -1,4 +1,4 @@
-"""Watches Corosync's quorum: runs a helper program that prints Corosync's reports, and restarts it when it ends.
+"""Watches Corosync's quorum: receives Corosync's reports from the host, and begins again when they end.
 
 An event is reported at once, from within the turn of the event loop that reads it. Only reports of Corosync count: that
 the watch is restored says nothing about the quorum, and the first report after that is a state, not a change.
@@ -7,11 +7,9 @@ the watch is restored says nothing about the quorum, and the first report after 
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import NoReturn, TypeAlias
 
 import structlog
@@ -19,25 +17,19 @@ import structlog
 from gateway.backoff import DENIED, Backoff
 from gateway.clock import Clock, SystemClock
 from gateway.errors import ParseError
-from gateway.host.host import CommandResult, StreamingHost
+from gateway.host.host import WatchingHost
 from gateway.status import Status
 from gateway.subsystems.corosync import quorum_report
 from gateway.subsystems.corosync.quorum_report import QuorumReport
 
-HELPER = (sys.executable, "-I", "-S", str(Path(__file__).with_name(quorum_report.PROGRAM)))
-"""The command that prints Corosync's reports. ``-I -S``: only the standard library, and from its proper place."""
-
 BACKOFF = Backoff(first=0.1, longest=5.0)
-"""The pauses between the end of the helper and its next start."""
+"""The pauses between the end of a watch and the next one."""
 
 ABSENT_BACKOFF = Backoff(first=60.0, longest=60.0)
 """The same while Corosync is not installed on this host; it may be installed later."""
 
 SETTLED = 10.0
-"""Seconds after which a run of the helper counts as a success, so that the next pause is the first again."""
-
-_EXITS = {69: Status.NOT_RUNNING, 72: Status.NOT_INSTALLED, 77: Status.NOT_PERMITTED}
-"""The exit statuses of the helper: EX_UNAVAILABLE, EX_OSFILE and EX_NOPERM."""
+"""Seconds after which a watch counts as a success, so that the next pause is the first again."""
 
 _MAX_DETAIL = 200
 
@@ -51,7 +43,7 @@ class QuorumUpdate:
         quorate: whether the partition of this node has quorum.
         members: the ids of the nodes in this partition.
         ring: the sequence number of the membership.
-        initial: whether it is the first report since the helper was started: a state, and no change.
+        initial: whether it is the first report of a watch: a state, and no change.
         quorum_changed: whether quorum was lost or regained with it; never if it is initial.
     """
 
@@ -69,8 +61,8 @@ class QuorumWatchLost:
 
     Attributes:
         time: Unix seconds.
-        status: ``NOT_RUNNING`` if Corosync ended or does not run; ``KILLED`` if the helper was killed; otherwise why
-            the helper cannot run.
+        status: ``NOT_RUNNING`` if Corosync ended or does not run; ``KILLED`` if the reader of Corosync has ended;
+            otherwise why there can be no watch.
         detail: the reason for a person, in one line.
     """
 
@@ -99,29 +91,27 @@ class QuorumWatcher:
     """Reports each change of the quorum, and when the quorum is unknown. A service.
 
     Args:
-        host: runs the helper.
+        host: passes on the reports.
         on_event: called with each event, from within the event loop. An exception that it raises ends the watcher.
         clock: measures how long the quorum was unknown.
-        backoff: the pauses between the end of the helper and its next start.
+        backoff: the pauses between the end of a watch and the next one.
         absent_backoff: the same while Corosync is not installed.
         sleep: waits for some seconds.
-        command: runs instead of ``HELPER``.
 
     Attributes:
         report: the last report, or None while the quorum is unknown.
-        restarts: how often the helper was restarted.
+        restarts: how often a watch has followed another.
     """
 
     def __init__(
         self,
-        host: StreamingHost,
+        host: WatchingHost,
         on_event: Callable[[QuorumEvent], None],
         *,
         clock: Clock | None = None,
         backoff: Backoff = BACKOFF,
         absent_backoff: Backoff = ABSENT_BACKOFF,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        command: tuple[str, ...] = HELPER,
     ) -> None:
         self.report: QuorumReport | None = None
         self.restarts = 0
@@ -131,44 +121,44 @@ class QuorumWatcher:
         self._backoff = backoff
         self._absent_backoff = absent_backoff
         self._sleep = sleep
-        self._command = command
         self._log = structlog.get_logger("quorum")
         self._lost: tuple[Status, float] | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Starts the helper."""
+        """Starts to watch."""
         self._task = asyncio.create_task(self.run(), name="quorum watcher")
 
     async def close(self) -> None:
-        """Ends the helper. Idempotent."""
+        """Ends the watch. Idempotent."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def run(self) -> NoReturn:
-        """Runs the helper again and again until it is cancelled."""
+        """Watches again and again until it is cancelled."""
         retries = 0
         while True:
             started = self._clock.monotonic()
-            status, detail = await self._run_helper()
+            status, detail = await self._watch()
             if self._clock.monotonic() - started >= SETTLED:
                 retries = 0
-            self._on_helper_ended(status, detail)
+            self._on_end(status, detail)
             special = {Status.NOT_INSTALLED: self._absent_backoff, Status.NOT_PERMITTED: DENIED}
             backoff = special.get(status, self._backoff)
             await self._sleep(backoff.pause(retries))
             retries += 1
             self.restarts += 1
 
-    async def _run_helper(self) -> tuple[Status, str]:
-        """Runs the helper until it ends, and returns why it ended."""
+    async def _watch(self) -> tuple[Status, str]:
+        """Watches until that ends, and returns why."""
         try:
-            return _exit_reason(await self._host.stream(*self._command, on_line=self._on_line))
+            result = await self._host.watch_quorum(self._on_report)
         except ParseError as error:
             return Status.UNPARSABLE, str(error)
+        return result.status, result.detail[:_MAX_DETAIL]
 
-    def _on_line(self, line: bytes) -> None:
+    def _on_report(self, line: bytes) -> None:
         report, previous = quorum_report.parse(line), self.report
         self.report = report
         if self._lost is not None:
@@ -186,7 +176,7 @@ class QuorumWatcher:
         self._on_event(update)
         self._log_later(self._log_update, update)
 
-    def _on_helper_ended(self, status: Status, detail: str) -> None:
+    def _on_end(self, status: Status, detail: str) -> None:
         self.report = None
         last_status, since = self._lost or (None, self._clock.monotonic())
         self._lost = status, since
@@ -208,19 +198,3 @@ class QuorumWatcher:
             self._log.warning("quorum regained", **details)
         else:
             self._log.warning("quorum lost", **details)
-
-
-def _exit_reason(result: CommandResult) -> tuple[Status, str]:
-    """Returns why the helper ended: a status, and a line for a person."""
-    status = _EXITS.get(result.exit_status or 0, result.status)
-    last_line = result.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-    if result.detail:
-        detail = result.detail
-    elif result.signal is not None:
-        detail = f"ended by signal {result.signal}"
-    elif status is Status.TOO_MUCH_OUTPUT:
-        detail = "printed too much"
-    else:
-        detail = last_line or f"ended with exit status {result.exit_status}"
-    # the helper never ends by itself: even exit status 0 is a failure
-    return Status.FAILED if status is Status.OK else status, detail[:_MAX_DETAIL]

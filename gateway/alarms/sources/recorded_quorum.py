@@ -1,4 +1,4 @@
-"""The reports of the quorum watcher's helper program, rebuilt from a recording: for the demo."""
+"""Corosync's reports of the quorum, rebuilt from a recording: for the demo."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _QUORUMTOOL = ("corosync-quorumtool", "-p")
 """The recorded command that shows the quorum."""
 
 
-def report_line(recording: Recording, step: Step, time: float) -> bytes | CommandResult:
-    """Returns the line that ``libquorum_helper.py`` prints when a step begins, or how it ends without Corosync."""
+def quorum_of_step(recording: Recording, step: Step, time: float) -> bytes | CommandResult:
+    """Returns the report of the quorum when a step begins, or why there is none without Corosync."""
     try:
         status = corosync_quorumtool.parse(recording.stdout(step, *_QUORUMTOOL)).value
     except ParseError as error:
@@ -27,7 +27,3 @@ def report_line(recording: Recording, step: Step, time: float) -> bytes | Comman
         members=tuple(member.node_id for member in status.members),
     )
     return quorum_report.render(report)
-
-
-STREAMS = {quorum_report.PROGRAM: report_line}
-"""The streamed programs of the demo, for ``ReplayHost``."""

@@ -3,13 +3,18 @@
 A reader that does not answer before the deadline, ends or writes nonsense is replaced (``resident.py``); so is one that
 has grown, or has answered many queries, or whose libraries may have been replaced. None of that is an error: whoever
 asks runs the tool instead.
+
+Corosync's reader also watches the quorum, which must not end because a query blocks: Corosync is suspended, for
+example. A reader that watches is therefore replaced only if it does not respond at all, or after a minute.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from gateway.backoff import Backoff
@@ -18,7 +23,16 @@ from gateway.host.host import CommandResult
 from gateway.host.library import LibraryAnswer, LibraryQuery, Stack, is_tested
 from gateway.host.process import start_resident
 from gateway.host.reader import messages
-from gateway.host.resident import BACKOFF, PausedError, Resident, ResidentError, ResidentProcess, StartResident
+from gateway.host.reader.quorum_watch import QuorumWatch
+from gateway.host.resident import (
+    BACKOFF,
+    Exchange,
+    PausedError,
+    Resident,
+    ResidentError,
+    ResidentProcess,
+    StartResident,
+)
 from gateway.status import Status
 
 CHILD = (sys.executable, "-I", "-S", str(Path(__file__).with_name("child.py")))
@@ -32,6 +46,12 @@ MAX_MEMORY = 128 * 1024 * 1024
 
 MAX_BODY = 64 * 1024 * 1024
 """Bytes that a reply may have, whatever the output limit of the tool is."""
+
+RESPONSE_TIME = 1.0
+"""Seconds in which a reader answers a ping."""
+
+MAX_BLOCKED = 60.0
+"""Seconds for which a query may block a reader that watches the quorum."""
 
 _REFUSED = "CS_ERR_ACCESS"
 """The error with which Corosync refuses a user. It logs each attempt, so there must be a pause after one."""
@@ -49,6 +69,7 @@ class ClusterReader:
         backoff: the pauses between two starts of a reader.
         start: starts a reader.
         max_requests: requests after which a reader is replaced.
+        response_time: seconds after which a reader that has not answered a ping does not respond.
     """
 
     def __init__(
@@ -60,6 +81,7 @@ class ClusterReader:
         backoff: Backoff = BACKOFF,
         start: StartResident = start_resident,
         max_requests: int = MAX_REQUESTS,
+        response_time: float = RESPONSE_TIME,
     ) -> None:
         self._clock = clock or SystemClock()
         self._readers = {
@@ -75,7 +97,11 @@ class ClusterReader:
             )
             for stack in Stack
         }
+        self._quorum_watch = QuorumWatch(
+            self._readers[Stack.COROSYNC], partial(self._discard, Stack.COROSYNC), self._clock
+        )
         self._max_requests = max_requests
+        self._response_time = response_time
         self._identities: dict[Stack, dict[str, object]] = {stack: {} for stack in Stack}
         self._memory_limits: dict[ResidentProcess, int] = {}
 
@@ -100,6 +126,10 @@ class ClusterReader:
             answer = LibraryAnswer(result=_failure(Status.FAILED, str(error)))
         return replace(answer, result=replace(answer.result, duration=self._clock.monotonic() - started))
 
+    async def watch_quorum(self, on_report: Callable[[bytes], None]) -> CommandResult:
+        """Passes on each report of Corosync's quorum at once, as ``QuorumWatch.run``."""
+        return await self._quorum_watch.run(on_report)
+
     async def close(self) -> None:
         """Ends all readers. Idempotent; the next query starts another."""
         for reader in self._readers.values():
@@ -110,13 +140,10 @@ class ClusterReader:
     ) -> LibraryAnswer:
         reader = self._readers[query.stack]
         self._notice_replacement(query.stack, tool, identity)
-        process = await reader.running()
-        size = min(max_size, MAX_BODY // 2)
-        exchange = process.send(
-            lambda number: messages.encode_request(number, query.name, size), now=self._clock.monotonic()
-        )
+        process = await self._unblocked(query.stack)
+        exchange = self._send(process, query.name, min(max_size, MAX_BODY // 2))
         if not await reader.completed(exchange, end=end):
-            self._discard(query.stack, process)
+            self._on_timeout(query.stack, process, exchange)
             return LibraryAnswer(result=_failure(Status.TIMED_OUT, f"the {reader.title} did not answer in time"))
         body = exchange.reply.result()
         if body is None:
@@ -128,9 +155,38 @@ class ClusterReader:
             return LibraryAnswer(result=_failure(Status.FAILED, f"the {reader.title} has sent a reply {error}"))
         reader.on_success()
         answer = _answer(query, outcome, version, content)
-        if answer.permanent or (not process.is_busy and self._is_worn_out(process)):
+        if (answer.permanent and not process.has_stream) or (not process.is_busy and self._is_worn_out(process)):
             self._discard(query.stack, process)
         return answer
+
+    async def _unblocked(self, stack: Stack) -> ResidentProcess:
+        """Returns the process of a reader, unless it has not answered an earlier query yet."""
+        process = await self._readers[stack].running()
+        if (overdue := process.overdue) is not None:
+            if self._clock.monotonic() - overdue.sent < MAX_BLOCKED:
+                raise PausedError(f"the {self._readers[stack].title} has not answered an earlier query yet")
+            self._discard(stack, process)
+            process = await self._readers[stack].running()
+        return process
+
+    def _send(self, process: ResidentProcess, query: str, max_size: int) -> Exchange:
+        return process.send(
+            lambda number: messages.encode_request(number, query, max_size), now=self._clock.monotonic()
+        )
+
+    def _on_timeout(self, stack: Stack, process: ResidentProcess, exchange: Exchange) -> None:
+        """Replaces a reader that has not answered in time; one that watches the quorum only if it does not respond."""
+        if not process.has_stream:
+            self._discard(stack, process)
+            return
+        exchange.overdue = True
+        ping = self._send(process, messages.PING, 0)
+
+        def check() -> None:
+            if not ping.reply.done():
+                self._discard(stack, process)
+
+        asyncio.get_running_loop().call_later(self._response_time, check)
 
     def _notice_replacement(self, stack: Stack, tool: str, identity: object) -> None:
         """Replaces the reader if a tool was replaced: its libraries may have been as well."""
@@ -150,6 +206,7 @@ class ClusterReader:
         """Replaces a reader, unless that has happened."""
         self._memory_limits.pop(process, None)
         if process is self._readers[stack].current:
+            process.replaced = process.is_usable
             self._readers[stack].discard()
 
 

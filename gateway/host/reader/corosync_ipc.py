@@ -1,7 +1,7 @@
 """Connections to Corosync's services through its libraries, and the structures of their headers.
 
-A connection costs more than all calls through it, hence they stay open. None of them subscribes to events: the current
-state is requested each time, and the event that brings it is awaited.
+A connection costs more than all calls through it, hence they stay open. For queries, none of them subscribes to events:
+the current state is requested each time, and the event that brings it is awaited.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
 _CS_OK = 1
-_CS_ERR_TRY_AGAIN, _CS_ERR_NOT_EXIST, _CS_ERR_NO_SECTIONS = 6, 12, 27
+CS_ERR_TRY_AGAIN = 6
+_CS_ERR_NOT_EXIST, _CS_ERR_NO_SECTIONS = 12, 27
 _ERRORS = {
     2: "CS_ERR_LIBRARY",
     5: "CS_ERR_TIMEOUT",
@@ -27,7 +28,7 @@ _ERRORS = {
     18: "CS_ERR_NO_RESOURCES",
     100: "CS_ERR_SECURITY",
 }
-_DISPATCH_ONE, _DISPATCH_ALL = 1, 2
+_DISPATCH_ONE, DISPATCH_ALL = 1, 2
 _TRACK_CURRENT = 1
 MAP_DEFAULT, MAP_STATS = 0, 1
 MAX_LINKS = 8
@@ -140,7 +141,7 @@ class Connection:
 
     def await_event(self, events: list[Any], name: str, *arguments: object) -> None:
         """Calls a function that requests an event, and waits until a callback has appended it to ``events``."""
-        self.call("dispatch", ctypes.c_int(_DISPATCH_ALL), allowed=(_CS_ERR_TRY_AGAIN,))
+        self.call("dispatch", ctypes.c_int(DISPATCH_ALL), allowed=(CS_ERR_TRY_AGAIN,))
         events.clear()
         self.call(name, *arguments)
         while not events:

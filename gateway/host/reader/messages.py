@@ -6,7 +6,7 @@ All numbers are in network byte order::
     reply     outcome, length of the version (8 bits each); the version; the answer, or the reason why there is none
 
 A reply is the body of a frame (``frames.py``). The answer is what the tool prints that the query stands for, so that
-the same parser reads both.
+the same parser reads both. A watch has one reply for each report, and a last one with the reason why there are no more.
 """
 
 from __future__ import annotations
@@ -16,14 +16,22 @@ import struct
 REQUEST = struct.Struct("!III")
 REPLY = struct.Struct("!BB")
 
-ANSWERED, FAILED, UNUSABLE = range(3)
-"""The outcomes. ``FAILED`` concerns this request only; ``UNUSABLE`` all requests, until the library is replaced."""
+ANSWERED, FAILED, UNUSABLE, REPORTED = range(4)
+"""The outcomes. ``FAILED`` concerns this request only; ``UNUSABLE`` all requests, until the library is replaced. After
+``REPORTED``, more replies to the same request follow.
+"""
 
 STATUS, CONSTRAINTS = "status", "constraints"
 """The queries about Pacemaker."""
 
 QUORUM, LINKS, STATISTICS = "quorum", "links", "statistics"
 """The queries about Corosync."""
+
+WATCH = "watch"
+"""Requests the current report of Corosync's quorum service, and each later one."""
+
+PING = "ping"
+"""Requests an empty answer, which does not wait for a library."""
 
 
 class LibraryFailedError(Exception):
@@ -56,6 +64,6 @@ def decode_reply(body: bytes) -> tuple[int, str, bytes]:
         raise ValueError("shorter than its header")
     outcome, length = REPLY.unpack_from(body)
     start = REPLY.size + length
-    if len(body) < start or outcome not in (ANSWERED, FAILED, UNUSABLE):
+    if len(body) < start or outcome not in (ANSWERED, FAILED, UNUSABLE, REPORTED):
         raise ValueError("of an unknown form")
     return outcome, body[REPLY.size : start].decode("ascii", "replace"), body[start:]

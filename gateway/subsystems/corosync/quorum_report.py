@@ -1,10 +1,10 @@
-"""The lines that ``alarms/sources/libquorum_helper.py`` prints, one for each report of Corosync's quorum service.
+"""The reports of Corosync's quorum service, as the resident reader (``host/reader/quorum_reports.py``) sends them.
 
 ::
 
     time=1795575626.297612 quorate=0 ring=13 members=1,2,3
 
-The helper is part of the gateway; it prints what Corosync 2 and 3 report through ``libquorum.so.5``.
+They are those of Corosync 2 and 3, through ``libquorum.so.5``.
 """
 
 from __future__ import annotations
@@ -14,9 +14,6 @@ from dataclasses import dataclass
 
 from gateway.errors import ParseError
 from gateway.subsystems.parsing.text import UINT32_MAX, decode
-
-PROGRAM = "libquorum_helper.py"
-"""The file name of the program that prints these lines."""
 
 _UINT64_MAX = 2**64 - 1
 _LINE = re.compile(
@@ -30,7 +27,7 @@ class QuorumReport:
     """One report of the quorum service.
 
     Attributes:
-        time: when the helper received it, in Unix seconds.
+        time: when the reader received it, in Unix seconds.
         quorate: whether this node's partition has quorum.
         ring: the sequence number of the membership, 64-bit unsigned. Quorum can change while it stays the same.
         members: the ids of the nodes in this partition, in Corosync's order; 32-bit unsigned.
@@ -43,7 +40,7 @@ class QuorumReport:
 
 
 def parse(line: bytes) -> QuorumReport:
-    """Parses a line without its line end.
+    """Parses a report.
 
     Raises:
         ParseError: the line is not a report.
