@@ -8,7 +8,7 @@ import subprocess
 import sys
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +37,10 @@ def wait_for(url: str, *, seconds: float = 60) -> None:
 
 
 @contextlib.contextmanager
-def running_demo(*flags: str) -> Iterator[int]:
+def running_demo(*flags: str, program: Sequence[str] = ("gateway", "demo")) -> Iterator[int]:
     """Runs a demo gateway, and yields its port, which may not answer yet."""
     port = free_port()
-    argv = [sys.executable, "-m", "gateway", "demo", f"--web.listen-address=127.0.0.1:{port}"]
+    argv = [sys.executable, "-m", *program, f"--web.listen-address=127.0.0.1:{port}"]
     with subprocess.Popen(
         [*argv, "--snmp.agent.listen=127.0.0.1:0", *flags], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:

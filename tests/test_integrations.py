@@ -12,7 +12,7 @@ import yaml
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import DEFAULT_ROOT, mib
 from gateway.snmp.values import Type
-from integrations.generator import watched
+from integrations.generator import nagios, watched
 from integrations.generator.files import FOLDER, files
 from tests.programs import ROOT
 
@@ -95,6 +95,7 @@ def test_enumerations_are_compared_with_the_state_that_is_meant() -> None:
         if (syntax := MIB[check.object].syntax) and syntax.names and check.highest
     }
     assert {name: pair for name, pair in states.items() if pair not in {("true", "true"), ("false", "false")}} == {
+        "haClusterBoothTicketState": ("granted", "revoked"),
         "haClusterSbdDeviceStatus": ("healthy", "healthy"),
         "haClusterDrbdVolumeDiskState": ("upToDate", "upToDate"),
         "haClusterTargetState": ("idle", "ok"),
@@ -106,6 +107,13 @@ def test_identifiers_of_the_template_for_zabbix_are_stable_and_unique() -> None:
     found = re.findall(r"uuid: (\w+)", text)
     assert len(found) == len(set(found)) > 100
     assert [uuid for uuid in found if not re.fullmatch(r"[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}", uuid)] == []
+
+
+def test_every_template_of_a_row_is_described() -> None:
+    described = (FOLDER / "nagios" / "README.md").read_text("utf-8")
+    names = [nagios.template_name(check) for check in nagios.row_checks()]
+    assert len(names) == len(set(names)) > 10
+    assert [name for name in names if f"`{name}`" not in described] == []
 
 
 def test_the_generator_is_part_of_make_regenerate() -> None:

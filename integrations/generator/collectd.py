@@ -35,21 +35,20 @@ def configuration(mib: Mib) -> str:
         names.append(entry.name)
         lines += _data(entry, [f'Values "{oids.dotted(entry.oid)}.0"'])
     for table in watched.TABLES:
-        if labels := _labels(mib, table):
-            for column in table.columns:
-                names.append(column)
-                lines += _data(mib[column], ["Table true", *labels, f'Values "{oids.dotted(mib[column].oid)}"'])
+        labels = _labels(mib, table)
+        for column in table.columns:
+            names.append(column)
+            lines += _data(mib[column], ["Table true", *labels, f'Values "{oids.dotted(mib[column].oid)}"'])
     shown = " \\\n            ".join(f'"{name}"' for name in names)
     return "".join((*lines, _HOST.format(names=shown), "</Plugin>\n"))
 
 
 def _labels(mib: Mib, table: Table) -> list[str]:
-    """Returns the lines that name a row; none if the columns do not distinguish all rows."""
-    if len(mib[table.row].index) != len(table.label):
+    """Returns the lines that name a row; none if the columns do not distinguish all rows: then its index names it."""
+    if not table.is_named(mib):
         return []
-    columns = [f'"{oids.dotted(mib[label].oid)}"' for label in table.label]
-    options = ("TypeInstanceOID",) if len(columns) == 1 else ("PluginInstanceOID", "TypeInstanceOID")
-    return [f"{option} {column}" for option, column in zip(options, columns, strict=True)]
+    options = ("TypeInstanceOID",) if len(table.label) == 1 else ("PluginInstanceOID", "TypeInstanceOID")
+    return [f'{option} "{oids.dotted(mib[label].oid)}"' for option, label in zip(options, table.label, strict=True)]
 
 
 def _data(entry: Object, options: list[str]) -> Iterator[str]:

@@ -20,6 +20,8 @@ def files() -> Mapping[str, str]:
         "librenms/os_detection/ha-cluster.yaml": librenms.detection(module),
         "librenms/os_discovery/ha-cluster.yaml": librenms.discovery(module),
         "nagios/commands.cfg": nagios.nagios(module),
+        "nagios/arbitrators.cfg": nagios.nagios_arbitrators(module),
+        "nagios/rows.cfg": nagios.nagios_rows(module),
         "nagios/icinga2.conf": nagios.icinga(module),
         "opennms/ha-cluster.events.xml": opennms.events(module),
         "opennms/ha-cluster.datacollection.xml": opennms.data_collection(module),

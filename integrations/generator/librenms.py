@@ -18,6 +18,7 @@ from integrations.generator.watched import Check, Table
 Json = dict[str, Any]
 
 _HEADER = "# {what} of ha-cluster-gateway for LibreNMS. Generated from HA-CLUSTER-MIB: see README.md.\n"
+_MIB = "HA-CLUSTER-MIB"
 _NET_SNMP = ".1.3.6.1.4.1.8072.3.2.10"
 """The sysObjectID of snmpd on Linux."""
 _UP, _WARNING, _ERROR, _UNKNOWN = 0, 1, 2, 3
@@ -54,7 +55,7 @@ def discovery(mib: Mib) -> str:
     states: list[Json] = []
     for entry in watched.scalars(mib):
         if _is_sensor(entry):
-            sensor = _sensor(entry, watched.words(entry.name), "{{ $index }}", "Cluster")
+            sensor = _sensor(entry, watched.words(entry.name), "Cluster")
             (states if entry.syntax and entry.syntax.names else counts).append(
                 sensor | _limits(entry, checks.get(entry.name))
             )
@@ -62,11 +63,10 @@ def discovery(mib: Mib) -> str:
         for column, sensor in _columns(mib, table):
             (states if column.syntax and column.syntax.names else counts).append(sensor)
     document = {
-        "mib": "HA-CLUSTER-MIB",
         "modules": {
             "os": {
-                "version": "HA-CLUSTER-MIB::haClusterGatewayVersion.0",
-                "features": "HA-CLUSTER-MIB::haClusterName.0",
+                "version": f"{_MIB}::haClusterGatewayVersion.0",
+                "features": f"{_MIB}::haClusterName.0",
             },
             "sensors": {"count": {"data": counts}, "state": {"data": states}},
         },
@@ -79,16 +79,15 @@ def _dump(document: Json) -> str:
 
 
 def _columns(mib: Mib, table: Table) -> Iterator[tuple[Object, Json]]:
-    """Yields the sensors of a table; LibreNMS can only compute the OIDs of tables whose index is one text."""
-    index = mib.index_of(table.row)
-    if len(index) != 1 or not (index[0].syntax and index[0].syntax.size):
-        return
+    """Yields the sensors of a table."""
+    names = " ".join(f"{{{{ {_MIB}::{label} }}}}" for label in table.label)
+    if not table.is_named(mib):
+        names += " ({{ $index }})"
     checks = {check.object: check for check in table.checks}
     for column in (mib[name] for name in table.columns):
         if _is_sensor(column):
-            title = f"{{{{ ${table.label[0]} }}}} {watched.words(column.name, column.row).lower()}"
-            sensor = _sensor(column, title, "{{ $str_index_as_numeric }}", table.title)
-            yield column, sensor | _limits(column, checks.get(column.name))
+            title = f"{names} {watched.words(column.name, column.row).lower()}"
+            yield column, _sensor(column, title, table.title) | _limits(column, checks.get(column.name))
 
 
 def _is_sensor(entry: Object) -> bool:
@@ -96,11 +95,11 @@ def _is_sensor(entry: Object) -> bool:
     return entry.syntax is not None and entry.syntax.name != "Counter64"
 
 
-def _sensor(entry: Object, title: str, index: str, group: str) -> Json:
+def _sensor(entry: Object, title: str, group: str) -> Json:
     return {
-        "oid": entry.row.removesuffix("Entry") + "Table" if entry.row else entry.name,
-        "value": entry.name,
-        "num_oid": f".{_dotted(entry)}.{index}",
+        "oid": f"{_MIB}::{entry.row.removesuffix('Entry') + 'Table' if entry.row else entry.name}",
+        "value": f"{_MIB}::{entry.name}",
+        "num_oid": f".{_dotted(entry)}.{{{{ $index }}}}",
         "index": f"{entry.name}.{{{{ $index }}}}",
         "descr": title,
         "group": group,
@@ -112,8 +111,7 @@ def _limits(entry: Object, check: Check | None) -> Json:
     assert entry.syntax is not None
     if names := entry.syntax.names:
         states = [
-            {"value": number, "descr": word, "graph": 0, "generic": _generic(number, word, check)}
-            for number, word in names.items()
+            {"value": number, "descr": word, "generic": _generic(number, word, check)} for number, word in names.items()
         ]
         return {"state_name": entry.name, "states": states}
     if not check:

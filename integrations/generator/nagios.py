@@ -1,24 +1,42 @@
-"""The checks for Nagios and Icinga 2: ``check_snmp`` of the monitoring plugins, with a threshold for each scalar."""
+"""The checks for Nagios and Icinga 2 with ``check_snmp`` of the monitoring plugins.
+
+A scalar with a threshold is a service of each host. A column with a threshold is a template for services, because
+neither program discovers rows: whoever uses it names the row.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import Mib
 from integrations.generator import watched
 from integrations.generator.watched import Check
 
+NODES, ARBITRATORS = "ha-cluster", "ha-arbitrator"
+"""The groups of hosts in Nagios; in Icinga, the variables of hosts with the same names."""
 _FLAGS = {watched.WARNING: "-w", watched.CRITICAL: "-c"}
 _VARIABLES = {watched.WARNING: "snmp_warn", watched.CRITICAL: "snmp_crit"}
 
 _NAGIOS = """\
-# The checks of ha-cluster-gateway for Nagios. Generated from HA-CLUSTER-MIB: see README.md.
+# The commands of ha-cluster-gateway for Nagios, and the checks of a node. Generated from HA-CLUSTER-MIB: see README.md.
 
 define command {
     command_name    check_ha_cluster
     command_line    $USER1$/check_snmp -H '$HOSTADDRESS$' $_HOSTSNMP_OPTIONS$ -o '$ARG1$' $ARG2$ -l '$ARG3$'
 }
+
+define command {
+    command_name    check_ha_cluster_row
+    command_line    $USER1$/check_snmp -H '$HOSTADDRESS$' $_HOSTSNMP_OPTIONS$ -o '$ARG1$.$_SERVICEINDEX$' $ARG2$ \
+-l '$SERVICEDESC$'
+}
+"""
+_NAGIOS_ARBITRATORS = """\
+# The checks of an arbitrator for Nagios. Generated from HA-CLUSTER-MIB: see README.md.
+"""
+_NAGIOS_ROWS = """\
+# Templates of services for single rows, for Nagios. Generated from HA-CLUSTER-MIB: see README.md.
 """
 _ICINGA = """\
 // The checks of ha-cluster-gateway for Icinga 2. Generated from HA-CLUSTER-MIB: see README.md.
@@ -34,16 +52,25 @@ template Service "ha-cluster" {
 
 
 def nagios(mib: Mib) -> str:
-    """Returns the command and the services for Nagios."""
-    return "".join((_NAGIOS, *(_service(mib, check) for check in watched.SCALAR_CHECKS)))
+    """Returns the commands, and the services of a node, for Nagios."""
+    return _NAGIOS + _services(mib, watched.NODE_CHECKS, NODES)
 
 
-def _service(mib: Mib, check: Check) -> str:
-    command = f"check_ha_cluster!{_instance(mib, check)}!{_FLAGS[check.severity]} {check.range}!{_label(check)}"
+def nagios_arbitrators(mib: Mib) -> str:
+    """Returns the services of an arbitrator for Nagios."""
+    return _NAGIOS_ARBITRATORS + _services(mib, watched.ARBITRATOR_CHECKS, ARBITRATORS)
+
+
+def _services(mib: Mib, checks: Iterable[Check], group: str) -> str:
+    return "".join(_service(mib, check, group) for check in checks)
+
+
+def _service(mib: Mib, check: Check, group: str) -> str:
+    command = f"check_ha_cluster!{_oid(mib, check)}.0!{_FLAGS[check.severity]} {check.range}!{_label(check)}"
     return f"""
 define service {{
     use                     generic-service
-    hostgroup_name          ha-cluster
+    hostgroup_name          {group}
     service_description     HA cluster: {_label(check)}
     notes                   {check.severity}: {check.text}
     check_command           {command}
@@ -51,9 +78,38 @@ define service {{
 """
 
 
+def nagios_rows(mib: Mib) -> str:
+    """Returns the templates for single rows, for Nagios."""
+    return _NAGIOS_ROWS + "".join(_row(mib, check) for check in row_checks())
+
+
+def row_checks() -> Sequence[Check]:
+    """Returns the thresholds of columns."""
+    return tuple(check for table in watched.TABLES for check in table.checks)
+
+
+def template_name(check: Check) -> str:
+    """Returns the name of the template for a column."""
+    return f"ha-cluster-{_label(check).replace(' ', '-')}"
+
+
+def _row(mib: Mib, check: Check) -> str:
+    return f"""
+define service {{
+    use                     generic-service
+    name                    {template_name(check)}
+    register                0
+    notes                   {check.severity}: {check.text}
+    check_command           check_ha_cluster_row!{_oid(mib, check)}!{_FLAGS[check.severity]} {check.range}
+}}
+"""
+
+
 def icinga(mib: Mib) -> str:
-    """Returns the services for Icinga 2, with the command ``snmp`` of its template library."""
-    return "".join((_ICINGA, *(line for check in watched.SCALAR_CHECKS for line in _apply(mib, check))))
+    """Returns the services and the templates for Icinga 2, with the command ``snmp`` of its template library."""
+    services = (line for check in watched.SCALAR_CHECKS for line in _apply(mib, check))
+    templates = (line for check in row_checks() for line in _template(mib, check))
+    return "".join((_ICINGA, *services, *templates))
 
 
 def _apply(mib: Mib, check: Check) -> Iterator[str]:
@@ -61,16 +117,30 @@ def _apply(mib: Mib, check: Check) -> Iterator[str]:
 apply Service "ha-cluster-{_label(check).replace(" ", "-")}" {{
   import "ha-cluster"
   notes = "{check.severity}: {check.text}"
-  vars.snmp_oid = "{_instance(mib, check)}"
+  vars.snmp_oid = "{_oid(mib, check)}.0"
   vars.{_VARIABLES[check.severity]} = "{check.range}"
   vars.snmp_label = "{_label(check)}"
-  assign where host.vars.ha_cluster
+"""
+    for group, checks in ((NODES, watched.NODE_CHECKS), (ARBITRATORS, watched.ARBITRATOR_CHECKS)):
+        if check in checks:
+            yield f"  assign where host.vars.{group.replace('-', '_')}\n"
+    yield "}\n"
+
+
+def _template(mib: Mib, check: Check) -> Iterator[str]:
+    yield f"""
+template Service "{template_name(check)}" {{
+  import "ha-cluster"
+  notes = "{check.severity}: {check.text}"
+  vars.snmp_oid = "{_oid(mib, check)}.$ha_index$"
+  vars.{_VARIABLES[check.severity]} = "{check.range}"
+  vars.snmp_label = "$service.name$"
 }}
 """
 
 
-def _instance(mib: Mib, check: Check) -> str:
-    return f"{oids.dotted(mib[check.object].oid)}.0"
+def _oid(mib: Mib, check: Check) -> str:
+    return oids.dotted(mib[check.object].oid)
 
 
 def _label(check: Check) -> str:

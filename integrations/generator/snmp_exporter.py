@@ -78,7 +78,10 @@ def _metric(mib: Mib, entry: Object) -> Json:
 
 def _indexes(mib: Mib, entry: Object) -> Iterator[Json]:
     for index in mib.index_of(entry.row):
-        yield {"labelname": index.name, "type": _type(index)}
+        label: Json = {"labelname": index.name, "type": _type(index)}
+        if index.syntax is not None and index.syntax.names:
+            label["enum_values"] = dict(index.syntax.names)
+        yield label
 
 
 def _type(entry: Object) -> str:

@@ -67,11 +67,15 @@ class Table:
         """The columns to poll: those with thresholds, then the others."""
         return tuple(dict.fromkeys((*(check.object for check in self.checks), *self.polled)))
 
+    def is_named(self, mib: Mib) -> bool:
+        """Returns whether the columns that name a row distinguish all rows."""
+        return len(mib[self.row].index) == len(self.label)
+
 
 _INTERNAL = ("haClusterHttp", "haClusterAgent", "haClusterAlerts", "haClusterNotice")
 """The scalars that nobody has to graph: those about the gateway's servers, and the last notification."""
 
-SCALAR_CHECKS: Sequence[Check] = (
+NODE_CHECKS: Sequence[Check] = (
     Check("haClusterQuorate", "the partition of this node has no quorum", CRITICAL, **TRUE),
     Check("haClusterAlarmsCritical", "critical alarms are active", CRITICAL),
     Check("haClusterAlarmsMajor", "major alarms are active", WARNING),
@@ -86,6 +90,18 @@ SCALAR_CHECKS: Sequence[Check] = (
     Check("haClusterMaintenanceMode", "the cluster is in maintenance mode", WARNING, **FALSE),
     Check("haClusterSnapshotAge", "the values are old: the gateway hangs", WARNING, 120),
 )
+"""The thresholds for the nodes of a cluster."""
+
+_EVERYWHERE = {"haClusterAlarmsCritical", "haClusterAlarmsMajor", "haClusterSnapshotAge"}
+
+ARBITRATOR_CHECKS: Sequence[Check] = (
+    Check("haClusterQnetdUp", "the arbitrator is down: corosync-qnetd does not run", CRITICAL, **TRUE),
+    *(check for check in NODE_CHECKS if check.object in _EVERYWHERE),
+)
+"""The thresholds for hosts that run the arbitrator of other clusters."""
+
+SCALAR_CHECKS: Sequence[Check] = tuple(dict.fromkeys((*NODE_CHECKS, *ARBITRATOR_CHECKS)))
+"""All thresholds of scalars, for managers that ignore the objects that a host does not have."""
 
 TABLES: Sequence[Table] = (
     Table(
@@ -159,11 +175,57 @@ TABLES: Sequence[Table] = (
         polled=("haClusterDrbdPeerVolumeOutOfSync", "haClusterDrbdPeerVolumeDiskState"),
     ),
     Table(
+        row="haClusterQnetdClusterEntry",
+        title="Clusters of the arbitrator",
+        label=("haClusterQnetdClusterName",),
+        polled=("haClusterQnetdClusterNodes",),
+    ),
+    Table(
+        row="haClusterQnetdNodeEntry",
+        title="Nodes that use the arbitrator",
+        label=("haClusterQnetdNodeClusterName",),
+        checks=(Check("haClusterQnetdNodeConnected", "is not connected to the arbitrator", WARNING, **TRUE),),
+        polled=("haClusterQnetdNodeVote", "haClusterQnetdNodeTlsActive", "haClusterQnetdNodeHeuristics"),
+    ),
+    Table(
+        row="haClusterBoothDaemonEntry",
+        title="Configurations of booth",
+        label=("haClusterBoothConfiguration",),
+        checks=(Check("haClusterBoothUp", "has no booth daemon that answers", CRITICAL, **TRUE),),
+        polled=("haClusterBoothRunning",),
+    ),
+    Table(
+        row="haClusterBoothTicketEntry",
+        title="Tickets of booth",
+        label=("haClusterBoothTicketName",),
+        checks=(Check("haClusterBoothTicketState", "is held by no site", WARNING, 4, 2),),
+        polled=("haClusterBoothTicketHere",),
+    ),
+    Table(
+        row="haClusterBoothPeerEntry",
+        title="Members of booth",
+        label=("haClusterBoothPeerAddress",),
+        polled=(
+            "haClusterBoothPeerReceived",
+            "haClusterBoothPeerResends",
+            "haClusterBoothPeerSendErrors",
+            "haClusterBoothPeerReceiveErrors",
+            "haClusterBoothPeerAuthFailures",
+            "haClusterBoothPeerInvalid",
+        ),
+    ),
+    Table(
         row="haClusterCollectorEntry",
         title="Collectors of the gateway",
         label=("haClusterCollectorName",),
         checks=(Check("haClusterCollectorSuccess", "fails: a part of the cluster is not known", WARNING, **TRUE),),
         polled=("haClusterCollectorState", "haClusterCollectorDuration"),
+    ),
+    Table(
+        row="haClusterListenEntry",
+        title="Addresses that the gateway listens on",
+        label=("haClusterListenAddress",),
+        checks=(Check("haClusterListenActive", "is not listened on", WARNING, **TRUE),),
     ),
     Table(
         row="haClusterTargetEntry",
@@ -196,5 +258,6 @@ def branch_of(mib: Mib, entry: Object) -> int:
 
 def words(name: str, row: str = "") -> str:
     """Returns the name of an object in words, without the prefix of its row or of the module: ``Resources failed``."""
-    rest = name.removeprefix(row.removesuffix("Entry") or "haCluster")
+    prefix = row.removesuffix("Entry")
+    rest = name.removeprefix(prefix if prefix and name.startswith(prefix) else "haCluster")
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in rest).strip().capitalize()

@@ -199,7 +199,7 @@ def _discovery(mib: Mib, table: Table) -> Json:
     macros = [(f"{{#NAME{place or ''}}}", mib[column]) for place, column in enumerate(table.label)]
     listed = ",".join(f"{macro},{_dotted(column)}" for macro, column in macros)
     shown = " ".join(macro for macro, _ in macros)
-    if len(mib[table.row].index) > len(table.label):
+    if not table.is_named(mib):
         shown += " {#SNMPINDEX}"
     name = table.row.removesuffix("Entry")
     checks = {check.object: check for check in table.checks}

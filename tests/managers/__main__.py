@@ -1,7 +1,8 @@
 """``make integrations``: runs each manager with its recipe, through snmpd and the built-in agent.
 
 Needs root and debootstrap: managers run in the trees of two Debian releases, which are made at first use and take some
-gigabytes. The last output is a table. The exit status is 1 if something differs.
+gigabytes. A check that fails prints its recipe, what was expected and what was received. The last output is a table.
+The exit status is 1 if a check has failed.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-import traceback
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.managers import notifications, polling, schemas, zabbix
+from tests.managers import librenms, notifications, polling, queries, schemas, zabbix
+from tests.managers.difference import explain
 from tests.managers.node import Way, running_node
 from tests.managers.tree import Tree
 from tests.ports import free_port
@@ -28,15 +30,17 @@ class Manager(NamedTuple):
 
     Attributes:
         name: its name in the table, and on the command line.
+        recipe: the files that it is run with, in the folder ``integrations``.
         release: the release of Debian that it is from.
-        packages: the packages to install; the first one has its version.
+        packages: the packages to install; the first one has its version. None if the manager itself is not run.
         alone: checks that need no node.
         polls: checks of both ways.
     """
 
     name: str
-    release: str
-    packages: tuple[str, ...]
+    recipe: str
+    release: str = OLD
+    packages: tuple[str, ...] = ()
     alone: tuple[Callable[[Tree], str], ...] = ()
     polls: tuple[Callable[[Tree, Way], str], ...] = ()
 
@@ -44,22 +48,29 @@ class Manager(NamedTuple):
 MANAGERS: Sequence[Manager] = (
     Manager(
         "snmp_exporter",
+        "snmp_exporter/snmp.yml",
         NEW,
-        ("prometheus-snmp-exporter",),
+        ("prometheus-snmp-exporter", "prometheus"),
         alone=(polling.check_generator,),
-        polls=(polling.check_snmp_exporter,),
+        polls=(polling.check_snmp_exporter, queries.check_queries),
     ),
     Manager(
         "check_snmp",
+        "nagios/*.cfg",
         OLD,
         ("monitoring-plugins-basic", "monitoring-plugins-standard", "snmp"),
         polls=(polling.check_plugin,),
     ),
-    Manager("nagios", OLD, ("nagios4-core", "icinga2-bin"), alone=(polling.check_nagios,)),
-    Manager("collectd", OLD, ("collectd-core", "libsnmp40"), polls=(polling.check_collectd,)),
-    Manager("snmptt", OLD, ("snmptt", "snmptrapd", "snmp"), alone=(notifications.check_converter,)),
-    Manager("zabbix-6", OLD, zabbix.PACKAGES, polls=(zabbix.check_zabbix,)),
-    Manager("zabbix-7", NEW, zabbix.PACKAGES, polls=(zabbix.check_zabbix,)),
+    Manager("nagios", "nagios", OLD, ("nagios4-core", "icinga2-bin"), alone=(polling.check_nagios,)),
+    Manager(
+        "collectd", "collectd/ha-cluster.conf", OLD, ("collectd-core", "libsnmp40"), polls=(polling.check_collectd,)
+    ),
+    Manager(
+        "snmptt", "snmptt/ha-cluster.conf", OLD, ("snmptt", "snmptrapd", "snmp"), alone=(notifications.check_converter,)
+    ),
+    Manager("librenms", "librenms", polls=(lambda _, way: librenms.check_definitions(way),)),
+    Manager("zabbix-6", "zabbix/ha-cluster.yaml", OLD, zabbix.PACKAGES, polls=(zabbix.check_zabbix,)),
+    Manager("zabbix-7", "zabbix/ha-cluster.yaml", NEW, zabbix.PACKAGES, polls=(zabbix.check_zabbix,)),
 )
 
 
@@ -69,8 +80,8 @@ class Row(NamedTuple):
     manager: str
     version: str
     way: str
-    result: str
-    is_good: bool
+    result: str = ""
+    is_good: bool = True
 
 
 def run(directory: Path, names: Sequence[str]) -> Iterator[Row]:
@@ -101,14 +112,21 @@ def run(directory: Path, names: Sequence[str]) -> Iterator[Row]:
 
 
 def _row(manager: Manager, tree: Tree, way: str, check: Callable[[], str]) -> Row:
-    """Runs a check; whatever it finds is a row of the table, so that the other checks follow."""
-    version = tree.version(manager.packages[0])
-    print(f"{manager.name} {version} {way}", flush=True)
+    version = tree.version(manager.packages[0]) if manager.packages else ""
+    return run_check(Row(manager.name, version, way), manager.recipe, check)
+
+
+def run_check(row: Row, recipe: str, check: Callable[[], str]) -> Row:
+    """Runs a check and returns its row of the table; if it fails, it prints why, and the other checks follow."""
+    print(" ".join(filter(None, (row.manager, row.version, row.way))), flush=True)
     try:
-        return Row(manager.name, version, way, check(), is_good=True)
+        return row._replace(result=check())
     except Exception as error:  # noqa: BLE001 - a row of the table, so that the other managers are run as well
-        traceback.print_exc()
-        return Row(manager.name, version, way, f"FAILED: {str(error).partition(chr(10))[0]}", is_good=False)
+        subject, expected, received = explain(error)
+        lines = {"recipe": f"integrations/{recipe}", "compared": subject, "expected": expected, "received": received}
+        for name, text in lines.items():
+            print(textwrap.indent(f"{name}:\n{textwrap.indent(text, '  ')}", "  "), flush=True)
+        return row._replace(result=f"FAILED: {subject}", is_good=False)
 
 
 def main() -> int:
@@ -120,10 +138,17 @@ def main() -> int:
     parser.add_argument("--opennms", type=Path, metavar="CLONE", help="a copy of OpenNMS's repository")
     arguments = parser.parse_args()
     rows = list(run(arguments.directory.absolute(), arguments.names))
-    if arguments.librenms:
-        rows.append(Row("librenms", "", "schema", schemas.check_librenms(arguments.librenms), is_good=True))
-    if arguments.opennms:
-        rows.append(Row("opennms", "", "schema", schemas.check_opennms(arguments.opennms), is_good=True))
+    for name, check, source in (
+        ("librenms", schemas.check_librenms, arguments.librenms),
+        ("opennms", schemas.check_opennms, arguments.opennms),
+    ):
+        if source:
+            rows.append(run_check(Row(name, "", "schema"), name, partial(check, source)))
+    return print_table(rows)
+
+
+def print_table(rows: Sequence[Row]) -> int:
+    """Prints the results, and returns the exit status."""
     print("\n| manager | version | way | result |\n|---|---|---|---|")
     for row in rows:
         print(f"| {row.manager} | {row.version} | {row.way} | {row.result} |")

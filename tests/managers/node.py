@@ -1,4 +1,4 @@
-"""The node that managers poll: the demo, which stays in its first situation, through snmpd and its built-in agent."""
+"""The node that managers poll: the demo in one situation with all subsystems, through snmpd and its built-in agent."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ from tests.snmpd import ARC, COMMUNITY, Snmpd
 CHANGING = ("SnapshotAge", "Duration", "Runs", "Requests", "Latency", "Totem", "Written", "Read", "Downs")
 """Parts of the names of objects whose values differ from one request to the next."""
 _LINE = re.compile(r'^\.([\d.]+) = (?:(?:INTEGER|Gauge32|Counter64): (-?\d+)|(?:STRING: )?"(.*)")$')
+
+
+def is_stable(name: str) -> bool:
+    """Returns whether an object has the same value in each request."""
+    return not any(part in name for part in CHANGING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,10 +51,10 @@ def running_node(directory: Path, *, trap_port: int) -> Iterator[tuple[Way, Way]
     config = directory / "gateway.conf"
     config.write_text(f'[[alarms.target]]\naddress = "127.0.0.1:{trap_port}"\nversion = "2c"\ncommunity = "public"\n')
     config.chmod(0o600)
-    flags = (f"--config={config}", f"--snmp.agent.listen=127.0.0.1:{agent_port}", "--speed=0.001")
+    flags = (f"--config={config}", f"--snmp.agent.listen=127.0.0.1:{agent_port}")
     with (
         Snmpd(directory) as snmpd,
-        running_demo(*flags, f"--snmp.agentx=unix:{snmpd.agentx}"),
+        running_demo(*flags, f"--snmp.agentx=unix:{snmpd.agentx}", program=("tests.managers.complete_demo",)),
     ):
         snmpd.wait_for_snapshot()
         yield Way(name="snmpd", port=snmpd.port), Way(name="built-in agent", port=agent_port)

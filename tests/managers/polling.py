@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import yaml
 
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import mib
-from integrations.generator import snmp_exporter, watched
+from integrations.generator import nagios, snmp_exporter, watched
 from integrations.generator.files import FOLDER
-from tests.managers.node import CHANGING, Way
+from integrations.generator.watched import Check
+from tests.managers.difference import Difference, expect, expect_soon, expect_text
+from tests.managers.node import Way, is_stable
 from tests.managers.tree import Tree
 from tests.ports import free_port
 from tests.programs import ROOT
 from tests.prometheus_server import get, wait_for
-from tests.waiting import wait_until
 
 MIB = mib()
-
-
-def is_stable(name: str) -> bool:
-    """Returns whether an object has the same value in each request."""
-    return not any(part in name for part in CHANGING)
 
 
 def copy_mibs(folder: Path) -> None:
@@ -47,12 +45,17 @@ def check_generator(tree: Tree) -> str:
         tree.run("prometheus-snmp-generator", "generate", *options)
         made = yaml.safe_load((folder / "snmp.yml").read_text())
     ours = yaml.safe_load((FOLDER / "snmp_exporter" / "snmp.yml").read_text())
-    assert made == ours, "the module differs from the generator's"
+    expect("the module of the generator", _lines(made), _lines(ours))
     return f"the generator makes the same module, {len(ours['modules'][snmp_exporter.MODULE]['metrics'])} metrics"
 
 
-def check_snmp_exporter(tree: Tree, way: Way) -> str:
-    """Scrapes through the exporter, and compares each sample with the walk."""
+def _lines(document: object) -> str:
+    return yaml.safe_dump(document)
+
+
+@contextlib.contextmanager
+def running_exporter(tree: Tree) -> Iterator[int]:
+    """Runs the exporter with its recipe, and yields its port as soon as it answers."""
     port = free_port()
     with tree.folder() as (folder, inside):
         (folder / "snmp.yml").write_text((FOLDER / "snmp_exporter" / "snmp.yml").read_text())
@@ -60,8 +63,14 @@ def check_snmp_exporter(tree: Tree, way: Way) -> str:
         argv = ("prometheus-snmp-exporter", f"--config.file={inside}/snmp.yml", listen)
         with tree.running(*argv, log=folder / "log"):
             wait_for(f"http://127.0.0.1:{port}/")
-            query = f"target=127.0.0.1:{way.port}&module={snmp_exporter.MODULE}&auth={snmp_exporter.AUTH}"
-            page = get(f"http://127.0.0.1:{port}/snmp?{query}")
+            yield port
+
+
+def check_snmp_exporter(tree: Tree, way: Way) -> str:
+    """Scrapes through the exporter, and compares each sample with the walk."""
+    with running_exporter(tree) as port:
+        query = f"target=127.0.0.1:{way.port}&module={snmp_exporter.MODULE}&auth={snmp_exporter.AUTH}"
+        page = get(f"http://127.0.0.1:{port}/snmp?{query}")
     walk = way.walk()
     samples = [match for match in map(_SAMPLE.match, page.splitlines()) if match]
     compared = 0
@@ -72,11 +81,12 @@ def check_snmp_exporter(tree: Tree, way: Way) -> str:
         if entry.syntax.names:
             states = [entry.syntax.names[int(value)] for value in rows.values()]
             found = [state for labels, on in shown if on for state in re.findall(rf'{entry.name}="(\w+)"', labels)]
-            assert sorted(found) == sorted(states), entry.name
+            expect(f"the states of {entry.name}", sorted(found), sorted(states))
         elif watched.is_number(entry) and is_stable(entry.name):
-            assert sorted(value for _, value in shown) == sorted(map(float, rows.values())), entry.name
+            values = sorted(value for _, value in shown)
+            expect(f"the values of {entry.name}", values, sorted(map(float, rows.values())))
         else:
-            assert len(shown) == len(rows), entry.name
+            expect(f"the number of samples of {entry.name}", len(shown), len(rows))
         compared += len(rows)
     return f"{len(samples)} samples of {compared} variables"
 
@@ -88,27 +98,61 @@ _SAMPLE = re.compile(r"^(?P<name>haCluster\w+)(?:\{(?P<labels>.*)\})? (?P<value>
 
 
 def check_plugin(tree: Tree, way: Way) -> str:
-    """Runs check_snmp for each service of Nagios, and compares value and state with the walk."""
-    services = re.findall(r"check_ha_cluster!([\d.]+)!(\S+ \S+)!(.*)", (FOLDER / "nagios" / "commands.cfg").read_text())
+    """Runs check_snmp for each service of Nagios, and for each row of the templates, and compares it with the walk."""
     walk = way.walk()
-    states: list[str] = []
-    for (oid, options, label), check in zip(services, watched.SCALAR_CHECKS, strict=True):
-        target = ("-H", "127.0.0.1", "-p", str(way.port), "-P", "2c", "-C", "public")
-        argv = ("/usr/lib/nagios/plugins/check_snmp", *target, "-o", oid, *options.split(), "-l", label)
-        printed = tree.run(*argv, check=False).stdout
-        match = re.match(rf"SNMP (\w+) - {label} \*?(-?\d+)", printed)
-        assert match, printed
-        value = int(match[2])
-        in_range = check.lowest <= value and (check.highest is None or value <= check.highest)
-        assert match[1] == ("OK" if in_range else check.severity.upper()), printed
-        assert value == walk[oid] or not is_stable(check.object), printed
-        states.append(match[1])
+    run = partial(_plugin, tree, way, walk)
+    states = [run(check, f"{oid}.0", options) for check, oid, options in _nagios_checks()]
+    rows = [
+        run(check, instance, options)
+        for check, oid, options in _nagios_rows()
+        for instance in walk
+        if instance.startswith(f"{oid}.")
+    ]
+    return f"services: {_counted(states)}; rows: {_counted(rows)}"
+
+
+def _counted(states: Sequence[str]) -> str:
     return ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
+
+
+def _nagios_checks() -> Iterator[tuple[Check, str, str]]:
+    """Yields the checks of the services, each with its object identifier and the options of check_snmp."""
+    texts = [(FOLDER / "nagios" / name).read_text() for name in ("commands.cfg", "arbitrators.cfg")]
+    services = re.findall(r"check_ha_cluster!([\d.]+)\.0!(\S+ \S+)!", "".join(texts))
+    checks = (*watched.NODE_CHECKS, *watched.ARBITRATOR_CHECKS)
+    yield from ((check, oid, options) for check, (oid, options) in zip(checks, services, strict=True))
+
+
+def _nagios_rows() -> Iterator[tuple[Check, str, str]]:
+    """Yields the checks of the templates, each with the object identifier of its column and the options."""
+    templates = re.findall(r"check_ha_cluster_row!([\d.]+)!(\S+ \S+)\n", (FOLDER / "nagios" / "rows.cfg").read_text())
+    for check, (oid, options) in zip(nagios.row_checks(), templates, strict=True):
+        yield check, oid, options
+
+
+def _plugin(  # noqa: PLR0917 - the first three are bound
+    tree: Tree, way: Way, walk: Mapping[str, int | str], check: Check, instance: str, options: str
+) -> str:
+    """Runs check_snmp for an object, and returns the state that it prints."""
+    target = ("-H", "127.0.0.1", "-p", str(way.port), "-P", "2c", "-C", "public")
+    argv = ("/usr/lib/nagios/plugins/check_snmp", *target, "-o", instance, *options.split(), "-l", check.object)
+    printed = tree.run(*argv, check=False).stdout
+    match = re.match(rf"SNMP (\w+) - {check.object} \*?(-?\d+)", printed)
+    if not match:
+        raise Difference(f"check_snmp for {check.object}", expected="a state and a number", received=printed)
+    value = int(match[2])
+    in_range = check.lowest <= value and (check.highest is None or value <= check.highest)
+    expect(f"the state of {check.object}, {value}", match[1], "OK" if in_range else check.severity.upper())
+    if is_stable(check.object):
+        expect(f"the value of {instance}, {check.object}", value, walk[instance])
+    return match[1]
 
 
 _NAGIOS = """\
 log_file={inside}/log
 cfg_file={inside}/commands.cfg
+cfg_file={inside}/arbitrators.cfg
+cfg_file={inside}/rows.cfg
 cfg_file={inside}/site.cfg
 cfg_file=/etc/nagios4/objects/templates.cfg
 cfg_file=/etc/nagios4/objects/timeperiods.cfg
@@ -126,6 +170,9 @@ define command {
 define hostgroup {
     hostgroup_name  ha-cluster
 }
+define hostgroup {
+    hostgroup_name  ha-arbitrator
+}
 define host {
     use            linux-server
     host_name      node1
@@ -133,6 +180,21 @@ define host {
     hostgroups     ha-cluster
     _SNMP_OPTIONS  -P 2c -C public
 }
+define host {
+    use            linux-server
+    host_name      arbitrator1
+    address        127.0.0.1
+    hostgroups     ha-arbitrator
+    _SNMP_OPTIONS  -P 2c -C public
+}
+"""
+_NAGIOS_ROW = """\
+define service {{
+    use                  {name}
+    host_name            node1
+    service_description  {name}
+    _INDEX               1
+}}
 """
 _ICINGA_SITE = """\
 const PluginDir = "/usr/lib/nagios/plugins"
@@ -146,23 +208,39 @@ object Host "node1" {
   address = "127.0.0.1"
   vars.ha_cluster = true
 }
+object Host "arbitrator1" {
+  check_command = "hostalive"
+  address = "127.0.0.1"
+  vars.ha_arbitrator = true
+}
+"""
+_ICINGA_ROW = """\
+object Service "{name}" {{
+  import "{name}"
+  host_name = "node1"
+  vars.ha_index = "1"
+}}
 """
 
 
 def check_nagios(tree: Tree) -> str:
-    """Lets Nagios and Icinga verify their configurations."""
+    """Lets Nagios and Icinga verify their configurations, with one service of each template."""
+    names = [nagios.template_name(check) for check in nagios.row_checks()]
     with tree.folder() as (folder, inside):
-        (folder / "commands.cfg").write_text((FOLDER / "nagios" / "commands.cfg").read_text())
-        (folder / "site.cfg").write_text(_NAGIOS_SITE)
+        for recipe in ("commands.cfg", "arbitrators.cfg", "rows.cfg"):
+            (folder / recipe).write_text((FOLDER / "nagios" / recipe).read_text())
+        (folder / "site.cfg").write_text(_NAGIOS_SITE + "".join(_NAGIOS_ROW.format(name=name) for name in names))
         (folder / "nagios.cfg").write_text(_NAGIOS.format(inside=inside))
-        nagios = tree.run("nagios4", "-v", f"{inside}/nagios.cfg", check=False).stdout
-        (folder / "icinga2.conf").write_text(_ICINGA_SITE + (FOLDER / "nagios" / "icinga2.conf").read_text())
-        icinga = tree.run("icinga2", "daemon", "-C", "-c", f"{inside}/icinga2.conf").stdout
-    count = len(watched.SCALAR_CHECKS)
-    assert f"Checked {count} services." in nagios, nagios
-    assert re.search(r"Total Warnings: 0\s+Total Errors:   0", nagios), nagios
-    assert f"Instantiated {count} Services." in icinga, icinga
-    return f"both accept {count} services"
+        accepted = tree.run("nagios4", "-v", f"{inside}/nagios.cfg", check=False).stdout
+        recipe_of_icinga = (FOLDER / "nagios" / "icinga2.conf").read_text()
+        rows = "".join(_ICINGA_ROW.format(name=name) for name in names)
+        (folder / "icinga2.conf").write_text(_ICINGA_SITE + recipe_of_icinga + rows)
+        instantiated = tree.run("icinga2", "daemon", "-C", "-c", f"{inside}/icinga2.conf").stdout
+    count = len(watched.NODE_CHECKS) + len(watched.ARBITRATOR_CHECKS)
+    expect_text("the services that Nagios accepts", accepted, f"Checked {count + len(names)} services.")
+    expect_text("the result of Nagios", re.sub(r"\s+", " ", accepted), "Total Warnings: 0 Total Errors: 0")
+    expect_text("the services that Icinga accepts", instantiated, f"Instantiated {count + len(names)} Services.")
+    return f"both accept {count} services, and {len(names)} of the templates"
 
 
 # --- collectd --------------------------------------------------------------------------------------------------------
@@ -194,11 +272,14 @@ def check_collectd(tree: Tree, way: Way) -> str:
         expected = _expected_values(walk)
         with tree.running("collectd", "-f", "-C", f"{inside}/collectd.conf", log=folder / "log"):
             count = len(watched.scalars(MIB)) + _rows(recipe, walk)
-            wait_until(lambda: len(_written(folder / "csv")) >= count, what="the values of collectd")
+            expect_soon("the values of collectd", lambda: _fewer_than(count, _written(folder / "csv")))
             written = _written(folder / "csv")
-    differing = {name: (value, written[name]) for name, value in expected.items() if written[name] != value}
-    assert differing == {}
+    expect("the values of scalars", {name: written.get(name) for name in expected}, expected)
     return f"{len([value for value in written.values() if value == value])} values"  # noqa: PLR0124 - not NaN
+
+
+def _fewer_than(count: int, written: Mapping[str, float]) -> list[str]:
+    return [] if len(written) >= count else [f"{count - len(written)} of {count} values"]
 
 
 def _rows(recipe: str, walk: Mapping[str, int | str]) -> int:

@@ -10,8 +10,8 @@ from typing import Any
 
 from integrations.generator.files import FOLDER
 from integrations.generator.zabbix import TEMPLATE
-from tests.managers.node import Way
-from tests.managers.polling import is_stable
+from tests.managers.difference import expect, expect_soon
+from tests.managers.node import Way, is_stable
 from tests.managers.tree import Tree
 from tests.ports import free_port
 from tests.prometheus_server import wait_for
@@ -90,7 +90,7 @@ class Api:
         request = urllib.request.Request(self._url, json.dumps(body).encode(), headers)
         with urllib.request.urlopen(request, timeout=300) as response:
             answer = json.load(response)
-        assert "error" not in answer, f"{method}: {answer['error']}"
+        expect(f"the answer of Zabbix to {method}", answer.get("error"), None)
         return answer["result"]
 
 
@@ -117,19 +117,22 @@ def _poll(api: Api, way: Way) -> str:
     rules = [rule["itemid"] for rule in api.call("discoveryrule.get", {"hostids": host_id})]
     walk = way.walk()
 
-    def has_values() -> bool:
-        items = _items(api, host_id)
-        return len(items) > len(rules) and all(item["lastclock"] != "0" for item in items if item["snmp_oid"] in walk)
+    def without_value() -> list[str]:
+        return [item["key_"] for item in _items(api, host_id) if item["snmp_oid"] in walk and item["lastclock"] == "0"]
 
     def are_discovered() -> bool:
         api.call("task.create", [{"type": _CHECK_NOW, "request": {"itemid": rule}} for rule in rules])
         return any("[" in item["key_"] for item in _items(api, host_id))
 
     wait_until(are_discovered, seconds=300, what="Zabbix to discover rows")
-    wait_until(has_values, seconds=600, what="Zabbix to poll every item")
+    expect_soon("the items with a value", without_value, seconds=600)
     items = _items(api, host_id)
     wrong = [item for item in items if not _agrees(item, walk)]
-    assert wrong == []
+    expect(
+        "the values of items",
+        {item["key_"]: item["lastvalue"] for item in wrong},
+        {item["key_"]: str(walk[item["snmp_oid"]]) for item in wrong},
+    )
     triggers = api.call("trigger.get", {"hostids": host_id, "output": ["description", "value"]})
     problems = [trigger["description"] for trigger in triggers if trigger["value"] == "1"]
     read = [item for item in items if item["snmp_oid"] in walk]
@@ -142,7 +145,8 @@ def import_template(api: Api) -> str:
     kinds = ("templates", "items", "discoveryRules", "triggers", "valueMaps")
     rules = {kind: {"createMissing": True, "updateExisting": True} for kind in kinds}
     rules["groups" if api.is_first else "template_groups"] = {"createMissing": True, "updateExisting": True}
-    assert api.call("configuration.import", {"format": "yaml", "rules": rules, "source": text}) is True
+    answer = api.call("configuration.import", {"format": "yaml", "rules": rules, "source": text})
+    expect("the answer of Zabbix to the import", answer, expected=True)
     return str(api.call("template.get", {"filter": {"host": TEMPLATE}})[0]["templateid"])
 
 
