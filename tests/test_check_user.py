@@ -172,6 +172,33 @@ def test_the_privileges_of_root_are_given_up(capabilities: tuple[str, ...]) -> N
     assert ServiceUser(**user).name == NAME
 
 
+_IN_A_CLOSED_DIRECTORY = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import closed
+from gateway.commands.check.service_user import ServiceUser, check_program
+ServiceUser(name="x", user_id=54321, group_id=54322, group_ids=[54322]).become()
+for result in check_program():
+    print(result.outcome.value, result.text, result.advice, sep="\\n")
+"""
+
+
+@needs_root
+def test_a_program_that_the_user_cannot_read(tmp_path: Path) -> None:
+    """As one in the home directory of root, whether it is the gateway, a library or Python itself."""
+    directory = tmp_path / "home"
+    directory.mkdir(mode=0o700)
+    (directory / "closed.py").touch()
+    tmp_path.chmod(0o755)
+    command = [*readable_prefix(), sys.executable, "-c", _IN_A_CLOSED_DIRECTORY, str(directory)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment())
+    outcome, text, *advice = done.stdout.splitlines()
+    assert outcome == "FAIL"
+    assert text.startswith("user 54321 cannot read /")
+    assert "mode 0700" in text
+    assert "with a Python that is not in a home directory" in "\n".join(advice)
+
+
 # --- what it may do --------------------------------------------------------------------------------------------------
 
 

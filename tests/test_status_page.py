@@ -225,7 +225,7 @@ def test_an_alarm_without_new_evidence_says_so() -> None:
     lost = make_snapshot(DC, node("n1", "online"), node("n2"))
     page = render(lost, overview_of(lost, without(lost, "pacemaker", timed_out("pacemaker", "crm_mon"))))
     assert "n2 is not online" in section(page, "alarms")
-    assert "the last collection has not shown whether it still is" in section(page, "alarms")
+    assert "not confirmed by the last collection" in section(page, "alarms")
     assert "has not shown" not in section(render(lost, overview_of(lost)), "alarms")
 
 

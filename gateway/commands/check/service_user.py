@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import gateway
 from gateway import runtime
 from gateway.commands.check.check_result import CheckResult, Outcome
 from gateway.errors import ConfigError
@@ -184,12 +183,20 @@ def check_user(choice: Choice) -> Iterator[CheckResult]:
     yield CheckResult(subject="user", text=f"{user_name(os.geteuid())}, {choice.reason}; groups {groups}")
 
 
+_NOT_IN_A_HOME = """\
+As this user it cannot start: systemd and sudo report "Permission denied". Install it where every user can read it,
+      with a Python that is not in a home directory, as those of pyenv and uv are:
+          /usr/bin/python3 -m venv --clear /opt/ha-cluster-gateway
+          /opt/ha-cluster-gateway/bin/pip install ."""
+
+
 def check_program() -> Iterator[CheckResult]:
     """Yields a problem if this user cannot read the program, and Python with its libraries; nothing otherwise."""
-    for path in (Path(sys.executable), Path(os.__file__).parent, Path(gateway.__file__).parent):
+    files = (getattr(module, "__file__", None) for module in tuple(sys.modules.values()))
+    directories = sorted({Path(file).parent for file in files if file})
+    for path in (Path(sys.executable), *directories):
         obstacle = find_obstacle(path, os.R_OK | os.X_OK)
         if obstacle is not None:
             text = f"{user_name(os.geteuid())} cannot read {path}: {obstacle.reason}"
-            advice = "Install the gateway, and Python, where every user can read them, such as /opt/ha-cluster-gateway."
-            yield CheckResult(outcome=Outcome.FAIL, subject="program", text=text, advice=advice)
+            yield CheckResult(outcome=Outcome.FAIL, subject="program", text=text, advice=_NOT_IN_A_HOME)
             return

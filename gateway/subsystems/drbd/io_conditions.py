@@ -113,7 +113,7 @@ CONDITIONS: tuple[Condition, ...] = (
         category=DRBD,
         about="the resource",
         raised="I/O of DRBD resource {resource} is suspended: {why}",
-        cleared="I/O of DRBD resource {resource} goes on",
+        cleared="I/O of DRBD resource {resource} has resumed",
         meaning="Every program that uses the resource hangs.",
         action="Remove the reason: reconnect the peers, or check why fencing does not finish. If an administrator has "
         "suspended it, run `drbdadm resume-io RESOURCE`.",

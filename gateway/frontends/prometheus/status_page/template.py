@@ -164,7 +164,7 @@ class Template:
         yield "since "
         yield self._time(alarm.since)
         if not alarm.confirmed:
-            yield "; the last collection has not shown whether it still is"
+            yield "; not confirmed by the last collection"
 
     def _changes(self) -> Markup:
         overview = self._model.alarms
