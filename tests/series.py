@@ -43,6 +43,11 @@ def facts(page: Series) -> Series:
     return {key: value for key, value in page.items() if not key[0].startswith(_VOLATILE)}
 
 
+def fact_lines(text: str) -> list[str]:
+    """Returns the lines of a page in text format that ``facts`` has the series of; much faster than parsing it."""
+    return [line for line in text.splitlines() if not line.startswith(("#", *_VOLATILE))]
+
+
 def of(samples: SampleSet) -> Series:
     """Returns the series of a set of samples."""
     return parse(page(samples))

@@ -15,7 +15,7 @@ from gateway.snapshot import Snapshot
 from gateway.status import Status
 from gateway.subsystems.probe import read_result
 from tests.fakes import FakeHost
-from tests.series import ended
+from tests.series import ended, fact_lines
 from tests.situations import LAB
 from tests.subsystems import make_collector
 
@@ -42,8 +42,7 @@ def document(command: str, situation: str = "moved") -> bytes:
 
 def page(snapshot: Snapshot) -> list[str]:
     """Returns the lines that a page has about the cluster."""
-    lines = exposition.encode_text(snapshot.samples_by_metric).decode().splitlines()
-    return [line for line in lines if line.startswith("ha_cluster_pacemaker_")]
+    return fact_lines(exposition.encode_text(snapshot.samples_by_metric).decode())
 
 
 def halves(whole: bytes) -> Iterator[bytes]:

@@ -36,7 +36,7 @@ class Occupation:
     """What a process occupies.
 
     Attributes:
-        memory: the megabytes of its own: private, or the only user of a shared page.
+        memory: the megabytes that it has allocated.
         descriptors: its open file descriptors.
         threads: its threads.
         tasks: the tasks of its event loop.
@@ -76,7 +76,7 @@ def occupation(pid: int, *, tasks: int = 0) -> Occupation:
     """
     children = [int(child) for path in Path(f"/proc/{pid}/task").glob("*/children") for child in _words(path)]
     return Occupation(
-        memory=private_megabytes(pid),
+        memory=own_megabytes(pid),
         descriptors=len(os.listdir(f"/proc/{pid}/fd")),  # noqa: PTH208 - only counted
         threads=len(os.listdir(f"/proc/{pid}/task")),  # noqa: PTH208 - only counted
         tasks=tasks,
@@ -170,7 +170,10 @@ def _is_zombie(pid: int) -> bool:
         return False
 
 
-def private_megabytes(pid: int) -> float:
-    """Returns the megabytes of a process's own: pages that it shares are not its own growth."""
-    kilobytes = re.findall(r"^Private_\w+: +(\d+) kB$", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
-    return sum(map(int, kilobytes)) / 1000
+def own_megabytes(pid: int) -> float:
+    """Returns the megabytes that a process has allocated, with its share of memory that it shares with others.
+
+    The pages of programs and libraries are left out: how many a process has for itself depends on what else runs.
+    """
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    return sum(map(int, re.findall(r"^(?:Pss_Anon|Pss_Shmem|SwapPss): +(\d+) kB$", rollup, re.MULTILINE))) / 1000

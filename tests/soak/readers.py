@@ -2,8 +2,9 @@
 
 The first part scrapes, and measures the memory of the gateway and of each reader: after the warm-up it must not grow by
 more than 5 %, although readers are replaced in the meantime. In the second part, every tenth scrape meets a reader that
-is killed, aborts or hangs in the middle of its answer. Every page must show the same cluster. At the end there must not
-be a process, a zombie, a thread or a descriptor more. Needs root and the packages of the lab.
+is killed, aborts or hangs in the middle of its answer. Every page must show the same cluster. After it there must not
+be a process, a zombie, a thread or a descriptor more. In the third part the quorum changes while all processes of the
+gateway meet such faults: a receiver must get each change once, and in order. Needs root and the packages of the lab.
 """
 
 from __future__ import annotations
@@ -20,22 +21,29 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from statistics import median
+from statistics import mean
 
 from gateway.host.library import Stack
 from tests.bench.peers import children, only_child
 from tests.lab.cluster import Cluster, Options, missing_prerequisites
 from tests.lab.gateways import NodeGateway, configuration
+from tests.lab.quorum_changes import Fault, change_under_faults, set_quorum
+from tests.lab.receivers import LOST, REGAINED, gateway_and_receiver
 from tests.lab.resources import DEMO_RESOURCES
-from tests.series import facts
-from tests.soak.observed import occupation, private_megabytes
+from tests.series import fact_lines
+from tests.soak.observed import occupation, own_megabytes
 from tests.waiting import wait_until
 
 NODE = "node1"
 MAX_GROWTH = 0.05
-_WARM_UP = 0.2
-_MEASUREMENTS = 100
-"""How often the memory is measured."""
+_PARTS = 5
+"""Into how many parts a soak is divided. The first one is the warm-up, in which caches and arenas fill."""
+_BETWEEN_MEASUREMENTS = 7
+"""Scrapes from one measurement of the memory to the next one.
+
+The memory of Corosync's reader rises and falls, as its connections are replaced after some scrapes. That number must
+have no common divisor with this one, or a soak would always measure the same moment.
+"""
 _EVERY = 10
 """Scrapes of which one meets a fault."""
 _LONGEST_WAIT = 0.02
@@ -63,9 +71,7 @@ def readers(gateway: int) -> dict[str, int]:
 
 
 class Memory:
-    """The private memory of each process of a gateway.
-
-    That of Corosync's reader rises and falls, as its connections are replaced: medians are compared.
+    """The memory of each process of a gateway.
 
     Args:
         gateway: its process id.
@@ -79,14 +85,22 @@ class Memory:
         """Measures all processes."""
         for name, pid in {"gateway": self._gateway, **readers(self._gateway)}.items():
             with suppress(OSError):  # it is being replaced
-                self._megabytes.setdefault(name, []).append(private_megabytes(pid))
+                self._megabytes.setdefault(name, []).append(own_megabytes(pid))
 
-    def medians(self) -> dict[str, tuple[float, float]]:
-        """Returns the medians of each process in the warm-up, and at the end, for as long."""
-        count = max(1, int(_WARM_UP * _MEASUREMENTS))
-        return {
-            name: (median(megabytes[:count]), median(megabytes[-count:])) for name, megabytes in self._megabytes.items()
-        }
+    def growth(self) -> dict[str, float]:
+        """Prints the mean and the maximum of each part, and returns how the mean grew from the second to the last one.
+
+        The mean, because memory rises and falls; a maximum is one moment, and a median is either of two levels.
+        """
+        growth = {}
+        for name, megabytes in self._megabytes.items():
+            length = len(megabytes) / _PARTS
+            parts = [megabytes[round(part * length) : round((part + 1) * length)] for part in range(_PARTS)]
+            means = [mean(part or megabytes) for part in parts]
+            growth[name] = means[-1] / means[1] - 1
+            columns = "".join(f"{mean(part or megabytes):8.2f} ({max(part or megabytes):5.2f})" for part in parts)
+            print(f"{name:10}{columns} MB, mean and maximum: {growth[name]:+.1%}", flush=True)
+        return growth
 
 
 class Faults:
@@ -122,30 +136,24 @@ class Faults:
 
 
 def soak(cluster: Cluster, directory: Path, scrapes: int, crashes: int, seed: int) -> list[str]:
-    """Runs both parts, and returns what must not be so."""
+    """Runs the first two parts, and returns what must not be so."""
     problems: list[str] = []
     with NodeGateway(cluster, NODE, configuration(directory, alarms='socket = ""\ninterval = 3600')) as gateway:
         pid = only_child(gateway.process.pid)
-        reference = facts(gateway.page())
+        reference = fact_lines(gateway.text())
 
         def scrape(what: str) -> None:
-            if (found := facts(gateway.page())) != reference:
-                different = sorted(map(str, found.items() ^ reference.items()))
-                problems.append(f"{what}: {different[:3]}")
+            if (found := fact_lines(gateway.text())) != reference:
+                problems.append(f"{what}: {sorted(set(found) ^ set(reference))[:3]}")
 
         memory = Memory(pid)
         started = time.monotonic()
-        interval = max(1, scrapes // _MEASUREMENTS)
         for number in range(scrapes):
             scrape(f"scrape {number}")
-            if number % interval == interval - 1:
+            if number % _BETWEEN_MEASUREMENTS == 0:
                 memory.measure()
         print(f"{scrapes} scrapes in {time.monotonic() - started:.0f} s", flush=True)
-        for name, (before, after) in memory.medians().items():
-            growth = after / before - 1
-            print(f"{name:10} {before:6.2f} MB in the warm-up, {after:6.2f} MB at the end: {growth:+.1%}", flush=True)
-            if growth > MAX_GROWTH:
-                problems.append(f"{name} grew by {growth:.1%}")
+        problems += (f"{name} grew by {by:.1%}" for name, by in memory.growth().items() if by > MAX_GROWTH)
 
         before_faults = occupation(pid)
         faults = Faults(pid, seed)
@@ -161,15 +169,33 @@ def soak(cluster: Cluster, directory: Path, scrapes: int, crashes: int, seed: in
             return len(readers(pid)) == len(Stack)
 
         wait_until(has_readers, what="the readers")
+        with suppress(TimeoutError):  # a connection or process may be about to end
+            wait_until(lambda: not occupation(pid).leaks(before_faults), seconds=10, what="the end of what was used")
         problems += occupation(pid).leaks(before_faults)
         problems += _repeated(gateway)
     return problems
 
 
+def soak_quorum(cluster: Cluster, directory: Path, changes: int, seed: int) -> list[str]:
+    """Runs the third part, and returns what must not be so."""
+    randomness = random.Random(seed)
+    faults = [
+        Fault(signal=randomness.choice(_FAULTS), delay=randomness.uniform(-_LONGEST_WAIT, _LONGEST_WAIT))
+        for _ in range(changes)
+    ]
+    with gateway_and_receiver(cluster, directory, alarms='socket = ""\ninterval = 5') as (gateway, receiver):
+        gateway.once("quorum watched")
+        notified = [one.notification for one in change_under_faults(cluster, gateway, receiver, faults)]
+        set_quorum(cluster, quorate=True)
+    print(f"{changes} changes of the quorum, {len(notified)} notifications", flush=True)
+    expected = [(LOST, REGAINED)[number % 2] for number in range(changes)]
+    return [] if notified == expected else [f"notified: {notified}"]
+
+
 def _repeated(gateway: NodeGateway) -> list[str]:
     """Returns the log events about sources that were logged more than once."""
     events = [
-        str({key: value for key, value in entry.items() if key not in {"timestamp", "level"}})
+        str({key: value for key, value in entry.items() if key not in {"ts", "level"}})
         for entry in gateway.log
         if entry["event"] in {"library in use", "tool in use"}
     ]
@@ -182,6 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.readers", description=__doc__)
     parser.add_argument("--scrapes", type=int, default=20_000, help="(default: %(default)s)")
     parser.add_argument("--crashes", type=int, default=1_000, help="scrapes of the second part (default: %(default)s)")
+    parser.add_argument("--changes", type=int, default=100, help="changes of the quorum (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the moments of the crashes (default: %(default)s)")
     options = parser.parse_args(arguments)
     if reason := missing_prerequisites():
@@ -192,6 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         cluster.load(DEMO_RESOURCES)
         cluster.wait_idle()
         problems = soak(cluster, Path(directory), options.scrapes, options.crashes, options.seed)
+        problems += soak_quorum(cluster, Path(directory), options.changes, options.seed)
     print(*(f"FAIL: {problem}" for problem in problems[:20]), sep="\n")
     return 1 if problems else 0
 
