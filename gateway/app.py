@@ -139,6 +139,7 @@ def _build_services(
         engine,
         publish,
         parts.alarm_settings(config),
+        introduce=notifier.introduce,
         on_change=snmp.cache.rebuild,
         hostname=host.hostname,
         removal_time=removal_time,

@@ -135,6 +135,7 @@ def alarm_settings(config: Config) -> AlarmSettings:
         heartbeat=config.alarms.heartbeat,
         raise_at_start=config.alarms.raise_at_start,
         disabled=config.alarms.disabled,
+        burst=config.alarms.burst,
         routine_changes="pacemaker" in config.alarms.compat,
         repeat_interval=config.alarms.repeat_interval if config.alarms.alertmanagers else 0.0,
         collectors_off=[name for name, mode in config.collectors.modes.items() if mode is CollectorMode.OFF],

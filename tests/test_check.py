@@ -219,6 +219,7 @@ def test_a_gateway_outside_of_the_unit_has_the_address(
         (False, os.getuid(), 0, False),
         (True, os.getuid() + 1, 0, False),
     ],
+    ids=["gateway", "hidden", "gone", "no service", "another user"],
 )
 def test_a_user_who_does_not_see_the_process(
     *, is_gateway: bool, owner: int, service: int, may_be: bool, taken: Taken
@@ -346,6 +347,12 @@ def test_a_subsystem_that_is_configured_but_not_installed(tmp_path: Path, capsys
             "write a table [[alarms.target]]",
         ),
         (NO_SNMPD, {"snmp.agentx": "tcp:127.0.0.1:1"}, "sent to the sinks of snmpd", ""),
+        (
+            NO_SNMPD,
+            {"snmp.agentx": "tcp:127.0.0.1:1", "alarms.burst": 20},
+            "sent to the sinks of snmpd; more than 20 alarms of one condition at once are sent as one summary",
+            "",
+        ),
         (
             replace(NO_SNMPD, installed=True),
             {"snmp.agentx": "unix:/nonexistent/master"},

@@ -200,6 +200,7 @@ INVALID: dict[str, tuple[str, list[str]]] = {
         SECONDS_OR_ZERO,
         ["-1", "false", '"off"', "3601", "nan"],
     ),
+    "alarms.burst": ("expected a whole number from 0 to 1000", ["-1", "1001", "2.5", "true", '"many"']),
     "alarms.raise_at_start": (
         'expected true, false, or one of "critical", "major", "minor", "warning", "info"',
         ['"yes"', "1", '"Major"', '["major"]'],

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gateway.alarms.conditions import BY_NAME, CONDITIONS
-from gateway.alarms.notification import Change, Sender
+from gateway.alarms.notification import BurstRole, Change, Sender
 from gateway.alarms.self_conditions import CONDITIONS as SELF_CONDITIONS
 from gateway.conditions.model import Clearance, Condition, Finding, Reason
 from gateway.conditions.view import ClusterView
@@ -45,6 +45,8 @@ class Alarm:
         active: whether it was raised; before that it is pending.
         sequence: the sequence number of the notification that raised it; 0 if there is none.
         sender: the names under which it was sent first, which receivers identify it by; None before that.
+        is_summary: whether it stands for a burst of alarms, and is in no table.
+        summary: the alarm that stands for the burst in which it was raised; None if it was raised by itself.
     """
 
     condition: Condition
@@ -57,6 +59,15 @@ class Alarm:
     active: bool = False
     sequence: int = 0
     sender: Sender | None = None
+    is_summary: bool = False
+    summary: Alarm | None = None
+
+    @property
+    def burst(self) -> BurstRole:
+        """What its notifications are in a burst; nothing if this node does not publish the summary."""
+        if self.is_summary:
+            return BurstRole.SUMMARY
+        return BurstRole.MEMBER if self.summary is not None and self.summary.sequence else BurstRole.NONE
 
     @property
     def text(self) -> str:

@@ -30,9 +30,8 @@ from typing import NamedTuple
 
 from gateway.alarms.channel import DeliveryError, DeliveryResult
 from gateway.alarms.notification import Change, Notification, NotificationKind
-from gateway.conditions.model import NODE, QUORUM, QUORUM_LOSS
+from gateway.conditions.model import PROTECTED_CATEGORIES
 
-_PROTECTED_CATEGORIES = frozenset({QUORUM_LOSS, QUORUM, NODE})
 _PROTECTED_KINDS = frozenset({NotificationKind.REPETITION, NotificationKind.DROPPED})
 
 _MAX_RAISED = 10_000
@@ -281,4 +280,4 @@ def _pair_rank(notification: Notification) -> _Rank:
 
 
 def _is_protected_alarm(notification: Notification) -> bool:
-    return notification.kind is NotificationKind.CONDITION and notification.category in _PROTECTED_CATEGORIES
+    return notification.kind is NotificationKind.CONDITION and notification.category in PROTECTED_CATEGORIES

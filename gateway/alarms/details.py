@@ -52,10 +52,11 @@ from gateway.subsystems.corosync.facts import local_node, local_node_id
 def event_details(event: AlarmEvent, view: ClusterView | None) -> tuple[Details, ...]:
     """Returns the details of an event, once for each notification that it is in the forms of other programs.
 
-    There are none for an object that no longer exists: the other programs have no word for it.
+    There are none for an object that no longer exists: the other programs have no word for it. A summary has none,
+    because each of its alarms has its own.
     """
     describe = _DESCRIBERS.get(event.alarm.condition.name)
-    if describe is None or view is None or event.reason is Reason.GONE:
+    if describe is None or view is None or event.reason is Reason.GONE or event.alarm.is_summary:
         return ()
     return tuple(describe(event, view))
 

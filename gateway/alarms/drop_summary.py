@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from gateway.alarms.notification import Change, Notification, NotificationKind
+from gateway.alarms.summary_text import READ_TABLE
 from gateway.clock import Clock, SystemClock
 from gateway.conditions.model import Severity
 
@@ -54,4 +55,4 @@ def _text(counts: Counter[Severity]) -> str:
     total = sum(counts.values())
     subject = "1 notification was dropped" if total == 1 else f"{total:,} notifications were dropped"
     by_severity = ", ".join(f"{counts[severity]:,} {severity.value}" for severity in Severity if counts[severity])
-    return f"{subject}: {by_severity}; read haClusterAlarmTable"
+    return f"{subject}: {by_severity}{READ_TABLE}"

@@ -40,6 +40,17 @@ class Change(StrEnum):
     """Neither: a start, a heartbeat, a test or a routine change."""
 
 
+class BurstRole(StrEnum):
+    """What a notification is in a burst: many alarms of one condition that are raised at once (``bursts``)."""
+
+    NONE = "none"
+    """It is in no burst."""
+    SUMMARY = "summary"
+    """It stands for all alarms of the burst."""
+    MEMBER = "member"
+    """It is about one of them, for channels that do not send the summary. It has no sequence number of its own."""
+
+
 _UNCOUNTED = frozenset({NotificationKind.DROPPED, NotificationKind.REPETITION, NotificationKind.ROUTINE_CHANGE})
 
 
@@ -61,8 +72,9 @@ class Notification:
 
     Attributes:
         kind: what it announces.
-        sequence: counts the notifications since the start of the gateway, from 1; routine changes, repetitions and
-            notifications about dropped ones repeat the last number, and a test has 0.
+        sequence: counts the notifications since the start of the gateway, from 1; routine changes, repetitions,
+            notifications about dropped ones and the first one to a new target repeat the last number, a member of a
+            burst has that of the summary, and a test has 0.
         time: when it happened, in Unix seconds.
         uptime: seconds from the start of the gateway until the notification was built.
         condition: the name of the condition, such as ``quorum-lost``.
@@ -77,6 +89,7 @@ class Notification:
         details: facts about the object, once for each notification that it is in the forms of other programs.
         fields: what the condition has found out about the object; the keys depend on the condition.
         active: the notifications of the alarms that a repetition repeats.
+        burst: what it is in a burst.
         raised: of a clear, the notification that raised the alarm. A target that never got it gets it first.
     """
 
@@ -96,9 +109,10 @@ class Notification:
     details: tuple[Details, ...] = ()
     fields: Details = field(default_factory=dict)
     active: tuple[Notification, ...] = ()
+    burst: BurstRole = BurstRole.NONE
     raised: Notification | None = None
 
     @property
     def is_counted(self) -> bool:
         """Whether it has a sequence number of its own, and is part of the history that every target receives."""
-        return self.kind not in _UNCOUNTED
+        return self.kind not in _UNCOUNTED and self.burst is not BurstRole.MEMBER

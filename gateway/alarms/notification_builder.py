@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypedDict
 
 from gateway.alarms.alarm_table import Alarm, AlarmEvent
 from gateway.alarms.details import event_details
-from gateway.alarms.notification import Change, Details, Notification, NotificationKind, Sender
+from gateway.alarms.notification import BurstRole, Change, Details, Notification, NotificationKind, Sender
+from gateway.alarms.summary_text import append_names, describe_active
 from gateway.clock import Clock, SystemClock
 from gateway.conditions.model import Severity
 from gateway.conditions.view import ClusterView
 from gateway.subsystems.corosync import facts as corosync_facts
 from gateway.subsystems.pacemaker import facts as pacemaker_facts
-
-_MAX_TEXT = 255
-"""Octets of a text that SNMP shows (``haClusterNoticeText``)."""
 
 
 class _Origin(TypedDict):
@@ -62,15 +60,20 @@ class NotificationBuilder:
     def alarm(self, event: AlarmEvent, view: ClusterView | None) -> Notification:
         """Returns the notification of an alarm that was raised or cleared.
 
-        The notification of a clear has the one of the raise. If the raise was not published, it is numbered now.
+        The notification of a clear has the one of the raise. If the raise was not published, it is numbered now. It is
+        then not one of a burst, because no receiver has the alarm only as a part of a summary.
         """
+        alarm = event.alarm
         if event.change is Change.RAISED:
             return self._raise(event, view)
-        alarm = event.alarm
+        if not alarm.sequence:
+            alarm.summary = None
         raised = self._raise(AlarmEvent(alarm=alarm, change=Change.RAISED, text=alarm.text), view)
+        is_counted = raised.burst is not BurstRole.MEMBER
+        sender = self._sender_of(alarm)
         return replace(
             raised,
-            **self._next_origin(self._sender_of(alarm)),
+            **(self._next_origin(sender) if is_counted else self._origin(self._sequence, sender)),
             time=self._clock.time(),
             change=event.change,
             reason=event.reason,
@@ -82,7 +85,8 @@ class NotificationBuilder:
     def _raise(self, event: AlarmEvent, view: ClusterView | None) -> Notification:
         alarm = event.alarm
         if not alarm.sequence:
-            alarm.sequence = self._next_origin()["sequence"]
+            of_summary = alarm.summary.sequence if alarm.summary is not None else 0
+            alarm.sequence = of_summary or self._next_origin()["sequence"]
         return replace(self._repeated(alarm), details=event_details(event, view))
 
     def repetition(self, active: Sequence[Alarm]) -> Notification:
@@ -94,7 +98,7 @@ class NotificationBuilder:
             condition=NotificationKind.REPETITION.value,
             severity=Severity.INFO,
             change=Change.INFO,
-            text=_count(active),
+            text=describe_active(len(active)),
             active=tuple(map(self._repeated, active)),
         )
 
@@ -110,18 +114,40 @@ class NotificationBuilder:
             object=alarm.object,
             text=alarm.text,
             fields=dict(alarm.fields),
+            burst=alarm.burst,
         )
 
     def started(self, active: Sequence[Alarm]) -> Notification:
         """Returns the notification that the gateway has started, with the active alarms, the most serious first."""
-        names = [f"{alarm.condition.name} {alarm.object}".strip() for alarm in active]
-        text = _append_names(f"The gateway has started; {_count(active)}", names)
-        severity = active[0].condition.severity if active else Severity.INFO
-        return self._gateway_event(NotificationKind.STARTED, text, severity=severity)
+        text = _list_active("The gateway has started", active)
+        return self._gateway_event(NotificationKind.STARTED, text, severity=_gravest(active))
+
+    def introduction(
+        self, active: Sequence[Alarm], raised: Iterable[Alarm], view: ClusterView | None
+    ) -> list[Notification]:
+        """Returns the notifications with which a target begins that was added while the gateway was running.
+
+        They repeat sequence numbers, because no other target gets them.
+
+        Args:
+            active: the active alarms, the most serious first.
+            raised: the alarms that are raised one by one.
+            view: the last view.
+        """
+        text = _list_active("This receiver was added", active)
+        origin = self._origin(self._sequence)
+        summary = self._gateway_event(NotificationKind.STARTED, text, severity=_gravest(active), origin=origin)
+        return [summary, *(self._raise_again(alarm, view) for alarm in raised)]
+
+    def _raise_again(self, alarm: Alarm, view: ClusterView | None) -> Notification:
+        event = AlarmEvent(alarm=alarm, change=Change.RAISED, text=alarm.text)
+        sequence = alarm.sequence or self._sequence
+        return replace(self._repeated(alarm), sequence=sequence, details=event_details(event, view))
 
     def heartbeat(self, active: Sequence[Alarm]) -> Notification:
         """Returns the notification that the gateway is running."""
-        return self._gateway_event(NotificationKind.HEARTBEAT, f"The gateway is running; {_count(active)}")
+        text = f"The gateway is running; {describe_active(len(active))}"
+        return self._gateway_event(NotificationKind.HEARTBEAT, text)
 
     def routine_change(self, change: Details) -> Notification:
         """Returns the notification of a routine change, which has no sequence number of its own."""
@@ -137,9 +163,16 @@ class NotificationBuilder:
             details=(change,),
         )
 
-    def _gateway_event(self, kind: NotificationKind, text: str, *, severity: Severity = Severity.INFO) -> Notification:
+    def _gateway_event(
+        self,
+        kind: NotificationKind,
+        text: str,
+        *,
+        severity: Severity = Severity.INFO,
+        origin: _Origin | None = None,
+    ) -> Notification:
         return Notification(
-            **self._next_origin(),
+            **(origin or self._next_origin()),
             kind=kind,
             time=self._clock.time(),
             condition=kind.value,
@@ -166,19 +199,10 @@ class NotificationBuilder:
         return {"sequence": sequence, "uptime": uptime, "node": node, "cluster": cluster}
 
 
-def _count(active: Sequence[Alarm]) -> str:
-    if len(active) == 1:
-        return "1 alarm is active"
-    return f"{len(active) or 'no'} alarms are active"
+def _list_active(text: str, active: Sequence[Alarm]) -> str:
+    names = [f"{alarm.condition.name} {alarm.object}".strip() for alarm in active]
+    return append_names(f"{text}; {describe_active(len(active))}", names, total=len(names))
 
 
-def _append_names(text: str, names: Sequence[str]) -> str:
-    """Returns a text followed by the names that fit, in their order, and by the number of the others."""
-    if not names:
-        return text
-    for shown in range(min(len(names), _MAX_TEXT), 0, -1):
-        more = f" and {len(names) - shown} more" if shown < len(names) else ""
-        complete = f"{text}: {', '.join(names[:shown])}{more}"
-        if len(complete.encode(errors="surrogatepass")) <= _MAX_TEXT:
-            return complete
-    return text
+def _gravest(active: Sequence[Alarm]) -> Severity:
+    return active[0].condition.severity if active else Severity.INFO

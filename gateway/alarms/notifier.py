@@ -53,6 +53,7 @@ class Notifier:
     ) -> None:
         _require_unique_names(deliveries)
         self._deliveries = tuple(deliveries)
+        self._added: list[Delivery] = []
         self._closing: set[asyncio.Task[None]] = set()
         self._grace = grace
         self._test_timeout = test_timeout
@@ -81,7 +82,7 @@ class Notifier:
         """
         _require_unique_names(deliveries)
         current = {delivery.name: delivery for delivery in self._deliveries}
-        kept, successors = [], []
+        kept, added, successors = [], [], []
         for delivery in deliveries:
             previous = current.pop(delivery.name, None)
             if previous is not None and previous.settings == delivery.settings:
@@ -89,6 +90,7 @@ class Notifier:
                 continue
             kept.append(delivery)
             if previous is None:
+                added.append(delivery)
                 rollback.push_async_callback(delivery.close, 0)
                 await delivery.start()
             else:
@@ -97,6 +99,7 @@ class Notifier:
 
         def commit() -> None:
             self._deliveries = tuple(kept)
+            self._added += added
             for previous, delivery in successors:
                 delivery.take_over(previous)
             for delivery in current.values():
@@ -114,10 +117,20 @@ class Notifier:
         """Queues a notification for all targets; returns at once."""
         self._sequence = max(self._sequence, notification.sequence)
         for delivery in self._deliveries:
-            try:
-                delivery.enqueue(notification)
-            except Exception:  # noqa: BLE001 - a bug in one channel must not cost the other targets the notification
-                self._log.exception("notification not queued", target=delivery.name, sequence=notification.sequence)
+            self._enqueue(delivery, notification)
+
+    def introduce(self, notifications: Sequence[Notification]) -> None:
+        """Queues notifications for the targets that were added since the last call; returns at once."""
+        added, self._added = self._added, []
+        for delivery in added:
+            for notification in notifications:
+                self._enqueue(delivery, notification)
+
+    def _enqueue(self, delivery: Delivery, notification: Notification) -> None:
+        try:
+            delivery.enqueue(notification)
+        except Exception:  # noqa: BLE001 - a bug in one channel must not cost the other targets the notification
+            self._log.exception("notification not queued", target=delivery.name, sequence=notification.sequence)
 
     async def test(self, *notifications: Notification) -> tuple[TargetOutcome, ...]:
         """Sends notifications to all targets, and returns the outcome at each.

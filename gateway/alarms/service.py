@@ -17,8 +17,9 @@ import structlog
 
 from gateway import self_metrics
 from gateway.alarms.alarm_table import Alarm, AlarmEvent, AlarmTable
+from gateway.alarms.bursts import Bursts
 from gateway.alarms.collection_loop import CollectionLoop, SnapshotSource
-from gateway.alarms.notification import Change, Notification
+from gateway.alarms.notification import BurstRole, Change, Notification
 from gateway.alarms.notification_builder import NotificationBuilder
 from gateway.alarms.overview import AlarmHistory, AlarmOverview, describe_active
 from gateway.alarms.routine_changes import RoutineChanges
@@ -45,6 +46,7 @@ class AlarmSettings:
         raise_at_start: the least severity of the alarms that are published one by one if they are active at the start;
             None for no such alarm.
         disabled: the names of conditions that are not evaluated.
+        burst: the number of alarms of one condition that an evaluation may raise without a summary; 0 for any number.
         routine_changes: whether routine changes are published.
         repeat_interval: seconds between two repetitions of all active alarms; 0 for none.
         collectors_off: the names of collectors that do not run.
@@ -56,6 +58,7 @@ class AlarmSettings:
     raise_at_start: Severity | None
     disabled: Collection[str]
     routine_changes: bool
+    burst: int = 0
     repeat_interval: float = 0.0
     collectors_off: Collection[str] = ()
 
@@ -67,6 +70,7 @@ class AlarmService:
         source: the engine, which makes the snapshots.
         publish: publishes a notification; returns at once.
         settings: how alarms are evaluated and published.
+        introduce: publishes notifications to the targets that a reload has added; returns at once.
         on_change: called when alarms have changed, which needs no new snapshot.
         hostname: the name of this node until its name in the cluster is known.
         clock: measures hold-down times and heartbeats.
@@ -79,6 +83,7 @@ class AlarmService:
         publish: Callable[[Notification], None],
         settings: AlarmSettings,
         *,
+        introduce: Callable[[Sequence[Notification]], None] = lambda _notifications: None,
         on_change: Callable[[], None] = lambda: None,
         hostname: str = "localhost",
         clock: Clock | None = None,
@@ -86,10 +91,12 @@ class AlarmService:
     ) -> None:
         self._publish_notification = publish
         self._removal_time = removal_time
+        self._introduce_notifications = introduce
         self._settings = settings
         self._on_change = on_change
         self._clock = clock or SystemClock()
         self._table = AlarmTable(disabled=settings.disabled, collectors_off=settings.collectors_off)
+        self._bursts = Bursts(settings.burst)
         self._builder = NotificationBuilder(hostname=hostname, clock=self._clock)
         self._history = AlarmHistory(started=self._clock.time())
         self._routine_changes = RoutineChanges()
@@ -149,10 +156,12 @@ class AlarmService:
         """Replaces the settings, clears the alarms that nothing watches any longer, and requests a collection."""
         previous, self._settings = self._settings, settings
         self._collection.interval = settings.interval
+        self._bursts.limit = settings.burst
         if settings.heartbeat != previous.heartbeat:
             self._schedule_heartbeat()
         if settings.routine_changes and not previous.routine_changes:
             self._routine_changes = RoutineChanges()
+        self._introduce_added_targets()
         events = self._table.configure(disabled=settings.disabled, collectors_off=settings.collectors_off)
         self._publish_events(events)
         if not settings.repeat_interval:
@@ -231,6 +240,9 @@ class AlarmService:
         self._publish(self._builder.started(active))
         raised = [alarm for alarm in active if self._is_raised_at_start(alarm)]
         self._publish_events([AlarmEvent(alarm=alarm, change=Change.RAISED, text=alarm.text) for alarm in raised])
+        for alarm in raised:
+            if alarm.burst is BurstRole.MEMBER:
+                alarm.sequence = 0  # its clear needs a raise: receivers may have it by itself, from before the start
         if self._settings.repeat_interval:
             self._repeat_active(self._clock.monotonic())
 
@@ -241,13 +253,21 @@ class AlarmService:
     def _repeat_active(self, now: float) -> None:
         """Publishes all active alarms that this node is to publish; also if there are none, to test the targets."""
         self._next_repetition = now + self._settings.repeat_interval
-        for_cluster = self._publishes_for_cluster()
-        active = [alarm for alarm in self._table.active if alarm.condition.local or for_cluster]
-        self._publish(self._builder.repetition(active))
+        self._publish(self._builder.repetition(list(filter(self._is_published, self._table.active))))
+
+    def _introduce_added_targets(self) -> None:
+        """Publishes to the targets that a reload has added what the others got at the start and since."""
+        introduction: Sequence[Notification] = ()
+        if self.is_ready:
+            active = self._table.active
+            raised = [alarm for alarm in (*self._bursts.summaries, *active) if self._is_raised_at_start(alarm)]
+            published = filter(self._is_published, raised)
+            introduction = self._builder.introduction(active, published, self._table.view)
+        self._introduce_notifications(introduction)
 
     def _publish_events(self, events: Sequence[AlarmEvent]) -> None:
-        for event in events:
-            if event.alarm.condition.local or self._publishes_for_cluster():
+        for event in self._bursts.condense(events):
+            if self._is_published(event.alarm):
                 self._publish(self._builder.alarm(event, self._table.view))
         if events:
             self._history.record(events, time=self._clock.time())
@@ -259,6 +279,9 @@ class AlarmService:
         for change in self._routine_changes.evaluate(view):
             if change["node"] == self._builder.sender.node or self._publishes_for_cluster():
                 self._publish(self._builder.routine_change(change))
+
+    def _is_published(self, alarm: Alarm) -> bool:
+        return alarm.condition.local or self._publishes_for_cluster()
 
     def _publishes_for_cluster(self) -> bool:
         """Returns whether this node publishes what all nodes know, which it does unless another one certainly does."""

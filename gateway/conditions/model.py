@@ -79,6 +79,9 @@ DRBD = Category(name="Drbd", title="DRBD", rank=8)
 BOOTH = Category(name="Booth", title="Booth", rank=9)
 COLLECTOR = Category(name="Collector", title="The gateway", rank=10)
 
+PROTECTED_CATEGORIES = frozenset({QUORUM_LOSS, QUORUM, NODE})
+"""The categories whose alarms every receiver gets one by one, however many notifications there are."""
+
 
 class Finding(NamedTuple):
     """An object for which a condition is true.

@@ -45,6 +45,8 @@ from gateway.snmp.credentials import MAX_COMMUNITY, MAX_NAME
 # --- Readers ---------------------------------------------------------------------------------------------------------
 
 _MAX_RETRIES = 100
+_MAX_BURST = 1000
+"""More would not fit into the queue of a target."""
 
 
 class SendFrom(Enum):
@@ -240,6 +242,7 @@ class AlarmsConfig:
         repeat_interval: seconds between two repetitions of active alarms, for receivers that forget them.
         raise_at_start: the least severity of the alarms that are sent one by one if they are active at the start; None
             for no such alarm.
+        burst: the alarms of one condition that one evaluation may raise without a summary; 0 for any number.
         native: whether to send the notifications of HA-CLUSTER-MIB.
         compat: the other programs whose notifications are sent, too.
         agentx: whether to send through the host's snmpd.
@@ -293,6 +296,16 @@ class AlarmsConfig:
             help="Which alarms that are active at the start to send as if they had just been raised: those of this "
             "severity and graver ones (critical, major, minor, warning, info), all (true) or none (false). A summary "
             "is sent in any case.",
+        )
+    )
+    burst: int = from_option(
+        Option(
+            key="alarms.burst",
+            default=0,
+            read=whole_number(0, _MAX_BURST),
+            help="Alarms of one condition that one evaluation may raise one by one; instead of more, one summary is "
+            "sent, except to Alertmanager. Those of quorum and nodes are always sent one by one. 0 for no limit.",
+            reloadable=True,
         )
     )
     native: bool = from_option(

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
+from gateway.alarms.alarm_table import Alarm, AlarmEvent
+from gateway.alarms.bursts import Bursts
 from gateway.alarms.conditions import CONDITIONS
 from gateway.alarms.notification import Change
+from gateway.alarms.notification_builder import NotificationBuilder
+from gateway.conditions.model import PROTECTED_CATEGORIES
 from gateway.frontends.snmp.notifications.rendering import Renderer
 from gateway.frontends.snmp.notifications.target import Target, TargetKind
 from gateway.frontends.snmp.notifications.udp_channel import make_codec
@@ -13,6 +21,7 @@ from gateway.snmp.message import CommunityCodec
 from gateway.snmp.mib.module import mib
 from gateway.snmp.usm import UsmCodec
 from tests.alarms.notifications import node_lost
+from tests.fakes import FakeClock
 
 OURS = EngineIdentity(engine_id=bytes.fromhex("80001f8805") + b"gateway", boots=3)
 USER = UsmUser(name="u", auth="SHA-256", auth_password="auth password", priv="AES", priv_password="priv password")
@@ -44,6 +53,26 @@ def test_notifications_fit_into_484_octets() -> None:
             data = messages.encode_inform(2**31 - 1, varbinds)
             sizes[condition.name, number] = len(data)
     assert max(sizes.values()) <= 484, {name: size for name, size in sizes.items() if size > 484}
+
+
+@pytest.mark.parametrize("name", ["fs-postgres-data", "db"])
+def test_the_summary_of_a_burst_fits_into_484_octets(name: str) -> None:
+    builder = NotificationBuilder(hostname="node-b.example", clock=FakeClock(4e7))
+    sizes = {}
+    for condition in CONDITIONS:
+        if condition.category in PROTECTED_CATEGORIES:
+            continue
+        objects = (f"{name}-{number} on node-a.example" for number in range(100))
+        alarms = [
+            Alarm(condition=condition, object=object_, fields={}, first_seen=0, since=1_700_000_000, last_seen=0)
+            for object_ in objects
+        ]
+        events = [AlarmEvent(alarm=alarm, change=Change.RAISED, text="") for alarm in alarms]
+        summary, *_ = Bursts(20).condense(events)
+        notification = replace(builder.alarm(summary, None), sequence=4_000_000_000, cluster="production")
+        (varbinds,) = Renderer(mib()).render(notification)
+        sizes[condition.name] = len(CommunityCodec("public").encode_inform(2**31 - 1, varbinds))
+    assert max(sizes.values()) <= 484, sizes
 
 
 def template_fields(template: str) -> list[str]:

@@ -33,11 +33,11 @@ def test_the_text_of_the_start_ends_after_a_whole_name_and_counts_the_others(nam
     active = [alarm("node-lost", f"{name}{number}") for number in range(2384)]
     text = NotificationBuilder(clock=FakeClock()).started(active).text
     beginning, _, names = text.partition(": ")
-    assert beginning == "The gateway has started; 2384 alarms are active"
+    assert beginning == "The gateway has started; 2,384 alarms are active"
     shown, _, more = names.rpartition(" and ")
     count = len(shown.split(", "))
     assert shown.split(", ") == [f"node-lost {name}{number}" for number in range(count)]
-    assert more == f"{2384 - count} more"
+    assert more == f"{2384 - count:,} more"
     assert 200 < len(text.encode()) <= 255
 
 

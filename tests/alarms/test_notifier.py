@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from contextlib import AsyncExitStack
 
 import pytest
 from structlog.testing import capture_logs
@@ -54,6 +55,24 @@ async def test_a_bug_in_one_channel_costs_the_other_targets_nothing() -> None:
     await notifier.close()
     assert channel.delivered == [1]
     assert [(log["event"], log["target"]) for log in logs] == [("notification not queued", "broken")]
+
+
+async def test_only_targets_that_were_added_since_the_last_time_are_introduced() -> None:
+    channels = {name: GatedChannel() for name in "abc"}
+    for channel in channels.values():
+        channel.gate.set()
+    notifier = Notifier([Delivery("a", "inform", channels["a"])])
+    await notifier.start()
+    for names in ("ab", "abc"):
+        async with AsyncExitStack() as rollback:
+            deliveries = [Delivery(name, "inform", channels[name]) for name in names]
+            commit = await notifier.prepare(deliveries, rollback)
+            rollback.pop_all()
+        commit()
+        notifier.introduce([node_lost(len(names))])
+    notifier.introduce([node_lost(9)])
+    await notifier.close()
+    assert {name: channel.delivered for name, channel in channels.items()} == {"a": [], "b": [2], "c": [3]}
 
 
 def test_targets_must_have_different_names() -> None:

@@ -1,8 +1,9 @@
-"""Names that are long, not ASCII or hostile are the same in a walk, in a notification and on the metrics page."""
+"""Names that are long, not ASCII or hostile are the same in a walk, in a notification, in metrics and on the page."""
 
 from __future__ import annotations
 
 import pytest
+from lxml import html
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.alarms.alarm_table import AlarmTable
@@ -12,11 +13,13 @@ from gateway.conditions.view import ClusterView
 from gateway.frontends.prometheus.exposition import encode_text
 from gateway.frontends.snmp import tables
 from gateway.frontends.snmp.notifications.rendering import Renderer
+from gateway.printable import printable
 from gateway.snmp import oid as oids
 from gateway.snmp.mib import syntax
 from gateway.snmp.mib.module import mib
 from tests.alarms.snapshots import DC, make_snapshot, node
 from tests.snmp.walked import walked
+from tests.status_pages import overview_of, render
 
 MIB = mib()
 OBJECT = MIB["haClusterNoticeObject"].oid + oids.encode((0,))
@@ -32,6 +35,14 @@ NAMES = {
     "not UTF-8": b"a\xffb".decode("utf-8", "surrogateescape"),
     "empty": "",
 }
+
+
+def names_on_page(page: str) -> set[str]:
+    """Returns the names in the list of nodes and in the text of the alarm, which have no limit of SNMP."""
+    document = html.document_fromstring(page)
+    (listed,) = document.xpath("//section[@id='node']//tbody//th")
+    (heading,) = document.xpath("//section[@id='alarms']//h3")
+    return {listed.text_content(), heading.text_content().removeprefix("Major ").removesuffix(" is not online")}
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
@@ -59,6 +70,7 @@ def test_a_name_is_the_same_everywhere(name: str) -> None:
         if "node" in sample.labels
     }
     assert {syntax.text(text) for text in shown} == {notified}
+    assert names_on_page(render(lost, overview_of(healthy, lost, lost))) == {printable(name)}
     assert isinstance(notified, bytes)
     assert len(notified) <= 255
     if len(syntax.octets(name)) <= 255:

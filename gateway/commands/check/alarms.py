@@ -47,7 +47,10 @@ def _describe_receivers(config: Config, snmpd: LocalSnmpd) -> CheckResult:
     if not reason:
         receivers.append("the sinks of snmpd")
     if receivers:
-        return CheckResult(subject="notifications", text=f"sent to {', '.join(receivers)}")
+        text = f"sent to {', '.join(receivers)}"
+        if config.alarms.burst:
+            text += f"; more than {config.alarms.burst} alarms of one condition at once are sent as one summary"
+        return CheckResult(subject="notifications", text=text)
     return CheckResult(
         outcome=Outcome.SKIP,
         subject="notifications",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from gateway.alarms.channel import Channel, DeliveryResult, DeliveryStats, RefusedError
 from gateway.alarms.delivery import BACKOFF, Delivery
-from gateway.alarms.notification import Change, Notification, NotificationKind
+from gateway.alarms.notification import BurstRole, Change, Notification, NotificationKind
 from gateway.alarms.resolver import ReceiverAddresses
 from gateway.backoff import Backoff
 from gateway.frontends.prometheus.alertmanager.alerts import Alert, AlertBuilder, encode
@@ -79,10 +79,13 @@ class AlertmanagerChannel(Channel):
     def accepts(self, notification: Notification) -> bool:
         """Returns whether a notification is about alarms, or is a test. A test has its end already, and needs no clear.
 
-        Alertmanager does not notify of an alert that has ended before it would notify.
+        Alertmanager does not notify of an alert that has ended before it would notify. It gets every alarm of a burst,
+        as it groups alerts itself, and no summary.
         """
         if notification.kind is NotificationKind.TEST:
             return notification.change is not Change.CLEARED
+        if notification.burst is BurstRole.SUMMARY:
+            return False
         return notification.kind in {NotificationKind.CONDITION, NotificationKind.REPETITION}
 
     def supersedes(self, newer: Notification, older: Notification) -> bool:
