@@ -11,7 +11,8 @@ import structlog
 import gateway
 from gateway import log, self_metrics
 from gateway.clock import Clock, SystemClock
-from gateway.samples import MetricKind, SamplesByMetric, SampleSet
+from gateway.process_metrics import add_process_metrics
+from gateway.samples import SamplesByMetric, SampleSet
 from gateway.snapshot import Snapshot
 
 SampleSource = Callable[[SampleSet], None]
@@ -30,7 +31,7 @@ class Publication:
 
     def __init__(self, *, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
-        self._sources: list[SampleSource] = [_add_build_info, _add_process_metrics, _add_log]
+        self._sources: list[SampleSource] = [_add_build_info, add_process_metrics, _add_log]
         self._failures: Counter[str] = Counter()
         self._log = structlog.get_logger("publication")
 
@@ -63,16 +64,6 @@ class Publication:
 
 def _add_build_info(samples: SampleSet) -> None:
     samples.add(self_metrics.BUILD_INFO, 1, gateway.__version__, sys.version.partition(" ")[0])
-
-
-def _add_process_metrics(samples: SampleSet) -> None:
-    # imported here because that takes a while, and most subcommands publish nothing
-    from prometheus_client import ProcessCollector  # noqa: PLC0415
-
-    for family in ProcessCollector(registry=None).collect():
-        kind = MetricKind.COUNTER if family.type == "counter" else MetricKind.GAUGE
-        for sample in family.samples:
-            samples.add(self_metrics.process_metric(sample.name, family.documentation, kind), sample.value)
 
 
 def _add_log(samples: SampleSet) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
-
-from gateway.samples import MILLI, Metric, MetricKind, MibRow, ObjectByLabel, counter, gauge
+from gateway.samples import MILLI, Metric, MibRow, ObjectByLabel, counter, gauge
 from gateway.status import SOURCES, STATUSES
 
 SCRAPE_SUCCESS = gauge(
@@ -328,12 +326,6 @@ NOTIFICATIONS_QUEUED = gauge(
     "target",
     mib="haClusterTargetQueued",
 )
-
-
-@cache
-def process_metric(name: str, text: str, kind: MetricKind) -> Metric:
-    """Returns a ``process_*`` metric, whose name and help come from ``prometheus_client``."""
-    return Metric(name=name, help=text, kind=kind)
 
 
 METRICS: tuple[Metric, ...] = tuple(value for value in list(vars().values()) if isinstance(value, Metric))

@@ -27,7 +27,6 @@ DISTRIBUTION_LIBRARIES: Mapping[str, str] = {
     "python3-bcrypt": "3.2",
     "python3-cryptography": "42",
     "python3-lxml": "5.0",
-    "python3-prometheus-client": "0.20",
     "python3-structlog": "24.4",
     "python3-yaml": "6.0",
 }

@@ -258,7 +258,7 @@ def test_the_package_runs_on_every_python_that_the_project_supports() -> None:
 
 def test_libraries_of_the_distribution_have_the_same_bounds() -> None:
     bounds = (re.split(r">=", each) for each in PROJECT["project"]["dependencies"])
-    names = {"PyYAML": "yaml", "prometheus_client": "prometheus-client"}
+    names = {"PyYAML": "yaml"}
     expected = {f"python3-{names.get(name, name)}": version for name, version in bounds}
     assert expected == deb.DISTRIBUTION_LIBRARIES
 

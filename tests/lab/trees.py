@@ -22,10 +22,7 @@ from tests.lab.files import EMPTY
 from tests.lab.systems import GATEWAY, System
 from tests.programs import ROOT
 
-_LIBRARIES = tuple(
-    f"python3-{name}"
-    for name in ("aiohttp", "bcrypt", "cryptography", "lxml", "prometheus-client", "structlog", "yaml")
-)
+_LIBRARIES = tuple(f"python3-{name}" for name in ("aiohttp", "bcrypt", "cryptography", "lxml", "structlog", "yaml"))
 """Debian's packages of what the gateway imports."""
 
 

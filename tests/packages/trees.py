@@ -14,7 +14,7 @@ _BASIC = ("systemd", "systemd-sysv", "dbus", "python3", "snmpd", "snmp", "procps
 """What each machine has besides the packages of ``debootstrap --variant=minbase``."""
 
 _LIBRARIES = (
-    *("python3-aiohttp", "python3-bcrypt", "python3-cryptography", "python3-lxml", "python3-prometheus-client"),
+    *("python3-aiohttp", "python3-bcrypt", "python3-cryptography", "python3-lxml"),
     *("python3-structlog", "python3-yaml"),
 )
 """The libraries of the distribution that the package without bundled libraries depends on."""
