@@ -75,10 +75,11 @@ browser: $(VENV)/test
 	npm install --silent --no-save --prefix $(VENV)/axe axe-core@4
 	AXE_CORE=$(abspath $(VENV))/axe/node_modules/axe-core/axe.min.js $(TREE) -m pytest -q tests/test_status_page_browser.py
 
-# The dashboards against the types of Grafana's own schema, from npm.
+# The dashboards against the types that Grafana publishes, from npm and PyPI.
 grafana: $(VENV)/test-requirements
 	npm install --silent --no-save --ignore-scripts --legacy-peer-deps --prefix $(VENV)/grafana \
 	  @grafana/schema@11 typescript@5
+	$(BIN)/pip install --quiet --upgrade --target $(VENV)/grafana/python grafana-foundation-sdk
 	$(TREE) -m tests.grafana $(VENV)/grafana
 
 # A real cluster to play with, in namespaces of this machine: see tests/lab/README.md.

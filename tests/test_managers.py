@@ -27,7 +27,7 @@ def differing() -> str:
 
 
 def test_a_difference_is_printed_with_its_recipe(capsys: pytest.CaptureFixture[str]) -> None:
-    row = run_check(ROW, "snmptt/ha-cluster.conf", differing)
+    row = run_check(ROW, "integrations/snmptt/ha-cluster.conf", differing)
     assert row == ROW._replace(result="FAILED: the events", is_good=False)
     assert capsys.readouterr().out == (
         "snmptt 1.5 direct trap\n"

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.managers import librenms, notifications, polling, queries, schemas, zabbix
+from tests.managers import compilers, librenms, notifications, polling, queries, schemas, zabbix
 from tests.managers.difference import explain
 from tests.managers.node import Way, running_node
 from tests.managers.tree import Tree
@@ -30,7 +30,7 @@ class Manager(NamedTuple):
 
     Attributes:
         name: its name in the table, and on the command line.
-        recipe: the files that it is run with, in the folder ``integrations``.
+        recipe: the files that it is run with.
         release: the release of Debian that it is from.
         packages: the packages to install; the first one has its version. None if the manager itself is not run.
         alone: checks that need no node.
@@ -48,7 +48,7 @@ class Manager(NamedTuple):
 MANAGERS: Sequence[Manager] = (
     Manager(
         "snmp_exporter",
-        "snmp_exporter/snmp.yml",
+        "integrations/snmp_exporter/snmp.yml",
         NEW,
         ("prometheus-snmp-exporter", "prometheus"),
         alone=(polling.check_generator,),
@@ -56,21 +56,38 @@ MANAGERS: Sequence[Manager] = (
     ),
     Manager(
         "check_snmp",
-        "nagios/*.cfg",
+        "integrations/nagios/*.cfg",
         OLD,
         ("monitoring-plugins-basic", "monitoring-plugins-standard", "snmp"),
         polls=(polling.check_plugin,),
     ),
-    Manager("nagios", "nagios", OLD, ("nagios4-core", "icinga2-bin"), alone=(polling.check_nagios,)),
+    Manager("nagios", "integrations/nagios", OLD, ("nagios4-core", "icinga2-bin"), alone=(polling.check_nagios,)),
     Manager(
-        "collectd", "collectd/ha-cluster.conf", OLD, ("collectd-core", "libsnmp40"), polls=(polling.check_collectd,)
+        "collectd",
+        "integrations/collectd/ha-cluster.conf",
+        OLD,
+        ("collectd-core", "libsnmp40"),
+        polls=(polling.check_collectd,),
     ),
     Manager(
-        "snmptt", "snmptt/ha-cluster.conf", OLD, ("snmptt", "snmptrapd", "snmp"), alone=(notifications.check_converter,)
+        "snmptt",
+        "integrations/snmptt/ha-cluster.conf",
+        OLD,
+        ("snmptt", "snmptrapd", "snmp"),
+        alone=(notifications.check_converter,),
     ),
-    Manager("librenms", "librenms", polls=(lambda _, way: librenms.check_definitions(way),)),
-    Manager("zabbix-6", "zabbix/ha-cluster.yaml", OLD, zabbix.PACKAGES, polls=(zabbix.check_zabbix,)),
-    Manager("zabbix-7", "zabbix/ha-cluster.yaml", NEW, zabbix.PACKAGES, polls=(zabbix.check_zabbix,)),
+    Manager("librenms", "integrations/librenms", polls=(lambda _, way: librenms.check_definitions(way),)),
+    Manager("zabbix-6", "integrations/zabbix/ha-cluster.yaml", OLD, zabbix.PACKAGES, polls=(zabbix.check_zabbix,)),
+    Manager("zabbix-7", "integrations/zabbix/ha-cluster.yaml", NEW, zabbix.PACKAGES, polls=(zabbix.check_zabbix,)),
+    *(
+        Manager(
+            compiler.package,
+            "mibs/HA-CLUSTER-MIB.txt",
+            packages=(compiler.package, *compiler.needs),
+            alone=(partial(compilers.check_compiler, compiler),),
+        )
+        for compiler in compilers.COMPILERS
+    ),
 )
 
 
@@ -123,7 +140,7 @@ def run_check(row: Row, recipe: str, check: Callable[[], str]) -> Row:
         return row._replace(result=check())
     except Exception as error:  # noqa: BLE001 - a row of the table, so that the other managers are run as well
         subject, expected, received = explain(error)
-        lines = {"recipe": f"integrations/{recipe}", "compared": subject, "expected": expected, "received": received}
+        lines = {"recipe": recipe, "compared": subject, "expected": expected, "received": received}
         for name, text in lines.items():
             print(textwrap.indent(f"{name}:\n{textwrap.indent(text, '  ')}", "  "), flush=True)
         return row._replace(result=f"FAILED: {subject}", is_good=False)
@@ -143,7 +160,7 @@ def main() -> int:
         ("opennms", schemas.check_opennms, arguments.opennms),
     ):
         if source:
-            rows.append(run_check(Row(name, "", "schema"), name, partial(check, source)))
+            rows.append(run_check(Row(name, "", "schema"), f"integrations/{name}", partial(check, source)))
     return print_table(rows)
 
 
