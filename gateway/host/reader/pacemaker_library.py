@@ -71,7 +71,7 @@ class _Node(ctypes.Structure):
 
 
 class PacemakerLibrary:
-    """Answers the query about Pacemaker.
+    """Answers the queries about Pacemaker.
 
     Args:
         names: the libraries to try.
@@ -93,6 +93,10 @@ class PacemakerLibrary:
         library.xmlBufferContent.restype = ctypes.c_void_p
         library.crm_log_preinit.restype = None
         library.crm_log_preinit(_NAME, 0, None)
+        self._cib_version = version = loaded_file("libcib.so.")  # libpacemaker is linked with it
+        self._cib_table = next((table for name, table in _TABLES.items() if version.startswith(name)), None)
+        if self._cib_table is not None:
+            library.cib_new.restype = ctypes.c_void_p
 
     def status(self, max_size: int) -> bytes:
         """Returns the document.
@@ -118,16 +122,13 @@ class PacemakerLibrary:
             LibraryFailedError: there is no answer, or it is too large.
             LibraryUnusableError: the table of libcib's functions is not known.
         """
-        library = loaded_file("libcib.so.")
-        table = next((table for name, table in _TABLES.items() if library.startswith(name)), None)
-        if table is None or not all(hasattr(self._library, name) for name in ("cib_new", "cib_delete")):
-            raise LibraryUnusableError(f"the functions of {library or 'libcib'} are not known")
-        self._library.cib_new.restype = ctypes.c_void_p
+        if self._cib_table is None:
+            raise LibraryUnusableError(f"the functions of {self._cib_version or 'libcib'} are not known")
         cib = self._library.cib_new()
         if not cib:
             raise LibraryFailedError("cib_new failed")
         try:
-            return self._query(cib, table, max_size)
+            return self._query(cib, self._cib_table, max_size)
         finally:
             self._library.cib_delete(ctypes.c_void_p(cib))
 
