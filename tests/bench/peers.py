@@ -11,10 +11,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from tests.ports import free_port
 from tests.programs import import_path
@@ -25,6 +26,8 @@ PEER = ("ha_cluster_exporter",)
 NOWHERE = "/nonexistent"
 
 Connect = Callable[[int], socket.socket]
+Measurement = TypeVar("Measurement")
+_ATTEMPTS = 100
 
 
 def local(port: int) -> socket.socket:
@@ -90,7 +93,7 @@ class Program:
     @property
     def resident(self) -> float:
         """Returns the megabytes of resident memory, with that of its other processes; each page counts once."""
-        pages = set[int]().union(*map(resident_pages, [self.pid, *children(self.pid)]))
+        pages = set[int]().union(*self._of_processes(resident_pages))
         return len(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
     @property
@@ -101,7 +104,14 @@ class Program:
     @property
     def total_processor_seconds(self) -> float:
         """Returns the same with all its processes, those that have ended as well."""
-        return sum(_processor_seconds(pid, fields=(11, 12, 13, 14)) for pid in [self.pid, *children(self.pid)])
+        return sum(self._of_processes(partial(_processor_seconds, fields=(11, 12, 13, 14))))
+
+    def _of_processes(self, measure: Callable[[int], Measurement]) -> list[Measurement]:
+        """Returns a measurement of the program and of each of its children, none of which ended meanwhile."""
+        for _ in range(_ATTEMPTS):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                return [measure(pid) for pid in [self.pid, *children(self.pid)]]
+        raise ValueError(f"process {self.pid} has ended, or its children end too fast to be measured")
 
 
 def resident_pages(pid: int) -> set[int]:
