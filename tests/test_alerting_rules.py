@@ -298,6 +298,7 @@ def walk_stages(condition: Condition, lasting: float) -> Iterator[tuple[Snapshot
 
 
 @pytest.mark.daemon
+@pytest.mark.no_cover  # thousands of similar inputs: four times as fast without
 def test_the_alert_about_every_condition_fires_and_stops(tmp_path: Path) -> None:
     async def make() -> list[dict[str, Any]]:
         tests = []
