@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from gateway.host import sector_helper
 from tests import series
 from tests.complete_gateway import TIMEOUT, CompleteGateway
 from tests.conftest import is_running, needs_root
+from tests.processes import children
 from tests.programs import CRM_MON
 from tests.sbd_image import header, image, loop_device, mailbox, slot
 from tests.series import Series
@@ -52,12 +53,6 @@ def check_recovered(complete: CompleteGateway, healthy: Healthy) -> None:
     assert [one.condition for one in complete.notified if one.condition != "started"] == []
     assert "Traceback" not in complete.log
     assert "exception" not in complete.log
-
-
-def children(pid: int) -> Sequence[int]:
-    """Returns the ids of the child processes."""
-    paths = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for path in paths for child in path.read_text().split()]
 
 
 def helper_of(complete: CompleteGateway) -> int:

@@ -13,10 +13,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from tests.bench.peers import children, only_child
+from tests.bench.peers import only_child
 from tests.lab.cluster import Cluster
 from tests.lab.gateways import NodeGateway
 from tests.lab.receivers import LOST, REGAINED, GatewayNotification, notifications
+from tests.processes import children
 from tests.snmptrapd import Snmptrapd
 
 CONDITION = "quorum-lost"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from tests.processes import children
 from tests.programs import environment
 from tests.waiting import wait_until
 
@@ -74,14 +75,14 @@ def occupation(pid: int, *, tasks: int = 0) -> Occupation:
         pid: the process.
         tasks: the number of its tasks, which only the process itself knows.
     """
-    children = [int(child) for path in Path(f"/proc/{pid}/task").glob("*/children") for child in _words(path)]
+    child_processes = children(pid)
     return Occupation(
         memory=own_megabytes(pid),
         descriptors=len(os.listdir(f"/proc/{pid}/fd")),  # noqa: PTH208 - only counted
         threads=len(os.listdir(f"/proc/{pid}/task")),  # noqa: PTH208 - only counted
         tasks=tasks,
-        children=len(children),
-        zombies=sum(map(_is_zombie, children)),
+        children=len(child_processes),
+        zombies=sum(map(_is_zombie, child_processes)),
     )
 
 
@@ -154,13 +155,6 @@ class ObservedGateway:
 
         wait_until(has_counted, what="the number of tasks")
         return int(counts[-1])
-
-
-def _words(path: Path) -> Sequence[str]:
-    try:
-        return path.read_text().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return ()  # the thread has ended
 
 
 def _is_zombie(pid: int) -> bool:

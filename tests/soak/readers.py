@@ -24,12 +24,13 @@ from pathlib import Path
 from statistics import mean
 
 from gateway.host.library import Stack
-from tests.bench.peers import children, only_child
+from tests.bench.peers import only_child
 from tests.lab.cluster import Cluster, Options, missing_prerequisites
 from tests.lab.gateways import NodeGateway, configuration
 from tests.lab.quorum_changes import Fault, change_under_faults, set_quorum
 from tests.lab.receivers import LOST, REGAINED, gateway_and_receiver
 from tests.lab.resources import DEMO_RESOURCES
+from tests.processes import children
 from tests.series import fact_lines
 from tests.soak.observed import occupation, own_megabytes
 from tests.waiting import wait_until
