@@ -4,13 +4,13 @@ When the queue is full, the first of these is dropped, and of several the oldest
 
 1. a routine change;
 2. a raise whose clear is queued behind it, with that clear: nothing of it is left to report; the least severe first;
-3. any other notification, the least severe first; of the same severity a raise before a clear, because a receiver
-   that never gets the clear keeps an alarm that is over;
+3. any other raise or notification, the least severe first;
 4. as 2, of quorum and nodes.
 
-Other alarms of quorum and nodes, repetitions and the summary of what was dropped are never dropped for want of room.
-The queue can therefore exceed its size, but only by the alarms that quorum and nodes can have at one time. What the
-channel has attempted may have arrived, so it stays as well.
+A clear whose raise the receiver has is never dropped, because the receiver would keep an alarm that is over. The queue
+can exceed its size by these clears: by no more than the alarms that the receiver has. Other alarms of quorum and nodes,
+repetitions and the summary of what was dropped are never dropped for want of room, either. They add the alarms that
+quorum and nodes can have at one time. What the channel has attempted may have arrived, so it stays as well.
 
 An event such as a failed fencing is raised again while its alarm is active. Whether or not such a raise is dropped, the
 receiver has the alarm already, so its clear is kept: only together with all raises, nothing of it is left to report.
@@ -37,7 +37,7 @@ _PROTECTED_KINDS = frozenset({NotificationKind.REPETITION, NotificationKind.DROP
 _MAX_RAISED = 10_000
 """Alarms whose raise is remembered; of more, the oldest are forgotten, and are raised again before their clear."""
 
-_Rank = tuple[int, int, int]
+_Rank = tuple[int, int]
 """What is dropped earlier has a lower rank."""
 _Key = tuple[str, str]
 """The condition and the object of an alarm."""
@@ -92,7 +92,7 @@ class DeliveryQueue:
     """The notifications that wait for one target.
 
     Args:
-        size: how many notifications may wait, apart from those that are never dropped.
+        size: how many notifications may wait, apart from those that are never dropped and from clears.
     """
 
     def __init__(self, size: int) -> None:
@@ -102,6 +102,7 @@ class DeliveryQueue:
         self._by_alarm: defaultdict[_Key, OrderedDict[QueuedNotification, None]] = defaultdict(OrderedDict)
         self._raises: dict[_Key, QueuedNotification] = {}
         self._clears: dict[QueuedNotification, QueuedNotification] = {}
+        self._single_clears: set[QueuedNotification] = set()  # their raises are not queued with them
         self._last_raises: dict[_Key, _Raise] = {}
 
     def __len__(self) -> int:
@@ -147,7 +148,10 @@ class DeliveryQueue:
             self._by_alarm[_key(notification)][queued] = None
         self._set_rank(queued, _single_rank(notification))
         self._pair(queued)
-        return self._drop_least_important() if len(self._queue) > self.size else []
+        dropped: list[QueuedNotification] = []
+        while len(self._queue) - len(self._single_clears) > self.size and (least := self._drop_least_important()):
+            dropped += least
+        return dropped
 
     def pin(self, queued: QueuedNotification) -> None:
         """Keeps a notification until it is removed, because the channel attempts it."""
@@ -158,6 +162,7 @@ class DeliveryQueue:
         """Removes a notification that was delivered, or that need not be delivered."""
         self.pin(queued)
         del self._queue[queued]
+        self._single_clears.discard(queued)
         if queued.notification.kind is NotificationKind.CONDITION:
             same_alarm = self._by_alarm[_key(queued.notification)]
             del same_alarm[queued]
@@ -231,10 +236,13 @@ class DeliveryQueue:
             raised = self._raises.pop(key, None)
             if raised is not None and not raised.is_again:
                 self._join(raised, queued)
+            else:
+                self._single_clears.add(queued)
 
     def _join(self, raised: QueuedNotification, clear: QueuedNotification) -> None:
         raised.clear = clear
         self._clears[clear] = raised
+        self._single_clears.discard(clear)
         self._set_rank(raised, _pair_rank(raised.notification))
         self._set_rank(clear, None)
 
@@ -246,7 +254,7 @@ class DeliveryQueue:
         raised = self._clears.get(queued, queued)
         if raised.clear is not None:
             del self._clears[raised.clear]
-            self._set_rank(raised.clear, _single_rank(raised.clear.notification))
+            self._single_clears.add(raised.clear)
             self._set_rank(raised, _single_rank(raised.notification))
             raised.clear = None
 
@@ -269,14 +277,15 @@ def _is(notification: Notification, change: Change) -> bool:
 
 def _single_rank(notification: Notification) -> _Rank | None:
     if notification.kind is NotificationKind.ROUTINE_CHANGE:
-        return 1, 0, 0
-    if notification.kind in _PROTECTED_KINDS or _is_protected_alarm(notification):
+        return 1, 0
+    is_kept = notification.kind in _PROTECTED_KINDS or _is(notification, Change.CLEARED)
+    if is_kept or _is_protected_alarm(notification):
         return None
-    return 3, -notification.severity.rank, int(_is(notification, Change.CLEARED))
+    return 3, -notification.severity.rank
 
 
 def _pair_rank(notification: Notification) -> _Rank:
-    return 4 if _is_protected_alarm(notification) else 2, -notification.severity.rank, 0
+    return 4 if _is_protected_alarm(notification) else 2, -notification.severity.rank
 
 
 def _is_protected_alarm(notification: Notification) -> bool:

@@ -253,6 +253,9 @@ def test_no_clear_without_a_raise_if_notifications_are_dropped(
             if is_reachable:
                 receive_all()
         receive_all()
+        for receiver in receivers:
+            assert {key for key in receiver.alarms if key[1]} <= gateway.active, "an alarm that is over"
+            assert {key[0] for key in receiver.alarms} <= {key[0] for key in gateway.active}, "a summary that is over"
 
     with capture_logs():
         asyncio.run(run())
