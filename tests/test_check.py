@@ -63,6 +63,11 @@ def refused(cluster: FakeCluster) -> None:
     cluster.does(CIBADMIN, "echo 'Could not connect: Permission denied' >&2; exit 1")
 
 
+def without_sudo(cluster: FakeCluster) -> None:
+    text = 'sudo: The \\"no new privileges\\" flag is set, which prevents sudo from running as root.'
+    cluster.does(CIBADMIN, f'echo "{text}" >&2; exit 1')
+
+
 def killed(cluster: FakeCluster) -> None:
     cluster.does(CIBADMIN, "kill -SEGV $$")
 
@@ -85,6 +90,7 @@ def forbidden(cluster: FakeCluster) -> None:
         (hang, "pacemaker: cibadmin", "timed_out: killed at its deadline", "increase timeout ([tools.NAME])"),
         (garbage, "corosync: corosync-cfgtool", "unparsable: ", "please report it, with the output"),
         (refused, "pacemaker: cibadmin", "not_permitted: exit status 1: Could", "with haclient as its primary group"),
+        (without_sudo, "pacemaker: cibadmin", "not_permitted: exit status 1: sudo: The", "so sudo cannot work"),
         (killed, "pacemaker: cibadmin", "killed: ended by signal 11", "the system log"),
         (loud, "pacemaker: cibadmin", "too_much_output: ", "increase max_output ([tools.NAME])"),
         (missing, "pacemaker: cibadmin", "not_installed: ", "Install it, set its path"),

@@ -103,6 +103,22 @@ def test_the_user_and_the_groups_of_the_unit() -> None:
 
 @needs_root
 @pytest.mark.parametrize(
+    ("properties", "expected"),
+    [
+        ({"NoNewPrivileges": "no", "SystemCallFilter": "~", "LockPersonality": "no"}, False),
+        ({"NoNewPrivileges": "no", "SystemCallFilter": "~ @privileged"}, True),
+        ({"NoNewPrivileges": "no", "RestrictNamespaces": "yes"}, True),
+        ({"NoNewPrivileges": "no", "RestrictNamespaces": "yes", "AmbientCapabilities": "cap_sys_admin"}, False),
+    ],
+)
+def test_settings_that_imply_no_new_privileges(properties: dict[str, str], *, expected: bool) -> None:
+    user = choose_user(None, Systemctl(LoadState="loaded", User=NAME, **properties)).user
+    assert user is not None
+    assert user.no_new_privileges == expected
+
+
+@needs_root
+@pytest.mark.parametrize(
     ("properties", "reason"),
     [
         ({}, "because systemd does not know ha-cluster-gateway.service; --user "),

@@ -61,6 +61,19 @@ def test_which_sockets_exclude_each_other(bound: str, other: str, *, overlaps: b
 
 
 @pytest.mark.parametrize(
+    ("name", "command_line", "complete"),
+    [
+        ("nginx", "nginx: master process", "nginx"),
+        ("ha_cluster_expo", "/usr/bin/ha_cluster_exporter --port=1", "ha_cluster_exporter"),
+        ("ha-cluster-gate", "/usr/bin/python3 -IS /usr/bin/ha-cluster-gateway", "ha-cluster-gateway"),
+        ("a-renamed-threa", "/usr/bin/other", "a-renamed-threa"),
+    ],
+)
+def test_the_whole_name_of_a_program(name: str, command_line: str, complete: str) -> None:
+    assert listeners._complete(name, command_line.split(" ")) == complete
+
+
+@pytest.mark.parametrize(
     ("command_line", "is_gateway"),
     [
         ("/usr/bin/python3 -IS /usr/bin/ha-cluster-gateway --log.level=debug", True),

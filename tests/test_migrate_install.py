@@ -191,6 +191,16 @@ async def test_with_the_units_kept_only_a_drop_in_changes_what_the_exporters_uni
     assert node.systemd.calls == ["daemon-reload", f"restart {SUSE}"]
 
 
+async def test_with_the_units_kept_the_gateways_own_unit_is_stopped(node: Node) -> None:
+    """A package has started it; two gateways would send every notification twice."""
+    own = node.systemd.units[GATEWAY]
+    own.active = own.enabled = True
+    await node.install(keep_unit=True)
+    assert node.systemd.state == {DEBIAN: (True, True), GATEWAY: (False, False)}
+    await node.undo()
+    assert node.systemd.state == {DEBIAN: (True, True), GATEWAY: (True, True)}
+
+
 async def test_a_unit_that_does_not_run_is_not_started(node: Node) -> None:
     node.systemd.units[DEBIAN].active = False
     await node.install(keep_unit=True)

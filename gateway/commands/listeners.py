@@ -20,6 +20,9 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 _PROC = Path("/proc")
 _LISTEN = "0A"
 """The state of a listening TCP socket in ``/proc/PID/net/tcp``."""
+_COMM_LENGTH = 15
+"""Characters of the name of a process that Linux keeps."""
+
 _TABLES = {socket.SOCK_STREAM: ("tcp", "tcp6"), socket.SOCK_DGRAM: ("udp", "udp6")}
 
 
@@ -48,7 +51,7 @@ class Process:
 
     Attributes:
         number: its ID.
-        name: its name, as ``ps -o comm`` prints it.
+        name: the name of its program.
         user_id: the user that it runs as.
         is_gateway: whether it runs this program, as its command line says, which any process can change.
         links: what its descriptors lead to; None if this user may not see them.
@@ -91,15 +94,23 @@ def read_processes() -> tuple[Process, ...]:
 def _read_process(number: int) -> Process | None:
     directory = _PROC / str(number)
     try:
+        words = (directory / "cmdline").read_bytes().decode(errors="replace").split("\0")
         return Process(
             number=number,
-            name=(directory / "comm").read_text(errors="replace").strip(),
+            name=_complete((directory / "comm").read_text(errors="replace").strip(), words),
             user_id=directory.stat().st_uid,
-            is_gateway=_is_gateway((directory / "cmdline").read_bytes().decode(errors="replace").split("\0")),
+            is_gateway=_is_gateway(words),
             links=_read_links(directory),
         )
     except OSError:  # it has ended
         return None
+
+
+def _complete(name: str, words: list[str]) -> str:
+    """Returns the name of a program, of which the kernel only keeps the beginning."""
+    if len(name) < _COMM_LENGTH:
+        return name
+    return next((whole for word in words if (whole := Path(word).name).startswith(name)), name)
 
 
 def _is_gateway(words: list[str]) -> bool:

@@ -7,6 +7,7 @@ ended, which says nothing about any device. A helper that does not respond is re
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ from pathlib import Path
 from gateway.backoff import Backoff
 from gateway.clock import Clock, SystemClock
 from gateway.errors import DecodeError
+from gateway.files import find_obstacle
 from gateway.host.host import CommandResult
 from gateway.host.process import start_resident
 from gateway.host.resident import BACKOFF, Exchange, Resident, ResidentError, ResidentProcess, StartResident
@@ -129,6 +131,8 @@ class SectorReader:
 def _result(path: str, sectors: Sectors, body: bytes) -> CommandResult:
     detail = f"{path}: {sectors.reason}"
     if sectors.error in _NOT_PERMITTED:
+        obstacle = find_obstacle(path, os.R_OK)
+        detail = f"{detail}; {obstacle.reason}" if obstacle is not None else detail
         return CommandResult(status=Status.NOT_PERMITTED, detail=detail)
     if sectors.error in _EXHAUSTED:
         return CommandResult(status=Status.FAILED, detail=detail)

@@ -155,6 +155,7 @@ class Collector(Protocol):
 
 NOT_PERMITTED = re.compile(
     rb"permission denied|operation not permitted|insufficient privileges|not authorized|a password is required"
+    rb"|no new privileges"
     rb"|CS_ERR_ACCESS|error 11\b",
     re.IGNORECASE,
 )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import os
 from collections.abc import Iterator
 from itertools import chain
 
 from gateway.assembly import build_local_host
+from gateway.commands import PROGRAM
 from gateway.commands.check import snmpd_files
 from gateway.commands.check.alarms import check_alarms
 from gateway.commands.check.check_result import CheckResult, Outcome
@@ -22,8 +25,11 @@ from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import QUIET, add_flags, load_config
 from gateway.commands.listeners import read_processes
 from gateway.config.config import Config
+from gateway.errors import ConfigError
 from gateway.host.host import Host
 from gateway.host.local import LocalHost
+
+_AS_ROOT = f"to check what the service may do, run check as root: sudo {PROGRAM} check"
 
 EXIT_STATUSES = {
     ExitStatus.OK: "No line says FAIL.",
@@ -51,7 +57,12 @@ def run(arguments: argparse.Namespace) -> int:
         choice.user.become()
     if (status := print_results(chain(check_user(choice), check_program()))) is not ExitStatus.OK:
         return status  # it could not go on: not all of its modules are imported yet
-    config = load_config(arguments, overrides=QUIET)
+    try:
+        config = load_config(arguments, overrides=QUIET)
+    except ConfigError as error:
+        if choice.user is None and os.strerror(errno.EACCES) in str(error):
+            raise ConfigError([*error.problems, _AS_ROOT]) from None
+        raise
     return print_results(check(config, build_local_host(config), snmpd, running))
 
 

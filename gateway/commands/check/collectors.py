@@ -45,6 +45,12 @@ _NO_GROUP = (
 )
 """What to do if a group is necessary that this user does not have."""
 
+_NO_NEW_PRIVILEGES = "no new privileges"
+_NO_SUDO = (
+    'The unit has NoNewPrivileges=yes, or settings that imply it, so sudo cannot work. The section "Run a tool with '
+    'sudo" of docs/install.md has the drop-in that permits it, and what it costs.'
+)
+
 _BUG = "This is a bug in the gateway: please report it, with the gateway's log."
 
 _NO_SUBSYSTEM = CheckResult(
@@ -118,6 +124,8 @@ def _choose_advice(subsystem: Subsystem, command: CommandReport) -> str:
         return _BUG
     if not command.failed or command.detail.startswith(UNTRUSTED):
         return ""  # the detail says what to do
+    if _NO_NEW_PRIVILEGES in command.detail:
+        return _NO_SUDO
     if not command.tool and command.status in _FILE_ADVICE:
         return _FILE_ADVICE[command.status]
     user = user_name(os.geteuid())

@@ -71,10 +71,15 @@ def _check_address(address: Address, transport: _Transport, running: Running) ->
     try:
         sockets = runtime.run(bind(address, open_socket=transport.open_socket, kind=transport.kind))
     except StartError as error:
+        failed = CheckResult(
+            outcome=Outcome.FAIL, subject=subject, text=str(error), advice=_advise(str(error), transport)
+        )
         if os.strerror(errno.EADDRINUSE) in str(error):
             return _check_holder(subject, address, transport, running)
-        advice = _advise(str(error), transport)
-        return CheckResult(outcome=Outcome.FAIL, subject=subject, text=str(error), advice=advice)
+        if os.strerror(errno.EACCES) in str(error):  # which hides that the service has the address already
+            holder = _check_holder(subject, address, transport, running)
+            return failed if holder.outcome is Outcome.FAIL else holder
+        return failed
     for sock in sockets:
         sock.close()
     return CheckResult(subject=subject, text="free")
@@ -95,7 +100,10 @@ def _advise(reason: str, transport: _Transport) -> str:
 
 def _check_holder(subject: str, address: Address, transport: _Transport, running: Running) -> CheckResult:
     """Returns whether an address is in use by the gateway, or by which other process."""
-    wanted = runtime.run(_resolve(address, transport.kind))
+    try:
+        wanted = runtime.run(_resolve(address, transport.kind))
+    except OSError:
+        wanted = ()
     results = [
         _judge(subject, sock, transport, running)
         for sock in find_sockets(transport.kind, address.port)

@@ -21,7 +21,18 @@ UNIT = "ha-cluster-gateway.service"
 _SERVICE_USER = "ha-cluster-gateway"
 """The user that the packages and ``sysusers.d`` create."""
 
-_PROPERTIES = ("User", "Group", "SupplementaryGroups", "AmbientCapabilities", "NoNewPrivileges", "MainPID")
+_IMPLY_NO_NEW_PRIVILEGES = (
+    *("DynamicUser", "LockPersonality", "MemoryDenyWriteExecute", "PrivateDevices", "ProtectClock", "ProtectHostname"),
+    *("ProtectKernelLogs", "ProtectKernelModules", "ProtectKernelTunables", "RestrictAddressFamilies"),
+    *("RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID", "SystemCallArchitectures", "SystemCallFilter"),
+)
+"""The settings with which a service that is not root gets ``NoNewPrivileges=`` as well (systemd.exec(5))."""
+_NOT_SET = {"", "no", "~"}
+
+_PROPERTIES = (
+    *("User", "Group", "SupplementaryGroups", "AmbientCapabilities", "MainPID", "NoNewPrivileges"),
+    *_IMPLY_NO_NEW_PRIVILEGES,
+)
 _CAPABILITIES = {"cap_net_bind_service": 10, "cap_net_admin": 12, "cap_sys_admin": 21, "cap_dac_read_search": 2}
 """The capabilities that a tool or a port may need, and their numbers."""
 
@@ -144,13 +155,15 @@ def _read_unit(host: Host) -> dict[str, str]:
 def _from_unit(account: pwd.struct_passwd, unit: dict[str, str]) -> ServiceUser:
     group_id = _find_group(unit["Group"]) if unit.get("Group") else account.pw_gid
     others = [_find_group(name) for name in unit.get("SupplementaryGroups", "").split()]
+    capabilities = tuple(unit.get("AmbientCapabilities", "").lower().split())
+    is_implied = any(unit.get(name, "") not in _NOT_SET for name in _IMPLY_NO_NEW_PRIVILEGES)
     return ServiceUser(
         name=account.pw_name,
         user_id=account.pw_uid,
         group_id=group_id,
         group_ids=[*dict.fromkeys([*os.getgrouplist(account.pw_name, group_id), *others])],
-        capabilities=tuple(unit.get("AmbientCapabilities", "").lower().split()),
-        no_new_privileges=unit.get("NoNewPrivileges") == "yes",
+        capabilities=capabilities,
+        no_new_privileges=unit.get("NoNewPrivileges") == "yes" or (is_implied and "cap_sys_admin" not in capabilities),
     )
 
 

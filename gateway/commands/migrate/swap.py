@@ -101,13 +101,16 @@ async def plan_swap(host: Host, paths: Paths, file: Path | None, *, keep_unit: b
     arguments = _arguments(exporter)
     files, remarks = _config_file(paths.config, conversion)
     config = _check(arguments, {} if exists(paths.config) else conversion.values)
+    unit = await systemd.read_unit(host, GATEWAY_UNIT)
     if keep_unit:
         files.append(_drop_in(exporter, paths))
-        units = [exporter]
-        commands = [("daemon-reload",), *([("restart", exporter.name)] if exporter.active else [])]
+        # a package may have started the gateway already: two of them would send everything twice
+        others = [unit] if unit.active or unit.enabled else []
+        units = [exporter, *others]
+        commands = [*(("disable", "--now", other.name) for other in others), ("daemon-reload",)]
+        commands += [("restart", exporter.name)] if exporter.active else []
         started = exporter.name if exporter.active else ""
     else:
-        unit = await systemd.read_unit(host, GATEWAY_UNIT)
         files += _environment_file(unit, arguments)
         units = [exporter, unit]
         # a package may have started the gateway already, with another configuration

@@ -35,6 +35,7 @@ SUBSYSTEM = Subsystem(
     accumulators=conditions.ACCUMULATORS,
     make_collector=_make_collector,
     advice={
+        Status.FAILED: "Run sbd -d DEVICE dump as root to see more. If there is no such device, correct SBD_DEVICE.",
         Status.NOT_PERMITTED: "{user} may not read SBD's device. Either add SupplementaryGroups=disk to the unit, "
         "if that is the group of the device, or give the device the group haclient: "
         "99-ha-cluster-gateway-sbd.rules, in /usr/share/doc/ha-cluster-gateway/examples or in packaging/udev of the "
