@@ -260,9 +260,9 @@ class AlarmService:
         introduction: Sequence[Notification] = ()
         if self.is_ready:
             active = self._table.active
-            raised = [alarm for alarm in (*self._bursts.summaries, *active) if self._is_raised_at_start(alarm)]
-            published = filter(self._is_published, raised)
-            introduction = self._builder.introduction(active, published, self._table.view)
+            gravest_first = sorted((*self._bursts.summaries, *active), key=lambda alarm: alarm.condition.severity.rank)
+            raised = filter(self._is_published, filter(self._is_raised_at_start, gravest_first))
+            introduction = self._builder.introduction(active, raised, self._table.view)
         self._introduce_notifications(introduction)
 
     def _publish_events(self, events: Sequence[AlarmEvent]) -> None:
