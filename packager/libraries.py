@@ -57,10 +57,22 @@ def download(directory: Path, *, pythons: Iterable[str], architecture: str) -> l
         folder.mkdir(parents=True, exist_ok=True)
         # pip evaluates markers for the Python that it runs on, so they are left out
         listed.write_text("".join(f"{pin.name}=={pin.version} {_hash_options(pin)}\n" for pin in pinned()))
-        if len([*folder.glob("*.whl")]) < len(pinned()):
+        if len(find_pinned(folder)) < len(pinned()):
             _run_pip(listed, folder, python=python, architecture=architecture)
-        wheels.update(folder.glob("*.whl"))
+        wheels.update(find_pinned(folder))
     return sorted(wheels)
+
+
+def find_pinned(folder: Path) -> list[Path]:
+    """Returns the wheels in a directory that are pinned; those of earlier pins may still be there."""
+    versions = {(_normalize(pin.name), pin.version) for pin in pinned()}
+    return sorted(wheel for wheel in folder.glob("*.whl") if _identify(wheel) in versions)
+
+
+def _identify(wheel: Path) -> tuple[str, str]:
+    """Returns the name and the version in the name of a wheel."""
+    name, version = wheel.name.split("-")[:2]
+    return _normalize(name), version
 
 
 def _hash_options(pin: Pin) -> str:
@@ -104,8 +116,8 @@ def verify(wheels: Iterable[Path], *, built: bool, pins: Sequence[Pin]) -> None:
     expected = {_normalize(pin.name): pin for pin in pins}
     found: set[str] = set()
     for wheel in wheels:
-        name, version = wheel.name.split("-")[:2]
-        pin = expected.get(_normalize(name))
+        name, version = _identify(wheel)
+        pin = expected.get(name)
         if pin is None or pin.version != version:
             raise PackagerError(f"{wheel}: not one of the versions in requirements/run.txt")
         if not built and hashlib.sha256(wheel.read_bytes()).hexdigest() not in pin.hashes:

@@ -245,6 +245,14 @@ def test_only_pinned_wheels_are_bundled(tmp_path: Path) -> None:
         libraries.verify([], built=True, pins=[pin])
     with pytest.raises(PackagerError, match="not one of the versions"):
         libraries.verify([tmp_path / "thing-1.1-cp311.whl"], built=True, pins=[pin])
+
+
+def test_wheels_of_earlier_pins_are_left_out(tmp_path: Path) -> None:
+    pin = libraries.pinned()[0]
+    current = tmp_path / f"{pin.name.replace('-', '_')}-{pin.version}-py3-none-any.whl"
+    for path in (current, tmp_path / f"{pin.name}-0.0-py3-none-any.whl", tmp_path / "gone-1.0-py3-none-any.whl"):
+        path.touch()
+    assert libraries.find_pinned(tmp_path) == [current]
     with pytest.raises(PackagerError, match="not one of the versions"):
         libraries.verify([tmp_path / "other-1.0-cp311.whl"], built=True, pins=[pin])
 
