@@ -66,12 +66,12 @@ def _services(mib: Mib, checks: Iterable[Check], group: str) -> str:
 
 
 def _service(mib: Mib, check: Check, group: str) -> str:
-    command = f"check_ha_cluster!{_oid(mib, check)}.0!{_FLAGS[check.severity]} {check.range}!{_label(check)}"
+    command = f"check_ha_cluster!{_oid(mib, check)}.0!{_FLAGS[check.severity]} {check.range}!{label(check)}"
     return f"""
 define service {{
     use                     generic-service
     hostgroup_name          {group}
-    service_description     HA cluster: {_label(check)}
+    service_description     HA cluster: {label(check)}
     notes                   {check.severity}: {check.text}
     check_command           {command}
 }}
@@ -90,7 +90,7 @@ def row_checks() -> Sequence[Check]:
 
 def template_name(check: Check) -> str:
     """Returns the name of the template for a column."""
-    return f"ha-cluster-{_label(check).replace(' ', '-')}"
+    return f"ha-cluster-{label(check).replace(' ', '-')}"
 
 
 def _row(mib: Mib, check: Check) -> str:
@@ -114,12 +114,12 @@ def icinga(mib: Mib) -> str:
 
 def _apply(mib: Mib, check: Check) -> Iterator[str]:
     yield f"""
-apply Service "ha-cluster-{_label(check).replace(" ", "-")}" {{
+apply Service "ha-cluster-{label(check).replace(" ", "-")}" {{
   import "ha-cluster"
   notes = "{check.severity}: {check.text}"
   vars.snmp_oid = "{_oid(mib, check)}.0"
   vars.{_VARIABLES[check.severity]} = "{check.range}"
-  vars.snmp_label = "{_label(check)}"
+  vars.snmp_label = "{label(check)}"
 """
     for group, checks in ((NODES, watched.NODE_CHECKS), (ARBITRATORS, watched.ARBITRATOR_CHECKS)):
         if check in checks:
@@ -143,5 +143,6 @@ def _oid(mib: Mib, check: Check) -> str:
     return oids.dotted(mib[check.object].oid)
 
 
-def _label(check: Check) -> str:
+def label(check: Check) -> str:
+    """Returns the name of a service, without the prefix that the program gives it."""
     return watched.words(check.object).lower()

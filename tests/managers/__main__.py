@@ -16,13 +16,14 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.managers import compilers, librenms, notifications, polling, queries, schemas, zabbix
+from tests.managers import compilers, librenms, nagios, notifications, polling, queries, schemas, zabbix
 from tests.managers.difference import explain
 from tests.managers.node import Way, running_node
 from tests.managers.tree import Tree
 from tests.ports import free_port
 
 OLD, NEW = "bookworm", "trixie"
+_PLUGINS = ("monitoring-plugins-basic", "monitoring-plugins-standard", "snmp")
 
 
 class Manager(NamedTuple):
@@ -58,10 +59,13 @@ MANAGERS: Sequence[Manager] = (
         "check_snmp",
         "integrations/nagios/*.cfg",
         OLD,
-        ("monitoring-plugins-basic", "monitoring-plugins-standard", "snmp"),
-        polls=(polling.check_plugin,),
+        _PLUGINS,
+        polls=(nagios.check_plugin,),
     ),
-    Manager("nagios", "integrations/nagios", OLD, ("nagios4-core", "icinga2-bin"), alone=(polling.check_nagios,)),
+    Manager("nagios", "integrations/nagios/*.cfg", OLD, ("nagios4-core", *_PLUGINS), polls=(nagios.check_nagios,)),
+    Manager(
+        "icinga", "integrations/nagios/icinga2.conf", OLD, ("icinga2-bin", *_PLUGINS), polls=(nagios.check_icinga,)
+    ),
     Manager(
         "collectd",
         "integrations/collectd/ha-cluster.conf",

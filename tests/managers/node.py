@@ -14,7 +14,18 @@ from tests.programs import installed
 from tests.prometheus_server import running_demo
 from tests.snmpd import ARC, COMMUNITY, Snmpd
 
-CHANGING = ("SnapshotAge", "Duration", "Runs", "Requests", "Latency", "Totem", "Written", "Read", "Downs")
+CHANGING = (
+    "SnapshotAge",
+    "Duration",
+    "Runs",
+    "Requests",
+    "Latency",
+    "Totem",
+    "Written",
+    "Read",
+    "Downs",
+    "TargetState",
+)
 """Parts of the names of objects whose values differ from one request to the next."""
 _LINE = re.compile(r'^\.([\d.]+) = (?:(?:INTEGER|Gauge32|Counter64): (-?\d+)|(?:STRING: )?"(.*)")$')
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import yaml
 
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import mib
-from integrations.generator import nagios, snmp_exporter, watched
+from integrations.generator import snmp_exporter, watched
 from integrations.generator.files import FOLDER
-from integrations.generator.watched import Check
-from tests.managers.difference import Difference, expect, expect_soon, expect_text
+from tests.managers.difference import expect, expect_soon
 from tests.managers.node import Way, is_stable
 from tests.managers.tree import Tree
 from tests.ports import free_port
@@ -92,155 +90,6 @@ def check_snmp_exporter(tree: Tree, way: Way) -> str:
 
 
 _SAMPLE = re.compile(r"^(?P<name>haCluster\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$")
-
-
-# --- check_snmp, Nagios, Icinga --------------------------------------------------------------------------------------
-
-
-def check_plugin(tree: Tree, way: Way) -> str:
-    """Runs check_snmp for each service of Nagios, and for each row of the templates, and compares it with the walk."""
-    walk = way.walk()
-    run = partial(_plugin, tree, way, walk)
-    states = [run(check, f"{oid}.0", options) for check, oid, options in _nagios_checks()]
-    rows = [
-        run(check, instance, options)
-        for check, oid, options in _nagios_rows()
-        for instance in walk
-        if instance.startswith(f"{oid}.")
-    ]
-    return f"services: {_counted(states)}; rows: {_counted(rows)}"
-
-
-def _counted(states: Sequence[str]) -> str:
-    return ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
-
-
-def _nagios_checks() -> Iterator[tuple[Check, str, str]]:
-    """Yields the checks of the services, each with its object identifier and the options of check_snmp."""
-    texts = [(FOLDER / "nagios" / name).read_text() for name in ("commands.cfg", "arbitrators.cfg")]
-    services = re.findall(r"check_ha_cluster!([\d.]+)\.0!(\S+ \S+)!", "".join(texts))
-    checks = (*watched.NODE_CHECKS, *watched.ARBITRATOR_CHECKS)
-    yield from ((check, oid, options) for check, (oid, options) in zip(checks, services, strict=True))
-
-
-def _nagios_rows() -> Iterator[tuple[Check, str, str]]:
-    """Yields the checks of the templates, each with the object identifier of its column and the options."""
-    templates = re.findall(r"check_ha_cluster_row!([\d.]+)!(\S+ \S+)\n", (FOLDER / "nagios" / "rows.cfg").read_text())
-    for check, (oid, options) in zip(nagios.row_checks(), templates, strict=True):
-        yield check, oid, options
-
-
-def _plugin(  # noqa: PLR0917 - the first three are bound
-    tree: Tree, way: Way, walk: Mapping[str, int | str], check: Check, instance: str, options: str
-) -> str:
-    """Runs check_snmp for an object, and returns the state that it prints."""
-    target = ("-H", "127.0.0.1", "-p", str(way.port), "-P", "2c", "-C", "public")
-    argv = ("/usr/lib/nagios/plugins/check_snmp", *target, "-o", instance, *options.split(), "-l", check.object)
-    printed = tree.run(*argv, check=False).stdout
-    match = re.match(rf"SNMP (\w+) - {check.object} \*?(-?\d+)", printed)
-    if not match:
-        raise Difference(f"check_snmp for {check.object}", expected="a state and a number", received=printed)
-    value = int(match[2])
-    in_range = check.lowest <= value and (check.highest is None or value <= check.highest)
-    expect(f"the state of {check.object}, {value}", match[1], "OK" if in_range else check.severity.upper())
-    if is_stable(check.object):
-        expect(f"the value of {instance}, {check.object}", value, walk[instance])
-    return match[1]
-
-
-_NAGIOS = """\
-log_file={inside}/log
-cfg_file={inside}/commands.cfg
-cfg_file={inside}/arbitrators.cfg
-cfg_file={inside}/rows.cfg
-cfg_file={inside}/site.cfg
-cfg_file=/etc/nagios4/objects/templates.cfg
-cfg_file=/etc/nagios4/objects/timeperiods.cfg
-cfg_file=/etc/nagios4/objects/contacts.cfg
-cfg_file=/etc/nagios4/objects/commands.cfg
-resource_file=/etc/nagios4/resource.cfg
-check_result_path={inside}
-illegal_macro_output_chars=`~$&|'"<>
-"""
-_NAGIOS_SITE = """\
-define command {
-    command_name  check-host-alive
-    command_line  /bin/true
-}
-define hostgroup {
-    hostgroup_name  ha-cluster
-}
-define hostgroup {
-    hostgroup_name  ha-arbitrator
-}
-define host {
-    use            linux-server
-    host_name      node1
-    address        127.0.0.1
-    hostgroups     ha-cluster
-    _SNMP_OPTIONS  -P 2c -C public
-}
-define host {
-    use            linux-server
-    host_name      arbitrator1
-    address        127.0.0.1
-    hostgroups     ha-arbitrator
-    _SNMP_OPTIONS  -P 2c -C public
-}
-"""
-_NAGIOS_ROW = """\
-define service {{
-    use                  {name}
-    host_name            node1
-    service_description  {name}
-    _INDEX               1
-}}
-"""
-_ICINGA_SITE = """\
-const PluginDir = "/usr/lib/nagios/plugins"
-const PluginContribDir = PluginDir
-const ManubulonPluginDir = PluginDir
-const NodeName = "manager"
-include <itl>
-include <plugins>
-object Host "node1" {
-  check_command = "hostalive"
-  address = "127.0.0.1"
-  vars.ha_cluster = true
-}
-object Host "arbitrator1" {
-  check_command = "hostalive"
-  address = "127.0.0.1"
-  vars.ha_arbitrator = true
-}
-"""
-_ICINGA_ROW = """\
-object Service "{name}" {{
-  import "{name}"
-  host_name = "node1"
-  vars.ha_index = "1"
-}}
-"""
-
-
-def check_nagios(tree: Tree) -> str:
-    """Lets Nagios and Icinga verify their configurations, with one service of each template."""
-    names = [nagios.template_name(check) for check in nagios.row_checks()]
-    with tree.folder() as (folder, inside):
-        for recipe in ("commands.cfg", "arbitrators.cfg", "rows.cfg"):
-            (folder / recipe).write_text((FOLDER / "nagios" / recipe).read_text())
-        (folder / "site.cfg").write_text(_NAGIOS_SITE + "".join(_NAGIOS_ROW.format(name=name) for name in names))
-        (folder / "nagios.cfg").write_text(_NAGIOS.format(inside=inside))
-        accepted = tree.run("nagios4", "-v", f"{inside}/nagios.cfg", check=False).stdout
-        recipe_of_icinga = (FOLDER / "nagios" / "icinga2.conf").read_text()
-        rows = "".join(_ICINGA_ROW.format(name=name) for name in names)
-        (folder / "icinga2.conf").write_text(_ICINGA_SITE + recipe_of_icinga + rows)
-        instantiated = tree.run("icinga2", "daemon", "-C", "-c", f"{inside}/icinga2.conf").stdout
-    count = len(watched.NODE_CHECKS) + len(watched.ARBITRATOR_CHECKS)
-    expect_text("the services that Nagios accepts", accepted, f"Checked {count + len(names)} services.")
-    expect_text("the result of Nagios", re.sub(r"\s+", " ", accepted), "Total Warnings: 0 Total Errors: 0")
-    expect_text("the services that Icinga accepts", instantiated, f"Instantiated {count + len(names)} Services.")
-    return f"both accept {count} services, and {len(names)} of the templates"
 
 
 # --- collectd --------------------------------------------------------------------------------------------------------
