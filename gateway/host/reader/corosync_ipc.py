@@ -126,6 +126,7 @@ class Connection:
     def __init__(self, library: ctypes.CDLL, prefix: str, initialize: str, *arguments: object) -> None:
         self._library = library
         self._prefix = prefix
+        self._functions: dict[str, Any] = {}  # to look one up takes as long as to call it
         self.handle = ctypes.c_uint64()
         _check(f"{prefix}{initialize}", library[f"{prefix}{initialize}"](ctypes.byref(self.handle), *arguments))
 
@@ -135,9 +136,11 @@ class Connection:
 
     def call(self, name: str, *arguments: object, allowed: Sequence[int] = ()) -> int:
         """Calls a function, and returns CS_OK or an error that is allowed."""
-        function = f"{self._prefix}{name}"
-        code: int = self._library[function](self.handle, *arguments)
-        return code if code in allowed else _check(function, code)
+        function = self._functions.get(name)
+        if function is None:
+            function = self._functions[name] = self._library[f"{self._prefix}{name}"]
+        code: int = function(self.handle, *arguments)
+        return code if code == _CS_OK or code in allowed else _check(f"{self._prefix}{name}", code)
 
     def await_event(self, events: list[Any], name: str, *arguments: object) -> None:
         """Calls a function that requests an event, and waits until a callback has appended it to ``events``."""
@@ -159,6 +162,7 @@ class Cmap(Connection):
 
     def __init__(self, library: ctypes.CDLL, map_number: int = MAP_DEFAULT) -> None:
         super().__init__(library, "cmap_", "initialize_map", ctypes.c_int(map_number))
+        self._value = ctypes.create_string_buffer(_MAX_VALUE)
 
     def keys(self, prefix: str) -> Iterator[str]:
         """Yields the keys with a prefix."""
@@ -172,11 +176,11 @@ class Cmap(Connection):
 
     def get(self, key: str) -> tuple[int, bytes]:
         """Returns the type and the bytes of a value; the type 0 if the key does not exist."""
-        value, size, kind = ctypes.create_string_buffer(_MAX_VALUE), ctypes.c_size_t(_MAX_VALUE), ctypes.c_int()
+        size, kind = ctypes.c_size_t(_MAX_VALUE), ctypes.c_int()
         code = self.call(
-            "get", key.encode(), value, ctypes.byref(size), ctypes.byref(kind), allowed=(_CS_ERR_NOT_EXIST,)
+            "get", key.encode(), self._value, ctypes.byref(size), ctypes.byref(kind), allowed=(_CS_ERR_NOT_EXIST,)
         )
-        return (kind.value, value.raw[: size.value]) if code == _CS_OK else (0, b"")
+        return (kind.value, ctypes.string_at(self._value, size.value)) if code == _CS_OK else (0, b"")
 
     def text(self, key: str) -> str:
         """Returns a string, or nothing."""

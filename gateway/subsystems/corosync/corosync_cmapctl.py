@@ -19,9 +19,8 @@ from gateway.errors import ParseError
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
 from gateway.subsystems.parsing.text import Line, split_lines, uint32
 
-_LINE = re.compile(r"(?P<key>\S+) \((?P<type>[a-z]+\d*)\)(?: = (?P<value>.*))?")
-_LINK_KEY = re.compile(r"stats\.knet\.node(?P<node>\d+)\.link(?P<link>\d+)\.(?P<name>\w+)")
-_TOTEM_KEY = re.compile(r"stats\.srp\.(?P<name>\w+)")
+_LINE = re.compile(r"(\S+) \([a-z]+\d*\)(?: = (.*))?")
+_KEY = re.compile(r"stats\.(?:knet\.node(\d+)\.link(\d+)|srp)\.(\w+)")
 _DIGITS = re.compile(r"[0-9]{1,20}")
 
 _UINT64_MAX = 2**64 - 1
@@ -128,13 +127,16 @@ def _parse_line(line: Line, links: dict[tuple[int, int], dict[str, int]], totem:
     item = _LINE.fullmatch(line.text.removesuffix("\r"))
     if item is None:
         raise ParseError(f"expected 'key (type) = value', found {line.text[:60]!r}", line=number)
-    if key := _LINK_KEY.fullmatch(item["key"]):
-        node_id = uint32(key["node"], what="a node id", line=number)
-        link = uint32(key["link"], what="the number of a link", line=number)
-        _store(links.setdefault((node_id, link), {}), _LINK_NAMES, key["name"], item["value"], number)
-    elif key := _TOTEM_KEY.fullmatch(item["key"]):
-        _store(totem, _TOTEM_NAMES, key["name"], item["value"], number)
+    text, value = item.groups()
+    key = _KEY.fullmatch(text)
+    if key is None:
+        return False
+    node, link, name = key.groups()
+    if node is None:
+        _store(totem, _TOTEM_NAMES, name, value, number)
         return True
+    place = uint32(node, what="a node id", line=number), uint32(link, what="the number of a link", line=number)
+    _store(links.setdefault(place, {}), _LINK_NAMES, name, value, number)
     return False
 
 
