@@ -115,7 +115,13 @@ class Program:
 
 
 def resident_pages(pid: int) -> set[int]:
-    """Returns the numbers of the physical pages that a process uses. Needs root."""
+    """Returns the numbers of the physical pages that a process uses; none if it has ended. Needs root."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return _resident_pages(pid)
+    return set()
+
+
+def _resident_pages(pid: int) -> set[int]:
     size = os.sysconf("SC_PAGE_SIZE")
     pages: set[int] = set()
     with Path(f"/proc/{pid}/pagemap").open("rb") as entries:
