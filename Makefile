@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest --numprocesses=$(PROCESSES) --no-loadscope-reorder
 TREE := PYTHONPATH=. $(BIN)/python
 
 .SECONDARY:
-.PHONY: deb rpm package-tests demo test quick coverage lint regenerate bench soak soak-readers fuzz flood browser lab matrix integrations fleet grafana docs requirements audit sbom packages clean
+.PHONY: deb rpm package-tests demo test quick coverage lint regenerate bench soak soak-readers fuzz flood browser lab arbitration matrix integrations fleet grafana docs requirements audit sbom packages clean
 
 # ARGS="--speed 10" plays it ten times as fast.
 demo: $(VENV)/run
@@ -85,6 +85,12 @@ grafana: $(VENV)/test-requirements
 # A real cluster to play with, in namespaces of this machine: see tests/lab/README.md.
 lab: $(VENV)/test packages
 	$(BIN)/python -m tests.lab start
+
+# A quorum device, its arbitrator and booth in the lab, for a quarter of an hour: every step, alarms, TLS, bad input.
+# With LAB_TREE and LAB_NEXT_TREE, trees of `make matrix`, on another release, and with different versions.
+arbitration: $(VENV)/test packages
+	@sh tests/packages.sh tests/packages-arbitration.txt
+	$(BIN)/pytest -m lab tests/lab/arbitration_proofs.py tests/lab/geo_proofs.py $(ARGS)
 
 # The lab's tests on other Debian releases, with the trees that debootstrap makes at first use; about a gigabyte each.
 # `make matrix RELEASES="bookworm sid" TREES=/var/tmp/trees`; ARGS="-k quorum" for fewer tests.

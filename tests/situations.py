@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from gateway.host.host import CommandResult
@@ -17,6 +18,10 @@ from tests.fakes import FakeHost
 from tests.subsystems import WITH_STATISTICS, WITHOUT_MODULE, make_collector, make_collectors
 
 LAB = Path(__file__).with_name("data") / "lab"
+ARBITRATION = sorted(
+    f"{group}/{path.name}" for group in ("arbitration", "arbitrator", "booth") for path in (LAB / group).iterdir()
+)
+"""Situations of quorum devices, of arbitrators, and of sites and arbitrators of booth."""
 FORMATS = Path(__file__).with_name("data") / "formats"
 
 COMMANDS = {
@@ -30,6 +35,9 @@ COMMANDS = {
     ("corosync-qdevice-tool", "-s", "-v"): "corosync-qdevice-tool-s-v",
     ("corosync-qnetd-tool", "-s", "-v"): "corosync-qnetd-tool-s-v",
     ("corosync-qnetd-tool", "-l", "-v"): "corosync-qnetd-tool-l-v",
+    ("booth", "list", "-c", "/etc/booth/booth.conf"): "booth-list",
+    ("booth", "peers", "-c", "/etc/booth/booth.conf"): "booth-peers",
+    ("booth", "status", "-c", "/etc/booth/booth.conf"): "booth-status",
 }
 """The files of a situation of the lab, by the command that printed them."""
 
@@ -38,6 +46,18 @@ def recorded(situation: str) -> Recording:
     """Returns a situation of the lab as a recording."""
     step = Step(situation=situation, folders=(situation,), seconds=1, description="")
     return Recording(directory=LAB, commands=COMMANDS, files={}, directories={}, steps=(step,))
+
+
+def recorded_arbitration(situation: str) -> Recording:
+    """Returns a situation of a quorum device, an arbitrator or booth, with their configuration, as a recording."""
+    configuration = {"arbitration": "arbitration", "booth": "booth"}.get(situation.partition("/")[0])
+    folders = (situation, *([str(DEMO / configuration)] if configuration else []))
+    return replace(
+        recorded(situation),
+        files={CONFIG.default: "corosync.conf", "/etc/booth/booth.conf": "booth.conf"},
+        directories={"/etc/booth": "booth-configurations"},
+        steps=(Step(situation=situation, folders=folders, seconds=1, description=""),),
+    )
 
 
 def _result(path: Path) -> CommandResult:

@@ -16,7 +16,7 @@ from gateway.subsystems.corosync import metrics as corosync_metrics
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 from tests import goldens
 from tests.fakes import FakeClock
-from tests.situations import LAB, recorded
+from tests.situations import ARBITRATION, LAB, recorded, recorded_arbitration
 from tests.subsystems import WITH_STATISTICS, make_collectors
 
 SITUATIONS = sorted(path.parent.name for path in LAB.glob("*/corosync-quorumtool-p.rc"))
@@ -43,7 +43,6 @@ NOT_RECORDED = {
     corosync_metrics.LINK_PEER_ADDRESS,
     pacemaker_metrics.GUEST_NODES,
     pacemaker_metrics.FENCE_EVENT_REASONS,
-    pacemaker_metrics.TICKET_CONSTRAINTS,
     pacemaker_metrics.LOCATION_EXPIRED,
 }
 """What the lab's cluster does not have; ``data/formats`` has it."""
@@ -60,6 +59,15 @@ def page(snapshot: Snapshot) -> str:
 @pytest.mark.parametrize("situation", SITUATIONS)
 async def test_situation(situation: str) -> None:
     engine = Engine(ReplayHost(recorded(situation)), make_collectors("pacemaker", "corosync", options=WITH_STATISTICS))
+    snapshot = await engine.collect()
+    await engine.close()
+    goldens.check(f"lab/{situation}.prom", page(snapshot))
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize("situation", ARBITRATION)
+async def test_arbitration(situation: str) -> None:
+    engine = Engine(ReplayHost(recorded_arbitration(situation)), make_collectors())
     snapshot = await engine.collect()
     await engine.close()
     goldens.check(f"lab/{situation}.prom", page(snapshot))

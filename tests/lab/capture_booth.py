@@ -13,97 +13,29 @@ import time
 from pathlib import Path
 
 from tests.lab.base import BASE_ENV, LabError, Options
+from tests.lab.capture import TOOLS
 from tests.lab.cluster import Cluster
+from tests.lab.geo import ARBITRATOR, CONFIGURATION, LIST, SITE_1, SITE_2, Geo
 
-SITE_1, SITE_2, ARBITRATOR = "node1", "node2", "node3"
 BOOTH = {
-    "booth-list": "booth list -c /etc/booth/booth.conf",
+    "booth-list": LIST,
     "booth-peers": "booth peers -c /etc/booth/booth.conf",
     "booth-status": "booth status -c /etc/booth/booth.conf",
 }
-SITE = {
-    **BOOTH,
-    "crm_mon--output-as=xml": "crm_mon -1 --output-as=xml --inactive",
-    "cibadmin-constraints": "cibadmin --query --local --scope constraints",
-    "corosync-quorumtool-p": "corosync-quorumtool -p",
-    "corosync-cfgtool-s": "corosync-cfgtool -s",
-}
-CONFIGURATION = """\
-authfile = "/etc/booth/authkey"
-site = "10.61.0.1"
-site = "10.61.0.2"
-arbitrator = "10.61.0.3"
-ticket = "__defaults__"
-    timeout = 1
-    retries = 3
-ticket = "db"
-    expire = 30
-    renewal-freq = 10
-    acquire-after = 5
-ticket = "manual"
-    mode = manual
-"""
-RESOURCES = """
-primitive db ocf:heartbeat:Dummy op monitor interval=30s
-rsc_ticket db-at-active-site db: db loss-policy=stop
-"""
-# booth 1.0-283 waits for ever for the end of the list of IPv6 addresses, which newer kernels append to the last address
-_PREPARE = """
-sysctl -q -w net.ipv6.conf.all.disable_ipv6=1
-mkdir -p /run/booth && chown hacluster /run/booth && mount -t tmpfs none /etc/booth && cat > /etc/booth/booth.conf
-printf 'the key of the lab' > /etc/booth/authkey && chmod 600 /etc/booth/authkey
-"""
-_START = "{ setsid boothd daemon -S -c /etc/booth/booth.conf </dev/null >/var/log/boothd.out 2>&1 & }"
+SITE = {**BOOTH, **TOOLS}
 
 
-class Geo:
-    """Two sites and an arbitrator, and the directory for what their tools print."""
+class RecordedGeo(Geo):
+    """Sites and an arbitrator whose tools are recorded.
+
+    Args:
+        cluster: the lab.
+        directory: where the folder of all situations is.
+    """
 
     def __init__(self, cluster: Cluster, directory: Path) -> None:
-        self.cluster = cluster
+        super().__init__(cluster)
         self.directory = directory
-
-    def prepare(self) -> None:
-        """Starts the clusters of the sites, and booth on all hosts."""
-        for node in (SITE_1, SITE_2):
-            path = self.cluster.path(node, "/etc/corosync") / "corosync.conf"
-            head, _, rest = path.read_text(encoding="ascii").partition("nodelist {")
-            number = node.removeprefix("node")
-            own = (
-                f"    node {{\n        ring0_addr: 10.61.0.{number}\n        name: {node}\n        nodeid: 1\n    }}\n"
-            )
-            path.write_text(f"{head}nodelist {{\n{own}}}\nquorum {rest.partition('quorum ')[2]}", encoding="ascii")
-            self.cluster.start_corosync(node)
-            self.cluster.start_pacemaker(node)
-        for node in (SITE_1, SITE_2):
-            self.cluster.wait_dc(node)
-            self.cluster.load(RESOURCES, node)
-            self.cluster.wait_idle(node)
-        for node in self.cluster.nodes:
-            self.run(node, _PREPARE, text=CONFIGURATION)
-
-    def run(self, node: str, script: str, *, text: str = "", check: bool = True) -> str:
-        """Runs a shell script on a host, and returns what it printed."""
-        done = self.cluster.run(node, "sh", "-c", script, input=text, check=check)
-        return done.stdout + done.stderr
-
-    def start(self, *nodes: str) -> None:
-        """Starts boothd, and waits until it answers."""
-        for node in nodes:
-            self.run(node, _START)
-        self.cluster.wait_for(lambda: all("ticket: " in self.tickets(node) for node in nodes), what="boothd")
-
-    def kill(self, node: str) -> None:
-        """Kills boothd, which leaves its PID file behind."""
-        self.run(node, "kill -9 $(pidof boothd); while pidof boothd; do sleep 0.1; done")
-
-    def tickets(self, node: str) -> str:
-        """Returns what ``booth list`` prints."""
-        return self.run(node, BOOTH["booth-list"], check=False)
-
-    def wait(self, node: str, text: str, *, timeout: float = 90) -> None:
-        """Waits until ``booth list`` prints a text."""
-        self.cluster.wait_for(lambda: text in self.tickets(node), timeout, what=f"{text!r} on {node}")
 
     def record(self, situation: str, node: str = SITE_1, *, user: str | None = None) -> None:
         """Runs the tools on a host and writes their output."""
@@ -118,12 +50,12 @@ class Geo:
             (folder / f"{name}.rc").write_text(f"{done.returncode}\n", encoding="ascii")
 
 
-def tickets(geo: Geo) -> None:
+def tickets(geo: RecordedGeo) -> None:
     """Records tickets that were never granted, granted, renewed, revoked, moved and pending."""
     geo.record("not-granted")
     geo.record("not-granted-arbitrator", ARBITRATOR)
-    geo.run(SITE_1, "booth grant db", check=False)
-    geo.run(SITE_1, "booth grant manual", check=False)
+    geo.grant(SITE_1, "db")
+    geo.grant(SITE_1, "manual")
     geo.wait(ARBITRATOR, "ticket: db, leader: 10.61.0.1")
     geo.wait(ARBITRATOR, "ticket: manual, leader: 10.61.0.1")
     geo.cluster.wait_idle(SITE_1)
@@ -133,24 +65,24 @@ def tickets(geo: Geo) -> None:
     before = geo.tickets(SITE_1)
     geo.cluster.wait_for(lambda: geo.tickets(SITE_1) != before, what="a renewal")
     geo.record("renewed")
-    geo.run(SITE_1, "booth revoke db", check=False)
+    geo.revoke(SITE_1, "db")
     geo.wait(ARBITRATOR, "ticket: db, leader: none")
     geo.record("revoked")
     geo.record("revoked-arbitrator", ARBITRATOR)
-    geo.run(SITE_2, "booth grant db", check=False)
+    geo.grant(SITE_2, "db")
     geo.wait(SITE_1, "ticket: db, leader: 10.61.0.2")
     geo.cluster.wait_idle(SITE_1)
     geo.cluster.wait_idle(SITE_2)
     geo.record("moved")
     geo.record("moved-there", SITE_2)
-    geo.run(SITE_2, "booth revoke db", check=False)
+    geo.revoke(SITE_2, "db")
     geo.wait(SITE_1, "ticket: db, leader: none")
 
 
-def failures(geo: Geo) -> None:
+def failures(geo: RecordedGeo) -> None:
     """Records a site that is cut off, a daemon that was killed, and tickets that differ from Pacemaker's."""
     geo.cluster.cut(SITE_2)
-    geo.run(SITE_1, "booth grant db", check=False)
+    geo.grant(SITE_1, "db")
     geo.wait(ARBITRATOR, "ticket: db, leader: 10.61.0.1")
     geo.record("site-unreachable")
     geo.cluster.heal(SITE_2)
@@ -168,14 +100,15 @@ def failures(geo: Geo) -> None:
     geo.cluster.wait_idle(SITE_2)
     geo.record("taken-over", SITE_2)
     geo.record("taken-over-arbitrator", ARBITRATOR)
-    geo.run(SITE_1, "booth grant -F manual", check=False)
+    geo.grant(SITE_1, "manual", "-F")
     geo.cluster.heal(SITE_1)
     geo.wait(SITE_1, "ticket: db, leader: 10.61.0.2")
-    geo.run(SITE_2, "booth grant -F manual", check=False)
+    geo.grant(SITE_2, "manual", "-F")
     geo.wait(ARBITRATOR, "WARNING")
     geo.record("two-leaders-arbitrator", ARBITRATOR)
     geo.record("two-leaders")
-    geo.run(SITE_2, "booth revoke -w manual", check=False)
+    geo.record("two-leaders-there", SITE_2)
+    geo.revoke(SITE_2, "manual", "-w")
     geo.run(SITE_2, "crm_ticket --ticket db --revoke --force")
     geo.cluster.wait_idle(SITE_2)
     geo.record("revoked-in-pacemaker", SITE_2)
@@ -185,7 +118,7 @@ def failures(geo: Geo) -> None:
     geo.run(SITE_1, "crm_ticket --ticket db --revoke --force")
 
 
-def daemons(geo: Geo) -> None:
+def daemons(geo: RecordedGeo) -> None:
     """Records daemons that do not run, users without permissions, and a host that no member is on."""
     geo.record("user-of-pacemaker", user="hacluster")
     geo.record("unprivileged", user="nobody")
@@ -217,7 +150,7 @@ def main() -> int:
     cluster = Cluster(Options(nodes=3, cluster_name="geo"))
     try:
         cluster.start(daemons=False)
-        geo = Geo(cluster, arguments.directory)
+        geo = RecordedGeo(cluster, arguments.directory)
         geo.prepare()
         geo.start(*cluster.nodes)
         for record in [_PARTS[arguments.only]] if arguments.only else _PARTS.values():

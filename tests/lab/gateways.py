@@ -34,6 +34,7 @@ def configuration(
     snmp: str = 'agentx = "off"',
     alarms: str = "",
     targets: str = "",
+    collectors: str = "",
     host: str = "127.0.0.1",
     port: int = PORT,
 ) -> Path:
@@ -41,7 +42,7 @@ def configuration(
     path = directory / f"gateway-{port}.conf"
     path.write_text(
         f'[web]\nlisten = ["{host}:{port}"]\n{web}\n[log]\nformat = "json"\n[snmp]\n{snmp}\n[alarms]\n{alarms}\n'
-        f"{targets}"
+        f"[collectors]\n{collectors}\n{targets}"
     )
     path.chmod(0o600 if targets else 0o644)  # targets have passwords and communities
     return path

@@ -31,8 +31,8 @@ SUBSYSTEM = Subsystem(
         "start booth@NAME; on a site, check the resources of booth and of its address.",
         Status.KILLED: "booth ends by signal 6 if no address in its configuration is one of this host or of its "
         "networks: correct /etc/booth/NAME.conf, or remove it from hosts that are no member.",
-        Status.NOT_PERMITTED: "{user} may not read the key of booth (authfile), which only its owner may. Set "
-        'prefix = ["sudo", "-n"] in [tools.booth], and allow booth list, booth peers and booth status in sudoers.',
+        Status.NOT_PERMITTED: "{user} may not read the key of booth (authfile), which only its owner may. Give it a "
+        "copy of the key and of the configuration, as in docs/install.md, Booth; the unit prevents sudo.",
     },
 )
 """Collects the state of booth with ``booth list``, ``booth peers`` and ``booth status``."""
