@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 from pathlib import Path
@@ -29,7 +30,7 @@ COLLECTORS = {"pacemaker", "corosync", "sbd", "drbd"}
 OK, FAILED = 2, 3
 """Values of haClusterCollectorState."""
 
-PAGE = 4096
+PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def check_quiet(complete: CompleteGateway) -> None:

@@ -70,6 +70,25 @@ def change_under_faults(
     return about_quorum(receiver)
 
 
+def flap_under_faults(
+    cluster: Cluster, gateway: NodeGateway, receiver: Snmptrapd, number: int
+) -> list[GatewayNotification]:
+    """Changes the quorum without waiting, an even number of times, and returns the notifications about it.
+
+    In the middle, all processes of the gateway are killed. Changes may go unnoticed then, but the final state may not.
+    """
+    before = len(about_quorum(receiver))
+    for change in range(number):
+        if change == number // 2:
+            strike(gateway, signal.SIGKILL)
+        set_quorum(cluster, quorate=change % 2 == 1)
+    cluster.wait_for(
+        lambda: (CONDITION, "") not in gateway.alarms() and (len(about_quorum(receiver)) - before) % 2 == 0,
+        what="the notification of the final state",
+    )
+    return about_quorum(receiver)[before:]
+
+
 def _has_at_least(receiver: Snmptrapd, number: int) -> bool:
     return len(about_quorum(receiver)) >= number
 

@@ -15,7 +15,7 @@ from tests import series
 from tests.lab.cluster import Cluster, Options
 from tests.lab.conftest import MakeCluster
 from tests.lab.gateways import NodeGateway, configuration
-from tests.lab.quorum_changes import Fault, change_under_faults
+from tests.lab.quorum_changes import Fault, change_under_faults, flap_under_faults
 from tests.lab.receivers import LOST, REGAINED, gateway_and_receiver, notifications
 from tests.lab.resources import DEMO_RESOURCES
 from tests.series import Series, facts
@@ -197,6 +197,8 @@ def test_no_change_of_the_quorum_is_lost_with_the_processes_that_report_it(
         gateway.once("quorum watched")
         quorum = change_under_faults(cluster, gateway, receiver, faults)
         assert [one.notification for one in quorum] == [LOST, REGAINED] * 2
+        quorum = flap_under_faults(cluster, gateway, receiver, 10)
+        assert [one.notification for one in quorum] == [LOST, REGAINED] * (len(quorum) // 2)
         everything = [one.sequence for one in notifications(receiver)]
         assert everything == list(range(1, len(everything) + 1))
 

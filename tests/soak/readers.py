@@ -27,7 +27,7 @@ from gateway.host.library import Stack
 from tests.bench.peers import only_child
 from tests.lab.cluster import Cluster, Options, missing_prerequisites
 from tests.lab.gateways import NodeGateway, configuration
-from tests.lab.quorum_changes import Fault, change_under_faults, set_quorum
+from tests.lab.quorum_changes import Fault, change_under_faults, flap_under_faults
 from tests.lab.receivers import LOST, REGAINED, gateway_and_receiver
 from tests.lab.resources import DEMO_RESOURCES
 from tests.processes import children
@@ -178,7 +178,7 @@ def soak(cluster: Cluster, directory: Path, scrapes: int, crashes: int, seed: in
 
 
 def soak_quorum(cluster: Cluster, directory: Path, changes: int, seed: int) -> list[str]:
-    """Runs the third part, and returns what must not be so."""
+    """Runs the third part, with an even number of changes, and returns what must not be so."""
     randomness = random.Random(seed)
     faults = [
         Fault(signal=randomness.choice(_FAULTS), delay=randomness.uniform(-_LONGEST_WAIT, _LONGEST_WAIT))
@@ -187,10 +187,12 @@ def soak_quorum(cluster: Cluster, directory: Path, changes: int, seed: int) -> l
     with gateway_and_receiver(cluster, directory, alarms='socket = ""\ninterval = 5') as (gateway, receiver):
         gateway.once("quorum watched")
         notified = [one.notification for one in change_under_faults(cluster, gateway, receiver, faults)]
-        set_quorum(cluster, quorate=True)
-    print(f"{changes} changes of the quorum, {len(notified)} notifications", flush=True)
-    expected = [(LOST, REGAINED)[number % 2] for number in range(changes)]
-    return [] if notified == expected else [f"notified: {notified}"]
+        print(f"{changes} changes of the quorum, {len(notified)} notifications", flush=True)
+        flapping = [one.notification for one in flap_under_faults(cluster, gateway, receiver, changes)]
+        print(f"{changes} more without a pause, {len(flapping)} notifications", flush=True)
+    expected = [LOST, REGAINED] * (changes // 2)
+    problems = [] if notified == expected else [f"notified: {notified}"]
+    return problems if flapping == expected[: len(flapping)] else [*problems, f"notified of flapping: {flapping}"]
 
 
 def _repeated(gateway: NodeGateway) -> list[str]:
@@ -209,7 +211,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.readers", description=__doc__)
     parser.add_argument("--scrapes", type=int, default=20_000, help="(default: %(default)s)")
     parser.add_argument("--crashes", type=int, default=1_000, help="scrapes of the second part (default: %(default)s)")
-    parser.add_argument("--changes", type=int, default=100, help="changes of the quorum (default: %(default)s)")
+    parser.add_argument(
+        "--changes", type=int, default=100, help="changes of the quorum, an even number (default: %(default)s)"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the moments of the crashes (default: %(default)s)")
     options = parser.parse_args(arguments)
     if reason := missing_prerequisites():

@@ -11,6 +11,7 @@ example. A reader that watches is therefore replaced only if it does not respond
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -56,7 +57,7 @@ MAX_BLOCKED = 60.0
 _REFUSED = "CS_ERR_ACCESS"
 """The error with which Corosync refuses a user. It logs each attempt, so there must be a pause after one."""
 
-_PAGE = 4096
+_PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 
 
 class ClusterReader:
@@ -230,6 +231,6 @@ def _failure(status: Status, detail: str) -> CommandResult:
 def _memory(pid: int) -> int:
     """Returns the bytes of resident memory of a process; 0 if it has ended."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * _PAGE
+        return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * _PAGE_SIZE
     except (OSError, ValueError, IndexError):
         return 0
