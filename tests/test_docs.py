@@ -302,6 +302,7 @@ OTHERS = {
     "--seconds": "the fuzzer",
     "--seed": "the fuzzer",
     "--shared": "the lab",
+    "--compare": "the lab",
     "--shell": "useradd",
     "--system": "useradd",
     "--troubled": "the simulated fleet",
