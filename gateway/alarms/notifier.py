@@ -154,10 +154,18 @@ class Notifier:
         try:
             if await completed_within(outcome, self._test_timeout):
                 return TargetOutcome(delivery.name, delivery.kind, outcome.result())
-            error = _queue_ahead(delivery)
+            error = self._why_no_outcome(delivery)
         except DeliveryError as failure:
             error = str(failure)
         return TargetOutcome(delivery.name, delivery.kind, None, error)
+
+    def _why_no_outcome(self, delivery: Delivery) -> str:
+        """Returns why a test timed out: no response, or the notifications before it and why they are not delivered."""
+        ahead = delivery.queued - 1
+        if ahead <= 0:
+            return delivery.last_error or f"no response within {self._test_timeout:g} s"
+        text = "1 notification is queued before it" if ahead == 1 else f"{ahead} notifications are queued before it"
+        return f"{text}: {delivery.last_error}" if delivery.last_error else text
 
     def add_samples(self, samples: SampleSet) -> None:
         """Adds the samples about notifications to a set."""
@@ -177,10 +185,3 @@ def _require_unique_names(deliveries: Sequence[Delivery]) -> None:
     names = [delivery.name for delivery in deliveries]
     if repeated := {name for name in names if names.count(name) > 1}:
         raise ValueError(f"several targets have the same name: {', '.join(sorted(repeated))}")
-
-
-def _queue_ahead(delivery: Delivery) -> str:
-    """Returns why a test timed out: the notifications that are queued before it, and why they are not delivered."""
-    ahead = delivery.queued - 1
-    text = "1 notification is queued before it" if ahead == 1 else f"{ahead} notifications are queued before it"
-    return f"{text}: {delivery.last_error}" if delivery.last_error else text

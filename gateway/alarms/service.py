@@ -293,10 +293,11 @@ class AlarmService:
     def _log_events(self, events: Sequence[AlarmEvent]) -> None:
         for event in events:
             log = self._log.warning if event.change is Change.RAISED else self._log.info
-            condition = event.alarm.condition.name
+            condition = event.alarm.condition
             log(
                 f"alarm {event.change}",
-                condition=condition,
+                condition=condition.name,
+                severity=condition.severity.value,
                 object=event.alarm.object,
                 text=event.text,
                 **_reason(event),

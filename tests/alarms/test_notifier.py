@@ -135,6 +135,14 @@ async def test_a_test_behind_other_notifications_says_why_these_wait(count: int,
     assert outcome == TargetOutcome(AGENTX, "agentx", None, error)
 
 
+async def test_a_test_without_a_response_says_how_long_it_has_waited() -> None:
+    notifier = Notifier([Delivery("slow", "agentx", GatedChannel())], grace=0, test_timeout=0.1)
+    await notifier.start()
+    (outcome,) = await notifier.test(node_lost())
+    await notifier.close()
+    assert outcome == TargetOutcome("slow", "agentx", None, "no response within 0.1 s")
+
+
 # --- the end ---------------------------------------------------------------------------------------------------------
 
 
