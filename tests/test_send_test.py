@@ -53,7 +53,7 @@ def test_every_target_gets_the_test_and_is_listed(tmp_path: Path, tmp_path_facto
         assert len(received) == 2
         assert [each.notification for each in second.received] == [TEST]
         (_, text) = second.received[0].varbinds[f"{ARC}.1.8.12.0"]
-        assert text == b"TEST: a notification was sent by hand; this is only a test"
+        assert text == b"TEST: a notification was sent by hand (this is only a test)"
 
 
 def test_a_condition_is_sent_as_a_test_and_cleared(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_condition_is_sent_as_a_test_and_cleared(tmp_path: Path) -> None:
         text = each.varbinds[f"{ARC}.1.8.12.0"][1]
         assert isinstance(text, bytes)
         assert text.startswith(b"TEST: ")
-        assert text.endswith(b"; this is only a test")
+        assert text.endswith(b" (this is only a test)")
 
 
 def test_a_test_has_the_name_of_the_cluster(cluster: FakeCluster, tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ class NotificationBuilder:
 
     def heartbeat(self, active: Sequence[Alarm]) -> Notification:
         """Returns the notification that the gateway is running."""
-        text = f"The gateway is running; {describe_active(len(active))}"
+        text = f"The gateway is running, and {describe_active(len(active))}"
         return self._gateway_event(NotificationKind.HEARTBEAT, text)
 
     def routine_change(self, change: Details) -> Notification:
@@ -201,7 +201,7 @@ class NotificationBuilder:
 
 def _list_active(text: str, active: Sequence[Alarm]) -> str:
     names = [f"{alarm.condition.name} {alarm.object}".strip() for alarm in active]
-    return append_names(f"{text}; {describe_active(len(active))}", names, total=len(names))
+    return append_names(f"{text}, and {describe_active(len(active))}", names, total=len(names))
 
 
 def _gravest(active: Sequence[Alarm]) -> Severity:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-READ_TABLE = "; read haClusterAlarmTable"
+READ_TABLE = " (read haClusterAlarmTable)"
 """Where a receiver finds what a summary leaves out."""
 
 MAX_TEXT = 255

@@ -38,7 +38,7 @@ _SESSION_TIMEOUT = 5.0
 _UNUSED_BRANCH = oids.encode((3,))
 """An unused branch below the root of the MIB: a running gateway has registered the root itself."""
 
-_TEXT = "TEST: {}; this is only a test"
+_TEXT = "TEST: {} (this is only a test)"
 
 _OBJECT = "test-notification"
 """The object of the test of a condition. The clear must not end an alarm about a real object."""

@@ -294,7 +294,7 @@ class AlarmsConfig:
             default=Severity.MAJOR.value,
             read=_least_severity,
             help="Which alarms that are active at the start, or when a reload adds a target, to send as if they had "
-            "just been raised: those of this severity and graver ones (critical, major, minor, warning, info), all "
+            "just been raised: those of this severity or a higher one (critical, major, minor, warning, info), all "
             "(true) or none (false). A summary is sent in any case.",
             reloadable=True,
         )

@@ -313,7 +313,7 @@ async def test_a_summary_names_the_condition_the_number_the_first_objects_and_wh
     assert mib_notification(raised) == "haClusterResourceAlarm"
     assert (raised.condition, raised.object, raised.severity) == ("resource-failed", "", Severity.MAJOR)
     assert raised.text == (
-        "5 alarms of resource-failed: r0 on n1, r1 on n1, r2 on n1 and 2 more; read haClusterAlarmTable"
+        "5 alarms of resource-failed: r0 on n1, r1 on n1, r2 on n1 and 2 more (read haClusterAlarmTable)"
     )
     assert mib_notification(cleared) == "haClusterResourceClear"
     assert (cleared.condition, cleared.object, cleared.reason) == ("resource-failed", "", Reason.RECOVERED)
@@ -422,7 +422,7 @@ async def test_a_target_that_a_reload_adds_gets_the_summary_and_what_is_raised_a
     ]
     assert second.received[0].severity is Severity.MAJOR
     assert second.received[0].text == (
-        "This receiver was added; 5 alarms are active: resource-failed r0 on n1, resource-failed r1 on n1, "
+        "This receiver was added, and 5 alarms are active: resource-failed r0 on n1, resource-failed r1 on n1, "
         "resource-failed r2 on n1, resource-failed r3 on n1, node-standby s0"
     )
     gateway.evaluate(failing())

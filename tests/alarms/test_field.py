@@ -67,19 +67,19 @@ EXPECTED: dict[str, list[list[str]]] = {
 """The notifications of the states of each case, beginning with what is active at the start."""
 
 TEXTS: dict[str, list[str]] = {
-    "p01-bundle-offline-guest": ["2 of 3 replicas of httpd-bundle run"],
+    "p01-bundle-offline-guest": ["2 of 3 replicas of httpd-bundle are running"],
     "p03-fence-history": [
         "rh85-02 was fenced (reboot) by rh85-03",
         "rh85-02 could not be unfenced: Fence agent did not complete within 46s",
     ],
     "p04-fence-newest": ["rh85-02 was fenced (reboot) by rh85-03"],
-    "p06-hana-secondary-stopped": ["msl_SAPHana does not run on vmhdbdev01"],
+    "p06-hana-secondary-stopped": ["msl_SAPHana is not running on vmhdbdev01"],
     "p13-lost-node-deleted": ["node-3 is no longer configured"],
     "p14-failures-text": [
         "stop of rsc_fs has failed on n1: error (Timed Out): Resource agent did not complete within 60s",
         "start of rsc_ip has failed on n1: not configured: IP address (the ip parameter) is mandatory",
     ],
-    "p17-expired-ban-and-prefer": ["cli-prefer-app, left from a move, ties app to n2"],
+    "p17-expired-ban-and-prefer": ["Constraint cli-prefer-app, left by a move, ties app to n2"],
     "p19-fence-history-cleaned": ["rh85-02 could not be fenced: Fence agent reported invalid credentials"],
 }
 """Texts that some of them have."""

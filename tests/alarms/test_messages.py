@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from gateway.alarms.bursts import Bursts
 from gateway.alarms.conditions import CONDITIONS
 from gateway.alarms.notification import Change
 from gateway.alarms.notification_builder import NotificationBuilder
+from gateway.alarms.summary_text import READ_TABLE
 from gateway.conditions.model import PROTECTED_CATEGORIES
 from gateway.frontends.snmp.notifications.rendering import Renderer
 from gateway.frontends.snmp.notifications.target import Target, TargetKind
@@ -24,6 +26,9 @@ from tests.alarms.notifications import node_lost
 from tests.fakes import FakeClock
 
 OURS = EngineIdentity(engine_id=bytes.fromhex("80001f8805") + b"gateway", boots=3)
+KEPT_BY_SNMPTT = re.compile(r"[a-zA-Z0-9 !\"#%'()+,\-_.:/=@{}~\\]*")
+"""The characters that snmptt 1.5 keeps in the value of a variable. It deletes others, such as semicolons."""
+
 USER = UsmUser(name="u", auth="SHA-256", auth_password="auth password", priv="AES", priv_password="priv password")
 
 
@@ -73,6 +78,14 @@ def test_the_summary_of_a_burst_fits_into_484_octets(name: str) -> None:
         (varbinds,) = Renderer(mib()).render(notification)
         sizes[condition.name] = len(CommunityCodec("public").encode_inform(2**31 - 1, varbinds))
     assert max(sizes.values()) <= 484, sizes
+
+
+def test_snmptt_keeps_all_characters_of_the_texts() -> None:
+    builder = NotificationBuilder(clock=FakeClock())
+    templates = [template for condition in CONDITIONS for template in (condition.raised, condition.cleared)]
+    summaries = [builder.started([]), builder.heartbeat([]), *builder.introduction([], [], None)]
+    texts = [*templates, READ_TABLE, *(notification.text for notification in summaries)]
+    assert [text for text in texts if not KEPT_BY_SNMPTT.fullmatch(text)] == []
 
 
 def template_fields(template: str) -> list[str]:

@@ -33,7 +33,7 @@ def test_the_text_of_the_start_ends_after_a_whole_name_and_counts_the_others(nam
     active = [alarm("node-lost", f"{name}{number}") for number in range(2384)]
     text = NotificationBuilder(clock=FakeClock()).started(active).text
     beginning, _, names = text.partition(": ")
-    assert beginning == "The gateway has started; 2,384 alarms are active"
+    assert beginning == "The gateway has started, and 2,384 alarms are active"
     shown, _, more = names.rpartition(" and ")
     count = len(shown.split(", "))
     assert shown.split(", ") == [f"node-lost {name}{number}" for number in range(count)]
@@ -44,6 +44,6 @@ def test_the_text_of_the_start_ends_after_a_whole_name_and_counts_the_others(nam
 def test_a_name_that_does_not_fit_is_not_cut() -> None:
     started = NotificationBuilder(clock=FakeClock()).started
     long = alarm("node-lost", "x" * 300)
-    assert started([long]).text == "The gateway has started; 1 alarm is active"
-    short = "The gateway has started; 2 alarms are active: quorum-lost and 1 more"
+    assert started([long]).text == "The gateway has started, and 1 alarm is active"
+    short = "The gateway has started, and 2 alarms are active: quorum-lost and 1 more"
     assert started([alarm("quorum-lost"), long]).text == short

@@ -142,7 +142,7 @@ async def test_a_storm_while_a_receiver_is_down_keeps_what_matters(tmp_path: Pat
             text = mib()["haClusterNoticeText"].oid + oids.encode((0,))
             values = {name: value for name, (_, value) in receiver.received[-1].varbinds.items()}
             assert values[oids.dotted(text)] == (
-                b"80 notifications were dropped: 30 major, 50 minor; read haClusterAlarmTable"
+                b"80 notifications were dropped: 30 major, 50 minor (read haClusterAlarmTable)"
             )
             assert values[oids.dotted(SNMP_TRAP_OID)] == oids.dotted(mib().notifications["haClusterDropped"].oid)
 

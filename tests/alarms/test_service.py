@@ -51,7 +51,7 @@ async def test_the_start_is_one_notification_that_lists_the_active_alarms(settin
         NotificationKind.STARTED,
         Change.INFO,
     )
-    assert notification.text == "The gateway has started; 1 alarm is active: fencing-disabled"
+    assert notification.text == "The gateway has started, and 1 alarm is active: fencing-disabled"
     assert (notification.node, notification.cluster) == ("node1", "demo")
 
 

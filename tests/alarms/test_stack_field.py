@@ -89,7 +89,7 @@ EXPECTED: dict[str, list[list[str]]] = {
 """The notifications of the states of each case, beginning with what is active at the start."""
 
 TEXTS: dict[str, list[str]] = {
-    "c03-cfgtool304-link-down-rc1": ["Link 1 is down: no member is reached over it"],
+    "c03-cfgtool304-link-down-rc1": ["Link 1 is down: no member can be reached over it"],
     "c06-corosync1-ring-faulty-rc0": ["Link 1 is down: Corosync marks the ring as faulty"],
     "d02-uptodate-outofsync": [
         "DRBD volume r008/0 stays out of sync with fs100: 12 KiB",
@@ -107,7 +107,7 @@ TEXTS: dict[str, list[str]] = {
         "I/O of DRBD resource r2 is suspended: an administrator has suspended it",
     ],
     "s01-three-byid-one-missing": [
-        f"SBD: off from hana02 to hana04 is left on {DISK}3, {DISK}4",
+        f"SBD: off from hana02 to hana04 is still on {DISK}3, {DISK}4",
     ],
 }
 """Texts that some of them have."""
@@ -318,7 +318,7 @@ async def test_a_message_is_left_until_all_devices_show_another(tmp_path: Path) 
         [],
         ["cleared sbd-message blue (recovered)"],
     ]
-    assert published[1][0].text == "SBD: off from red to blue is left on /dev/sda, /dev/sdb"
+    assert published[1][0].text == "SBD: off from red to blue is still on /dev/sda, /dev/sdb"
 
 
 IN_SYNC = drbd(resource(peers=[peer()]))

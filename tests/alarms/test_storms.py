@@ -297,7 +297,7 @@ async def test_the_summary_follows_what_was_not_dropped(*, accepts_summary: bool
     for summary in summaries:
         assert (summary.kind, summary.severity) == (NotificationKind.DROPPED, Severity.MINOR)
         assert summary.sequence == 2384
-        text = "1,384 notifications were dropped: 193 minor, 1,191 warning; read haClusterAlarmTable"
+        text = "1,384 notifications were dropped: 193 minor, 1,191 warning (read haClusterAlarmTable)"
         assert summary.text == text
     assert delivery.stats.dropped == 1384
     await delivery.close(0)

@@ -176,18 +176,18 @@ def test_a_value_that_cannot_be_read_costs_its_sample_only() -> None:
     ("members", "states", "text"),
     [
         ((1, 2, 3), [(UP, UP), (UP, UP)], "2 of 2 links work fully"),
-        ((1, 2, 3), [(UP, UP), (UP, DOWN)], "1 of 2 links work fully; link 1: node3 is not reached"),
-        ((1, 2, 3), [(UP, UP), (DOWN, DOWN)], "1 of 2 links work fully; link 1: no member is reached"),
-        ((1, 2), [(UP, DOWN), (DOWN, DOWN)], "1 of 2 links work fully; link 1: node2 is not reached"),
+        ((1, 2, 3), [(UP, UP), (UP, DOWN)], "1 of 2 links work fully; link 1: node3 cannot be reached"),
+        ((1, 2, 3), [(UP, UP), (DOWN, DOWN)], "1 of 2 links work fully; link 1: no member can be reached"),
+        ((1, 2), [(UP, DOWN), (DOWN, DOWN)], "1 of 2 links work fully; link 1: node2 cannot be reached"),
         (
             (1, 2, 3, 4),
             [(DOWN, UP, UP), (UP, DOWN, DOWN)],
-            "0 of 2 links work fully; link 0: node2 is not reached; link 1: node3 and node4 are not reached",
+            "0 of 2 links work fully; link 0: node2 cannot be reached; link 1: node3 and node4 cannot be reached",
         ),
         (
             (1, 2, 3, 4, 5, 6, 7),
             [(UP, DOWN, DOWN, DOWN, DOWN, DOWN)],
-            "0 of 1 links work fully; link 0: node3, node4, node5 and 2 others are not reached",
+            "0 of 1 links work fully; link 0: node3, node4, node5 and 2 others cannot be reached",
         ),
         ((1, 2), [(UP, DOWN), (UP, DOWN)], "2 of 2 links work fully"),  # node 3 is down
     ],
@@ -221,7 +221,7 @@ def test_the_page_and_nodes_that_are_known_by_their_index() -> None:
     rows = "".join(f"\t\tnode {index}:\tlink enabled:1\tlink connected:{int(index < 2)}\n" for index in range(3))
     cfgtool = f"Local node ID 1\nLINK ID 0\n\taddr\t= 192.0.2.0\n\tstatus:\n{rows}".encode()
     text, _ = headline(cfgtool, quorum(1, 2, 3), version="3.0.1")
-    assert text == "0 of 1 links work fully; link 0: a member is not reached"
+    assert text == "0 of 1 links work fully; link 0: a member cannot be reached"
 
 
 def test_the_page_and_rings_of_corosync_2() -> None:

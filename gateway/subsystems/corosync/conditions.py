@@ -78,7 +78,7 @@ def find_lost_links(view: ClusterView) -> Iterator[Finding]:
     with_peers = {entry.number for entry in view.fact(facts.peers_on_links)}
     for number, works in view.fact(facts.link_states).items():
         if not works:
-            why = "no member is reached over it" if number in with_peers else "Corosync marks the ring as faulty"
+            why = "no member can be reached over it" if number in with_peers else "Corosync marks the ring as faulty"
             yield Finding(f"link {number}", {"number": number, "why": why})
 
 
@@ -185,8 +185,8 @@ CONDITIONS: tuple[Condition, ...] = (
         name="corosync-down",
         severity=Severity.CRITICAL,
         category=CLUSTER,
-        raised="Corosync does not run on this node",
-        cleared="Corosync runs on this node again",
+        raised="Corosync is not running on this node",
+        cleared="Corosync is running on this node again",
         meaning="The node is not part of the cluster.",
         action="Check `systemctl status corosync` and the log of Corosync, then start the cluster on this node.",
         source=Source(collector="corosync"),
@@ -220,8 +220,8 @@ CONDITIONS: tuple[Condition, ...] = (
         severity=Severity.MINOR,
         category=LINK,
         about="the link and the node",
-        raised="{peer} is not reached over link {number}",
-        cleared="{peer} is reached over link {number} again",
+        raised="{peer} cannot be reached over link {number}",
+        cleared="{peer} can be reached over link {number} again",
         meaning="One link to a peer is lost; the peer is still a member.",
         action="Check the interface of that node on the network of the link.",
         source=LINKS,

@@ -11,7 +11,7 @@ from gateway.subsystems.corosync import facts, metrics
 from gateway.summary import UNKNOWN, Cell, Description, Fact, Health, Summary, Table, number, urgent_first
 from gateway.summary import Row as TableRow
 
-_DOWN = Cell("Corosync does not run on this node", Health.PROBLEM)
+_DOWN = Cell("Corosync is not running on this node", Health.PROBLEM)
 
 
 def _votes(view: ClusterView) -> dict[str, float]:
@@ -129,10 +129,10 @@ def _why(view: ClusterView, number: str, state: bool | None) -> str:  # noqa: FB
     members = [entry for entry in view.fact(facts.members_on_links) if entry.number == number]
     lost = [_peer_name(view, entry.peer_id, entry.peer) for entry in members if not entry.connected]
     if not lost:
-        return "a member is not reached"  # the tool numbers the nodes by an index
+        return "a member cannot be reached"  # the tool numbers the nodes by an index
     if len(lost) == len(members) > 1:
-        return "no member is reached"
-    return f"{_list_names(lost)} {'is' if len(lost) == 1 else 'are'} not reached"
+        return "no member can be reached"
+    return f"{_list_names(lost)} cannot be reached"
 
 
 def _list_names(names: Sequence[str]) -> str:

@@ -75,8 +75,8 @@ CONDITIONS: tuple[Condition, ...] = (
         severity=Severity.MAJOR,
         category=DRBD,
         about="the resource and the peer",
-        raised="DRBD connection {resource} to {peer} is {state}",
-        cleared="DRBD connection {resource} to {peer} is there again",
+        raised="DRBD connection {resource} to {peer} is down: {state}",
+        cleared="DRBD connection {resource} to {peer} is up again",
         meaning="Data is not replicated to the peer. StandAlone means that the connection was disconnected or refused.",
         action="Check the peer and the replication network. If the connection is StandAlone, find the reason in the "
         "kernel's log on both nodes, then run `drbdadm connect RESOURCE`. If the peer was removed, remove the "

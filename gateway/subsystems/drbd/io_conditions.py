@@ -77,8 +77,8 @@ CONDITIONS: tuple[Condition, ...] = (
         severity=Severity.CRITICAL,
         category=DRBD,
         about="the resource and the volume",
-        raised="DRBD split brain of {name}: the handler has recorded it",
-        cleared="DRBD split brain of {name} is resolved",
+        raised="Split brain of DRBD volume {name}, recorded by the handler",
+        cleared="The split brain of DRBD volume {name} is resolved",
         meaning="Both nodes have written to the volume. The copies differ, and one of them must be discarded.",
         action="Decide which copy to keep, and run `drbdadm connect --discard-my-data RESOURCE` on the other node. "
         "Then remove the file of the handler.",

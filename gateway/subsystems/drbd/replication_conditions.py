@@ -117,7 +117,7 @@ CONDITIONS: tuple[Condition, ...] = (
         category=DRBD,
         about="the resource, the volume and the peer",
         raised="DRBD volume {name} stays out of sync with {peer}: {amount}",
-        cleared="DRBD volume {name} is in sync with {peer}, or gets in sync",
+        cleared="DRBD volume {name} is in sync with {peer}, or is catching up",
         meaning="The copies are not equal although they are connected, and nothing copies the data.",
         action="Find the reason in the kernel's log. If this node has the right data, disconnect and connect the peer, "
         "which starts a resynchronization: `drbdadm disconnect RESOURCE`, `drbdadm connect RESOURCE`.",
@@ -134,7 +134,7 @@ CONDITIONS: tuple[Condition, ...] = (
         category=DRBD,
         about="the resource, the volume and the peer",
         raised="Resync of {name} with {peer} is suspended: {why}",
-        cleared="Resync of {name} with {peer} runs, is over or in a queue",
+        cleared="Resync of {name} with {peer} is running, finished or queued",
         meaning="One of the copies stays incomplete, and no other resynchronization makes progress.",
         action="If an administrator has paused it, run `drbdadm resume-sync RESOURCE`. Otherwise look for the "
         "resynchronization for which it waits: `drbdadm status` on all nodes.",

@@ -155,13 +155,15 @@ CONDITIONS: tuple[Condition, ...] = (
         severity=Severity.WARNING,
         category=RESOURCE,
         about="the constraint",
-        raised="{constraint}, left from a move, {effect}",
-        cleared="{constraint} no longer has an effect",
+        raised="Constraint {constraint}, left by a move, {effect}",
+        cleared="Constraint {constraint} no longer has an effect",
         meaning="A manual move has left a permanent constraint that bans the resource from a node or ties it to one.",
         action="Run `crm_resource --clear --resource RESOURCE`.",
         source=CONSTRAINTS,
         find=find_left_moves,
         absent=Absent("cibadmin lists the constraint, but it has expired or has no effect", constraint_has_no_effect),
-        gone=Gone("cibadmin no longer lists the constraint", "{constraint} was removed", constraint_is_removed),
+        gone=Gone(
+            "cibadmin no longer lists the constraint", "Constraint {constraint} was removed", constraint_is_removed
+        ),
     ),
 )

@@ -26,7 +26,7 @@ from gateway.summary import (
 )
 from gateway.summary import Row as TableRow
 
-_DOWN = Cell("Pacemaker does not run on this node", Health.PROBLEM)
+_DOWN = Cell("Pacemaker is not running on this node", Health.PROBLEM)
 
 
 def state_of(view: ClusterView, metric: Metric) -> str | None:

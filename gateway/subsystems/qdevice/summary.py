@@ -49,7 +49,7 @@ def _state(view: ClusterView, metric: Metric, *, good: str) -> Cell:
 
 def _headline(view: ClusterView) -> Cell:
     if view.number(metrics.UP) == 0:
-        return Cell("corosync-qdevice does not run on this node", Health.PROBLEM)
+        return Cell("corosync-qdevice is not running on this node", Health.PROBLEM)
     state, vote = _state(view, metrics.STATE, good="connected"), view.number(metrics.VOTE)
     if vote is None or state.health is not Health.OK:
         return state

@@ -63,7 +63,7 @@ def _headline(view: ClusterView) -> Cell:
     if up is None:
         return UNKNOWN
     if not up:
-        return Cell("corosync-qnetd does not run on this host", Health.PROBLEM)
+        return Cell("corosync-qnetd is not running on this host", Health.PROBLEM)
     if not facts.has_listed_all_clusters(view) or sizes.keys() != view.fact(facts.clusters):
         return UNKNOWN
     if not sizes:
