@@ -15,7 +15,7 @@ Every node keeps its bursts, whether or not it publishes them. What becomes of t
 - An event that happens again while its alarm is active is raised again, by itself or as a member of the burst that
   begins then. If it was raised by itself before, it does not become a member: its receivers wait for its clear.
 
-Alarms of quorum and nodes are no members of bursts.
+Alarms of quorum and nodes are never members of bursts.
 """
 
 from __future__ import annotations
