@@ -118,6 +118,15 @@ def test_without_all_other_members_it_is_unknown_which_site_holds_a_ticket() -> 
     assert granted_here(page) == {"files": 0, "www": 0, "fax": 0}  # nobody holds them
 
 
+def test_a_daemon_without_tickets_is_up() -> None:
+    host = booth_host(booth=CONFIGURATION.partition(b"ticket")[0])
+    page = collected({"list booth": ended(b""), "peers booth": PEERS, "status booth": STATUS}, host)
+    assert page[series.key("booth_up", configuration="booth")] == 1
+    assert not series.named(page, "ha_cluster_booth_ticket_state")
+    assert status_of("list booth", ended(b""), host) is Status.OK
+    assert status_of("list booth", ended(b"", 1), host) is Status.FAILED
+
+
 def test_a_daemon_that_does_not_answer_is_down_and_knows_no_tickets() -> None:
     page = collected({"list booth": REFUSED, "peers booth": REFUSED, "status booth": NOT_HERE})
     assert page[series.key("booth_up", configuration="booth")] == 0

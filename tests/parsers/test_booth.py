@@ -12,6 +12,7 @@ from gateway.subsystems.booth.booth_conf import TicketConfig
 from gateway.subsystems.booth.booth_list import BoothTicket
 from gateway.subsystems.booth.booth_peers import BoothPeer
 from gateway.subsystems.booth.booth_status import BoothStatus
+from gateway.subsystems.parsing.partial import Parsed
 from tests.parsers.parser_samples import PARSERS
 from tests.unreadable import reasons
 
@@ -72,10 +73,14 @@ def test_without_a_line_about_a_conflict_it_is_unknown_whether_there_is_one() ->
     assert parsed.unreadable[0].incomplete == (booth_list.TICKETS, booth_list.CONFLICTS)
 
 
-@pytest.mark.parametrize("output", [b"", b"\n", b"Usage:\n  booth list [options]\n"])
-def test_an_output_without_tickets_is_none(output: bytes) -> None:
+def test_an_output_without_tickets_is_none() -> None:
     with pytest.raises(ParseError, match="expected a ticket"):
-        booth_list.parse(output)
+        booth_list.parse(b"Usage:\n  booth list [options]\n")
+
+
+@pytest.mark.parametrize("output", [b"", b"\n"])
+def test_a_daemon_without_tickets_prints_nothing(output: bytes) -> None:
+    assert booth_list.parse(output) == Parsed(value=())
 
 
 # --- booth peers -----------------------------------------------------------------------------------------------------

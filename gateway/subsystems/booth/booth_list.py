@@ -11,7 +11,7 @@ One line for each ticket, and one for each manual ticket that several sites hold
     WARNING: The ticket dns is granted to multiple sites: 192.0.2.1, 192.0.2.2. Revoke the ticket from the faulty sites.
 
 ``NONE`` means that the daemon knows no leader: the ticket was lost, or has never been granted. ``none`` means that it
-was revoked. Times are local, without a time zone.
+was revoked. Times are local, without a time zone. Without a ticket in its configuration, the daemon prints nothing.
 """
 
 from __future__ import annotations
@@ -66,19 +66,18 @@ def parse(output: bytes) -> Parsed[tuple[BoothTicket, ...]]:
     """Parses the output of the tool. A line that cannot be read is absent.
 
     Raises:
-        ParseError: the output has no line about a ticket.
+        ParseError: the output has lines, and none of them is about a ticket.
     """
     unreadable = UnreadableValues()
     tickets: list[BoothTicket] = []
     conflicts: dict[str, tuple[str, ...]] = {}
-    for line in split_lines(output):
-        if not line.text.strip():
-            continue
+    lines = [line for line in split_lines(output) if line.text.strip()]
+    for line in lines:
         try:
             _parse_line(line, tickets, conflicts, unreadable)
         except ParseError as error:
             unreadable.add(error.reason, line=error.line, incomplete=(TICKETS, CONFLICTS))
-    if not tickets:
+    if lines and not tickets:
         raise ParseError(f"expected a ticket, found {output[:60]!r}", line=1)
     with_conflicts = {ticket.name: _with_conflict(ticket, conflicts.get(ticket.name, ())) for ticket in tickets}
     return unreadable.parsed(tuple(with_conflicts.values()))

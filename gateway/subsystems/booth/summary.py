@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from gateway.conditions.model import BOOTH
 from gateway.conditions.view import ClusterView
 from gateway.subsystems.booth import facts, metrics
+from gateway.subsystems.booth.booth_list import TICKETS
 from gateway.subsystems.booth.conditions import CONFIGURATIONS
 from gateway.summary import (
     UNKNOWN,
@@ -61,12 +62,18 @@ def _headline(view: ClusterView) -> Cell:
         return Cell("the booth daemon does not answer", Health.PROBLEM)
     tickets = view.fact(facts.tickets).values()
     if not tickets:
-        return UNKNOWN
+        return Cell("no ticket is configured") if _has_no_tickets(view) else UNKNOWN
     if any(view.rows(metrics.TICKET_CONFLICT)):
         return Cell("several sites hold a ticket", Health.PROBLEM)
     managed = [ticket for ticket in tickets if ticket.state != "revoked"]
     held = sum(bool(ticket.leader) for ticket in managed)
     return count_of(held, len(managed), "tickets held", health=Health.PROBLEM)
+
+
+def _has_no_tickets(view: ClusterView) -> bool:
+    names = [str(row["configuration"]) for row in view.rows(metrics.UP)]
+    has_read_all = bool(names) and all(view.has_read_all("booth", f"list {name}", TICKETS) for name in names)
+    return has_read_all and not view.fact(facts.configured_tickets)
 
 
 def _daemons(view: ClusterView) -> Iterator[TableRow]:
