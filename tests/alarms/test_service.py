@@ -250,7 +250,7 @@ async def test_heartbeats_are_published_regularly() -> None:
     async with running_setting(interval=60, heartbeat=0.1) as setting:
         await until(lambda: setting.recorder.summaries.count("info heartbeat") >= 2)
         assert setting.recorder.notifications[-1].kind is NotificationKind.HEARTBEAT
-        assert setting.recorder.notifications[-1].text == "The gateway is running; 1 alarm is active"
+        assert setting.recorder.notifications[-1].text == "The gateway is running, and 1 alarm is active"
 
 
 @pytest.mark.parametrize("event", [QUORUM_LOST, Alert(kind=AlertKind.NODE, object="node1", fields={})])
