@@ -127,7 +127,7 @@ RECORDINGS: Sequence[Recording] = (
                 and on (job, cluster, instance) {VIEW}
                 and on (job, cluster, instance) ha_cluster_pacemaker_stonith_enabled == 1
                 and on (job, cluster, instance) ha_cluster_pacemaker_quorate == 1
-                and on (job, cluster, instance, node) ha_cluster_pacemaker_nodes{{status="online"}} == 0
+                and on (job, cluster, instance, node) ha_cluster_pacemaker_nodes{{status="online",type="member"}} == 0
                 and on (job, cluster, instance, node) ha_cluster_pacemaker_nodes{{status="unclean"}} == 0
                 and on (job, cluster, instance, node) ha_cluster_pacemaker_nodes{{status="expected_up"}} == 0,
                 "node_id", "$1", "id", "(.+)"

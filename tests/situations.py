@@ -43,9 +43,10 @@ COMMANDS = {
 
 
 def recorded(situation: str) -> Recording:
-    """Returns a situation of the lab as a recording."""
-    step = Step(situation=situation, folders=(situation,), seconds=1, description="")
-    return Recording(directory=LAB, commands=COMMANDS, files={}, directories={}, steps=(step,))
+    """Returns a situation of the lab as a recording. A cluster node has a corosync.conf, which is empty here."""
+    step = Step(situation=situation, folders=(situation, "cluster-node"), seconds=1, description="")
+    files = {CONFIG.default: "corosync.conf"}
+    return Recording(directory=LAB, commands=COMMANDS, files=files, directories={}, steps=(step,))
 
 
 def recorded_arbitration(situation: str) -> Recording:

@@ -15,7 +15,7 @@ DC: Sample = (pacemaker_metrics.INFO, 1, ("2.1.5", "n1", "corosync", "demo"))
 
 _COMMANDS = {
     "pacemaker": ("crm_mon", "cibadmin"),
-    "corosync": ("corosync-quorumtool", "corosync-cfgtool"),
+    "corosync": ("corosync-quorumtool", "corosync-cfgtool", "corosync.conf"),
     "qdevice": ("corosync-qdevice-tool",),
     "qnetd": ("status", "list"),
     "sbd": ("configuration",),
@@ -51,9 +51,9 @@ def reports(
     }
 
 
-def node(name: str, *states: str) -> Sample:
+def node(name: str, *states: str, node_type: str = "member") -> Sample:
     """Returns the sample of a node in these states."""
-    return pacemaker_metrics.NODES, tuple(state in states for state in _NODE_STATES), (name, "member")
+    return pacemaker_metrics.NODES, tuple(state in states for state in _NODE_STATES), (name, node_type)
 
 
 def make_snapshot(*samples: Sample, failing: Mapping[str, Status] | None = None, started: float = 0.0) -> Snapshot:

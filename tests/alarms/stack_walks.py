@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from gateway.status import Status
 from gateway.subsystems.corosync import metrics as corosync
 from gateway.subsystems.drbd import metrics as drbd
 from gateway.subsystems.sbd import metrics as sbd
@@ -79,7 +80,13 @@ COROSYNC: Mapping[str, Walk] = {
         collector="corosync",
     ),
     "corosync-down": Walk(
-        before=(UP,), present=((corosync.UP, 0, ()),), absent=(UP,), unknown=((),), collector="corosync"
+        before=(UP,),
+        present=((corosync.UP, 0, ()),),
+        absent=(UP,),
+        gone=(),
+        statuses_when_gone={"corosync-quorumtool": Status.NOT_RUNNING, "corosync.conf": Status.NOT_INSTALLED},
+        unknown=((),),
+        collector="corosync",
     ),
     "link-down": Walk(
         object="link 1",

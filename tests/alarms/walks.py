@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from gateway.status import Status
 from gateway.subsystems.pacemaker import metrics
 from tests.alarms.snapshots import DC, Sample, node
 
@@ -19,6 +20,7 @@ class Walk:
         present: shows the condition.
         absent: proves that it is over; None for an event.
         gone: proves that the object no longer exists; None if it cannot vanish.
+        statuses_when_gone: how commands and files end then, apart from those that succeed.
         unknown: samples that prove nothing about the object, although the tools succeed.
         collector: the collector whose subsystem is removed in the end; empty for a condition of the gateway.
     """
@@ -28,6 +30,7 @@ class Walk:
     present: Sequence[Sample]
     absent: Sequence[Sample] | None
     gone: Sequence[Sample] | None = None
+    statuses_when_gone: Mapping[str, Status] = field(default_factory=dict)
     unknown: Sequence[Sequence[Sample]] = ()
     collector: str = "pacemaker"
 

@@ -11,6 +11,7 @@ from gateway.frontends.prometheus import exposition
 from gateway.host.host import CommandResult
 from gateway.host.replay import Recording, ReplayHost, Step
 from gateway.status import Status
+from gateway.subsystems.corosync_conf import CONFIG
 from tests import series
 from tests.fakes import FakeHost
 from tests.series import Series, ended
@@ -100,7 +101,7 @@ def test_what_pacemaker_2_0_refuses_does_not_mean_down() -> None:
 
     results = {"crm_mon": result("crm_mon--output-as=xml"), "cibadmin": result("cibadmin-constraints")}
     for permitted in (True, False):
-        host = FakeHost(readable=permitted)
+        host = FakeHost(files={CONFIG.default: b""}, readable=permitted)
         plan = make_collector("pacemaker").plan(host)
         assert plan is not None
         readings = series.readings(plan.probes, results)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from gateway.host.host import CommandResult
 from gateway.status import Status
+from gateway.subsystems.corosync_conf import CONFIG
 from gateway.subsystems.probe import Reading
 from tests import series
 from tests.corpus import CORPUS, needs_corpus
@@ -196,7 +197,7 @@ def live_corosync(path: Path) -> Series:
         )
 
     results = {"corosync-quorumtool": result("quorumtool-p"), "corosync-cfgtool": result("cfgtool-s")}
-    return series.collected(make_collector("corosync"), results, FakeHost())
+    return series.collected(make_collector("corosync"), results, FakeHost(files={CONFIG.default: b""}))
 
 
 @needs_corpus

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.host.host import CommandResult
 from gateway.status import Status
+from gateway.subsystems.corosync_conf import CONFIG
 from gateway.subsystems.sbd.collector import CONFIGURATIONS
 from tests import series
 from tests.fakes import MISSING, FakeHost
@@ -66,11 +67,21 @@ GENERIC = ended(b"", 1, b"Cannot initialize QUORUM service\n")
     ],
 )
 def test_corosync_is_down_only_if_nobody_listens(cfgtool: CommandResult, up: int | None) -> None:
+    host = FakeHost(files={CONFIG.default: b""})
     page = series.collected(
-        make_collector("corosync"), {"corosync-quorumtool": GENERIC, "corosync-cfgtool": cfgtool}, FakeHost()
+        make_collector("corosync"), {"corosync-quorumtool": GENERIC, "corosync-cfgtool": cfgtool}, host
     )
     assert page.get(series.key("corosync_up")) == up
     assert page.get(series.key("corosync_quorate")) == up
+
+
+def test_a_host_without_corosync_conf_is_no_node_whose_corosync_is_down() -> None:
+    """A remote node has none, and may have Corosync's tools."""
+    nobody_listens = ended(b"Could not initialize corosync configuration API error 2\n", 1)
+    results = {"corosync-quorumtool": GENERIC, "corosync-cfgtool": nobody_listens}
+    page = series.collected(make_collector("corosync"), results, FakeHost())
+    assert series.key("corosync_up") not in page
+    assert series.key("corosync_quorate") not in page
 
 
 NO_SOCKET = ended(b"", 20, b"Could not connect to 'drbd' generic netlink family\n")

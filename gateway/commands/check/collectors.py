@@ -10,12 +10,14 @@ from dataclasses import replace
 from gateway import runtime
 from gateway.commands.check.check_result import CheckResult, Outcome
 from gateway.commands.collect import collect_once
+from gateway.conditions.view import ClusterView
 from gateway.config.config import Config
 from gateway.files import group_name, user_name
 from gateway.host.host import UNTRUSTED, Host
 from gateway.snapshot import CollectorReport, CommandReport
 from gateway.status import Status
 from gateway.subsystems import SUBSYSTEMS
+from gateway.subsystems.corosync import facts as corosync_facts
 from gateway.subsystems.subsystem import Subsystem
 
 _ADVICE: Mapping[Status, str] = {
@@ -62,11 +64,22 @@ _NO_SUBSYSTEM = CheckResult(
 )
 
 
+_NO_MEMBER = CheckResult(
+    outcome=Outcome.SKIP,
+    subject="corosync",
+    text="is not running, and there is no corosync.conf: not set up on this host",
+)
+"""Corosync's tools are installed on a host that is not a member of a cluster, such as a remote node."""
+
+
 def check_collectors(config: Config, host: Host) -> Iterator[CheckResult]:
     """Collects once, and yields the result of every command and file."""
-    reports = runtime.run(collect_once(config, host)).collectors
+    snapshot = runtime.run(collect_once(config, host))
+    reports, view = snapshot.collectors, ClusterView(snapshot)
     for subsystem in SUBSYSTEMS:
-        if subsystem.name in reports:  # the others are switched off
+        if subsystem.name == "corosync" and corosync_facts.is_not_configured(view):
+            yield _NO_MEMBER
+        elif subsystem.name in reports:  # the others are switched off
             yield from _check_collector(subsystem, reports[subsystem.name])
     if not any(report.present for report in reports.values()):
         yield _NO_SUBSYSTEM

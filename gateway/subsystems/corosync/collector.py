@@ -124,6 +124,8 @@ class CorosyncCollector:
         """Returns the samples of the metrics ``ha_cluster_corosync_*``."""
         samples = SampleSet()
         up = _is_up(readings["corosync-quorumtool"], readings["corosync-cfgtool"])
+        if up == 0 and readings["corosync.conf"].status is Status.NOT_INSTALLED:
+            up = None  # this host is not a member of a cluster: a remote node or an arbitrator, or none at all
         samples.add(metrics.UP, up)
         quorum = readings["corosync-quorumtool"].ok_value
         links = readings["corosync-cfgtool"].ok_value

@@ -192,6 +192,11 @@ CONDITIONS: tuple[Condition, ...] = (
         source=Source(collector="corosync"),
         find=number_equals(metrics.UP, 0),
         absent=Absent("a tool gets an answer from Corosync", has_number(metrics.UP)),
+        gone=Gone(
+            "Corosync does not run, and corosync.conf does not exist",
+            "This node is no longer a member of a cluster",
+            facts.is_not_configured,
+        ),
         local=True,
     ),
     Condition(

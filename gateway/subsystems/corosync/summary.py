@@ -12,6 +12,7 @@ from gateway.summary import UNKNOWN, Cell, Description, Fact, Health, Summary, T
 from gateway.summary import Row as TableRow
 
 _DOWN = Cell("Corosync is not running on this node", Health.PROBLEM)
+_NOT_CONFIGURED = Cell("not set up on this node")
 
 
 def _votes(view: ClusterView) -> dict[str, float]:
@@ -53,6 +54,8 @@ def _vote_health(has_all: bool) -> Health:  # noqa: FBT001 - the value to conver
 def _quorum_headline(view: ClusterView, total: float | None, expected: float | None) -> Cell:
     if view.number(metrics.UP) == 0:
         return _DOWN
+    if facts.is_not_configured(view):
+        return _NOT_CONFIGURED
     quorate = view.number(metrics.QUORATE)
     if quorate is None:
         return UNKNOWN
@@ -108,7 +111,7 @@ def describe_links(view: ClusterView) -> Description:
 def _links_headline(view: ClusterView) -> Cell:
     states = view.fact(facts.full_link_states)
     if not states:
-        return UNKNOWN
+        return _NOT_CONFIGURED if facts.is_not_configured(view) else UNKNOWN
     if set(states.values()) == {None}:
         count = "1 link" if len(states) == 1 else f"{len(states)} links"
         why = ": there is no other member" if view.fact(facts.is_alone) else ""
