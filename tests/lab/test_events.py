@@ -31,6 +31,9 @@ from tests.programs import PACKAGES
 
 pytestmark = pytest.mark.lab
 
+AT_ONCE = 5.0
+"""Seconds that an event takes at most on a busy machine; without events, the next collection would show it."""
+
 
 def test_quorum_events_arrive_at_once(make_cluster: MakeCluster) -> None:
     cluster, node = make_cluster(Options(nodes=3)), "node3"
@@ -46,12 +49,12 @@ def test_quorum_events_arrive_at_once(make_cluster: MakeCluster) -> None:
         cluster.cut(node)
         lost = watcher.until(event="QuorumUpdate", quorate=False)
         assert (lost["initial"], lost["quorum_changed"], lost["members"]) == (False, True, [3])
-        assert delay(cluster, node, lost, LOST) < 0.1
+        assert delay(cluster, node, lost, LOST) < AT_ONCE
 
         cluster.heal(node)
         regained = watcher.until(event="QuorumUpdate", quorate=True)
         assert (regained["initial"], regained["quorum_changed"], regained["members"]) == (False, True, [1, 2, 3])
-        assert delay(cluster, node, regained, REGAINED) < 0.1
+        assert delay(cluster, node, regained, REGAINED) < AT_ONCE
 
         cluster.stop_pacemaker("node1", kill=True)  # an orderly stop may take minutes after a rejoin
         cluster.stop_corosync("node1")
@@ -72,7 +75,7 @@ def test_a_quorum_that_is_lost_while_all_members_stay(make_cluster: MakeCluster)
             cluster.run(node, "corosync-cfgtool", "-R")
             event = watcher.until(event="QuorumUpdate")
             assert (event["quorate"], event["quorum_changed"], event["members"]) == (quorate, True, [1, 2, 3]), name
-            assert delay(cluster, node, event, REGAINED if quorate else LOST) < 0.1
+            assert delay(cluster, node, event, REGAINED if quorate else LOST) < AT_ONCE
 
 
 def test_killed_daemons_are_reported_and_regain_no_quorum(make_cluster: MakeCluster) -> None:
@@ -92,7 +95,7 @@ def test_killed_daemons_are_reported_and_regain_no_quorum(make_cluster: MakeClus
         cluster.stop_corosync(node, kill=True)
         lost = watcher.next()
         assert (lost["event"], lost["status"]) == ("QuorumWatchLost", "not_running")
-        assert lost["received"] - killed < 1
+        assert lost["received"] - killed < AT_ONCE
         cluster.stop_pacemaker(node, kill=True)
         assert watcher.is_idle()
 
@@ -160,4 +163,4 @@ def test_pacemakers_alerts_arrive_as_hints(make_cluster: MakeCluster) -> None:
 
         cluster.kill("node2")
         lost = receiver.until(event="node", object="node2", desc="lost")
-        assert abs(lost["received"] - float(f"{lost['timestamp_epoch']}.{lost['timestamp_usec']}")) < 1
+        assert abs(lost["received"] - float(f"{lost['timestamp_epoch']}.{lost['timestamp_usec']}")) < AT_ONCE
