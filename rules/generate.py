@@ -169,6 +169,7 @@ PLANNED_STATES = {
     "move-left-behind",
     "node-maintenance",
     "node-standby",
+    "remote-disconnected",
     "resource-unmanaged",
     "stop-all-resources",
 }

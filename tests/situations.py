@@ -41,12 +41,25 @@ COMMANDS = {
 }
 """The files of a situation of the lab, by the command that printed them."""
 
+REMOTE_COMMANDS = {
+    **COMMANDS,
+    ("crm_node", "-n"): "crm_node-n",
+    ("crmadmin", "--pacemakerd"): "crmadmin",
+}
+"""The same on a remote or guest node."""
+
 
 def recorded(situation: str) -> Recording:
     """Returns a situation of the lab as a recording. A cluster node has a corosync.conf, which is empty here."""
+    is_remote = (LAB / situation / "crm_node-n.rc").exists()
     step = Step(situation=situation, folders=(situation, "cluster-node"), seconds=1, description="")
-    files = {CONFIG.default: "corosync.conf"}
-    return Recording(directory=LAB, commands=COMMANDS, files=files, directories={}, steps=(step,))
+    return Recording(
+        directory=LAB,
+        commands=REMOTE_COMMANDS if is_remote else COMMANDS,
+        files={} if is_remote else {CONFIG.default: "corosync.conf"},
+        directories={},
+        steps=(step,),
+    )
 
 
 def recorded_arbitration(situation: str) -> Recording:

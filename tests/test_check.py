@@ -124,7 +124,8 @@ def test_failures_come_with_advice(  # noqa: PLR0917
             CRM_MON,
             "echo 'crm_mon: Connection to cluster failed: Connection refused' >&2; exit 102",
             "pacemaker: crm_mon",
-            "Start the cluster on this node (systemctl start pacemaker) if it should run.",
+            "Start the cluster on this node if it should run: systemctl start pacemaker, on a remote node "
+            "pacemaker_remote.",
         ),
         (
             DRBDSETUP,

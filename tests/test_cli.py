@@ -41,6 +41,8 @@ FLAGS = [
     (["--log.format=json"], "log.format", "json"),
     (["--crm-mon-path", "/x"], "tools.crm_mon.path", "/x"),
     (["--cibadmin-path", "/x"], "tools.cibadmin.path", "/x"),
+    (["--crm-node-path", "/x"], "tools.crm_node.path", "/x"),
+    (["--crmadmin-path", "/x"], "tools.crmadmin.path", "/x"),
     (["--corosync-cfgtoolpath-path", "/x"], "tools.corosync-cfgtool.path", "/x"),
     (["--corosync-quorumtool-path", "/x"], "tools.corosync-quorumtool.path", "/x"),
     (["--sbd-path", "/x"], "tools.sbd.path", "/x"),

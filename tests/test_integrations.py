@@ -96,6 +96,7 @@ def test_enumerations_are_compared_with_the_state_that_is_meant() -> None:
     }
     assert {name: pair for name, pair in states.items() if pair not in {("true", "true"), ("false", "false")}} == {
         "haClusterBoothTicketState": ("granted", "revoked"),
+        "haClusterNodeConnection": ("connected", "connected"),
         "haClusterSbdDeviceStatus": ("healthy", "healthy"),
         "haClusterDrbdVolumeDiskState": ("upToDate", "upToDate"),
         "haClusterTargetState": ("idle", "ok"),

@@ -50,6 +50,7 @@ class NotificationBuilder:
         """
         nodes = (
             pacemaker_facts.node_with_id(view, corosync_facts.local_node_id(view)),
+            pacemaker_facts.remote_name(view),
             corosync_facts.configured_node(view),
             corosync_facts.local_node(view),
             self.sender.node,

@@ -6,21 +6,24 @@ neither program discovers rows: whoever uses it names the row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import Mib
 from integrations.generator import watched
 from integrations.generator.watched import Check
 
-NODES, ARBITRATORS = "ha-cluster", "ha-arbitrator"
-"""The groups of hosts in Nagios; in Icinga, the variables of hosts with the same names."""
+GROUPS: Mapping[str, tuple[str, str, Sequence[Check]]] = {
+    "commands.cfg": ("ha-cluster", "a node", watched.NODE_CHECKS),
+    "arbitrators.cfg": ("ha-arbitrator", "an arbitrator", watched.ARBITRATOR_CHECKS),
+    "remotes.cfg": ("ha-remote", "a remote or guest node", watched.REMOTE_CHECKS),
+}
+"""The files for Nagios: the group of hosts, what they are, and their checks. Icinga has variables with these names."""
 _FLAGS = {watched.WARNING: "-w", watched.CRITICAL: "-c"}
 _VARIABLES = {watched.WARNING: "snmp_warn", watched.CRITICAL: "snmp_crit"}
 
-_NAGIOS = """\
-# The commands of ha-cluster-gateway for Nagios, and the checks of a node. Generated from HA-CLUSTER-MIB: see README.md.
-
+_HEADER = "# The checks of {hosts} for Nagios. Generated from HA-CLUSTER-MIB: see README.md.\n"
+_COMMANDS = """
 define command {
     command_name    check_ha_cluster
     command_line    $USER1$/check_snmp -H '$HOSTADDRESS$' $_HOSTSNMP_OPTIONS$ -o '$ARG1$' $ARG2$ -l '$ARG3$'
@@ -31,9 +34,6 @@ define command {
     command_line    $USER1$/check_snmp -H '$HOSTADDRESS$' $_HOSTSNMP_OPTIONS$ -o '$ARG1$.$_SERVICEINDEX$' $ARG2$ \
 -l '$SERVICEDESC$'
 }
-"""
-_NAGIOS_ARBITRATORS = """\
-# The checks of an arbitrator for Nagios. Generated from HA-CLUSTER-MIB: see README.md.
 """
 _NAGIOS_ROWS = """\
 # Templates of services for single rows, for Nagios. Generated from HA-CLUSTER-MIB: see README.md.
@@ -51,18 +51,11 @@ template Service "ha-cluster" {
 """
 
 
-def nagios(mib: Mib) -> str:
-    """Returns the commands, and the services of a node, for Nagios."""
-    return _NAGIOS + _services(mib, watched.NODE_CHECKS, NODES)
-
-
-def nagios_arbitrators(mib: Mib) -> str:
-    """Returns the services of an arbitrator for Nagios."""
-    return _NAGIOS_ARBITRATORS + _services(mib, watched.ARBITRATOR_CHECKS, ARBITRATORS)
-
-
-def _services(mib: Mib, checks: Iterable[Check], group: str) -> str:
-    return "".join(_service(mib, check, group) for check in checks)
+def nagios(mib: Mib, name: str) -> str:
+    """Returns a file with the services of some hosts for Nagios; that of the nodes has the commands as well."""
+    group, hosts, checks = GROUPS[name]
+    commands = _COMMANDS if checks is watched.NODE_CHECKS else ""
+    return "".join((_HEADER.format(hosts=hosts), commands, *(_service(mib, check, group) for check in checks)))
 
 
 def _service(mib: Mib, check: Check, group: str) -> str:
@@ -121,7 +114,7 @@ apply Service "ha-cluster-{label(check).replace(" ", "-")}" {{
   vars.{_VARIABLES[check.severity]} = "{check.range}"
   vars.snmp_label = "{label(check)}"
 """
-    for group, checks in ((NODES, watched.NODE_CHECKS), (ARBITRATORS, watched.ARBITRATOR_CHECKS)):
+    for group, _, checks in GROUPS.values():
         if check in checks:
             yield f"  assign where host.vars.{group.replace('-', '_')}\n"
     yield "}\n"

@@ -100,7 +100,13 @@ ARBITRATOR_CHECKS: Sequence[Check] = (
 )
 """The thresholds for hosts that run the arbitrator of other clusters."""
 
-SCALAR_CHECKS: Sequence[Check] = tuple(dict.fromkeys((*NODE_CHECKS, *ARBITRATOR_CHECKS)))
+REMOTE_CHECKS: Sequence[Check] = (
+    Check("haClusterRemoteConnected", "the cluster is not connected to this remote node", WARNING, **TRUE),
+    *(check for check in NODE_CHECKS if check.object in _EVERYWHERE),
+)
+"""The thresholds for remote and guest nodes, which run Pacemaker Remote."""
+
+SCALAR_CHECKS: Sequence[Check] = tuple(dict.fromkeys((*NODE_CHECKS, *ARBITRATOR_CHECKS, *REMOTE_CHECKS)))
 """All thresholds of scalars, for managers that ignore the objects that a host does not have."""
 
 TABLES: Sequence[Table] = (
@@ -111,12 +117,14 @@ TABLES: Sequence[Table] = (
         checks=(
             Check("haClusterNodeOnline", "is not online", WARNING, **TRUE),
             Check("haClusterNodeUnclean", "must be fenced", CRITICAL, **FALSE),
+            Check("haClusterNodeConnection", "is a remote node that the cluster does not reach", WARNING, 2, 2),
         ),
         polled=(
             "haClusterNodeStandby",
             "haClusterNodeMaintenance",
             "haClusterNodeHealth",
             "haClusterNodeResourcesRunning",
+            "haClusterNodeConnection",
         ),
     ),
     Table(

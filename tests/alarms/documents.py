@@ -185,9 +185,11 @@ TROUBLE = Outputs(
             node("n6", health="red"),
             node("n7", health="yellow"),
             node("r1", "offline", node_type="remote"),
+            node("r2", "offline", node_type="remote"),
         ),
         resources=(
             resource("r1", resource_agent="ocf:pacemaker:remote", target_role="Stopped"),
+            resource("r2", resource_agent="ocf:pacemaker:remote"),
             resource("db", "n1", failed=True),
             resource("fs", "n1", failed=True, blocked=True, managed=False),
             resource("app", "n1", managed=False),

@@ -100,6 +100,9 @@ CASES: dict[str, tuple[str | Snapshot, str | Snapshot, Sequence[str]]] = {
     "node-pending": (snapshot_of(node("n2", "online")), snapshot_of(node("n2", "pending")), ["n2"]),
     "node-standby": ("lab/healthy", "lab/standby", ["node2"]),
     "node-maintenance": ("lab/healthy", "lab/standby", ["node3"]),
+    "remote-unreachable": ("lab/remote/online", "lab/remote/unreachable", ["edge1"]),
+    "remote-disconnected": ("lab/remote/online", "lab/remote/stopped", ["edge1"]),
+    "remote-host-disconnected": ("lab/remote/online-on-remote", "lab/remote/stopped-on-remote", [""]),
     "fencing-performed": (snapshot_of(fenced(100)), snapshot_of(fenced(200)), ["n3"]),
     "fencing-failed": (snapshot_of(node("n3")), snapshot_of(node("n3"), fenced(5, "failed")), ["n3"]),
     "unfencing-failed": (snapshot_of(node("n3")), snapshot_of(node("n3"), fenced(5, "failed", "on")), ["n3"]),
@@ -252,7 +255,7 @@ async def test_without_permissions_only_failing_collectors_are_raised() -> None:
             id="a resource that is stopped on purpose",
         ),
         pytest.param(
-            snapshot_of(node("guest"), (pacemaker_metrics.GUEST_NODES, 1, ("guest", "vm"))),
+            snapshot_of(node("guest", node_type="remote"), (pacemaker_metrics.GUEST_NODES, 1, ("guest", "vm"))),
             id="a guest node whose resource is stopped",
         ),
         pytest.param(

@@ -102,6 +102,24 @@ def of_option(metric_name: str, *, bad: int) -> Walk:
     )
 
 
+def connection(state: str, name: str = "r1") -> tuple[Sample, ...]:
+    """Returns a remote node, the resource that connects to it, and the state of the connection."""
+    flags = tuple(state == each for each in metrics.REMOTE_CONNECTION.states)
+    place = () if state == "stopped" else ("started", "n1")
+    _, value, labels = resource(name, *(place or ("stopped", "")))
+    agent = metrics.RESOURCES.labels.index("agent")
+    remote = (*labels[:agent], "ocf:pacemaker:remote", *labels[agent + 1 :])
+    return (
+        node(name, *(("online",) if state == "connected" else ()), node_type="remote"),
+        (metrics.RESOURCES, value, remote),
+        (metrics.REMOTE_CONNECTION, flags, (name,)),
+    )
+
+
+def role(target: str) -> Sample:
+    return metrics.RESOURCE_INFO, 1, ("r1", "", "", "", target, "", "", "")
+
+
 MAY_RUN: Sample = (metrics.CLUSTER_OPTION, 0, ("stop-all-resources",))
 QUORATE: Sample = (metrics.QUORATE, 1, ())
 NODES = (DC, LISTED, N1, N2, MAY_RUN, QUORATE)
@@ -129,6 +147,32 @@ PACEMAKER: Mapping[str, Walk] = {
     "node-pending": of_node("pending", absent=()),
     "node-standby": of_node("online", "standby", unknown=((), ("online", "pending"))),
     "node-maintenance": of_node("online", "maintenance", unknown=((), ("pending",))),
+    "remote-unreachable": Walk(
+        object="r1",
+        before=(*NODES, *connection("connected")),
+        present=(*NODES, *connection("stopped")),
+        absent=(*NODES, *connection("connected")),
+        gone=NODES,
+        unknown=(
+            (NO_DC, LISTED),
+            (DC, LISTED, N1, N2, MAY_RUN, *connection("stopped")),  # without quorum, another partition may connect
+            (*NODES, *connection("stopped")[:2]),
+        ),
+    ),
+    "remote-disconnected": Walk(
+        object="r1",
+        before=(*NODES, *connection("connected")),
+        present=(*NODES, *connection("stopped"), role("stopped")),
+        absent=(*NODES, *connection("failed"), role("started")),
+        gone=NODES,
+        unknown=((NO_DC, LISTED), (*NODES, *connection("stopped")[:2], role("stopped"))),
+    ),
+    "remote-host-disconnected": Walk(
+        before=(UP, (metrics.REMOTE_CONNECTED, 1, ())),
+        present=(UP, (metrics.REMOTE_CONNECTED, 0, ())),
+        absent=(UP, (metrics.REMOTE_CONNECTED, 1, ())),
+        unknown=((), (UP,)),
+    ),
     "node-health-red": of_health("red"),
     "node-health-yellow": of_health("yellow"),
     "fencing-performed": Walk(object="n2", before=(DC, N1), present=(DC, N1, fenced(1e9, "success")), absent=None),

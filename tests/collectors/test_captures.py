@@ -41,7 +41,6 @@ OF_THE_SERVICE = {
 
 NOT_RECORDED = {
     corosync_metrics.LINK_PEER_ADDRESS,
-    pacemaker_metrics.GUEST_NODES,
     pacemaker_metrics.FENCE_EVENT_REASONS,
     pacemaker_metrics.LOCATION_EXPIRED,
 }

@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from integrations.generator import nagios, watched
+from integrations.generator import nagios
 from integrations.generator.files import FOLDER
 from integrations.generator.watched import Check
 from tests.managers.difference import Difference, expect, expect_soon, expect_text
 from tests.managers.node import Way, is_stable
 from tests.managers.tree import Tree
+
+_FILES = ("commands.cfg", "arbitrators.cfg")
+"""The services of the demo: it is no remote node."""
 
 
 def check_plugin(tree: Tree, way: Way) -> str:
@@ -35,10 +38,10 @@ def _counted(states: Sequence[str]) -> str:
 
 def _nagios_checks() -> Iterator[tuple[Check, str, str]]:
     """Yields the checks of the services, each with its object identifier and the options of check_snmp."""
-    texts = [(FOLDER / "nagios" / name).read_text() for name in ("commands.cfg", "arbitrators.cfg")]
-    services = re.findall(r"check_ha_cluster!([\d.]+)\.0!(\S+ \S+)!", "".join(texts))
-    checks = (*watched.NODE_CHECKS, *watched.ARBITRATOR_CHECKS)
-    yield from ((check, oid, options) for check, (oid, options) in zip(checks, services, strict=True))
+    for name in _FILES:
+        services = re.findall(r"check_ha_cluster!([\d.]+)\.0!(\S+ \S+)!", (FOLDER / "nagios" / name).read_text())
+        _, _, checks = nagios.GROUPS[name]
+        yield from ((check, oid, options) for check, (oid, options) in zip(checks, services, strict=True))
 
 
 def _nagios_rows() -> Iterator[tuple[Check, str, str]]:
@@ -159,7 +162,7 @@ _STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 def check_nagios(tree: Tree, way: Way) -> str:
     """Runs Nagios with the services of a node that is an arbitrator as well, and a service for each row."""
     with tree.folder() as (folder, inside):
-        for recipe in ("commands.cfg", "arbitrators.cfg", "rows.cfg"):
+        for recipe in (*_FILES, "rows.cfg"):
             (folder / recipe).write_text((FOLDER / "nagios" / recipe).read_text())
         (folder / "site.cfg").write_text(_NAGIOS_SITE.format(port=way.port) + _rows(way, _NAGIOS_ROW))
         (folder / "nagios.cfg").write_text(_NAGIOS.format(inside=inside))

@@ -17,7 +17,7 @@ from gateway.subsystems.corosync import (
     quorum_report,
 )
 from gateway.subsystems.drbd import drbdsetup
-from gateway.subsystems.pacemaker import cib, cib_alerts, crm_mon
+from gateway.subsystems.pacemaker import cib, cib_alerts, crm_mon, crm_node
 from gateway.subsystems.qdevice import corosync_qdevice_tool
 from gateway.subsystems.qnetd import corosync_qnetd_tool
 from gateway.subsystems.sbd import sbd_config, sbd_device, sbd_dump, sbd_list
@@ -296,6 +296,7 @@ arbitrator   192.0.2.3, last recv: 1970-01-01 00:00:00
         "booth_lockpid=71 booth_lockfile='/var/run/booth/booth.pid' booth_pid=71 booth_state=started booth_type=site "
         "booth_cfg_name='booth' booth_id=1234 booth_addr_string='192.0.2.1' booth_port=9929\n",
     ),
+    "crm_node": (crm_node.parse, "edge1\n"),
     "sbd list": (sbd_list.parse, "0\talpha\tclear\t\n1\tbeta\treset\talpha\n"),
     "crm_mon": (
         crm_mon.parse,

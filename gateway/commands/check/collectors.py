@@ -18,12 +18,14 @@ from gateway.snapshot import CollectorReport, CommandReport
 from gateway.status import Status
 from gateway.subsystems import SUBSYSTEMS
 from gateway.subsystems.corosync import facts as corosync_facts
+from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 from gateway.subsystems.subsystem import Subsystem
 
 _ADVICE: Mapping[Status, str] = {
     Status.NOT_INSTALLED: "Install it, set its path ([tools.NAME] path), or switch the collector off ([collectors]).",
     Status.NOT_PERMITTED: '{user} lacks the permission. Set prefix = ["sudo", "-n"] for the tool ([tools.NAME]).',
-    Status.NOT_RUNNING: "Start the cluster on this node (systemctl start pacemaker) if it should run.",
+    Status.NOT_RUNNING: "Start the cluster on this node if it should run: systemctl start pacemaker, on a remote node "
+    "pacemaker_remote.",
     Status.TIMED_OUT: "Run the tool by hand to see why it hangs; increase timeout ([tools.NAME]) if it is only slow.",
     Status.TOO_MUCH_OUTPUT: "Run the tool by hand; increase max_output ([tools.NAME]) if its output is correct.",
     Status.KILLED: "Find the reason in the system log.",
@@ -76,6 +78,7 @@ def check_collectors(config: Config, host: Host) -> Iterator[CheckResult]:
     """Collects once, and yields the result of every command and file."""
     snapshot = runtime.run(collect_once(config, host))
     reports, view = snapshot.collectors, ClusterView(snapshot)
+    yield from _describe_remote_node(view)
     for subsystem in SUBSYSTEMS:
         if subsystem.name == "corosync" and corosync_facts.is_not_configured(view):
             yield _NO_MEMBER
@@ -83,6 +86,24 @@ def check_collectors(config: Config, host: Host) -> Iterator[CheckResult]:
             yield from _check_collector(subsystem, reports[subsystem.name])
     if not any(report.present for report in reports.values()):
         yield _NO_SUBSYSTEM
+
+
+_CONNECTIONS: Mapping[float | None, str] = {
+    0: ", not connected to the cluster",
+    1: ", connected to the cluster",
+    None: "",
+}
+
+
+def _describe_remote_node(view: ClusterView) -> Iterator[CheckResult]:
+    """Yields that this host is a remote or guest node, if it is one."""
+    for row in view.rows(pacemaker_metrics.REMOTE_INFO):
+        is_connected = view.number(pacemaker_metrics.REMOTE_CONNECTED)
+        state = _CONNECTIONS[is_connected]
+        name = f"remote or guest node {row['node']}".strip()
+        yield CheckResult(
+            outcome=Outcome.DOWN if is_connected == 0 else Outcome.OK, subject="this host", text=f"{name}{state}"
+        )
 
 
 def _check_collector(subsystem: Subsystem, report: CollectorReport) -> Iterator[CheckResult]:

@@ -13,6 +13,8 @@ from gateway.subsystems.subsystem import Subsystem, ToolSpec
 _TOOLS = (
     ToolSpec(name="crm_mon", purpose="nodes, resources, failures and fencing", output_limit=32 << 20),
     ToolSpec(name="cibadmin", purpose="constraints", output_limit=16 << 20),
+    ToolSpec(name="crm_node", purpose="the name of a remote or guest node; optional", output_limit=64 << 10),
+    ToolSpec(name="crmadmin", purpose="whether this is a remote or guest node; optional", output_limit=64 << 10),
 )
 
 

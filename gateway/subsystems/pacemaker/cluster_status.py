@@ -98,6 +98,7 @@ class Summary:
         version: Pacemaker's version on the designated controller; empty without one.
         dc: the designated controller; None if crm_mon does not tell whether there is one, or which node it is.
         last_update: when the tool ran, in Unix seconds.
+        local_node: the name of the node that the tool ran on; empty if it does not print it, before 2.1.6.
         last_change: time of the last change of the configuration, in Unix seconds.
         nodes_configured: the number of configured nodes.
         resources: the numbers of resource instances by ``total``, ``disabled`` and ``blocked``.
@@ -109,6 +110,7 @@ class Summary:
     version: str = ""
     dc: CurrentDC | None = None
     last_update: float | None = None
+    local_node: str = ""
     last_change: float | None = None
     nodes_configured: float | None = None
     resources: dict[str, float | None] = field(default_factory=dict)

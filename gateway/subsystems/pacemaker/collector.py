@@ -17,7 +17,7 @@ from gateway.samples import Labels, SampleSet
 from gateway.status import Status
 from gateway.subsystems import corosync_conf
 from gateway.subsystems.library_source import LibrarySource, query
-from gateway.subsystems.pacemaker import cib, crm_mon, metrics
+from gateway.subsystems.pacemaker import cib, crm_mon, metrics, remote_host, remote_nodes
 from gateway.subsystems.pacemaker.cluster_status import BOOLEAN_OPTIONS, ClusterStatus, FenceEvent, Resource
 from gateway.subsystems.parsing.partial import Parsed
 from gateway.subsystems.parsing.xml import INFINITY_SCORE
@@ -123,10 +123,11 @@ class PacemakerCollector:
         return (self.corosync_configuration, *_CONFIGURATIONS)
 
     def plan(self, host: Host) -> Plan:
-        """Returns the same two probes for each run, and Corosync's configuration for the name of the cluster."""
+        """Returns two probes, and Corosync's configuration; without that, also those that recognize a remote node."""
         may_connect = (lambda: True) if self.has_prefix else partial(_may_read_state, host)
         read_status = _unless_refused(_parse_status, may_connect)
         read_constraints = _unless_refused(_parse_constraints, may_connect)
+        configuration = corosync_conf.read(host, self.corosync_configuration)
         return Plan(
             probes=(
                 Probe(
@@ -144,20 +145,26 @@ class PacemakerCollector:
                     read=read_constraints,
                     library=query(self.source, host, Stack.PACEMAKER, CONSTRAINTS),
                 ),
+                *(remote_host.probes() if configuration.status is Status.NOT_INSTALLED else ()),
             ),
-            files={"corosync.conf": corosync_conf.read(host, self.corosync_configuration)},
+            files={"corosync.conf": configuration},
         )
 
     def make_samples(self, readings: Mapping[str, Reading]) -> SampleSet:
         """Returns the samples of the metrics ``ha_cluster_pacemaker_*``."""
         samples = SampleSet()
         reading = readings["crm_mon"]
-        not_permitted = readings["cibadmin"].status is Status.NOT_PERMITTED
-        _add_daemon(samples, reading, not_permitted=not_permitted)
+        others = [readings[name] for name in ("cibadmin", remote_host.CRM_NODE) if name in readings]
+        not_permitted = any(other.status is Status.NOT_PERMITTED for other in others)
+        this_host = remote_host.recognize(readings)
+        _add_daemon(samples, reading, not_permitted=not_permitted, is_remote=this_host is not None)
+        if this_host is not None:
+            remote_host.add_samples(samples, this_host)
         if (status := reading.ok_value) is not None:
             configuration = readings["corosync.conf"].ok_value
             _add_summary(samples, status, (configuration and configuration.cluster_name) or "")
             _add_nodes(samples, status)
+            _add_connections(samples, status)
             _add_resources(samples, status)
             _add_history(samples, status)
             _add_events(samples, status)
@@ -205,15 +212,19 @@ def _add_ticket_constraints(samples: SampleSet, constraints: Iterable[cib.Ticket
         samples.add(metrics.TICKET_CONSTRAINTS, 1, *labels)
 
 
-def _add_daemon(samples: SampleSet, reading: Reading, *, not_permitted: bool) -> None:
-    """Adds whether Pacemaker is running; unknown if a tool was not permitted, because the other then fails as well."""
+def _add_daemon(samples: SampleSet, reading: Reading, *, not_permitted: bool, is_remote: bool) -> None:
+    """Adds whether Pacemaker is running; unknown if a tool was not permitted, because the other then fails as well.
+
+    On a remote node it is running also while the cluster is not connected to it.
+    """
     status: ClusterStatus | None = reading.value
-    if reading.status is Status.OK and status is not None:
+    is_down = reading.status is Status.NOT_RUNNING and not not_permitted and not is_remote
+    if is_remote or is_down:
+        samples.add(metrics.UP, int(is_remote))
+    elif reading.status is Status.OK and status is not None:
         samples.add(metrics.UP, int(status.connected))
-    elif reading.status is Status.NOT_RUNNING and not not_permitted:
-        samples.add(metrics.UP, 0)
-    state = status.daemon_state if status is not None else ""
-    if not state and reading.status is Status.NOT_RUNNING and not not_permitted:
+    state = remote_nodes.REMOTE if is_remote else status.daemon_state if status is not None else ""
+    if not state and is_down:
         state = "not_connected"
     if state:
         samples.add(metrics.DAEMON_STATE, metrics.DAEMON_STATE.flags_for(state))
@@ -256,6 +267,15 @@ def _add_nodes(samples: SampleSet, status: ClusterStatus) -> None:
             samples.add(metrics.NODE_HEALTH, metrics.NODE_HEALTH.flags_for(node.health), node.name)
     for attribute in status.attributes:
         samples.add(metrics.NODE_ATTRIBUTES, 1, attribute.node, attribute.name, attribute.value)
+
+
+def _add_connections(samples: SampleSet, status: ClusterStatus) -> None:
+    """Adds the connections to remote and guest nodes."""
+    for connection in remote_nodes.connections(status):
+        flags = metrics.REMOTE_CONNECTION.flags_for(connection.state)
+        samples.add(metrics.REMOTE_CONNECTION, flags, connection.node)
+        if connection.host:
+            samples.add(metrics.REMOTE_CONNECTION_HOST, 1, connection.node, connection.host)
 
 
 def _add_resources(samples: SampleSet, status: ClusterStatus) -> None:

@@ -9,12 +9,14 @@ from gateway.subsystems.pacemaker import (
     fencing_conditions,
     history_conditions,
     node_conditions,
+    remote_conditions,
     resource_conditions,
 )
 
 CONDITIONS: tuple[Condition, ...] = (
     *cluster_conditions.CONDITIONS,
     *node_conditions.CONDITIONS,
+    *remote_conditions.CONDITIONS,
     *fencing_conditions.CONDITIONS,
     *resource_conditions.CONDITIONS,
     *clone_conditions.CONDITIONS,

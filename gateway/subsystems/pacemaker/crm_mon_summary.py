@@ -29,6 +29,7 @@ def read_summary(parts: Mapping[str, Attributes], unreadable: UnreadableValues) 
         version=dc.get("version", ""),
         dc=_current_dc(dc, unreadable),
         last_update=unreadable.read(unix_time, parts.get("last_update", {}).get("time"), what="the last update"),
+        local_node=parts.get("last_update", {}).get("origin", ""),
         last_change=unreadable.read(unix_time, parts.get("last_change", {}).get("time"), what="the last change"),
         nodes_configured=unreadable.read(optional_number, nodes, what="the number of nodes"),
         resources={

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.conditions.view import ClusterView
-from gateway.subsystems.pacemaker import fencing_facts, metrics, resource_facts
+from gateway.subsystems.pacemaker import fencing_facts, metrics, remote_nodes, resource_facts
 
 
 def dc(view: ClusterView) -> str:
@@ -30,9 +30,26 @@ def node_with_id(view: ClusterView, node_id: str) -> str:
 
 
 def another_node_is_dc(view: ClusterView, local_id: str) -> bool:
-    """Returns whether the designated controller is certainly not the node with this id."""
+    """Returns whether the designated controller is certainly not the node with this id. A remote node never is."""
     local, controller = node_with_id(view, local_id), dc(view)
-    return bool(local and controller and local != controller)
+    return bool(controller and (view.has(metrics.REMOTE_INFO) or (local and local != controller)))
+
+
+def remote_name(view: ClusterView) -> str:
+    """Returns the name of this host if it is a remote or guest node and the name is known, else ""."""
+    return next((str(row["node"]) for row in view.rows(metrics.REMOTE_INFO)), "")
+
+
+def remote_node_names(view: ClusterView) -> frozenset[str]:
+    """Returns the names of the remote and guest nodes that crm_mon lists."""
+    return frozenset(str(row["node"]) for row in view.rows(metrics.NODES, type=remote_nodes.REMOTE))
+
+
+def remote_connections(view: ClusterView) -> Mapping[str, str]:
+    """Returns the state of the connection to each remote and guest node of which it is known, by name."""
+    states = metrics.REMOTE_CONNECTION.states
+    rows = view.rows(metrics.REMOTE_CONNECTION)
+    return {str(row["node"]): next((state for state in states if row[state]), "") for row in rows}
 
 
 def cluster_name(view: ClusterView) -> str:
@@ -68,7 +85,7 @@ def independent_nodes(view: ClusterView) -> frozenset[str]:
     connections = {
         row["resource"]
         for row in view.rows(metrics.RESOURCES, clone="")
-        if str(row["agent"]).endswith(":pacemaker:remote")
+        if remote_nodes.is_connection(str(row["agent"]))
     }
     guests = {row["node"] for row in view.rows(metrics.GUEST_NODES)}
     return frozenset(

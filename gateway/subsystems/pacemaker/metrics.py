@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gateway.samples import MILLI, Merge, Metric, ObjectByLabel, counter, gauge
 from gateway.subsystems.pacemaker.cluster_status import DAEMON_STATES, HEALTH_STATES, NO_QUORUM_POLICIES
+from gateway.subsystems.pacemaker.remote_nodes import CONNECTION_STATES
 
 NODES = gauge(
     "pacemaker_nodes",
@@ -125,14 +126,10 @@ COLOCATION_CONSTRAINTS = gauge(
     "with_role",
     mib="haClusterColocationScore",
 )
-UP = gauge(
-    "pacemaker_up",
-    "Whether Pacemaker is running on this node.",
-    mib="haClusterPacemakerUp",
-)
+UP = gauge("pacemaker_up", "Whether Pacemaker is running on this node.", mib="haClusterPacemakerUp")
 DAEMON_STATE = gauge(
     "pacemaker_daemon_state",
-    "State of pacemakerd on this node; 1 for the current state.",
+    "State of pacemakerd on this node, or remote if pacemaker-remoted runs in its place; 1 for the current state.",
     states=(*DAEMON_STATES, "not_connected"),
     state_label="state",
     mib="haClusterPacemakerState",
@@ -161,11 +158,7 @@ MIXED_VERSION = gauge(
     "Whether the nodes run different versions of Pacemaker, as during a rolling upgrade.",
     mib="haClusterMixedVersion",
 )
-NODES_CONFIGURED = gauge(
-    "pacemaker_nodes_configured",
-    "Number of configured nodes.",
-    mib="haClusterNodesConfigured",
-)
+NODES_CONFIGURED = gauge("pacemaker_nodes_configured", "Number of configured nodes.", mib="haClusterNodesConfigured")
 RESOURCES_CONFIGURED = gauge(
     "pacemaker_resources_configured",
     "Number of configured resource instances: total, disabled and blocked.",
@@ -212,6 +205,32 @@ GUEST_NODES = gauge(
     "node",
     "container",
     mib="haClusterNodeContainer",
+)
+REMOTE_CONNECTION = gauge(
+    "pacemaker_remote_connection",
+    "State of the cluster's connection to a remote or guest node; 1 for the current state.",
+    "node",
+    states=CONNECTION_STATES,
+    state_label="state",
+    mib="haClusterNodeConnection",
+)
+REMOTE_CONNECTION_HOST = gauge(
+    "pacemaker_remote_connection_host",
+    "Cluster node that has the connection to a remote or guest node, or tries to connect to it; always 1.",
+    "node",
+    "host",
+    mib="haClusterNodeConnectionHost",
+)
+REMOTE_CONNECTED = gauge(
+    "pacemaker_remote_connected",
+    "Whether the cluster is connected to this host, which is a remote or guest node; absent on any other host.",
+    mib="haClusterRemoteConnected",
+)
+REMOTE_INFO = gauge(
+    "pacemaker_remote_info",
+    "Name of this host as a remote or guest node, empty until the cluster has connected to it; always 1.",
+    "node",
+    mib={"node": "haClusterRemoteName"},
 )
 RESOURCE_INFO = gauge(
     "pacemaker_resource_info",

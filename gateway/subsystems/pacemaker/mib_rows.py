@@ -15,6 +15,7 @@ MIB_ROWS: tuple[MibRow, ...] = (
             "id": "haClusterNodeId",
             "feature_set": "haClusterNodeFeatureSet",
             "container": "haClusterNodeContainer",
+            "host": "haClusterNodeConnectionHost",
         },
     ),
     MibRow(

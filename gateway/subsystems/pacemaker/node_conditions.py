@@ -35,7 +35,9 @@ def independent_nodes_where(matches: Callable[[Row], object]) -> Find:
     return find
 
 
-find_lost_nodes = independent_nodes_where(lambda row: row["online"] is False and row["pending"] is False)
+find_lost_nodes = nodes_where(
+    lambda row: row["type"] == "member" and row["online"] is False and row["pending"] is False
+)
 
 
 def find_nodes_in_maintenance(view: ClusterView) -> Iterable[Finding]:

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from gateway.conditions.model import RESOURCE, Absent, Condition, Find, Finding, Holds, Severity
-from gateway.conditions.view import ClusterView
-from gateway.subsystems.pacemaker import expectation, facts, metrics, resource_facts
+from gateway.conditions.view import ClusterView, Row
+from gateway.subsystems.pacemaker import expectation, facts, metrics, remote_nodes, resource_facts
 from gateway.subsystems.pacemaker.evidence import PLACE_GONE, RESOURCE_GONE, STATES
 
 
-def instances_in(state: str) -> Find:
+def is_connection(view: ClusterView, row: Row) -> bool:
+    """Returns whether an instance is the connection to a remote or guest node, which has conditions of its own."""
+    return remote_nodes.is_connection(str(row["agent"])) or row["resource"] in view.fact(facts.remote_node_names)
+
+
+def instances_in(state: str, *, but: Callable[[ClusterView, Row], bool] = lambda _view, _row: False) -> Find:
     """Returns a function that yields the resource instances in a state; stopped instances have no node.
 
     Instances on nodes that crm_mon does not list are left out: one of the two sections must be wrong.
+
+    Args:
+        state: the state.
+        but: the instances that are left out.
     """
 
     def find(view: ClusterView) -> Iterator[Finding]:
         objects: set[str] = set()
         for row in view.rows(metrics.RESOURCES, state=state):
+            if but(view, row):
+                continue
             fields = {name: str(row[name]) for name in ("resource", "node", "role", "agent")}
             name = "{resource} on {node}".format_map(fields) if fields["node"] else fields["resource"]
             if name not in objects and facts.is_listed_or_empty(view, fields["node"]):
@@ -47,7 +58,7 @@ def find_stopped_resources(view: ClusterView) -> Iterator[Finding]:
     objects: set[str] = set()
     for row in view.fact(expectation.stopped_instances):
         name = str(row["clone"] or row["resource"])
-        if name in objects or name in view.fact(resource_facts.activity).active:
+        if name in objects or name in view.fact(resource_facts.activity).active or is_connection(view, row):
             continue
         if not row["clone"] or resource_facts.is_fully_known(view, name):
             objects.add(name)
@@ -110,7 +121,7 @@ CONDITIONS: tuple[Condition, ...] = (
         meaning="A resource instance has failed, and the cluster tries to recover it.",
         action="Check `crm_mon -1 -r -f` and the log of the resource agent.",
         source=STATES,
-        find=instances_in("failed"),
+        find=instances_in("failed", but=is_connection),
         absent=Absent("crm_mon lists the resource, but not as failed on the node", no_instance_in("failed")),
         gone=PLACE_GONE,
     ),

@@ -8,7 +8,7 @@ from gateway.conditions.matching import read_from
 from gateway.conditions.model import CLUSTER, FENCING, NODE, RESOURCE
 from gateway.conditions.view import ClusterView, Row
 from gateway.samples import Metric
-from gateway.subsystems.pacemaker import facts, metrics
+from gateway.subsystems.pacemaker import facts, metrics, remote_nodes
 from gateway.subsystems.pacemaker.resource_summary import describe_resources
 from gateway.summary import (
     UNKNOWN,
@@ -55,7 +55,7 @@ def describe_cluster(view: ClusterView) -> Description:
             Fact("Maintenance mode", yes_or_no(view.number(metrics.MAINTENANCE_MODE_ENABLED), bad=True)),
             Fact("Fencing enabled", yes_or_no(view.number(metrics.STONITH_ENABLED), bad=False)),
             Fact("Without quorum", UNKNOWN if policy is None else Cell(policy)),
-            Fact("Pacemaker on this node", UNKNOWN if daemon is None else Cell(daemon)),
+            Fact("Pacemaker on this node", UNKNOWN if daemon is None else Cell(_daemon(view, daemon))),
             Fact("Version", Cell(version) if version else UNKNOWN),
             Fact("Configuration changed", moment(view.number(metrics.CONFIG_LAST_CHANGE))),
         ),
@@ -72,6 +72,8 @@ def describe_cluster(view: ClusterView) -> Description:
 def _cluster_headline(view: ClusterView) -> Cell:
     if view.number(metrics.UP) == 0:
         return _DOWN
+    if view.number(metrics.REMOTE_CONNECTED) == 0:
+        return Cell("remote node, not connected to the cluster", Health.WARNING)
     if facts.has_no_dc(view):
         return Cell("no designated controller", Health.PROBLEM)
     if view.number(metrics.MAINTENANCE_MODE_ENABLED):
@@ -80,6 +82,11 @@ def _cluster_headline(view: ClusterView) -> Cell:
         return Cell("running without quorum", Health.PROBLEM)
     controller = facts.dc(view)
     return Cell(f"running, controlled by {controller}", Health.OK) if controller else UNKNOWN
+
+
+def _daemon(view: ClusterView, state: str) -> str:
+    """Returns the state of the daemon, on a remote or guest node with the name of the node."""
+    return " ".join(filter(None, ("remote node", facts.remote_name(view)))) if view.has(metrics.REMOTE_INFO) else state
 
 
 def _tickets(view: ClusterView) -> Iterator[TableRow]:
@@ -96,7 +103,7 @@ def _tickets(view: ClusterView) -> Iterator[TableRow]:
 def describe_nodes(view: ClusterView) -> Description:
     """Describes the nodes: cluster nodes, remote nodes and guests."""
     rows = tuple(view.rows(metrics.NODES))
-    online = sum(bool(row["online"]) for row in rows)
+    online = sum(bool(row["online"]) and not _disconnected(view, row) for row in rows)
     headline = count_of(online, len(rows), "nodes online") if rows else UNKNOWN
     if any(row["unclean"] for row in rows):
         headline = headline._replace(health=Health.PROBLEM)
@@ -118,7 +125,29 @@ def _nodes(view: ClusterView, rows: tuple[Row, ...]) -> Iterator[TableRow]:
     health = {row["node"]: row for row in view.rows(metrics.NODE_HEALTH)}
     for row in rows:
         name = str(row["node"])
-        yield Cell(name), _node_state(row), Cell(str(row["type"])), number(running.get(name)), _health(health.get(name))
+        state = _node_state(row, _disconnected(view, row))
+        yield Cell(name), state, _kind(view, row), number(running.get(name)), _health(health.get(name))
+
+
+def _disconnected(view: ClusterView, row: Row) -> str:
+    """Returns why a remote or guest node is not connected, in words; "" if it is, or if that is unknown."""
+    return _CONNECTION_WORDS.get(view.fact(facts.remote_connections).get(str(row["node"]), ""), "")
+
+
+_CONNECTION_WORDS = {
+    remote_nodes.CONNECTING: "not reached, being connected",
+    remote_nodes.FAILED: "not reached, connection failed",
+    remote_nodes.STOPPED: "not connected",
+}
+
+
+def _kind(view: ClusterView, row: Row) -> Cell:
+    """Describes the type of a node; of a remote or guest node also the nodes and resources that it depends on."""
+    name, words = str(row["node"]), [str(row["type"])]
+    for guest in view.rows(metrics.GUEST_NODES, node=name):
+        words = [f"guest of {guest['container']}"]
+    words += [f"connection on {entry['host']}" for entry in view.rows(metrics.REMOTE_CONNECTION_HOST, node=name)]
+    return Cell(", ".join(words))
 
 
 _NODE_WORDS = (
@@ -130,15 +159,15 @@ _NODE_WORDS = (
 )
 
 
-def _node_state(row: Row) -> Cell:
+def _node_state(row: Row, disconnected: str) -> Cell:
     if row["online"] is None:
         return UNKNOWN
     words = [word for state, word in _NODE_WORDS if row[state]]
-    health = Health.WARNING if words or not row["online"] else Health.OK
+    health = Health.WARNING if words or disconnected or not row["online"] else Health.OK
     if row["unclean"]:
         words, health = [*words, "unclean"], Health.PROBLEM
     dc = ["designated controller"] if row["dc"] else []
-    return Cell(", ".join(("online" if row["online"] else "offline", *words, *dc)), health)
+    return Cell(", ".join((disconnected or ("online" if row["online"] else "offline"), *words, *dc)), health)
 
 
 def _health(row: Row | None) -> Cell:
