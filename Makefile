@@ -12,7 +12,7 @@ PYTEST := $(BIN)/pytest --numprocesses=$(PROCESSES) --no-loadscope-reorder
 TREE := PYTHONPATH=. $(BIN)/python
 
 .SECONDARY:
-.PHONY: deb rpm package-tests demo test quick coverage lint regenerate bench soak soak-readers fuzz flood browser lab arbitration matrix integrations fleet grafana docs requirements audit sbom packages clean
+.PHONY: deb rpm package-tests demo test quick coverage lint regenerate bench soak soak-readers fuzz flood browser lab arbitration remote matrix integrations fleet grafana docs requirements audit sbom packages clean
 
 # ARGS="--speed 10" plays it ten times as fast.
 demo: $(VENV)/run
@@ -91,6 +91,14 @@ lab: $(VENV)/test packages
 arbitration: $(VENV)/test packages
 	@sh tests/packages.sh tests/packages-arbitration.txt
 	$(BIN)/pytest -m lab tests/lab/arbitration_proofs.py tests/lab/geo_proofs.py $(ARGS)
+
+# A remote node and a guest node of Pacemaker Remote in the lab. The daemon is only unpacked, because its package conflicts
+# with that of Pacemaker.
+REMOTE := $(abspath $(VENV))/pacemaker-remote
+remote: $(VENV)/test packages
+	@mkdir -p $(REMOTE)
+	@cd $(REMOTE) && [ -e usr/sbin/pacemaker-remoted ] || { apt-get -q download pacemaker-remote && dpkg -x *.deb .; }
+	PACEMAKER_REMOTED=$(REMOTE)/usr/sbin/pacemaker-remoted $(BIN)/pytest -m lab tests/lab/remote_proofs.py $(ARGS)
 
 # The lab's tests on other Debian releases, with the trees that debootstrap makes at first use; about a gigabyte each.
 # `make matrix RELEASES="bookworm sid" TREES=/var/tmp/trees`; ARGS="-k quorum" for fewer tests.

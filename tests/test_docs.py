@@ -22,6 +22,7 @@ from gateway.alarms.notification import Change
 from gateway.config.loader import load
 from gateway.errors import ConfigError
 from gateway.frontends.snmp.notifications.rendering import notification_name
+from gateway.host.replay import DEMO, Recording
 from gateway.snmp.mib.module import mib
 from gateway.subsystems.pacemaker import crm_mon
 from tests.certificates import Authority
@@ -330,6 +331,11 @@ def test_subcommands_exist() -> None:
         words = {words[0] for line in mentioned if (words := line.split()) and not words[0].startswith("-")}
         unknown |= {(path.name, word) for word in words - commands}
     assert unknown == set()
+
+
+def test_the_documented_length_of_the_demo_is_that_of_its_recording() -> None:
+    seconds = sum(step.seconds for step in Recording.load(DEMO).steps)
+    assert re.findall(r"starts over after (\d+) s", PAGES[DOCS / "start.md"]) == [f"{seconds:.0f}"]
 
 
 def test_every_flag_is_documented() -> None:

@@ -55,7 +55,7 @@ def _runs(view: ClusterView, container: str) -> bool:
 
 
 def _planned_reason(view: ClusterView, name: str) -> str | None:
-    """Returns why a node need not be connected; "" if it should be, None if that is unknown."""
+    """Returns why a node is not meant to be connected; "" if it should be, None if that is unknown."""
     instances = [row for row in view.fact(resource_facts.instances).get(name, ()) if row["resource"] == name]
     managed = {row["managed"] for row in instances}
     if managed == {"true"} and expectation.need_not_run(view, instances):
@@ -91,7 +91,7 @@ def find_disconnected(view: ClusterView) -> Iterator[Finding]:
 
 
 def is_connected_or_planned(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether a node is connected, need not be, or is a guest that does not run."""
+    """Returns whether a node is connected or disconnected on purpose, or is a guest that does not run."""
     name = finding.object
     if view.fact(remote_connections).get(name) == CONNECTED or name in view.fact(lost_nodes):
         return True
@@ -106,16 +106,18 @@ CONDITIONS: tuple[Condition, ...] = (
         severity=Severity.MAJOR,
         category=NODE,
         about="the remote or guest node",
-        raised="{node} is not reached: {why}",
-        cleared="{node} is connected again, or need not be",
+        raised="{node} cannot be reached: {why}",
+        cleared="{node} is connected again, or disconnected on purpose",
         meaning="The cluster cannot control the resources of this remote or guest node. If fencing succeeds or is "
         "disabled, they are started elsewhere.",
         action="Check the network to the node (TCP port 3121), `systemctl status pacemaker_remote` on it, and whether "
-        "`/etc/pacemaker/authkey` is the same.",
+        "`/etc/pacemaker/authkey` is the same. A cluster that has failed to connect from every node does not try again "
+        "until `crm_resource --cleanup --resource NODE`.",
         source=STATES,
         find=find_unreachable,
         absent=Absent(
-            "crm_mon shows that the node is connected or need not be, or the resource that runs the guest as stopped",
+            "crm_mon shows the node as connected or as disconnected on purpose, or the resource that runs the guest as "
+            "stopped",
             is_connected_or_planned,
         ),
         gone=NODE_GONE,
@@ -127,14 +129,15 @@ CONDITIONS: tuple[Condition, ...] = (
         category=NODE,
         about="the remote or guest node",
         raised="{node} is not connected: {why}",
-        cleared="{node} is connected again, or should be",
+        cleared="{node} is connected again, or no longer disconnected on purpose",
         meaning="An administrator has disconnected the remote or guest node, or has taken it out of service before.",
         action="When the work is done, end its standby or maintenance, and run `crm resource start NODE` or "
         "`pcs resource enable NODE`.",
         source=STATES,
         find=find_disconnected,
         absent=Absent(
-            "crm_mon shows that the node is connected or should be, or the resource that runs the guest as stopped",
+            "crm_mon shows the node as connected or as one that should be, or the resource that runs the guest as "
+            "stopped",
             is_connected_or_planned,
         ),
         gone=NODE_GONE,
