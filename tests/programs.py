@@ -173,6 +173,11 @@ def import_path() -> Mapping[str, str]:
     return {"PYTHONPATH": str(ROOT)} if PACKAGES == ROOT else {}
 
 
+def without_coverage() -> Mapping[str, str]:
+    """Returns the environment of a subprocess whose coverage is not measured."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+
+
 def environment() -> Mapping[str, str]:
     """Returns the environment of a gateway that runs as a subprocess."""
     return {**os.environ, **import_path(), "PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": "1"}

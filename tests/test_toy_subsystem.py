@@ -5,7 +5,6 @@ The toy is put into a copy of the tree, in which each test starts a separate pro
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import pytest
 
 import gateway
 from gateway.subsystems import SUBSYSTEMS
+from tests.programs import without_coverage
 
 ROOT = Path(__file__).parents[1]
 TOY = Path(__file__).with_name("toy_subsystem")
@@ -48,8 +48,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs Python in the copy of the tree."""
     # the coverage of a copy is not that of the package
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    environment = {**inherited, "PYTHONPATH": str(tree), "TERM": "dumb", "COLUMNS": "200"}
+    environment = {**without_coverage(), "PYTHONPATH": str(tree), "TERM": "dumb", "COLUMNS": "200"}
     done = subprocess.run(
         [sys.executable, *arguments], cwd=tree, env=environment, capture_output=True, text=True, check=False, timeout=60
     )
