@@ -155,7 +155,7 @@ MISBEHAVIORS = (
     Misbehavior(kind="hangs after its answer", body=f"cat {{good}}; exec {_FOREVER}", hangs=True),
     Misbehavior(kind="ignores SIGTERM", body=f"trap '' TERM INT HUP; {_FOREVER}; {_FOREVER}", hangs=True),
     Misbehavior(kind="leaves a child that holds the pipe", body=f"cat {{good}}; {_FOREVER} &"),
-    Misbehavior(kind="leaves a child in its own session", body=f"cat {{good}}; setsid {_FOREVER} &"),
+    Misbehavior(kind="leaves a child in its own session", body="cat {good}; setsid sleep 60 &"),  # nobody kills it
     Misbehavior(kind="is slow", body="sleep 0.3; exec cat {good}"),
     Misbehavior(kind="is killed after its answer", body="cat {good}; kill -KILL $$"),
     Misbehavior(kind="exits with 1 after its answer", body="cat {good}; exit 1"),
