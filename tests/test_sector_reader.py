@@ -23,13 +23,14 @@ from gateway.host import sector_helper
 from gateway.host.frames import FrameDecoder, FrameError
 from gateway.host.host import CommandResult
 from gateway.host.output import ProcessOutput
-from gateway.host.process import Process, start_resident
+from gateway.host.process import Process
 from gateway.host.resident import MAX_ABANDONED
 from gateway.host.sector_reader import HELPER, SectorReader
 from gateway.host.sectors import MAX_BODY, SectorRequest, Sectors
 from gateway.status import Status
 from tests.conftest import is_process, open_descriptors
 from tests.fakes import FakeClock
+from tests.readers import Starter
 from tests.waiting import until
 
 LONG, SHORT = 30.0, 1.5
@@ -52,25 +53,6 @@ sector_helper.read = read
 sector_helper.main()
 """
 COMMAND = (sys.executable, "-I", "-S", "-c", PROGRAM.format(folder=str(Path(sector_helper.__file__).parent)))
-
-
-class Starter:
-    """Starts helpers, and keeps their processes and outputs."""
-
-    def __init__(self) -> None:
-        self.processes: list[Process] = []
-
-    async def __call__(
-        self, argv: Sequence[str], make_output: Callable[[], ProcessOutput], *, environment: Mapping[str, str]
-    ) -> Process:
-        process = await start_resident(argv, make_output, environment=environment)
-        self.processes.append(process)
-        return process
-
-    @property
-    def pid(self) -> int:
-        """The id of the last process."""
-        return self.processes[-1].pid
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tests.lab.base import BASE_ENV, LabError, Options
 from tests.lab.cluster import Cluster
@@ -20,7 +20,9 @@ from tests.lab.resources import DEMO_RESOURCES
 from tests.lab.systems import systems
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+Lab = TypeVar("Lab")
 
 TOOLS: Mapping[str, str] = {
     "crm_mon--output-as=xml": "crm_mon -1 --output-as=xml --inactive",
@@ -96,6 +98,55 @@ Commands that were recorded in some folders only. The SBD devices are loop devic
 """
 
 
+def record_outputs(cluster: Cluster, folder: Path, tools: Mapping[str, str], *, node: str, user: str | None) -> None:
+    """Runs tools on a node, and writes their output, error output and exit status into a folder.
+
+    Args:
+        cluster: the lab.
+        folder: where the files of the situation are.
+        tools: the command lines of the tools, by the names of their files.
+        node: the node on which they run.
+        user: the user as whom they run; root if None.
+    """
+    for name, command in tools.items():
+        done = cluster.run(node, *command.split(), user=user, check=False, env=BASE_ENV)
+        (folder / f"{name}.stdout").write_bytes(done.stdout.encode(errors="surrogateescape"))
+        (folder / f"{name}.stderr").write_bytes(done.stderr.encode(errors="surrogateescape"))
+        (folder / f"{name}.rc").write_text(f"{done.returncode}\n", encoding="ascii")
+
+
+def record_parts(
+    description: str,
+    parts: Mapping[str, Callable[[Lab], None]],
+    options: Options,
+    start: Callable[[Cluster, Path], Lab],
+) -> int:
+    """Records the parts of a time line, as the command line asks for, and returns the exit status.
+
+    Args:
+        description: what is recorded, for ``--help``.
+        parts: records each part, by its name.
+        options: describes the lab.
+        start: starts what is recorded in a lab without daemons; gets the directory of the captures as well.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--only", choices=list(parts), help="record only one part of the time line")
+    arguments = parser.parse_args()
+    cluster = Cluster(options)
+    try:
+        cluster.start(daemons=False)
+        lab = start(cluster, arguments.directory)
+        for record in [parts[arguments.only]] if arguments.only else parts.values():
+            record(lab)
+    except (LabError, TimeoutError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        cluster.stop()
+    return 0
+
+
 @dataclass(slots=True, kw_only=True)
 class Recorder:
     """Runs the tools and writes what they print below a directory.
@@ -130,10 +181,7 @@ class Recorder:
         for name, command in tools.items():
             if name not in TOOLS:
                 self.commands[f"{situation}/{name}"] = command
-            done = cluster.run(node, *command.split(), user=user, check=False, env=BASE_ENV)
-            (folder / f"{name}.stdout").write_bytes(done.stdout.encode(errors="surrogateescape"))
-            (folder / f"{name}.stderr").write_bytes(done.stderr.encode(errors="surrogateescape"))
-            (folder / f"{name}.rc").write_text(f"{done.returncode}\n", encoding="ascii")
+        record_outputs(cluster, folder, tools, node=node, user=user)
 
     def write_readme(self) -> None:
         """Writes the page that describes where the files come from."""

@@ -6,14 +6,13 @@ situation is ``DIR/booth/SITUATION``; the README of the captures describes them.
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import sys
 import time
 from pathlib import Path
 
-from tests.lab.base import BASE_ENV, LabError, Options
-from tests.lab.capture import TOOLS
+from tests.lab.base import Options
+from tests.lab.capture import TOOLS, record_outputs, record_parts
 from tests.lab.cluster import Cluster
 from tests.lab.geo import ARBITRATOR, CONFIGURATION, LIST, SITE_1, SITE_2, Geo
 
@@ -43,11 +42,8 @@ class RecordedGeo(Geo):
         folder = self.directory / "booth" / situation
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        for name, command in (BOOTH if node == ARBITRATOR or user else SITE).items():
-            done = self.cluster.run(node, *command.split(), user=user, check=False, env=BASE_ENV)
-            (folder / f"{name}.stdout").write_bytes(done.stdout.encode(errors="surrogateescape"))
-            (folder / f"{name}.stderr").write_bytes(done.stderr.encode(errors="surrogateescape"))
-            (folder / f"{name}.rc").write_text(f"{done.returncode}\n", encoding="ascii")
+        tools = BOOTH if node == ARBITRATOR or user else SITE
+        record_outputs(self.cluster, folder, tools, node=node, user=user)
 
 
 def tickets(geo: RecordedGeo) -> None:
@@ -141,26 +137,17 @@ def daemons(geo: RecordedGeo) -> None:
 _PARTS = {"tickets": tickets, "failures": failures, "daemons": daemons}
 
 
+def start(cluster: Cluster, directory: Path) -> RecordedGeo:
+    """Starts what is recorded."""
+    geo = RecordedGeo(cluster, directory)
+    geo.prepare()
+    geo.start(*cluster.nodes)
+    return geo
+
+
 def main() -> int:
     """Records all situations."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("directory", type=Path)
-    parser.add_argument("--only", choices=list(_PARTS), help="record only one part of the time line")
-    arguments = parser.parse_args()
-    cluster = Cluster(Options(nodes=3, cluster_name="geo"))
-    try:
-        cluster.start(daemons=False)
-        geo = RecordedGeo(cluster, arguments.directory)
-        geo.prepare()
-        geo.start(*cluster.nodes)
-        for record in [_PARTS[arguments.only]] if arguments.only else _PARTS.values():
-            record(geo)
-    except LabError as error:
-        print(error, file=sys.stderr)
-        return 1
-    finally:
-        cluster.stop()
-    return 0
+    return record_parts(__doc__.splitlines()[0], _PARTS, Options(nodes=3, cluster_name="geo"), start)
 
 
 if __name__ == "__main__":

@@ -5,25 +5,28 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import sys
 from pathlib import Path
 
-from tests.lab.base import BASE_ENV, LabError, Options
+from tests.lab.base import Options
+from tests.lab.capture import TOOLS, record_outputs, record_parts
 from tests.lab.cluster import Cluster
 from tests.lab.remote import GUEST, HOST, REMOTE, RemoteCluster
 
 CLUSTER_TOOLS = {
-    "crm_mon--output-as=xml": "crm_mon -1 --output-as=xml --inactive",
-    "crm_mon-X": "crm_mon -1 -X --inactive",
-    "cibadmin-constraints": "cibadmin --query --local --scope constraints",
-    "corosync-quorumtool-p": "corosync-quorumtool -p",
-    "corosync-cfgtool-s": "corosync-cfgtool -s",
+    name: TOOLS[name]
+    for name in (
+        "crm_mon--output-as=xml",
+        "crm_mon-X",
+        "cibadmin-constraints",
+        "corosync-quorumtool-p",
+        "corosync-cfgtool-s",
+    )
 }
 REMOTE_TOOLS = {
     **CLUSTER_TOOLS,
-    "corosync-v": "corosync -v",
+    "corosync-v": TOOLS["corosync-v"],
     "crm_node-n": "crm_node -n",
     "crmadmin": "crmadmin --pacemakerd",
 }
@@ -42,11 +45,8 @@ class Recorder(RemoteCluster):
         folder = self.directory / "remote" / situation
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        for name, command in (CLUSTER_TOOLS if node == HOST else REMOTE_TOOLS).items():
-            done = self.cluster.run(node, *command.split(), user=user, check=False, env=BASE_ENV)
-            (folder / f"{name}.stdout").write_bytes(done.stdout.encode(errors="surrogateescape"))
-            (folder / f"{name}.stderr").write_bytes(done.stderr.encode(errors="surrogateescape"))
-            (folder / f"{name}.rc").write_text(f"{done.returncode}\n", encoding="ascii")
+        tools = CLUSTER_TOOLS if node == HOST else REMOTE_TOOLS
+        record_outputs(self.cluster, folder, tools, node=node, user=user)
 
 
 def remote_node(lab: Recorder) -> None:
@@ -145,25 +145,16 @@ property stonith-enabled=true stonith-timeout=300s
 _PARTS = {"remote": remote_node, "shut-down": shut_down, "cut-off": cut_off, "guest": guest, "fenced": fenced}
 
 
+def start(cluster: Cluster, directory: Path) -> Recorder:
+    """Starts what is recorded."""
+    lab = Recorder(cluster, directory)
+    lab.start()
+    return lab
+
+
 def main() -> int:
     """Records all situations."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("directory", type=Path)
-    parser.add_argument("--only", choices=list(_PARTS), help="record only one part of the time line")
-    arguments = parser.parse_args()
-    cluster = Cluster(Options(nodes=4, cluster_name="edge"))
-    try:
-        cluster.start(daemons=False)
-        lab = Recorder(cluster, arguments.directory)
-        lab.start()
-        for record in [_PARTS[arguments.only]] if arguments.only else _PARTS.values():
-            record(lab)
-    except (LabError, TimeoutError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    finally:
-        cluster.stop()
-    return 0
+    return record_parts(__doc__.splitlines()[0], _PARTS, Options(nodes=4, cluster_name="edge"), start)
 
 
 if __name__ == "__main__":
