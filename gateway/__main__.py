@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from gateway import hangup
+from gateway.runtime import hangup
 
 
 def main() -> int:

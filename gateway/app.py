@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 import gateway
-from gateway import hangup, parts
+from gateway import parts
 from gateway.alarms.notification import Notification
 from gateway.alarms.notifier import GRACE, Notifier
 from gateway.alarms.service import AlarmService
@@ -38,9 +38,10 @@ from gateway.network import Address, bind_all, close_all, open_udp
 from gateway.parts import Services, ServingHost, StoredIdentity
 from gateway.publication import Publication
 from gateway.reload import ReadConfig, Reloader
-from gateway.runtime import wait_for_stop
-from gateway.service import Replaceable, Service, ServiceChain, ServiceGroup, start_service
-from gateway.service_manager import Heartbeat, ServiceManager
+from gateway.runtime import hangup
+from gateway.runtime.event_loop import wait_for_stop
+from gateway.runtime.service import Replaceable, Service, ServiceChain, ServiceGroup, start_service
+from gateway.runtime.service_manager import Heartbeat, ServiceManager
 from gateway.snmp.engine import EngineIdentity
 from gateway.subsystems import corosync_conf
 

@@ -14,13 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn, Protocol, cast
 
 import gateway
-from gateway import hangup
 from gateway.commands import PROGRAM
 from gateway.commands.console import print_error
 from gateway.commands.exit_status import MEANINGS, ExitStatus, Meanings, of_command
 from gateway.commands.flags import add_flags, expand_boolean_flags, is_configuration_flag
 from gateway.errors import ConfigError, GatewayError, StartError
 from gateway.printable import printable
+from gateway.runtime import hangup
 
 COMMANDS: Mapping[str, str] = {
     "serve": "Serve the metrics of this node (the default command).",

@@ -24,7 +24,6 @@ from gateway.assembly import configure_engine
 from gateway.config.alarm_options import SendFrom
 from gateway.config.config import Config
 from gateway.config.web_options import WebConfig
-from gateway.descriptors import reserve_descriptors
 from gateway.engine.engine import Engine
 from gateway.engine.mode import CollectorMode
 from gateway.frontends.prometheus.alertmanager.channel import alertmanager_deliveries
@@ -38,8 +37,9 @@ from gateway.frontends.snmp.service import AgentSettings, SnmpService
 from gateway.host.host import Host, Tool, WatchingHost
 from gateway.publication import Publication
 from gateway.reload import Commit, Prepare
+from gateway.runtime.descriptors import reserve_descriptors
+from gateway.runtime.service import Replaceable
 from gateway.samples import SampleSet
-from gateway.service import Replaceable
 from gateway.snmp.engine import EngineIdentity
 
 

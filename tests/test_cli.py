@@ -18,10 +18,11 @@ import pytest
 import structlog
 
 import gateway as package
-from gateway import cli, runtime
+from gateway import cli
 from gateway.commands.exit_status import ExitStatus, of_command
 from gateway.commands.flags import load_config
 from gateway.config.config import BY_KEY, OPTIONS
+from gateway.runtime import event_loop
 from tests.config_values import plain_values
 from tests.programs import COLLECTORS, CRM_MON, ROOT, FakeCluster, Gateway, environment, gateway
 
@@ -189,7 +190,7 @@ def test_the_documented_exit_statuses_of_the_service() -> None:
     documented = {int(number) for number in re.findall(r"^\| (\d+) \|", text.partition("\n\n")[0], re.MULTILINE)}
     own = of_command(cli.load_command("serve").EXIT_STATUSES)
     assert documented == {status.value for status in own} - {ExitStatus.INTERRUPTED}
-    assert ExitStatus.OUT_OF_MEMORY == runtime.EX_OUT_OF_MEMORY
+    assert ExitStatus.OUT_OF_MEMORY == event_loop.EX_OUT_OF_MEMORY
 
 
 def test_no_flags_at_all() -> None:

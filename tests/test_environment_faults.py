@@ -16,7 +16,7 @@ from gateway.alarms.notification import Notification, NotificationKind
 from gateway.alarms.service import AlarmService
 from gateway.engine.engine import Engine
 from gateway.host.replay import DEMO, Recording, ReplayHost
-from gateway.runtime import EX_OUT_OF_MEMORY
+from gateway.runtime.event_loop import EX_OUT_OF_MEMORY
 from gateway.snapshot import Snapshot
 from tests import series
 from tests.complete_gateway import CompleteGateway

@@ -378,7 +378,7 @@ async def test_a_lack_of_descriptors_is_logged_once_and_waited_out() -> None:
 RESERVING = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]), int(sys.argv[2])))
-from gateway.descriptors import reserve_descriptors
+from gateway.runtime.descriptors import reserve_descriptors
 print(reserve_descriptors(512), resource.getrlimit(resource.RLIMIT_NOFILE)[0])
 """
 

@@ -302,7 +302,7 @@ def test_a_command_that_may_not_be_killed_is_abandoned() -> None:
     """As with sudo: here root without CAP_KILL runs a command as another user."""
     code = """
 import asyncio, os
-from gateway import runtime
+from gateway.runtime import event_loop
 from gateway.host import process
 from gateway.host.host import Tool
 from gateway.host.local import LocalHost
@@ -315,7 +315,7 @@ async def main():
     result = await host.run("tool", "1")
     await asyncio.sleep(0.05)  # the pipes are closed in the next iteration of the loop
     print(result.status, result.exit_status, len(os.listdir("/proc/self/fd")) - before)
-runtime.run(main())
+event_loop.run(main())
 """
     argv = ["setpriv", "--bounding-set=-kill", "--inh-caps=-kill", sys.executable, "-c", code]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, cwd=ROOT)

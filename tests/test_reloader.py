@@ -22,7 +22,7 @@ from gateway.config.loader import OptionReader
 from gateway.errors import ConfigError, StartError
 from gateway.host.local import LocalHost
 from gateway.reload import Commit, Prepare, Reloader
-from gateway.service import Replaceable
+from gateway.runtime.service import Replaceable
 from tests.waiting import until
 
 

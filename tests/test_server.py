@@ -545,7 +545,7 @@ def _large_cluster(cluster: FakeCluster, directory: Path) -> None:
 TICKING = """
 import asyncio, subprocess, sys, time
 from pathlib import Path
-from gateway import runtime
+from gateway.runtime import event_loop
 from gateway.assembly import build_engine, build_local_host
 from gateway.config.loader import load
 from gateway.frontends.prometheus.connection_pool import ConnectionLimits
@@ -592,7 +592,7 @@ async def main():
     await server.close()
     await engine.close()
 
-runtime.run(main())
+event_loop.run(main())
 """
 
 

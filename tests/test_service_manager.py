@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.service_manager import Heartbeat, ServiceManager
+from gateway.runtime.service_manager import Heartbeat, ServiceManager
 from tests.ports import free_port
 from tests.programs import FakeCluster, environment, get
 from tests.waiting import wait_until

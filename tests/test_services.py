@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from gateway.errors import StartError
-from gateway.service import ServiceChain, ServiceGroup, start_service
+from gateway.runtime.service import ServiceChain, ServiceGroup, start_service
 
 
 class Recorded:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
-from gateway import runtime
 from gateway.assembly import build_engine, build_local_host
 from gateway.commands.console import print_page
 from gateway.commands.exit_status import ExitStatus
@@ -15,6 +14,7 @@ from gateway.frontends.prometheus import exposition, snapshot_document
 from gateway.frontends.snmp import listing, tables
 from gateway.host.host import Host
 from gateway.publication import Publication
+from gateway.runtime import event_loop
 from gateway.snapshot import Snapshot
 from gateway.snmp.mib.module import Mib
 
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Prints one snapshot; a collector that fails is a problem."""
     config = load_config(arguments, overrides=QUIET)
-    snapshot = runtime.run(collect_once(config, build_local_host(config)))
+    snapshot = event_loop.run(collect_once(config, build_local_host(config)))
     page = format_snapshot(snapshot, arguments.format, config.snmp.root)
     print_page(page)
     failed = any(report.failed for report in snapshot.collectors.values())

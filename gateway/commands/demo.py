@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from gateway import app, runtime
+from gateway import app
 from gateway.alarms.notification import Notification, NotificationKind
 from gateway.alarms.sources.recorded_quorum import quorum_of_step
 from gateway.commands.console import print_line
@@ -18,6 +18,7 @@ from gateway.commands.flags import add_flags, load_config, read_config
 from gateway.config.config import Config
 from gateway.errors import StartError
 from gateway.host import replay
+from gateway.runtime import event_loop
 from gateway.snmp import oid as oids
 
 _DEFAULTS = {
@@ -93,7 +94,7 @@ def run(arguments: argparse.Namespace) -> int:
         finally:
             printing.cancel()
 
-    runtime.run(serve())
+    event_loop.run(serve())
     return ExitStatus.OK
 
 

@@ -18,7 +18,7 @@ class ExitStatus(IntEnum):
     UNAVAILABLE = os.EX_UNAVAILABLE
     """The program cannot start for now; nothing is wrong with its configuration."""
     OUT_OF_MEMORY = os.EX_OSERR
-    """There was no memory left. The event loop ends the program, see ``runtime``."""
+    """There was no memory left. The event loop ends the program, see ``runtime/event_loop.py``."""
     INTERRUPTED = 130
     """The program was interrupted from the keyboard."""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
-from gateway import app, runtime
+from gateway import app
 from gateway.assembly import build_local_host
 from gateway.commands.exit_status import MEANINGS, ExitStatus
 from gateway.commands.flags import add_flags, load_config, read_config
+from gateway.runtime import event_loop
 
 EXIT_STATUSES = {
     ExitStatus.OK: "Stopped by SIGTERM or SIGINT.",
@@ -27,6 +28,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Serves until SIGTERM or SIGINT."""
     config = load_config(arguments)
-    runtime.show_fatal_signals()
-    runtime.run(app.serve(config, build_local_host(config), read_config=partial(read_config, arguments)))
+    event_loop.show_fatal_signals()
+    event_loop.run(app.serve(config, build_local_host(config), read_config=partial(read_config, arguments)))
     return ExitStatus.OK

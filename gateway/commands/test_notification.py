@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from gateway import app, log, runtime
+from gateway import app, log
 from gateway.alarms.conditions import BY_NAME
 from gateway.alarms.notification import Change, Notification, NotificationKind, Sender
 from gateway.alarms.notifier import TargetOutcome
@@ -26,6 +26,7 @@ from gateway.frontends.snmp.subagent.address import Address, UnixAddress
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent
 from gateway.frontends.snmp.variable_table import VariableTable
 from gateway.log import LogLevel
+from gateway.runtime import event_loop
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import Mib
 from gateway.snmp.values import VarBind
@@ -73,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     if config.log.level is LogLevel.ERROR:
         log.disable()  # every error is part of an outcome
     notifications = _build_notifications(arguments.condition, _read_sender(config))
-    outcomes = runtime.run(_send(config, _master_address(config), notifications))
+    outcomes = event_loop.run(_send(config, _master_address(config), notifications))
     if not outcomes:
         raise ConfigError([f"nothing to send to: {_why_no_master(config)}, and there is no [[alarms.target]]"])
     for line in _format_outcomes(outcomes):

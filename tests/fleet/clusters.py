@@ -12,12 +12,13 @@ import re
 import signal
 from dataclasses import dataclass, replace
 
-from gateway import app, log, runtime
+from gateway import app, log
 from gateway.alarms.sources.recorded_quorum import quorum_of_step
 from gateway.config.config import Config
 from gateway.config.loader import load
 from gateway.host.host import CommandResult
 from gateway.host.replay import DEMO, Recording, ReplayHost
+from gateway.runtime import event_loop
 
 NODES = 3
 """Nodes of each cluster."""
@@ -123,7 +124,7 @@ async def serve(clusters: int, port: int, *, troubled: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):  # instead of each gateway, of which only the last would be stopped
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     print("ready", flush=True)
-    await runtime.wait_for_stop(stop)
+    await event_loop.wait_for_stop(stop)
     for gateway in gateways:
         gateway.cancel()
     await asyncio.gather(*gateways, return_exceptions=True)
@@ -141,7 +142,7 @@ def main() -> None:
     parser.add_argument("--troubled", type=int, default=0, help="How many go through the failures of the demo.")
     arguments = parser.parse_args()
     log.configure(level=log.LogLevel.ERROR, log_format=log.LogFormat.LOGFMT)
-    runtime.run(serve(arguments.clusters, arguments.port, troubled=arguments.troubled))
+    event_loop.run(serve(arguments.clusters, arguments.port, troubled=arguments.troubled))
 
 
 if __name__ == "__main__":

@@ -27,17 +27,19 @@ REGAINED = "is within the primary component"
 WATCHER = """
 import json, time
 from dataclasses import asdict
-from gateway import log, runtime
+from gateway import log
+from gateway.runtime import event_loop
 from gateway.alarms.sources.quorum_watcher import QuorumWatcher
 from gateway.host.local import LocalHost
 log.configure(level=log.LogLevel.ERROR, log_format=log.LogFormat.JSON)
 def on_event(event):
     print(json.dumps({"event": type(event).__name__, "received": time.time(), **asdict(event)}), flush=True)
-runtime.run(QuorumWatcher(LocalHost(), on_event).run())
+event_loop.run(QuorumWatcher(LocalHost(), on_event).run())
 """
 RECEIVER = """
 import json, time
-from gateway import log, runtime
+from gateway import log
+from gateway.runtime import event_loop
 from gateway.alarms.sources.alert_socket import AlertSocket
 log.configure(level=log.LogLevel.ERROR, log_format=log.LogFormat.JSON)
 async def main():
@@ -48,7 +50,7 @@ async def main():
         alert = await alerts.next_alert()
         event = {"event": alert.kind, "received": time.time(), "object": alert.object, **alert.fields}
         print(json.dumps(event), flush=True)
-runtime.run(main())
+event_loop.run(main())
 """
 
 Event = Mapping[str, Any]

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from gateway import runtime
 from gateway.commands.check.check_result import CheckResult, Outcome
 from gateway.commands.check.snmp import is_snmpd_there
 from gateway.commands.check.snmpd_files import LocalSnmpd
@@ -16,6 +15,7 @@ from gateway.config.config import Config
 from gateway.errors import ParseError
 from gateway.files import find_obstacle, user_name
 from gateway.host.host import Host
+from gateway.runtime import event_loop
 from gateway.subsystems.pacemaker import cib_alerts
 
 ALERT_AGENT = "ha-cluster-gateway-alert"
@@ -78,7 +78,7 @@ def _check_socket(path: Path) -> Iterator[CheckResult]:
 
 
 def _check_alert_agent(config: Config, host: Host) -> CheckResult:
-    result = runtime.run(host.run("cibadmin", "--query", "--local", "--scope", "alerts"))
+    result = event_loop.run(host.run("cibadmin", "--query", "--local", "--scope", "alerts"))
     try:
         paths = cib_alerts.parse(result.stdout)
     except ParseError:

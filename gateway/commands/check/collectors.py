@@ -7,13 +7,13 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from gateway import runtime
 from gateway.commands.check.check_result import CheckResult, Outcome
 from gateway.commands.collect import collect_once
 from gateway.conditions.view import ClusterView
 from gateway.config.config import Config
 from gateway.files import group_name, user_name
 from gateway.host.host import UNTRUSTED, Host
+from gateway.runtime import event_loop
 from gateway.snapshot import CollectorReport, CommandReport
 from gateway.status import Status
 from gateway.subsystems import SUBSYSTEMS
@@ -76,7 +76,7 @@ _NO_MEMBER = CheckResult(
 
 def check_collectors(config: Config, host: Host) -> Iterator[CheckResult]:
     """Collects once, and yields the result of every command and file."""
-    snapshot = runtime.run(collect_once(config, host))
+    snapshot = event_loop.run(collect_once(config, host))
     reports, view = snapshot.collectors, ClusterView(snapshot)
     yield from _describe_remote_node(view)
     for subsystem in SUBSYSTEMS:

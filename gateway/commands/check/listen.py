@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gateway import runtime
 from gateway.commands import PROGRAM
 from gateway.commands.check.check_result import CheckResult, Outcome
 from gateway.commands.check.service_user import UNIT
@@ -19,6 +18,7 @@ from gateway.config.config import Config
 from gateway.errors import StartError
 from gateway.files import user_name
 from gateway.network import Address, OpenSocket, bind, open_tcp, open_udp, resolve
+from gateway.runtime import event_loop
 
 
 class _Transport(NamedTuple):
@@ -69,7 +69,7 @@ def check_listen_addresses(config: Config, running: Running) -> Iterator[CheckRe
 def _check_address(address: Address, transport: _Transport, running: Running) -> CheckResult:
     subject = f"listen {transport.prefix}{address}"
     try:
-        sockets = runtime.run(bind(address, open_socket=transport.open_socket, kind=transport.kind))
+        sockets = event_loop.run(bind(address, open_socket=transport.open_socket, kind=transport.kind))
     except StartError as error:
         failed = CheckResult(
             outcome=Outcome.FAIL, subject=subject, text=str(error), advice=_advise(str(error), transport)
@@ -101,7 +101,7 @@ def _advise(reason: str, transport: _Transport) -> str:
 def _check_holder(subject: str, address: Address, transport: _Transport, running: Running) -> CheckResult:
     """Returns whether an address is in use by the gateway, or by which other process."""
     try:
-        wanted = runtime.run(_resolve(address, transport.kind))
+        wanted = event_loop.run(_resolve(address, transport.kind))
     except OSError:
         wanted = ()
     results = [

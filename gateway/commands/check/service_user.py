@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway import runtime
 from gateway.commands.check.check_result import CheckResult, Outcome
 from gateway.errors import ConfigError
 from gateway.files import find_obstacle, group_name, user_name
 from gateway.host.host import Host
+from gateway.runtime import event_loop
 
 UNIT = "ha-cluster-gateway.service"
 _SERVICE_USER = "ha-cluster-gateway"
@@ -147,7 +147,7 @@ def _suggest_user() -> str:
 def _read_unit(host: Host) -> dict[str, str]:
     """Returns the properties of the unit, with its drop-ins; empty without systemd, or if there is no such unit."""
     arguments = ("show", UNIT, *(f"--property={name}" for name in ("LoadState", *_PROPERTIES)))
-    printed = runtime.run(host.run("systemctl", *arguments)).stdout.decode("utf-8", "replace")
+    printed = event_loop.run(host.run("systemctl", *arguments)).stdout.decode("utf-8", "replace")
     values = {name: value for name, _, value in (line.partition("=") for line in printed.splitlines())}
     return values if values.get("LoadState") == "loaded" else {}
 

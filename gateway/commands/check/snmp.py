@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway import runtime
 from gateway.commands.check import snmp_query as query
 from gateway.commands.check import snmpd_conf
 from gateway.commands.check.check_result import CheckResult, Outcome
@@ -17,6 +16,7 @@ from gateway.config.config import Config
 from gateway.frontends.snmp import tables
 from gateway.frontends.snmp.subagent.address import Address, SessionFailure, UnixAddress
 from gateway.frontends.snmp.subagent.subagent import Subagent, SubagentState
+from gateway.runtime import event_loop
 from gateway.snapshot import Snapshot
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import Mib
@@ -44,7 +44,7 @@ def check_snmp(config: Config, local: LocalSnmpd) -> Iterator[CheckResult]:
         yield CheckResult(outcome=Outcome.SKIP, subject="agentx", text=text)
         return
     snmpd = snmpd_conf.parse(local.contents)
-    attempt = runtime.run(_attempt_session(address, config.snmp.root, snmpd))
+    attempt = event_loop.run(_attempt_session(address, config.snmp.root, snmpd))
     lines = missing_lines(snmpd, address, config.snmp.root.root, user_id=os.geteuid())
     yield _check_session(address, attempt, local, is_complete=not lines)
     yield from check_files(local, lines)

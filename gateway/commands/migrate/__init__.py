@@ -7,7 +7,6 @@ import asyncio
 import os
 from pathlib import Path
 
-from gateway import runtime
 from gateway.commands import PROGRAM
 from gateway.commands.console import print_error, print_line, print_text
 from gateway.commands.exit_status import ExitStatus
@@ -19,6 +18,7 @@ from gateway.errors import GatewayError
 from gateway.files import exists
 from gateway.host.host import Host
 from gateway.host.local import LocalHost
+from gateway.runtime import event_loop
 from gateway.waiting import completed_within
 
 _START_TIMEOUT = 30.0
@@ -94,8 +94,10 @@ def _change_host(arguments: argparse.Namespace) -> int:
         raise GatewayError("only root can replace a service; --dry-run shows the steps to anybody")
     host, paths = LocalHost({"systemctl": systemd.SYSTEMCTL}), Paths()
     if arguments.undo:
-        return runtime.run(undo(host, paths, dry_run=arguments.dry_run))
-    return runtime.run(install(host, paths, arguments.file, keep_unit=arguments.keep_unit, dry_run=arguments.dry_run))
+        return event_loop.run(undo(host, paths, dry_run=arguments.dry_run))
+    return event_loop.run(
+        install(host, paths, arguments.file, keep_unit=arguments.keep_unit, dry_run=arguments.dry_run)
+    )
 
 
 async def install(

@@ -18,8 +18,8 @@ from gateway.frontends.snmp.subagent.address import Address
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent, SubagentState
 from gateway.network import Network
 from gateway.publication import Publication
+from gateway.runtime.service import start_service
 from gateway.samples import SampleSet
-from gateway.service import start_service
 from gateway.snmp.credentials import Community, UsmUser
 from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.mib.module import Mib

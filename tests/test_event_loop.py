@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from gateway.runtime import wait_for_stop
+from gateway.runtime.event_loop import wait_for_stop
 from tests.waiting import until
 
 
