@@ -14,7 +14,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from gateway import self_metrics
 from gateway.alarms.conditions import CONDITIONS
 from gateway.alarms.notification import Change
 from gateway.catalog import METRICS
@@ -25,6 +24,7 @@ from gateway.frontends.snmp.notifications.rendering import notification_name
 from gateway.frontends.snmp.rows import bindings
 from gateway.options.model import Field, Option, OptionValues, Records
 from gateway.samples import Metric
+from gateway.self_monitoring import self_metrics
 from gateway.snmp import oid as oids
 from gateway.snmp.mib import module
 from gateway.snmp.mib.module import Object, mib

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gateway import self_metrics, self_summary
 from gateway.conditions.view import Accumulator
 from gateway.samples import Metric
+from gateway.self_monitoring import self_metrics, self_summary
 from gateway.subsystems import SUBSYSTEMS
 from gateway.summary import Summary
 

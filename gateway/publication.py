@@ -9,10 +9,11 @@ from collections.abc import Callable
 import structlog
 
 import gateway
-from gateway import log, self_metrics
+from gateway import log
 from gateway.clock import Clock, SystemClock
-from gateway.process_metrics import add_process_metrics
 from gateway.samples import SamplesByMetric, SampleSet
+from gateway.self_monitoring import self_metrics
+from gateway.self_monitoring.process_metrics import add_process_metrics
 from gateway.snapshot import Snapshot
 
 SampleSource = Callable[[SampleSet], None]

@@ -14,13 +14,13 @@ from typing import NoReturn
 
 import structlog
 
-from gateway import self_metrics
 from gateway.clock import Clock, SystemClock
 from gateway.config.changes import Changes, compare
 from gateway.config.config import Config
 from gateway.engine.worker import Worker
 from gateway.errors import ConfigError, GatewayError
 from gateway.samples import SampleSet
+from gateway.self_monitoring import self_metrics
 
 READ_TIMEOUT = 10.0
 """Seconds that reading the configuration may take: its file, and the files with secrets that it names."""

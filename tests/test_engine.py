@@ -13,7 +13,6 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from gateway import self_metrics
 from gateway.engine.engine import Engine
 from gateway.engine.library_record import MAX_FAILURES
 from gateway.engine.mode import CollectorMode
@@ -23,6 +22,7 @@ from gateway.host.host import CommandResult, Tool
 from gateway.host.library import LibraryAnswer, LibraryQuery, Stack
 from gateway.host.local import LocalHost
 from gateway.samples import Metric, SampleSet
+from gateway.self_monitoring import self_metrics
 from gateway.snapshot import Snapshot
 from gateway.status import Status
 from gateway.subsystems.parsing.partial import Parsed

@@ -22,7 +22,6 @@ import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
-from gateway import self_metrics
 from gateway.frontends.prometheus import exposition, pages
 from gateway.frontends.prometheus.connection import Closure, Connection
 from gateway.frontends.prometheus.connection_pool import source_of
@@ -31,6 +30,7 @@ from gateway.frontends.prometheus.pages import PageCache
 from gateway.frontends.prometheus.server import metrics_formats
 from gateway.publication import Publication
 from gateway.samples import SamplesByMetric, SampleSet
+from gateway.self_monitoring import self_metrics
 from gateway.snapshot import Snapshot
 from tests.conftest import Gate, Script, open_descriptors
 from tests.fakes import FakeClock

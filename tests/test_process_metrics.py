@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import ProcessCollector
 
-from gateway.process_metrics import add_process_metrics
 from gateway.samples import SampleSet
+from gateway.self_monitoring.process_metrics import add_process_metrics
 
 
 def test_the_metrics_are_those_of_the_reference() -> None:

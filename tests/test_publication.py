@@ -3,9 +3,9 @@ from __future__ import annotations
 from structlog.testing import capture_logs
 
 import gateway
-from gateway import self_metrics
 from gateway.publication import Publication
 from gateway.samples import SampleSet
+from gateway.self_monitoring import self_metrics
 from gateway.snapshot import Snapshot
 from tests.fakes import FakeClock
 

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from gateway import self_metrics
 from gateway.backoff import Backoff
 from gateway.frontends.snmp.subagent.address import (
     MAX_PATH,
@@ -36,6 +35,7 @@ from gateway.frontends.snmp.subagent.connection import (
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent, SubagentState, Timing
 from gateway.frontends.snmp.variable import Cell, Variable
 from gateway.frontends.snmp.variable_table import VariableTable
+from gateway.self_monitoring import self_metrics
 from gateway.snmp import oid as oids
 from gateway.snmp.agentx.codes import CloseReason, ErrorCode
 from gateway.snmp.agentx.encoding import Reader

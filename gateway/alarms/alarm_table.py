@@ -18,9 +18,9 @@ from dataclasses import dataclass
 
 from gateway.alarms.conditions import BY_NAME, CONDITIONS
 from gateway.alarms.notification import BurstRole, Change, Sender
-from gateway.alarms.self_conditions import CONDITIONS as SELF_CONDITIONS
 from gateway.conditions.model import Clearance, Condition, Finding, Reason
 from gateway.conditions.view import ClusterView
+from gateway.self_monitoring.self_conditions import CONDITIONS as SELF_CONDITIONS
 
 QUORUM_LOST = BY_NAME["quorum-lost"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gateway.alarms import self_conditions
 from gateway.conditions.model import Condition
+from gateway.self_monitoring import self_conditions
 from gateway.subsystems import SUBSYSTEMS
 
 CONDITIONS: tuple[Condition, ...] = tuple(

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import structlog
 
-from gateway import self_metrics
 from gateway.alarms.channel import DeliveryError, DeliveryResult
 from gateway.alarms.delivery import Delivery
 from gateway.alarms.notification import Notification
 from gateway.samples import SampleSet
+from gateway.self_monitoring import self_metrics
 from gateway.waiting import completed_within
 
 GRACE = 5.0

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import structlog
 
-from gateway import self_metrics
 from gateway.alarms.alarm_table import Alarm, AlarmEvent, AlarmTable
 from gateway.alarms.bursts import Bursts
 from gateway.alarms.collection_loop import CollectionLoop, SnapshotSource
@@ -30,6 +29,7 @@ from gateway.clock import Clock, SystemClock
 from gateway.conditions.model import Severity
 from gateway.conditions.view import REMOVAL_TIME, ClusterView
 from gateway.samples import SampleSet
+from gateway.self_monitoring import self_metrics
 from gateway.snapshot import Snapshot
 from gateway.subsystems.corosync import facts as corosync_facts
 from gateway.subsystems.pacemaker import facts as pacemaker_facts

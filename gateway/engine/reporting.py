@@ -9,9 +9,9 @@ from typing import Any
 
 import structlog
 
-from gateway import self_metrics
 from gateway.engine.run import Outcome
 from gateway.samples import SampleSet
+from gateway.self_monitoring import self_metrics
 from gateway.snapshot import CollectorReport, CommandReport, Snapshot
 from gateway.status import Status
 

@@ -17,12 +17,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from gateway import self_metrics
 from gateway.alarms.sources import alert_socket
 from gateway.alarms.sources.alert_socket import GROUP, MAX_PENDING, Alert, AlertKind, AlertSocket, parse_alert
 from gateway.alert_agent import FIELDS, MAGIC, MAX_DATAGRAM, encode_alert
 from gateway.errors import DecodeError, StartError
 from gateway.samples import SampleSet
+from gateway.self_monitoring import self_metrics
 from tests.conftest import NOBODY, needs_root, open_descriptors
 from tests.waiting import until
 

@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack
 import pytest
 from structlog.testing import capture_logs
 
-from gateway import self_metrics
 from gateway.alarms.channel import DeliveryError, DeliveryResult, DeliveryStats
 from gateway.alarms.delivery import Delivery
 from gateway.alarms.notification import Notification
@@ -18,6 +17,7 @@ from gateway.alarms.notifier import Notifier, TargetOutcome
 from gateway.frontends.snmp.notifications.deliveries import AGENTX
 from gateway.frontends.snmp.notifications.target import TargetKind
 from gateway.samples import SampleSet
+from gateway.self_monitoring import self_metrics
 from tests.alarms.notifications import GatedChannel, node_lost
 from tests.alarms.receivers import Receiver, acknowledge
 from tests.alarms.targets import QUICK, FakeMasterAgent, delivery_of, make_notifier, running_notifier, target

@@ -27,12 +27,12 @@ from typing import NoReturn
 
 import structlog
 
-from gateway import self_metrics
 from gateway.alert_agent import FIELDS, MAGIC, MAX_DATAGRAM, SOCKET
 from gateway.backoff import Backoff
 from gateway.errors import DecodeError, StartError
 from gateway.files import make_directory, trusted_directory
 from gateway.samples import SampleSet
+from gateway.self_monitoring import self_metrics
 
 GROUP = "haclient"
 """The group of Pacemaker's daemons, which run the alert agent as ``hacluster``."""

@@ -11,7 +11,6 @@ from enum import StrEnum
 import structlog
 from aiohttp import hdrs, web
 
-from gateway import self_metrics
 from gateway.clock import Clock, SystemClock
 from gateway.frontends.prometheus.authentication import Access, Authentication
 from gateway.frontends.prometheus.connector import PlainConnector
@@ -20,6 +19,7 @@ from gateway.frontends.prometheus.tls import alternative_names
 from gateway.frontends.prometheus.web_config import RateLimit, WebConfiguration
 from gateway.frontends.prometheus.web_config_file import WebConfigFile
 from gateway.samples import SampleSet
+from gateway.self_monitoring import self_metrics
 from gateway.token_bucket import TokenBucket
 
 HEALTHY = "/-/healthy"

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import structlog
 from aiohttp import hdrs, web
 
-from gateway import self_metrics
 from gateway.binder import Binder
 from gateway.clock import Clock, SystemClock
 from gateway.engine.engine import Engine
@@ -27,6 +26,7 @@ from gateway.frontends.prometheus.snapshot_request import collect_for
 from gateway.network import Address
 from gateway.publication import Publication
 from gateway.samples import SamplesByMetric, SampleSet
+from gateway.self_monitoring import self_metrics
 from gateway.snapshot import Snapshot
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from pathlib import Path, PurePosixPath
 
 import structlog
 
-from gateway import self_metrics
 from gateway.clock import Clock
 from gateway.errors import ConfigError
 from gateway.files import UntrustedPathError, explain, read_trusted_file
@@ -24,6 +23,7 @@ from gateway.frontends.prometheus.tls import PemFiles, TlsError, expiry_of, make
 from gateway.frontends.prometheus.web_config import ClientAuth, Pem, TlsConfig, WebConfiguration
 from gateway.frontends.prometheus.web_config_parser import parse
 from gateway.samples import SampleSet
+from gateway.self_monitoring import self_metrics
 
 _MAX_SIZE = 1024 * 1024
 """Bytes that each file may have."""

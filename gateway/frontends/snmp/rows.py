@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from gateway import self_metrics
 from gateway.catalog import METRICS
 from gateway.conditions.view import ClusterView
 from gateway.samples import Metric, MibCounts, MibRow, SamplesByMetric
+from gateway.self_monitoring import self_metrics
 from gateway.snapshot import Snapshot
 from gateway.snmp.mib.module import Mib, MibError
 from gateway.snmp.mib.syntax import SampleValue

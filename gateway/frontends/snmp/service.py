@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import gateway
-from gateway import network, self_metrics
+from gateway import network
 from gateway.engine.engine import Engine
 from gateway.errors import StartError
 from gateway.frontends.snmp.agent.agent import BuiltInAgent
@@ -20,6 +20,7 @@ from gateway.network import Network
 from gateway.publication import Publication
 from gateway.runtime.service import start_service
 from gateway.samples import SampleSet
+from gateway.self_monitoring import self_metrics
 from gateway.snmp.credentials import Community, UsmUser
 from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.mib.module import Mib

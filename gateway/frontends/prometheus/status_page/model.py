@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gateway.alarms.overview import AlarmOverview
 from gateway.conditions.view import ClusterView
-from gateway.self_summary import words
+from gateway.self_monitoring.self_summary import words
 from gateway.snapshot import CollectorReport, CommandReport
 from gateway.status import Status
 from gateway.summary import UNKNOWN, Cell, Description, Summary

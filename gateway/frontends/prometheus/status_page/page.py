@@ -9,7 +9,6 @@ from importlib import resources
 
 from aiohttp import hdrs, web
 
-from gateway import self_metrics
 from gateway.alarms.overview import AlarmOverview
 from gateway.catalog import SUMMARIES
 from gateway.conditions.view import ClusterView
@@ -20,6 +19,7 @@ from gateway.frontends.prometheus.route import Route
 from gateway.frontends.prometheus.status_page.model import PageModel, build_sections
 from gateway.frontends.prometheus.status_page.template import REFRESH, Layout, Template
 from gateway.samples import SamplesByMetric
+from gateway.self_monitoring import self_metrics
 from gateway.snapshot import Snapshot
 from gateway.summary import Summary
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gateway import self_metrics
 from gateway.conditions.model import COLLECTOR, Source
 from gateway.conditions.view import ClusterView
+from gateway.self_monitoring import self_metrics
 from gateway.snapshot import CollectorReport
 from gateway.status import Status
 from gateway.summary import UNKNOWN, Cell, Description, Health, Row, Summary, Table, urgent_first
