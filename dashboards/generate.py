@@ -29,6 +29,7 @@ WORDS: Mapping[str, Sequence[tuple[str, str]]] = {
     "yes-no": (("no", "red"), ("yes", "green")),
     "no-yes": (("no", "green"), ("yes", "orange")),
     "up-down": (("down", "red"), ("up", "green")),
+    "here-elsewhere": (("elsewhere", "blue"), ("here", "green")),
 }
 """Texts and colors in place of the values 0 and 1."""
 

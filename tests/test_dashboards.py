@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import re
@@ -82,9 +83,20 @@ def test_queries_use_existing_metrics_and_labels(name: str) -> None:
     assert problems == []
 
 
+_ARBITRATION = ("qdevice_vote", "qnetd_node_connected", "booth_ticket", "booth_peer", "remote_connection")
+
+
 def test_the_subjects_of_an_operator_are_covered() -> None:
     used = {metric for one in DASHBOARDS.values() for text in queries(one) for metric, _ in selectors(text)}
-    for subject in ("corosync_link", "fence_events", "gateway_alarms", "drbd_connection", "sbd_devices", "gateway_"):
+    for subject in (
+        "corosync_link",
+        "fence_events",
+        "gateway_alarms",
+        "drbd_connection",
+        "sbd_devices",
+        "gateway_",
+        *_ARBITRATION,
+    ):
         assert any(subject in metric for metric in used), subject
 
 
@@ -97,7 +109,7 @@ scrape_configs:
     static_configs: [{{targets: ["127.0.0.1:{port}"], labels: {{cluster: demo}}}}]
 """
 
-LAST = "ha_cluster_pacemaker_bundle_replicas"
+LAST = "ha_cluster_pacemaker_remote_connected"
 """A metric that only the last situation of the demo has."""
 
 
@@ -125,7 +137,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     """Lets Prometheus record the demo, which passes through all its situations in some seconds."""
     start, folder = time.time(), tmp_path_factory.mktemp("prometheus")
     with (
-        running_demo("--speed=10", "--corosync.statistics=true") as demo,
+        running_demo("--speed=20", "--corosync.statistics=true") as demo,
         running_prometheus(CONFIGURATION.format(port=demo), folder) as port,
     ):
         wait_until(lambda: query(port, LAST), seconds=90, what="the end of the demo")
@@ -141,8 +153,16 @@ WITHOUT_DATA = {
 @pytest.mark.daemon
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_every_query_has_data(name: str, recorded: Recorded) -> None:
-    empty = [expression for expression in queries(DASHBOARDS[name]) if not recorded.has_data(expression)]
-    assert [expression for expression in empty if not any(part in expression for part in WITHOUT_DATA)] == []
+    empty = [text for text in queries(DASHBOARDS[name]) if not any(part in text for part in WITHOUT_DATA)]
+
+    def have_data() -> bool:
+        empty[:] = [expression for expression in empty if not recorded.has_data(expression)]
+        return not empty
+
+    # the demo starts over: what a busy machine has missed of a short situation comes again
+    with contextlib.suppress(TimeoutError):
+        wait_until(have_data, seconds=90, what="data for every query")
+    assert empty == []
 
 
 @pytest.mark.daemon
