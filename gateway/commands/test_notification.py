@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _read_sender(config: Config) -> Sender:
     """Returns the names of the node and the cluster, as in the notifications of a running gateway."""
     host = build_local_host(config)
-    configuration: corosync_conf.CorosyncConfig | None = corosync_conf.read(
+    configuration: corosync_conf.CorosyncConfig | None = corosync_conf.read_with_local_name(
         host, config.subsystems[corosync_conf.CONFIG]
     ).ok_value
     return Sender(

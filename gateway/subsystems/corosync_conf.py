@@ -72,7 +72,7 @@ class CorosyncConfig:
         has_qdevice: whether ``quorum.device.model`` is set; None if there is no section ``quorum``, if the device has
             no model, or if a line cannot be read.
         nodes: the nodes of the ``nodelist``.
-        local_name: the name that the cluster has for this host, or "" if it is unknown; only ``read`` sets it.
+        local_name: the name that the cluster has for this host; "" if it is unknown, or was not looked for.
     """
 
     cluster_name: str | None
@@ -94,7 +94,12 @@ class CorosyncConfig:
 
 def read(host: Host, path: str) -> Reading:
     """Returns the reading of the file, whose value is a ``CorosyncConfig``."""
-    reading = read_file(host, path, parse)
+    return read_file(host, path, parse)
+
+
+def read_with_local_name(host: Host, path: str) -> Reading:
+    """Returns the same with the name of this host, for which the addresses of the host may have to be read."""
+    reading = read(host, path)
     configuration: CorosyncConfig | None = reading.ok_value
     if configuration is None:
         return reading

@@ -8,6 +8,7 @@ from gateway.errors import ParseError
 from gateway.subsystems import corosync_conf
 from gateway.subsystems.corosync_conf import ConfiguredNode, CorosyncConfig
 from tests.fakes import FakeHost
+from tests.subsystems import make_collectors
 from tests.unreadable import reasons
 
 CONFIG = """\
@@ -128,7 +129,7 @@ def local_name(hostname: str, *nodes: str, addresses: tuple[str, ...] = ()) -> s
     sections = "".join("node {{\n{}\n}}\n".format("\n".join(node.split(";"))) for node in nodes)
     content = f"nodelist {{\n{sections}}}\n".encode()
     host = FakeHost(files={"/corosync.conf": content}, hostname=hostname, addresses=addresses)
-    name: str = corosync_conf.read(host, "/corosync.conf").ok_value.local_name
+    name: str = corosync_conf.read_with_local_name(host, "/corosync.conf").ok_value.local_name
     return name
 
 
@@ -170,5 +171,21 @@ def test_a_node_is_found_by_its_address(nodes: tuple[str, ...], name: str) -> No
 
 def test_a_file_that_cannot_be_read_has_no_local_name() -> None:
     host = FakeHost(files={"/corosync.conf": b"totem {\n"})
-    assert corosync_conf.read(host, "/corosync.conf").ok_value is None
-    assert corosync_conf.read(host, "/missing").ok_value is None
+    assert corosync_conf.read_with_local_name(host, "/corosync.conf").ok_value is None
+    assert corosync_conf.read_with_local_name(host, "/missing").ok_value is None
+
+
+def test_all_collectors_together_read_the_addresses_of_the_host_once() -> None:
+    calls = []
+
+    class Host(FakeHost):
+        def own_addresses(self) -> tuple[str, ...]:
+            calls.append("own_addresses")
+            return ("192.0.2.2",)
+
+    host = Host(
+        files={corosync_conf.CONFIG.default: b"nodelist {\nnode {\nring0_addr: 192.0.2.1\n}\n}\n"}, hostname="elsewhere"
+    )
+    for collector in make_collectors():
+        collector.plan(host)
+    assert len(calls) == 1

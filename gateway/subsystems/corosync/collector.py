@@ -115,7 +115,9 @@ class CorosyncCollector:
                     library_only=not on,
                 ),
             )
-        return Plan(probes=probes, files={"corosync.conf": corosync_conf.read(host, self.configuration)})
+        return Plan(
+            probes=probes, files={"corosync.conf": corosync_conf.read_with_local_name(host, self.configuration)}
+        )
 
     def _query(self, host: Host, name: str) -> LibraryQuery | None:
         return query(self.source, host, Stack.COROSYNC, name)
