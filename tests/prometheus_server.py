@@ -37,12 +37,20 @@ def wait_for(url: str, *, seconds: float = 60) -> None:
 
 
 @contextlib.contextmanager
-def running_demo(*flags: str, program: Sequence[str] = ("gateway", "demo")) -> Iterator[int]:
-    """Runs a demo gateway, and yields its port, which may not answer yet."""
+def running_demo(*flags: str, agent_port: int = 0, program: Sequence[str] = ("gateway", "demo")) -> Iterator[int]:
+    """Runs a demo gateway, and yields its port, which may not answer yet.
+
+    Args:
+        flags: more flags.
+        agent_port: the port of its SNMP agent; 0 for any. A flag for it would add an address.
+        program: the module that is run, and its arguments.
+    """
     port = free_port()
     argv = [sys.executable, "-m", *program, f"--web.listen-address=127.0.0.1:{port}"]
     with subprocess.Popen(
-        [*argv, "--snmp.agent.listen=127.0.0.1:0", *flags], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [*argv, f"--snmp.agent.listen=127.0.0.1:{agent_port}", *flags],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as process:
         try:
             yield port

@@ -62,10 +62,14 @@ def running_node(directory: Path, *, trap_port: int) -> Iterator[tuple[Way, Way]
     config = directory / "gateway.conf"
     config.write_text(f'[[alarms.target]]\naddress = "127.0.0.1:{trap_port}"\nversion = "2c"\ncommunity = "public"\n')
     config.chmod(0o600)
-    flags = (f"--config={config}", f"--snmp.agent.listen=127.0.0.1:{agent_port}")
     with (
         Snmpd(directory) as snmpd,
-        running_demo(*flags, f"--snmp.agentx=unix:{snmpd.agentx}", program=("tests.managers.complete_demo",)),
+        running_demo(
+            f"--config={config}",
+            f"--snmp.agentx=unix:{snmpd.agentx}",
+            agent_port=agent_port,
+            program=("tests.managers.complete_demo",),
+        ),
     ):
         snmpd.wait_for_snapshot()
         yield Way(name="snmpd", port=snmpd.port), Way(name="built-in agent", port=agent_port)
