@@ -15,7 +15,7 @@ from structlog.typing import EventDict
 
 from gateway.alarms.notification import Notification
 from gateway.alarms.service import AlarmService
-from gateway.assembly import build_local_host
+from gateway.app.collection import build_local_host
 from gateway.commands.collect import format_snapshot
 from gateway.config.config import Config
 from gateway.config.loader import load

@@ -14,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from gateway.assembly import build_engine, build_local_host
+from gateway.app.collection import build_engine, build_local_host
 from gateway.config.loader import load
 from gateway.config.subsystem_options import TOOLS
 from gateway.frontends.prometheus.server import MetricsServer

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from gateway.assembly import build_local_host
+from gateway.app.collection import build_local_host
 from gateway.commands.check import check, print_results
 from gateway.commands.check.check_result import CheckResult, Outcome
 from gateway.commands.check.listen import Running, check_listen_addresses

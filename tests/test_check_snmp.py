@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.assembly import build_local_host
+from gateway.app.collection import build_local_host
 from gateway.commands.check import check, print_results, snmpd_conf, snmpd_files
 from gateway.commands.check.listen import Running
 from gateway.commands.check.snmp import check_snmp

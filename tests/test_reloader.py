@@ -14,14 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from gateway import app, parts
 from gateway.alarms.sources.alert_socket import AlertSocket
+from gateway.app import reloadable_parts
+from gateway.app.reloader import Commit, Prepare, Reloader
+from gateway.app.services import build_services
 from gateway.config.changes import compare
 from gateway.config.config import OPTIONS, Config
 from gateway.config.loader import OptionReader
 from gateway.errors import ConfigError, StartError
 from gateway.host.local import LocalHost
-from gateway.reload import Commit, Prepare, Reloader
 from gateway.runtime.service import Replaceable
 from tests.waiting import until
 
@@ -207,13 +208,13 @@ class Running:
 
     def __init__(self, config: Config) -> None:
         self.host = LocalHost(config.tools.by_name, nice=config.tools.nice)
-        self.services = app._build_services(config, self.host)
+        self.services = build_services(config, self.host)
 
     @property
     def parts(self) -> list[Prepare]:
         """The parts of a reload, without the one that would start a program."""
-        listed = parts.reloadable_parts(self.services)
-        return [part for part in listed if getattr(part, "func", None) is not parts.prepare_quorum_watcher]
+        listed = reloadable_parts.reloadable_parts(self.services)
+        return [part for part in listed if getattr(part, "func", None) is not reloadable_parts.prepare_quorum_watcher]
 
     def settings(self) -> Mapping[str, Any]:
         """Returns what can be seen of the configuration."""

@@ -546,7 +546,7 @@ TICKING = """
 import asyncio, subprocess, sys, time
 from pathlib import Path
 from gateway.runtime import event_loop
-from gateway.assembly import build_engine, build_local_host
+from gateway.app.collection import build_engine, build_local_host
 from gateway.config.loader import load
 from gateway.frontends.prometheus.connection_pool import ConnectionLimits
 from gateway.frontends.prometheus.server import MetricsServer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
-from gateway.assembly import build_engine, build_local_host
+from gateway.app.collection import build_engine, build_local_host
 from gateway.commands.console import print_page
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import QUIET, add_flags, load_config

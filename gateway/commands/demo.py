@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from gateway import app
 from gateway.alarms.notification import Notification, NotificationKind
 from gateway.alarms.sources.recorded_quorum import quorum_of_step
+from gateway.app.serve import ListeningAddresses, require_addresses, serve
 from gateway.commands.console import print_line
 from gateway.commands.exit_status import MEANINGS, ExitStatus
 from gateway.commands.flags import add_flags, load_config, read_config
@@ -71,19 +71,19 @@ def run(arguments: argparse.Namespace) -> int:
     read_again = partial(read_config, arguments, defaults=_DEFAULTS, search=False)
     seconds = sum(step.seconds for step in recording.steps) / arguments.speed
 
-    async def serve() -> None:
+    async def play() -> None:
         try:
-            await app.require_addresses(config)  # somebody waits for the demo: it does not try again for long
+            await require_addresses(config)  # somebody waits for the demo: it does not try again for long
         except StartError as error:
             raise StartError(f"{error}; {_OTHER_PORTS}") from None
         narrator = _Narrator(host)
         printing = asyncio.ensure_future(narrator.print_steps())
 
-        def announce(addresses: app.ListeningAddresses) -> None:
+        def announce(addresses: ListeningAddresses) -> None:
             narrator.begin(_describe(config, addresses, seconds))
 
         try:
-            await app.serve(
+            await serve(
                 config,
                 host,
                 read_config=read_again,
@@ -94,11 +94,11 @@ def run(arguments: argparse.Namespace) -> int:
         finally:
             printing.cancel()
 
-    event_loop.run(serve())
+    event_loop.run(play())
     return ExitStatus.OK
 
 
-def _describe(config: Config, addresses: app.ListeningAddresses, seconds: float) -> Iterator[str]:
+def _describe(config: Config, addresses: ListeningAddresses, seconds: float) -> Iterator[str]:
     """Yields what there is to see, in lines."""
     url = f"{addresses.scheme}://{addresses.http[0]}"
     yield f"A recorded cluster, which starts over after {seconds:.0f} s. Ctrl-C ends the demo."

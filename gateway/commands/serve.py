@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from functools import partial
 
-from gateway import app
-from gateway.assembly import build_local_host
+from gateway.app.collection import build_local_host
+from gateway.app.serve import serve
 from gateway.commands.exit_status import MEANINGS, ExitStatus
 from gateway.commands.flags import add_flags, load_config, read_config
 from gateway.runtime import event_loop
@@ -29,5 +29,5 @@ def run(arguments: argparse.Namespace) -> int:
     """Serves until SIGTERM or SIGINT."""
     config = load_config(arguments)
     event_loop.show_fatal_signals()
-    event_loop.run(app.serve(config, build_local_host(config), read_config=partial(read_config, arguments)))
+    event_loop.run(serve(config, build_local_host(config), read_config=partial(read_config, arguments)))
     return ExitStatus.OK

@@ -9,11 +9,12 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from gateway import app, log
+from gateway import log
 from gateway.alarms.conditions import BY_NAME
 from gateway.alarms.notification import Change, Notification, NotificationKind, Sender
 from gateway.alarms.notifier import TargetOutcome
-from gateway.assembly import build_local_host
+from gateway.app.builders import build_notifier
+from gateway.app.collection import build_local_host
 from gateway.commands.console import print_line
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import QUIET, add_flags, load_config
@@ -141,7 +142,7 @@ async def _send(
     uses_snmpv3 = any(target.user for target in config.alarms.snmp_targets)
     identity = engine_identity.load_current(config.snmp.state_directory) if uses_snmpv3 else engine_identity.ephemeral()
     async with _open_session(address, config.snmp.root) as session:
-        notifier = app.build_notifier(config, identity, session, grace=0)
+        notifier = build_notifier(config, identity, session, grace=0)
         await notifier.start()
         try:
             return await notifier.test(*notifications)

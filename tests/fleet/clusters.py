@@ -12,8 +12,9 @@ import re
 import signal
 from dataclasses import dataclass, replace
 
-from gateway import app, log
+from gateway import log
 from gateway.alarms.sources.recorded_quorum import quorum_of_step
+from gateway.app.serve import serve
 from gateway.config.config import Config
 from gateway.config.loader import load
 from gateway.host.host import CommandResult
@@ -99,7 +100,7 @@ def gateway_config(address: str, port: int) -> Config:
     return load(None, {}, defaults=defaults, search=False)
 
 
-async def serve(clusters: int, port: int, *, troubled: int) -> None:
+async def serve_clusters(clusters: int, port: int, *, troubled: int) -> None:
     """Serves until SIGTERM or SIGINT, and prints one line as soon as all gateways listen.
 
     Args:
@@ -131,7 +132,7 @@ async def serve(clusters: int, port: int, *, troubled: int) -> None:
 
 
 async def _serve_node(config: Config, host: FleetHost, started: asyncio.Event) -> None:
-    await app.serve(config, host, read_config=lambda _: config, announce=lambda _: started.set())
+    await serve(config, host, read_config=lambda _: config, announce=lambda _: started.set())
 
 
 def main() -> None:
@@ -142,7 +143,7 @@ def main() -> None:
     parser.add_argument("--troubled", type=int, default=0, help="How many go through the failures of the demo.")
     arguments = parser.parse_args()
     log.configure(level=log.LogLevel.ERROR, log_format=log.LogFormat.LOGFMT)
-    event_loop.run(serve(arguments.clusters, arguments.port, troubled=arguments.troubled))
+    event_loop.run(serve_clusters(arguments.clusters, arguments.port, troubled=arguments.troubled))
 
 
 if __name__ == "__main__":

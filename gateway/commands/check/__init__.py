@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from itertools import chain
 
-from gateway.assembly import build_local_host
+from gateway.app.collection import build_local_host
 from gateway.commands import PROGRAM
 from gateway.commands.check import snmpd_files
 from gateway.commands.check.alarms import check_alarms

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gateway.app.stored_identity import needs_stored_identity
 from gateway.commands.check.check_result import CheckResult, Outcome
 from gateway.config.config import Config
 from gateway.frontends.snmp import engine_identity
-from gateway.parts import needs_stored_identity
 
 
 def check_state_directory(config: Config) -> Iterator[CheckResult]:

@@ -1,4 +1,4 @@
-"""Routes of the HTTP server: each feature declares its own, and ``app.py`` adds them to the server."""
+"""Routes of the HTTP server: each feature declares its own, and ``app/serve.py`` adds them to the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds the services from the configuration, connects them, and runs them."""
+"""Runs the gateway: connects its services, starts them in order, and closes them in reverse."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import structlog
 
 import gateway
-from gateway import parts
-from gateway.alarms.notification import Notification
-from gateway.alarms.notifier import GRACE, Notifier
-from gateway.alarms.service import AlarmService
-from gateway.assembly import build_engine
-from gateway.clock import SystemClock
+from gateway.alarms.notifier import GRACE
+from gateway.alarms.sources.alert_socket import AlertSocket
+from gateway.app.reloadable_parts import reloadable_parts
+from gateway.app.reloader import ReadConfig, Reloader
+from gateway.app.services import Publish, Services, ServingHost, build_services
 from gateway.conditions.view import REMOVAL_TIME
 from gateway.config.config import Config
-from gateway.config.web_options import LINKS, WebConfig
+from gateway.config.web_options import LINKS
 from gateway.engine.engine import Engine
 from gateway.frontends.prometheus.lifecycle import lifecycle_routes
 from gateway.frontends.prometheus.server import MetricsServer
@@ -30,23 +29,16 @@ from gateway.frontends.prometheus.service_discovery import ServiceDiscovery
 from gateway.frontends.prometheus.snapshot_api import SnapshotApi
 from gateway.frontends.prometheus.status_page.page import StatusPage
 from gateway.frontends.prometheus.targets import TargetSettings
-from gateway.frontends.snmp.notifications.agentx_channel import MasterAgent
 from gateway.frontends.snmp.notifications.alarm_values import alarm_values
 from gateway.frontends.snmp.service import SnmpService
 from gateway.host.host import Host
 from gateway.network import Address, bind_all, close_all, open_udp
-from gateway.parts import Services, ServingHost, StoredIdentity
-from gateway.publication import Publication
-from gateway.reload import ReadConfig, Reloader
 from gateway.runtime import hangup
 from gateway.runtime.event_loop import wait_for_stop
 from gateway.runtime.service import Replaceable, Service, ServiceChain, ServiceGroup, start_service
 from gateway.runtime.service_manager import Heartbeat, ServiceManager
-from gateway.snmp.engine import EngineIdentity
+from gateway.samples import SampleSet
 from gateway.subsystems import corosync_conf
-
-if TYPE_CHECKING:
-    from gateway.frontends.prometheus.access_control import AccessControl
 
 _SCRAPE_GRACE = 1.5
 """Seconds for scrapes in progress when the program stops; longer ones are cut off."""
@@ -64,9 +56,6 @@ class ListeningAddresses(NamedTuple):
 
 Announce = Callable[[ListeningAddresses], None]
 """Receives the addresses that the program listens on."""
-
-Publish = Callable[[Notification], None]
-"""Receives a notification; returns at once."""
 
 
 async def serve(
@@ -95,7 +84,7 @@ async def serve(
         StartError: the SNMP engine cannot be stored.
     """
     stop, manager = _stop_event(), ServiceManager.from_environment(os.environ)
-    services = _build_services(config, host, on_notification, removal_time)
+    services = build_services(config, host, on_notification, removal_time)
     reloader = _build_reloader(services, config, read_config, manager)
     _connect(services, reloader)
     async with AsyncExitStack() as stack:
@@ -121,55 +110,21 @@ async def require_addresses(config: Config) -> None:
     close_all(await bind_all(agent, open_socket=open_udp, kind=socket.SOCK_DGRAM))
 
 
-def _build_services(
-    config: Config, host: ServingHost, on_notification: Publish | None = None, removal_time: float = REMOVAL_TIME
-) -> Services:
-    engine = build_engine(config, host)
-    publication = Publication()
-    identity = StoredIdentity(config)
-    renderer = parts.build_renderer(config)
-    snmp = _build_snmp(config, engine, publication, identity.current)
-    notifier = Notifier(parts.build_deliveries(config, renderer, identity.current, snmp))
-
-    def publish(notification: Notification) -> None:
-        notifier.publish(notification)
-        if on_notification is not None:
-            on_notification(notification)
-
-    alarms = AlarmService(
-        engine,
-        publish,
-        parts.alarm_settings(config),
-        introduce=notifier.introduce,
-        on_change=snmp.cache.rebuild,
-        hostname=host.hostname,
-        removal_time=removal_time,
-    )
-    return Services(
-        host=host,
-        engine=engine,
-        publication=publication,
-        identity=identity,
-        renderer=renderer,
-        server=_build_server(config, engine, publication),
-        snmp=snmp,
-        notifier=notifier,
-        alarms=alarms,
-        quorum_watcher=Replaceable(parts.build_quorum_watcher(config, host, alarms)),
-        alert_socket=Replaceable(parts.build_alert_socket(config, alarms)),
-    )
-
-
 def _connect(services: Services, reloader: Reloader) -> None:
     """Lets the services know of each other: who gets the snapshots, whose samples are published, and what is served."""
     engine, snmp, alarms, notifier = services.engine, services.snmp, services.alarms, services.notifier
     for source in (services.server, snmp, alarms, notifier, reloader):
         services.publication.add_source(source.add_samples)
-    services.publication.add_source(partial(parts.add_alert_samples, services.alert_socket))
+    services.publication.add_source(partial(_add_alert_samples, services.alert_socket))
     engine.subscribe(snmp.cache.on_snapshot)
     engine.subscribe(alarms.on_snapshot)
     snmp.cache.add_value_source(partial(alarm_values, alarms, notifier))
     _add_routes(services, reloader)
+
+
+def _add_alert_samples(alert_socket: Replaceable[AlertSocket], samples: SampleSet) -> None:
+    if alert_socket.current is not None:
+        alert_socket.current.add_samples(samples)
 
 
 def _in_order(services: Services) -> Service:
@@ -186,7 +141,7 @@ def _build_reloader(services: Services, config: Config, read_config: ReadConfig,
     reloader = Reloader(
         config,
         read_config,
-        parts.reloadable_parts(services),
+        reloadable_parts(services),
         on_begin=manager.reloading,
         on_end=lambda: manager.ready(_describe(services, reloader)),
     )
@@ -253,17 +208,6 @@ class _ScrapeService:
 # --- The services ----------------------------------------------------------------------------------------------------
 
 
-def _build_server(config: Config, engine: Engine, publication: Publication) -> MetricsServer:
-    return MetricsServer(
-        engine,
-        publication,
-        addresses=config.web.listen,
-        telemetry_path=config.web.telemetry_path,
-        limits=parts.connection_limits(config.web),
-        access_control=_build_access_control(config.web),
-    )
-
-
 def _add_routes(services: Services, reloader: Reloader) -> None:
     """Adds the routes of everything that is served over HTTP besides the metrics page."""
     engine, server, alarms, config = services.engine, services.server, services.alarms, reloader.config
@@ -287,38 +231,3 @@ def _build_service_discovery(config: Config, host: Host, engine: Engine, server:
 
     path = config.subsystems[corosync_conf.CONFIG]
     return ServiceDiscovery(engine, host, configuration_path=path, settings=settings)
-
-
-def _build_access_control(web: WebConfig) -> AccessControl | None:
-    if web.config_file is None:
-        return None
-    # imported here because most gateways have no such file, and cryptography takes 9 MB
-    from gateway.frontends.prometheus.access_control import AccessControl  # noqa: PLC0415
-    from gateway.frontends.prometheus.web_config_file import WebConfigFile  # noqa: PLC0415
-
-    return AccessControl(WebConfigFile(web.config_file, SystemClock()), healthy_is_open=web.healthy_without_password)
-
-
-def _build_snmp(config: Config, engine: Engine, publication: Publication, identity: EngineIdentity) -> SnmpService:
-    return SnmpService(
-        engine,
-        publication,
-        config.snmp.root,
-        max_age=config.snmp.max_age,
-        agentx=config.snmp.agentx,
-        agent=parts.agent_settings(config, identity) if config.snmp.agent.listen else None,
-    )
-
-
-def build_notifier(
-    config: Config, identity: EngineIdentity, master: MasterAgent | None, *, grace: float = GRACE
-) -> Notifier:
-    """Returns the notifier for all configured targets.
-
-    Args:
-        config: provides the targets and the forms of notifications.
-        identity: the gateway's own SNMP engine, which SNMPv3 users belong to.
-        master: the session with the host's master agent, or None.
-        grace: seconds that closing waits for queued notifications.
-    """
-    return Notifier(parts.build_deliveries(config, parts.build_renderer(config), identity, master), grace=grace)
