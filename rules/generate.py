@@ -65,8 +65,10 @@ DC = "instance:ha_cluster_dc:group"
 VIEW = "instance:ha_cluster_view:group"
 GATEWAY = "instance:ha_cluster_gateway:group"
 NODE_ID = "instance:ha_cluster_node_id:group"
+REMOTE_NAME = "instance:ha_cluster_remote_name:group"
 ALARMS = "cluster:ha_cluster_alarms:max"
 STOPPED = "node:ha_cluster_stopped:group"
+DISCONNECTED = "node:ha_cluster_disconnected:group"
 STOPPED_INSTANCE = "instance:ha_cluster_stopped:group"
 PLANNED = "cluster:ha_cluster_planned:group"
 
@@ -142,12 +144,32 @@ RECORDINGS: Sequence[Recording] = (
         "Without quorum or fencing, a lost node can look the same, so no node counts as stopped.",
     ),
     Recording(
+        record=REMOTE_NAME,
+        expr=f"""\
+            group by (job, cluster, instance, node) (ha_cluster_pacemaker_remote_info{{node!=""}})
+            or (
+              {REMOTE_NAME}
+              and on (job, cluster, instance) up
+              unless on (job, cluster, instance) ha_cluster_pacemaker_remote_info{{node!=""}}
+            )""",
+        why="The name of the remote or guest node of each gateway on one, also after the cluster has disconnected it.",
+    ),
+    Recording(
+        record=DISCONNECTED,
+        expr=f"""\
+            group by (job, cluster, node) (
+              label_replace({ALARMS}{{condition="remote-disconnected"}}, "node", "$1", "object", "(.+)")
+            )""",
+        why="The remote and guest nodes that an administrator has disconnected.",
+    ),
+    Recording(
         record=STOPPED_INSTANCE,
         expr=f"""\
             group by (job, cluster, instance) (
-              {NODE_ID} and on (job, cluster, node_id) {STOPPED}
+              ({NODE_ID} and on (job, cluster, node_id) {STOPPED})
+              or ({REMOTE_NAME} and on (job, cluster, node) {DISCONNECTED})
             )""",
-        why="The gateways on these nodes.",
+        why="The gateways on all these nodes.",
     ),
     Recording(
         record=PLANNED,
@@ -155,6 +177,7 @@ RECORDINGS: Sequence[Recording] = (
             group by (job, cluster) (
               {STOPPED}
               or ha_cluster_pacemaker_nodes{{status=~"shutdown|standby|maintenance"}} == 1
+              or ha_cluster_pacemaker_remote_connection{{state="stopped"}} == 1
               or ha_cluster_pacemaker_maintenance_mode_enabled == 1
             )""",
         why="The clusters in which an administrator is at work, so that moves of resources are expected.",
@@ -181,10 +204,12 @@ EXPECTED: Mapping[str, tuple[str, str]] = {
     "votes-missing": ("", f"on (job, cluster) {STOPPED}"),
     "pacemaker-down": ("", f"on (job, cluster, instance) {STOPPED_INSTANCE}"),
     "corosync-down": ("", f"on (job, cluster, instance) {STOPPED_INSTANCE}"),
+    "remote-host-disconnected": ("", f"on (job, cluster, instance) {STOPPED_INSTANCE}"),
     "drbd-connection": (_NODE.format(".+ to (.+)"), f"on (job, cluster, node) {STOPPED}"),
     "resource-moved": ("", f"on (job, cluster) max_over_time({PLANNED}[10m])"),
 }
-"""Conditions that an orderly stop of a node causes: how the alarm gets the label of the node, and what excludes it."""
+"""Conditions that an orderly stop of a node causes, or of the connection to a remote node: how the alarm gets the label
+of the node, and what excludes it."""
 
 _WORDS = {"dc": "DC", "sbd": "SBD", "drbd": "DRBD", "io": "I/O"}
 

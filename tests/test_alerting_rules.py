@@ -130,6 +130,7 @@ def unit_test(
 NOTHING: AbstractSet[str] = frozenset()
 BEFORE, AFTER = ("lab/passive-site", 20 * MINUTE), ("lab/passive-site", 20 * MINUTE)
 BEFORE_THERE, AFTER_THERE = ("lab/passive-site-seen-there", 20 * MINUTE), ("lab/passive-site-seen-there", 20 * MINUTE)
+REMOTE, REMOTE_THERE = ("lab/remote/online", 20 * MINUTE), ("lab/remote/online-on-remote", 20 * MINUTE)
 
 PLANNED: Mapping[str, tuple[Mapping[str, Stages], int]] = {
     "a passive geo site": ({"node1": [BEFORE], "node3": [BEFORE_THERE]}, MINUTE),
@@ -149,6 +150,19 @@ PLANNED: Mapping[str, tuple[Mapping[str, Stages], int]] = {
     ),
     "a node with drbd-utils and without DRBD's module": (
         {"node1": [("drbd-utils/passive-site", 6 * HOUR)], "node3": [("drbd-utils/passive-site-seen-there", 6 * HOUR)]},
+        MINUTE,
+    ),
+    "a remote node that is disconnected, shut down and switched off": (
+        {
+            "node1": [REMOTE, ("lab/remote/stopped", HOUR), REMOTE],
+            "edge1": [
+                REMOTE_THERE,
+                ("lab/remote/stopped-on-remote", HOUR / 3),
+                ("lab/remote/shut-down-on-remote", HOUR / 3),
+                ("down", HOUR / 3),
+                REMOTE_THERE,
+            ],
+        },
         MINUTE,
     ),
     "the start of a cluster": (
@@ -199,6 +213,7 @@ def lasting(situation: str, before: str = "lab/healthy", after: str = "lab/healt
 
 DEMO = {"before": "demo/healthy", "after": "demo/healthy"}
 QNETD = {"before": "lab/arbitrator/healthy", "after": "lab/arbitrator/healthy"}
+REMOTES = ("lab/remote/online", "lab/remote/online")
 FENCED = {"before": "lab/passive-site", "after": "lab/passive-site"}
 
 FIRING: Mapping[str, tuple[Mapping[str, Stages], set[str]]] = {
@@ -253,6 +268,17 @@ FIRING: Mapping[str, tuple[Mapping[str, Stages], set[str]]] = {
         lasting("lab/arbitrator/node-lost", **QNETD),
         {"HaClusterQnetdLastNode", "HaClusterQnetdNodeMissing"},
     ),
+    "remote-unreachable": (
+        {**lasting("lab/remote/unreachable", *REMOTES), "edge1": [REMOTE_THERE, ("down", 30 * MINUTE), REMOTE_THERE]},
+        {"HaClusterRemoteUnreachable", "HaClusterGatewayDown", "HaClusterResourceFailed", "HaClusterFailedAction"},
+    ),
+    "remote-node-not-connected": (
+        {
+            **lasting("lab/remote/online", *REMOTES),
+            "edge1": [REMOTE_THERE, ("lab/remote/stopped-on-remote", 30 * MINUTE), REMOTE_THERE],
+        },
+        {"HaClusterRemoteHostDisconnected"},
+    ),
     "demo/link-lost": (lasting("demo/link-lost", **DEMO), {"HaClusterLinkPeerDown"}),
     "demo/device-replaced": (
         lasting("demo/device-replaced", **DEMO),
@@ -267,6 +293,17 @@ FIRING: Mapping[str, tuple[Mapping[str, Stages], set[str]]] = {
 def test_the_right_alerts_fire_and_stop(name: str, tmp_path: Path) -> None:
     gateways, firing = FIRING[name]
     check(tmp_path, gateways, firing, end=NOTHING)
+
+
+@pytest.mark.daemon
+def test_a_gateway_that_is_gone_fires_in_place_of_its_alarms(tmp_path: Path) -> None:
+    stages = [("lab/arbitrator/healthy", 10), ("lab/arbitrator/node-lost", 10), ("down", 10)]
+    pages = pages_of([(name, minutes * MINUTE) for name, minutes in (*stages, *stages[1::-1], stages[0])], MINUTE)
+    missing = {"HaClusterQnetdLastNode", "HaClusterQnetdNodeMissing"}
+    times = {5: NOTHING, 15: missing, 25: {"HaClusterGatewayDown"}, 35: missing, 45: NOTHING}
+    firing = [expectation(alerts("firing"), f"{minutes}m", names) for minutes, names in times.items()]
+    test = unit_test({"arbitrator": pages}, NOTHING, end=NOTHING)
+    run_tests(tmp_path, RULES, [{**test, "promql_expr_test": firing}])
 
 
 @pytest.mark.daemon
