@@ -14,9 +14,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from gateway.alarms.conditions import CONDITIONS
 from gateway.alarms.notification import Change
-from gateway.catalog import METRICS
+from gateway.catalog import CONDITIONS, METRICS
 from gateway.conditions.model import Condition
 from gateway.config.config import OPTIONS
 from gateway.frontends.prometheus.snapshot_api import schema

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from gateway import catalog
-from gateway.alarms.conditions import CONDITIONS
+from gateway.catalog import CONDITIONS
 from gateway.conditions.alert_name import alert_name
 from gateway.conditions.model import Condition
 from gateway.snapshot import Snapshot

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.alarms.conditions import CONDITIONS
+from gateway.catalog import CONDITIONS
 from gateway.config import loader as config
 from gateway.config.config import BY_KEY, OPTIONS, RULES, TABLES, Config
 from gateway.config.loader import load

@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from gateway import catalog, cli
-from gateway.alarms.conditions import CONDITIONS
 from gateway.alarms.notification import Change
+from gateway.catalog import CONDITIONS
 from gateway.config.loader import load
 from gateway.errors import ConfigError
 from gateway.frontends.snmp.notifications.rendering import notification_name

@@ -15,7 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from gateway.alarms.alarm_table import Alarm
-from gateway.alarms.conditions import BY_NAME
+from gateway.catalog import CONDITION_BY_NAME
 from gateway.conditions.model import Severity
 from gateway.engine.engine import Engine
 from gateway.frontends.prometheus import pages, snapshot_document
@@ -64,7 +64,7 @@ def encode(samples: SamplesByMetric, **changes: Any) -> bytes:
 
 def alarm(condition: str, **fields: str) -> Alarm:
     return Alarm(
-        condition=BY_NAME[condition],
+        condition=CONDITION_BY_NAME[condition],
         object=fields.pop("object", ""),
         fields=fields,
         first_seen=0,
@@ -96,8 +96,8 @@ def test_whole_document() -> None:
                 "condition": "quorum-lost",
                 "object": "",
                 "severity": "critical",
-                "text": BY_NAME["quorum-lost"].raised,
-                "action": BY_NAME["quorum-lost"].action,
+                "text": CONDITION_BY_NAME["quorum-lost"].raised,
+                "action": CONDITION_BY_NAME["quorum-lost"].action,
                 "since": "1970-01-01T00:00:00.500Z",
                 "since_timestamp_seconds": 0.5,
             }

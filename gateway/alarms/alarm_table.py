@@ -16,13 +16,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from gateway.alarms.conditions import BY_NAME, CONDITIONS
 from gateway.alarms.notification import BurstRole, Change, Sender
+from gateway.catalog import CONDITION_BY_NAME, CONDITIONS
 from gateway.conditions.model import Clearance, Condition, Finding, Reason
 from gateway.conditions.view import ClusterView
 from gateway.self_monitoring.self_conditions import CONDITIONS as SELF_CONDITIONS
 
-QUORUM_LOST = BY_NAME["quorum-lost"]
+QUORUM_LOST = CONDITION_BY_NAME["quorum-lost"]
 
 _ORDER = {condition.name: index for index, condition in enumerate(CONDITIONS)}
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from gateway import log
-from gateway.alarms.conditions import BY_NAME
 from gateway.alarms.notification import Change, Notification, NotificationKind, Sender
 from gateway.alarms.notifier import TargetOutcome
 from gateway.app.builders import build_notifier
 from gateway.app.collection import build_local_host
+from gateway.catalog import CONDITION_BY_NAME
 from gateway.commands.console import print_line
 from gateway.commands.exit_status import ExitStatus
 from gateway.commands.flags import QUIET, add_flags, load_config
@@ -98,9 +98,9 @@ def _read_sender(config: Config) -> Sender:
 
 def _build_notifications(condition_name: str | None, sender: Sender) -> Sequence[Notification]:
     """Returns the test: one notification, or the raise and the clear of a condition, so that no manager keeps it."""
-    if condition_name is not None and condition_name not in BY_NAME:
-        raise ConfigError([f"no such condition: {condition_name}; there are: {', '.join(BY_NAME)}"])
-    condition = BY_NAME[condition_name] if condition_name is not None else None
+    if condition_name is not None and condition_name not in CONDITION_BY_NAME:
+        raise ConfigError([f"no such condition: {condition_name}; there are: {', '.join(CONDITION_BY_NAME)}"])
+    condition = CONDITION_BY_NAME[condition_name] if condition_name is not None else None
     test = Notification(
         kind=NotificationKind.TEST,
         sequence=0,  # tests are not counted

@@ -8,7 +8,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from gateway.alarms.conditions import CONDITIONS
+from gateway.catalog import CONDITIONS
 from gateway.conditions.model import Severity
 from gateway.config.alertmanager_options import ALERTMANAGER_FIELDS, alertmanagers
 from gateway.config.secret_files import FILE_HELP, secret_file

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from gateway.alarms.conditions import BY_NAME
 from gateway.alarms.notification import Notification
 from gateway.alarms.service import AlarmService
+from gateway.catalog import CONDITION_BY_NAME
 from gateway.engine.engine import Engine
 from gateway.host.replay import DEMO, REMOVAL_TIME, Recording, ReplayHost
 from tests.config_values import alarm_settings
@@ -73,7 +73,7 @@ class Setting:
         """Advances to a step that lasts for the hold-down of lost nodes, and returns what is published in it."""
         before = len(self.recorder.notifications)
         await self.situation(name)
-        self.clock.advance(BY_NAME["node-lost"].hold)
+        self.clock.advance(CONDITION_BY_NAME["node-lost"].hold)
         await self.engine.collect()
         return self.recorder.summaries[before:]
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gateway.alarms.alarm_table import AlarmEvent, AlarmTable
-from gateway.alarms.conditions import BY_NAME
 from gateway.alarms.notification import Change
-from gateway.catalog import ACCUMULATORS
+from gateway.catalog import ACCUMULATORS, CONDITION_BY_NAME
 from gateway.conditions.model import Reason
 from gateway.conditions.view import ClusterView
 from gateway.host.host import CommandResult
@@ -26,7 +25,7 @@ LONG = 1000.0
 NOW = 1_795_805_000.0
 """The time of the documents, 2026-11-27 18:43:20 UTC."""
 
-OTHERS = frozenset(BY_NAME) - {condition.name for condition in CONDITIONS}
+OTHERS = frozenset(CONDITION_BY_NAME) - {condition.name for condition in CONDITIONS}
 """The conditions of other subsystems."""
 
 Alarms = frozenset[tuple[str, str]]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.alarms.conditions import CONDITIONS
+from gateway.catalog import CONDITIONS
 from gateway.config.loader import load
 from gateway.frontends.snmp.notifications.target import Target, TargetKind
 from gateway.snmp.credentials import UsmUser

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gateway.alarms.conditions import CONDITIONS
+from gateway.catalog import CONDITIONS
 from gateway.conditions.alert_name import alert_name
 
 

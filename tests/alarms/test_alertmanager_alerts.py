@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from gateway.alarms.alarm_table import AlarmTable
-from gateway.alarms.conditions import BY_NAME, CONDITIONS
 from gateway.alarms.notification import Change, Notification, NotificationKind
 from gateway.alarms.notification_builder import NotificationBuilder
-from gateway.catalog import ACCUMULATORS
+from gateway.catalog import ACCUMULATORS, CONDITION_BY_NAME, CONDITIONS
 from gateway.conditions.model import Reason, Severity
 from gateway.conditions.view import ClusterView
 from gateway.frontends.prometheus.alertmanager.alerts import Alert, AlertBuilder, encode
@@ -55,8 +54,8 @@ def test_an_alert_of_one_node() -> None:
             },
             "annotations": {
                 "summary": "demo: Quorum is lost",
-                "description": f"Quorum is lost. {BY_NAME['quorum-lost'].meaning}",
-                "action": BY_NAME["quorum-lost"].action,
+                "description": f"Quorum is lost. {CONDITION_BY_NAME['quorum-lost'].meaning}",
+                "action": CONDITION_BY_NAME["quorum-lost"].action,
             },
             "startsAt": "2023-11-14T22:13:20.000+00:00",
             "endsAt": "2023-11-14T22:17:20.000+00:00",
@@ -130,7 +129,7 @@ def test_the_labels_of_every_condition_identify_its_object_and_nothing_else(name
     alarm = next(alarm for alarm in table.active if alarm.condition.name == name)
     notification = NotificationBuilder(clock=clock).repetition([alarm]).active[0]
     labels = built(notification).labels
-    condition = BY_NAME[name]
+    condition = CONDITION_BY_NAME[name]
     assert labels["condition"] == name
     assert labels.get("object", "") == walk.object
     own = {"alertname", "cluster", "condition", "object", "sender", "severity", *(["instance"] * condition.local)}

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from gateway.alarms.channel import Channel, DeliveryResult, DeliveryStats
-from gateway.alarms.conditions import BY_NAME
 from gateway.alarms.delivery import QUEUE_SIZE, Delivery
 from gateway.alarms.notification import Change, Notification
 from gateway.alarms.service import AlarmService
+from gateway.catalog import CONDITION_BY_NAME
 from gateway.conditions.model import Reason, Severity
 from gateway.frontends.prometheus.alertmanager.channel import AlertmanagerChannel
 from gateway.frontends.snmp.notifications.rendering import Renderer, mib_notification
@@ -129,7 +129,7 @@ class Gateway:
         self.clock = clock
         self.receivers = list(receivers)
         self.added: list[Receiver] = []
-        defaults = {"burst": LIMIT, "raise_at_start": Severity.INFO, "disabled": BY_NAME.keys() - CONDITIONS}
+        defaults = {"burst": LIMIT, "raise_at_start": Severity.INFO, "disabled": CONDITION_BY_NAME.keys() - CONDITIONS}
         self.settings = alarm_settings(**{**defaults, **settings})
         self.is_publisher = True
         self.published: list[Notification] = []
@@ -375,7 +375,7 @@ async def test_at_the_start_a_summary_is_raised_but_each_clear_is_sent_with_its_
 
 async def test_alertmanager_and_the_forms_of_other_programs_have_every_alarm() -> None:
     receivers = [Receiver(accepts) for accepts in (NATIVE.accepts, BOTH.accepts, accepted_by_alertmanager)]
-    gateway = Gateway(FakeClock(), receivers, disabled=BY_NAME.keys() - {"failed-action"})
+    gateway = Gateway(FakeClock(), receivers, disabled=CONDITION_BY_NAME.keys() - {"failed-action"})
     actions = [(metrics.FAILED_ACTIONS, 1, ("n1", f"r{number}", "monitor", "0", "error")) for number in range(3)]
     for cluster in (Cluster(), Cluster(others=actions), Cluster()):
         gateway.evaluate(cluster)

@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from gateway.alarms.alarm_table import AlarmEvent, AlarmTable
-from gateway.alarms.conditions import BY_NAME, CONDITIONS
 from gateway.alarms.notification import Change
-from gateway.catalog import ACCUMULATORS
+from gateway.catalog import ACCUMULATORS, CONDITION_BY_NAME, CONDITIONS
 from gateway.conditions.model import Condition
 from gateway.conditions.view import ClusterView
 from gateway.frontends.snmp.notifications.rendering import notification_name
@@ -157,7 +156,7 @@ async def test_a_condition_is_raised_and_cleared(name: str) -> None:
     events = watch.evaluate(await load(with_condition))
     assert objects_of(events, name, Change.RAISED) == objects
     # an event expires by itself; undoing it would be another event
-    after = with_condition if BY_NAME[name].expires_after else RECOVERED.get(name, without)
+    after = with_condition if CONDITION_BY_NAME[name].expires_after else RECOVERED.get(name, without)
     events += watch.evaluate(await load(after))
     assert objects_of(events, name, Change.CLEARED) == objects
     assert name not in {alarm.condition.name for alarm in watch.table.active}

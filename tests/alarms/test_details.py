@@ -7,10 +7,9 @@ from collections.abc import Mapping
 import pytest
 
 from gateway.alarms.alarm_table import Alarm, AlarmEvent
-from gateway.alarms.conditions import BY_NAME
 from gateway.alarms.details import event_details
 from gateway.alarms.notification import Change, Details
-from gateway.catalog import ACCUMULATORS
+from gateway.catalog import ACCUMULATORS, CONDITION_BY_NAME
 from gateway.conditions.view import ClusterView
 from gateway.frontends.snmp.notifications.compat import FORMS
 from gateway.subsystems.corosync import metrics as corosync_metrics
@@ -42,7 +41,9 @@ VIEW = ClusterView(make_snapshot(*MEMBERS, *LINKS), accumulators=ACCUMULATORS)
 
 
 def event(condition: str, change: Change, about: str = "", **fields: str) -> AlarmEvent:
-    alarm = Alarm(condition=BY_NAME[condition], object=about, fields=fields, first_seen=0, last_seen=0.0, since=0)
+    alarm = Alarm(
+        condition=CONDITION_BY_NAME[condition], object=about, fields=fields, first_seen=0, last_seen=0.0, since=0
+    )
     return AlarmEvent(alarm=alarm, change=change, text="a text")
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from gateway.alarms.alarm_table import Alarm, AlarmEvent
 from gateway.alarms.bursts import Bursts
-from gateway.alarms.conditions import CONDITIONS
 from gateway.alarms.notification import Change
 from gateway.alarms.notification_builder import NotificationBuilder
 from gateway.alarms.summary_text import READ_TABLE
+from gateway.catalog import CONDITIONS
 from gateway.conditions.model import PROTECTED_CATEGORIES
 from gateway.frontends.snmp.notifications.rendering import Renderer
 from gateway.frontends.snmp.notifications.target import Target, TargetKind

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateway.alarms.alarm_table import Alarm
-from gateway.alarms.conditions import CONDITIONS
 from gateway.alarms.notification_builder import NotificationBuilder
+from gateway.catalog import CONDITIONS
 from gateway.conditions.model import Severity
 from tests.fakes import FakeClock
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.alarms.conditions import CONDITIONS
-from gateway.catalog import ACCUMULATORS
+from gateway.catalog import ACCUMULATORS, CONDITIONS
 from gateway.conditions.view import ClusterView
 from gateway.engine.engine import Engine
 from gateway.host.replay import ReplayHost

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.alarms.alarm_table import AlarmTable
-from gateway.alarms.conditions import BY_NAME, CONDITIONS
 from gateway.alarms.notification import Change
-from gateway.catalog import ACCUMULATORS
+from gateway.catalog import ACCUMULATORS, CONDITION_BY_NAME, CONDITIONS
 from gateway.conditions.model import Reason
 from gateway.conditions.view import REMOVAL_TIME, ClusterView
 from gateway.snapshot import CollectorReport, Snapshot
@@ -85,7 +84,7 @@ def without_tools(collector: str, started: float, *, configured: bool = False) -
     return Snapshot(samples_by_metric={}, collectors={collector: report}, started=started)
 
 
-STATES = [name for name in WALKS if not BY_NAME[name].expires_after]
+STATES = [name for name in WALKS if not CONDITION_BY_NAME[name].expires_after]
 
 
 @pytest.mark.parametrize("name", STATES)
@@ -136,7 +135,7 @@ def test_an_alarm_survives_tools_that_are_missing_for_some_time(name: str) -> No
     assert alarms.evaluate(without_tools(walk.collector, 5 * REMOVAL_TIME)) == []
 
 
-@pytest.mark.parametrize("name", [name for name in WALKS if BY_NAME[name].expires_after])
+@pytest.mark.parametrize("name", [name for name in WALKS if CONDITION_BY_NAME[name].expires_after])
 def test_an_event_expires(name: str) -> None:
     walk = WALKS[name]
     alarms = Alarms(name)
@@ -148,7 +147,8 @@ def test_an_event_expires(name: str) -> None:
 def test_every_condition_of_a_subsystem_has_a_walk() -> None:
     names = {condition.name for condition in CONDITIONS if condition.source.collector}
     assert WALKS.keys() == names
-    assert {name for name in names if BY_NAME[name].gone} == {name for name in names if WALKS[name].gone is not None}
+    can_be_gone = {name for name in names if CONDITION_BY_NAME[name].gone}
+    assert can_be_gone == {name for name in names if WALKS[name].gone is not None}
 
 
 # --- DRBD's paths ----------------------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.alarms.conditions import CONDITIONS
 from gateway.alarms.notification import Change
+from gateway.catalog import CONDITIONS
 from gateway.conditions.model import Severity
 from gateway.frontends.snmp.notifications.rendering import notification_name
 from gateway.frontends.snmp.rows import bindings

@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from gateway.alarms.conditions import BY_NAME
 from gateway.alarms.notification import Change, Notification, NotificationKind
+from gateway.catalog import CONDITION_BY_NAME
 from gateway.conditions.alert_name import alert_name
 from gateway.conditions.model import Condition
 
@@ -117,7 +117,7 @@ class AlertBuilder:
         return Alert(labels=labels, annotations=_annotations(notification), starts=notification.time, ends=ends)
 
     def _labels(self, notification: Notification) -> Mapping[str, str]:
-        condition = BY_NAME.get(notification.condition)
+        condition = CONDITION_BY_NAME.get(notification.condition)
         is_local = condition is None or condition.local
         labels = {
             **self._extra,
@@ -181,7 +181,7 @@ def _identity(condition: Condition, notification: Notification) -> Iterator[tupl
 
 
 def _annotations(notification: Notification) -> Mapping[str, str]:
-    condition = BY_NAME.get(notification.condition)
+    condition = CONDITION_BY_NAME.get(notification.condition)
     annotations = {
         "summary": f"{notification.cluster or notification.node}: {notification.text}",
         "description": notification.text,
