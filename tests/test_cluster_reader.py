@@ -173,6 +173,14 @@ async def test_a_library_that_is_refused(reader: ClusterReader, starter: Starter
 async def test_a_library_without_a_function_is_not_kept(reader: ClusterReader, starter: Starter) -> None:
     answer = await ask(reader, "lack")
     assert (outcome(answer), answer.permanent) == ((Status.NOT_INSTALLED, "no such function"), True)
+
+
+async def test_a_query_is_answered_although_the_one_before_shows_that_the_library_is_unusable(
+    reader: ClusterReader, starter: Starter
+) -> None:
+    answers = await asyncio.gather(*(ask(reader, "lack") for _ in range(5)))
+    assert {outcome(answer) for answer in answers} == {(Status.NOT_INSTALLED, "no such function")}
+    await until(lambda: [process.has_exited for process in starter.processes] == [True])
     await until(lambda: starter.processes[0].has_exited)
 
 

@@ -478,6 +478,15 @@ async def test_a_configuration_that_cannot_be_read_may_exist() -> None:
     assert (await engine.collect()).collectors["a"].configured
 
 
+async def test_a_subsystem_that_is_configured_or_on_should_run() -> None:
+    host = FakeHost(files={**CONFIGURED})
+    collectors = [collector("a", "x", configurations=tuple(CONFIGURED)), collector("b", "y"), collector("c", "z")]
+    engine = Engine(host, collectors, modes={"b": CollectorMode.ON})
+    assert [engine.is_expected(name) for name in ("a", "b", "c")] == [True, True, False]
+    host.files.clear()
+    assert not engine.is_expected("a")
+
+
 async def test_a_collector_that_is_on_fails_without_its_tool() -> None:
     engine = Engine(FakeHost(results={"x": MISSING}), [collector("a", "x")], modes={"a": CollectorMode.ON})
     snapshot = await engine.collect()

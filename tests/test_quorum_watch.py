@@ -152,7 +152,7 @@ async def test_a_query_that_blocks_delays_no_report_and_ends_no_watch(watched: W
     await until(lambda: watched.reports[1:] == [b"one"])
     # the library is not asked again until it has answered, and the tool is in use meanwhile
     answer = await watched.ask("answer")
-    assert (answer.result.status, answer.skipped) == (Status.NOT_RUNNING, True)
+    assert (answer.result.status, answer.skipped) == (Status.FAILED, True)
     assert "has not answered an earlier query yet" in answer.result.detail
     await asyncio.to_thread(Path(f"{watched.fifo}.go").write_text, "late")
 
@@ -294,6 +294,18 @@ async def test_a_reader_that_cannot_be_started(tmp_path: Path) -> None:
     reader = ClusterReader({}, command=(str(tmp_path / "python"),), clock=FakeClock())
     result = await reader.watch_quorum(print)
     assert result.status is Status.FAILED
-    assert "could not be started" in result.detail
-    assert (await reader.watch_quorum(print)).status is Status.NOT_RUNNING  # it is too early to start another
+    reason = "the reader of corosync could not be started: No such file or directory"
+    assert result.detail == reason
+    result = await reader.watch_quorum(print)  # it is too early to start another
+    assert result.status is Status.FAILED
+    assert result.detail.startswith(f"{reason}, next start in ")
+    await reader.close()
+
+
+async def test_while_it_is_too_early_to_start_a_reader_the_last_one_has_ended() -> None:
+    reader = ClusterReader({}, command=(sys.executable, "-c", "raise SystemExit(1)"), clock=FakeClock())
+    for detail in ("", ", next start in 1 s"):
+        result = await reader.watch_quorum(print)
+        assert result.status is Status.KILLED  # nothing has been seen of Corosync
+        assert result.detail == f"the reader of corosync has ended{detail}"
     await reader.close()

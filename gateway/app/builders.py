@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import structlog
 
 from gateway.alarms.delivery import Delivery
@@ -12,6 +14,7 @@ from gateway.alarms.sources.quorum_watcher import QuorumWatcher
 from gateway.config.alarm_options import SendFrom
 from gateway.config.config import Config
 from gateway.config.web_options import WebConfig
+from gateway.engine.engine import Engine
 from gateway.engine.mode import CollectorMode
 from gateway.frontends.prometheus.alertmanager.channel import alertmanager_deliveries
 from gateway.frontends.prometheus.connection_pool import ConnectionLimits
@@ -22,6 +25,7 @@ from gateway.frontends.snmp.service import AgentSettings
 from gateway.host.host import WatchingHost
 from gateway.runtime.descriptors import reserve_descriptors
 from gateway.snmp.engine import EngineIdentity
+from gateway.subsystems import corosync
 
 
 def connection_limits(web: WebConfig) -> ConnectionLimits:
@@ -82,11 +86,14 @@ def alarm_settings(config: Config) -> AlarmSettings:
     )
 
 
-def build_quorum_watcher(config: Config, host: WatchingHost, alarms: AlarmService) -> QuorumWatcher | None:
+def build_quorum_watcher(
+    config: Config, host: WatchingHost, engine: Engine, alarms: AlarmService
+) -> QuorumWatcher | None:
     """Returns the quorum watcher, or None if the collector of Corosync is off."""
-    if config.collectors.modes["corosync"] is CollectorMode.OFF:
+    name = corosync.SUBSYSTEM.name
+    if config.collectors.modes[name] is CollectorMode.OFF:
         return None
-    return QuorumWatcher(host, alarms.on_quorum_event)
+    return QuorumWatcher(host, alarms.on_quorum_event, is_expected=partial(engine.is_expected, name))
 
 
 def build_alert_socket(config: Config, alarms: AlarmService) -> AlertSocket | None:

@@ -76,7 +76,7 @@ async def prepare_notifier(services: Services, config: Config, rollback: AsyncEx
 
 async def prepare_quorum_watcher(services: Services, config: Config, rollback: AsyncExitStack) -> Commit:
     """Prepares the quorum watcher, which runs unless the collector of Corosync is off."""
-    replacement = build_quorum_watcher(config, services.host, services.alarms)
+    replacement = build_quorum_watcher(config, services.host, services.engine, services.alarms)
     if (replacement is None) == (services.quorum_watcher.current is None):
         return _change_nothing
     return await services.quorum_watcher.prepare(replacement, rollback)

@@ -95,7 +95,7 @@ def build_services(
         snmp=snmp,
         notifier=notifier,
         alarms=alarms,
-        quorum_watcher=Replaceable(builders.build_quorum_watcher(config, host, alarms)),
+        quorum_watcher=Replaceable(builders.build_quorum_watcher(config, host, engine, alarms)),
         alert_socket=Replaceable(builders.build_alert_socket(config, alarms)),
     )
 

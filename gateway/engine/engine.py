@@ -16,7 +16,7 @@ from gateway.engine.run import CollectorRun, start_together
 from gateway.engine.run_group import RunGroup
 from gateway.host.host import Host
 from gateway.snapshot import Snapshot
-from gateway.subsystems.probe import Collector
+from gateway.subsystems.probe import Collector, is_configured
 from gateway.waiting import completed_within
 
 
@@ -78,6 +78,11 @@ class Engine:
     def collector_names(self) -> tuple[str, ...]:
         """The names of the collectors that are not off."""
         return tuple(collector.name for collector in self._collectors)
+
+    def is_expected(self, name: str) -> bool:
+        """Returns whether a subsystem should run on this host: its collector is on, or it is configured."""
+        collectors = (collector for collector in self._collectors if collector.name == name)
+        return name in self._required or any(is_configured(collector, self._host) for collector in collectors)
 
     async def collect(
         self, names: Collection[str] | None = None, *, timeout: float | None = None, allow_recent: bool = False

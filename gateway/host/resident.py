@@ -22,6 +22,7 @@ from gateway.errors import GatewayError
 from gateway.host.frames import FrameDecoder, FrameError
 from gateway.host.output import ProcessOutput
 from gateway.host.process import Process
+from gateway.status import Status
 from gateway.waiting import completed_within
 
 BACKOFF = Backoff(first=1.0, longest=60.0)
@@ -31,6 +32,7 @@ MAX_ABANDONED = 3
 """Processes that were killed and have not ended: with this many, no other is started."""
 
 _STDOUT = 1
+_ENDED = "has ended"
 
 
 class StartResident(Protocol):
@@ -44,11 +46,19 @@ class StartResident(Protocol):
 
 
 class ResidentError(GatewayError):
-    """There is no process that could answer; the message is the reason, in one line."""
+    """There is no process that could answer; the message is the reason, in one line.
+
+    Attributes:
+        status: ``KILLED`` if the process has ended, ``FAILED`` if none can be started.
+    """
+
+    def __init__(self, reason: str, status: Status = Status.FAILED) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class PausedError(ResidentError):
-    """The last process has ended, and it is too early to start another."""
+    """The last process has ended or could not be started, and it is too early to start another."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -174,7 +184,7 @@ class ResidentProcess:
     @property
     def failure(self) -> str:
         """Why it is not usable."""
-        return "has ended" if self._replies.finished.done() else "does not respond as it should"
+        return _ENDED if self._replies.finished.done() else "does not respond as it should"
 
     def send(
         self, encode: Callable[[int], bytes], *, now: float, on_reply: Callable[[bytes], bool] | None = None
@@ -242,6 +252,7 @@ class Resident:
         self._abandoned: list[Process] = []
         self._retries = 0
         self._next_start = 0.0
+        self._last_end = (_ENDED, Status.KILLED)
 
     async def running(self) -> ResidentProcess:
         """Returns the process; starts it if there is none.
@@ -258,7 +269,8 @@ class Resident:
                 raise ResidentError(f"{MAX_ABANDONED} {self._titles} were killed and have not ended")
             now = self._clock.monotonic()
             if now < self._next_start:
-                raise PausedError(f"the {self.title} has ended, next start in {self._next_start - now:.0f} s")
+                reason, status = self._last_end
+                raise PausedError(f"the {self.title} {reason}, next start in {self._next_start - now:.0f} s", status)
             self._next_start = now + self._backoff.pause(self._retries)
             self._retries += 1
             self.current = await self._start_process()
@@ -292,6 +304,8 @@ class Resident:
         try:
             process = await self._start(self._command, lambda: replies, environment=self._environment)
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise ResidentError(f"the {self.title} could not be started: {reason}") from None
+            reason = f"could not be started: {getattr(error, 'strerror', None) or error}"
+            self._last_end = (reason, Status.FAILED)
+            raise ResidentError(f"the {self.title} {reason}") from None
+        self._last_end = (_ENDED, Status.KILLED)
         return ResidentProcess(process, replies)

@@ -52,13 +52,16 @@ class FakeWatchingHost:
 class Watched:
     """The events and pauses of a watcher, over runs that are played."""
 
-    def __init__(self, *runs: tuple[Sequence[bytes], float, CommandResult], jitter: float = 1.0) -> None:
+    def __init__(
+        self, *runs: tuple[Sequence[bytes], float, CommandResult], jitter: float = 1.0, expected: bool = True
+    ) -> None:
         self.clock = FakeClock(5000)
         self.events: list[QuorumEvent] = []
         self.host = FakeWatchingHost(self.clock, *runs)
         self.watcher = QuorumWatcher(
             self.host,
             self.events.append,
+            is_expected=lambda: expected,
             clock=self.clock,
             backoff=dataclasses.replace(BACKOFF, jitter=lambda: jitter),
             absent_backoff=dataclasses.replace(ABSENT_BACKOFF, jitter=lambda: jitter),
@@ -144,6 +147,18 @@ async def test_a_watch_that_stays_lost_is_reported_once_for_each_reason() -> Non
         ("quorum not watched", "not_running"),
         ("quorum not watched", "not_installed"),
         ("quorum not watched", "not_running"),
+    ]
+
+
+async def test_without_corosync_on_this_host_no_watch_is_no_problem() -> None:
+    absent = CommandResult(status=Status.NOT_INSTALLED, detail="libquorum.so.5: not found")
+    with capture_logs() as log:
+        await Watched(([], 0, absent), ([FULL], 0, absent), expected=False).play()
+    # what was watched is missed, whatever the configuration says now
+    assert [(entry["event"], entry["log_level"]) for entry in log] == [
+        ("quorum not watched", "info"),
+        ("quorum watched", "info"),
+        ("quorum not watched", "warning"),
     ]
 
 

@@ -61,8 +61,8 @@ class QuorumWatchLost:
 
     Attributes:
         time: Unix seconds.
-        status: ``NOT_RUNNING`` if Corosync ended or does not run; ``KILLED`` if the reader of Corosync has ended;
-            otherwise why there can be no watch.
+        status: ``NOT_RUNNING`` if Corosync ended or does not run; ``KILLED`` if the reader of Corosync has ended, also
+            while it is too early to start another; otherwise why there can be no watch.
         detail: the reason for a person, in one line.
     """
 
@@ -93,6 +93,7 @@ class QuorumWatcher:
     Args:
         host: passes on the reports.
         on_event: called with each event, from within the event loop. An exception that it raises ends the watcher.
+        is_expected: returns whether Corosync is set up on this host; if not, it is no problem that there is no quorum.
         clock: measures how long the quorum was unknown.
         backoff: the pauses between the end of a watch and the next one.
         absent_backoff: the same while Corosync is not installed.
@@ -108,6 +109,7 @@ class QuorumWatcher:
         host: WatchingHost,
         on_event: Callable[[QuorumEvent], None],
         *,
+        is_expected: Callable[[], bool] = lambda: True,
         clock: Clock | None = None,
         backoff: Backoff = BACKOFF,
         absent_backoff: Backoff = ABSENT_BACKOFF,
@@ -117,6 +119,7 @@ class QuorumWatcher:
         self.restarts = 0
         self._host = host
         self._on_event = on_event
+        self._is_expected = is_expected
         self._clock = clock or SystemClock()
         self._backoff = backoff
         self._absent_backoff = absent_backoff
@@ -177,16 +180,22 @@ class QuorumWatcher:
         self._log_later(self._log_update, update)
 
     def _on_end(self, status: Status, detail: str) -> None:
-        self.report = None
+        was_watched, self.report = self.report is not None, None
         last_status, since = self._lost or (None, self._clock.monotonic())
         self._lost = status, since
         if status is not last_status:
             self._on_event(QuorumWatchLost(time=self._clock.time(), status=status, detail=detail))
-            self._log_later(partial(self._log.warning, "quorum not watched", state=status.value, reason=detail))
+            self._log_later(partial(self._log_end, was_watched=was_watched, state=status.value, reason=detail))
 
     def _log_later(self, log: Callable[..., object], *arguments: object) -> None:
         """Logs once the notifications have been sent: logging takes time, and they must not wait for it."""
         asyncio.get_running_loop().call_soon(log, *arguments)
+
+    def _log_end(self, *, was_watched: bool, **details: str) -> None:
+        if was_watched or self._is_expected():
+            self._log.warning("quorum not watched", **details)
+        else:
+            self._log.info("quorum not watched", **details)
 
     def _log_update(self, update: QuorumUpdate) -> None:
         details = {"quorate": update.quorate, "members": ", ".join(map(str, update.members))}

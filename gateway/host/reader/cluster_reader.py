@@ -121,10 +121,8 @@ class ClusterReader:
         started = self._clock.monotonic()
         try:
             answer = await self._ask(query, end=started + timeout, max_size=max_size, tool=tool, identity=identity)
-        except PausedError as error:
-            answer = LibraryAnswer(result=_failure(Status.NOT_RUNNING, str(error)), skipped=True)
         except ResidentError as error:
-            answer = LibraryAnswer(result=_failure(Status.FAILED, str(error)))
+            answer = LibraryAnswer(result=_failure(Status.FAILED, str(error)), skipped=isinstance(error, PausedError))
         return replace(answer, result=replace(answer.result, duration=self._clock.monotonic() - started))
 
     async def watch_quorum(self, on_report: Callable[[bytes], None]) -> CommandResult:
@@ -156,7 +154,8 @@ class ClusterReader:
             return LibraryAnswer(result=_failure(Status.FAILED, f"the {reader.title} has sent a reply {error}"))
         reader.on_success()
         answer = _answer(query, outcome, version, content)
-        if (answer.permanent and not process.has_stream) or (not process.is_busy and self._is_worn_out(process)):
+        is_useless = answer.permanent and not process.has_stream
+        if not process.is_busy and (is_useless or self._is_worn_out(process)):
             self._discard(query.stack, process)
         return answer
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from gateway.clock import Clock
 from gateway.host.host import CommandResult
 from gateway.host.reader import messages
-from gateway.host.resident import PausedError, Resident, ResidentError, ResidentProcess
+from gateway.host.resident import Resident, ResidentError, ResidentProcess
 from gateway.status import Status
 
 MAX_REPORTS = 1000
@@ -53,8 +53,7 @@ class QuorumWatch:
             try:
                 process = await self._reader.running()
             except ResidentError as error:
-                status = Status.NOT_RUNNING if isinstance(error, PausedError) else Status.FAILED
-                return CommandResult(status=status, detail=str(error))
+                return CommandResult(status=error.status, detail=str(error))
             body = await self._last_reply(process, on_report)
             if body is not None:
                 return self._end(process, body)
