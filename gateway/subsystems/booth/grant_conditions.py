@@ -89,7 +89,8 @@ GRANTS: tuple[Condition, ...] = (
         raised="Booth has granted ticket {ticket} here, but Pacemaker has not",
         cleared="Booth and Pacemaker agree about the ticket {ticket}",
         meaning="The resources that depend on the ticket run nowhere, although this site holds it.",
-        action="Revoke the ticket with `booth revoke`, and grant it again. Do not move it with `crm_ticket`.",
+        action="Run `booth revoke -s SITE TICKET`, then `booth grant -s SITE TICKET`. Do not move the ticket with "
+        "`crm_ticket`.",
         source=BOTH,
         find=find_missing_grants,
         absent=_AGREE,
@@ -104,7 +105,8 @@ GRANTS: tuple[Condition, ...] = (
         raised="Pacemaker granted ticket {ticket} here, but booth to {leader}",
         cleared="Booth and Pacemaker agree about the ticket {ticket}",
         meaning="The same resources can run at two sites, which can destroy data.",
-        action="If another site holds the ticket, revoke it here with `crm_ticket`.",
+        action="If another site holds the ticket, run `crm_ticket --ticket TICKET --revoke --force` here. If none "
+        "does, grant it to this site with `booth grant -s SITE TICKET`.",
         source=BOTH,
         find=find_stale_grants,
         absent=_AGREE,

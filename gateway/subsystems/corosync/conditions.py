@@ -155,7 +155,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="{total} of {expected} expected votes are present",
         cleared="All expected votes are present",
         meaning="A node or the quorum device is missing. If one more is lost, quorum may be lost.",
-        action="Bring the missing node back, or lower the expected votes if it was removed permanently.",
+        action="Bring the missing node or quorum device back, or lower the expected votes if it was removed "
+        "permanently.",
         source=QUORUMTOOL,
         find=find_missing_votes,
         absent=Absent("corosync-quorumtool counts all expected votes", has_all_votes),
@@ -169,7 +170,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="The quorum device {what}",
         cleared="The quorum device votes again",
         meaning="Quorum now depends on the nodes alone.",
-        action="Run `corosync-qdevice-tool -s` here, and `corosync-qnetd-tool -s` on the server of the quorum device.",
+        action="Run `corosync-qdevice-tool -s` here, and `corosync-qnetd-tool -s` on the arbitrator. Start "
+        "corosync-qdevice or corosync-qnetd where it does not run.",
         source=QUORUMTOOL,
         find=find_lost_qdevice,
         absent=Absent("corosync-quorumtool shows that the quorum device votes for this node", qdevice_votes),

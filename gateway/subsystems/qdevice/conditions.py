@@ -49,7 +49,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="The quorum device casts no vote for this node: {why}",
         cleared="The quorum device is connected and casts its vote",
         meaning="The next failure of a node can cost this partition its quorum.",
-        action="Start corosync-qdevice, check the network, or read the log of corosync-qnetd on the arbitrator.",
+        action="Run `systemctl status corosync-qdevice` here, and start it if it does not run. Otherwise check the "
+        "network to the arbitrator (TCP port 5403), and corosync-qnetd and its log there.",
         source=ANSWER,
         find=find_absent_vote,
         absent=Absent("corosync-qdevice-tool shows that it is connected and casts its vote", casts_vote),

@@ -60,7 +60,7 @@ class QdeviceStatus:
     Attributes:
         model: the model, in lower case.
         heuristics: the mode of heuristics, in lower case.
-        last_poll: when the device last told Corosync its vote, in Unix seconds; None if never or unknown.
+        last_poll: when the device last reported its vote to Corosync, in Unix seconds; None if never or unknown.
         net: the connection to the arbitrator; None if the device has none.
     """
 

@@ -41,7 +41,7 @@ VOTE = gauge(
 )
 LAST_POLL = gauge(
     "qdevice_last_poll_timestamp_seconds",
-    "Time at which the quorum device last told Corosync its vote, in Unix seconds.",
+    "Time at which the quorum device last reported its vote to Corosync, in Unix seconds.",
     mib="haClusterQdeviceLastPoll",
 )
 CONNECTED_SINCE = gauge(

@@ -90,8 +90,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="No node of cluster {cluster_name} is connected to this arbitrator",
         cleared="A node of cluster {cluster_name} is connected to this arbitrator",
         meaning="The cluster is down, or it cannot reach this arbitrator, so that its quorum device casts no vote.",
-        action="Run `corosync-qdevice-tool -s -v` on its nodes, and check the network. If the cluster no longer uses "
-        "this arbitrator, restart the gateway here.",
+        action="Run `corosync-qdevice-tool -s -v` on its nodes, and check the network to them (TCP port 5403). If the "
+        "cluster no longer uses this arbitrator, restart the gateway here.",
         source=LIST,
         find=find_missing_clusters,
         absent=Absent("corosync-qnetd-tool lists the cluster", is_among(facts.clusters)),
@@ -126,7 +126,7 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="Node {node_id} of {cluster_name} is not connected to this arbitrator",
         cleared="Node {node_id} of {cluster_name} is connected to this arbitrator",
         meaning="The node is down, its corosync-qdevice does not run, or the network between them is interrupted.",
-        action="Run `corosync-qdevice-tool -s -v` on the node, and check the network.",
+        action="Run `corosync-qdevice-tool -s -v` on the node, and check the network between them (TCP port 5403).",
         source=LIST,
         find=find_missing_nodes,
         absent=Absent("corosync-qnetd-tool lists the node", is_node_connected),
