@@ -19,7 +19,7 @@ from gateway.catalog import CONDITIONS, METRICS
 from gateway.conditions.model import Condition
 from gateway.config.config import OPTIONS
 from gateway.frontends.prometheus.snapshot_api import schema
-from gateway.frontends.snmp.notifications.rendering import notification_name
+from gateway.frontends.snmp.notifications.rendering import ADDITIONAL_VARIABLE, notification_name
 from gateway.frontends.snmp.rows import bindings
 from gateway.options.model import Field, Option, OptionValues, Records
 from gateway.samples import Metric
@@ -309,7 +309,7 @@ def variables() -> Iterator[str]:
         ),
         ("2", "`snmpTrapOID.0`", "`1.3.6.1.6.3.1.1.4.1.0`", "`OBJECT IDENTIFIER`", "The OID of the notification."),
     ]
-    for place, name in enumerate(carried.pop(), 3):
+    for place, name in enumerate((*carried.pop(), ADDITIONAL_VARIABLE), 3):
         entry = MIB[name]
         rows.append(
             (str(place), _code(f"{name}.0"), _code(f"{_below_root(entry.oid)}.0"), _syntax(entry), entry.description)

@@ -205,7 +205,7 @@ INVALID: dict[str, tuple[str, list[str]]] = {
         'expected true, false, or one of "critical", "major", "minor", "warning", "info"',
         ['"yes"', "1", '"Major"', '["major"]'],
     ),
-    **{f"alarms.{name}": (BOOLEAN, ['"yes"', "1"]) for name in ("native", "agentx")},
+    **{f"alarms.{name}": (BOOLEAN, ['"yes"', "1"]) for name in ("native", "send_action", "agentx")},
     "alarms.compat": (
         'expected a list of "corosync", "pacemaker"',
         ['"corosync"', "true", '["Corosync"]', '["pacemaker", 1]', '[["corosync"]]'],

@@ -230,7 +230,7 @@ class Running:
             "communities": responder and set(responder._engine._communities),
             "allowed": agent and agent._admission.allowed,
             "max_age": services.snmp.cache.max_age,
-            "forms": (services.renderer._native, services.renderer._compat),
+            "forms": (services.renderer._native, services.renderer._compat, services.renderer._send_action),
             "targets": [(delivery.name, delivery.kind, delivery.settings) for delivery in deliveries],
             "alarms": (services.alarms._settings, services.alarms._collection.interval),
             "conditions": [condition.name for condition in services.alarms._table._conditions],

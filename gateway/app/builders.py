@@ -52,7 +52,8 @@ def agent_settings(config: Config, identity: EngineIdentity) -> AgentSettings:
 
 def build_renderer(config: Config) -> Renderer:
     """Returns the renderer of notifications, which all channels over SNMP share."""
-    return Renderer(config.snmp.root, native=config.alarms.native, compat=config.alarms.compat)
+    alarms = config.alarms
+    return Renderer(config.snmp.root, native=alarms.native, compat=alarms.compat, send_action=alarms.send_action)
 
 
 def build_deliveries(

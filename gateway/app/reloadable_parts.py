@@ -68,7 +68,8 @@ async def prepare_notifier(services: Services, config: Config, rollback: AsyncEx
     take_over = await services.notifier.prepare(deliveries, rollback)
 
     def commit() -> None:
-        renderer.configure(native=config.alarms.native, compat=config.alarms.compat)
+        alarms = config.alarms
+        renderer.configure(native=alarms.native, compat=alarms.compat, send_action=alarms.send_action)
         take_over()
 
     return commit

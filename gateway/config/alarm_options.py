@@ -244,6 +244,7 @@ class AlarmsConfig:
             for no such alarm.
         burst: the alarms of one condition that one evaluation may raise without a summary; 0 for any number.
         native: whether to send the notifications of HA-CLUSTER-MIB.
+        send_action: whether those that raise an alarm say what to do.
         compat: the other programs whose notifications are sent, too.
         agentx: whether to send through the host's snmpd.
         socket: the socket for Pacemaker's alerts, if any.
@@ -315,6 +316,16 @@ class AlarmsConfig:
             default=True,
             read=boolean,
             help="Whether to send the notifications of HA-CLUSTER-MIB.",
+            reloadable=True,
+        )
+    )
+    send_action: bool = from_option(
+        Option(
+            key="alarms.send_action",
+            default=True,
+            read=boolean,
+            help="Whether notifications of HA-CLUSTER-MIB that raise an alarm say what to do, in the additional "
+            "variable haClusterNoticeAction; false for receivers that accept no more than 484 octets.",
             reloadable=True,
         )
     )

@@ -75,6 +75,8 @@ def _event(root: Element, mib: Mib, notification: NotificationType, severity: st
         "severity",
         SEVERITIES.get(severity) or ("Cleared" if clears else OTHERS.get(notification.name, "Warning")),
     )
+    if severity:
+        _leaf(event, "operinstruct", f"%parm[#{len(place) + 1}]%")  # haClusterNoticeAction
     key = f"haCluster:%nodeid%:%parm[#{place['haClusterNoticeCondition']}]%:%parm[#{place['haClusterNoticeObject']}]%"
     if severity:
         SubElement(event, "alarm-data", {"reduction-key": key, "alarm-type": _RAISES, "auto-clean": "false"})

@@ -186,7 +186,8 @@ def _notifications(mib: Mib) -> Json:
         "history": HISTORY,
         "trends": "0",
         "value_type": "LOG",
-        "description": "The SNMP notifications of the gateway, if snmptrapd hands them to Zabbix.",
+        "description": "The SNMP notifications of the gateway, if snmptrapd hands them to Zabbix. Those that raise an "
+        "alarm end with what to do (haClusterNoticeAction).",
         "tags": [{"tag": "component", "value": "alarms"}],
     }
 

@@ -16,6 +16,7 @@ from gateway.alarms.notifier import Notifier
 from gateway.alarms.service import AlarmService
 from gateway.alarms.sources.alert_socket import Alert, AlertKind
 from gateway.alarms.sources.quorum_watcher import QuorumUpdate, QuorumWatchLost
+from gateway.catalog import CONDITION_BY_NAME
 from gateway.conditions.model import Severity
 from gateway.engine.engine import Engine
 from gateway.frontends.snmp.cache import TableCache
@@ -200,6 +201,7 @@ async def test_active_alarms_are_in_the_metrics_and_in_the_mib(setting: Setting)
     values = walked(cache._table, mib())
     condition, node = (len("node-lost"), *b"node-lost"), (len("node3"), *b"node3")
     assert values["haClusterAlarmText"][condition + node] == b"node3 is not online"
+    assert values["haClusterAlarmAction"][condition + node] == CONDITION_BY_NAME["node-lost"].action.encode()
     assert values["haClusterAlarmSeverity"][condition + node] == 3
     assert values["haClusterAlarmsCritical"][0,] == 3
     assert values["haClusterNoticeSequence"][0,] == setting.recorder.notifications[-1].sequence

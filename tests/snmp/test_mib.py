@@ -12,7 +12,7 @@ import pytest
 from gateway.alarms.notification import Change
 from gateway.catalog import CONDITIONS
 from gateway.conditions.model import Severity
-from gateway.frontends.snmp.notifications.rendering import notification_name
+from gateway.frontends.snmp.notifications.rendering import ADDITIONAL_VARIABLE, notification_name
 from gateway.frontends.snmp.rows import bindings
 from gateway.snmp import oid as oids
 from gateway.snmp.mib import module as mibs
@@ -235,8 +235,11 @@ def test_snmptt_finds_a_severity_and_a_summary_for_each_notification() -> None:
         else:
             assert severities[name] in (["INFORMATIONAL"], ["MAJOR"])
         (arguments,) = re.findall(r"--#ARGUMENTS \{([\d, ]+)\}", found[name])
-        shown = [notification.objects[int(number)] for number in arguments.split(",")]
-        assert shown == ["haClusterName", "haClusterNoticeText", "haClusterNoticeSeverity", "haClusterNoticeNode"]
+        variables = (*notification.objects, ADDITIONAL_VARIABLE)
+        shown = [variables[int(number)] for number in arguments.split(",")]
+        more = [ADDITIONAL_VARIABLE] if name in gravest else []
+        usual = ["haClusterName", "haClusterNoticeText", "haClusterNoticeSeverity", "haClusterNoticeNode"]
+        assert shown == [*usual, *more]
         assert len(re.findall(r'--#SUMMARY "(.*)"\n', found[name])) == 1
 
 

@@ -178,7 +178,9 @@ def _counted(samples_by_metric: SamplesByMetric, counts: MibCounts) -> Iterator[
 
 ALARM_OBJECTS = frozenset(
     {
+        "haClusterAlarmAction",
         "haClusterAlarmText",
+        "haClusterNoticeAction",
         "haClusterNoticeTime",
         "haClusterNoticeCondition",
         "haClusterNoticeSeverity",

@@ -110,9 +110,9 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="{node} is connected again, or disconnected on purpose",
         meaning="The cluster cannot control the resources of this remote or guest node. If fencing succeeds or is "
         "disabled, they are started elsewhere.",
-        action="Check the network to the node (TCP port 3121), `systemctl status pacemaker_remote` on it, and whether "
-        "`/etc/pacemaker/authkey` is the same. A cluster that has failed to connect from every node does not try again "
-        "until `crm_resource --cleanup --resource NODE`.",
+        action="Run `systemctl status pacemaker_remote` on the node. Check the network to it (TCP port 3121) and that "
+        "all nodes have the same `/etc/pacemaker/authkey`. If the cluster no longer tries to connect, run "
+        "`crm_resource --cleanup --resource NODE`.",
         source=STATES,
         find=find_unreachable,
         absent=Absent(
