@@ -69,7 +69,7 @@ flood: $(VENV)/test packages
 fleet: $(VENV)/test packages
 	$(BIN)/python -m tests.fleet $(ARGS)
 
-# The page for people in headless Chromium, with axe-core from npm; REGENERATE=1 replaces the pictures in docs/images.
+# The status page in headless Chromium, with axe-core from npm; REGENERATE=1 replaces the pictures in docs/images.
 browser: $(VENV)/test
 	@sh tests/packages.sh tests/packages-browser.txt
 	npm install --silent --no-save --prefix $(VENV)/axe axe-core@4

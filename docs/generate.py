@@ -105,7 +105,7 @@ INTRODUCTION = """\
 """
 
 HEADINGS: Mapping[str, str] = {
-    "web": "# --- The HTTP server: metrics, the page for people, JSON, service discovery, health and reload.\n",
+    "web": "# --- The HTTP server: metrics, the status page, JSON, service discovery, health and reload.\n",
     "log": "# --- The log, on standard error.\n",
     "collectors": "# --- The collectors, one for each subsystem. auto costs nothing if a subsystem is not installed.\n",
     "snmp": "# --- SNMP: HA-CLUSTER-MIB, through the host's snmpd and from the built-in agent.\n",

@@ -1,4 +1,4 @@
-"""The page for people, as it shows the situations of the demo and snapshots that tests make."""
+"""The status page, as it shows the situations of the demo and snapshots that tests make."""
 
 from __future__ import annotations
 

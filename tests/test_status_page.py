@@ -1,4 +1,4 @@
-"""The page for people: what it shows, that everything in it is text, and that it stays usable in a large cluster."""
+"""The status page: what it shows, that everything in it is text, and that it stays usable in a large cluster."""
 
 from __future__ import annotations
 

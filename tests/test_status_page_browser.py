@@ -1,4 +1,4 @@
-"""The page for people in headless Chromium: accessibility by axe-core, the policy of the page, and screenshots.
+"""The status page in headless Chromium: accessibility by axe-core, the policy of the page, and screenshots.
 
 ``make browser`` installs both and runs these tests. They are skipped without Chromium, and those of accessibility
 without the variable ``AXE_CORE``, the path of ``axe.min.js``; neither is part of the usual tests.

@@ -102,7 +102,7 @@ def _describe(config: Config, addresses: ListeningAddresses, seconds: float) -> 
     """Yields what there is to see, in lines."""
     url = f"{addresses.scheme}://{addresses.http[0]}"
     yield f"A recorded cluster, which starts over after {seconds:.0f} s. Ctrl-C ends the demo."
-    yield f"  page for people  {url}/"
+    yield f"  status page      {url}/"
     yield f"  Prometheus       curl {url}{config.web.telemetry_path}"
     if addresses.snmp:
         root = oids.dotted(config.snmp.root.root)

@@ -1,6 +1,6 @@
 """Which links are faulty: those over which a member is not reached, and those that the tool marks as faulty.
 
-The page for people counts the others as working fully, unless nothing shows whether they work.
+The status page counts the others as working fully, unless nothing shows whether they work.
 """
 
 from __future__ import annotations

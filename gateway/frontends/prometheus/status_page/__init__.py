@@ -1,1 +1,1 @@
-"""The page for people: the state of the cluster as one HTML document without scripts."""
+"""The status page: the state of the cluster as one HTML document without scripts."""

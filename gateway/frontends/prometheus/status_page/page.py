@@ -1,4 +1,4 @@
-"""Serves the page for people, and its stylesheet."""
+"""Serves the status page, and its stylesheet."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class StatusFormat:
 
 
 class StatusPage:
-    """The page for people at ``/``.
+    """The status page at ``/``.
 
     Args:
         engine: makes the snapshots, which a page shares with scrapes that wait for the same run.
