@@ -57,12 +57,22 @@ class ConfigError(GatewayError):
 
     Attributes:
         problems: one line for each problem: file, key, what was expected, and what to do.
+        is_denied: whether one of them is that this user may not read a file.
     """
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(self, problems: Sequence[str], *, is_denied: bool = False) -> None:
         super().__init__("\n".join(problems))
         self.problems = tuple(problems)
+        self.is_denied = is_denied
 
 
 class StartError(GatewayError):
-    """A service cannot start; the message names the cause in one line."""
+    """A service cannot start; the message names the cause in one line.
+
+    Attributes:
+        number: the error number of the system call that failed, or None.
+    """
+
+    def __init__(self, reason: str, *, number: int | None = None) -> None:
+        super().__init__(reason)
+        self.number = number

@@ -210,11 +210,10 @@ async def bind(
         resolved = await resolve(*address, kind=kind, flags=socket.AI_PASSIVE)
         return _open_all([(family, sockaddr) for family, _, _, _, sockaddr in dict.fromkeys(resolved)], open_socket)
     except OSError as error:
-        reason = str(error)
-        if error.errno is not None:
-            reason = os.strerror(error.errno) if error.errno > 0 else error.strerror or reason
+        number = error.errno if error.errno is not None and error.errno > 0 else None  # getaddrinfo's are negative
+        reason = os.strerror(number) if number is not None else error.strerror or str(error)
         protocol = "UDP " if kind is socket.SOCK_DGRAM else ""
-        raise StartError(f"cannot listen on {protocol}{address}: {reason}") from None
+        raise StartError(f"cannot listen on {protocol}{address}: {reason}", number=number) from None
 
 
 def _open_any_interface(port: int, open_socket: OpenSocket) -> socket.socket:

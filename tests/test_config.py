@@ -375,12 +375,26 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         with pytest.raises(ConfigError) as caught:
             load(path, {})
         assert caught.value.problems == (f"{path}: {reason}",)
+        assert not caught.value.is_denied
     file = tmp_path / "file"
     file.touch()
     with closed(file), pytest.raises(ConfigError) as caught:
         load(file, {})
     (problem,) = caught.value.problems
     assert re.fullmatch(f"{file}: {DENIED}", problem)
+    assert caught.value.is_denied
+
+
+def test_whether_a_permission_is_missing_does_not_depend_on_words(tmp_path: Path) -> None:
+    secret = tmp_path / "Permission denied"
+    with pytest.raises(ConfigError, match=f"{secret}: No such file") as caught:
+        load(secret, {})
+    assert not caught.value.is_denied
+    secret.write_text("community\n")
+    target = {"address": "localhost", "version": "2c", "community_file": str(secret)}
+    with closed(secret), pytest.raises(ConfigError) as caught:
+        load(None, {"alarms.target": [target]}, search=False)
+    assert caught.value.is_denied
 
 
 def test_flags_override_the_file(file: Path) -> None:
@@ -685,7 +699,8 @@ def test_unreadable_password_files(file: Path, password_file: Path, tmp_path: Pa
     user = {"name": "u", "auth": "SHA", "auth_password_file": str(password_file)}
     with closed(password_file), pytest.raises(InvalidValuesError) as caught:
         BY_KEY["snmp.agent.user"].read([user])
-    ((place, problem),) = caught.value.problems
+    ((place, problem, is_denied),) = caught.value.problems
+    assert is_denied
     assert place == "[1].auth_password_file"
     assert re.fullmatch(f"cannot read the file: {DENIED}", problem)
 

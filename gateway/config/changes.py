@@ -38,7 +38,8 @@ def compare(current: Config, new: Config) -> Changes:
     )
     config: Config = build_section(Config, values, option_values=values, source=new.source)
     problems = [
-        f"{key}: {message}, until a restart applies {', '.join(pending)}" for key, message in broken_rules(config)
+        f"{problem.path}: {problem.message}, until a restart applies {', '.join(pending)}"
+        for problem in broken_rules(config)
     ]
     if pending and problems:
         raise ConfigError(problems)

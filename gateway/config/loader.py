@@ -39,10 +39,12 @@ class OptionReader:
 
     Attributes:
         problems: one line for each problem.
+        is_denied: whether one of them is that this user may not read a file.
     """
 
     def __init__(self) -> None:
         self.problems: list[str] = []
+        self.is_denied = False
         self._values: dict[str, object] = {option.key: option.read(option.default) for option in OPTIONS}
         self._origins: dict[str, str] = {}
         self._invalid: set[str] = set()
@@ -70,7 +72,12 @@ class OptionReader:
             self.problems.append(f"{origin}: expected {error}, found {format_value(value)}")
         except InvalidValuesError as error:
             self._invalid.add(key)
-            self.problems += (f"{origin}{path}: {message}" for path, message in error.problems)
+            self.add(*(problem.within(origin) for problem in error.problems))
+
+    def add(self, *problems: Problem) -> None:
+        """Adds problems, whose paths are what messages refer to."""
+        self.problems += (f"{problem.path}: {problem.message}" for problem in problems)
+        self.is_denied |= any(problem.is_denied for problem in problems)
 
     def build(self, source: Path | None) -> Config:
         """Returns the configuration.
@@ -83,10 +90,10 @@ class OptionReader:
         """
         values = OptionValues(self._values)
         config: Config = build_section(Config, values, option_values=values, source=source)
-        for key, message in broken_rules(config, self._invalid):
-            self.problems.append(f"{self._origins.get(key, key)}: {message}")
+        for problem in broken_rules(config, self._invalid):
+            self.add(problem._replace(path=self._origins.get(problem.path, problem.path)))
         if self.problems:
-            raise ConfigError(self.problems)
+            raise ConfigError(self.problems, is_denied=self.is_denied)
         return config
 
 
@@ -126,7 +133,7 @@ def load(
         for name, key, value in translate_deprecated(deprecated or {}):
             reader.read(key, value, f"--{name}")
     except InvalidValuesError as error:
-        reader.problems += (f"--{name}: {message}" for name, message in error.problems)
+        reader.add(*(problem.within("--") for problem in error.problems))
     return reader.build(source)
 
 
@@ -177,7 +184,7 @@ def _read_toml(path: Path) -> tuple[TrustedFile, dict[str, Any]]:
         file = read_trusted_file(path, max_size=_MAX_SIZE)
         return file, tomllib.loads(file.content.decode("utf-8"))
     except OSError as error:
-        raise ConfigError([f"{path}: {explain(error, path)}"]) from None
+        raise ConfigError([f"{path}: {explain(error, path)}"], is_denied=isinstance(error, PermissionError)) from None
     except (ValueError, RecursionError) as error:  # also of bytes that are not UTF-8, and of thousands of digits
         raise ConfigError([f"{path}: not TOML: {error}"]) from None
 

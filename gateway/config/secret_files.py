@@ -76,7 +76,8 @@ def _read(path: Path, *, private: bool, max_size: int) -> TrustedFile:
     except UntrustedPathError as error:
         raise _problem(str(error)) from None
     except OSError as error:
-        raise _problem(f"cannot read the file: {explain(error, path)}") from None
+        is_denied = isinstance(error, PermissionError)
+        raise _problem(f"cannot read the file: {explain(error, path)}", is_denied=is_denied) from None
     return file
 
 
@@ -95,5 +96,5 @@ def _locate(value: Any) -> Path:
     return Path(directory, name)
 
 
-def _problem(message: str) -> InvalidValuesError:
-    return InvalidValuesError(Problem("", message))
+def _problem(message: str, *, is_denied: bool = False) -> InvalidValuesError:
+    return InvalidValuesError(Problem("", message, is_denied=is_denied))

@@ -155,7 +155,7 @@ class Records(Generic[T]):
             try:
                 records.append(self._make_record(table))
             except InvalidValuesError as error:
-                problems += (Problem(f"[{number}]{path}", message) for path, message in error.problems)
+                problems += (problem.within(f"[{number}]") for problem in error.problems)
         problems += self._find_duplicates(value)
         if problems:
             raise InvalidValuesError(*problems)
@@ -195,7 +195,7 @@ class Records(Generic[T]):
                     found = self._format_found(field, table[field.name], error)
                     problems.append(Problem(f".{field.name}", f"expected {error}, found {found}"))
                 except InvalidValuesError as error:
-                    problems += (Problem(f".{field.name}{path}", message) for path, message in error.problems)
+                    problems += (problem.within(f".{field.name}") for problem in error.problems)
             elif field.required and table.get(self.selector, selected) == selected:
                 problems += self._find_missing(field, table)
         if problems:

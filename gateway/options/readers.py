@@ -38,10 +38,16 @@ class Problem(NamedTuple):
     Attributes:
         path: where it is within the value, such as ``[1].auth``; empty for the value itself.
         message: what is wrong, in one sentence.
+        is_denied: whether it is that this user may not read a file.
     """
 
     path: str
     message: str
+    is_denied: bool = False
+
+    def within(self, path: str) -> Problem:
+        """Returns the problem of the value that contains this one at a path."""
+        return self._replace(path=f"{path}{self.path}")
 
 
 class InvalidValuesError(GatewayError):
@@ -52,7 +58,7 @@ class InvalidValuesError(GatewayError):
     """
 
     def __init__(self, *problems: Problem) -> None:
-        super().__init__("; ".join(f"{path}: {message}" for path, message in problems))
+        super().__init__("; ".join(f"{problem.path}: {problem.message}" for problem in problems))
         self.problems = problems
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
-import os
 from collections.abc import Iterator
 from itertools import chain
 
@@ -60,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         config = load_config(arguments, overrides=QUIET)
     except ConfigError as error:
-        if choice.user is None and os.strerror(errno.EACCES) in str(error):
+        if choice.user is None and error.is_denied:
             raise ConfigError([*error.problems, _AS_ROOT]) from None
         raise
     return print_results(check(config, build_local_host(config), snmpd, running))

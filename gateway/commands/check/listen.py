@@ -71,12 +71,10 @@ def _check_address(address: Address, transport: _Transport, running: Running) ->
     try:
         sockets = event_loop.run(bind(address, open_socket=transport.open_socket, kind=transport.kind))
     except StartError as error:
-        failed = CheckResult(
-            outcome=Outcome.FAIL, subject=subject, text=str(error), advice=_advise(str(error), transport)
-        )
-        if os.strerror(errno.EADDRINUSE) in str(error):
+        failed = CheckResult(outcome=Outcome.FAIL, subject=subject, text=str(error), advice=_advise(error, transport))
+        if error.number == errno.EADDRINUSE:
             return _check_holder(subject, address, transport, running)
-        if os.strerror(errno.EACCES) in str(error):  # which hides that the service has the address already
+        if error.number == errno.EACCES:  # which hides that the service has the address already
             holder = _check_holder(subject, address, transport, running)
             return failed if holder.outcome is Outcome.FAIL else holder
         return failed
@@ -85,8 +83,8 @@ def _check_address(address: Address, transport: _Transport, running: Running) ->
     return CheckResult(subject=subject, text="free")
 
 
-def _advise(reason: str, transport: _Transport) -> str:
-    if os.strerror(errno.EACCES) in reason:
+def _advise(error: StartError, transport: _Transport) -> str:
+    if error.number == errno.EACCES:
         return (
             "Ports below 1024 need a capability. Add AmbientCapabilities=CAP_NET_BIND_SERVICE and "
             "CapabilityBoundingSet=CAP_NET_BIND_SERVICE to the unit (systemctl edit ha-cluster-gateway), or set "

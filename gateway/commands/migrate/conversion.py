@@ -97,7 +97,7 @@ def convert(path: Path) -> Conversion:
             values[key] = value
             reader.read(key, value, f"{path}: {name}")
     except InvalidValuesError as error:
-        reader.problems += (f"{path}: {name}: {message}" for name, message in error.problems)
+        reader.add(*(problem.within(f"{path}: ") for problem in error.problems))
     if reader.problems:
         raise ConfigError(reader.problems)
     return Conversion(_format_toml(path, values), values, remarks)
