@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -469,6 +470,25 @@ async def test_a_configuration_without_tools_from_the_start_is_no_failure() -> N
         assert (report.present, report.configured) == (False, True)
 
 
+async def test_a_configuration_of_something_else_shows_nothing() -> None:
+    """The file exists, but the collector finds in it that its subsystem is not set up."""
+    host = FakeHost(files={**CONFIGURED})
+    each = collector("a", "x", configurations=tuple(CONFIGURED))
+    engine = Engine(host, [each])
+    assert (await engine.collect()).collectors["a"].present
+    host.results["x"], each.present = MISSING, False
+    for _ in range(2):
+        report = (await engine.collect()).collectors["a"]
+        assert (report.present, report.configured) == (False, False)
+
+
+async def test_any_name_of_a_configuration_will_do() -> None:
+    host = FakeHost(results={"x": MISSING}, directories={"/etc/a": ("key", "geo.conf")})
+    for pattern, configured in (("/etc/a/*.conf", True), ("/etc/a/*.cfg", False), ("/etc/b/*.conf", False)):
+        engine = Engine(host, [collector("a", "x", configurations=(pattern,))])
+        assert (await engine.collect()).collectors["a"].configured is configured
+
+
 async def test_a_configuration_that_cannot_be_read_may_exist() -> None:
     class Host(FakeHost):
         def read_file(self, path: str) -> bytes | None:
@@ -485,6 +505,18 @@ async def test_a_subsystem_that_is_configured_or_on_should_run() -> None:
     assert [engine.is_expected(name) for name in ("a", "b", "c")] == [True, True, False]
     host.files.clear()
     assert not engine.is_expected("a")
+
+
+async def test_a_time_zone_that_is_changed_counts_from_the_next_run_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The C library keeps the time zone of a process, unless it is asked to look again."""
+    try:
+        for zone, seconds in (("UTC", 0), ("Asia/Tokyo", 9 * 3600)):
+            monkeypatch.setenv("TZ", zone)
+            await Engine(FakeHost(), [collector("a", "x")]).collect()
+            assert time.localtime(0).tm_gmtoff == seconds
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 async def test_a_collector_that_is_on_fails_without_its_tool() -> None:

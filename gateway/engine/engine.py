@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from time import tzset
 
 import structlog
 
@@ -134,6 +135,7 @@ class Engine:
 
     def _start_group(self, names: frozenset[str], usable: Mapping[str, CollectorRun]) -> RunGroup:
         """Returns a group of usable runs, and new runs of the other collectors."""
+        tzset()  # tools print local times; without this, a process keeps the time zone of its start
         selected = [collector for collector in self._collectors if collector.name in names]
         new = {collector.name: self._new_run(collector) for collector in selected if collector.name not in usable}
         self._runs.update(new)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any, Protocol, TypeVar
 
 from gateway.errors import GatewayError, ParseError, UnreadableValue
@@ -141,7 +142,10 @@ class Collector(Protocol):
 
     @property
     def configurations(self) -> tuple[str, ...]:
-        """The files that show that the subsystem is configured or in use: any one of them is enough."""
+        """The files that show that the subsystem is configured or in use: any one of them is enough.
+
+        The name of a file may be a pattern with ``*``. They do not show that if ``plan`` returns None.
+        """
         ...
 
     def plan(self, host: Host) -> Plan | None:
@@ -263,12 +267,15 @@ def read_file(host: Host, path: str, parse: Callable[[bytes], Any]) -> Reading:
 
 
 def is_configured(collector: Collector, host: Host) -> bool:
-    """Returns whether the configuration of a collector's subsystem exists; also if that cannot be found out."""
-    return any(_exists(host, path) for path in collector.configurations)
+    """Returns whether a configuration of a collector's subsystem exists; also if that cannot be found out."""
+    return any(_exists(host, path) for path in collector.configurations) and collector.plan(host) is not None
 
 
 def _exists(host: Host, path: str) -> bool:
+    directory, _, name = path.rpartition("/")
     try:
+        if "*" in name:
+            return any(fnmatchcase(each, name) for each in host.list_directory(directory))
         return host.read_file(path) is not None
     except OSError:
         return True

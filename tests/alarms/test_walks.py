@@ -9,22 +9,19 @@ from collections.abc import Sequence
 
 import pytest
 
-from gateway.alarms.alarm_table import AlarmTable
 from gateway.alarms.notification import Change
-from gateway.catalog import ACCUMULATORS, CONDITION_BY_NAME, CONDITIONS
+from gateway.catalog import CONDITION_BY_NAME, CONDITIONS
 from gateway.conditions.model import Reason
-from gateway.conditions.view import REMOVAL_TIME, ClusterView
+from gateway.conditions.view import REMOVAL_TIME
 from gateway.snapshot import CollectorReport, Snapshot
 from gateway.status import Status
 from gateway.subsystems.corosync import metrics as corosync_metrics
 from gateway.subsystems.drbd import metrics as drbd_metrics
 from gateway.subsystems.qnetd import metrics as qnetd_metrics
+from tests.alarms.single_condition import Alarms, raised
 from tests.alarms.snapshots import DC, Sample, make_snapshot
 from tests.alarms.stack_walks import ALL_UP, CONNECTED, DEVICE, HEALTHY, LINK_1_DOWN, WALKS, path, ring, slot, volume
-from tests.alarms.walks import LISTED, N1, N2, Walk, resource
-
-LONG = 1000.0
-"""More seconds than any condition is held down."""
+from tests.alarms.walks import LISTED, N1, N2, resource
 
 ALL_COMMANDS = (
     "crm_mon",
@@ -40,37 +37,6 @@ ALL_COMMANDS = (
     "list booth",
     "peers booth",
 )
-
-
-class Alarms:
-    """An alarm table that evaluates one snapshot after the other, with much time between them."""
-
-    def __init__(self, condition: str) -> None:
-        self._condition = condition
-        self._table = AlarmTable()
-        self._view: ClusterView | None = None
-        self._now = 0.0
-
-    def evaluate(self, snapshot: Snapshot) -> list[tuple[Change, str, Reason, str]]:
-        """Returns the events of the condition: their change, object, reason and text."""
-        self._view = ClusterView(snapshot, self._view, accumulators=ACCUMULATORS)
-        events = self._table.evaluate(self._view, now=self._now, time=self._now)
-        self._now += LONG
-        events += self._table.on_timer(now=self._now)
-        return [
-            (event.change, event.alarm.object, event.reason, event.text)
-            for event in events
-            if event.alarm.condition.name == self._condition
-        ]
-
-
-def raised(name: str, walk: Walk) -> Alarms:
-    """Returns alarms in which that of a walk is active."""
-    alarms = Alarms(name)
-    alarms.evaluate(make_snapshot(*walk.before))
-    (event,) = alarms.evaluate(make_snapshot(*walk.present))
-    assert event[:3] == (Change.RAISED, walk.object, Reason.NONE)
-    return alarms
 
 
 def failing() -> Snapshot:

@@ -59,8 +59,8 @@ class BoothCollector:
 
     @property
     def configurations(self) -> tuple[str, ...]:
-        """The configuration that booth uses by default."""
-        return (f"{self.directory}/booth.conf",)
+        """The configurations, whatever their names."""
+        return (f"{self.directory}/*.conf",)
 
     def plan(self, host: Host) -> Plan | None:
         """Returns three probes for each configuration, or None if there is no configuration."""

@@ -10,7 +10,7 @@ from gateway.conditions.view import ClusterView
 from gateway.subsystems.booth import facts, metrics
 from gateway.subsystems.booth.booth_list import CONFLICTS
 from gateway.subsystems.booth.booth_peers import PEERS
-from gateway.subsystems.booth.evidence import TICKET_GONE, ticket_of
+from gateway.subsystems.booth.evidence import CONFIGURATION_GONE, TICKET_GONE, ticket_of
 from gateway.subsystems.booth.facts import Ticket
 from gateway.subsystems.booth.grant_conditions import GRANTS
 
@@ -36,11 +36,6 @@ def find_silent_daemons(view: ClusterView) -> Iterator[Finding]:
 def daemon_answers(view: ClusterView, finding: Finding) -> bool:
     """Returns whether the daemon of a configuration answers."""
     return finding.object in view.fact(answering)
-
-
-def is_configuration_gone(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether a configuration was removed."""
-    return view.status_of("booth", f"configuration {finding.object}") is None
 
 
 # --- Tickets ---------------------------------------------------------------------------------------------------------
@@ -107,10 +102,14 @@ def has_no_conflict(view: ClusterView, finding: Finding) -> bool:
 
 
 def find_unreachable_peers(view: ClusterView) -> Iterator[Finding]:
-    """Yields the members that have sent nothing since the daemon was started, or for longer than they should have."""
+    """Yields the members that have sent nothing since the daemon was started, or for longer than they should have.
+
+    At its start, a daemon asks all members for the state of each ticket. Without tickets, none has anything to say.
+    """
+    with_tickets = view.fact(facts.configurations_with_tickets)
     for peer in view.fact(facts.peers).values():
         fields = {"configuration": peer.configuration, "peer": peer.address, "type": peer.type}
-        if peer.received == 0:
+        if peer.received == 0 and peer.configuration in with_tickets:
             yield Finding(peer.key, {**fields, "since": "since boothd was started", "last": ""})
         elif peer.last_contact is not None and facts.has_own_clock(view, peer.configuration):
             limit = facts.longest_silence(view, peer)
@@ -154,11 +153,7 @@ CONDITIONS: tuple[Condition, ...] = (
         source=CONFIGURATIONS,
         find=find_silent_daemons,
         absent=Absent("`booth list` is answered", daemon_answers),
-        gone=Gone(
-            "its configuration was removed",
-            "The configuration {configuration} of booth no longer exists",
-            is_configuration_gone,
-        ),
+        gone=CONFIGURATION_GONE,
         hold=30.0,
         local=True,
     ),
@@ -222,6 +217,7 @@ CONDITIONS: tuple[Condition, ...] = (
             "`booth peers` lists others and no longer this one",
             "The {type} {peer} is no longer a member of booth",
             is_peer_gone,
+            otherwise=CONFIGURATION_GONE,
         ),
         hold=60.0,  # a member answers within seconds when boothd is started
         local=True,

@@ -1,4 +1,4 @@
-"""Proofs that the conditions of tickets share. Pure."""
+"""Proofs that the conditions of booth share. Pure."""
 
 from __future__ import annotations
 
@@ -26,8 +26,19 @@ def is_ticket_gone(view: ClusterView, finding: Finding) -> bool:
     )
 
 
+def is_configuration_gone(view: ClusterView, finding: Finding) -> bool:
+    """Returns whether the configuration of a ticket, a member or a daemon was removed."""
+    return view.status_of("booth", f"configuration {finding.fields['configuration']}") is None
+
+
+CONFIGURATION_GONE = Gone(
+    "its configuration was removed",
+    "The configuration {configuration} of booth no longer exists",
+    is_configuration_gone,
+)
 TICKET_GONE = Gone(
     "neither booth nor its configuration has the ticket any more",
     "The ticket {ticket} no longer exists",
     is_ticket_gone,
+    otherwise=CONFIGURATION_GONE,
 )

@@ -100,6 +100,11 @@ def tickets(view: ClusterView) -> Mapping[str, Ticket]:
     return {ticket.key: ticket for ticket in listed}
 
 
+def configurations_with_tickets(view: ClusterView) -> frozenset[str]:
+    """Returns the configurations of which booth lists a ticket."""
+    return frozenset(ticket.configuration for ticket in view.fact(tickets).values())
+
+
 def configured_tickets(view: ClusterView) -> frozenset[str]:
     """Returns the keys of the tickets that the configurations name."""
     return frozenset(_numbers(view, metrics.TICKET_VALIDITY))
@@ -153,13 +158,23 @@ def has_own_clock(view: ClusterView, configuration: str) -> bool:
     They are local times without a time zone. The daemon may have another time zone than the gateway, or run on another
     node.
     """
+    return configuration not in view.fact(other_clocks)
+
+
+def other_clocks(view: ClusterView) -> frozenset[str]:
+    """Returns the configurations whose daemons print times that cannot be right by the clock of this host."""
     now = view.snapshot.time
-    contacts = (peer.last_contact for peer in view.fact(peers).values() if peer.configuration == configuration)
-    return all(contact is None or contact <= now + CLOCK_TOLERANCE for contact in contacts) and all(
-        ticket.expiry is None or ticket.has_plausible_expiry(now)
-        for ticket in view.fact(tickets).values()
-        if ticket.configuration == configuration
+    contacts = (
+        peer.configuration
+        for peer in view.fact(peers).values()
+        if peer.last_contact is not None and peer.last_contact > now + CLOCK_TOLERANCE
     )
+    expiries = (
+        ticket.configuration
+        for ticket in view.fact(tickets).values()
+        if ticket.expiry is not None and not ticket.has_plausible_expiry(now)
+    )
+    return frozenset((*contacts, *expiries))
 
 
 def longest_silence(view: ClusterView, peer: Peer) -> float | None:

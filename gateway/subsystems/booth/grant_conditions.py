@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from gateway.conditions.model import BOOTH, Absent, Condition, Finding, Gone, Severity, Source
 from gateway.conditions.view import ClusterView
 from gateway.subsystems.booth import facts
-from gateway.subsystems.booth.evidence import is_ticket_gone, ticket_of
+from gateway.subsystems.booth.evidence import is_configuration_gone, is_ticket_gone, ticket_of
 from gateway.subsystems.booth.facts import Ticket
 from gateway.subsystems.pacemaker import metrics as pacemaker
 from gateway.subsystems.pacemaker.cluster_status import TICKETS
@@ -70,7 +70,8 @@ def do_agree(view: ClusterView, finding: Finding) -> bool:
 
 def is_nowhere(view: ClusterView, finding: Finding) -> bool:
     """Returns whether booth, its configuration and Pacemaker no longer have a ticket."""
-    return is_ticket_gone(view, finding) and _has_pacemaker_granted(view, finding.fields["ticket"]) is False
+    is_gone = is_ticket_gone(view, finding) or is_configuration_gone(view, finding)
+    return is_gone and _has_pacemaker_granted(view, finding.fields["ticket"]) is False
 
 
 _AGREE = Absent("`booth list` and crm_mon show the same of the ticket", do_agree)

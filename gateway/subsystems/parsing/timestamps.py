@@ -22,7 +22,8 @@ _ISO = re.compile(
 def unix_time(text: str | None, *, what: str) -> float | None:
     """Parses a time into Unix seconds.
 
-    A time without a time zone is in this host's zone, because the tool ran on this host.
+    A time without a time zone is in this host's zone, because the tool ran on this host. In the hour that a clock
+    shows twice when it is put back, such a time cannot be read.
 
     Args:
         text: the time as printed.
@@ -32,7 +33,7 @@ def unix_time(text: str | None, *, what: str) -> float | None:
         Unix seconds; None if the text is absent or empty.
 
     Raises:
-        ParseError: the text is not a time.
+        ParseError: the text is not a time, or that of two moments.
     """
     text = (text or "").strip()
     if not text:
@@ -45,11 +46,21 @@ def unix_time(text: str | None, *, what: str) -> float | None:
             return _iso_time(match)
     except (ValueError, OverflowError):
         pass  # the format is right, but no such day or hour exists
+    except _AmbiguousTimeError:
+        raise ParseError(f"{what} is ambiguous: the clock shows {text!r} twice, or never, as it is changed") from None
     raise ParseError(f"expected {what} as a time, found {text[:60]!r}")
 
 
+class _AmbiguousTimeError(Exception):
+    """A local time is that of two moments, or of none."""
+
+
 def _local_time(year: int, month: int, day: int, hour: int, minute: int, second: int) -> float:  # noqa: PLR0917
-    return datetime(year, month, day, hour, minute, second).timestamp()  # noqa: DTZ001 - naive on purpose: local time
+    local = datetime(year, month, day, hour, minute, second)  # noqa: DTZ001 - naive on purpose: local time
+    time = local.timestamp()
+    if local.replace(fold=1).timestamp() != time:
+        raise _AmbiguousTimeError
+    return time
 
 
 def _iso_time(match: re.Match[str]) -> float:

@@ -16,6 +16,7 @@ from gateway.subsystems.qdevice import corosync_qdevice_tool, metrics
 from gateway.subsystems.qdevice.corosync_qdevice_tool import NetStatus, QdeviceStatus
 
 TOOL = "corosync-qdevice-tool"
+_CONFIGURATION = "corosync.conf"
 
 _NOT_RUNNING = re.compile(rb"can't connect to qdevice socket", re.IGNORECASE)
 
@@ -49,7 +50,7 @@ class QdeviceCollector:
             return None
         return Plan(
             probes=(Probe(name=TOOL, tool=TOOL, variants=(("-s", "-v"),), read=_parse_status),),
-            files={"corosync.conf": reading},
+            files={_CONFIGURATION: reading},
         )
 
     def make_samples(self, readings: Mapping[str, Reading]) -> SampleSet:
@@ -57,7 +58,7 @@ class QdeviceCollector:
         samples = SampleSet()
         reading = readings[TOOL]
         status: QdeviceStatus | None = reading.ok_value
-        samples.add(metrics.UP, {Status.OK: 1, Status.NOT_RUNNING: 0}.get(reading.status))
+        samples.add(metrics.UP, _runs(reading, readings[_CONFIGURATION].ok_value))
         if status is None:
             return samples
         net = status.net
@@ -67,6 +68,14 @@ class QdeviceCollector:
         if net is not None:
             _add_connection(samples, net)
         return samples
+
+
+def _runs(reading: Reading, configuration: corosync_conf.CorosyncConfig | None) -> int | None:
+    """Returns whether corosync-qdevice runs; None if that is unknown, or if it is unknown whether it should."""
+    if reading.status is Status.OK:
+        return 1
+    should_run = configuration is not None and configuration.has_qdevice
+    return 0 if reading.status is Status.NOT_RUNNING and should_run else None
 
 
 def _add_connection(samples: SampleSet, net: NetStatus) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gateway.conditions.model import QUORUM, Absent, Condition, Finding, Severity, Source
 from gateway.conditions.view import ClusterView
 from gateway.status import Status
+from gateway.subsystems.corosync import metrics as corosync
 from gateway.subsystems.qdevice import metrics
 
 _COMMAND = ("qdevice", "corosync-qdevice-tool")
@@ -26,7 +27,12 @@ def _state(view: ClusterView) -> str:
 
 
 def find_absent_vote(view: ClusterView) -> Iterator[Finding]:
-    """Yields a finding if the quorum device does not run, is not connected or does not vote."""
+    """Yields a finding if the quorum device does not run, is not connected or does not vote.
+
+    It runs only while Corosync does. Without Corosync, this node is in no partition, and another condition says so.
+    """
+    if view.number(corosync.UP) == 0:
+        return
     host = next((str(row["host"]) for row in view.rows(metrics.INFO)), "") or "its arbitrator"
     if view.number(metrics.UP) == 0:
         yield Finding("", {"why": "corosync-qdevice does not run, although corosync.conf configures it"})

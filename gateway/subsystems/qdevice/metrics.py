@@ -6,7 +6,11 @@ from gateway.samples import Metric, gauge
 from gateway.subsystems.parsing.quorum_device import RESULTS
 from gateway.subsystems.qdevice.corosync_qdevice_tool import STATES
 
-UP = gauge("qdevice_up", "Whether corosync-qdevice runs on this node.", mib="haClusterQdeviceUp")
+UP = gauge(
+    "qdevice_up",
+    "Whether corosync-qdevice runs on this node; 0 only if corosync.conf configures a quorum device.",
+    mib="haClusterQdeviceUp",
+)
 INFO = gauge(
     "qdevice_info",
     "Information about the quorum device as configured on this node; always 1.",

@@ -21,6 +21,7 @@ SUBSYSTEM = Subsystem(
         ToolSpec(
             name="corosync-qnetd-tool",
             purpose="clusters and nodes that are connected to the arbitrator on this host",
+            output_limit=10 << 20,  # corosync-qnetd sends no more
         ),
     ),
     metrics=metrics.METRICS,
