@@ -47,6 +47,9 @@ class Cell(NamedTuple):
 UNKNOWN = Cell(None, Health.UNKNOWN)
 """A value that nothing shows."""
 
+NOT_SET_UP = Cell("not set up on this host")
+"""The headline of a part that this host does not have, so that there is nothing to describe."""
+
 
 class Fact(NamedTuple):
     """A value with its name."""

@@ -128,7 +128,6 @@ def test_documents_are_well_formed(pages: Mapping[str, str]) -> None:
         ("arbitrator-one-left", "qnetd", "1 of 2 nodes connected"),
         ("arbitrator-one-left", "qnetd", "2 geo Problem: not connected"),
         ("arbitrator-one-left", "alarms", "Only 1 of 2 nodes of cluster geo is connected to this arbitrator"),
-        ("arbitrator-one-left", "node", "not set up on this node"),
         ("arbitrator", "qnetd", "2 of 2 nodes connected"),
         ("geo", "booth", "2 of 2 tickets held"),
         ("geo-conflict", "booth", "several sites hold a ticket"),
@@ -210,8 +209,30 @@ def test_a_subsystem_that_does_not_run_has_not_failed() -> None:
 def test_a_collector_that_is_off_and_a_subsystem_that_is_not_set_up() -> None:
     snapshot = without(without(HEALTHY, "drbd", CollectorReport(name="drbd", present=False)), "sbd", None)
     page = render(snapshot, overview_of(snapshot))
-    assert "not set up on this node" in section(page, "drbd")
+    assert "Not set up on this host: DRBD." in text_of(page)
+    assert 'id="drbd"' not in page
+    assert 'href="#drbd"' not in page
     assert "unknown The collector sbd is switched off." in section(page, "sbd")
+
+
+def test_a_host_that_is_no_cluster_node_shows_only_what_it_has(pages: Mapping[str, str]) -> None:
+    page = pages["arbitrator-one-left"]
+    assert "Host node1 not a cluster node" in text_of(page)
+    tiles = html.document_fromstring(page).xpath("//nav//strong/text()")
+    assert tiles == ["Quorum arbitrator", "The gateway"]
+    assert "Not set up on this host: Quorum, Quorum device, The cluster, Nodes, Fencing" in text_of(page)
+
+
+def test_a_remote_node_does_not_show_corosync_as_unknown(pages: Mapping[str, str]) -> None:
+    page = pages["remote-node"]
+    assert "Cluster edge as seen by edge1" in text_of(page)
+    assert "Not set up on this host: Quorum, Quorum device, Quorum arbitrator, Links" in text_of(page)
+    assert "remote node edge1" in section(page, "cluster")
+
+
+@pytest.mark.parametrize("member", ["node1 (this node) 1 1 Warning: alive, does not vote", "node2 2 1"])
+def test_the_quorum_device_of_each_member(member: str, pages: Mapping[str, str]) -> None:
+    assert member in section(pages["arbitrator-lost"], "quorum")
 
 
 def test_before_the_first_evaluation_alarms_are_unknown() -> None:

@@ -9,7 +9,7 @@ from gateway.conditions.view import ClusterView
 from gateway.self_monitoring import self_metrics
 from gateway.snapshot import CollectorReport
 from gateway.status import Status
-from gateway.summary import UNKNOWN, Cell, Description, Health, Row, Summary, Table, urgent_first
+from gateway.summary import NOT_SET_UP, UNKNOWN, Cell, Description, Health, Row, Summary, Table, urgent_first
 
 
 def describe_gateway(view: ClusterView) -> Description:
@@ -43,7 +43,7 @@ def describe_gateway(view: ClusterView) -> Description:
 def _collector(report: CollectorReport) -> Row:
     name = Cell(report.name)
     if not report.present:
-        return name, Cell("not set up on this node"), Cell(""), Cell("")
+        return name, NOT_SET_UP, Cell(""), Cell("")
     health = Health.WARNING if report.failed else Health.OK if report.status is Status.OK else Health.NONE
     reasons = "; ".join(f"{command.name}: {command.detail or words(command.status)}" for command in report.failing)
     return name, Cell(words(report.status), health), Cell(reasons), Cell(f"{report.duration:.2f} s")

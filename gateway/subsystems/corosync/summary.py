@@ -8,11 +8,10 @@ from gateway.conditions.matching import read_from
 from gateway.conditions.model import LINK, QUORUM
 from gateway.conditions.view import ClusterView, Row
 from gateway.subsystems.corosync import facts, metrics
-from gateway.summary import UNKNOWN, Cell, Description, Fact, Health, Summary, Table, number, urgent_first
+from gateway.summary import NOT_SET_UP, UNKNOWN, Cell, Description, Fact, Health, Summary, Table, number, urgent_first
 from gateway.summary import Row as TableRow
 
 _DOWN = Cell("Corosync is not running on this node", Health.PROBLEM)
-_NOT_CONFIGURED = Cell("not set up on this node")
 
 
 def _votes(view: ClusterView) -> dict[str, float]:
@@ -24,6 +23,8 @@ def _votes(view: ClusterView) -> dict[str, float]:
 
 def describe_quorum(view: ClusterView) -> Description:
     """Describes quorum, votes and members."""
+    if facts.is_not_configured(view):
+        return Description(headline=NOT_SET_UP)
     votes = _votes(view)
     total, expected = votes.get("total_votes"), votes.get("expected_votes")
     has_all = total is None or expected is None or total >= expected
@@ -54,8 +55,6 @@ def _vote_health(has_all: bool) -> Health:  # noqa: FBT001 - the value to conver
 def _quorum_headline(view: ClusterView, total: float | None, expected: float | None) -> Cell:
     if view.number(metrics.UP) == 0:
         return _DOWN
-    if facts.is_not_configured(view):
-        return _NOT_CONFIGURED
     quorate = view.number(metrics.QUORATE)
     if quorate is None:
         return UNKNOWN
@@ -80,10 +79,10 @@ def _members(view: ClusterView) -> Iterator[TableRow]:
 def _device_state(row: Row | None) -> Cell:
     if row is None or not row["registered"]:
         return Cell("")
-    words = [word for word, is_set in (("alive", row["alive"]), ("votes", row["vote"])) if is_set]
-    if row["alive"] is False or row["vote"] is False:
-        return Cell(", ".join(words) or "not alive, does not vote", Health.WARNING)
-    return Cell(", ".join(words)) if words else UNKNOWN
+    alive = {True: "alive", False: "not alive"}.get(row["alive"])
+    votes = {True: "votes", False: "does not vote"}.get(row["vote"])
+    words = ", ".join(filter(None, (alive, votes)))
+    return Cell(words, Health.WARNING if False in (row["alive"], row["vote"]) else Health.NONE) if words else UNKNOWN
 
 
 # --- links -----------------------------------------------------------------------------------------------------------
@@ -95,6 +94,8 @@ _MAX_NAMES = 3
 
 def describe_links(view: ClusterView) -> Description:
     """Describes the links of this node, and each peer on them."""
+    if facts.is_not_configured(view):
+        return Description(headline=NOT_SET_UP)
     return Description(
         headline=_DOWN if view.number(metrics.UP) == 0 else _links_headline(view),
         tables=(
@@ -111,7 +112,7 @@ def describe_links(view: ClusterView) -> Description:
 def _links_headline(view: ClusterView) -> Cell:
     states = view.fact(facts.full_link_states)
     if not states:
-        return _NOT_CONFIGURED if facts.is_not_configured(view) else UNKNOWN
+        return UNKNOWN
     if set(states.values()) == {None}:
         count = "1 link" if len(states) == 1 else f"{len(states)} links"
         why = ": there is no other member" if view.fact(facts.is_alone) else ""

@@ -24,7 +24,7 @@ from gateway.summary import (
     yes_or_no,
 )
 
-QNETD = Category(name="Qnetd", title="Arbitrator", rank=1)
+QNETD = Category(name="Qnetd", title="Quorum arbitrator", rank=1)
 
 
 def describe_qnetd(view: ClusterView) -> Description:

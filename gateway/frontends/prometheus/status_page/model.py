@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gateway.alarms.overview import AlarmOverview
+from gateway.conditions.model import CLUSTER, QUORUM, Category
 from gateway.conditions.view import ClusterView
 from gateway.self_monitoring.self_summary import words
 from gateway.snapshot import CollectorReport, CommandReport
 from gateway.status import Status
-from gateway.summary import UNKNOWN, Cell, Description, Summary
+from gateway.summary import NOT_SET_UP, UNKNOWN, Description, Summary
 
 OnError = Callable[[str, Exception], None]
 """Receives the title of a section that could not be described because of a bug, and the exception."""
@@ -37,6 +38,11 @@ class Section:
     description: Description
     complete: bool
 
+    @property
+    def is_set_up(self) -> bool:
+        """Whether this host has what the section is about, or that is unknown."""
+        return self.description.headline != NOT_SET_UP
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageModel:
@@ -54,6 +60,17 @@ class PageModel:
     alarms: AlarmOverview
     sections: Sequence[Section]
 
+    @property
+    def is_cluster_node(self) -> bool:
+        """Whether this host is a member or a remote node of a cluster, or that is unknown."""
+        keys = {_key(category) for category in (CLUSTER, QUORUM)}
+        of_cluster = [section for section in self.sections if section.key in keys]
+        return not of_cluster or any(section.is_set_up for section in of_cluster)
+
+
+def _key(category: Category) -> str:
+    return category.name.lower()
+
 
 def build_sections(view: ClusterView, summaries: Iterable[Summary], on_error: OnError) -> tuple[Section, ...]:
     """Returns the sections of a view. A bug in one of them costs that section."""
@@ -62,11 +79,11 @@ def build_sections(view: ClusterView, summaries: Iterable[Summary], on_error: On
 
 def _build_section(view: ClusterView, summary: Summary, on_error: OnError) -> Section:
     title = summary.category.title
-    key = summary.category.name.lower()
+    key = _key(summary.category)
     collector = summary.source.collector
     report = view.snapshot.collectors.get(collector)
     if collector and (report is None or not report.present):
-        description = Description(headline=UNKNOWN if report is None else Cell("not set up on this node"))
+        description = Description(headline=UNKNOWN if report is None else NOT_SET_UP)
         notices = (f"The collector {collector} is switched off.",) if report is None else ()
         return Section(key=key, title=title, notices=notices, description=description, complete=False)
     commands = () if report is None else _commands(report, summary)

@@ -62,22 +62,21 @@ class Template:
 
     def render(self) -> str:
         """Returns the document."""
-        alarms = self._model.alarms
-        sections = list(map(self._guarded, self._model.sections))
-        title = f"Cluster {alarms.cluster}" if alarms.cluster else "Cluster"
+        sections = [self._guarded(section) for section in self._model.sections if section.is_set_up]
+        title, subtitle = self._titles()
         return document(
             tag(
                 "head",
                 tag("meta", charset="utf-8"),
                 tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
                 tag("meta", name="color-scheme", content="light dark"),
-                tag("title", f"{_verdict(alarms).text}: {title}, {alarms.node}"),
+                tag("title", f"{_verdict(self._model.alarms).text}: {title}, {self._model.alarms.node}"),
                 tag("link", rel="stylesheet", href=self._layout.stylesheet),
             ),
             tag(
                 "body",
                 tag("a", "Skip to the content", class_="skip", href="#content"),
-                self._header(title, [tile for tile, _ in sections]),
+                self._header(title, subtitle, [tile for tile, _ in sections]),
                 tag(
                     "main",
                     self._alarms(),
@@ -92,15 +91,27 @@ class Template:
 
     # --- header and footer -------------------------------------------------------------------------------------------
 
-    def _header(self, title: str, tiles: Sequence[Markup]) -> Markup:
+    def _titles(self) -> tuple[str, str]:
+        """Returns the cluster and the node that sees it; or this host, if it is no node of a cluster."""
+        alarms = self._model.alarms
+        if not self._model.is_cluster_node:
+            return f"Host {alarms.node}", "not a cluster node"
+        return f"Cluster {alarms.cluster}".strip(), f"as seen by {alarms.node}"
+
+    def _header(self, title: str, subtitle: str, tiles: Sequence[Markup]) -> Markup:
         model, verdict = self._model, _verdict(self._model.alarms)
         return tag(
             "header",
-            tag("h1", title, " ", tag("span", f"as seen by {model.alarms.node}", class_="node")),
+            tag("h1", title, " ", tag("span", subtitle, class_="node")),
             tag("p", *render_cell(verdict, self._time), class_=f"verdict {verdict.health.value}"),
             tag("p", "State of ", self._time(model.time), f", {_seconds(model.age)} old. ", *self._refreshing()),
             tag("nav", tag("ul", *tiles), aria_label="Sections"),
+            self._not_set_up(),
         )
+
+    def _not_set_up(self) -> Child:
+        titles = [section.title for section in self._model.sections if not section.is_set_up]
+        return tag("p", f"Not set up on this host: {', '.join(titles)}.", class_="absent") if titles else None
 
     def _refreshing(self) -> Iterable[Child]:
         paused, unfolded = self._layout.paused, self._layout.unfolded
