@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from gateway.errors import UnreadableValue
 from gateway.samples import SamplesByMetric
-from gateway.status import Source, Status
+from gateway.status import Cause, Source, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,7 @@ class CommandReport:
         tool: the tool that was run; empty for a file.
         status: how it ended.
         detail: the reason why the status is not ``OK``, in one line; otherwise empty.
+        cause: what has caused that, if it is known.
         line: the line of the output that could not be parsed, counted from 1, or None.
         duration: seconds that it took.
         required: whether the collector fails if it fails.
@@ -32,6 +33,7 @@ class CommandReport:
     status: Status
     tool: str = ""
     detail: str = ""
+    cause: Cause = Cause.OTHER
     line: int | None = None
     duration: float = 0.0
     required: bool = True

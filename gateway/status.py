@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
 
 class Status(StrEnum):
@@ -25,6 +25,18 @@ class Status(StrEnum):
     """It exited with a status that means an error, or could not be started."""
     UNPARSABLE = "unparsable"
     """It exited normally, but its output is not in a known format."""
+
+
+class Cause(Enum):
+    """What has caused a failure, if the status alone does not show what to do about it."""
+
+    OTHER = auto()
+    BUG = auto()
+    """The gateway itself has failed."""
+    UNTRUSTED = auto()
+    """Others could have changed the program, so it was not run. The detail says what to do."""
+    NO_NEW_PRIVILEGES = auto()
+    """The settings of the service keep sudo from giving a tool its permissions."""
 
 
 class Source(StrEnum):

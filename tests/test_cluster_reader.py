@@ -35,13 +35,13 @@ PROGRAM = """
 import os, signal, sys, time
 sys.path.append({root!r})
 from gateway.host.reader import child
-from gateway.host.reader.messages import LibraryFailedError, LibraryUnusableError
+from gateway.host.reader.messages import REFUSED, LibraryFailedError, LibraryUnusableError
 
 def fail(size):
     raise LibraryFailedError("refused")
 
 def refuse(size):
-    raise LibraryFailedError("cmap_initialize_map: CS_ERR_ACCESS")
+    raise LibraryFailedError("cmap_initialize_map: CS_ERR_ACCESS", REFUSED)
 
 def lack(size):
     raise LibraryUnusableError("no such function")

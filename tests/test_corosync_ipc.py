@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.host.reader.corosync_ipc import Cmap
-from gateway.host.reader.messages import LibraryFailedError
+from gateway.host.reader.messages import REFUSED, UNAVAILABLE, LibraryFailedError
 
 SOURCE = r"""
 #include <stdint.h>
@@ -76,10 +76,12 @@ def test_values_have_their_types_and_none_is_left_from_another(library: ctypes.C
 
 
 def test_errors_have_names(library: ctypes.CDLL) -> None:
-    with pytest.raises(LibraryFailedError, match=r"^cmap_initialize_map: CS_ERR_ACCESS$"):
+    with pytest.raises(LibraryFailedError, match=r"^cmap_initialize_map: CS_ERR_ACCESS$") as refused:
         Cmap(library, 9)
+    assert refused.value.outcome == REFUSED
     cmap = Cmap(library)
     for _ in range(2):
-        with pytest.raises(LibraryFailedError, match=r"^cmap_get: CS_ERR_TRY_AGAIN$"):
+        with pytest.raises(LibraryFailedError, match=r"^cmap_get: CS_ERR_TRY_AGAIN$") as busy:
             cmap.get("busy")
+        assert busy.value.outcome == UNAVAILABLE
     cmap.close()

@@ -26,7 +26,7 @@ from tests.waiting import until
 PROGRAM = """
 import os, sys, time
 sys.path.append({root!r})
-from gateway.host.reader import child
+from gateway.host.reader import child, messages
 from gateway.host.reader.messages import LibraryFailedError, LibraryUnusableError
 
 def watch(on_report):
@@ -48,7 +48,8 @@ def watch(on_report):
             elif word == "break":
                 raise ZeroDivisionError
             else:
-                raise LibraryFailedError(argument)
+                outcome, _, reason = argument.partition(" ")
+                raise LibraryFailedError(reason, getattr(messages, outcome))
 
 def unblock(size):
     with open({fifo!r} + ".go", "rb") as go:
@@ -209,22 +210,22 @@ async def test_a_library_that_cannot_answer_can_watch(watched: Watched) -> None:
     ("command", "status", "detail"),
     [
         (
-            "fail quorum_initialize: CS_ERR_LIBRARY",
+            "fail UNAVAILABLE quorum_initialize: CS_ERR_LIBRARY",
             Status.NOT_RUNNING,
             "Corosync does not respond: quorum_initialize: CS_ERR_LIBRARY",
         ),
         (
-            "fail quorum_trackstart: CS_ERR_TRY_AGAIN",
+            "fail UNAVAILABLE quorum_trackstart: CS_ERR_TRY_AGAIN",
             Status.NOT_RUNNING,
             "Corosync does not respond: quorum_trackstart: CS_ERR_TRY_AGAIN",
         ),
         (
-            "fail quorum_initialize: CS_ERR_ACCESS",
+            "fail REFUSED quorum_initialize: CS_ERR_ACCESS",
             Status.NOT_PERMITTED,
             "Corosync refuses this user: quorum_initialize: CS_ERR_ACCESS",
         ),
-        ("fail quorum_dispatch: error 99", Status.FAILED, "quorum_dispatch: error 99"),
-        ("fail no quorum provider", Status.FAILED, "no quorum provider"),
+        ("fail FAILED quorum_dispatch: error 99", Status.FAILED, "quorum_dispatch: error 99"),
+        ("fail FAILED no quorum provider", Status.FAILED, "no quorum provider"),
         ("lack libquorum.so.5: not found", Status.NOT_INSTALLED, "libquorum.so.5: not found"),
     ],
 )

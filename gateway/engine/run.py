@@ -15,7 +15,7 @@ from gateway.engine.prober import Prober
 from gateway.host.host import Host
 from gateway.samples import SampleSet
 from gateway.snapshot import CollectorReport, CommandReport
-from gateway.status import Status
+from gateway.status import Cause, Status
 from gateway.subsystems.probe import Collector, CommandError, Plan, Probe, Reading, is_configured
 
 PLAN_STEP, SAMPLES_STEP = "plan", "samples"
@@ -197,7 +197,7 @@ class CollectorRun:
         """Returns the reading for an error of the gateway itself, and keeps its traceback for the log."""
         self._tracebacks[command] = "".join(traceback.format_exception(error))
         detail = " ".join(f"internal error: {type(error).__name__}: {error}".split())
-        return Reading(status=Status.FAILED, detail=detail)
+        return Reading(status=Status.FAILED, detail=detail, cause=Cause.BUG)
 
 
 def start_together(runs: Sequence[CollectorRun]) -> None:
@@ -220,6 +220,7 @@ def _command_reports(plan: Plan, readings: Mapping[str, Reading]) -> tuple[Comma
             tool=tools.get(command, ""),
             status=reading.status,
             detail=" ".join(reading.detail.split()),  # one line, even if a library's message has several
+            cause=reading.cause,
             line=reading.line,
             unreadable=reading.unreadable,
             duration=reading.duration,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from gateway.host.sectors import SectorRequest
-from gateway.status import Status
+from gateway.status import Cause, Status
 
 if TYPE_CHECKING:
     from gateway.host.library import LibraryAnswer, LibraryQuery
@@ -17,9 +17,6 @@ DEFAULT_TIMEOUT = 5.0
 
 DEFAULT_MAX_OUTPUT = 1024 * 1024
 """Bytes that a command may print, standard output and standard error together."""
-
-UNTRUSTED = "not run: "
-"""Begins the detail of a program that was not run because others could have changed it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +48,7 @@ class CommandResult:
         stderr: its standard error until it ended.
         duration: seconds from start to end.
         detail: why the command could not be started, in one line; empty if it was started.
+        cause: what has caused that, if it is known.
     """
 
     status: Status
@@ -60,6 +58,7 @@ class CommandResult:
     stderr: bytes = b""
     duration: float = 0.0
     detail: str = ""
+    cause: Cause = Cause.OTHER
 
 
 class Host(Protocol):

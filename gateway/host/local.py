@@ -11,7 +11,7 @@ from pathlib import Path
 from gateway import files
 from gateway.clock import Clock, SystemClock
 from gateway.host.addresses import own_addresses
-from gateway.host.host import UNTRUSTED, CommandResult, Tool
+from gateway.host.host import CommandResult, Tool
 from gateway.host.library import LibraryAnswer, LibraryQuery, Stack
 from gateway.host.output import ProcessOutput
 from gateway.host.process import Process, run_process, start_resident
@@ -19,7 +19,7 @@ from gateway.host.programs import STANDARD_DIRECTORIES, clean_environment, find_
 from gateway.host.reader.cluster_reader import ClusterReader
 from gateway.host.sector_reader import SectorReader
 from gateway.host.sectors import SectorRequest
-from gateway.status import Status
+from gateway.status import Cause, Status
 
 MAX_FILE_SIZE = 128 * 1024
 """Bytes that a configuration file may have. It is parsed on the event loop."""
@@ -186,7 +186,7 @@ class LocalHost:
             first, *others = settings.prefix
             argv = [find_program(first, self._directories) or first, *others, *argv]
         for reason in filter(None, map(why_untrusted, dict.fromkeys((argv[0], path)))):
-            return CommandResult(status=Status.NOT_PERMITTED, detail=f"{UNTRUSTED}{reason}")
+            return CommandResult(status=Status.NOT_PERMITTED, detail=f"not run: {reason}", cause=Cause.UNTRUSTED)
         return argv
 
     def _tool(self, name: str) -> Tool:

@@ -13,7 +13,7 @@ from gateway.host.host import CommandResult, Host
 from gateway.host.library import LibraryQuery
 from gateway.host.sectors import SectorRequest
 from gateway.samples import SampleSet
-from gateway.status import Source, Status
+from gateway.status import Cause, Source, Status
 from gateway.subsystems.parsing.partial import Parsed
 
 _T = TypeVar("_T")
@@ -43,6 +43,7 @@ class Reading:
         status: ``OK`` if ``value`` is complete.
         value: what ``Probe.read`` returned. If the status is not ``OK``: None, or the little that could be read.
         detail: the reason why the status is not ``OK``, in one line.
+        cause: what has caused that, if it is known.
         line: the line of the output that could not be parsed, counted from 1, or None.
         duration: seconds that the command took.
         size: bytes of its standard output.
@@ -55,6 +56,7 @@ class Reading:
     status: Status
     value: Any = None
     detail: str = ""
+    cause: Cause = Cause.OTHER
     line: int | None = None
     duration: float = 0.0
     size: int = 0
@@ -166,6 +168,10 @@ NOT_PERMITTED = re.compile(
 """What tools, libraries and sudo print if the user lacks a permission."""
 
 
+_NO_NEW_PRIVILEGES = re.compile(rb"no new privileges", re.IGNORECASE)
+"""What sudo prints if the kernel forbids that it becomes another user."""
+
+
 def parse_output(result: CommandResult, parse: Callable[[bytes], _T], *, not_running: re.Pattern[bytes]) -> _T:
     """Returns what a parser reads from the output of a command, whatever its exit status.
 
@@ -240,11 +246,18 @@ def read_result(probe: Probe, result: CommandResult) -> Reading:
         status=status,
         value=value,
         detail=detail,
+        cause=_find_cause(status, result),
         line=line,
         duration=result.duration,
         size=len(result.stdout),
         unreadable=unreadable,
     )
+
+
+def _find_cause(status: Status, result: CommandResult) -> Cause:
+    if status is Status.NOT_PERMITTED and _NO_NEW_PRIVILEGES.search(result.stderr):
+        return Cause.NO_NEW_PRIVILEGES
+    return result.cause
 
 
 def _unpack(value: Any) -> tuple[Any, tuple[UnreadableValue, ...]]:

@@ -12,10 +12,10 @@ from gateway.commands.collect import collect_once
 from gateway.conditions.view import ClusterView
 from gateway.config.config import Config
 from gateway.files import group_name, user_name
-from gateway.host.host import UNTRUSTED, Host
+from gateway.host.host import Host
 from gateway.runtime import event_loop
 from gateway.snapshot import CollectorReport, CommandReport
-from gateway.status import Status
+from gateway.status import Cause, Status
 from gateway.subsystems import SUBSYSTEMS
 from gateway.subsystems.corosync import facts as corosync_facts
 from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
@@ -49,13 +49,17 @@ _NO_GROUP = (
 )
 """What to do if a group is necessary that this user does not have."""
 
-_NO_NEW_PRIVILEGES = "no new privileges"
 _NO_SUDO = (
     'The unit has NoNewPrivileges=yes, or settings that imply it, so sudo cannot work. The section "Run a tool with '
     'sudo" of docs/install.md has the drop-in that permits it, and what it costs.'
 )
 
-_BUG = "This is a bug in the gateway: please report it, with the gateway's log."
+_CAUSE_ADVICE: Mapping[Cause, str] = {
+    Cause.BUG: "This is a bug in the gateway: please report it, with the gateway's log.",
+    Cause.UNTRUSTED: "",  # the detail says what to do
+    Cause.NO_NEW_PRIVILEGES: _NO_SUDO,
+}
+"""What to do if more than the status is known."""
 
 _NO_SUBSYSTEM = CheckResult(
     outcome=Outcome.FAIL,
@@ -154,12 +158,10 @@ def _describe_source(command: CommandReport) -> str:
 
 
 def _choose_advice(subsystem: Subsystem, command: CommandReport) -> str:
-    if command.detail.startswith("internal error: "):
-        return _BUG
-    if not command.failed or command.detail.startswith(UNTRUSTED):
-        return ""  # the detail says what to do
-    if _NO_NEW_PRIVILEGES in command.detail:
-        return _NO_SUDO
+    if command.cause in _CAUSE_ADVICE:
+        return _CAUSE_ADVICE[command.cause]
+    if not command.failed:
+        return ""
     if not command.tool and command.status in _FILE_ADVICE:
         return _FILE_ADVICE[command.status]
     user = user_name(os.geteuid())

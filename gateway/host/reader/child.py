@@ -26,7 +26,6 @@ if __name__ == "__main__":
 from gateway.host.frames import HEADER
 from gateway.host.reader.messages import (
     ANSWERED,
-    FAILED,
     PING,
     REPORTED,
     REQUEST,
@@ -98,7 +97,8 @@ class Reader:
         except LibraryUnusableError as error:
             return encode_reply(UNUSABLE, "", str(error).encode())
         except LibraryFailedError as error:
-            return encode_reply(FAILED, self._library.version if self._library else "", str(error).encode())
+            version = self._library.version if self._library else ""
+            return encode_reply(error.outcome, version, str(error).encode())
         return encode_reply(ANSWERED, self._library.version, content)
 
     def report(self, number: int) -> None:
@@ -108,7 +108,7 @@ class Reader:
         except LibraryUnusableError as error:
             self._send(number, encode_reply(UNUSABLE, "", str(error).encode()))
         except LibraryFailedError as error:
-            self._send(number, encode_reply(FAILED, "", str(error).encode()))
+            self._send(number, encode_reply(error.outcome, "", str(error).encode()))
         except BaseException:  # noqa: BLE001 - without this thread, a loss of quorum would go unnoticed
             os._exit(os.EX_SOFTWARE)
 

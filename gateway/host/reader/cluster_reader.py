@@ -54,9 +54,6 @@ RESPONSE_TIME = 1.0
 MAX_BLOCKED = 60.0
 """Seconds for which a query may block a reader that watches the quorum."""
 
-_REFUSED = "CS_ERR_ACCESS"
-"""The error with which Corosync refuses a user. It logs each attempt, so there must be a pause after one."""
-
 _PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -217,8 +214,9 @@ def _answer(query: LibraryQuery, outcome: int, version: str, content: bytes) -> 
     if not query.untested and not is_tested(query.stack, version):
         reason = f"{version} has not been compared with the tool"
         return LibraryAnswer(result=_failure(Status.NOT_INSTALLED, reason), version=version, permanent=True)
-    if outcome == messages.FAILED:
-        status = Status.NOT_PERMITTED if _REFUSED in reason else Status.FAILED
+    if outcome != messages.ANSWERED:
+        # Corosync logs each attempt of a user that it refuses: NOT_PERMITTED makes a pause
+        status = Status.NOT_PERMITTED if outcome == messages.REFUSED else Status.FAILED
         return LibraryAnswer(result=_failure(status, reason), version=version)
     return LibraryAnswer(result=CommandResult(status=Status.OK, exit_status=0, stdout=content), version=version)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 
-from gateway.host.reader.messages import LibraryFailedError
+from gateway.host.reader.messages import FAILED, REFUSED, UNAVAILABLE, LibraryFailedError
 
 TYPE_CHECKING = False  # typing is large
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 _CS_OK = 1
 CS_ERR_TRY_AGAIN = 6
-_CS_ERR_NOT_EXIST, _CS_ERR_NO_SECTIONS = 12, 27
+_CS_ERR_LIBRARY, _CS_ERR_ACCESS, _CS_ERR_NOT_EXIST, _CS_ERR_NO_SECTIONS = 2, 11, 12, 27
+_OUTCOMES = {_CS_ERR_ACCESS: REFUSED, _CS_ERR_LIBRARY: UNAVAILABLE, CS_ERR_TRY_AGAIN: UNAVAILABLE}
 _ERRORS = {
     2: "CS_ERR_LIBRARY",
     5: "CS_ERR_TIMEOUT",
@@ -153,7 +154,7 @@ class Connection:
 
 def _check(function: str, code: int) -> int:
     if code != _CS_OK:
-        raise LibraryFailedError(f"{function}: {_ERRORS.get(code, f'error {code}')}")
+        raise LibraryFailedError(f"{function}: {_ERRORS.get(code, f'error {code}')}", _OUTCOMES.get(code, FAILED))
     return code
 
 

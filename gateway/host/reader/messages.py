@@ -16,9 +16,10 @@ import struct
 REQUEST = struct.Struct("!III")
 REPLY = struct.Struct("!BB")
 
-ANSWERED, FAILED, UNUSABLE, REPORTED = range(4)
-"""The outcomes. ``FAILED`` concerns this request only; ``UNUSABLE`` all requests, until the library is replaced. After
-``REPORTED``, more replies to the same request follow.
+ANSWERED, FAILED, UNUSABLE, REPORTED, REFUSED, UNAVAILABLE = range(6)
+"""The outcomes. After ``REPORTED``, more replies to the same request follow. ``UNUSABLE`` concerns all requests, until
+the library is replaced; ``FAILED`` only this one, and so do ``REFUSED`` and ``UNAVAILABLE``: the daemon refuses this
+user, or does not respond.
 """
 
 STATUS, CONSTRAINTS = "status", "constraints"
@@ -35,7 +36,15 @@ PING = "ping"
 
 
 class LibraryFailedError(Exception):
-    """The library does not answer now."""
+    """The library does not answer now.
+
+    Attributes:
+        outcome: ``FAILED``, ``REFUSED`` or ``UNAVAILABLE``.
+    """
+
+    def __init__(self, reason: str, outcome: int = FAILED) -> None:
+        super().__init__(reason)
+        self.outcome = outcome
 
 
 class LibraryUnusableError(Exception):
@@ -64,6 +73,6 @@ def decode_reply(body: bytes) -> tuple[int, str, bytes]:
         raise ValueError("shorter than its header")
     outcome, length = REPLY.unpack_from(body)
     start = REPLY.size + length
-    if len(body) < start or outcome not in (ANSWERED, FAILED, UNUSABLE, REPORTED):
+    if len(body) < start or outcome > UNAVAILABLE:
         raise ValueError("of an unknown form")
     return outcome, body[REPLY.size : start].decode("ascii", "replace"), body[start:]

@@ -22,11 +22,11 @@ MAX_REPORT = 16 * 1024
 """Bytes that a report may have."""
 
 _FAILURES = {
-    "CS_ERR_ACCESS": (Status.NOT_PERMITTED, "Corosync refuses this user: "),
-    "CS_ERR_LIBRARY": (Status.NOT_RUNNING, "Corosync does not respond: "),
-    "CS_ERR_TRY_AGAIN": (Status.NOT_RUNNING, "Corosync does not respond: "),
+    messages.REFUSED: (Status.NOT_PERMITTED, "Corosync refuses this user: "),
+    messages.UNAVAILABLE: (Status.NOT_RUNNING, "Corosync does not respond: "),
+    messages.UNUSABLE: (Status.NOT_INSTALLED, ""),
 }
-"""What errors of the quorum service mean."""
+"""What the outcome of a watch means; any other is a failure."""
 
 
 class QuorumWatch:
@@ -88,11 +88,7 @@ class QuorumWatch:
             return CommandResult(status=Status.TOO_MUCH_OUTPUT, detail="sent too much")
         self._reader.on_success()
         reason = " ".join(content.decode("utf-8", "replace").split())
-        if outcome == messages.UNUSABLE:
-            return CommandResult(status=Status.NOT_INSTALLED, detail=reason)
-        status, meaning = next(
-            (what for error, what in _FAILURES.items() if reason.endswith(error)), (Status.FAILED, "")
-        )
+        status, meaning = _FAILURES.get(outcome, (Status.FAILED, ""))
         return CommandResult(status=status, detail=f"{meaning}{reason}")
 
 
