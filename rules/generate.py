@@ -293,7 +293,7 @@ GATEWAY_ALERTS: Sequence[Alert] = (
         hold="5m",
         summary=f"Alarms missing {_ON_INSTANCE}",
         description="The gateway has not evaluated any condition, so the rules about the cluster cannot fire.",
-        action="Run `ha-cluster-gateway check` on the node, and look at the log of the gateway.",
+        action="Run `ha-cluster-gateway check` and `journalctl -u ha-cluster-gateway` on the node.",
     ),
     Alert(
         name="HaClusterNotListening",
@@ -325,7 +325,7 @@ GATEWAY_ALERTS: Sequence[Alert] = (
         hold="15m",
         summary=f"Unreadable values {_ON_INSTANCE}: {{{{ $labels.command }}}}",
         description="A command prints values that the gateway does not know. They are absent.",
-        action="The log of the gateway names them. Report them, with the version of the tool.",
+        action="`journalctl -u ha-cluster-gateway` names them. Report them, with the version of the tool.",
     ),
     Alert(
         name="HaClusterSamplesDropped",
@@ -340,7 +340,7 @@ GATEWAY_ALERTS: Sequence[Alert] = (
         expr="increase(ha_cluster_gateway_publication_failures_total[15m]) > 0",
         summary=f"Metrics missing {_ON_INSTANCE}",
         description="A metric could not be published because of a bug in the gateway.",
-        action="Report it, with the exception in the log of the gateway.",
+        action="Report it, with the exception in `journalctl -u ha-cluster-gateway`.",
     ),
     Alert(
         name="HaClusterReloadFailed",
@@ -350,7 +350,7 @@ GATEWAY_ALERTS: Sequence[Alert] = (
         hold="2m",
         summary=f"Configuration not reloaded {_ON_INSTANCE}",
         description="A changed file is invalid. The gateway uses what it has read before, but could not be restarted.",
-        action="The log of the gateway names the mistake; `ha-cluster-gateway check` verifies the files.",
+        action="`journalctl -u ha-cluster-gateway` names the mistake; `ha-cluster-gateway check` verifies the files.",
     ),
     Alert(
         name="HaClusterCertificateExpiring",

@@ -311,6 +311,7 @@ OTHERS = {
     "--ticket": "crm_ticket",
     "--troubled": "the simulated fleet",
     "--upgrade": "pip",
+    "--verbose": "stonith_admin",
     "--web.enable-remote-write-receiver": "prometheus",
     "--wheel-dir": "pip",
     "--wheels": "the packager",

@@ -141,7 +141,8 @@ CONDITIONS: tuple[Condition, ...] = (
         category=QUORUM_LOSS,
         raised="This node's partition has lost quorum",
         cleared="This node's partition has quorum again",
-        meaning="The node cannot reach a majority. Its resources are stopped, and it may be fenced within seconds.",
+        meaning="The node cannot reach a majority. Unless no-quorum-policy says otherwise, its resources are stopped, "
+        "and it may be fenced within seconds.",
         action="Check the network first: run `corosync-cfgtool -s` here and `corosync-quorumtool` on the other nodes.",
         source=Source(collector="corosync", requires=lambda view: view.number(metrics.UP) == 1),
         find=number_equals(metrics.QUORATE, 0),
@@ -155,8 +156,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="{total} of {expected} expected votes are present",
         cleared="All expected votes are present",
         meaning="A node or the quorum device is missing. If one more is lost, quorum may be lost.",
-        action="Bring the missing node or quorum device back, or lower the expected votes if it was removed "
-        "permanently.",
+        action="Run `corosync-quorumtool` to see who is present, and bring the missing node or quorum device back. If "
+        "a node was removed permanently, remove it from `corosync.conf` on all nodes and run `corosync-cfgtool -R`.",
         source=QUORUMTOOL,
         find=find_missing_votes,
         absent=Absent("corosync-quorumtool counts all expected votes", has_all_votes),
@@ -190,7 +191,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="Corosync is not running on this node",
         cleared="Corosync is running on this node again",
         meaning="The node is not part of the cluster.",
-        action="Check `systemctl status corosync` and the log of Corosync, then start the cluster on this node.",
+        action="Run `systemctl status corosync` and `journalctl -u corosync` for the reason, then start the cluster "
+        "on this node: `crm cluster start` or `pcs cluster start`.",
         source=Source(collector="corosync"),
         find=number_equals(metrics.UP, 0),
         absent=Absent("a tool gets an answer from Corosync", has_number(metrics.UP)),
@@ -209,8 +211,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="Link {number} is down: {why}",
         cleared="Link {number} is up again",
         meaning="This node has lost one of the networks of the cluster; members are still reached over another.",
-        action="Check the interface, the cable and the switch of that network. Corosync 2 keeps a repaired ring as "
-        "faulty until it recovers it, or until you run `corosync-cfgtool -r`.",
+        action="Run `corosync-cfgtool -s`, and check the interface, the cable and the switch of that network. With "
+        "Corosync 2, run `corosync-cfgtool -r` after the repair.",
         source=LINKS,
         find=find_lost_links,
         absent=Absent(
@@ -230,7 +232,7 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="{peer} cannot be reached over link {number}",
         cleared="{peer} can be reached over link {number} again",
         meaning="One link to a peer is lost; the peer is still a member.",
-        action="Check the interface of that node on the network of the link.",
+        action="Run `corosync-cfgtool -s` on both nodes, and check their interfaces and the network of the link.",
         source=LINKS,
         find=find_lost_link_peers,
         absent=Absent("the peer is reached over the link", is_link_peer_reached),

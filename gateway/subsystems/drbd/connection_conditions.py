@@ -78,9 +78,9 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="DRBD connection {resource} to {peer} is down: {state}",
         cleared="DRBD connection {resource} to {peer} is up again",
         meaning="Data is not replicated to the peer. StandAlone means that the connection was disconnected or refused.",
-        action="Check the peer and the replication network. If the connection is StandAlone, find the reason in the "
-        "kernel's log on both nodes, then run `drbdadm connect RESOURCE`. If the peer was removed, remove the "
-        "connection: `drbdadm adjust RESOURCE`.",
+        action="Check the peer and the replication network. If the connection is StandAlone, find the reason in "
+        "`journalctl -k` on both nodes, then run `drbdadm connect RESOURCE`. If the peer was removed, run `drbdadm "
+        "adjust RESOURCE`.",
         source=DRBDSETUP,
         find=find_lost_connections,
         absent=Absent("drbdsetup shows the connection as Connected", is_connection_established),

@@ -53,7 +53,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="DRBD volume {name} is {state}",
         cleared="DRBD volume {name} is up to date again",
         meaning="The copy of the data on this node is not up to date, and no resynchronization runs.",
-        action="Run `drbdadm status`, and connect to a peer whose copy is up to date: `drbdadm adjust RESOURCE`.",
+        action="Run `drbdadm status RESOURCE`. If no peer with an UpToDate disk is connected, run `drbdadm adjust "
+        "RESOURCE` on both nodes.",
         source=DRBDSETUP,
         find=find_bad_disks,
         absent=Absent("drbdsetup shows the volume as up to date, or as that of a client", is_among(good_disks)),
@@ -69,8 +70,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="DRBD volume {name} has lost its disk: the state is {state}",
         cleared="DRBD volume {name} has its disk again",
         meaning="This node has no copy of the data. A primary reads and writes over the network.",
-        action="Check the backing device and the kernel's log, then run `drbdadm attach RESOURCE`. If the disk was "
-        "replaced, run `drbdadm create-md RESOURCE` before.",
+        action="Check the backing device and `journalctl -k`. If the disk was replaced, run `drbdadm create-md "
+        "RESOURCE`. Then run `drbdadm attach RESOURCE`.",
         source=DRBDSETUP,
         find=find_lost_disks,
         absent=Absent(

@@ -80,8 +80,9 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="Split brain of DRBD volume {name}, recorded by the handler",
         cleared="The split brain of DRBD volume {name} is resolved",
         meaning="Both nodes have written to the volume. The copies differ, and one of them must be discarded.",
-        action="Decide which copy to keep, and run `drbdadm connect --discard-my-data RESOURCE` on the other node. "
-        "Then remove the file of the handler.",
+        action="Decide whose changes to discard. There, run `drbdadm disconnect RESOURCE`, `drbdadm secondary "
+        "RESOURCE` and `drbdadm connect --discard-my-data RESOURCE`. On the other node, run `drbdadm connect "
+        "RESOURCE`. Then delete the handler's file.",
         source=Source(
             collector="drbd",
             requires=lambda view: facts.is_readable(view) and view.has_succeeded("drbd", "split brain"),
@@ -100,7 +101,8 @@ CONDITIONS: tuple[Condition, ...] = (
         cleared="DRBD volume {name} has quorum again",
         meaning="Too few peers are connected. A primary stops its I/O or lets it fail, and a secondary cannot become "
         "primary.",
-        action="Bring the peers back, and check the replication network.",
+        action="Run `drbdadm status RESOURCE` to see which peers are missing. Bring them back, and check the "
+        "replication network.",
         source=DRBDSETUP,
         find=find_lost_quorum,
         absent=Absent("drbdsetup shows the volume with quorum", is_among(volumes_with_quorum)),
@@ -131,7 +133,7 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="I/O of DRBD resource {resource} fails: it was forced to be secondary",
         cleared="I/O of DRBD resource {resource} works again",
         meaning="Programs that still have a volume open get errors. DRBD clears the state when the last one closes it.",
-        action="Stop the programs that use the volumes: run `fuser -vm /dev/drbdMINOR`.",
+        action="Run `fuser -vm /dev/drbdMINOR` to find the programs that use the volumes, and stop them.",
         source=DRBDSETUP,
         find=samples_where(metrics.FORCE_IO_FAILURES, lambda row: row["value"] == 1, about="{resource}"),
         absent=Absent("drbdsetup shows the resource without forced failures", is_among(resources_without_failures)),

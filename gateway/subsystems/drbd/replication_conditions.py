@@ -119,8 +119,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="DRBD volume {name} stays out of sync with {peer}: {amount}",
         cleared="DRBD volume {name} is in sync with {peer}, or is catching up",
         meaning="The copies are not equal although they are connected, and nothing copies the data.",
-        action="Find the reason in the kernel's log. If this node has the right data, disconnect and connect the peer, "
-        "which starts a resynchronization: `drbdadm disconnect RESOURCE`, `drbdadm connect RESOURCE`.",
+        action="Find the reason in `journalctl -k`. On the node whose copy is wrong, which must not be primary, run "
+        "`drbdadm invalidate RESOURCE/VOLUME`: DRBD then copies the volume from a peer.",
         source=DRBDSETUP,
         find=find_out_of_sync,
         absent=Absent("drbdsetup counts no difference, or less than before", is_in_sync),
@@ -136,8 +136,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="Resync of {name} with {peer} is suspended: {why}",
         cleared="Resync of {name} with {peer} is running, finished or queued",
         meaning="One of the copies stays incomplete, and no other resynchronization makes progress.",
-        action="If an administrator has paused it, run `drbdadm resume-sync RESOURCE`. Otherwise look for the "
-        "resynchronization for which it waits: `drbdadm status` on all nodes.",
+        action="If an administrator has paused it, run `drbdadm resume-sync RESOURCE`. Otherwise run `drbdadm status` "
+        "on all nodes to find the resynchronization that it waits for.",
         source=DRBDSETUP,
         find=find_suspended_resyncs,
         absent=Absent(

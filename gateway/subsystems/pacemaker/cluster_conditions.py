@@ -25,7 +25,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="Pacemaker is not running on this node",
         cleared="Pacemaker is running on this node again",
         meaning="The node runs no resources of the cluster, or runs them without supervision.",
-        action="Check `systemctl status pacemaker` and the log of Pacemaker, then start it.",
+        action="Run `systemctl status pacemaker` and `journalctl -u pacemaker` for the reason, then `systemctl start "
+        "pacemaker`.",
         source=Source(collector="pacemaker"),
         find=number_equals(metrics.UP, 0),
         absent=Absent("crm_mon gets an answer from Pacemaker", has_number(metrics.UP)),
@@ -38,7 +39,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="The cluster has no designated controller",
         cleared="The cluster has a designated controller again",
         meaning="No node decides where resources run, so nothing is recovered.",
-        action="An election takes seconds. If it does not end, check the log of Pacemaker on all nodes.",
+        action="An election takes seconds. If it does not end, read `journalctl -u pacemaker` on all nodes, and check "
+        "the network between them with `corosync-cfgtool -s`.",
         source=CRM_MON,
         find=find_missing_dc,
         absent=Absent("crm_mon names the designated controller", lambda view, _: facts.dc(view)),
@@ -51,8 +53,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="The cluster is in maintenance mode",
         cleared="The cluster is no longer in maintenance mode",
         meaning="The cluster does not react to anything that happens to its resources.",
-        action="End it when the work is done: `crm configure property maintenance-mode=false`, or "
-        "`pcs property set maintenance-mode=false`.",
+        action="When the work is done, run `crm configure property maintenance-mode=false` or `pcs property set "
+        "maintenance-mode=false`.",
         source=CRM_MON,
         find=number_equals(metrics.MAINTENANCE_MODE_ENABLED, 1),
         absent=Absent("crm_mon prints maintenance-mode as false", has_number(metrics.MAINTENANCE_MODE_ENABLED)),
@@ -64,7 +66,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="The option stop-all-resources is set",
         cleared="The option stop-all-resources is no longer set",
         meaning="The cluster stops all resources, and starts none.",
-        action="Run `crm configure property stop-all-resources=false`, or `pcs property set stop-all-resources=false`.",
+        action="Unless this is intended, run `crm configure property stop-all-resources=false` or `pcs property set "
+        "stop-all-resources=false`.",
         source=CRM_MON,
         find=samples_where(metrics.CLUSTER_OPTION, lambda row: row["option"] == "stop-all-resources" and row["value"]),
         absent=Absent(
@@ -79,7 +82,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="Fencing is disabled",
         cleared="Fencing is enabled",
         meaning="The cluster cannot recover safely from a node that does not respond. Data may be damaged.",
-        action="Configure fencing, and set `stonith-enabled=true`.",
+        action="Configure a fencing device, then run `crm configure property stonith-enabled=true` or `pcs property "
+        "set stonith-enabled=true`.",
         source=CRM_MON,
         find=number_equals(metrics.STONITH_ENABLED, 0),
         absent=Absent("crm_mon prints fencing as enabled", has_number(metrics.STONITH_ENABLED)),

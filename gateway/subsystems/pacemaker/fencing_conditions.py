@@ -92,7 +92,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="{target} was fenced ({action}) by {by}",
         cleared="{target} was fenced more than 5 minutes ago",
         meaning="The cluster has fenced a node, usually by rebooting it.",
-        action="Find the reason in `stonith_admin --history NODE` and in the logs before that time.",
+        action="Run `stonith_admin --history NODE`, and read the logs of that node and of the designated controller "
+        "from before that time.",
         source=CRM_MON,
         find=find_fenced_nodes,
         expires_after=300.0,
@@ -105,7 +106,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="{target} could not be fenced{why}",
         cleared="{target} was fenced, or no longer has to be",
         meaning="The resources of the node cannot run elsewhere.",
-        action="Check the fencing device. If the node is certainly off, run `stonith_admin --confirm NODE`.",
+        action="Run `stonith_admin --history NODE --verbose`, and check the fencing device: its network, password and "
+        "power. Only if the node is certainly off, run `stonith_admin --confirm NODE`.",
         source=STATES,
         find=find_failed_fencing,
         absent=Absent(

@@ -144,7 +144,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="{operation} of {resource} has failed on {node}: {why}",
         cleared="{operation} of {resource} on {node} is no longer listed",
         meaning="An operation of a resource has failed and is in the list of failed actions.",
-        action="Find out why, then run `crm_resource --cleanup --resource RESOURCE`.",
+        action="Read `journalctl -u pacemaker` and the log of the service on the node from that time, then run "
+        "`crm_resource --cleanup --resource RESOURCE`.",
         source=STATES,
         find=find_failed_actions,
         absent=Absent("crm_mon shows the node as online, without the failed action", failure_is_over),
@@ -158,7 +159,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="Constraint {constraint}, left by a move, {effect}",
         cleared="Constraint {constraint} no longer has an effect",
         meaning="A manual move has left a permanent constraint that bans the resource from a node or ties it to one.",
-        action="Run `crm_resource --clear --resource RESOURCE`.",
+        action="When the cluster may place the resource freely again, run `crm_resource --clear --resource RESOURCE`. "
+        "The resource can move then.",
         source=CONSTRAINTS,
         find=find_left_moves,
         absent=Absent("cibadmin lists the constraint, but it has expired or has no effect", constraint_has_no_effect),

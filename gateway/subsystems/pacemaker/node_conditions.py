@@ -87,7 +87,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="{node} is not online",
         cleared="{node} is online again",
         meaning="The node is down or unreachable, or its cluster stack is stopped.",
-        action="Find out whether it was fenced or shut down. Check its console and the network.",
+        action="Run `stonith_admin --history NODE` to see whether it was fenced. Check its power, its console and the "
+        "network, then start the cluster on it.",
         source=STATES,
         find=find_lost_nodes,
         absent=Absent("crm_mon shows the node as online and not pending", node_is(is_settled)),
@@ -102,7 +103,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="{node} is unclean and has to be fenced",
         cleared="{node} is no longer unclean",
         meaning="The resources of the node cannot run elsewhere until it is fenced.",
-        action="If fencing does not succeed, make sure that the node is off, then run `stonith_admin --confirm NODE`.",
+        action="Run `stonith_admin --history NODE --verbose` to see whether fencing succeeds. Only if the node is "
+        "certainly off, run `stonith_admin --confirm NODE`.",
         source=STATES,
         find=independent_nodes_where(lambda row: row["unclean"]),
         absent=Absent("crm_mon shows the node as not unclean", node_is(lambda row: row["unclean"] is False)),
@@ -116,7 +118,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="{node} is pending, and does not come online",
         cleared="{node} is no longer pending",
         meaning="The node is a member in Corosync, but has not joined the cluster in Pacemaker.",
-        action="Check the log of Pacemaker on that node and on the designated controller.",
+        action="Read `journalctl -u pacemaker` on that node and on the designated controller, which `crmadmin -D` "
+        "names.",
         source=STATES,
         find=independent_nodes_where(lambda row: row["pending"]),
         absent=Absent("crm_mon shows the node as not pending", node_is(lambda row: row["pending"] is False)),
@@ -162,7 +165,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="The health of {node} is red",
         cleared="The health of {node} is no longer red",
         meaning="A health attribute of the node is red. With a health strategy, the node runs no resources.",
-        action="Find the attribute in `crm_mon -1 -A`, and repair what it reports.",
+        action="Look in `cibadmin -Q -o status` for the attribute of the node that begins with #health and is red, "
+        "and repair what it reports. `crm_mon -A` does not show it.",
         source=STATES,
         find=nodes_of_health("red"),
         absent=Absent("crm_mon shows the node as online, with another health", has_health),
@@ -176,7 +180,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="The health of {node} is yellow",
         cleared="The health of {node} is no longer yellow",
         meaning="A health attribute of the node is yellow. With a health strategy, the node gets fewer resources.",
-        action="Find the attribute in `crm_mon -1 -A`, and repair what it reports.",
+        action="Look in `cibadmin -Q -o status` for the attribute of the node that begins with #health and is yellow, "
+        "and repair what it reports. `crm_mon -A` does not show it.",
         source=STATES,
         find=nodes_of_health("yellow"),
         absent=Absent("crm_mon shows the node as online, with another health", has_health),

@@ -130,7 +130,8 @@ CONDITIONS: tuple[Condition, ...] = (
         about="the remote or guest node",
         raised="{node} is not connected: {why}",
         cleared="{node} is connected again, or no longer disconnected on purpose",
-        meaning="An administrator has disconnected the remote or guest node, or has taken it out of service before.",
+        meaning="An administrator has disconnected the remote or guest node, or had taken it out of service before it "
+        "was lost.",
         action="When the work is done, end its standby or maintenance, and run `crm resource start NODE` or "
         "`pcs resource enable NODE`.",
         source=STATES,

@@ -119,7 +119,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="{object} has failed",
         cleared="{object} is no longer failed",
         meaning="A resource instance has failed, and the cluster tries to recover it.",
-        action="Check `crm_mon -1 -r -f` and the log of the resource agent.",
+        action="Run `crm_mon -1 -r -f` for the operation that failed, then read `journalctl -u pacemaker` and the log "
+        "of the service on the node.",
         source=STATES,
         find=instances_in("failed", but=is_connection),
         absent=Absent("crm_mon lists the resource, but not as failed on the node", no_instance_in("failed")),
@@ -133,7 +134,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="{object} is blocked",
         cleared="{object} is no longer blocked",
         meaning="The cluster cannot manage the resource: usually a stop has failed, and fencing is not possible.",
-        action="Repair it manually, then run `crm_resource --cleanup --resource RESOURCE`.",
+        action="Make sure that the service is stopped on the node, and repair what has failed. Then run `crm_resource "
+        "--cleanup --resource RESOURCE`.",
         source=STATES,
         find=instances_in("blocked"),
         absent=Absent("crm_mon lists the resource, but not as blocked", no_instance_in("blocked")),
@@ -147,7 +149,7 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="{resource} is stopped but should be running",
         cleared="{resource} is running, or no longer has to",
         meaning="The service is not available: no node may run it, or it has failed on all nodes.",
-        action="Run `crm_simulate -sL` for the scores. Look for failures, constraints and missing nodes.",
+        action="Run `crm_mon -1 -r -f -L` for failures, bans and missing nodes, and `crm_simulate -sL` for the scores.",
         source=STATES,
         find=find_stopped_resources,
         absent=Absent("crm_mon lists the resource as active, or as one that is not expected to run", runs_or_need_not),
@@ -162,7 +164,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="{resource} is not managed by the cluster",
         cleared="{resource} is managed by the cluster again",
         meaning="The cluster does not react to anything that happens to the resource.",
-        action="Run `crm resource manage RESOURCE` or `pcs resource manage RESOURCE`, and end its maintenance.",
+        action="When the work is done, run `crm resource manage RESOURCE` or `pcs resource manage RESOURCE`. If its "
+        "meta attribute maintenance is set, remove it.",
         source=STATES,
         find=find_unmanaged_resources,
         absent=Absent("crm_mon lists all instances of the resource as managed", is_managed),
@@ -176,7 +179,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="{resource} has moved from {from} to {node}",
         cleared="{resource} moved more than 5 minutes ago",
         meaning="The resource has failed over, or an administrator has moved it.",
-        action="Find the reason in the failed actions and in the fencing history.",
+        action="Run `crm_mon -1 -f -m` for failed actions and fencing. If there are none, ask whether somebody has "
+        "moved it.",
         source=STATES,
         find=find_moved_resources,
         expires_after=300.0,

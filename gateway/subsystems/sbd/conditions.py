@@ -159,7 +159,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="SBD's device {device} cannot be read",
         cleared="SBD's device {device} can be read again",
         meaning="This node cannot fence through the disk. With too few readable devices, it fences itself.",
-        action="Run `sbd -d DEVICE dump`, then check the disk and its path.",
+        action="Run `sbd -d DEVICE dump`, then check the disk, the paths to it (`multipath -ll`) and the storage "
+        "network.",
         source=SBD_CONFIGURATION,
         find=samples_where(metrics.DEVICES, lambda row: row["status"] == "unhealthy", about="{device}"),
         absent=Absent("the header of the device can be read", is_among(healthy_devices)),
@@ -174,7 +175,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="SBD's device {device}: msgwait ({msgwait} s) is less than twice watchdog ({watchdog} s)",
         cleared="The msgwait of SBD's device {device} is long enough now",
         meaning="A node may be considered fenced before its watchdog has reset it.",
-        action="Initialize the device again with a longer msgwait: `sbd -d DEVICE -1 WATCHDOG -4 MSGWAIT create`.",
+        action="Stop the cluster on all nodes that use the device, then run `sbd -d DEVICE -1 WATCHDOG -4 MSGWAIT "
+        "create` with a MSGWAIT of at least twice WATCHDOG. Set `stonith-timeout` to more than MSGWAIT.",
         source=SBD_CONFIGURATION,
         find=find_short_timeouts,
         absent=Absent("the header of the device has a msgwait that is long enough", has_timeouts),
@@ -189,9 +191,9 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="SBD: {message} from {sender} to {node} is still on {devices}",
         cleared="No message to fence {node} is left in SBD's slots",
         meaning="The node was fenced, or should have been, and SBD has not started on it since. With "
-        "`SBD_STARTMODE=clean` it does not start before the slot is cleared.",
-        action="Find out why the node was fenced. If it is in order, run `sbd -d DEVICE message NODE clear` and start "
-        "the cluster on it.",
+        "SBD_STARTMODE=clean it does not start before the slot is cleared.",
+        action="Find out why the node was fenced. When it may return, run `sbd -d DEVICE message NODE clear` and "
+        "start the cluster on it.",
         source=SBD_CONFIGURATION,
         find=find_left_messages,
         absent=Absent("its slots on the devices that had the message have another content", has_no_message),
