@@ -66,6 +66,7 @@ class CollectorReport:
         duration: seconds from the start of the run to the end of its last command.
         present: whether the subsystem is set up on this host; missing tools alone do not mean that it no longer is.
         configured: whether its configuration exists although it is not present.
+        required: whether an administrator has switched the collector on, because the subsystem must exist on this host.
     """
 
     name: str
@@ -73,6 +74,7 @@ class CollectorReport:
     duration: float = 0.0
     present: bool = True
     configured: bool = False
+    required: bool = False
 
     @property
     def failing(self) -> tuple[CommandReport, ...]:

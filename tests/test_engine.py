@@ -523,6 +523,7 @@ async def test_a_collector_that_is_on_fails_without_its_tool() -> None:
     engine = Engine(FakeHost(results={"x": MISSING}), [collector("a", "x")], modes={"a": CollectorMode.ON})
     snapshot = await engine.collect()
     assert snapshot.collectors["a"].present
+    assert snapshot.collectors["a"].required
     assert values(snapshot, self_metrics.SCRAPE_SUCCESS) == {("a",): 0}
     assert values(snapshot, self_metrics.COMMAND_FAILURES) == {("a", "x", "not_installed"): 1}
 

@@ -92,6 +92,11 @@ class ClusterView:
         absent_since = self.absent_since.get(collector)
         return absent_since is not None and self.snapshot.started >= absent_since + self._removal_time
 
+    def is_required(self, collector: str) -> bool:
+        """Returns whether an administrator has switched a collector on, because its subsystem must exist."""
+        report = self.snapshot.collectors.get(collector)
+        return report is not None and report.required
+
     def has_succeeded(self, collector: str, command: str) -> bool:
         """Returns whether a command of a collector succeeded."""
         return self.status_of(collector, command) is Status.OK

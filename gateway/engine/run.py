@@ -77,13 +77,14 @@ class CollectorRun:
         self.started = clock.monotonic()
         self.set_up = False
         self._collector = collector
+        self._required = required
         self._prober = prober
         self._clock = clock
         self._on_outcome = on_outcome
         self._tracebacks: dict[str, str] = {}
         self._last_end = self.started
         self._configured = False
-        self._plan = self._make_plan(host, required=required, was_set_up=was_set_up)
+        self._plan = self._make_plan(host, was_set_up=was_set_up)
         self._readings: dict[str, asyncio.Task[Reading]] = {}
         self._outcome: asyncio.Task[Outcome] | None = None
 
@@ -128,14 +129,14 @@ class CollectorRun:
             task.cancel()
         return tasks
 
-    def _make_plan(self, host: Host, *, required: bool, was_set_up: bool) -> Plan | None:
+    def _make_plan(self, host: Host, *, was_set_up: bool) -> Plan | None:
         """Returns the collector's plan, or None if its subsystem is absent and need not exist.
 
         Tools that disappear while the configuration stays are being replaced, or were removed by mistake: the subsystem
         is not absent for that, and the tools fail.
         """
         try:
-            if not required and not any(map(host.find, self._collector.presence_tools)):
+            if not self._required and not any(map(host.find, self._collector.presence_tools)):
                 self._configured = is_configured(self._collector, host)
                 if not (self._configured and was_set_up):
                     return None
@@ -143,7 +144,7 @@ class CollectorRun:
         except Exception as error:  # noqa: BLE001 - a bug in one collector must not affect the others
             reading = self._internal_error(PLAN_STEP, error)
             return Plan(files={PLAN_STEP: reading}, required_files=(PLAN_STEP,))
-        if plan is None and required:
+        if plan is None and self._required:
             return Plan(files={"configuration": _NOT_CONFIGURED}, required_files=("configuration",))
         self.set_up = plan is not None
         return plan
@@ -190,7 +191,8 @@ class CollectorRun:
                 readings[SAMPLES_STEP] = Reading(status=error.status, detail=error.detail)
             except Exception as error:  # noqa: BLE001 - a bug in one collector must not affect the others
                 readings[SAMPLES_STEP] = self._internal_error(SAMPLES_STEP, error)
-        report = CollectorReport(name=self.name, duration=duration, commands=_command_reports(plan, readings))
+        commands = _command_reports(plan, readings)
+        report = CollectorReport(name=self.name, duration=duration, commands=commands, required=self._required)
         return Outcome(report=report, samples=samples, tracebacks=dict(self._tracebacks), complete=complete)
 
     def _internal_error(self, command: str, error: Exception) -> Reading:

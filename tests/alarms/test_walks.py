@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from gateway.alarms.notification import Change
-from gateway.catalog import CONDITION_BY_NAME, CONDITIONS
+from gateway.catalog import ACCUMULATORS, CONDITION_BY_NAME, CONDITIONS
 from gateway.conditions.model import Reason
-from gateway.conditions.view import REMOVAL_TIME
+from gateway.conditions.view import REMOVAL_TIME, ClusterView
 from gateway.snapshot import CollectorReport, Snapshot
 from gateway.status import Status
 from gateway.subsystems.corosync import metrics as corosync_metrics
@@ -206,3 +207,11 @@ def test_a_host_whose_corosync_qnetd_has_never_run_is_no_arbitrator() -> None:
     alarms = Alarms("qnetd-down")
     for _ in range(2):
         assert alarms.evaluate(make_snapshot((qnetd_metrics.UP, 0, ()))) == []
+
+
+def test_a_host_whose_collector_of_corosync_qnetd_is_on_is_an_arbitrator_from_its_start() -> None:
+    """A restart of the host, after which corosync-qnetd does not start, must not go unnoticed."""
+    snapshot = make_snapshot((qnetd_metrics.UP, 0, ()))
+    required = {name: replace(report, required=True) for name, report in snapshot.collectors.items()}
+    view = ClusterView(replace(snapshot, collectors=required), accumulators=ACCUMULATORS)
+    assert [finding.object for finding in CONDITION_BY_NAME["qnetd-down"].find(view)] == [""]

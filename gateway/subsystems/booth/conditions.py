@@ -55,13 +55,10 @@ def has_leader(view: ClusterView, finding: Finding) -> bool:
 
 
 def find_expiring_tickets(view: ClusterView) -> Iterator[Finding]:
-    """Yields the tickets that were not renewed when they should have been.
-
-    Half of the time between the renewal and the expiry is left for renewals that are late.
-    """
+    """Yields the tickets that were not renewed when they should have been."""
     for ticket in view.fact(facts.tickets).values():
         left = _time_left(view, ticket)
-        if left is not None and ticket.leader and left < _least_time(ticket):
+        if left is not None and ticket.leader and left < facts.least_time(view, ticket):
             seconds = f"expires in {left:.0f} s" if left > 0 else "has expired"
             yield Finding(ticket.key, {**_fields(ticket), "expires": seconds})
 
@@ -72,17 +69,13 @@ def _time_left(view: ClusterView, ticket: Ticket) -> float | None:
     return ticket.expiry - view.snapshot.time
 
 
-def _least_time(ticket: Ticket) -> float:
-    return 0.0 if ticket.validity is None or ticket.renewal is None else (ticket.validity - ticket.renewal) / 2
-
-
 def is_renewed(view: ClusterView, finding: Finding) -> bool:
     """Returns whether a ticket has been renewed, or no site holds it any more."""
     ticket = ticket_of(view, finding)
     if ticket is None:
         return False
     left = _time_left(view, ticket)
-    return ticket.state in {"no_leader", "revoked"} or (left is not None and left >= _least_time(ticket))
+    return ticket.state in {"no_leader", "revoked"} or (left is not None and left >= facts.least_time(view, ticket))
 
 
 def find_conflicts(view: ClusterView) -> Iterator[Finding]:

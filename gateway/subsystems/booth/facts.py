@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.conditions.view import ClusterView
+from gateway.conditions.view import Accumulator, ClusterView
 from gateway.samples import Metric
 from gateway.subsystems.booth import metrics
+from gateway.subsystems.booth.renewal import Renewal
 
 CLOCK_TOLERANCE = 60.0
 """Seconds by which the times of booth may disagree with the clock of this host."""
@@ -177,6 +178,41 @@ def other_clocks(view: ClusterView) -> frozenset[str]:
     return frozenset((*contacts, *expiries))
 
 
+def renewals(view: ClusterView, previous: Mapping[str, Renewal] | None) -> Mapping[str, Renewal]:
+    """Accumulates what was observed of the renewals of each ticket; one that no site holds begins anew."""
+    latest = dict(previous or {})
+    for name, ticket in view.fact(tickets).items():
+        if not ticket.leader:
+            latest.pop(name, None)
+        elif ticket.expiry is not None:
+            seen = Renewal(ticket.expiry, view.snapshot.time, view.snapshot.started)
+            latest[name] = latest[name].followed_by(seen) if name in latest else seen
+    return latest
+
+
+def least_time(view: ClusterView, ticket: Ticket) -> float:
+    """Returns the seconds before its expiry by which a ticket should have been renewed; 0 if that is unknown.
+
+    Half of the time between the renewal and the expiry is left for renewals that are late.
+    """
+    renewal = view.accumulated(renewals).get(ticket.key)
+    if ticket.validity is None or ticket.renewal is None:
+        return 0.0
+    if renewal is None:
+        return max((ticket.validity - ticket.renewal) / 2, 0.0)
+    if renewal.contradicts(ticket.validity):
+        return 0.0
+    return max((ticket.validity - max(ticket.renewal, renewal.interval)) / 2, 0.0)
+
+
+def _renewal_interval(view: ClusterView, ticket: Ticket) -> float | None:
+    """Returns the time between two renewals: the configured one, or a longer one that was observed."""
+    if ticket.manual or ticket.renewal is None:
+        return MANUAL_INTERVAL if ticket.manual else None
+    renewal = view.accumulated(renewals).get(ticket.key)
+    return ticket.renewal if renewal is None else max(ticket.renewal, renewal.interval)
+
+
 def longest_silence(view: ClusterView, peer: Peer) -> float | None:
     """Returns the seconds after which a member should have been heard of; None if nothing requires a message.
 
@@ -184,12 +220,15 @@ def longest_silence(view: ClusterView, peer: Peer) -> float | None:
     have nothing to tell each other.
     """
     intervals = [
-        (MANUAL_INTERVAL if ticket.manual else ticket.renewal) + ticket.retry
+        interval + ticket.retry
         for ticket in view.fact(tickets).values()
         if ticket.configuration == peer.configuration
         and ticket.leader
         and (ticket.here or ticket.leader == peer.address)
         and ticket.retry is not None
-        and ticket.renewal is not None
+        and (interval := _renewal_interval(view, ticket)) is not None
     ]
     return min(intervals, default=None)
+
+
+ACCUMULATORS: tuple[Accumulator, ...] = (renewals,)

@@ -15,8 +15,9 @@ LIST = read_from(facts.COLLECTOR, "list")
 
 
 def find_stopped_daemon(view: ClusterView) -> Iterator[Finding]:
-    """Yields a finding if corosync-qnetd was running, and is not."""
-    if view.number(metrics.UP) == 0 and view.accumulated(facts.has_run):
+    """Yields a finding if corosync-qnetd does not run on an arbitrator: it was running, or its collector is on."""
+    is_arbitrator = view.accumulated(facts.has_run) or view.is_required(facts.COLLECTOR)
+    if view.number(metrics.UP) == 0 and is_arbitrator:
         yield Finding("", {})
 
 
