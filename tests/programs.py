@@ -275,8 +275,9 @@ class Gateway:
 
 
 def check_result(output: str, subject: str) -> tuple[str, str]:
-    """Returns the line that ``check`` printed about a subject, and its advice."""
+    """Returns the line that ``check`` printed about a subject, and its advice, once for its subsystem."""
     lines = output.splitlines()
     (at,) = [number for number, line in enumerate(lines) if line[6:].startswith(f"{subject}: ")]
-    after = lines[at + 1] if at + 1 < len(lines) else ""
+    subsystem = lines[at].partition(": ")[0]
+    after = next((line for line in lines[at + 1 :] if not line.startswith(f"{subsystem}: ")), "")
     return lines[at], after.strip() if after.startswith("      ") else ""

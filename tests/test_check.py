@@ -14,6 +14,7 @@ import pytest
 from gateway.app.collection import build_local_host
 from gateway.commands.check import check, print_results
 from gateway.commands.check.check_result import CheckResult, Outcome
+from gateway.commands.check.collectors import check_collectors
 from gateway.commands.check.listen import Running, check_listen_addresses
 from gateway.commands.check.snmpd_files import LocalSnmpd
 from gateway.commands.exit_status import ExitStatus
@@ -22,10 +23,11 @@ from gateway.config.config import BY_KEY, Config
 from gateway.config.loader import load
 from gateway.files import user_name
 from gateway.frontends.snmp.engine_identity import FILE
+from gateway.host.replay import ReplayHost
 from tests.conftest import NOBODY, needs_root
 from tests.local_snmpd import NO_SNMPD
 from tests.programs import CFGTOOL, CIBADMIN, COROSYNC, CRM_MON, DRBDSETUP, FakeCluster, check_result
-from tests.situations import LAB
+from tests.situations import LAB, recorded
 
 NOTHING = Running()
 OLD_CRM_MON = "crm_mon -1 -X --inactive"
@@ -309,6 +311,19 @@ def test_an_arbitrator_whose_daemon_does_not_answer(
         assert line.startswith(word)
         assert reason in line
         assert advice in found
+    assert output.count(advice) == 1
+
+
+def test_a_remote_node_to_which_the_cluster_is_not_connected(capsys: pytest.CaptureFixture[str]) -> None:
+    config: Config = load(None, {}, search=False)
+    host = ReplayHost(recorded("remote/stopped-on-remote"))
+    assert print_results(check_collectors(config, host)) is ExitStatus.OK
+    output = capsys.readouterr().out
+    line, advice = check_result(output, "this host")
+    assert line == "down  this host: remote or guest node, not connected to the cluster"
+    assert "Run crm_mon -1 -r on a cluster node" in advice
+    assert check_result(output, "pacemaker: crm_mon")[0].startswith("down ")
+    assert "systemctl start pacemaker" not in output
 
 
 def test_a_host_without_a_cluster_gets_advice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -319,7 +334,7 @@ def test_a_host_without_a_cluster_gets_advice(tmp_path: Path, capsys: pytest.Cap
     assert check_result(output, "configuration")[0].endswith("no file, every option has its default")
     assert check_result(output, "sbd")[0] == "skip  sbd: not set up on this host, nothing to collect"
     line, advice = check_result(output, "cluster")
-    assert line == "FAIL  cluster: no tool of any subsystem was found on this host"
+    assert line == "FAIL  cluster: no subsystem is set up on this host"
     assert "ha-cluster-gateway demo" in advice
 
 

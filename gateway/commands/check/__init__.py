@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, groupby
+from operator import attrgetter
 
 from gateway.app.collection import build_local_host
 from gateway.commands import PROGRAM
@@ -84,12 +85,13 @@ def check(config: Config, host: Host, snmpd: LocalSnmpd, running: Running) -> It
 
 
 def print_results(results: Iterator[CheckResult]) -> ExitStatus:
-    """Prints results as they arrive, and returns the exit status."""
+    """Prints results as they arrive, with the advice of several in a row once, and returns the exit status."""
     status = ExitStatus.OK
-    for result in results:
-        print_line(f"{result.label}  {result.subject}: {result.text}")
-        if result.advice:
-            print_text(f"      {result.advice}\n")  # our own text, some of it with several lines
-        if result.outcome is Outcome.FAIL:
-            status = ExitStatus.PROBLEM
+    for advice, group in groupby(results, key=attrgetter("advice")):
+        for result in group:
+            print_line(f"{result.label}  {result.subject}: {result.text}")
+            if result.outcome is Outcome.FAIL:
+                status = ExitStatus.PROBLEM
+        if advice:
+            print_text(f"      {advice}\n")  # our own text, some of it with several lines
     return status

@@ -64,11 +64,11 @@ _CAUSE_ADVICE: Mapping[Cause, str] = {
 _NO_SUBSYSTEM = CheckResult(
     outcome=Outcome.FAIL,
     subject="cluster",
-    text="no tool of any subsystem was found on this host",
-    advice="Run the gateway on a cluster node or on an arbitrator, or set the paths of the tools ([tools.NAME] path). "
-    "To see what the gateway serves on a cluster node: ha-cluster-gateway demo",
+    text="no subsystem is set up on this host",
+    advice="Run the gateway on a cluster node, a remote node or an arbitrator that is set up (booth needs a file in "
+    "/etc/booth), or set the paths of the tools ([tools.NAME] path). To see what the gateway serves on a cluster node: "
+    "ha-cluster-gateway demo",
 )
-
 
 _NO_MEMBER = CheckResult(
     outcome=Outcome.SKIP,
@@ -83,11 +83,14 @@ def check_collectors(config: Config, host: Host) -> Iterator[CheckResult]:
     snapshot = event_loop.run(collect_once(config, host))
     reports, view = snapshot.collectors, ClusterView(snapshot)
     yield from _describe_remote_node(view)
+    is_disconnected = view.number(pacemaker_metrics.REMOTE_CONNECTED) == 0
     for subsystem in SUBSYSTEMS:
         if subsystem.name == "corosync" and corosync_facts.is_not_configured(view):
             yield _NO_MEMBER
         elif subsystem.name in reports:  # the others are switched off
-            yield from _check_collector(subsystem, reports[subsystem.name])
+            for result in _check_collector(subsystem, reports[subsystem.name]):
+                is_explained = is_disconnected and subsystem.name == "pacemaker" and result.outcome is Outcome.DOWN
+                yield replace(result, advice="") if is_explained else result
     if not any(report.present for report in reports.values()):
         yield _NO_SUBSYSTEM
 
@@ -98,6 +101,12 @@ _CONNECTIONS: Mapping[float | None, str] = {
     None: "",
 }
 
+_DISCONNECTED = (
+    "Pacemaker Remote runs here, but no cluster node is connected to it. Run crm_mon -1 -r on a cluster node: if it "
+    "does not list this node,\n      add it; if its connection is stopped, start it; if the cluster tries to connect, "
+    "check the network (TCP port 3121) and /etc/pacemaker/authkey."
+)
+
 
 def _describe_remote_node(view: ClusterView) -> Iterator[CheckResult]:
     """Yields that this host is a remote or guest node, if it is one."""
@@ -106,7 +115,10 @@ def _describe_remote_node(view: ClusterView) -> Iterator[CheckResult]:
         state = _CONNECTIONS[is_connected]
         name = f"remote or guest node {row['node']}".strip()
         yield CheckResult(
-            outcome=Outcome.DOWN if is_connected == 0 else Outcome.OK, subject="this host", text=f"{name}{state}"
+            outcome=Outcome.DOWN if is_connected == 0 else Outcome.OK,
+            subject="this host",
+            text=f"{name}{state}",
+            advice=_DISCONNECTED if is_connected == 0 else "",
         )
 
 
