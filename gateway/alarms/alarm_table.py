@@ -219,7 +219,9 @@ class AlarmTable:
     def _on_findings(
         self, condition: Condition, findings: Iterable[Finding], *, now: float, time: float
     ) -> Iterator[AlarmEvent]:
-        by_object = {finding.object: finding for finding in findings}
+        by_object: dict[str, Finding] = {}
+        for finding in findings:
+            by_object.setdefault(finding.object, finding)
         for finding in by_object.values():
             yield from self._on_finding(condition, finding, now=now, time=time)
         if condition.expires_after:

@@ -183,7 +183,7 @@ class Condition:
         meaning: what it means, in one sentence.
         action: what an operator should do.
         source: what it is read from.
-        find: yields the objects for which it is true.
+        find: yields the objects for which it is true; of two findings for one object, the first counts.
         absent: the proof that it is over; None for an event, which expires.
         gone: the proof that an object no longer exists, and others after it; None if an object cannot vanish while its
             source is available.

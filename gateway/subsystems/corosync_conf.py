@@ -88,7 +88,7 @@ class CorosyncConfig:
 
     @property
     def node_addresses(self) -> Mapping[tuple[str, int], str]:
-        """The addresses or host names of the nodes by their IDs and the numbers of links; those without an ID lack."""
+        """The addresses or host names of the nodes by ID and link number; nodes without an ID are left out."""
         return {(node.id, link): address for node in self.nodes if node.id for link, address in node.addresses.items()}
 
 

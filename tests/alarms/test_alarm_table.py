@@ -235,3 +235,15 @@ def test_the_most_serious_alarms_come_first() -> None:
     cluster = Cluster()
     cluster.evaluate(node("b", "standby", "online"), node("a"), node("c", "unclean"), *quorate(0))
     assert cluster.active == ["quorum-lost", "node-unclean c", "node-lost a", "node-lost c", "node-standby b"]
+
+
+def test_one_alarm_for_two_findings_about_one_object_with_the_text_of_the_first() -> None:
+    cluster = Cluster()
+    cluster.evaluate(*ONLINE)
+    failures = [
+        (pacemaker_metrics.FAILED_ACTIONS, 1, ("n1", "db", "monitor", interval, status))
+        for interval, status in (("10000ms", "not running"), ("60000ms", "timed out"))
+    ]
+    assert cluster.evaluate(*ONLINE, *failures) == ["raised failed-action monitor of db on n1"]
+    (alarm,) = cluster.table.active
+    assert alarm.text.endswith("not running")

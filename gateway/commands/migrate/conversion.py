@@ -47,6 +47,9 @@ The gateway searches for the tools. A path that is set says more: SBD's devices 
 ``drbdsetup`` runs although DRBD's kernel module is not loaded.
 """
 
+_DEPRECATED = ("address", "port", "log-level")
+"""The settings that ``translate_deprecated`` translates."""
+
 _WITHOUT_SUCCESSOR = {
     "enable-timestamps": "samples carry no timestamps, as Prometheus recommends",
 }
@@ -76,22 +79,16 @@ def convert(path: Path) -> Conversion:
     reader = OptionReader()
     values: dict[str, Any] = {}
     remarks = []
-    deprecated: dict[str, Any] = {
-        name: settings.pop(name) for name in ("address", "port", "log-level") if name in settings
-    }
+    deprecated = {name: settings.pop(name) for name in _DEPRECATED if name in settings}
     for name, value in settings.items():
-        if name in _WITHOUT_SUCCESSOR:
-            if value:
-                remarks.append(f"{path}: {name} was left out: {_WITHOUT_SUCCESSOR[name]}")
-        elif value == _DEFAULT_PATHS.get(name):
-            continue
-        elif name == _WEB_CONFIG_FILE and value == str(DEFAULT_WEB_FILE):
-            continue  # used if it exists, by both programs; named in gateway.conf, it would have to exist
-        elif option := _BY_FLAG.get(name):
+        option = _BY_FLAG.get(name)
+        if option is None:
+            reason = _WITHOUT_SUCCESSOR.get(name, "ha_cluster_exporter has no such option")
+            if value or name not in _WITHOUT_SUCCESSOR:
+                remarks.append(f"{path}: {name} was left out: {reason}")
+        elif not _is_default(name, value):
             values[option.key] = [value] if option.repeatable and isinstance(value, str) else value
             reader.read(option.key, values[option.key], f"{path}: {option.key}")
-        else:
-            remarks.append(f"{path}: {name} was left out: ha_cluster_exporter has no such option")
     try:
         for name, key, value in translate_deprecated(deprecated):
             values[key] = value
@@ -101,6 +98,13 @@ def convert(path: Path) -> Conversion:
     if reader.problems:
         raise ConfigError(reader.problems)
     return Conversion(_format_toml(path, values), values, remarks)
+
+
+def _is_default(name: str, value: Any) -> bool:
+    """Returns whether a setting says no more than its absence."""
+    if name == _WEB_CONFIG_FILE:  # both programs use it if it exists; named in gateway.conf, it would have to exist
+        return bool(value == str(DEFAULT_WEB_FILE))
+    return bool(value == _DEFAULT_PATHS.get(name))
 
 
 def _read(path: Path) -> dict[str, Any]:

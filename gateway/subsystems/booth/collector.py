@@ -124,22 +124,30 @@ def _add_configuration(samples: SampleSet, name: str, readings: Mapping[str, Rea
     status = readings.get(f"status {name}")
     if status is not None and status.status is Status.OK:
         samples.add(metrics.RUNNING, 0 if status.value is None else 1, name)
-    pid_file = readings.get(f"PID file {name}")
-    peers: tuple[BoothPeer, ...] | None = peering.ok_value
     others = _other_members(config, peering)
-    known = [reading.ok_value for reading in (status, pid_file) if reading is not None]
-    own: BoothStatus | None = next((value for value in known if value is not None), None) or _own_member(config, others)
+    own = _running_member(readings, name) or _own_member(config, others)
     if own is not None:
         samples.add(metrics.INFO, 1, name, own.type or "", own.address)
     validity = _add_settings(samples, name, config)
     for ticket in listing.ok_value or ():
         _add_ticket(samples, name, ticket, validity.get(ticket.name))
         samples.add(metrics.TICKET_HERE, _is_granted_here(ticket, own, others), name, ticket.name)
-    for peer in peers or ():
-        samples.add(metrics.PEER_INFO, 1, name, peer.address, peer.type)
-        samples.add(metrics.PEER_LAST_CONTACT, peer.last_contact, name, peer.address)
-        for counter, number in peer.counters.items():
-            samples.add(metrics.PEER_COUNTERS[counter], number, name, peer.address)
+    for peer in peering.ok_value or ():
+        _add_peer(samples, name, peer)
+
+
+def _add_peer(samples: SampleSet, name: str, peer: BoothPeer) -> None:
+    labels = (name, peer.address)
+    samples.add(metrics.PEER_INFO, 1, *labels, peer.type)
+    samples.add(metrics.PEER_LAST_CONTACT, peer.last_contact, *labels)
+    for counter, number in peer.counters.items():
+        samples.add(metrics.PEER_COUNTERS[counter], number, *labels)
+
+
+def _running_member(readings: Mapping[str, Reading], name: str) -> BoothStatus | None:
+    """Returns the daemon on this host, as the tool or its PID file shows it; None if neither does."""
+    shown = (readings.get(source) for source in (f"status {name}", f"PID file {name}"))
+    return next((reading.ok_value for reading in shown if reading is not None and reading.ok_value is not None), None)
 
 
 def _other_members(config: BoothConfig | None, peering: Reading) -> frozenset[str] | None:

@@ -13,8 +13,11 @@ from gateway.samples import SampleSet
 from gateway.status import Status
 from gateway.subsystems import corosync_conf
 from gateway.subsystems.corosync import corosync_cfgtool, corosync_cmapctl, corosync_quorumtool, metrics
-from gateway.subsystems.corosync.corosync_cfgtool import Link, LinkPeer, RingStatus
+from gateway.subsystems.corosync.corosync_cfgtool import Link, LinkPeer, LinkStatus, RingStatus
+from gateway.subsystems.corosync.corosync_cmapctl import CorosyncStatistics
+from gateway.subsystems.corosync.corosync_quorumtool import QuorumStatus
 from gateway.subsystems.corosync.options import Statistics
+from gateway.subsystems.corosync_conf import CorosyncConfig
 from gateway.subsystems.library_source import LibrarySource, query
 from gateway.subsystems.parsing.partial import Parsed
 from gateway.subsystems.probe import Plan, Probe, Reading, parse_output
@@ -31,18 +34,18 @@ _VERSION = re.compile(r"version '([^']+)'")
 
 
 _QUORUM = (("-p",), ("-s",))
-"""Corosync 1 has no ``-p``; to it, it prints its usage."""
+"""Corosync 1 has no ``-p``, and prints its usage instead."""
 
 
-def _parse_quorum(result: CommandResult) -> Parsed[corosync_quorumtool.QuorumStatus]:
+def _parse_quorum(result: CommandResult) -> Parsed[QuorumStatus]:
     return parse_output(result, corosync_quorumtool.parse, not_running=_NOT_RUNNING)
 
 
-def _parse_links(result: CommandResult) -> Parsed[corosync_cfgtool.LinkStatus]:
+def _parse_links(result: CommandResult) -> Parsed[LinkStatus]:
     return parse_output(result, corosync_cfgtool.parse, not_running=_NOT_RUNNING)
 
 
-def _parse_statistics(result: CommandResult) -> Parsed[corosync_cmapctl.CorosyncStatistics]:
+def _parse_statistics(result: CommandResult) -> Parsed[CorosyncStatistics]:
     return parse_output(result, corosync_cmapctl.parse, not_running=_NOT_RUNNING)
 
 
@@ -125,17 +128,15 @@ class CorosyncCollector:
     def make_samples(self, readings: Mapping[str, Reading]) -> SampleSet:
         """Returns the samples of the metrics ``ha_cluster_corosync_*``."""
         samples = SampleSet()
-        up = _is_up(readings["corosync-quorumtool"], readings["corosync-cfgtool"])
-        if up == 0 and readings["corosync.conf"].status is Status.NOT_INSTALLED:
-            up = None  # this host is not a member of a cluster: a remote node or an arbitrator, or none at all
+        quorum: QuorumStatus | None = readings["corosync-quorumtool"].ok_value
+        links: LinkStatus | None = readings["corosync-cfgtool"].ok_value
+        configuration: CorosyncConfig | None = readings["corosync.conf"].ok_value
+        up = _is_up(readings)
         samples.add(metrics.UP, up)
-        quorum = readings["corosync-quorumtool"].ok_value
-        links = readings["corosync-cfgtool"].ok_value
         if quorum is not None:
             _add_quorum(samples, quorum)
         elif up == 0:
             samples.add(metrics.QUORATE, 0)
-        configuration: corosync_conf.CorosyncConfig | None = readings["corosync.conf"].ok_value
         if configuration is not None:
             samples.add(metrics.QDEVICE_CONFIGURED, configuration.has_qdevice)
         if links is not None:
@@ -143,31 +144,38 @@ class CorosyncCollector:
         statistics = readings.get("corosync-cmapctl")
         if statistics is not None and statistics.ok_value is not None:
             _add_statistics(samples, statistics.ok_value, links.node_id if links is not None else None)
-        if up or configuration is not None:  # the cluster and this node have their names also while no daemon runs
-            samples.add(
-                metrics.INFO,
-                1,
-                (configuration and configuration.cluster_name) or "",
-                (links and links.transport) or (configuration and configuration.transport) or "",
-                readings["corosync"].ok_value or "",
-                (configuration and configuration.local_name) or "",
-            )
+        if up or configuration is not None:  # the names are known even while no daemon runs
+            _add_info(samples, readings["corosync"].ok_value, links, configuration)
         return samples
 
 
-def _is_up(*readings: Reading) -> int | None:
+def _is_up(readings: Mapping[str, Reading]) -> int | None:
     """Returns 1 if any tool succeeded, 0 if all report that Corosync is not running, None if that is unknown.
 
     corosync-quorumtool prints the same message for any reason for which it cannot connect: a lack of permission or of
     memory, or a Corosync that is just starting. corosync-cfgtool prints the error.
+
+    Without corosync.conf, this host is not a member of a cluster, and nothing is down: it is a remote node, an
+    arbitrator, or neither.
     """
-    statuses = {reading.status for reading in readings}
+    statuses = {readings[tool].status for tool in ("corosync-quorumtool", "corosync-cfgtool")}
     if Status.OK in statuses:
         return 1
-    return 0 if statuses == {Status.NOT_RUNNING} else None
+    is_member = readings["corosync.conf"].status is not Status.NOT_INSTALLED
+    return 0 if is_member and statuses == {Status.NOT_RUNNING} else None
 
 
-def _add_quorum(samples: SampleSet, quorum: corosync_quorumtool.QuorumStatus) -> None:
+def _add_info(
+    samples: SampleSet, version: str | None, links: LinkStatus | None, configuration: CorosyncConfig | None
+) -> None:
+    cluster, transport, node = None, links.transport if links is not None else None, None
+    if configuration is not None:
+        cluster, node = configuration.cluster_name, configuration.local_name
+        transport = transport or configuration.transport
+    samples.add(metrics.INFO, 1, cluster or "", transport or "", version or "", node or "")
+
+
+def _add_quorum(samples: SampleSet, quorum: QuorumStatus) -> None:
     samples.add(metrics.QUORATE, None if quorum.quorate is None else int(quorum.quorate))
     for kind in ("expected_votes", "highest_expected", "total_votes", "quorum"):
         samples.add(metrics.QUORUM_VOTES, getattr(quorum, kind), kind)
@@ -185,36 +193,55 @@ def _add_quorum(samples: SampleSet, quorum: corosync_quorumtool.QuorumStatus) ->
 
 
 def _add_links(
-    samples: SampleSet,
-    status: corosync_cfgtool.LinkStatus,
-    quorum: corosync_quorumtool.QuorumStatus | None,
-    configuration: corosync_conf.CorosyncConfig | None,
+    samples: SampleSet, status: LinkStatus, quorum: QuorumStatus | None, configuration: CorosyncConfig | None
 ) -> None:
-    ring_id = quorum.ring_id if quorum else ""
-    own_ids = (item.node_id for item in (quorum, status) if item is not None)
-    node_id = next((own_id for own_id in own_ids if own_id is not None), "")
-    # A peer that has left is no longer a member, but its name is still in the configuration.
-    member_names = {str(member.node_id): member.name for member in quorum.members if member.name} if quorum else {}
-    names = {**(configuration.node_names if configuration else {}), **member_names}
+    ring_id, own_id = quorum.ring_id if quorum else "", _own_id(status, quorum)
+    names = _node_names(quorum, configuration)
     addresses = configuration.node_addresses if configuration else {}
     others = _other_members(quorum)
     health = {link.number: _is_healthy(link, status.links, others) for link in status.links}
     for link in status.links:
-        number = str(link.number)
-        samples.add(metrics.RINGS, health[link.number], ring_id, str(node_id), number, link.address)
+        own = "" if own_id is None else str(own_id)
+        samples.add(metrics.RINGS, health[link.number], ring_id, own, str(link.number), link.address)
         for peer in link.peers:
-            if not peer.local and peer.node_id != node_id:
-                name = "" if peer.by_index else names.get(str(peer.node_id), "")
-                connected = None if peer.connected is None else int(peer.connected)
-                samples.add(metrics.LINK_CONNECTED, connected, number, link.address, str(peer.node_id), name)
-                if not peer.by_index and (address := addresses.get((str(peer.node_id), link.number))):
-                    samples.add(metrics.LINK_PEER_ADDRESS, 1, number, str(peer.node_id), address)
+            if not peer.local and peer.node_id != own_id:
+                _add_peer(samples, link, peer, names, addresses)
     errors = sum(healthy == 0 for healthy in health.values())
     if errors or (status.complete and None not in health.values()):
         samples.add(metrics.RING_ERRORS, errors)
 
 
-def _other_members(quorum: corosync_quorumtool.QuorumStatus | None) -> Collection[int] | None:
+def _own_id(status: LinkStatus, quorum: QuorumStatus | None) -> int | None:
+    """Returns the ID of this node, which either tool prints."""
+    return quorum.node_id if quorum is not None and quorum.node_id is not None else status.node_id
+
+
+def _node_names(quorum: QuorumStatus | None, configuration: CorosyncConfig | None) -> Mapping[str, str]:
+    """Returns the names of the nodes by ID. A peer that has left is no longer a member, but still configured."""
+    configured = configuration.node_names if configuration else {}
+    members = quorum.members if quorum else ()
+    return {**configured, **{str(member.node_id): member.name for member in members if member.name}}
+
+
+def _add_peer(
+    samples: SampleSet,
+    link: Link,
+    peer: LinkPeer,
+    names: Mapping[str, str],
+    addresses: Mapping[tuple[str, int], str],
+) -> None:
+    """Adds a peer on a link. One that is known by its index only has neither a name nor an address."""
+    number, node_id, connected = str(link.number), str(peer.node_id), peer.connected
+    name = "" if peer.by_index else names.get(node_id, "")
+    address = None if peer.by_index else addresses.get((node_id, link.number))
+    samples.add(
+        metrics.LINK_CONNECTED, None if connected is None else int(connected), number, link.address, node_id, name
+    )
+    if address:
+        samples.add(metrics.LINK_PEER_ADDRESS, 1, number, node_id, address)
+
+
+def _other_members(quorum: QuorumStatus | None) -> Collection[int] | None:
     """Returns the ids of the members without this node; None if some or all of them are unknown."""
     members = {member.node_id for member in quorum.members} if quorum else set()
     if quorum is None or not members or len(members) < (quorum.nodes or 0):
@@ -257,7 +284,7 @@ def _is_member(peer: LinkPeer, link: Link, links: Collection[Link], others: Coll
     return any(other.connected for item in links for other in item.peers if other.node_id == peer.node_id)
 
 
-def _add_statistics(samples: SampleSet, statistics: corosync_cmapctl.CorosyncStatistics, local: int | None) -> None:
+def _add_statistics(samples: SampleSet, statistics: CorosyncStatistics, local: int | None) -> None:
     for link in statistics.links:
         if link.node_id == local:
             continue  # knet counts what a node sends to itself as link 0

@@ -40,13 +40,20 @@ _CIBADMIN = (("--query", "--local", "--scope", "constraints"), ("--query", "--lo
 
 
 def _parse_status(result: CommandResult) -> Parsed[ClusterStatus]:
+    """Returns the state of the cluster.
+
+    Raises:
+        CommandError: crm_mon is not connected to the cluster; its value is what crm_mon shows nevertheless.
+        ParseError: the output shows neither the cluster nor why it does not.
+    """
     parsed = parse_output(result, crm_mon.parse, not_running=_NOT_RUNNING)
     status = parsed.value
     if status.connected:
         return parsed
     # the document contains more details than the exit status
-    code = status.status.code if status.status is not None else result.exit_status
-    message = status.status.message.removeprefix("OK").removeprefix(": ") if status.status is not None else ""
+    code, message = result.exit_status, ""
+    if status.status is not None:
+        code, message = status.status.code, status.status.message.removeprefix("OK").removeprefix(": ")
     if code == _EXIT_INSUFFICIENT_PRIVILEGES:
         raise CommandError(Status.NOT_PERMITTED, message or "insufficient privileges", value=status)
     not_running = (

@@ -43,12 +43,10 @@ def find_failed_actions(view: ClusterView) -> Iterator[Finding]:
     """Yields the failed actions, with what is known about why they failed."""
     labels = ("node", "resource", "operation", "interval")
     reasons = {tuple(row[label] for label in labels): row for row in view.rows(metrics.FAILED_ACTION_REASONS)}
-    objects: set[str] = set()
     for row in view.rows(metrics.FAILED_ACTIONS):
         fields = {name: value for name, value in row.items() if isinstance(value, str)}
         name = "{operation} of {resource} on {node}".format_map(fields)
-        if fields["operation"] and name not in objects and facts.is_listed_or_empty(view, fields["node"]):
-            objects.add(name)
+        if fields["operation"] and facts.is_listed_or_empty(view, fields["node"]):
             known = reasons.get(tuple(row[label] for label in labels), {})
             yield Finding(name, {**fields, "why": _why(fields["status"], known)})
 

@@ -26,14 +26,12 @@ def instances_in(state: str, *, but: Callable[[ClusterView, Row], bool] = lambda
     """
 
     def find(view: ClusterView) -> Iterator[Finding]:
-        objects: set[str] = set()
         for row in view.rows(metrics.RESOURCES, state=state):
             if but(view, row):
                 continue
             fields = {name: str(row[name]) for name in ("resource", "node", "role", "agent")}
             name = "{resource} on {node}".format_map(fields) if fields["node"] else fields["resource"]
-            if name not in objects and facts.is_listed_or_empty(view, fields["node"]):
-                objects.add(name)
+            if facts.is_listed_or_empty(view, fields["node"]):
                 yield Finding(name, fields)
 
     return find
@@ -55,13 +53,11 @@ def no_instance_in(state: str) -> Holds:
 
 def find_stopped_resources(view: ClusterView) -> Iterator[Finding]:
     """Yields the resources that are stopped and should run, and the clones without any active instance."""
-    objects: set[str] = set()
     for row in view.fact(expectation.stopped_instances):
         name = str(row["clone"] or row["resource"])
-        if name in objects or name in view.fact(resource_facts.activity).active or is_connection(view, row):
+        if name in view.fact(resource_facts.activity).active or is_connection(view, row):
             continue
         if not row["clone"] or resource_facts.is_fully_known(view, name):
-            objects.add(name)
             yield Finding(name, {"resource": name, "agent": str(row["agent"])})
 
 
@@ -80,12 +76,10 @@ def find_unmanaged_resources(view: ClusterView) -> Iterator[Finding]:
     if view.number(metrics.MAINTENANCE_MODE_ENABLED) != 0 or not view.fact(resource_facts.activity).any_unmanaged:
         return
     places = {row["node"] for row in view.rows(metrics.NODES) if row["maintenance"] is False} | {""}
-    objects: set[str] = set()
     for row in view.rows(metrics.RESOURCES, managed="false"):
         name = str(row["clone"] or row["group"] or row["resource"])
         may_have_reason = row["blocked"] is not False or row["orphaned"] is not False or row["node"] not in places
-        if name not in objects and not may_have_reason:
-            objects.add(name)
+        if not may_have_reason:
             yield Finding(name, {"resource": name})
 
 
