@@ -57,7 +57,7 @@ def test_a_host_without_snmpd(cluster: FakeCluster, capsys: pytest.CaptureFixtur
     assert "snmpd.conf" not in output
 
 
-def test_switched_off(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
+def test_agentx_that_is_off_is_skipped(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
     wrong, output = checked(cluster, capsys, "off")
     assert not wrong
     assert check_result(output, "agentx")[0] == "skip  agentx: off"
@@ -210,5 +210,7 @@ def test_a_process_of_snmpd_is_found(tmp_path_factory: pytest.TempPathFactory) -
         ),
     ],
 )
-def test_missing_lines(content: bytes, address: TcpAddress | UnixAddress, user: int, lines: list[str]) -> None:
+def test_the_lines_that_snmpd_conf_lacks_are_named(
+    content: bytes, address: TcpAddress | UnixAddress, user: int, lines: list[str]
+) -> None:
     assert missing_lines(snmpd_conf.parse([content]), address, ROOT, user_id=user) == lines

@@ -112,7 +112,7 @@ def test_every_flag_is_tested_here_or_resembles_a_tested_one() -> None:
 
 
 @pytest.mark.daemon
-def test_version(tmp_path: Path) -> None:
+def test_the_version_names_that_of_python(tmp_path: Path) -> None:
     done = gateway("--version", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stdout.startswith(f"ha-cluster-gateway {package.__version__} (Python {sys.version_info.major}.")

@@ -276,7 +276,7 @@ def test_a_long_value_is_cut(file: Path) -> None:
         ),
     ],
 )
-def test_valid_values(text: str, key: str, value: object, file: Path) -> None:
+def test_each_valid_value_is_read(text: str, key: str, value: object, file: Path) -> None:
     file.write_text(text)
     assert plain_values(load(file, {}))[key] == value
 
@@ -291,7 +291,7 @@ def test_valid_values(text: str, key: str, value: object, file: Path) -> None:
         ("[fe80::1%eth0]:1", ("fe80::1%eth0", 1)),
     ],
 )
-def test_addresses(text: str, address: tuple[str, int]) -> None:
+def test_addresses_with_and_without_a_host(text: str, address: tuple[str, int]) -> None:
     assert Address.parse(text) == address
 
 
@@ -419,7 +419,7 @@ def users(*tables: str) -> str:
     return "".join(f"[[snmp.agent.user]]\n{table}\n" for table in tables)
 
 
-def test_views(file: Path) -> None:
+def test_views_of_communities_and_users_are_read(file: Path) -> None:
     view = '["1.3.6.1.2.1.1", ".1.3.6.1.4.1.1"]'
     file.write_text(
         f'[[snmp.agent.community]]\nname = "a"\nview = {view}\n' + users(f'name = "u"\nauth = "none"\nview = {view}')
@@ -552,7 +552,7 @@ def test_only_what_may_be_a_secret_is_hidden(file: Path) -> None:
         ),
     ],
 )
-def test_invalid_users(table: str, expected: list[str], file: Path) -> None:
+def test_each_mistake_in_a_user_is_named(table: str, expected: list[str], file: Path) -> None:
     good = 'name = "good"\nauth = "none"'
     assert problems(users(good, table), file) == [f"snmp.agent.user[2].{problem}" for problem in expected]
 

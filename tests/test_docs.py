@@ -319,14 +319,14 @@ OTHERS = {
 """Flags of other programs that the documentation mentions."""
 
 
-def test_flags_exist() -> None:
+def test_flags_that_pages_mention_exist() -> None:
     mentioned = {
         (path.name, flag) for path, text in TEXTS.items() for flag in re.findall(r"(?<![\w-])--[a-z][\w.-]*\w", text)
     }
     assert {(page, flag) for page, flag in mentioned if flag not in FLAGS | OTHERS.keys()} == set()
 
 
-def test_subcommands_exist() -> None:
+def test_subcommands_that_pages_mention_exist() -> None:
     commands = parsers().keys()
     unknown = set()
     for path, text in TEXTS.items():

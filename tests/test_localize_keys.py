@@ -43,7 +43,9 @@ def test_the_keys_are_those_of_the_rfc(tmp_path: Path) -> None:
         ((ENGINE_ID, "MD5"), "maplesyrup\n", "argument AUTH: invalid choice (choose from "),
     ],
 )
-def test_errors(arguments: tuple[str, ...], passwords: str, error: str, tmp_path: Path) -> None:
+def test_an_error_names_its_cause_but_no_password(
+    arguments: tuple[str, ...], passwords: str, error: str, tmp_path: Path
+) -> None:
     done = localize_keys(*arguments, passwords=passwords, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert f"ha-cluster-gateway: {error}" in done.stderr

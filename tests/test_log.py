@@ -95,7 +95,7 @@ def test_json_is_one_object_a_line() -> None:
 
 
 @pytest.mark.parametrize(("level", "count"), list(zip(LogLevel, (5, 4, 3, 2), strict=True)))
-def test_levels(level: LogLevel, count: int) -> None:
+def test_events_below_the_level_are_dropped(level: LogLevel, count: int) -> None:
     assert len(written(level=level)) == count
 
 

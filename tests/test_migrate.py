@@ -112,7 +112,7 @@ def test_the_sample_means_the_same_in_every_format(tmp_path: Path) -> None:
         ("crm-mon-path: '/opt/é/crm \"mon\"\\😀'", {"tools.crm_mon.path": '/opt/é/crm "mon"\\😀'}),
     ],
 )
-def test_single_values(text: str, values: dict[str, Any], tmp_path: Path) -> None:
+def test_each_setting_becomes_its_option(text: str, values: dict[str, Any], tmp_path: Path) -> None:
     assert migrated(tmp_path / "a.yaml", text) == (values, [])
 
 
@@ -169,7 +169,7 @@ def test_each_problem_is_one_clear_line(name: str, text: str, problems: list[str
         assert "\n" not in problem
 
 
-def test_unreadable_files(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_named_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "directory.yaml").mkdir()
     (tmp_path / "latin.yaml").write_bytes(b"a: \xe9")
     for name, reason in (

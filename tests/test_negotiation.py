@@ -38,7 +38,7 @@ PROMETHEUS_3 = (
         (",;,=;q=", False),
     ],
 )
-def test_content_type(accept: str, openmetrics: bool) -> None:  # noqa: FBT001
+def test_openmetrics_is_served_to_clients_that_prefer_it(accept: str, openmetrics: bool) -> None:  # noqa: FBT001
     assert negotiate_content_type(accept) == (exposition.OPENMETRICS if openmetrics else exposition.TEXT)
 
 
@@ -57,7 +57,7 @@ def test_content_type(accept: str, openmetrics: bool) -> None:  # noqa: FBT001
         ("x-gzip", True),
     ],
 )
-def test_gzip(accept_encoding: str, zipped: bool) -> None:  # noqa: FBT001
+def test_gzip_is_used_for_clients_that_accept_it(accept_encoding: str, zipped: bool) -> None:  # noqa: FBT001
     assert accepts_gzip(accept_encoding) is zipped
 
 

@@ -35,7 +35,7 @@ UNSAFE = set("\x1b\x07\r\x9b\x7f\u2028\u202e\u2066\udc80\n\t")
         ("\n\r\t\0\x7f\x85\u2029\u202a\u2069\ud800", r"\n\r\t\u0000\u007f\u0085\u2029\u202a\u2069\ud800"),
     ],
 )
-def test_escapes(text: str, escaped: str) -> None:
+def test_control_characters_are_escaped(text: str, escaped: str) -> None:
     assert printable(text) == escaped
 
 
@@ -57,7 +57,7 @@ def check_output(output: str) -> None:
     assert not UNSAFE & set(output)
 
 
-def test_check(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_results_of_check_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     print_results(
         iter([CheckResult(outcome=Outcome.FAIL, subject=HOSTILE, text=HOSTILE, advice=HOSTILE.replace("\n", ""))])
     )
@@ -66,7 +66,7 @@ def test_check(capsys: pytest.CaptureFixture[str]) -> None:
     check_output(output.replace("\n", ""))
 
 
-def test_errors(capsys: pytest.CaptureFixture[str]) -> None:
+def test_error_messages_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([f"--config=/{HOSTILE}", "mib"]) == 2
     with pytest.raises(SystemExit):
         cli.main([f"--{HOSTILE}"])

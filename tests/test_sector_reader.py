@@ -318,7 +318,7 @@ def test_the_helper_has_the_same_format() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"x" * 11, struct.pack("!III", 0, 512, 2) + b"abc", b"\0" * 12 + b"a"])
-def test_malformed_bodies(body: bytes) -> None:
+def test_a_malformed_body_is_a_decode_error(body: bytes) -> None:
     with pytest.raises(DecodeError):
         Sectors.decode(body)
 

@@ -138,7 +138,7 @@ def test_a_running_gateway_keeps_its_session_and_its_snmpv3_engine(
         (("test-notification", "nonsense"), "no such condition: nonsense; there are: quorum-lost, "),
     ],
 )
-def test_errors(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+def test_an_error_names_its_cause(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
     done = gateway("--config", config(tmp_path), *arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr

@@ -39,7 +39,7 @@ from tests.waiting import until
 # --- Pages -----------------------------------------------------------------------------------------------------------
 
 
-async def test_pages(script: Script) -> None:
+async def test_the_metrics_page_and_its_headers(script: Script) -> None:
     async with serving(ScriptCollector({"x": script("echo 5")})) as served:
         async with served.get() as response:
             assert response.status == 200
@@ -72,7 +72,7 @@ async def test_another_path_for_the_metrics(script: Script) -> None:
             assert '<a href="a/b">' in await response.text()
 
 
-async def test_further_routes() -> None:
+async def test_further_routes_answer_their_method_only() -> None:
     async def describe(request: web.Request) -> web.Response:
         return web.Response(text=f"{request.method} {request.path}\n")
 
@@ -94,7 +94,7 @@ async def test_further_routes() -> None:
 @pytest.mark.parametrize(
     "path", ["/metrics/", "/metric", "/-/", "/-/healthy/", "/favicon.ico", "/%2e%2e", "/metrics%00"]
 )
-async def test_unknown_paths(path: str) -> None:
+async def test_an_unknown_path_is_404(path: str) -> None:
     async with serving() as served:
         answer = await served.raw(request(path, "Connection: close"))
         assert answer.startswith(b"HTTP/1.1 404 ")

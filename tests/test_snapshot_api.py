@@ -76,7 +76,7 @@ def alarm(condition: str, **fields: str) -> Alarm:
 # --- The document ----------------------------------------------------------------------------------------------------
 
 
-def test_whole_document() -> None:
+def test_the_document_of_a_snapshot() -> None:
     samples: SamplesByMetric = {
         VALUE: {("b",): 1.0, ("a",): 0.5, ("inf",): math.inf, ("-inf",): -math.inf, ("large",): 10**400},
         STATE: {("n",): (True, False, None)},
@@ -183,7 +183,7 @@ def test_schema_lists_every_state_and_severity() -> None:
         {"collectors": {"c": {"state": "fine", "duration_seconds": 0, "commands": []}}},
     ],
 )
-def test_schema_rejects(change: dict[str, Any]) -> None:
+def test_the_schema_rejects_other_documents(change: dict[str, Any]) -> None:
     document = decode(encode({}))
     assert not validator().is_valid({**document, **change})
 

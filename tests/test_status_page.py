@@ -416,7 +416,7 @@ def test_changes_are_bounded() -> None:
 # --- Served ----------------------------------------------------------------------------------------------------------
 
 
-async def test_headers(script: Script) -> None:
+async def test_the_page_and_its_stylesheet_have_a_strict_policy(script: Script) -> None:
     async with serving(ScriptCollector({"x": script("echo 5")})) as served:
         async with served.get("/") as response:
             assert response.status == 200

@@ -87,7 +87,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
 
 @pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
 @pytest.mark.parametrize("situation", SITUATIONS)
-def test_accessibility(situation: str, scheme: str, pages: Mapping[str, Path], tmp_path: Path) -> None:
+def test_axe_finds_no_violation(situation: str, scheme: str, pages: Mapping[str, Path], tmp_path: Path) -> None:
     library = os.environ.get("AXE_CORE")
     if not library:
         pytest.skip("AXE_CORE is not set")
@@ -126,7 +126,7 @@ MAX_PICTURE = 150_000
 
 
 @pytest.mark.parametrize("name", SCREENSHOTS)
-def test_screenshots(name: str, pages: Mapping[str, Path], tmp_path: Path) -> None:
+def test_each_picture_is_small(name: str, pages: Mapping[str, Path], tmp_path: Path) -> None:
     """Makes each picture; with ``REGENERATE``, those of the documentation are replaced."""
     situation, scheme, size = SCREENSHOTS[name]
     picture = tmp_path / name

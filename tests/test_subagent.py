@@ -232,7 +232,7 @@ async def test_a_complete_session(master: Master) -> None:
     assert [log["event"] for log in logs] == ["agentx registered"]
 
 
-async def test_other_capabilities(master: Master) -> None:
+async def test_long_capabilities_are_shortened(master: Master) -> None:
     async with running(master.path, capabilities=(CELL, "x" * 300)):
         link = await master.link()
         await link.accept(Open, Register)
@@ -478,7 +478,7 @@ async def test_protocol_errors_are_answered_and_the_session_continues(master: Ma
         assert (subagent.rejected, subagent.sessions) == (4, 1)
 
 
-async def test_set(master: Master) -> None:
+async def test_set_is_refused(master: Master) -> None:
     async with running(master.path) as subagent:
         link = await master.registered()
         refused = await link.ask(TestSet(varbinds=(VarBind(CELL, Type.INTEGER, 1),)))
@@ -531,7 +531,7 @@ async def test_sessions_that_are_lost_at_once_back_off(master: Master) -> None:
 # --- GetBulk ---------------------------------------------------------------------------------------------------------
 
 
-async def test_get_bulk(master: Master) -> None:
+async def test_get_bulk_returns_repetitions_of_each_column(master: Master) -> None:
     async with running(master.path):
         link = await master.registered()
         entry = ROOT + oids.encode((1, 2, 1))
@@ -610,7 +610,7 @@ async def test_a_request_that_cannot_be_encoded_is_logged_once_and_does_not_end_
 TRAP = (VarBind(oids.parse("1.3.6.1.6.3.1.1.4.1.0"), Type.OBJECT_IDENTIFIER, ROOT),)
 
 
-async def test_notifications(master: Master) -> None:
+async def test_a_notification_is_sent_once_the_master_agent_responds(master: Master) -> None:
     async with running(master.path) as subagent:
         link = await master.registered()
         sent = asyncio.ensure_future(subagent.notify(TRAP))
@@ -664,7 +664,7 @@ async def test_a_master_agent_that_takes_long_gets_a_pause(master: Master) -> No
         assert loop.time() - answered >= 0.1
 
 
-async def test_concurrent_notifications(master: Master) -> None:
+async def test_responses_to_notifications_may_arrive_in_any_order(master: Master) -> None:
     async with running(master.path) as subagent:
         link = await master.registered()
         sent = [asyncio.ensure_future(subagent.notify(TRAP)) for _ in range(10)]
@@ -694,7 +694,7 @@ async def test_notifications_without_a_session(tmp_path: Path) -> None:
         ("tcp:[::1]:705", TcpAddress("::1", 705)),
     ],
 )
-def test_addresses(text: str, address: UnixAddress | TcpAddress | None) -> None:
+def test_addresses_of_the_master_agent_are_read(text: str, address: UnixAddress | TcpAddress | None) -> None:
     assert parse_agentx(text) == address
     if address is not None:
         assert str(address) == text
@@ -721,7 +721,7 @@ def test_addresses(text: str, address: UnixAddress | TcpAddress | None) -> None:
         "OFF",
     ],
 )
-def test_invalid_addresses(text: str) -> None:
+def test_an_invalid_address_of_the_master_agent_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match='expected "unix:PATH" with an absolute path, "tcp:HOST:PORT" or "off"'):
         parse_agentx(text)
 
@@ -766,7 +766,7 @@ async def test_reasons_of_a_failed_connection(tmp_path: Path) -> None:
     assert (await failure_of(UnixAddress("/" + "x" * 200)))[0] is SessionFailure.OTHER
 
 
-async def test_tcp() -> None:
+async def test_a_session_over_tcp() -> None:
     served = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -90,7 +90,7 @@ def lines(columns: range, rows: range) -> list[str]:
 # --- What managers see -----------------------------------------------------------------------------------------------
 
 
-async def test_get(snmpd: Snmpd, source: VariableTable) -> None:
+async def test_get_returns_values_and_what_does_not_exist(snmpd: Snmpd, source: VariableTable) -> None:
     async with running(snmpd, source) as subagent:
         found = await snmpd.ask("snmpget", f"{ARC}.1.2.1.3.4", f"{ARC}.1.2.1.5.6", f"{ARC}.1.2.1.9.1")
         assert found.lines == [
@@ -136,7 +136,7 @@ async def test_all_variables_are_read_only(snmpd: Snmpd, source: VariableTable) 
         assert (subagent.rejected, subagent.state) == (0, SubagentState.REGISTERED)
 
 
-async def test_all_types(snmpd: Snmpd) -> None:
+async def test_values_of_all_types_arrive(snmpd: Snmpd) -> None:
     values: dict[int, tuple[Type, int | bytes, str]] = {
         1: (Type.INTEGER, -5, "INTEGER: -5"),
         2: (Type.OCTET_STRING, b"text", 'STRING: "text"'),
@@ -350,7 +350,7 @@ async def test_a_notification_is_sent_by_snmpd_as_a_trap(tmp_path: Path, source:
 # --- TCP -------------------------------------------------------------------------------------------------------------
 
 
-async def test_over_tcp(tmp_path: Path, source: VariableTable) -> None:
+async def test_the_subagent_reconnects_over_tcp(tmp_path: Path, source: VariableTable) -> None:
     port = free_port()
     with Snmpd(tmp_path, tcp=port) as daemon:
         async with running(daemon, source, address=f"tcp:localhost:{port}") as subagent:

@@ -117,7 +117,7 @@ def test_users_headers_and_a_rate_limit() -> None:
     ("text", "seconds"),
     [("1s", 1.0), ("1h", 3600.0), ("1.5s", 1.5), (".5s", 0.5), ("2000000", 0.002), ("3us", 3e-6), ("+1m", 60.0)],
 )
-def test_durations(text: str, seconds: float) -> None:
+def test_durations_are_read_as_in_go(text: str, seconds: float) -> None:
     limit = read(f"rate_limit: {{interval: {text}, burst: 1}}").rate_limit
     assert limit is not None
     assert limit.interval == pytest.approx(seconds)
@@ -208,7 +208,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("text", "causes"), REFUSED)
-def test_refused(text: str, causes: list[str]) -> None:
+def test_each_mistake_is_named_without_secrets(text: str, causes: list[str]) -> None:
     found = problems(text)
     assert len(found) == len(causes)
     assert all(problem.startswith(cause) for problem, cause in zip(found, causes, strict=True)), found
@@ -256,7 +256,7 @@ def test_all_suites_and_each_curve(authority: Authority) -> None:
         assert load_tls(directory, f"curve_preferences: [{curve}]").context is not None
 
 
-def test_inline(authority: Authority) -> None:
+def test_certificates_can_be_inline(authority: Authority) -> None:
     directory = authority.directory
 
     def indent(name: str) -> str:
@@ -349,7 +349,7 @@ def test_what_ssl_cannot_do(authority: Authority, settings: str, cause: str) -> 
         load_tls(authority.directory, settings)
 
 
-def test_alternative_names(tmp_path: Path) -> None:
+def test_the_alternative_names_of_a_certificate_are_read(tmp_path: Path) -> None:
     names = ["node1", "10.0.0.1", "2001:db8::1", "ops@example.org", "spiffe://example.org/prometheus"]
     pem = Authority(tmp_path).sign("client", names).read_bytes()
     assert alternative_names(x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)) == set(names)
@@ -379,7 +379,7 @@ def checked(path: Path | None) -> list[tuple[bool, str]]:
     return [(result.outcome is Outcome.OK, f"{result.subject}: {result.text}") for result in results]
 
 
-def test_check(authority: Authority) -> None:
+def test_check_warns_of_a_certificate_that_expires(authority: Authority) -> None:
     path = authority.directory / "web.yaml"
     assert checked(None) == []
     for lifetime, good, text in ((40.5, True, " UTC"), (29.5, False, ", in 29 days"), (-1, False, "expired on ")):

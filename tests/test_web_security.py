@@ -184,7 +184,7 @@ async def test_slow_handshakes_have_a_deadline_and_make_room(site: Site) -> None
 
 @pytest.mark.daemon
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
-async def test_client_certificates(site: Site, version: str) -> None:
+async def test_only_clients_with_an_allowed_certificate_are_served(site: Site, version: str) -> None:
     site.authority.sign("client", ["prometheus.example.org"])
     site.authority.sign("expired", ["prometheus.example.org"], lifetime=-1)
     site.authority.sign("unnamed", ["grafana.example.org", "10.0.0.1"])
@@ -347,7 +347,7 @@ async def test_files_are_read_once_they_are_settled(site: Site) -> None:
 # --- Passwords -------------------------------------------------------------------------------------------------------
 
 
-async def test_passwords(site: Site) -> None:
+async def test_every_path_requires_a_password(site: Site) -> None:
     async with site.serving(USERS) as served:
         for path in ("/metrics", "/", "/-/healthy", "/-/ready", "/missing"):
             for headers, status in (

@@ -34,7 +34,7 @@ def has_ipv6() -> bool:
     return True
 
 
-async def test_several_addresses() -> None:
+async def test_it_answers_on_every_address() -> None:
     addresses = [("127.0.0.1", 0), ("127.0.0.2", 0), *([("::1", 0)] if has_ipv6() else [])]
     async with serving(addresses=addresses) as agent:
         assert len(agent.addresses) == len(addresses)
@@ -57,7 +57,7 @@ async def test_responses_come_from_the_destination_address_of_the_request(host: 
         assert sender[:2] == (host, port)
 
 
-async def test_localhost() -> None:
+async def test_a_host_name_can_be_listened_on() -> None:
     async with serving(addresses=[("localhost", 0)]) as agent:
         assert agent.addresses
 
@@ -83,7 +83,7 @@ async def test_an_address_in_use() -> None:
         (("x" * 70 + ".example", 161), "cannot listen on UDP xxx"),
     ],
 )
-async def test_unusable_addresses(address: tuple[str, int], message: str) -> None:
+async def test_an_unusable_address_is_pending_with_a_reason(address: tuple[str, int], message: str) -> None:
     async with serving(addresses=[address]) as agent:
         (reason,) = agent.pending.values()
         assert re.match(message, reason)

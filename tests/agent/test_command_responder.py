@@ -264,7 +264,7 @@ def test_nothing_is_kept_about_messages_and_their_senders() -> None:
     "statistic",
     [MessageStatistic.IN_PACKETS, MessageStatistic.ASN_PARSE_ERRORS, MessageStatistic.BAD_COMMUNITY_NAMES],
 )
-def test_counters_wrap(statistic: MessageStatistic) -> None:
+def test_counters_wrap_at_32_bits(statistic: MessageStatistic) -> None:
     responder = make_responder()
     responder.counters._values[statistic] = 2**32 - 1
     for datagram in (

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.daemon
 # --- SNMPv2c ---------------------------------------------------------------------------------------------------------
 
 
-async def test_get() -> None:
+async def test_get_returns_values_of_every_type() -> None:
     async with serving() as agent:
         names = [SYS_DESCR, f"{COLUMN}.1.0", f"{COLUMN}.3.0", f"{COLUMN}.4.1", f"{COLUMN}.5.2", f"{COLUMN}.6.499"]
         result = await net_snmp("snmpget", agent, *names)
@@ -38,7 +38,7 @@ async def test_get() -> None:
         assert agent.requests == {"get": 1, "getnext": 0, "getbulk": 0, "set": 0}
 
 
-async def test_standard_groups() -> None:
+async def test_the_system_group_and_the_snmp_counters_are_served() -> None:
     identity = EngineIdentity(engine_id=bytes.fromhex("80001f880501020304"), boots=7)
     async with serving(identity=identity) as agent:
         system = await net_snmp("snmpwalk", agent, "1.3.6.1.2.1.1")

@@ -60,7 +60,7 @@ def test_requests_with_several_names() -> None:
 
 
 @pytest.mark.parametrize(("name", "inside"), [("1.3.5", True), ("1.3.9.1", True), ("1.3", False), ("1.3.50", False)])
-def test_membership(name: str, *, inside: bool) -> None:
+def test_a_view_contains_its_subtrees_only(name: str, *, inside: bool) -> None:
     assert (oids.parse(name) in VIEW) is inside
 
 

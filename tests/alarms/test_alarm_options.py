@@ -21,7 +21,7 @@ def file(tmp_path: Path) -> Path:
 # --- Receivers -------------------------------------------------------------------------------------------------------
 
 
-def test_targets(file: Path) -> None:
+def test_all_settings_of_targets_are_read(file: Path) -> None:
     file.write_text(
         MANAGER
         + """
@@ -57,7 +57,7 @@ priv_password = "another one"
 
 
 @pytest.mark.parametrize("kind", ["inform", "trap"])
-def test_localized_keys(kind: str, file: Path) -> None:
+def test_a_localized_key_can_be_in_a_file(kind: str, file: Path) -> None:
     key = b"a localized key of u"
     (file.parent / "key").write_text(f"0x{key.hex()}\n")
     (file.parent / "key").chmod(0o600)
@@ -87,7 +87,7 @@ auth_key_file = "{file.parent / "key"}"
         ("[fe80::1%eth0]:163", "[fe80::1%eth0]:163"),
     ],
 )
-def test_addresses(address: str, name: str, file: Path) -> None:
+def test_an_address_without_a_port_has_port_162(address: str, name: str, file: Path) -> None:
     file.write_text(MANAGER.replace("manager", address))
     (target,) = load(file, {}).alarms.snmp_targets
     assert target.name == name
@@ -109,7 +109,7 @@ HIDDEN = "another value"
         ('"[::1"', HIDDEN),
     ],
 )
-def test_invalid_addresses(address: str, found: str, file: Path) -> None:
+def test_an_invalid_address_is_named(address: str, found: str, file: Path) -> None:
     expected = 'expected "HOST:PORT", "[IPv6]:PORT", or either without the port for 162'
     assert problems(MANAGER.replace('"manager"', address), file) == [
         f"alarms.target[1].address: {expected}, found {found}"
@@ -162,7 +162,7 @@ def test_invalid_addresses(address: str, found: str, file: Path) -> None:
         ),
     ],
 )
-def test_invalid_targets(table: str, expected: list[str], file: Path) -> None:
+def test_each_mistake_in_a_target_is_named(table: str, expected: list[str], file: Path) -> None:
     assert problems(f"[[alarms.target]]\n{table}\n", file) == [f"alarms.target[1].{text}" for text in expected]
 
 
@@ -213,12 +213,12 @@ def test_the_disabled_conditions_are_a_table(file: Path) -> None:
 
 
 @pytest.mark.parametrize(("text", "value"), [("0", 0.0), ("0.0", 0.0), ("60", 60.0)])
-def test_heartbeat(text: str, value: float, file: Path) -> None:
+def test_the_heartbeat_is_a_number_of_seconds(text: str, value: float, file: Path) -> None:
     file.write_text(f"[alarms]\nheartbeat = {text}\n")
     assert load(file, {}).alarms.heartbeat == value
 
 
-def test_compat_forms(file: Path) -> None:
+def test_each_form_of_notifications_is_used_once(file: Path) -> None:
     file.write_text('[alarms]\nnative = false\ncompat = ["pacemaker", "corosync", "pacemaker"]\n')
     assert load(file, {}).alarms.compat == ("pacemaker", "corosync")
 

@@ -114,7 +114,7 @@ def test_a_bearer_token(file: Path, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_invalid_alertmanagers(table: str, expected: list[str], file: Path) -> None:
+def test_each_mistake_in_an_alertmanager_is_named(table: str, expected: list[str], file: Path) -> None:
     text = f'[[alarms.target]]\nkind = "alertmanager"\n{table}\n'
     assert problems(text, file) == [f"alarms.target[1].{line}" for line in expected]
 

@@ -52,7 +52,7 @@ SILENCE = {"booth/cut-off": 20.0, "booth/lost": 35.0}
 
 
 @pytest.mark.parametrize("situation", ARBITRATION)
-async def test_the_findings(situation: str) -> None:
+async def test_each_recorded_situation_has_its_findings(situation: str) -> None:
     collectors = make_collectors("qdevice", "qnetd", "booth", "pacemaker")
     engine = Engine(ReplayHost(recorded_arbitration(situation)), collectors)
     snapshot = await engine.collect()

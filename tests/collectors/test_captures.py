@@ -56,7 +56,7 @@ def page(snapshot: Snapshot) -> str:
 
 @pytest.mark.golden
 @pytest.mark.parametrize("situation", SITUATIONS)
-async def test_situation(situation: str) -> None:
+async def test_the_page_of_a_recorded_situation(situation: str) -> None:
     engine = Engine(ReplayHost(recorded(situation)), make_collectors("pacemaker", "corosync", options=WITH_STATISTICS))
     snapshot = await engine.collect()
     await engine.close()
@@ -65,7 +65,7 @@ async def test_situation(situation: str) -> None:
 
 @pytest.mark.golden
 @pytest.mark.parametrize("situation", ARBITRATION)
-async def test_arbitration(situation: str) -> None:
+async def test_the_page_of_a_recorded_arbitration(situation: str) -> None:
     engine = Engine(ReplayHost(recorded_arbitration(situation)), make_collectors())
     snapshot = await engine.collect()
     await engine.close()

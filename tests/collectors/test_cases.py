@@ -233,7 +233,7 @@ def check_lines(page: str, lines: str) -> None:
 
 @needs_cases
 @pytest.mark.parametrize("case", cases.names())
-def test_values(case: str) -> None:
+def test_each_case_has_its_values_and_unreadable_values(case: str) -> None:
     for state in cases.states(case):
         page = series.page(state.samples)
         check_lines(page, VALUES.get((case, state.number), ""))

@@ -124,13 +124,13 @@ def test_no_output_is_no_answer_with_exit_status_0_either(command: str) -> None:
 
 @pytest.mark.parametrize("command", PROBES)
 @pytest.mark.parametrize("exit_status", [0, 1])
-def test_not_permitted(command: str, exit_status: int) -> None:
+def test_a_refusal_is_not_permitted_whatever_the_exit_status(command: str, exit_status: int) -> None:
     reading = read(command, ended(b"words\n", exit_status, b"Permission denied\n"))
     assert reading.status is Status.NOT_PERMITTED
 
 
 @pytest.mark.parametrize(("command", "result"), NOT_RUNNING.items(), ids=NOT_RUNNING)
-def test_not_running(command: str, result: CommandResult) -> None:
+def test_a_daemon_that_does_not_run_is_recognized(command: str, result: CommandResult) -> None:
     assert read(command, result).status is Status.NOT_RUNNING
 
 

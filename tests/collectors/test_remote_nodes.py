@@ -43,7 +43,7 @@ def connections(snapshot: Snapshot) -> dict[str, tuple[str, str]]:
 
 @pytest.mark.golden
 @pytest.mark.parametrize("situation", ["online-on-remote", "stopped", "stopped-on-remote", "unreachable"])
-async def test_whole_pages(situation: str) -> None:
+async def test_the_page_of_each_remote_situation(situation: str) -> None:
     snapshot = await collect(situation)
     text = exposition.encode_text(
         {metric: samples for metric, samples in snapshot.samples_by_metric.items() if "_duration_" not in metric.name}

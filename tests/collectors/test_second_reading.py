@@ -130,7 +130,7 @@ def expected_attributes(root: ET.Element) -> Series:
     }
 
 
-def test_pacemaker() -> None:
+def test_pacemaker_series_agree_with_a_second_reading_of_the_xml() -> None:
     failures = []
     for name, document in STATUSES.items():
         result = collect(document, None)
@@ -201,7 +201,7 @@ def live_corosync(path: Path) -> Series:
 
 
 @needs_corpus
-def test_corosync_states() -> None:
+def test_corosync_is_up_and_quorate_as_each_state_says() -> None:
     assert LIVE_COROSYNC
     for path in LIVE_COROSYNC:
         state = path.name.split(".")[1]

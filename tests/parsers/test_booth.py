@@ -142,7 +142,7 @@ def test_a_pid_file_that_is_empty_or_cut_off_says_nothing(output: bytes) -> None
 # --- the configuration -----------------------------------------------------------------------------------------------
 
 
-def test_the_configuration() -> None:
+def test_the_configuration_has_members_and_tickets() -> None:
     parsed = booth_conf.parse(CONFIGURATION.encode())
     assert parsed.unreadable == ()
     assert parsed.value.name == "geo"

@@ -36,7 +36,7 @@ def constraints(body: str) -> list[Row]:
         ("999999", 999999),
     ],
 )
-def test_scores(score: str, expected: float) -> None:
+def test_words_and_numbers_are_scores(score: str, expected: float) -> None:
     assert constraints(f'<rsc_location id="l" rsc="a" node="n" score="{score}"/>') == [("l", "a", "n", "", expected)]
 
 
@@ -52,7 +52,7 @@ def test_an_invalid_score_costs_itself_only() -> None:
     ]
 
 
-def test_every_root() -> None:
+def test_constraints_are_found_below_every_root_element() -> None:
     location = '<constraints><rsc_location id="l" rsc="a" node="n" score="1"/></constraints>'
     expected = [("l", "a", "n", "", 1)]
     assert rows(location) == expected

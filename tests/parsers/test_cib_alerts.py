@@ -8,7 +8,7 @@ from gateway.errors import ParseError
 from gateway.subsystems.pacemaker.cib_alerts import parse
 
 
-def test_paths() -> None:
+def test_the_paths_of_alert_agents_are_read() -> None:
     assert parse(b'<alerts><alert id="a" path="/usr/bin/x"><recipient id="r" value="v"/></alert></alerts>\n') == (
         "/usr/bin/x",
     )

@@ -189,7 +189,7 @@ def test_large_ids_printed_as_negative_numbers() -> None:
 @pytest.mark.parametrize(
     "begin", ["RING ID 0 / id =", "Ring ID 0 / id\t=", "LINK ID 0 / addr =", "Link ID 0 / \taddr="]
 )
-def test_sentences(begin: str, sentence: str, status: RingStatus) -> None:
+def test_each_sentence_is_a_status_of_the_link(begin: str, sentence: str, status: RingStatus) -> None:
     output = on_node_1(f"{begin} 192.0.2.1 / status = {sentence}")
     complete = status is not RingStatus.UNKNOWN
     assert parse(output).links == (Link(number=0, address="192.0.2.1", status=status, peers=(), complete=complete),)
@@ -202,7 +202,7 @@ def test_link_with_a_trailing_blank() -> None:
     assert (result.number, result.address) == (2, "192.0.2.9")
 
 
-def test_no_links() -> None:
+def test_an_output_without_links_is_an_answer() -> None:
     assert parse(b"Printing link status.\nLocal node ID 1\n") == LinkStatus(node_id=1, transport=None, links=())
 
 
@@ -231,7 +231,7 @@ def test_other_lines_are_ignored() -> None:
         (KNET_3_1.rpartition("\t\tnodeid")[0].encode(), "line 7: cut off: link 3 lists 1 of 2 nodes"),
     ],
 )
-def test_unparsable(output: bytes, reason: str) -> None:
+def test_an_unknown_structure_is_an_error(output: bytes, reason: str) -> None:
     with pytest.raises(ParseError, match=reason):
         parse(output)
 
@@ -402,7 +402,7 @@ def test_corpus_is_complete() -> None:
 
 
 @needs_corpus
-def test_corpus() -> None:
+def test_each_output_of_the_corpus_is_read() -> None:
     assert outcomes("corosync", EXPECTED, lambda output: summary(parse(output))) == EXPECTED
 
 

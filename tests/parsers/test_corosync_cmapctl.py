@@ -51,7 +51,7 @@ def unreadable(output: bytes) -> list[str]:
     return reasons(corosync_cmapctl.parse(output))
 
 
-def test_everything() -> None:
+def test_every_statistic_is_read() -> None:
     assert parse(STATISTICS.encode()) == CorosyncStatistics(
         links=(
             KnetLinkStatistics(node_id=1, link=0),
@@ -77,7 +77,7 @@ def test_links_come_in_order() -> None:
     assert [(link.node_id, link.link) for link in links] == [(2, 0), (2, 1), (10, 0), (10, 1)]
 
 
-def test_without_knet() -> None:
+def test_without_knet_there_are_no_links() -> None:
     assert parse(b"stats.srp.mcast_retx (u64) = 7\r\n\n") == CorosyncStatistics(
         links=(), srp=TotemStatistics(mcast_retx=7)
     )
@@ -110,7 +110,7 @@ def test_any_key_of_totem_completes_the_output() -> None:
         (b"stats.srp.mcast_retx (u64) = 1", "found no statistics of the totem protocol"),
     ],
 )
-def test_unparsable(output: bytes, reason: str) -> None:
+def test_an_output_without_statistics_of_totem_is_an_error(output: bytes, reason: str) -> None:
     with pytest.raises(ParseError, match=reason):
         parse(output)
 

@@ -47,7 +47,7 @@ def parse(output: bytes) -> CorosyncConfig:
     return corosync_conf.parse(output).value
 
 
-def test_everything() -> None:
+def test_every_setting_is_read() -> None:
     assert parse(CONFIG.encode()) == CorosyncConfig(
         cluster_name="prod:hana 1",
         transport="knet",
@@ -78,7 +78,7 @@ def test_crlf_line_ends() -> None:
         ("totem {\n cluster_name: knoten-ä\n # }\n}\n", "knoten-ä", None),
     ],
 )
-def test_fragments(output: str, cluster_name: str | None, transport: str | None) -> None:
+def test_a_fragment_has_only_what_it_contains(output: str, cluster_name: str | None, transport: str | None) -> None:
     configuration = parse(output.encode())
     assert (configuration.cluster_name, configuration.transport) == (cluster_name, transport)
     assert configuration.node_names == {}
@@ -93,7 +93,7 @@ def test_fragments(output: str, cluster_name: str | None, transport: str | None)
         (b"{\n" * 100_000, "line 100001: section '' is not closed"),
     ],
 )
-def test_malformed(output: bytes, reason: str) -> None:
+def test_unbalanced_sections_are_an_error(output: bytes, reason: str) -> None:
     with pytest.raises(ParseError, match=reason):
         parse(output)
 

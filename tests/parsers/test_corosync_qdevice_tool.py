@@ -98,6 +98,6 @@ def test_a_missing_section_is_counted() -> None:
 
 
 @pytest.mark.parametrize("output", [b"", b"usage: corosync-qdevice-tool\n", b"Model:\tNet\n"])
-def test_other_outputs(output: bytes) -> None:
+def test_another_output_is_an_error(output: bytes) -> None:
     with pytest.raises(ParseError):
         corosync_qdevice_tool.parse(output)

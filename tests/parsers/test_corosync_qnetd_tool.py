@@ -32,7 +32,7 @@ def is_complete(output: str) -> bool:
 # --- The state of the daemon -----------------------------------------------------------------------------------------
 
 
-def test_the_state() -> None:
+def test_the_state_of_the_daemon_is_read() -> None:
     parsed = corosync_qnetd_tool.parse_status(STATUS.encode())
     assert parsed.unreadable == ()
     assert parsed.value == QnetdStatus(address="*:5403", tls="supported", clients=3, clusters=2)
@@ -53,7 +53,7 @@ def test_other_outputs_are_not_the_state(output: bytes) -> None:
 # --- The list --------------------------------------------------------------------------------------------------------
 
 
-def test_the_list() -> None:
+def test_the_list_has_clusters_and_their_nodes() -> None:
     parsed = corosync_qnetd_tool.parse_list(LIST.encode())
     assert parsed.unreadable == ()
     one, other = parsed.value

@@ -61,7 +61,7 @@ def with_value(name: str, value: str) -> bytes:
     return ("\n".join(lines) + "\n").encode()
 
 
-def test_everything() -> None:
+def test_every_line_and_row_is_read() -> None:
     assert parse(TWO_NODES.encode()) == QuorumStatus(
         node_id=11,
         ring_id="b.1f4",
@@ -80,7 +80,7 @@ def test_everything() -> None:
     )
 
 
-def test_corosync_1() -> None:
+def test_the_format_of_corosync_1_is_read() -> None:
     output = b"""\
 Version:          1.4.9
 Nodes:            2
@@ -123,7 +123,7 @@ def test_ring_ids_are_text(ring_id: str) -> None:
     assert parse(with_value("Ring ID", ring_id)).ring_id == ring_id
 
 
-def test_no_flags() -> None:
+def test_without_flags_there_are_none() -> None:
     assert parse(with_value("Flags", "")).flags == ()
     assert parse(TWO_NODES.replace("Flags: ", "Banners: ").encode()).flags == ()
 
@@ -162,7 +162,9 @@ def test_no_device_column() -> None:
     ("header", "before", "device"),
     [("Nodeid Votes Qdevice Name", "12 1 NR", ()), ("\tNodeid\tVotes\tName", "\t12\t1", None)],
 )
-def test_names(header: str, before: str, device: tuple[str, ...] | None, cell: str, name: str, *, local: bool) -> None:
+def test_each_cell_is_a_name_that_may_be_marked_as_local(
+    header: str, before: str, device: tuple[str, ...] | None, cell: str, name: str, *, local: bool
+) -> None:
     member = parse(with_table(header, "11 1 NR x", f"{before} {cell}")).members[1]
     assert member == Member(node_id=12, votes=1, name=name, local=local, device=device)
 
@@ -176,7 +178,7 @@ def test_names(header: str, before: str, device: tuple[str, ...] | None, cell: s
         ("NA,NV,NM", ("NA", "NV", "NM")),  # Corosync 2 has no room for the ninth character
     ],
 )
-def test_device_flags(cell: str, device: tuple[str, ...]) -> None:
+def test_each_flag_of_the_quorum_device_is_read(cell: str, device: tuple[str, ...]) -> None:
     status = parse(with_table("Nodeid Votes Qdevice Name", f"11 1 {cell} a", "12 1 NR b"))
     assert status.members[0].device == device
 
@@ -191,13 +193,13 @@ def test_device_flags(cell: str, device: tuple[str, ...]) -> None:
         ("0 2", 2),
     ],
 )
-def test_device_row(row: str, votes: int) -> None:
+def test_the_row_of_the_quorum_device_is_no_member(row: str, votes: int) -> None:
     status = parse(with_table("Nodeid Votes Qdevice Name", "11 1 NR a", "12 1 NR b", row))
     assert status.device == QuorumDevice(votes=votes)
     assert [member.node_id for member in status.members] == [11, 12]
 
 
-def test_hexadecimal_ids() -> None:
+def test_node_ids_may_be_hexadecimal() -> None:
     status = parse(with_value("Node ID", "0x0000000b").replace(b"        12 ", b"0xffffffff "))
     assert (status.node_id, status.members[1].node_id) == (11, 2**32 - 1)
 
@@ -333,7 +335,7 @@ def test_votes_that_votequorum_does_not_tell_cost_themselves_only() -> None:
         (TWO_NODES.partition("         0")[0].encode(), "no row for it"),
     ],
 )
-def test_incomplete(output: bytes, reason: str) -> None:
+def test_an_incomplete_output_is_an_error(output: bytes, reason: str) -> None:
     with pytest.raises(ParseError, match=reason):
         parse(output)
 
@@ -495,7 +497,7 @@ def short_summary(output: bytes) -> str:
 
 
 @needs_corpus
-def test_live_states() -> None:
+def test_the_outputs_of_each_live_state_are_read() -> None:
     expected = {f"live317.{state}.quorumtool-p.txt": text for state, text in LIVE.items()}
     expected |= {f"live317.{state}.quorumtool-s.txt": text.replace("[]", "") for state, text in LIVE.items()}
     assert outcomes("corosync", expected, short_summary) == expected
@@ -507,7 +509,7 @@ def test_outputs_from_elsewhere() -> None:
 
 
 @needs_corpus
-def test_broken_outputs() -> None:
+def test_each_broken_output_has_its_error() -> None:
     nothing = {f"live317.{name}.txt": "no membership table" for name in LIVE_NOTHING}
     assert unexpected_errors("corosync", {**nothing, **BROKEN}, parse) == {}
 

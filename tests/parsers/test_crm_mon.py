@@ -154,7 +154,7 @@ def test_failures_and_fencing_have_reasons_in_one_line_of_limited_length() -> No
     assert status.fence_events[0].reason == "x" * 119 + "…"
 
 
-def test_history() -> None:
+def test_fail_counts_thresholds_and_operations_are_read() -> None:
     status = parse(
         """<node_history><node name="n1">
         <resource_history id="a" migration-threshold="3" fail-count="2">

@@ -118,7 +118,7 @@ def peer_volume(**changes: Any) -> DrbdPeerVolume:
     return connection(peer_devices=[values | changes]).peers[0]
 
 
-def test_everything() -> None:
+def test_every_field_is_read() -> None:
     assert parse(STATUS.encode()) == (
         DrbdResource(
             name="nan",
@@ -174,7 +174,7 @@ def test_everything() -> None:
 
 
 @pytest.mark.parametrize("output", ["[]", "[\n]\n", " [ ] "])
-def test_no_resources(output: str) -> None:
+def test_an_empty_list_is_no_resources(output: str) -> None:
     assert parse(output.encode()) == ()
 
 
@@ -221,7 +221,7 @@ def test_absent_values_are_none() -> None:
     )
 
 
-def test_diskless_volumes() -> None:
+def test_a_diskless_client_is_told_from_a_lost_disk() -> None:
     assert volume(disk_state="Diskless", client=True, quorum=True).client is True
     assert volume(disk_state="Diskless", client=False).client is False
 
@@ -242,7 +242,9 @@ def test_diskless_volumes() -> None:
         ({"suspended": "user,quorum"}, True, ("user", "quorum")),
     ],
 )
-def test_suspended(changes: dict[str, Any], reasons: tuple[str, ...] | None, *, suspended: bool | None) -> None:
+def test_reasons_of_a_suspension_are_read(
+    changes: dict[str, Any], reasons: tuple[str, ...] | None, *, suspended: bool | None
+) -> None:
     result = one(**changes)
     assert (result.suspended, result.suspended_reasons) == (suspended, reasons)
 
@@ -333,7 +335,7 @@ def test_wrapped_32_bit_counters_are_none(printed: int) -> None:
         ("1" * 400, None),
     ],
 )
-def test_percent(printed: str, percent: float | None) -> None:
+def test_a_percentage_is_from_0_to_100_or_unknown(printed: str, percent: float | None) -> None:
     output = STATUS.replace("99.75", printed).encode()
     assert parse(output)[0].connections[0].peers[0].percent_in_sync == percent
 
@@ -500,7 +502,7 @@ def test_the_values_beside_a_bad_one_stay() -> None:
     ]
 
 
-def test_wrong_percent() -> None:
+def test_a_percentage_that_is_text_is_unreadable() -> None:
     assert peer_volume(**{"percent-in-sync": "100"}).percent_in_sync is None
 
 
@@ -599,12 +601,12 @@ def test_corpus_is_complete() -> None:
 
 
 @needs_corpus
-def test_corpus() -> None:
+def test_each_output_of_the_corpus_is_read() -> None:
     assert outcomes("drbd", EXPECTED, lambda output: summary(parse(output))) == EXPECTED
 
 
 @needs_corpus
-def test_broken_outputs() -> None:
+def test_each_broken_output_has_its_error() -> None:
     assert unexpected_errors("drbd", BROKEN, parse) == {}
 
 

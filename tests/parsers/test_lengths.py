@@ -23,7 +23,7 @@ def drbd_resource(name: str) -> dict[str, object]:
     return {"name": name, "role": "Primary", "devices": [], "connections": []}
 
 
-def test_json() -> None:
+def test_a_long_word_of_json_is_unreadable() -> None:
     parsed = drbdsetup.parse(json.dumps([drbd_resource("r"), drbd_resource(LONGEST), drbd_resource(LONG)]).encode())
     assert [resource.name for resource in parsed.value] == ["r", LONGEST]
     (unreadable,) = parsed.unreadable
@@ -35,7 +35,7 @@ def test_json() -> None:
 
 @pytest.mark.parametrize("separator", ["", "\n"])
 @pytest.mark.parametrize(("name", "shown"), [(LONGEST, LONGEST), (LONG, CUT), ("n" * 4_000_000, CUT)])
-def test_xml(name: str, shown: str, separator: str) -> None:
+def test_a_long_value_of_xml_is_cut_off(name: str, shown: str, separator: str) -> None:
     parts: tuple[str, ...] = (
         f'<crm_mon version="1"><resources><clone id="{name}">',
         *(RESOURCE,) * 100,
@@ -53,7 +53,7 @@ def test_the_number_of_lines() -> None:
         corosync_cmapctl.parse(b"\n" * (MAX_LINES + 1))
 
 
-def test_lines() -> None:
+def test_a_long_line_is_unreadable() -> None:
     parse, sample = PARSERS["corosync-quorumtool"]
     assert parse is corosync_quorumtool.parse
     members = corosync_quorumtool.parse(sample.replace("alpha", LONG).encode()).value.members

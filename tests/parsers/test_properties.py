@@ -118,13 +118,13 @@ def test_samples_are_accepted(parse: Parser, sample: str) -> None:
 
 @ROWS
 @pytest.mark.parametrize("output", HOSTILE, ids=range(len(HOSTILE)))
-def test_hostile_bytes(parse: Parser, sample: str, output: bytes) -> None:
+def test_hostile_bytes_are_read_or_a_parse_error(parse: Parser, sample: str, output: bytes) -> None:
     check(parse, output)
     check(parse, sample.encode() + output)
 
 
 @ROWS
-def test_every_beginning(parse: Parser, sample: str) -> None:
+def test_every_beginning_is_read_or_a_parse_error(parse: Parser, sample: str) -> None:
     output = sample.encode()
     for length in range(len(output)):
         check(parse, output[:length])
@@ -133,21 +133,23 @@ def test_every_beginning(parse: Parser, sample: str) -> None:
 @ROWS
 @settings(deadline=None)
 @given(output=st.binary())
-def test_any_bytes(parse: Parser, sample: str, output: bytes) -> None:
+def test_any_bytes_are_read_or_a_parse_error(parse: Parser, sample: str, output: bytes) -> None:
     check(parse, output)
 
 
 @ROWS
 @settings(deadline=None)
 @given(output=st.text())
-def test_any_text(parse: Parser, sample: str, output: str) -> None:
+def test_any_text_is_read_or_a_parse_error(parse: Parser, sample: str, output: str) -> None:
     check(parse, output.encode("utf-8", "surrogatepass"))
 
 
 @ROWS
 @settings(max_examples=300, deadline=None)
 @given(changes=CHANGES)
-def test_damaged_samples(parse: Parser, sample: str, changes: list[tuple[Mutation, int, int, bytes]]) -> None:
+def test_damaged_samples_are_read_or_a_parse_error(
+    parse: Parser, sample: str, changes: list[tuple[Mutation, int, int, bytes]]
+) -> None:
     output = sample.encode()
     for mutate, start, size, insert in changes:
         output = mutate(output, start % (len(output) + 1), size, insert)

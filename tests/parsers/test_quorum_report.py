@@ -12,7 +12,7 @@ from gateway.subsystems.corosync.quorum_report import QuorumReport, parse, rende
 LOST = b"time=1795575626.297612 quorate=0 ring=13 members=1"
 
 
-def test_a_report() -> None:
+def test_a_report_has_time_quorum_ring_and_members() -> None:
     assert parse(LOST) == QuorumReport(time=1795575626.297612, quorate=False, ring=13, members=(1,))
 
 

@@ -36,7 +36,7 @@ def config(
     )
 
 
-def test_everything() -> None:
+def test_every_setting_is_read() -> None:
     output = f"""\
 ## Type: string
 #SBD_DEVICE="/dev/not;/dev/this"
@@ -103,7 +103,7 @@ SBD_SYNC_RESOURCE_STARTUP=yes
         ("SBD_DEVICE=/dev/disk/by-id/ä", "/dev/disk/by-id/ä"),
     ],
 )
-def test_devices(output: str, devices: str) -> None:
+def test_each_way_to_write_the_devices_is_read(output: str, devices: str) -> None:
     assert parse(output.encode()).devices == tuple(devices.split())
 
 
@@ -116,7 +116,7 @@ def test_devices(output: str, devices: str) -> None:
         (b"#\nSBD_DEVICE=/dev/\xe9\n", "line 2: SBD_DEVICE is not UTF-8 text"),
     ],
 )
-def test_malformed(output: bytes, reason: str) -> None:
+def test_an_open_quote_or_bytes_that_are_no_text_are_an_error(output: bytes, reason: str) -> None:
     with pytest.raises(ParseError, match=reason):
         parse(output)
 
@@ -214,7 +214,7 @@ def settings(output: bytes) -> tuple[str, dict[str, object]]:
 
 
 @needs_corpus
-def test_corpus() -> None:
+def test_each_file_of_the_corpus_is_read() -> None:
     expected = {
         f"{name}.sysconfig": (devices, {key: value if key in keys else None for key, value in DEFAULTS.items()})
         for name, (devices, keys) in EXPECTED.items()

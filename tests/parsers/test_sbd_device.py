@@ -30,7 +30,7 @@ def read(content: bytes, *, count: int = 511, sector_size: int = 512, error: int
     return Sectors(sector_size=sector_size, sectors=sectors, error=error).encode()
 
 
-def test_header() -> None:
+def test_the_header_has_the_timeouts() -> None:
     expected = SbdHeader(timeouts={"watchdog": 5, "allocate": 2, "loop": 1, "msgwait": 10})
     assert parse_header(read(TWO_SLOTS, count=1)) == expected
     assert parse_header(read(TWO_SLOTS)) == expected
@@ -38,7 +38,7 @@ def test_header() -> None:
     assert big.timeouts["watchdog"] == 2**32 - 1
 
 
-def test_slots() -> None:
+def test_slots_have_node_message_and_sender() -> None:
     assert parse_slots(read(TWO_SLOTS)).value == (
         SbdSlot(node="alpha", message="clear", sender=""),
         SbdSlot(node="beta", message="reset", sender="alpha"),
@@ -112,7 +112,7 @@ def test_a_name_that_cannot_be_read_costs_its_slot(node: bytes, reason: str) -> 
     assert reasons(parsed) == [reason]
 
 
-def test_odd_bytes() -> None:
+def test_names_end_at_a_zero_and_unknown_messages_are_undefined() -> None:
     content = image(
         header(),
         slot(b"a" * 64),

@@ -32,7 +32,7 @@ def unreadable(output: bytes) -> list[str]:
     return reasons(sbd_dump.parse(output))
 
 
-def test_everything() -> None:
+def test_every_timeout_is_read() -> None:
     assert parse(HEADER.encode()) == SbdHeader(timeouts={"watchdog": 15, "allocate": 2, "loop": 1, "msgwait": 30})
 
 
@@ -65,7 +65,7 @@ def test_unknown_items_are_accepted() -> None:
         (HEADER.replace("ata-1 is", "ata-2 is").encode(), "cut off"),
     ],
 )
-def test_unparsable(output: bytes, reason: str) -> None:
+def test_anything_but_one_complete_header_is_an_error(output: bytes, reason: str) -> None:
     with pytest.raises(ParseError, match=reason):
         parse(output)
 
@@ -141,12 +141,12 @@ def summary(output: bytes) -> str:
 
 
 @needs_corpus
-def test_corpus() -> None:
+def test_each_output_of_the_corpus_is_read() -> None:
     assert outcomes("sbd", EXPECTED, summary) == EXPECTED
 
 
 @needs_corpus
-def test_broken_outputs() -> None:
+def test_each_broken_output_has_its_error() -> None:
     assert unexpected_errors("sbd", BROKEN, parse) == {}
 
 

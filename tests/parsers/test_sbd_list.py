@@ -19,7 +19,7 @@ def unreadable(output: bytes) -> list[str]:
     return reasons(sbd_list.parse(output))
 
 
-def test_slots() -> None:
+def test_slots_have_node_message_and_sender() -> None:
     output = b"0\ta-long-name.example.org\tclear\t\n1\tb\treset\ta-long-name.example.org\n254\tc\toff\tb\n"
     assert parse(output) == (
         SbdSlot(node="a-long-name.example.org", message="clear", sender=""),
@@ -28,7 +28,7 @@ def test_slots() -> None:
     )
 
 
-def test_no_slots() -> None:
+def test_an_empty_output_is_no_slots() -> None:
     assert parse(b"") == ()
     assert parse(b"\n") == ()
 
@@ -49,7 +49,7 @@ def test_blanks_and_messages(line: str, message: str) -> None:
         (b"\n0\t\xff\tclear\t\n", 2),
     ],
 )
-def test_unparsable(output: bytes, line: int) -> None:
+def test_an_unknown_line_is_an_error_with_its_number(output: bytes, line: int) -> None:
     with pytest.raises(ParseError) as caught:
         parse(output)
     assert caught.value.line == line
@@ -84,5 +84,5 @@ def test_corpus_is_complete() -> None:
 
 
 @needs_corpus
-def test_corpus() -> None:
+def test_each_output_of_the_corpus_is_read() -> None:
     assert outcomes("sbd", EXPECTED, parse) == EXPECTED

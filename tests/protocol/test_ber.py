@@ -39,7 +39,7 @@ def test_pyasn1_decodes_variable_bindings(name: Oid, value: tuple[Type, Any]) ->
     ("name", "encoded"),
     [("0.0", "00"), ("1.3", "2b"), ("2.39", "77"), ("2.999", "8837"), ("1.3.127.128.4294967295", "2b7f81008fffffff7f")],
 )
-def test_object_identifiers(name: str, encoded: str) -> None:
+def test_object_identifiers_are_encoded_in_base_128(name: str, encoded: str) -> None:
     assert ber.identifier(oids.parse(name))[2:].hex() == encoded
 
 
@@ -63,12 +63,12 @@ def test_integers_have_the_shortest_encoding(number: int) -> None:
 
 
 @given(st.integers(0, 2**64 - 1))
-def test_unsigned_integers(number: int) -> None:
+def test_unsigned_integers_have_the_octets_of_pyasn1(number: int) -> None:
     assert ber.integer(number, Type.COUNTER64) == encoder.encode(rfc1902.Counter64(number))
 
 
 @pytest.mark.parametrize("size", [0, 1, 127, 128, 255, 256, 65535, 65536])
-def test_lengths(size: int) -> None:
+def test_lengths_have_the_octets_of_pyasn1(size: int) -> None:
     assert ber.octets(bytes(size)) == encoder.encode(univ.OctetString(bytes(size)))
 
 

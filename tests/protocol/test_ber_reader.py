@@ -63,7 +63,7 @@ def test_any_octets_are_decoded_or_raise_a_decode_error(data: bytes) -> None:
         ("04 01 05", "expected the tag 0x02, found 0x04"),
     ],
 )
-def test_damaged_integers(octets: str, reason: str) -> None:
+def test_a_damaged_integer_is_a_decode_error(octets: str, reason: str) -> None:
     with pytest.raises(DecodeError, match=reason):
         BerReader(bytes.fromhex(octets)).integer()
 

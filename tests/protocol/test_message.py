@@ -58,7 +58,7 @@ def test_an_inform_octet_by_octet() -> None:
     assert CommunityCodec("c").encode_inform(500, [varbind]) == bytes.fromhex(inform)
 
 
-def test_replies() -> None:
+def test_only_a_reply_to_the_inform_is_accepted() -> None:
     codec = CommunityCodec("public")
     data = codec.encode_inform(99, VARBINDS)
     assert codec.decode_reply(*acknowledge(data)) == Acknowledgement(99)

@@ -11,7 +11,7 @@ from gateway.snmp import oid as oids
 SUBIDS = st.lists(st.integers(0, oids.MAX_SUBID), max_size=oids.MAX_SUBIDS).map(tuple)
 
 
-def test_bytes() -> None:
+def test_numbers_are_four_bytes_each() -> None:
     assert oids.encode((1, 3, 2**32 - 1)) == b"\0\0\0\1\0\0\0\3\xff\xff\xff\xff"
     assert oids.decode(b"\0\0\0\1\0\0\0\3\xff\xff\xff\xff") == (1, 3, 2**32 - 1)
     assert oids.encode(()) == b""
@@ -19,7 +19,7 @@ def test_bytes() -> None:
 
 
 @pytest.mark.parametrize("text", ["1.3.6.1", ".1.3.6.1"])
-def test_text(text: str) -> None:
+def test_text_is_read_with_or_without_a_leading_dot(text: str) -> None:
     assert oids.parse(text) == oids.encode((1, 3, 6, 1))
     assert oids.dotted(oids.parse(text)) == "1.3.6.1"
 
@@ -27,7 +27,7 @@ def test_text(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", ".", "1..3", "1.3.", "..1", "iso.3", "-1.3", "1.3.6.1 ", "1.\u0663", "1.4294967296"]
 )
-def test_invalid_texts(text: str) -> None:
+def test_an_invalid_text_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="found"):
         oids.parse(text)
 
@@ -48,7 +48,7 @@ def test_bytes_sort_like_object_identifiers(one: tuple[int, ...], other: tuple[i
     ("subids", "after"),
     [((1, 3, 6), (1, 3, 7)), ((1, 3, 2**32 - 1), (1, 4)), ((2**32 - 1, 2**32 - 1), ()), ((), ())],
 )
-def test_after_subtree(subids: tuple[int, ...], after: tuple[int, ...]) -> None:
+def test_the_name_after_a_subtree(subids: tuple[int, ...], after: tuple[int, ...]) -> None:
     assert oids.after_subtree(oids.encode(subids)) == oids.encode(after)
 
 

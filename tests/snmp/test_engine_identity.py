@@ -56,7 +56,7 @@ def test_engine_ids_are_random_octets_in_the_administratively_assigned_format() 
 
 
 @given(st.binary(min_size=5, max_size=32), st.integers(1, MAX_BOOTS))
-def test_round_trips(engine_id: bytes, boots: int) -> None:
+def test_parsing_reverses_serializing(engine_id: bytes, boots: int) -> None:
     identity = EngineIdentity(engine_id=engine_id, boots=boots)
     assert parse(serialize(identity)) == identity
 

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("utc")
 
 @pytest.mark.golden
 @pytest.mark.parametrize("situation", [step.situation for step in Recording.load(DEMO).steps])
-def test_situation(situation: str) -> None:
+def test_the_walk_of_a_situation_of_the_demo(situation: str) -> None:
     samples = dict(demo())[f"demo/{situation}"]
     snapshot = Snapshot(samples_by_metric=samples.samples_by_metric, time=1_764_000_000)
     found = tables.build(snapshot, snapshot.samples_by_metric, mib(), age=lambda: 0.0)

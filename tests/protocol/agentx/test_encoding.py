@@ -40,7 +40,7 @@ OIDS = [
 
 
 @pytest.mark.parametrize(("oid", "wire"), [case[1:] for case in OIDS], ids=[case[0] for case in OIDS])
-def test_object_identifiers(oid: oids.Oid, wire: str) -> None:
+def test_object_identifiers_in_both_byte_orders(oid: oids.Oid, wire: str) -> None:
     data = bytes.fromhex(wire)
     assert encode_oid(oid) == data
     assert Reader(data).oid() == (oid, False)
@@ -63,7 +63,7 @@ OCTETS = [
 
 
 @pytest.mark.parametrize(("octets", "wire"), OCTETS)
-def test_octet_strings(octets: bytes, wire: str) -> None:
+def test_octet_strings_in_both_byte_orders(octets: bytes, wire: str) -> None:
     data = bytes.fromhex(wire)
     assert encode_octets(octets) == data
     assert Reader(data).octets() == octets
@@ -90,7 +90,9 @@ VARBINDS = [
 
 
 @pytest.mark.parametrize(("type_", "value", "big", "little"), VARBINDS)
-def test_variables(type_: Type, value: int | bytes | None, big: tuple[str, str], little: tuple[str, str]) -> None:
+def test_variables_in_both_byte_orders(
+    type_: Type, value: int | bytes | None, big: tuple[str, str], little: tuple[str, str]
+) -> None:
     varbind = VarBind(ENTERPRISES + oids.encode((9,)), type_, value)
     data = bytes.fromhex(NAME.join(big))
     assert encode_varbind(varbind) == data
@@ -111,7 +113,7 @@ RANGES = [
 
 
 @pytest.mark.parametrize(("search_range", "wire"), RANGES)
-def test_ranges(search_range: SearchRange, wire: str) -> None:
+def test_ranges_in_both_byte_orders(search_range: SearchRange, wire: str) -> None:
     data = bytes.fromhex(wire)
     assert encode_range(search_range) == data
     assert Reader(data).range() == search_range
@@ -141,7 +143,7 @@ def test_little_endian_ranges() -> None:
         (Type.END_OF_MIB_VIEW, b""),
     ],
 )
-def test_invalid_values(type_: Type, value: int | bytes | None) -> None:
+def test_a_value_that_does_not_fit_its_type_is_refused(type_: Type, value: int | bytes | None) -> None:
     with pytest.raises(ValueError, match=type_.name):
         encode_value(type_, value)
     with pytest.raises(ValueError, match=type_.name):
@@ -175,7 +177,7 @@ DAMAGED: list[tuple[Callable[[Reader], object], str, str]] = [
 
 
 @pytest.mark.parametrize(("read", "wire", "message"), DAMAGED)
-def test_damaged_fields(read: Callable[[Reader], object], wire: str, message: str) -> None:
+def test_a_damaged_field_is_a_decode_error(read: Callable[[Reader], object], wire: str, message: str) -> None:
     with pytest.raises(DecodeError, match=message):
         read(Reader(bytes.fromhex(wire)))
 
@@ -202,7 +204,7 @@ def test_random_bytes_raise_only_decode_errors(read: Callable[[Reader], object],
 
 
 @given(OID, OCTET_STRING, st.lists(RANGE, max_size=4).map(tuple), st.lists(VARBIND, max_size=4).map(tuple))
-def test_round_trips(
+def test_decoding_reverses_encoding(
     oid: oids.Oid, octets: bytes, ranges: tuple[SearchRange, ...], varbinds: tuple[VarBind, ...]
 ) -> None:
     assert Reader(encode_oid(oid)).oid() == (oid, False)

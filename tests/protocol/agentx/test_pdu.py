@@ -106,7 +106,7 @@ IDS = [type(case[0]).__name__ for case in CASES]
 
 
 @pytest.mark.parametrize(("pdu", "flags", "big", "little"), CASES, ids=IDS)
-def test_messages(pdu: Pdu, flags: int, big: str, little: str) -> None:
+def test_messages_in_both_byte_orders(pdu: Pdu, flags: int, big: str, little: str) -> None:
     payload = bytes.fromhex(big)
     head = struct.pack(">BBBBIIII", 1, pdu.type, flags | 0x10, 0, 7, 8, 9, len(payload))
     data = encode(pdu, session_id=7, transaction_id=8, packet_id=9)
@@ -167,7 +167,7 @@ def test_a_response_that_is_too_large() -> None:
         Response(error=65536),
     ],
 )
-def test_invalid_values(pdu: Pdu) -> None:
+def test_a_message_that_cannot_be_encoded_is_refused(pdu: Pdu) -> None:
     with pytest.raises(ValueError, match=r"."):
         encode(pdu, session_id=1, transaction_id=1, packet_id=1)
 
@@ -184,7 +184,7 @@ def test_invalid_values(pdu: Pdu) -> None:
         (0, CloseReason, "0"),
     ],
 )
-def test_names(number: int, codes: type[ErrorCode | CloseReason], name: str) -> None:
+def test_numbers_have_the_names_of_the_rfc(number: int, codes: type[ErrorCode | CloseReason], name: str) -> None:
     assert rfc_name(number, codes) == name
 
 
@@ -202,7 +202,7 @@ def test_names(number: int, codes: type[ErrorCode | CloseReason], name: str) -> 
         ("01 05 10 00 00000001 00000001 00000001 00000006", "the payload has 6 bytes, which is not a multiple of 4"),
     ],
 )
-def test_damaged_headers(head: str, message: str) -> None:
+def test_a_damaged_header_is_a_decode_error(head: str, message: str) -> None:
     with pytest.raises(DecodeError, match=message):
         decode_header(bytes.fromhex(head))
 
@@ -230,7 +230,7 @@ def header(type_: int, flags: int = 0x10) -> Header:
         (PduType.RESPONSE, 0x10, "00000000 00000000 00020000", "expected 4 bytes"),
     ],
 )
-def test_damaged_payloads(type_: int, flags: int, payload: str, message: str) -> None:
+def test_a_damaged_payload_is_a_decode_error(type_: int, flags: int, payload: str, message: str) -> None:
     with pytest.raises(DecodeError, match=message):
         decode(header(type_, flags), bytes.fromhex(payload))
 
@@ -287,7 +287,7 @@ UINT32 = st.integers(0, 2**32 - 1)
 
 
 @given(PDU, UINT32, UINT32, UINT32)
-def test_round_trips(pdu: Pdu, session_id: int, transaction_id: int, packet_id: int) -> None:
+def test_decoding_reverses_encoding(pdu: Pdu, session_id: int, transaction_id: int, packet_id: int) -> None:
     data = encode(pdu, session_id=session_id, transaction_id=transaction_id, packet_id=packet_id)
     head = decode_header(data)
     assert head[3:] == (session_id, transaction_id, packet_id, len(data) - HEADER_SIZE)

@@ -139,7 +139,7 @@ EXPECTED: dict[tuple[SessionState, ProtocolEvent], SessionState] = {
 
 @pytest.mark.parametrize("state", SessionState)
 @pytest.mark.parametrize("event", ProtocolEvent)
-def test_transitions(state: SessionState, event: ProtocolEvent) -> None:
+def test_only_the_listed_transitions_are_allowed(state: SessionState, event: ProtocolEvent) -> None:
     expected = EXPECTED.get((state, event))
     assert is_allowed(state, event) == (expected is not None)
     if expected is None:
@@ -436,7 +436,7 @@ def test_set_is_refused(pdu: Pdu, response: Response | None) -> None:
     assert master.session.state is SessionState.REGISTERED
 
 
-def test_request_kinds() -> None:
+def test_requests_are_counted_in_five_kinds() -> None:
     assert REQUEST_KINDS == ("get", "get_next", "get_bulk", "set", "other")
 
 
@@ -486,7 +486,7 @@ def damaged(pdu: Pdu, type_: int | None = None) -> bytes:
         damaged(Ping(), type_=255),
     ],
 )
-def test_parse_errors(data: bytes) -> None:
+def test_a_damaged_request_is_answered_and_the_next_one_is_read(data: bytes) -> None:
     master = Master()
     master.packet_id = 1001
     master.session.receive_data(data + master.message(Get(ranges=(RANGE,)), packet_id=1002))
@@ -505,7 +505,7 @@ def test_there_is_no_response_to_a_damaged_cleanup() -> None:
 
 
 @pytest.mark.parametrize("pdu", [Get(ranges=(RANGE,)), TestSet(varbinds=(VALUE,)), Close()])
-def test_another_session(pdu: Pdu) -> None:
+def test_a_request_of_another_session_is_refused(pdu: Pdu) -> None:
     master = Master()
     assert master.send(pdu, session_id=ID + 1) is None
     ((header, response),) = master.sent()
