@@ -210,7 +210,8 @@ CONDITIONS: tuple[Condition, ...] = (
         about="the link",
         raised="Link {number} is down: {why}",
         cleared="Link {number} is up again",
-        meaning="This node has lost one of the networks of the cluster; members are still reached over another.",
+        meaning="This node has lost one of the networks of the cluster; the members are still reached over another "
+        "one.",
         action="Run `corosync-cfgtool -s`, and check the interface, the cable and the switch of that network. With "
         "Corosync 2, run `corosync-cfgtool -r` after the repair.",
         source=LINKS,

@@ -150,10 +150,10 @@ CONDITIONS: tuple[Condition, ...] = (
         category=NODE,
         raised="The cluster is not connected to this remote node",
         cleared="The cluster is connected to this remote node again",
-        meaning="Pacemaker Remote runs here, but no cluster node is connected to it. The node does not know why: its "
-        "connection may be stopped on purpose.",
-        action="See what the cluster nodes report about this node: `crm_mon -1 -r`. If they try to connect, check the "
-        "network and `/etc/pacemaker/authkey`.",
+        meaning="Pacemaker Remote runs here, but no cluster node is connected to it. This node cannot tell whether "
+        "that is on purpose.",
+        action="Run `crm_mon -1 -r` on a cluster node. Unless the connection is stopped on purpose, check the network "
+        "(TCP port 3121) and `/etc/pacemaker/authkey`.",
         source=Source(collector="pacemaker"),
         find=number_equals(metrics.REMOTE_CONNECTED, 0),
         absent=Absent(

@@ -107,7 +107,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="Only 1 of {total} nodes of cluster {cluster_name} is connected to this arbitrator",
         cleared="More than one node of cluster {cluster_name} is connected to this arbitrator",
         meaning="If this node fails as well, no node of the cluster gets the vote of the arbitrator.",
-        action="Bring the other nodes back. If they run, check `corosync-qdevice-tool -s -v` and the network there.",
+        action="Bring the other nodes back. If they run, run `corosync-qdevice-tool -s -v` on them, and check the "
+        "network to them (TCP port 5403).",
         source=LIST,
         find=find_last_nodes,
         absent=Absent("corosync-qnetd-tool lists more than one node of the cluster", has_more_nodes),
