@@ -196,6 +196,7 @@ VALUES: Mapping[str, st.SearchStrategy[Any]] = {
     "snmp.agent.allow": st.sampled_from([[], ["127.0.0.0/8"]]),
     "alarms.interval": SECONDS,
     "alarms.send_from": st.sampled_from(["all", "dc"]),
+    "alarms.send_action": st.booleans(),
     "alarms.compat": st.sampled_from([[], ["corosync"], ["pacemaker"]]),
     "alarms.target": TARGETS,
     "alarms.disable.quorum-lost": st.booleans(),

@@ -79,6 +79,8 @@ def test_the_summary_of_a_burst_fits_into_484_octets(name: str) -> None:
         notification = replace(builder.alarm(summary, None), sequence=4_000_000_000, cluster="production")
         (varbinds,) = Renderer(mib(), send_action=False).render(notification)
         sizes[condition.name] = len(CommunityCodec("public").encode_inform(2**31 - 1, varbinds))
+        (varbinds,) = Renderer(mib()).render(notification)
+        assert varbinds[-1].value == action_text(condition).encode()
     assert max(sizes.values()) <= 484, sizes
 
 
