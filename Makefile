@@ -92,13 +92,9 @@ arbitration: $(VENV)/test packages
 	@sh tests/packages.sh tests/packages-arbitration.txt
 	$(BIN)/pytest -m lab tests/lab/arbitration_proofs.py tests/lab/geo_proofs.py $(ARGS)
 
-# A remote node and a guest node of Pacemaker Remote in the lab. The daemon is only unpacked, because its package conflicts
-# with that of Pacemaker.
-REMOTE := $(abspath $(VENV))/pacemaker-remote
+# A remote node and a guest node of Pacemaker Remote in the lab. With LAB_TREE, a tree of `make matrix`, on another release.
 remote: $(VENV)/test packages
-	@mkdir -p $(REMOTE)
-	@cd $(REMOTE) && [ -e usr/sbin/pacemaker-remoted ] || { apt-get -q download pacemaker-remote && dpkg -x *.deb .; }
-	PACEMAKER_REMOTED=$(REMOTE)/usr/sbin/pacemaker-remoted $(BIN)/pytest -m lab tests/lab/remote_proofs.py $(ARGS)
+	$(BIN)/pytest -m lab tests/lab/remote_proofs.py $(ARGS)
 
 # The lab's tests on other Debian releases, with the trees that debootstrap makes at first use; about a gigabyte each.
 # `make matrix RELEASES="bookworm sid" TREES=/var/tmp/trees`; ARGS="-k quorum" for fewer tests.

@@ -7,18 +7,31 @@ start that fails is tried again: by default, a node that is cut off for long is 
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+import shutil
+import subprocess
+import time
 
 from tests.lab import files
-from tests.lab.base import Options
+from tests.lab.base import BASE_ENV, LabError, Options
 from tests.lab.cluster import Cluster
-from tests.lab.systems import systems
+from tests.lab.systems import System
+from tests.programs import ROOT
 
 HOST, OTHER_HOST, REMOTE, GUEST = "node1", "node2", "node3", "node4"
-DAEMON = os.environ.get("PACEMAKER_REMOTED", "pacemaker-remoted")
-"""The daemon, by its path if ``make remote`` has unpacked its package, which conflicts with that of Pacemaker."""
-_NAME = Path(DAEMON).name
+_DAEMON = "pacemaker-remoted"
+_UNPACKED = ROOT / ".venv/pacemaker-remote"
+"""Where packages with the daemon are unpacked, by version. Every node sees this directory, also one with a tree."""
+# The root of the system and the directory are arguments. The daemon has to be of the same version as the libraries.
+_UNPACK = """
+mount --bind "$2" "$1/mnt"
+exec chroot "$1" sh -euc '
+cd /mnt
+package=pacemaker-remote=$(dpkg-query --show --showformat="\\${Version}" pacemaker)
+apt() { apt-get -q -o Acquire::Check-Valid-Until=false -o APT::Sandbox::User=root "$@"; }
+apt download "$package" || { apt update && apt download "$package"; }
+dpkg -x ./*.deb .
+'
+"""
 RESOURCES = """
 primitive edge1 ocf:pacemaker:remote params server=10.61.0.3 reconnect_interval=5s \\
     op monitor interval=2s timeout=5s op start interval=0 timeout=10s
@@ -34,11 +47,24 @@ property start-failure-is-fatal=false
 """
 
 
-def missing() -> str | None:
-    """Returns why there is no remote node here, in one line; None if there can be one."""
-    if not all(system.has(DAEMON) for system in systems(Options())):
-        return f"needs {DAEMON}: run make remote, which unpacks it"
-    return None
+def unpack_daemon(system: System) -> str:
+    """Returns the path of a system's Pacemaker Remote.
+
+    Its package conflicts with that of Pacemaker. Unless it is there, it is downloaded, and unpacked without being
+    installed.
+
+    Raises:
+        LabError: It cannot be downloaded; apt-get has printed why.
+    """
+    directory = _UNPACKED / ".".join((system.release, *map(str, system.pacemaker)))
+    daemon = directory / "usr/sbin" / _DAEMON
+    if not daemon.exists():
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir(parents=True)
+        argv = ("unshare", "--mount", "sh", "-euc", _UNPACK, "sh", system.root, directory)
+        if subprocess.run(argv, check=False, stdin=subprocess.DEVNULL, env=BASE_ENV).returncode != 0:
+            raise LabError(f"{system.release}: the package pacemaker-remote cannot be downloaded and unpacked")
+    return str(daemon)
 
 
 class RemoteCluster:
@@ -70,12 +96,13 @@ class RemoteCluster:
 
     def start_daemon(self, node: str) -> None:
         """Starts Pacemaker Remote on a host."""
-        script = f"{{ setsid {DAEMON} </dev/null >/var/log/pacemaker/remoted.out 2>&1 & }}"
+        daemon = unpack_daemon(self.cluster.system(node))
+        script = f"{{ setsid {daemon} </dev/null >/var/log/pacemaker/remoted.out 2>&1 & }}"
         self.cluster.run(node, "sh", "-c", script)
 
     def stop_daemon(self, node: str) -> None:
         """Stops Pacemaker Remote as an administrator does: the resources of the host are stopped first."""
-        script = f"kill $(pidof {_NAME}); while pidof {_NAME}; do sleep 0.1; done"
+        script = f"kill $(pidof {_DAEMON}); while pidof {_DAEMON}; do sleep 0.1; done"
         self.cluster.run(node, "sh", "-c", script)
 
     def set_target_role(self, resource: str, role: str) -> None:
@@ -90,6 +117,26 @@ class RemoteCluster:
     def wait(self, name: str, **states: str) -> None:
         """Waits until crm_mon shows states of a node."""
         self.cluster.wait_for(lambda: states.items() <= self.node(name).items(), what=f"{name} {states}")
+
+    def wait_connected(self, name: str, timeout: float = 120) -> None:
+        """Waits until the cluster is connected to a node again, and cleans up failures as an administrator does.
+
+        Without fencing, Pacemaker 3 assumes that the resources of a node that was cut off could not be stopped. They
+        are then blocked, and so is the connection.
+        """
+        cleaned = time.monotonic()
+
+        def is_connected() -> bool:
+            nonlocal cleaned
+            path = f".//resource[@id='{name}'][@role='Started'][@failed='false']"
+            if self.node(name).get("online") == "true" and self.cluster.crm_mon(HOST).find(path) is not None:
+                return True
+            if time.monotonic() - cleaned > 10:
+                self.run("crm_resource", "--cleanup")
+                cleaned = time.monotonic()
+            return False
+
+        self.cluster.wait_for(is_connected, timeout, what=f"the connection to {name}")
 
     def wait_role(self, resource: str, role: str) -> None:
         """Waits until crm_mon shows a role of a resource."""
