@@ -199,17 +199,26 @@ PLANNED_STATES = {
 """Conditions that only administrators cause."""
 
 _NODE = '"node", "$1", "object", "{}"'
-EXPECTED: Mapping[str, tuple[str, str]] = {
-    "node-lost": (_NODE.format("(.+)"), f"on (job, cluster, node) {STOPPED}"),
-    "votes-missing": ("", f"on (job, cluster) {STOPPED}"),
-    "pacemaker-down": ("", f"on (job, cluster, instance) {STOPPED_INSTANCE}"),
-    "corosync-down": ("", f"on (job, cluster, instance) {STOPPED_INSTANCE}"),
-    "remote-host-disconnected": ("", f"on (job, cluster, instance) {STOPPED_INSTANCE}"),
-    "drbd-connection": (_NODE.format(".+ to (.+)"), f"on (job, cluster, node) {STOPPED}"),
-    "resource-moved": ("", f"on (job, cluster) max_over_time({PLANNED}[10m])"),
+_NODE_OF_CLUSTER = (
+    '"node_id", "$1", "object", "node ([0-9]+) of .+"',
+    '"cluster_name", "$1", "object", "node [0-9]+ of (.+)"',
+)
+_STOPPED_ANYWHERE = f'label_replace({STOPPED}, "cluster_name", "$1", "cluster", "(.+)")'
+EXPECTED: Mapping[str, tuple[Sequence[str], str]] = {
+    "node-lost": ((_NODE.format("(.+)"),), f"on (job, cluster, node) {STOPPED}"),
+    "votes-missing": ((), f"on (job, cluster) {STOPPED}"),
+    "pacemaker-down": ((), f"on (job, cluster, instance) {STOPPED_INSTANCE}"),
+    "corosync-down": ((), f"on (job, cluster, instance) {STOPPED_INSTANCE}"),
+    "qdevice-lost": ((), f"on (job, cluster, instance) {STOPPED_INSTANCE}"),
+    "qdevice-no-vote": ((), f"on (job, cluster, instance) {STOPPED_INSTANCE}"),
+    "qnetd-node-missing": (_NODE_OF_CLUSTER, f"on (cluster_name, node_id) {_STOPPED_ANYWHERE}"),
+    "qnetd-last-node": (('"cluster_name", "$1", "object", "(.+)"',), f"on (cluster_name) {_STOPPED_ANYWHERE}"),
+    "remote-host-disconnected": ((), f"on (job, cluster, instance) {STOPPED_INSTANCE}"),
+    "drbd-connection": ((_NODE.format(".+ to (.+)"),), f"on (job, cluster, node) {STOPPED}"),
+    "resource-moved": ((), f"on (job, cluster) max_over_time({PLANNED}[10m])"),
 }
-"""Conditions that an orderly stop of a node causes, or of the connection to a remote node: how the alarm gets the label
-of the node, and what excludes it."""
+"""Conditions that an orderly stop of a node causes, or of the connection to a remote node: the labels that the alarm
+gets from its object, and what excludes it. An arbitrator is not a part of the cluster, and may have another job."""
 
 _WORDS = {"dc": "DC", "sbd": "SBD", "drbd": "DRBD", "io": "I/O"}
 
@@ -231,9 +240,10 @@ def condition_alert(condition: Condition) -> Alert:
     source = "ha_cluster_gateway_alarms" if condition.local else ALARMS
     expression = f'{source}{{condition="{name}"}}'
     if name in EXPECTED:
-        label, exclusion = EXPECTED[name]
-        alarm = f"label_replace({expression}, {label})" if label else expression
-        expression = f"{alarm}\nunless {exclusion}"
+        labels, exclusion = EXPECTED[name]
+        for label in labels:
+            expression = f"label_replace({expression}, {label})"
+        expression = f"{expression}\nunless {exclusion}"
     hold = WINDOW if name in PLANNED_STATES else "" if condition.expires_after else HOLD
     return Alert(
         name=alert_name(name),

@@ -295,6 +295,32 @@ def test_the_right_alerts_fire_and_stop(name: str, tmp_path: Path) -> None:
     check(tmp_path, gateways, firing, end=NOTHING)
 
 
+def alarm(condition: str, name: str) -> str:
+    severity = next(each.severity.value for each in CONDITIONS if each.name == condition)
+    return f'ha_cluster_gateway_alarms{{condition="{condition}",object="{name}",severity="{severity}"}} 1\n'
+
+
+@pytest.mark.daemon
+def test_an_orderly_stop_fires_nothing_about_the_quorum_device_and_at_the_arbitrator(tmp_path: Path) -> None:
+    """Arbitration is not in the recorded stop, so its alarms are added. The arbitrator has a label of its own."""
+    stages = [("passive-site", 5), ("node-stopped", 15), ("passive-site", 5)]
+    pages = {
+        "node1": pages_of([(f"lab/{name}", minutes * MINUTE) for name, minutes in stages], MINUTE),
+        "node3": pages_of([(f"lab/{name}-seen-there", minutes * MINUTE) for name, minutes in stages], MINUTE),
+    }
+    no_vote = alarm("qdevice-no-vote", "")
+    pages["node3"] = [f"{page}{no_vote}" if 5 < at <= 20 else page for at, page in enumerate(pages["node3"])]
+    arbitrator = {"job": "arbitrators", "cluster": "arbitrator", "instance": "arbitrator:9664"}
+    during = alarm("qnetd-node-missing", "node 3 of hana") + alarm("qnetd-last-node", "hana")
+    other = alarm("qnetd-node-missing", "node 3 of erp") + alarm("qnetd-last-node", "erp")
+    tests = []
+    for text, firing in ((during, NOTHING), (other, {"HaClusterQnetdLastNode", "HaClusterQnetdNodeMissing"})):
+        test = unit_test(pages, firing, end=NOTHING)
+        series = input_series([*[_FINE] * 6, *[f"{_FINE}{text}"] * 15, *[_FINE] * 5], arbitrator)
+        tests.append({**test, "input_series": [*test["input_series"], *series]})
+    run_tests(tmp_path, RULES, tests)
+
+
 @pytest.mark.daemon
 def test_a_gateway_that_is_gone_fires_in_place_of_its_alarms(tmp_path: Path) -> None:
     stages = [("lab/arbitrator/healthy", 10), ("lab/arbitrator/node-lost", 10), ("down", 10)]
