@@ -6,8 +6,6 @@ import contextlib
 import gc
 import math
 import re
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ import pytest
 from gateway.errors import ParseError
 from gateway.subsystems.pacemaker import cluster_status, crm_mon
 from tests.situations import LAB
+from tests.time_zones import time_zone
 from tests.unreadable import reasons
 
 
@@ -58,15 +57,6 @@ def complete(body: str = "", *, nodes: str = "", resources: str = "", **summary:
 
 def places(status: cluster_status.ClusterStatus) -> list[tuple[str, str, str, tuple[str, ...]]]:
     return [(instance.id, instance.group, instance.clone, instance.nodes) for instance in status.resources]
-
-
-@pytest.fixture
-def new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "America/New_York")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
 
 
 @pytest.mark.parametrize("root", ["crm_mon", "pacemaker-result"])
@@ -200,7 +190,6 @@ def test_bans_and_tickets() -> None:
     assert [(ban.weight, ban.promoted_only) for ban in status.bans] == [(-math.inf, True), (-5, None)]
 
 
-@pytest.mark.usefixtures("new_york")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -216,7 +205,8 @@ def test_bans_and_tickets() -> None:
     ],
 )
 def test_times_without_a_time_zone_are_local(text: str, expected: float | None) -> None:
-    status = parse(f'<summary><last_change time="{text}"/></summary>')
+    with time_zone("America/New_York"):
+        status = parse(f'<summary><last_change time="{text}"/></summary>')
     assert status.summary.last_change == expected
 
 

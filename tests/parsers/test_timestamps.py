@@ -10,18 +10,16 @@ import pytest
 
 from gateway.errors import ParseError
 from gateway.subsystems.parsing.timestamps import unix_time
+from tests.time_zones import time_zone
 
 BACK = datetime(2026, 10, 25, 1, tzinfo=UTC)
 """The moment at which clocks in Berlin are put back, from 3:00 to 2:00."""
 
 
 @pytest.fixture(autouse=True)
-def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "Europe/Berlin")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+def berlin() -> Iterator[None]:
+    with time_zone("Europe/Berlin"):
+        yield
 
 
 def readings(form: str) -> dict[int, float | None]:
