@@ -18,10 +18,10 @@ from gateway.engine.engine import Engine
 from gateway.engine.mode import CollectorMode
 from gateway.frontends.prometheus.alertmanager.channel import alertmanager_deliveries
 from gateway.frontends.prometheus.connection_pool import ConnectionLimits
+from gateway.frontends.snmp.agent.agent import AgentSettings
 from gateway.frontends.snmp.notifications.agentx_channel import MasterAgent
 from gateway.frontends.snmp.notifications.deliveries import snmp_deliveries
 from gateway.frontends.snmp.notifications.rendering import Renderer
-from gateway.frontends.snmp.service import AgentSettings
 from gateway.host.host import WatchingHost
 from gateway.runtime.descriptors import reserve_descriptors
 from gateway.snmp.engine import EngineIdentity

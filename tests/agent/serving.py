@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple
 
 from gateway.frontends.snmp import engine_identity
-from gateway.frontends.snmp.agent.agent import BuiltInAgent
+from gateway.frontends.snmp.agent.agent import AgentSettings, BuiltInAgent
 from gateway.network import Network
 from gateway.snmp import oid as oids
 from gateway.snmp.credentials import Community, UsmUser
@@ -35,16 +35,14 @@ async def serving(
     allowed: Sequence[Network] = (),
     identity: EngineIdentity | None = None,
 ) -> AsyncIterator[BuiltInAgent]:
-    agent = BuiltInAgent(
-        source=mib,
-        identity=identity or engine_identity.ephemeral(),
+    settings = AgentSettings(
         addresses=addresses,
         communities=communities,
         users=users,
         allowed=allowed,
-        description=DESCRIPTION,
-        name="node1",
+        identity=identity or engine_identity.ephemeral(),
     )
+    agent = BuiltInAgent(settings, source=mib, description=DESCRIPTION, name="node1")
     await agent.start()
     try:
         yield agent

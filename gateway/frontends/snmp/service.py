@@ -5,47 +5,24 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 
 import gateway
 from gateway import network
 from gateway.engine.engine import Engine
 from gateway.errors import StartError
-from gateway.frontends.snmp.agent.agent import BuiltInAgent
+from gateway.frontends.snmp.agent.agent import AgentSettings, BuiltInAgent
 from gateway.frontends.snmp.alias import Alias
 from gateway.frontends.snmp.cache import TableCache
 from gateway.frontends.snmp.subagent.address import Address
 from gateway.frontends.snmp.subagent.subagent import NotifyError, Subagent, SubagentState
-from gateway.network import Network
 from gateway.publication import Publication
 from gateway.runtime.service import start_service
 from gateway.samples import SampleSet
 from gateway.self_monitoring import self_metrics
-from gateway.snmp.credentials import Community, UsmUser
-from gateway.snmp.engine import EngineIdentity
 from gateway.snmp.mib.module import Mib
 from gateway.snmp.values import VarBind
 
 _DESCRIPTION = f"ha-cluster-gateway {gateway.__version__}: HA-CLUSTER-MIB"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentSettings:
-    """The settings of the built-in agent.
-
-    Attributes:
-        addresses: hosts and ports to listen on.
-        communities: communities that may read by SNMPv2c.
-        users: users that may read by SNMPv3.
-        allowed: the networks whose requests are processed; empty for all.
-        identity: the identity of the SNMP engine.
-    """
-
-    addresses: Sequence[tuple[str, int]]
-    communities: Sequence[Community]
-    users: Sequence[UsmUser]
-    allowed: Sequence[Network] = ()
-    identity: EngineIdentity
 
 
 class SnmpService:
@@ -75,7 +52,6 @@ class SnmpService:
         agentx: Address | None = None,
         agent: AgentSettings | None = None,
     ) -> None:
-        self._settings = agent
         self.cache = TableCache(engine, publication, mib, max_age=max_age, agentx=agentx is not None)
         self._aliases = [Alias(self.cache, root) for root in mib.former_roots]
         self._subagent: Subagent | None = None
@@ -132,7 +108,6 @@ class SnmpService:
 
         def commit() -> None:
             self.cache.max_age = max_age
-            self._settings = agent
             configure_agent()
 
         return commit
@@ -140,26 +115,18 @@ class SnmpService:
     async def _prepare_agent(self, settings: AgentSettings | None, rollback: AsyncExitStack) -> Callable[[], None]:
         """Prepares the built-in agent for other settings: it starts, changes, or ends."""
         agent = self._agent
-        if settings == self._settings:
+        if settings == (agent.settings if agent is not None else None):
             return _do_nothing
-        if agent is None:
-            assert settings is not None
-            return await self._prepare_new_agent(self._make_agent(settings), rollback)
         if settings is None:
             return self._end_agent
-        return await agent.prepare(
-            identity=settings.identity,
-            addresses=settings.addresses,
-            communities=settings.communities,
-            users=settings.users,
-            allowed=settings.allowed,
-            rollback=rollback,
-        )
+        if agent is None:
+            return await self._prepare_new_agent(self._make_agent(settings), rollback)
+        return await agent.prepare(settings, rollback)
 
     async def _prepare_new_agent(self, agent: BuiltInAgent, rollback: AsyncExitStack) -> Callable[[], None]:
         await start_service(rollback, agent)
-        for reason in agent.pending.values():  # a reload applies all or nothing
-            raise StartError(reason)
+        if agent.pending:  # a reload applies all or nothing
+            raise StartError(next(iter(agent.pending.values())))
 
         def commit() -> None:
             self._agent = agent
@@ -174,13 +141,9 @@ class SnmpService:
 
     def _make_agent(self, settings: AgentSettings) -> BuiltInAgent:
         return BuiltInAgent(
+            settings,
             source=self.cache,
             aliases=self._aliases,
-            identity=settings.identity,
-            addresses=settings.addresses,
-            communities=settings.communities,
-            users=settings.users,
-            allowed=settings.allowed,
             description=_DESCRIPTION,
             name=socket.gethostname(),
         )

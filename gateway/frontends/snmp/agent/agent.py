@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
@@ -31,44 +32,55 @@ _APPLICATION_LAYER = 64
 _TIME_TICKS = 2**32
 
 
-class BuiltInAgent:
-    """An SNMP agent: SNMPv2c for communities, SNMPv3 for users, no SNMPv1.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """What a reload can change of the built-in agent.
 
-    Args:
-        source: the variables of HA-CLUSTER-MIB.
-        aliases: the same below other roots.
-        identity: the identity of the SNMP engine.
+    Attributes:
         addresses: hosts and ports to listen on.
         communities: communities that may read by SNMPv2c.
         users: users that may read by SNMPv3, each at its highest security level only.
         allowed: the networks whose requests are processed; empty for all.
+        identity: the identity of the SNMP engine.
+    """
+
+    addresses: Sequence[tuple[str, int]]
+    communities: Sequence[Community] = ()
+    users: Sequence[UsmUser] = ()
+    allowed: Sequence[Network] = ()
+    identity: EngineIdentity
+
+
+class BuiltInAgent:
+    """An SNMP agent: SNMPv2c for communities, SNMPv3 for users, no SNMPv1.
+
+    Args:
+        settings: where it listens, and who may read.
+        source: the variables of HA-CLUSTER-MIB.
+        aliases: the same below other roots.
         description: sysDescr, for example ``ha-cluster-gateway 1.0``.
         name: sysName, the name of this host.
         clock: measures sysUpTime, and the rate of requests.
+
+    Attributes:
+        settings: the settings in effect.
     """
 
     def __init__(
         self,
+        settings: AgentSettings,
         *,
         source: VariableSource,
         aliases: Sequence[VariableSource] = (),
-        identity: EngineIdentity,
-        addresses: Sequence[tuple[str, int]],
-        communities: Sequence[Community] = (),
-        users: Sequence[UsmUser] = (),
-        allowed: Sequence[Network] = (),
         description: str,
         name: str,
         clock: Clock | None = None,
     ) -> None:
+        self.settings = settings
         self._sources = (source, *aliases)
-        self._identity = identity
-        self._addresses = addresses
-        self._communities = communities
-        self._users = users
         clock = clock or SystemClock()
         self._system_group = _make_system_group(source, description, name, clock)
-        self._admission = Admission(allowed, clock)
+        self._admission = Admission(settings.allowed, clock)
         self._verdicts = Counter[Verdict]()
         self._log = structlog.get_logger("snmp")
         self._responder: CommandResponder | None = None
@@ -117,41 +129,29 @@ class BuiltInAgent:
 
     async def start(self) -> None:
         """Starts to listen; an address for which that fails is tried again."""
-        self._responder = await self._make_responder(self._identity, self._communities, self._users)
-        await self._server.start(self._addresses)
-        self._warn_if_exposed(self._addresses, self._communities, self._users)
+        self._responder = await self._make_responder(self.settings)
+        await self._server.start(self.settings.addresses)
+        self._warn_if_exposed()
 
-    async def prepare(
-        self,
-        *,
-        identity: EngineIdentity,
-        addresses: Sequence[tuple[str, int]],
-        communities: Sequence[Community],
-        users: Sequence[UsmUser],
-        allowed: Sequence[Network],
-        rollback: AsyncExitStack,
-    ) -> Callable[[], None]:
+    async def prepare(self, settings: AgentSettings, rollback: AsyncExitStack) -> Callable[[], None]:
         """Prepares other settings, and returns a function that takes them over; no counter begins anew.
 
         Args:
-            identity: as for the constructor, and so are the others.
-            addresses: where to listen.
-            communities: who may read by SNMPv2c.
-            users: who may read by SNMPv3.
-            allowed: whose requests are processed.
+            settings: the other settings.
             rollback: closes what was prepared.
 
         Raises:
             StartError: the agent cannot listen on a new address.
         """
-        responder = await self._make_responder(identity, communities, users)
-        listen = await self._server.prepare(addresses, rollback)
+        responder = await self._make_responder(settings)
+        listen = await self._server.prepare(settings.addresses, rollback)
 
         def commit() -> None:
+            self.settings = settings
             self._responder = responder
-            self._admission.allowed = allowed
+            self._admission.allowed = settings.allowed
             listen()
-            self._warn_if_exposed(addresses, communities, users)
+            self._warn_if_exposed()
 
         return commit
 
@@ -163,27 +163,23 @@ class BuiltInAgent:
         """Closes the sockets at once. Idempotent."""
         self._server.close()
 
-    async def _make_responder(
-        self, identity: EngineIdentity, communities: Sequence[Community], users: Sequence[UsmUser]
-    ) -> CommandResponder:
+    async def _make_responder(self, settings: AgentSettings) -> CommandResponder:
         # imported here because of the ciphers, which a gateway without the agent does not need
         from gateway.frontends.snmp.agent.command_responder import CommandResponder  # noqa: PLC0415
 
         # deriving keys, a megabyte of hashing for each password, would block the event loop
         return await asyncio.to_thread(
             CommandResponder,
-            identity=identity,
-            communities=communities,
-            users=users,
+            identity=settings.identity,
+            communities=settings.communities,
+            users=settings.users,
             sources=[*self._sources, self._system_group],
             previous=self._responder,
         )
 
-    def _warn_if_exposed(
-        self, addresses: Sequence[tuple[str, int]], communities: Sequence[Community], users: Sequence[UsmUser]
-    ) -> None:
-        exposed = [host or "all interfaces" for host, _ in addresses if not is_loopback(host)]
-        if exposed and is_insecure(communities, users):
+    def _warn_if_exposed(self) -> None:
+        exposed = [host or "all interfaces" for host, _ in self.settings.addresses if not is_loopback(host)]
+        if exposed and is_insecure(self.settings.communities, self.settings.users):
             self._log.warning(
                 "agent accepts communities, or users without auth, from the network, where others can read them",
                 listen=", ".join(exposed),
