@@ -1,4 +1,4 @@
-"""Reads files without hanging, and tells which files and directories only root and the gateway's own user can change.
+"""Reads files without hanging, and finds out which ones only root and the gateway's own user can change.
 
 What a configuration, a password file or a program contains decides what the gateway does with its privileges. The
 functions for trusted paths accept a path only if nobody else can write the file or put another one in its place. They

@@ -1,8 +1,9 @@
 """Writes the lines of the log in a thread, so that a log that nobody reads never blocks the program.
 
-A pipe that is full blocks whoever writes to it. Making standard error non-blocking is no solution: the flag belongs to
-the open file, which the gateway shares with its parent, its children and the terminal, and all of them would get errors
-instead of waiting. So a thread waits, and lines are queued up to a limit. What does not fit is dropped and counted.
+A pipe that is full blocks every process that writes to it. Making standard error non-blocking is no solution: the flag
+belongs to the open file, which the gateway shares with its parent, its children and the terminal, and all of them would
+get errors instead of waiting. So a thread waits, and lines are queued up to a limit. What does not fit is dropped and
+counted.
 """
 
 from __future__ import annotations

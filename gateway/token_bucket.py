@@ -19,7 +19,7 @@ class TokenBucket:
         clock: measures the time.
 
     Attributes:
-        tokens: the tokens at the last ``refill``; whoever uses some subtracts them.
+        tokens: the tokens at the last ``refill``; the user of the bucket subtracts those that it takes.
     """
 
     __slots__ = ("_burst", "_clock", "_rate", "_updated", "tokens")

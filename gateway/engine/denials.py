@@ -1,7 +1,7 @@
 """Remembers which tools were denied their permission: asking again at every scrape fills the logs of the daemons.
 
 ``sbd``, ``sudo``, Corosync and Pacemaker log every attempt of a user without the permission, and a permission that is
-missing now is usually missing a moment later. Until the pause after an attempt has passed, its reading stands.
+missing now is usually missing a moment later. Until the pause after an attempt has passed, its reading stays in effect.
 
 To a user without the permission, some tools report that the daemon is not running. So if one tool of a collector was
 denied, the pause also holds for those that have reported this.
@@ -51,7 +51,7 @@ class Denials:
         self._backoff = backoff
         self._failures: dict[_Key, _Failure] = {}
 
-    def standing(self, key: _Key, identify: Callable[[], object]) -> Reading | None:
+    def denied_reading(self, key: _Key, identify: Callable[[], object]) -> Reading | None:
         """Returns the reading of the last attempt if it, or another one of its collector, was denied just now.
 
         Args:
@@ -67,7 +67,7 @@ class Denials:
         return failure.reading
 
     def record(self, key: _Key, identify: Callable[[], object], reading: Reading) -> None:
-        """Records the reading of an attempt; the other arguments are those of ``standing``."""
+        """Records the reading of an attempt; the other arguments are those of ``denied_reading``."""
         previous = self._failures.pop(key, None)
         if reading.status is Status.NOT_RUNNING:
             self._failures[key] = _Failure(reading=reading, identity=identify())

@@ -58,8 +58,8 @@ class Prober:
         if probe.sectors is not None:  # an attempt to open a device leaves no trace
             return await self._run_variants(key, probe)
         identify = partial(self._host.identity, probe.tool)
-        if (standing := self._denials.standing(key, identify)) is not None:
-            return standing
+        if (reading := self._denials.denied_reading(key, identify)) is not None:
+            return reading
         reading = await self._read_anew(key, probe)
         self._denials.record(key, identify, reading)
         return reading

@@ -158,28 +158,29 @@ class Reporter:
 
     def _add_samples(self, samples: SampleSet, reports: Mapping[str, CollectorReport]) -> None:
         """Adds the gateway's metrics about collectors and commands."""
-        failures = self.failures
         for name, report in reports.items():
             samples.add(self_metrics.COLLECTOR_STATE, self_metrics.COLLECTOR_STATE.flags_for(report.status), name)
             samples.add(self_metrics.SAMPLES_DROPPED, self.samples_dropped[name], name)
-            if not report.present:
-                continue
-            for command in report.commands:
-                unreadable = self.values_unreadable[name, command.name]
-                samples.add(self_metrics.VALUES_UNREADABLE, unreadable, name, command.name)
-            samples.add(self_metrics.SCRAPE_SUCCESS, int(report.status is Status.OK), name)
-            samples.add(self_metrics.SCRAPE_DURATION, report.duration, name)
-            for command in (command for command in report.commands if command.tool):
-                samples.add(self_metrics.COMMAND_DURATION, command.duration, name, command.name)
-                if command.source is not None:
-                    flags = self_metrics.COMMAND_SOURCE.flags_for(command.source)
-                    samples.add(self_metrics.COMMAND_SOURCE, flags, name, command.name)
-                timeouts = failures[name, command.name, Status.TIMED_OUT]
-                samples.add(self_metrics.COMMAND_TIMEOUTS, timeouts, name, command.name)
-        for (name, command_name, status), count in failures.items():
+            if report.present:
+                samples.add(self_metrics.SCRAPE_SUCCESS, int(report.status is Status.OK), name)
+                samples.add(self_metrics.SCRAPE_DURATION, report.duration, name)
+                for command in report.commands:
+                    self._add_command_samples(samples, name, command)
+        for (name, command_name, status), count in self.failures.items():
             if name in reports:
                 samples.add(self_metrics.COMMAND_FAILURES, count, name, command_name, status.value)
         samples.add(self_metrics.RUNS, self.runs)
+
+    def _add_command_samples(self, samples: SampleSet, collector: str, command: CommandReport) -> None:
+        """Adds the metrics about a command. A step that runs no tool only has values that could not be read."""
+        key = (collector, command.name)
+        samples.add(self_metrics.VALUES_UNREADABLE, self.values_unreadable[key], *key)
+        if not command.tool:
+            return
+        samples.add(self_metrics.COMMAND_DURATION, command.duration, *key)
+        if command.source is not None:
+            samples.add(self_metrics.COMMAND_SOURCE, self_metrics.COMMAND_SOURCE.flags_for(command.source), *key)
+        samples.add(self_metrics.COMMAND_TIMEOUTS, self.failures[*key, Status.TIMED_OUT], *key)
 
 
 def _failure_event(outcome: Outcome, command: CommandReport) -> dict[str, Any]:

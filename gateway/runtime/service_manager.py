@@ -28,7 +28,7 @@ class ServiceManager:
 
     Args:
         address: the path of the socket, or ``@NAME`` for an abstract one; empty if nobody wants reports.
-        watchdog: seconds within which the service manager has to hear of the event loop, or None.
+        watchdog: seconds within which the service manager expects a report that the event loop runs, or None.
     """
 
     def __init__(self, address: str = "", *, watchdog: float | None = None) -> None:

@@ -175,7 +175,7 @@ _NO_NEW_PRIVILEGES = re.compile(rb"no new privileges", re.IGNORECASE)
 def parse_output(result: CommandResult, parse: Callable[[bytes], _T], *, not_running: re.Pattern[bytes]) -> _T:
     """Returns what a parser reads from the output of a command, whatever its exit status.
 
-    The exit status does not tell whether the output is an answer: the meaning of exit statuses differs from version to
+    The exit status does not show whether the output is an answer: the meaning of exit statuses differs from version to
     version, and tools exit with 1 after a complete answer and with 0 without one. Only if the output cannot be parsed,
     the exit status and the messages of the tool decide how it ended. No output is an answer only if the exit status is
     0.

@@ -38,7 +38,7 @@ _PLAIN_HTTP = (
 
 
 class PlainHttpError(ConnectionAbortedError):
-    """A client does not use TLS, and was told so."""
+    """A client does not use TLS; it has got a response that says so."""
 
 
 class Handshakes:
@@ -123,7 +123,7 @@ _SOCKET: ContextVar[socket.socket] = ContextVar("socket")
 
 
 class _ServerObject(ssl.SSLObject):
-    """The TLS of one connection; tells a client why its handshake has failed, which asyncio does not."""
+    """The TLS of one connection; sends a client the reason why its handshake has failed, which asyncio does not."""
 
     outgoing: ssl.MemoryBIO
 

@@ -129,7 +129,7 @@ def encode(
         }
         for node in nodes
     ]
-    # ASCII: a name cannot have an effect on whoever prints the document
+    # ASCII: a name cannot affect a program that prints the document
     return f"{json.dumps(groups, indent=2)}\n".encode("ascii")
 
 

@@ -148,7 +148,7 @@ class WebConfigFile:
 
     Args:
         path: the file.
-        clock: tells whether a change is so recent that another one could have the same time.
+        clock: shows whether a change is so recent that another one could have the same time.
 
     Attributes:
         current: the configuration as it was read last.

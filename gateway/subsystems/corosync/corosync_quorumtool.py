@@ -1,6 +1,6 @@
 """``corosync-quorumtool -p`` and ``-s``, with or without ``-i`` and ``-H``: Corosync 1.4 to 3.1, votequorum only.
 
-Named values, then a table of the members, whose header tells which columns there are::
+Named values, then a table of the members, whose header shows which columns there are::
 
     Quorate:          Yes
     Quorum:           2 Activity blocked

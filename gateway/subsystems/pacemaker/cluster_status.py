@@ -96,7 +96,7 @@ class Summary:
     Attributes:
         stack: the cluster layer, nearly always ``corosync``.
         version: Pacemaker's version on the designated controller; empty without one.
-        dc: the designated controller; None if crm_mon does not tell whether there is one, or which node it is.
+        dc: the designated controller; None if crm_mon does not show whether there is one, or which node it is.
         last_update: when the tool ran, in Unix seconds.
         local_node: the name of the node that the tool ran on; empty if it does not print it, before 2.1.6.
         last_change: time of the last change of the configuration, in Unix seconds.

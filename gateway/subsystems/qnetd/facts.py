@@ -13,7 +13,7 @@ from gateway.subsystems.qnetd.corosync_qnetd_tool import NODES
 
 COLLECTOR = "qnetd"
 MAX_CLUSTERS = 1000
-"""The number of clusters that are remembered: without TLS, whoever reaches the arbitrator can make up names."""
+"""The number of clusters that are remembered: without TLS, anyone who reaches the arbitrator can make up names."""
 
 
 class Node(NamedTuple):
