@@ -97,17 +97,17 @@ class GatewayPages:
         return "".join(line for line in text.splitlines(keepends=True) if not line.startswith(_OF_THE_PROCESS))
 
 
-_RENEWED = frozenset({booth.TICKET_EXPIRY, booth.PEER_LAST_CONTACT})
-"""Times that move on with the clock, as long as a state lasts."""
+_RENEWED = frozenset({booth.TICKET_EXPIRY, booth.PEER_LAST_CONTACT, booth.PEER_COUNTERS["received"]})
+"""Values that grow by one each second as long as a state lasts, except those that are 0: what never happened."""
 
 
 def _moved(snapshot: Snapshot, now: float) -> SamplesByMetric:
-    """Returns the samples of a snapshot; the times in ``_RENEWED`` keep their distance from that of the snapshot."""
+    """Returns the samples of a snapshot; those in ``_RENEWED`` have grown since."""
     moved: dict[Metric, Mapping[Labels, Value]] = dict(snapshot.samples_by_metric)
     for metric in _RENEWED & moved.keys():
         values = snapshot.samples_by_metric[metric].items()
         moved[metric] = {
-            labels: value + now - snapshot.time if isinstance(value, (int, float)) else value
+            labels: value + now - snapshot.time if value and isinstance(value, (int, float)) else value
             for labels, value in values
         }
     return moved

@@ -72,13 +72,20 @@ def expires(seconds: float) -> Sample:
     return booth.TICKET_EXPIRY, seconds, ("booth", "db")
 
 
-def peer(address: str, *, heard: float | None = None, received: int | None = None) -> tuple[Sample, ...]:
+def peer(
+    address: str, *, heard: float | None = None, received: int | None = None, rejected: int = 0
+) -> tuple[Sample, ...]:
     """Returns the samples of a member that was heard of at a time; that of the snapshot is 0."""
     labels = ("booth", address)
+    counters = {"received": received, "receive_errors": 0, "authentication_failures": rejected, "invalid": 0}
     return (
         (booth.PEER_INFO, 1, (*labels, "site")),
         *(() if heard is None else ((booth.PEER_LAST_CONTACT, heard, labels),)),
-        *(() if received is None else ((booth.PEER_COUNTERS["received"], received, labels),)),
+        *(
+            (booth.PEER_COUNTERS[name], number, labels)
+            for name, number in counters.items()
+            if received is not None and number is not None
+        ),
     )
 
 
@@ -148,12 +155,13 @@ BOOTH: Mapping[str, Walk] = {
     "booth-peer-unreachable": Walk(
         object="booth/192.0.2.2",
         before=(*LEADER, HERE, *peer("192.0.2.2", heard=-300, received=1)),
-        present=(*LEADER, HERE, *peer("192.0.2.2", heard=-356, received=1)),
+        present=(*LEADER, HERE, *peer("192.0.2.2", heard=-357, received=1)),
         absent=peer("192.0.2.2", heard=-355, received=2),
         gone=(ONE_PEER,),
         unknown=(
             (),
             peer("192.0.2.2"),
+            (*LEADER, HERE, *peer("192.0.2.2", heard=-356, received=2, rejected=1)),  # its message was rejected
             peer("192.0.2.2", heard=-356, received=1),  # nobody holds a ticket, so nobody sends anything
             (*LEADER, HERE, expires(3600), *peer("192.0.2.2", heard=-356, received=1)),  # another time zone
         ),

@@ -34,7 +34,7 @@ LIST = "ticket: db, leader: {leader}\nticket: mail, leader: 192.0.2.1, expires: 
 PEERS = """\
 site         192.0.2.2, last recv: 2026-03-03 {time}
 \tSent pkts:12 error:1 resends:3
-\tRecv pkts:9 error:4 authfail:5 invalid:6
+\tRecv pkts:{received} error:4 authfail:5 invalid:6
 
 arbitrator   192.0.2.3, last recv: 2026-03-03 10:09:59
 \tSent pkts:7 error:0 resends:5
@@ -48,13 +48,17 @@ WARNING: The ticket mail is granted to multiple sites: 192.0.2.1, 192.0.2.2. Rev
 
 
 def outputs(
-    *, leader: str = "192.0.2.1, expires: 2026-03-03 10:18:00", time: str = "10:09:59", more: str = ""
+    *,
+    leader: str = "192.0.2.1, expires: 2026-03-03 10:18:00",
+    time: str = "10:09:59",
+    received: int = 29,
+    more: str = "",
 ) -> dict[str, bytes]:
     """Returns what booth prints, and its configuration."""
     return {
         "configuration": CONFIGURATION.encode(),
         "list": (LIST.format(leader=leader) + more).encode(),
-        "peers": PEERS.format(time=time).encode(),
+        "peers": PEERS.format(time=time, received=received).encode(),
         "status": STATUS.encode(),
     }
 
@@ -64,7 +68,7 @@ INPUTS: Mapping[str, Mapping[str, bytes]] = {
     "without a leader": outputs(leader="NONE"),
     "revoked": outputs(leader="none"),
     "expiring": outputs(leader="192.0.2.2, expires: 2026-03-03 10:12:00"),
-    "a silent member": outputs(time="10:02:00"),
+    "a silent member": outputs(time="10:02:00", received=28),
     "two leaders": outputs(more=CONFLICT),
 }
 

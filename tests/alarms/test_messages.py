@@ -39,7 +39,7 @@ def test_notifications_fit_into_484_octets() -> None:
     messages = CommunityCodec("public")
     fields = dict.fromkeys(("count", "expected", "total", "number", "msgwait", "watchdog"), "10")
     fields |= {"message": "crashdump", "amount": "1.25 GiB", "state": "Connecting", "name": "fs-data/0"}
-    fields["node_id"] = "4294967295"
+    fields |= {"node_id": "4294967295", "what": "valid message"}
     sizes = {}
     for condition in CONDITIONS:
         for number, template in enumerate((condition.raised, condition.cleared)):

@@ -30,6 +30,8 @@ SUBSYSTEM = Subsystem(
     advice={
         Status.NOT_RUNNING: "booth is configured here, but its daemon does not answer: on an arbitrator, run systemctl "
         "start booth@NAME; on a site, check the resources of booth and of its address.",
+        Status.FAILED: "booth reads its whole configuration first. If it reports a mistake in it, or a host name that "
+        "it cannot resolve, correct /etc/booth/NAME.conf or the resolution of names on this host.",
         Status.KILLED: "booth ends by signal 6 if no address in its configuration is one of this host or of its "
         "networks: correct /etc/booth/NAME.conf, or remove it from hosts that are no member.",
         Status.NOT_PERMITTED: "{user} may not read the key of booth (authfile), which only its owner may. Give it a "

@@ -11,7 +11,7 @@ from gateway.subsystems.booth import facts, metrics
 from gateway.subsystems.booth.booth_list import CONFLICTS
 from gateway.subsystems.booth.booth_peers import PEERS
 from gateway.subsystems.booth.evidence import CONFIGURATION_GONE, TICKET_GONE, ticket_of
-from gateway.subsystems.booth.facts import Ticket
+from gateway.subsystems.booth.facts import Peer, Ticket
 from gateway.subsystems.booth.grant_conditions import GRANTS
 
 CONFIGURATIONS = Source(collector="booth", commands=("configurations",))
@@ -95,29 +95,52 @@ def has_no_conflict(view: ClusterView, finding: Finding) -> bool:
 
 
 def find_unreachable_peers(view: ClusterView) -> Iterator[Finding]:
-    """Yields the members that have sent nothing since the daemon was started, or for longer than they should have.
+    """Yields the members that have sent no valid message since the daemon was started, or for longer than they should.
 
     At its start, a daemon asks all members for the state of each ticket. Without tickets, none has anything to say.
+    Booth also counts messages that it rejects, because the other member has another key or another configuration.
     """
     with_tickets = view.fact(facts.configurations_with_tickets)
     for peer in view.fact(facts.peers).values():
-        fields = {"configuration": peer.configuration, "peer": peer.address, "type": peer.type}
         if peer.received == 0 and peer.configuration in with_tickets:
-            yield Finding(peer.key, {**fields, "since": "since boothd was started", "last": ""})
-        elif peer.last_contact is not None and facts.has_own_clock(view, peer.configuration):
+            yield _silent_peer(peer, "message", "since boothd was started")
+        elif peer.received and peer.accepted == 0:
+            yield _silent_peer(peer, "valid message", f"since boothd was started, and {peer.rejected:.0f} rejected")
+        else:
+            last = facts.last_valid_contact(view, peer)
             limit = facts.longest_silence(view, peer)
-            silence = view.snapshot.time - peer.last_contact
-            if limit is not None and silence > limit:
-                yield Finding(peer.key, {**fields, "since": f"for {silence:.0f} s", "last": repr(peer.last_contact)})
+            if last is None or limit is None or not facts.has_own_clock(view, peer.configuration):
+                continue
+            if (silence := view.snapshot.time - last) > limit:
+                yield _silent_peer(
+                    peer, "message" if last == peer.last_contact else "valid message", f"for {silence:.0f} s"
+                )
+
+
+def _silent_peer(peer: Peer, what: str, since: str) -> Finding:
+    return Finding(
+        peer.key,
+        {
+            "configuration": peer.configuration,
+            "peer": peer.address,
+            "type": peer.type,
+            "what": what,
+            "since": since,
+            "last": "" if peer.last_contact is None else repr(peer.last_contact),
+            "received": repr(peer.received),
+            "accepted": repr(peer.accepted or 0.0),
+        },
+    )
 
 
 def is_heard(view: ClusterView, finding: Finding) -> bool:
-    """Returns whether a message from a member was received after the alarm was raised."""
-    peer = view.fact(facts.peers).get(finding.object)
-    if peer is None or not peer.received:
+    """Returns whether a valid message from a member was received after the alarm was raised."""
+    peer, before = view.fact(facts.peers).get(finding.object), finding.fields
+    if peer is None or not peer.accepted or not peer.received or peer.last_contact is None:
         return False
-    last = finding.fields["last"]
-    return not last or (peer.last_contact is not None and peer.last_contact > float(last))
+    is_restarted = before["received"] != "None" and peer.received < float(before["received"])
+    is_later = not before["last"] or peer.last_contact > float(before["last"])
+    return is_later and (is_restarted or peer.accepted > float(before["accepted"]))
 
 
 def is_peer_gone(view: ClusterView, finding: Finding) -> bool:
@@ -199,13 +222,14 @@ CONDITIONS: tuple[Condition, ...] = (
         severity=Severity.MINOR,
         category=BOOTH,
         about="the member",
-        raised="No message from the {type} {peer} {since}",
+        raised="No {what} from the {type} {peer} {since}",
         cleared="The {type} {peer} sends messages again",
         meaning="If another member fails, tickets can be lost and not be taken over.",
-        action="Check the network to the member (UDP port 9929, unless configured), and run `booth status` there.",
+        action="Check the network to the member (UDP port 9929, unless configured), and run `booth status` there. If "
+        "its messages are rejected, compare the keys (authfile) and the configurations.",
         source=CONFIGURATIONS,
         find=find_unreachable_peers,
-        absent=Absent("`booth peers` shows a message that was received since then", is_heard),
+        absent=Absent("`booth peers` shows a message that was received since then, and not rejected", is_heard),
         gone=Gone(
             "`booth peers` lists others and no longer this one",
             "The {type} {peer} is no longer a member of booth",

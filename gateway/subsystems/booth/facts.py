@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from gateway.conditions.view import Accumulator, ClusterView
 from gateway.samples import Metric
 from gateway.subsystems.booth import metrics
 from gateway.subsystems.booth.renewal import Renewal
+
+REJECTIONS = ("receive_errors", "authentication_failures", "invalid")
+"""The counters of received messages that booth rejects. Each of them is also counted as received."""
 
 CLOCK_TOLERANCE = 60.0
 """Seconds by which the times of booth may disagree with the clock of this host."""
@@ -121,6 +125,7 @@ class Peer:
         type: ``site`` or ``arbitrator``.
         last_contact: when a message from it was last received, in Unix seconds; None if never or unknown.
         received: the messages that were received from it since the daemon was started; None if unknown.
+        rejected: how many of them were rejected; None if unknown.
     """
 
     configuration: str
@@ -128,17 +133,26 @@ class Peer:
     type: str
     last_contact: float | None
     received: float | None
+    rejected: float | None
 
     @property
     def key(self) -> str:
         """Identifies the member among those of all configurations."""
         return key(self.configuration, self.address)
 
+    @property
+    def accepted(self) -> float | None:
+        """How many of the messages were not rejected; None if unknown."""
+        if self.received is None or self.rejected is None or self.rejected > self.received:
+            return None
+        return self.received - self.rejected
+
 
 def peers(view: ClusterView) -> Mapping[str, Peer]:
     """Returns the other members, by their keys."""
     contacts = _numbers(view, metrics.PEER_LAST_CONTACT)
     received = _numbers(view, metrics.PEER_COUNTERS["received"])
+    rejected = [_numbers(view, metrics.PEER_COUNTERS[name]) for name in REJECTIONS]
     listed = (
         Peer(
             configuration=str(row["configuration"]),
@@ -146,11 +160,46 @@ def peers(view: ClusterView) -> Mapping[str, Peer]:
             type=str(row["type"]),
             last_contact=contacts.get(name),
             received=received.get(name),
+            rejected=sum(each[name] for each in rejected) if all(name in each for each in rejected) else None,
         )
         for row in view.rows(metrics.PEER_INFO)
         for name in (key(str(row["configuration"]), str(row["peer"])),)
     )
     return {peer.key: peer for peer in listed}
+
+
+class ValidMessages(NamedTuple):
+    """The messages from a member that were not rejected.
+
+    Attributes:
+        number: how many the daemon has received since it was started.
+        time: when the last one can have been received, in Unix seconds; None if never.
+    """
+
+    number: float
+    time: float | None
+
+
+def valid_messages(view: ClusterView, previous: Mapping[str, ValidMessages] | None) -> Mapping[str, ValidMessages]:
+    """Accumulates when members were last heard of: the last contact that booth shows may be a rejected message."""
+    valid = dict(previous or {})
+    for peer in view.fact(peers).values():
+        number, contact = peer.accepted, peer.last_contact
+        if number is None:
+            continue
+        known = valid.get(peer.key)
+        if known is None or known.number != number:
+            valid[peer.key] = ValidMessages(number, contact if number else None)
+        elif known.time is not None and contact is not None:
+            valid[peer.key] = ValidMessages(number, min(known.time, contact))  # the clock may have been set back
+    return valid
+
+
+def last_valid_contact(view: ClusterView, peer: Peer) -> float | None:
+    """Returns when a valid message from a member was last received; None if never or unknown."""
+    if peer.accepted is None:
+        return peer.last_contact
+    return view.accumulated(valid_messages)[peer.key].time
 
 
 def has_own_clock(view: ClusterView, configuration: str) -> bool:
@@ -231,4 +280,4 @@ def longest_silence(view: ClusterView, peer: Peer) -> float | None:
     return min(intervals, default=None)
 
 
-ACCUMULATORS: tuple[Accumulator, ...] = (renewals,)
+ACCUMULATORS: tuple[Accumulator, ...] = (renewals, valid_messages)

@@ -123,7 +123,7 @@ def _peers(view: ClusterView) -> Iterator[TableRow]:
     }
     for peer in view.fact(facts.peers).values():
         labels = (peer.configuration, peer.address)
-        rejected = [counters[name].get(labels) for name in ("receive_errors", "authentication_failures", "invalid")]
+        rejected = [counters[name].get(labels) for name in facts.REJECTIONS]
         known = [each for each in rejected if each is not None]
         contact = Cell("never", Health.WARNING) if peer.received == 0 else moment(peer.last_contact)
         yield (
