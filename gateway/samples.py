@@ -192,10 +192,13 @@ class MibCounts:
         metric: the metric whose samples are counted.
         objects: the condition that a sample has to meet, by the object that shows the count. It receives the sample's
             labels and flags by name.
+        total: the sample that has the number of all samples. If it is 0, so are the counts; if there is none, they are
+            unknown without a sample.
     """
 
     metric: Metric
     objects: Mapping[str, Callable[[Mapping[str, str | bool | None]], object]]
+    total: tuple[Metric, Labels] | None = None
 
 
 def label_selector(positions: Sequence[int]) -> Callable[[Labels], Labels]:

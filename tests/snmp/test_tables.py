@@ -387,7 +387,14 @@ def test_counts_for_thresholds() -> None:
 
 
 def test_without_samples_there_are_no_counts() -> None:
-    assert not [name for name in walked(build(SampleSet()), MIB) if name.startswith("haClusterNodes")]
+    counts = ("haClusterNodes", "haClusterResources")
+    assert not [name for name in walked(build(SampleSet()), MIB) if name.startswith(counts)]
+
+
+def test_without_resources_their_counts_are_zero() -> None:
+    found = walked(build(dict(situations())["demo/arbitrated"]), MIB)
+    names = ("Configured", "Failed", "Started", "Stopped", "Unmanaged")
+    assert [found[f"haClusterResources{name}"][0,] for name in names] == [0] * len(names)
 
 
 # --- anything --------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from functools import cache
 
 from gateway.catalog import METRICS
 from gateway.conditions.view import ClusterView
-from gateway.samples import Metric, MibCounts, MibRow, SamplesByMetric
+from gateway.samples import Labels, Metric, MibCounts, MibRow, SamplesByMetric
 from gateway.self_monitoring import self_metrics
 from gateway.snapshot import Snapshot
 from gateway.snmp.mib.module import Mib, MibError
@@ -162,9 +162,9 @@ def derived(snapshot: Snapshot) -> Iterator[MibValue]:
 
 
 def _counted(samples_by_metric: SamplesByMetric, counts: MibCounts) -> Iterator[MibValue]:
-    """Yields how many samples of a metric meet each condition; nothing if there are no samples."""
-    samples = samples_by_metric.get(counts.metric)
-    if not samples:
+    """Yields how many samples of a metric meet each condition; nothing if it is unknown how many samples there are."""
+    samples = samples_by_metric.get(counts.metric, {})
+    if not samples and not _is_none(samples_by_metric, counts.total):
         return
     names = (*counts.metric.labels, *counts.metric.states)
     totals: Counter[str] = Counter()
@@ -174,6 +174,11 @@ def _counted(samples_by_metric: SamplesByMetric, counts: MibCounts) -> Iterator[
         totals.update(name for name, meets in counts.objects.items() if meets(sample))
     for name in counts.objects:
         yield name, (), totals[name]
+
+
+def _is_none(samples_by_metric: SamplesByMetric, total: tuple[Metric, Labels] | None) -> bool:
+    """Returns whether a total is known, and 0."""
+    return total is not None and samples_by_metric.get(total[0], {}).get(total[1]) == 0
 
 
 ALARM_OBJECTS = frozenset(

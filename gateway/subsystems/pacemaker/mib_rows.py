@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.samples import MibCounts, MibRow
-from gateway.subsystems.pacemaker.metrics import NODES, RESOURCES
+from gateway.subsystems.pacemaker.metrics import NODES, RESOURCES, RESOURCES_CONFIGURED
 
 MIB_ROWS: tuple[MibRow, ...] = (
     MibRow(
@@ -204,6 +204,7 @@ MIB_COUNTS: tuple[MibCounts, ...] = (
             "haClusterResourcesFailed": lambda resource: resource["failed"],
             "haClusterResourcesUnmanaged": lambda resource: resource["managed"] == "false",
         },
+        total=(RESOURCES_CONFIGURED, ("total",)),
     ),
 )
 """The scalars of HA-CLUSTER-MIB that count nodes and resources."""
