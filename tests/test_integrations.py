@@ -78,6 +78,7 @@ def test_thresholds_are_values_of_their_objects() -> None:
             assert check.lowest in syntax.names, check.object
             assert check.highest in syntax.names, check.object
             assert "unknown" not in {syntax.names[check.lowest], syntax.names[check.highest]}, check.object
+            assert all(1 < state < 10 for state in check.others), "the pattern of check_snmp has one digit"
 
 
 def test_columns_belong_to_their_tables() -> None:
@@ -96,11 +97,22 @@ def test_enumerations_are_compared_with_the_state_that_is_meant() -> None:
     }
     assert {name: pair for name, pair in states.items() if pair not in {("true", "true"), ("false", "false")}} == {
         "haClusterBoothTicketState": ("granted", "revoked"),
+        "haClusterCollectorState": ("ok", "ok"),
         "haClusterNodeConnection": ("connected", "connected"),
+        "haClusterQdeviceState": ("connected", "connected"),
         "haClusterSbdDeviceStatus": ("healthy", "healthy"),
         "haClusterDrbdVolumeDiskState": ("upToDate", "upToDate"),
         "haClusterTargetState": ("idle", "ok"),
     }
+
+
+def test_a_subsystem_that_is_not_running_is_no_failure_of_its_collector() -> None:
+    (check,) = (check for check in CHECKS if check.others)
+    syntax = MIB[check.object].syntax
+    assert check.object == "haClusterCollectorState"
+    assert syntax is not None
+    assert {syntax.names[state] for state in check.others} == {"notInstalled", "notRunning"}
+    assert [state for state in syntax.names if check.is_met(state)] == [2, *check.others]
 
 
 def test_identifiers_of_the_template_for_zabbix_are_stable_and_unique() -> None:

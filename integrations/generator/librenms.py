@@ -125,7 +125,7 @@ def _generic(number: int, word: str, check: Check | None) -> int:
     """Returns LibreNMS's own state for a value of an enumeration."""
     if word == "unknown":
         return _UNKNOWN
-    if check is None or (check.lowest <= number and (check.highest is None or number <= check.highest)):
+    if check is None or check.is_met(number):
         return _UP
     return _ERROR if check.severity == watched.CRITICAL else _WARNING
 

@@ -15,12 +15,16 @@ from integrations.generator.watched import Check
 
 GROUPS: Mapping[str, tuple[str, str, Sequence[Check]]] = {
     "commands.cfg": ("ha-cluster", "a node", watched.NODE_CHECKS),
-    "arbitrators.cfg": ("ha-arbitrator", "an arbitrator", watched.ARBITRATOR_CHECKS),
+    "qdevices.cfg": ("ha-qdevice", "a node with a quorum device", watched.QDEVICE_CHECKS),
+    "arbitrators.cfg": ("ha-arbitrator", "a host with corosync-qnetd", watched.ARBITRATOR_CHECKS),
+    "booth.cfg": ("ha-booth", "an arbitrator of booth", watched.BOOTH_CHECKS),
     "remotes.cfg": ("ha-remote", "a remote or guest node", watched.REMOTE_CHECKS),
 }
 """The files for Nagios: the group of hosts, what they are, and their checks. Icinga has variables with these names."""
 _FLAGS = {watched.WARNING: "-w", watched.CRITICAL: "-c"}
 _VARIABLES = {watched.WARNING: "snmp_warn", watched.CRITICAL: "snmp_crit"}
+_PATTERN, _PATTERN_VARIABLE = "-r", "snmp_ereg"
+"""For a threshold that is no range; what does not match is critical, whatever its severity."""
 
 _HEADER = "# The checks of {hosts} for Nagios. Generated from HA-CLUSTER-MIB: see README.md.\n"
 _COMMANDS = """
@@ -59,13 +63,13 @@ def nagios(mib: Mib, name: str) -> str:
 
 
 def _service(mib: Mib, check: Check, group: str) -> str:
-    command = f"check_ha_cluster!{_oid(mib, check)}.0!{_FLAGS[check.severity]} {check.range}!{label(check)}"
+    command = f"check_ha_cluster!{_oid(mib, check)}.0!{options(check)}!{label(check)}"
     return f"""
 define service {{
     use                     generic-service
     hostgroup_name          {group}
     service_description     HA cluster: {label(check)}
-    notes                   {check.severity}: {check.text}
+    notes                   {severity(check)}: {check.text}
     check_command           {command}
 }}
 """
@@ -92,8 +96,8 @@ define service {{
     use                     generic-service
     name                    {template_name(check)}
     register                0
-    notes                   {check.severity}: {check.text}
-    check_command           check_ha_cluster_row!{_oid(mib, check)}!{_FLAGS[check.severity]} {check.range}
+    notes                   {severity(check)}: {check.text}
+    check_command           check_ha_cluster_row!{_oid(mib, check)}!{options(check)}
 }}
 """
 
@@ -109,9 +113,9 @@ def _apply(mib: Mib, check: Check) -> Iterator[str]:
     yield f"""
 apply Service "ha-cluster-{label(check).replace(" ", "-")}" {{
   import "ha-cluster"
-  notes = "{check.severity}: {check.text}"
+  notes = "{severity(check)}: {check.text}"
   vars.snmp_oid = "{_oid(mib, check)}.0"
-  vars.{_VARIABLES[check.severity]} = "{check.range}"
+  {_variable(check)}
   vars.snmp_label = "{label(check)}"
 """
     for group, _, checks in GROUPS.values():
@@ -124,12 +128,32 @@ def _template(mib: Mib, check: Check) -> Iterator[str]:
     yield f"""
 template Service "{template_name(check)}" {{
   import "ha-cluster"
-  notes = "{check.severity}: {check.text}"
+  notes = "{severity(check)}: {check.text}"
   vars.snmp_oid = "{_oid(mib, check)}.$ha_index$"
-  vars.{_VARIABLES[check.severity]} = "{check.range}"
+  {_variable(check)}
   vars.snmp_label = "$service.name$"
 }}
 """
+
+
+def options(check: Check) -> str:
+    """Returns the options of check_snmp for a threshold."""
+    return f"{_PATTERN} '{_pattern(check)}'" if check.others else f"{_FLAGS[check.severity]} {check.range}"
+
+
+def severity(check: Check) -> str:
+    """Returns the severity of what check_snmp finds wrong."""
+    return watched.CRITICAL if check.others else check.severity
+
+
+def _variable(check: Check) -> str:
+    name, value = (_PATTERN_VARIABLE, _pattern(check)) if check.others else (_VARIABLES[check.severity], check.range)
+    return f'vars.{name} = "{value}"'
+
+
+def _pattern(check: Check) -> str:
+    """Returns a pattern for states of one digit, in what snmpget prints."""
+    return f"INTEGER:.[{check.lowest}{''.join(map(str, check.others))}]"
 
 
 def _oid(mib: Mib, check: Check) -> str:

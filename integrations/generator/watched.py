@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from gateway.snmp.mib.module import Mib, Object
 from gateway.snmp.values import Type
@@ -25,6 +25,7 @@ class Check(NamedTuple):
         severity: ``critical`` or ``warning``.
         highest: the highest value that is in order.
         lowest: the lowest value that is in order.
+        others: states beside this range that are in order.
     """
 
     object: str
@@ -32,6 +33,12 @@ class Check(NamedTuple):
     severity: str
     highest: int | None = 0
     lowest: int = 0
+    others: tuple[int, ...] = ()
+
+    def is_met(self, value: int) -> bool:
+        """Returns whether a value is in order."""
+        in_range = self.lowest <= value and (self.highest is None or value <= self.highest)
+        return in_range or value in self.others
 
     @property
     def range(self) -> str:
@@ -40,7 +47,14 @@ class Check(NamedTuple):
         return lowest + ("" if self.highest is None else str(self.highest))
 
 
-TRUE, FALSE = {"lowest": 1, "highest": 1}, {"lowest": 2, "highest": 2}
+class Range(TypedDict):
+    """A range of values."""
+
+    lowest: int
+    highest: int
+
+
+TRUE, FALSE = Range(lowest=1, highest=1), Range(lowest=2, highest=2)
 """The values of TruthValue."""
 
 
@@ -100,13 +114,25 @@ ARBITRATOR_CHECKS: Sequence[Check] = (
 )
 """The thresholds for hosts that run the arbitrator of other clusters."""
 
+BOOTH_CHECKS: Sequence[Check] = tuple(check for check in NODE_CHECKS if check.object in _EVERYWHERE)
+"""The thresholds for arbitrators of booth; tickets and members are rows."""
+
+QDEVICE_CHECKS: Sequence[Check] = (
+    Check("haClusterQdeviceUp", "the quorum device is down: corosync-qdevice does not run", WARNING, **TRUE),
+    Check("haClusterQdeviceState", "the quorum device is not connected to its arbitrator", WARNING, 2, 2),
+    Check("haClusterQdeviceVote", "the quorum device casts no vote", WARNING, **TRUE),
+)
+"""The thresholds for nodes of a cluster with a quorum device, in addition to those for all nodes."""
+
 REMOTE_CHECKS: Sequence[Check] = (
     Check("haClusterRemoteConnected", "the cluster is not connected to this remote node", WARNING, **TRUE),
     *(check for check in NODE_CHECKS if check.object in _EVERYWHERE),
 )
 """The thresholds for remote and guest nodes, which run Pacemaker Remote."""
 
-SCALAR_CHECKS: Sequence[Check] = tuple(dict.fromkeys((*NODE_CHECKS, *ARBITRATOR_CHECKS, *REMOTE_CHECKS)))
+SCALAR_CHECKS: Sequence[Check] = tuple(
+    dict.fromkeys((*NODE_CHECKS, *QDEVICE_CHECKS, *ARBITRATOR_CHECKS, *REMOTE_CHECKS))
+)
 """All thresholds of scalars, for managers that ignore the objects that a host does not have."""
 
 TABLES: Sequence[Table] = (
@@ -152,6 +178,12 @@ TABLES: Sequence[Table] = (
         label=("haClusterLinkPeerName",),
         checks=(Check("haClusterLinkPeerConnected", "is not connected", WARNING, **TRUE),),
         polled=("haClusterLinkPeerLatencyAverage", "haClusterLinkPeerDowns"),
+    ),
+    Table(
+        row="haClusterTicketEntry",
+        title="Tickets of Pacemaker",
+        label=("haClusterTicketId",),
+        polled=("haClusterTicketGranted", "haClusterTicketStandby"),
     ),
     Table(
         row="haClusterSbdDeviceEntry",
@@ -226,8 +258,11 @@ TABLES: Sequence[Table] = (
         row="haClusterCollectorEntry",
         title="Collectors of the gateway",
         label=("haClusterCollectorName",),
-        checks=(Check("haClusterCollectorSuccess", "fails: a part of the cluster is not known", WARNING, **TRUE),),
-        polled=("haClusterCollectorState", "haClusterCollectorDuration"),
+        checks=(
+            # not installed and not running are no failures
+            Check("haClusterCollectorState", "fails: a part of the cluster is not known", WARNING, 2, 2, others=(4, 7)),
+        ),
+        polled=("haClusterCollectorSuccess", "haClusterCollectorDuration"),
     ),
     Table(
         row="haClusterListenEntry",

@@ -169,9 +169,24 @@ def _scale(entry: Object) -> Scale:
     return SCALES.get(entry.units, Scale("1", ""))
 
 
+_COMPONENTS: Mapping[int, str] = {
+    1: "cluster",
+    2: "nodes",
+    3: "resources",
+    4: "corosync",
+    5: "sbd",
+    6: "drbd",
+    7: "gateway",
+    8: "alarms",
+    9: "quorum device",
+    10: "arbitrator",
+    11: "booth",
+}
+"""The tag of items by the branch of their object."""
+
+
 def _component(mib: Mib, entry: Object) -> str:
-    names = {1: "cluster", 2: "nodes", 3: "resources", 4: "corosync", 5: "sbd", 6: "drbd", 7: "gateway", 8: "alarms"}
-    return names.get(watched.branch_of(mib, entry), "cluster")
+    return _COMPONENTS[watched.branch_of(mib, entry)]
 
 
 def _notifications(mib: Mib) -> Json:
@@ -256,6 +271,9 @@ def _missing(table: Table, shown: str) -> Iterator[Json]:
 def _expression(path: str, check: Check, scale: Scale) -> str:
     """Returns the condition that a value is out of its range."""
     value = f"last({path})"
+    if check.others:
+        states = (*range(check.lowest, (check.highest or 0) + 1), *check.others)
+        return " and ".join(f"{value}<>{state}" for state in states)
     if check.lowest == check.highest:
         return f"{value}<>{scale.apply(check.lowest)}"
     parts = [f"{value}<{scale.apply(check.lowest)}"] if check.lowest else []

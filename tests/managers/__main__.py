@@ -8,17 +8,18 @@ The exit status is 1 if a check has failed.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import tempfile
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.managers import compilers, librenms, nagios, notifications, polling, queries, schemas, zabbix
 from tests.managers.difference import explain
-from tests.managers.node import Way, running_node
+from tests.managers.node import Way, running_nodes
 from tests.managers.tree import Tree
 from tests.ports import free_port
 
@@ -35,7 +36,8 @@ class Manager(NamedTuple):
         release: the release of Debian that it is from.
         packages: the packages to install; the first one has its version. None if the manager itself is not run.
         alone: checks that need no node.
-        polls: checks of both ways.
+        polls: checks of each way.
+        together: checks of all ways in one run of the manager.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Manager(NamedTuple):
     packages: tuple[str, ...] = ()
     alone: tuple[Callable[[Tree], str], ...] = ()
     polls: tuple[Callable[[Tree, Way], str], ...] = ()
+    together: tuple[Callable[[Tree, Sequence[Way]], str], ...] = ()
 
 
 MANAGERS: Sequence[Manager] = (
@@ -53,7 +56,8 @@ MANAGERS: Sequence[Manager] = (
         NEW,
         ("prometheus-snmp-exporter", "prometheus"),
         alone=(polling.check_generator,),
-        polls=(polling.check_snmp_exporter, queries.check_queries),
+        polls=(polling.check_snmp_exporter,),
+        together=(queries.check_queries,),
     ),
     Manager(
         "check_snmp",
@@ -62,9 +66,9 @@ MANAGERS: Sequence[Manager] = (
         _PLUGINS,
         polls=(nagios.check_plugin,),
     ),
-    Manager("nagios", "integrations/nagios/*.cfg", OLD, ("nagios4-core", *_PLUGINS), polls=(nagios.check_nagios,)),
+    Manager("nagios", "integrations/nagios/*.cfg", OLD, ("nagios4-core", *_PLUGINS), together=(nagios.check_nagios,)),
     Manager(
-        "icinga", "integrations/nagios/icinga2.conf", OLD, ("icinga2-bin", *_PLUGINS), polls=(nagios.check_icinga,)
+        "icinga", "integrations/nagios/icinga2.conf", OLD, ("icinga2-bin", *_PLUGINS), together=(nagios.check_icinga,)
     ),
     Manager(
         "collectd",
@@ -81,8 +85,8 @@ MANAGERS: Sequence[Manager] = (
         alone=(notifications.check_converter,),
     ),
     Manager("librenms", "integrations/librenms", polls=(lambda _, way: librenms.check_definitions(way),)),
-    Manager("zabbix-6", "integrations/zabbix/ha-cluster.yaml", OLD, zabbix.PACKAGES, polls=(zabbix.check_zabbix,)),
-    Manager("zabbix-7", "integrations/zabbix/ha-cluster.yaml", NEW, zabbix.PACKAGES, polls=(zabbix.check_zabbix,)),
+    Manager("zabbix-6", "integrations/zabbix/ha-cluster.yaml", OLD, zabbix.PACKAGES, together=(zabbix.check_zabbix,)),
+    Manager("zabbix-7", "integrations/zabbix/ha-cluster.yaml", NEW, zabbix.PACKAGES, together=(zabbix.check_zabbix,)),
     *(
         Manager(
             compiler.package,
@@ -111,25 +115,32 @@ def run(directory: Path, names: Sequence[str]) -> Iterator[Row]:
     trees = {release: Tree(release, directory) for release in {manager.release for manager in chosen}}
     for manager in chosen:
         trees[manager.release].add(manager.packages)
+    for manager in chosen:
+        for check in manager.alone:
+            yield _row(manager, trees[manager.release], "", partial(check, trees[manager.release]))
+    if any((*manager.polls, *manager.together) or manager.name == "snmptt" for manager in chosen):
+        yield from _with_nodes(chosen, trees)
+
+
+def _with_nodes(chosen: Sequence[Manager], trees: Mapping[str, Tree]) -> Iterator[Row]:
     port = free_port()
-    with tempfile.TemporaryDirectory() as scratch:
-        receives = any(manager.name == "snmptt" for manager in chosen)
+    with contextlib.ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        receiver = next((manager for manager in chosen if manager.name == "snmptt"), None)
+        log = stack.enter_context(notifications.running_receiver(trees[OLD], port)) if receiver else None
+        ways = stack.enter_context(running_nodes(scratch, trap_port=port))
+        if receiver and log:
+            yield _row(receiver, trees[OLD], "traps", partial(notifications.check_snmptt, log, ways))
         for manager in chosen:
-            tree = trees[manager.release]
-            for check in manager.alone:
-                yield _row(manager, tree, "", partial(check, tree))
-        if receives:
-            with notifications.running_receiver(trees[OLD], port) as log, running_node(Path(scratch), trap_port=port):
-                manager = next(manager for manager in chosen if manager.name == "snmptt")
-                yield _row(manager, trees[OLD], "direct trap", partial(notifications.check_snmptt, log))
-        if any(manager.polls for manager in chosen):
-            folder = Path(tempfile.mkdtemp(dir=scratch))
-            with running_node(folder, trap_port=port) as ways:
-                for manager in chosen:
-                    for check_way in manager.polls:
-                        for way in ways:
-                            tree = trees[manager.release]
-                            yield _row(manager, tree, way.name, partial(check_way, tree, way))
+            yield from _poll(manager, trees[manager.release], ways)
+
+
+def _poll(manager: Manager, tree: Tree, ways: Sequence[Way]) -> Iterator[Row]:
+    for check in manager.polls:
+        for way in ways:
+            yield _row(manager, tree, way.name, partial(check, tree, way))
+    for check_all in manager.together:
+        yield _row(manager, tree, "all", partial(check_all, tree, ways))
 
 
 def _row(manager: Manager, tree: Tree, way: str, check: Callable[[], str]) -> Row:

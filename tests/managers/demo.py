@@ -1,6 +1,6 @@
-"""``python -m tests.managers.complete_demo``: the demo, in one situation that has the tables of all subsystems.
+"""``python -m tests.managers.demo SITUATION [FLAG...]``: the demo, which stays in one situation.
 
-No real host has them all: it is a node of a cluster and of booth, and the arbitrator of other clusters as well.
+It is one of those of the demo's time line, or one that has the tables of all subsystems.
 """
 
 from __future__ import annotations
@@ -12,14 +12,24 @@ from unittest import mock
 from gateway.__main__ import main
 from gateway.host.replay import DEMO, Recording, Step
 
-FOLDERS = ("geo", "healthy", "always", "booth", "arbitrator")
-STEP = Step(situation="complete", folders=FOLDERS, seconds=3600, description="every subsystem on one host")
+COMPLETE = Step(
+    situation="complete",
+    folders=("healthy", "arbitration", "always", "arbitrated", "geo", "booth", "arbitrator"),
+    seconds=0,
+    description="every subsystem on one host",
+)
+"""No real host is a node of a cluster with a quorum device, a member of booth, and the arbitrator of other clusters."""
+
+_SECONDS = 3600
 
 
 def run() -> int:
     """Runs the demo with the arguments of the command line."""
-    recording = replace(Recording.load(DEMO), steps=(STEP,))
-    sys.argv.insert(1, "demo")
+    recording = Recording.load(DEMO)
+    situation = sys.argv[1]
+    (step,) = (step for step in (*recording.steps, COMPLETE) if step.situation == situation)
+    sys.argv[1] = "demo"
+    recording = replace(recording, steps=(replace(step, seconds=_SECONDS),))
     with mock.patch.object(Recording, "load", return_value=recording):
         return main()
 

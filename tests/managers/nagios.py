@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,15 +15,12 @@ from tests.managers.difference import Difference, expect, expect_soon, expect_te
 from tests.managers.node import Way, is_stable
 from tests.managers.tree import Tree
 
-_FILES = ("commands.cfg", "arbitrators.cfg")
-"""The services of the demo: it is no remote node."""
-
 
 def check_plugin(tree: Tree, way: Way) -> str:
     """Runs check_snmp for each service of Nagios, and for each row of the templates, and compares it with the walk."""
     walk = way.walk()
     run = partial(_plugin, tree, way, walk)
-    states = [run(check, f"{oid}.0", options) for check, oid, options in _nagios_checks()]
+    states = [run(check, f"{oid}.0", options) for check, oid, options in _nagios_checks(way)]
     rows = [
         run(check, instance, options)
         for check, oid, options in _nagios_rows()
@@ -36,12 +34,14 @@ def _counted(states: Sequence[str]) -> str:
     return ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
 
 
-def _nagios_checks() -> Iterator[tuple[Check, str, str]]:
-    """Yields the checks of the services, each with its object identifier and the options of check_snmp."""
-    for name in _FILES:
+def _nagios_checks(way: Way) -> Iterator[tuple[Check, str, str]]:
+    """Yields the checks of the services of a host, each once, with its object identifier and options of check_snmp."""
+    found: dict[Check, tuple[str, str]] = {}
+    for name in way.situation.files:
         services = re.findall(r"check_ha_cluster!([\d.]+)\.0!(\S+ \S+)!", (FOLDER / "nagios" / name).read_text())
         _, _, checks = nagios.GROUPS[name]
-        yield from ((check, oid, options) for check, (oid, options) in zip(checks, services, strict=True))
+        found.update(zip(checks, services, strict=True))
+    yield from ((check, oid, options) for check, (oid, options) in found.items())
 
 
 def _nagios_rows() -> Iterator[tuple[Check, str, str]]:
@@ -56,7 +56,7 @@ def _plugin(  # noqa: PLR0917 - the first three are bound
 ) -> str:
     """Runs check_snmp for an object, and returns the state that it prints."""
     target = ("-H", "127.0.0.1", "-p", str(way.port), "-P", "2c", "-C", "public")
-    argv = ("/usr/lib/nagios/plugins/check_snmp", *target, "-o", instance, *options.split(), "-l", check.object)
+    argv = ("/usr/lib/nagios/plugins/check_snmp", *target, "-o", instance, *shlex.split(options), "-l", check.object)
     printed = tree.run(*argv, check=False).stdout
     match = re.match(rf"SNMP (\w+) - {check.object} \*?(-?\d+)", printed)
     if not match:
@@ -77,9 +77,7 @@ status_file={inside}/status
 temp_file={inside}/temporary
 temp_path={inside}
 check_result_path={inside}
-cfg_file={inside}/commands.cfg
-cfg_file={inside}/arbitrators.cfg
-cfg_file={inside}/rows.cfg
+{recipes}
 cfg_file={inside}/site.cfg
 cfg_file=/etc/nagios4/objects/templates.cfg
 cfg_file=/etc/nagios4/objects/timeperiods.cfg
@@ -93,28 +91,29 @@ status_update_interval=1
 use_syslog=0
 """
 _NAGIOS_SITE = """\
-define command {{
+define command {
     command_name  check-host-alive
     command_line  /bin/true
-}}
-define hostgroup {{
-    hostgroup_name  ha-cluster
-}}
-define hostgroup {{
-    hostgroup_name  ha-arbitrator
-}}
+}
+"""
+_NAGIOS_HOST = """\
 define host {{
     use            linux-server
-    host_name      node1
+    host_name      {host}
     address        127.0.0.1
-    hostgroups     ha-cluster, ha-arbitrator
+    hostgroups     {groups}
     _SNMP_OPTIONS  -P 2c -C public -p {port}
+}}
+"""
+_NAGIOS_GROUP = """\
+define hostgroup {{
+    hostgroup_name  {group}
 }}
 """
 _NAGIOS_ROW = """\
 define service {{
     use                  {name}
-    host_name            node1
+    host_name            {host}
     service_description  {name} {index}
     _INDEX               {index}
 }}
@@ -132,14 +131,15 @@ object PerfdataWriter "perfdata" {{
   service_temp_path = "{inside}/services.new"
   host_perfdata_path = "{inside}/hosts"
   host_temp_path = "{inside}/hosts.new"
-  service_format_template = "$service.name$|$service.state$|$service.output$"
+  service_format_template = "$host.name$|$service.name$|$service.state$|$service.output$"
   rotation_interval = 1s
 }}
-object Host "node1" {{
+"""
+_ICINGA_HOST = """\
+object Host "{host}" {{
   check_command = "hostalive"
   address = "127.0.0.1"
-  vars.ha_cluster = true
-  vars.ha_arbitrator = true
+  {groups}
   vars.snmp_community = "public"
   vars.snmp_port = {port}
 }}
@@ -147,7 +147,7 @@ object Host "node1" {{
 _ICINGA_ROW = """\
 object Service "{name} {index}" {{
   import "{name}"
-  host_name = "node1"
+  host_name = "{host}"
   vars.ha_index = "{index}"
 }}
 """
@@ -159,52 +159,82 @@ chown -R nagios: /var/lib/icinga2 /var/cache/icinga2
 _STATES = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 
 
-def check_nagios(tree: Tree, way: Way) -> str:
-    """Runs Nagios with the services of a node that is an arbitrator as well, and a service for each row."""
+Results = Mapping[tuple[str, str], str]
+"""States by the names of the host and of the service."""
+
+
+def check_nagios(tree: Tree, ways: Sequence[Way]) -> str:
+    """Runs Nagios with the services of all hosts, and a service for each of their rows."""
     with tree.folder() as (folder, inside):
-        for recipe in (*_FILES, "rows.cfg"):
+        recipes = (*nagios.GROUPS, "rows.cfg")
+        for recipe in recipes:
             (folder / recipe).write_text((FOLDER / "nagios" / recipe).read_text())
-        (folder / "site.cfg").write_text(_NAGIOS_SITE.format(port=way.port) + _rows(way, _NAGIOS_ROW))
-        (folder / "nagios.cfg").write_text(_NAGIOS.format(inside=inside))
+        groups = "".join(_NAGIOS_GROUP.format(group=group) for group, _, _ in nagios.GROUPS.values())
+        hosts = (
+            _NAGIOS_HOST.format(host=way.host, groups=", ".join(_groups(way)), port=way.port) + _rows(way, _NAGIOS_ROW)
+            for way in ways
+        )
+        (folder / "site.cfg").write_text("".join((_NAGIOS_SITE, groups, *hosts)))
+        files = "\n".join(f"cfg_file={inside}/{recipe}" for recipe in recipes)
+        (folder / "nagios.cfg").write_text(_NAGIOS.format(inside=inside, recipes=files))
         accepted = tree.run("nagios4", "-v", f"{inside}/nagios.cfg", check=False).stdout
         expect_text("the result of Nagios", re.sub(r"\s+", " ", accepted), "Total Warnings: 0 Total Errors: 0")
         with tree.running("nagios4", f"{inside}/nagios.cfg", log=folder / "output"):
-            return _compare(way, lambda: _nagios_results(folder / "status"))
+            return _compare_all(ways, lambda: _nagios_results(folder / "status"))
 
 
-def check_icinga(tree: Tree, way: Way) -> str:
+def check_icinga(tree: Tree, ways: Sequence[Way]) -> str:
     """Runs Icinga 2 with the same services."""
     tree.run("sh", "-c", _ICINGA_FOLDERS)
     with tree.folder() as (folder, inside):
         recipe = (FOLDER / "nagios" / "icinga2.conf").read_text().replace("check_interval = 1m", "check_interval = 5s")
-        site = _ICINGA_SITE.format(inside=inside, port=way.port)
-        (folder / "icinga2.conf").write_text(site + recipe + _rows(way, _ICINGA_ROW))
+        hosts = []
+        for way in ways:
+            groups = "\n  ".join(f"vars.{group.replace('-', '_')} = true" for group in _groups(way))
+            hosts.append(_ICINGA_HOST.format(host=way.host, groups=groups, port=way.port) + _rows(way, _ICINGA_ROW))
+        (folder / "icinga2.conf").write_text("".join((_ICINGA_SITE.format(inside=inside), recipe, *hosts)))
         with tree.running("icinga2", "daemon", "-c", f"{inside}/icinga2.conf", log=folder / "output"):
-            return _compare(way, lambda: _icinga_results(folder))
+            return _compare_all(ways, lambda: _icinga_results(folder))
+
+
+def _groups(way: Way) -> Sequence[str]:
+    """Returns the groups that a host belongs to."""
+    return [nagios.GROUPS[name][0] for name in way.situation.files]
 
 
 def _rows(way: Way, service: str) -> str:
     """Returns the configuration of a service for each row of the templates."""
+    walk = way.walk()
     return "".join(
-        service.format(name=nagios.template_name(check), index=instance.removeprefix(f"{oid}."))
+        service.format(name=nagios.template_name(check), index=instance.removeprefix(f"{oid}."), host=way.host)
         for check, oid, _ in _nagios_rows()
-        for instance in way.walk()
+        for instance in walk
         if instance.startswith(f"{oid}.")
     )
 
 
-def _nagios_results(path: Path) -> Mapping[str, str]:
-    """Returns the states that Nagios shows, by the names of the services."""
+def _nagios_results(path: Path) -> Results:
+    """Returns the states that Nagios shows."""
     text = path.read_text() if path.exists() else ""
     blocks = [dict(re.findall(r"^\t(\w+)=(.*)$", block, re.MULTILINE)) for block in text.split("servicestatus {")[1:]]
     checked = [block for block in blocks if block["has_been_checked"] == "1"]
-    return {block["service_description"]: _STATES[int(block["current_state"])] for block in checked}
+    return {
+        (block["host_name"], block["service_description"]): _STATES[int(block["current_state"])] for block in checked
+    }
 
 
-def _icinga_results(folder: Path) -> Mapping[str, str]:
-    """Returns the states that Icinga has written, by the names of the services."""
+def _icinga_results(folder: Path) -> Results:
+    """Returns the states that Icinga has written."""
     lines = [line.split("|") for path in folder.glob("services*") for line in path.read_text().splitlines()]
-    return {name: state for name, state, *_ in lines}
+    return {(host, service): state for host, service, state, *_ in lines}
+
+
+def _compare_all(ways: Sequence[Way], results: Callable[[], Results]) -> str:
+    return "; ".join(f"{way.name}: {_compare(way, partial(_of_host, results, way))}" for way in ways)
+
+
+def _of_host(results: Callable[[], Results], way: Way) -> Mapping[str, str]:
+    return {service: state for (host, service), state in results().items() if host == way.host}
 
 
 def _compare(way: Way, results: Callable[[], Mapping[str, str]]) -> str:
@@ -216,7 +246,7 @@ def _compare(way: Way, results: Callable[[], Mapping[str, str]]) -> str:
         for instance, value in walk.items()
         if instance.startswith(f"{oid}.")
     }
-    services = {nagios.label(check): (check, walk[f"{oid}.0"]) for check, oid, _ in _nagios_checks()}
+    services = {nagios.label(check): (check, walk[f"{oid}.0"]) for check, oid, _ in _nagios_checks(way)}
     expected = {name: _state(check, value) for name, (check, value) in {**services, **rows}.items()}
     stable = [name for name, (check, _) in {**services, **rows}.items() if is_stable(check.object)]
 
@@ -237,5 +267,4 @@ def _service(name: str) -> str:
 def _state(check: Check, value: int | str) -> str:
     """Returns the state of a service with a value."""
     assert isinstance(value, int)
-    in_range = check.lowest <= value and (check.highest is None or value <= check.highest)
-    return "OK" if in_range else check.severity.upper()
+    return "OK" if check.is_met(value) else nagios.severity(check).upper()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import mib
 from integrations.generator.files import FOLDER
-from tests.managers.difference import Difference, expect
+from tests.managers.difference import expect, expect_soon
+from tests.managers.node import Way
 from tests.managers.polling import copy_mibs
 from tests.managers.tree import Tree
 from tests.waiting import wait_until
@@ -65,11 +67,16 @@ def running_receiver(tree: Tree, port: int) -> Iterator[Path]:
             yield folder / "snmptt.log"
 
 
-def check_snmptt(log: Path) -> str:
-    """Waits for the notifications about the start and about the alarm that is active then, and returns their lines."""
-    wait_until(lambda: log.exists() and len(log.read_text().splitlines()) > 1, what="snmptt")
-    lines = sorted(log.read_text().splitlines())
-    pattern = r"\.0\.1 INFORMATIONAL .*: .*alarm.* \((?:major|3), sent by "
-    if not any(re.search(pattern, line) for line in lines):
-        raise Difference("the log of snmptt", expected=f"a line like {pattern}", received="\n".join(lines))
-    return f"{len(lines)} lines: {lines[-1]}"
+def check_snmptt(log: Path, ways: Sequence[Way]) -> str:
+    """Waits for the notifications about the start, and for those about all alarms that are active."""
+    texts = {str(text) for way in ways for text in way.column("haClusterAlarmText")}
+    started = f"{oids.dotted(mib().notifications['haClusterStarted'].oid)} "
+    senders = {way.situation.name for way in ways}
+
+    def missing() -> list[str]:
+        lines = log.read_text().splitlines() if log.exists() else []
+        absent = [text for text in texts if not any(text in line for line in lines)]
+        return [*absent, "the start"] if sum(started in line for line in lines) < len(senders) else absent
+
+    expect_soon("the log of snmptt", missing)
+    return f"{len(log.read_text().splitlines())} lines, with all {len(texts)} texts of active alarms"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from integrations.generator.files import FOLDER
@@ -94,8 +94,8 @@ class Api:
         return answer["result"]
 
 
-def check_zabbix(tree: Tree, way: Way) -> str:
-    """Imports the template, polls a node, and compares the numbers with the walk."""
+def check_zabbix(tree: Tree, ways: Sequence[Way]) -> str:
+    """Imports the template, polls all nodes, and compares the numbers with their walks."""
     database, http, listen = free_port(), free_port(), free_port()
     with tree.folder() as (folder, inside):
         ports = {"inside": inside, "database": database, "listen": listen}
@@ -104,14 +104,15 @@ def check_zabbix(tree: Tree, way: Way) -> str:
         script = f"cd {inside}; {_START}"
         with tree.running("sh", "-euc", script, "sh", str(database), str(http), log=folder / "log"):
             wait_for(f"http://127.0.0.1:{http}/", seconds=600)  # the database is filled first
-            return _poll(Api(f"http://127.0.0.1:{http}/api_jsonrpc.php"), way)
+            api = Api(f"http://127.0.0.1:{http}/api_jsonrpc.php")
+            template = import_template(api)
+            return "; ".join(f"{way.name}: {_poll(api, template, way)}" for way in ways)
 
 
-def _poll(api: Api, way: Way) -> str:
-    template = import_template(api)
+def _poll(api: Api, template: str, way: Way) -> str:
     interface = {"type": 2, "main": 1, "useip": 1, "ip": "127.0.0.1", "dns": "", "port": str(way.port)}
     interface["details"] = {"version": 2, "bulk": 1, "community": "public"}
-    host = {"host": "node1", "groups": [{"groupid": api.call("hostgroup.get", {"limit": 1})[0]["groupid"]}]}
+    host = {"host": way.host, "groups": [{"groupid": api.call("hostgroup.get", {"limit": 1})[0]["groupid"]}]}
     host |= {"templates": [{"templateid": template}], "interfaces": [interface]}
     (host_id,) = api.call("host.create", host)["hostids"]
     rules = [rule["itemid"] for rule in api.call("discoveryrule.get", {"hostids": host_id})]
@@ -136,7 +137,7 @@ def _poll(api: Api, way: Way) -> str:
     triggers = api.call("trigger.get", {"hostids": host_id, "output": ["description", "value"]})
     problems = [trigger["description"] for trigger in triggers if trigger["value"] == "1"]
     read = [item for item in items if item["snmp_oid"] in walk]
-    return f"{api.version}: {len(read)} items, {len(triggers)} triggers; problems: {', '.join(problems) or 'none'}"
+    return f"{len(read)} items, {len(triggers)} triggers; problems: {', '.join(problems) or 'none'}"
 
 
 def import_template(api: Api) -> str:
