@@ -85,9 +85,9 @@ class Build:
 
 
 _DESCRIPTION = (
-    "Runs on every node of a Pacemaker cluster, and on its arbitrator, and serves what the tools of Pacemaker, "
-    "Corosync, SBD, DRBD and corosync-qnetd report: to Prometheus, as a drop-in replacement for ha_cluster_exporter, "
-    "and to SNMP managers, through snmpd or from a built-in agent. "
+    "Runs on every node of a Pacemaker cluster, on its remote nodes and on its arbitrators, and serves what Pacemaker, "
+    "Corosync, SBD, DRBD, corosync-qnetd and booth report: to Prometheus, as a drop-in replacement for "
+    "ha_cluster_exporter, and to SNMP managers, through snmpd or from a built-in agent. "
     "Alarms are sent as SNMP notifications and to Alertmanager."
 )
 

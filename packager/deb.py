@@ -141,7 +141,8 @@ def _control(build_: Build, files: Iterable[PackagedFile], architecture: str) ->
         "Installed-Size": str(size),
         "Pre-Depends": "init-system-helpers (>= 1.54~)",
         "Depends": ", ".join((*_python(build_), "systemd | systemd-sysusers", "systemd | systemd-tmpfiles")),
-        "Suggests": "corosync, corosync-qnetd, drbd-utils, pacemaker, prometheus, sbd, snmpd",
+        "Suggests": "booth, corosync, corosync-qdevice, corosync-qnetd, drbd-utils, pacemaker, pacemaker-remote, "
+        "prometheus, sbd, snmpd",
         "Section": "net",
         "Priority": "optional",
         "Description": "Prometheus and SNMP gateway for Pacemaker, Corosync, SBD and DRBD clusters",

@@ -78,9 +78,9 @@ def _program() -> Iterator[str]:
 
 
 _DESCRIPTION = (
-    "Runs on every node of a Pacemaker cluster, and on its arbitrator. It reads the tools of Pacemaker, Corosync, SBD, "
-    "DRBD and corosync-qnetd, and serves what they report over HTTP, for Prometheus, and over SNMP, through the host's "
-    "snmpd or from a built-in agent. "
+    "Runs on every node of a Pacemaker cluster, on its remote nodes and on its arbitrators. It asks the libraries and "
+    "tools of Pacemaker, Corosync, SBD, DRBD, corosync-qnetd and booth, and serves what they report over HTTP, for "
+    "Prometheus, and over SNMP, through the host's snmpd or from a built-in agent. "
     "Conditions that need attention become alarms, which are sent as notifications.",
     "Without a command, it serves. It needs no configuration.",
 )
