@@ -67,6 +67,7 @@ class CollectorReport:
         present: whether the subsystem is set up on this host; missing tools alone do not mean that it no longer is.
         configured: whether its configuration exists although it is not present.
         required: whether an administrator has switched the collector on, because the subsystem must exist on this host.
+        unused: whether it is installed, but nothing uses it on this host: it is not configured, and does not run.
     """
 
     name: str
@@ -75,6 +76,7 @@ class CollectorReport:
     present: bool = True
     configured: bool = False
     required: bool = False
+    unused: bool = False
 
     @property
     def failing(self) -> tuple[CommandReport, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 import tomllib
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from gateway.subsystems import SUBSYSTEMS
 from tests.programs import ROOT
 
 PACKAGE = ROOT / "gateway"
@@ -40,6 +42,13 @@ STARTS_PROCESSES = {
     "system",
 }
 """The functions and classes of the standard library that start a process."""
+
+
+NAMES_SUBSYSTEMS = {
+    "demo.py": "an option that the recording needs",
+    "migrate/conversion.py": "the flags of ha_cluster_exporter",
+}
+"""The subcommands in which subsystems or tools have names, and the reason."""
 
 
 def contracts() -> Sequence[dict[str, Any]]:
@@ -81,6 +90,29 @@ def test_one_module_starts_processes() -> None:
         if (used := STARTS_PROCESSES.intersection(names(path)))
     }
     assert users == {"host/process.py": {"subprocess_exec"}}
+
+
+def texts(path: Path) -> Iterator[str]:
+    """Yields the texts in the code of a module, without docstrings, and the modules that it imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Constant) and isinstance(child.value, str) and not isinstance(node, ast.Expr):
+                yield child.value
+
+
+def test_subcommands_treat_all_subsystems_alike() -> None:
+    """What they need of a subsystem is in its declaration."""
+    subsystem_names = {name for subsystem in SUBSYSTEMS for name in (subsystem.name, subsystem.title)}
+    tools = {tool.name for subsystem in SUBSYSTEMS for tool in subsystem.tools}
+    word = re.compile(rf"\b({'|'.join(map(re.escape, sorted(subsystem_names | tools)))})(?![\w-])")
+    users = {
+        path.relative_to(PACKAGE / "commands").as_posix(): sorted(named)
+        for path in (PACKAGE / "commands").rglob("*.py")
+        if (named := {match for text in texts(path) for match in word.findall(text)})
+    }
+    assert {path: named for path, named in users.items() if path not in NAMES_SUBSYSTEMS} == {}
 
 
 def test_modules_and_functions_are_short() -> None:

@@ -23,7 +23,7 @@ from gateway.config.config import BY_KEY, Config
 from gateway.config.loader import load
 from gateway.files import user_name
 from gateway.frontends.snmp.engine_identity import FILE
-from gateway.host.replay import ReplayHost
+from gateway.host.replay import DEMO, Recording, ReplayHost
 from tests.conftest import NOBODY, needs_root
 from tests.local_snmpd import NO_SNMPD
 from tests.programs import CFGTOOL, CIBADMIN, COROSYNC, CRM_MON, DRBDSETUP, FakeCluster, check_result
@@ -324,6 +324,42 @@ def test_a_remote_node_to_which_the_cluster_is_not_connected(capsys: pytest.Capt
     assert "Run crm_mon -1 -r on a cluster node" in advice
     assert check_result(output, "pacemaker: crm_mon")[0].startswith("down ")
     assert "systemctl start pacemaker" not in output
+
+
+@pytest.mark.parametrize(
+    ("situation", "roles"),
+    [
+        ("healthy", ["node node1 of the cluster demo"]),
+        ("geo", ["node node1 of the cluster geo", "booth site 10.61.0.1"]),
+        ("arbitrator", ["quorum arbitrator of 1 cluster"]),
+        ("remote-node", ["remote or guest node edge1, connected to the cluster"]),
+    ],
+)
+def test_every_subsystem_says_what_this_host_is(situation: str, roles: list[str]) -> None:
+    recording = Recording.load(DEMO)
+    steps = [step for step in recording.steps if step.situation == situation]
+    host = ReplayHost(replace(recording, steps=steps))
+    results = [result for result in check_collectors(load(None, {}, search=False), host) if not result.advice]
+    assert [result.text for result in results if result.subject == "this host"] == roles
+
+
+def test_what_is_merely_installed_is_not_set_up(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster.stop_daemons()
+    _, output = checked(cluster, capsys)
+    assert "down  corosync: corosync-quorumtool: not_running: " in output
+    path = cluster.directory / "corosync.conf"
+    path.unlink()
+    wrong, output = checked(cluster, capsys)
+    assert not wrong
+    reason = f"installed, but it does not run, and there is no {path}: not set up on this host"
+    assert check_result(output, "corosync") == (f"skip  corosync: {reason}", "")
+    _, output = checked(cluster, capsys, **{"collectors.corosync": "on"})
+    assert "down  corosync: corosync-quorumtool: not_running: " in output
+    # to a user without the permission, corosync-quorumtool prints the same
+    cluster.does(CFGTOOL, "echo 'Could not initialize corosync configuration API error 11' >&2; exit 1")
+    wrong, output = checked(cluster, capsys)
+    assert wrong
+    assert "FAIL  corosync: corosync-quorumtool: not_permitted: " in output
 
 
 def test_a_host_without_a_cluster_gets_advice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

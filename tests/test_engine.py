@@ -498,6 +498,34 @@ async def test_a_configuration_that_cannot_be_read_may_exist() -> None:
     assert (await engine.collect()).collectors["a"].configured
 
 
+DOWN = CommandResult(status=Status.NOT_RUNNING, detail="no daemon")
+
+
+@pytest.mark.parametrize(
+    ("results", "files", "settings", "unused"),
+    [
+        ({"x": DOWN, "y": DOWN}, {}, {}, True),
+        ({"x": DOWN, "y": printed("1")}, {}, {}, False),
+        ({"x": DOWN, "y": HUNG}, {}, {}, False),
+        ({"x": DOWN, "y": HUNG}, {}, {"required": False}, False),
+        ({"x": DOWN, "y": BAD}, {}, {"required": False}, True),
+        ({"x": DOWN, "y": printed("1")}, {}, {"required": False}, False),
+        ({"x": DOWN, "y": printed("1")}, {}, {"required": False, "static": True}, True),
+        ({"x": DOWN, "y": DOWN}, CONFIGURED, {}, False),
+    ],
+)
+async def test_a_subsystem_that_is_merely_installed_is_unused(
+    results: dict[str, Result], files: dict[str, bytes], settings: dict[str, Any], *, unused: bool
+) -> None:
+    probes = [probe("x"), probe("y", **settings)]
+    one = FakeCollector("a", probes, configurations=tuple(CONFIGURED))
+    report = (await Engine(FakeHost(results=results, files=files), [one]).collect()).collectors["a"]
+    assert report.unused == unused
+    assert report.present
+    without = FakeCollector("a", probes)
+    assert not (await Engine(FakeHost(results=results), [without]).collect()).collectors["a"].unused
+
+
 async def test_a_subsystem_that_is_configured_or_on_should_run() -> None:
     host = FakeHost(files={**CONFIGURED})
     collectors = [collector("a", "x", configurations=tuple(CONFIGURED)), collector("b", "y"), collector("c", "z")]

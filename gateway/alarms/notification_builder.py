@@ -13,8 +13,7 @@ from gateway.alarms.summary_text import append_names, describe_active
 from gateway.clock import Clock, SystemClock
 from gateway.conditions.model import Severity
 from gateway.conditions.view import ClusterView
-from gateway.subsystems.corosync import facts as corosync_facts
-from gateway.subsystems.pacemaker import facts as pacemaker_facts
+from gateway.subsystems import identity
 
 
 class _Origin(TypedDict):
@@ -44,19 +43,9 @@ class NotificationBuilder:
         self._sequence = 0
 
     def update_names(self, view: ClusterView) -> None:
-        """Updates the names of the node and the cluster if the view has them.
-
-        corosync.conf has the name by which Pacemaker knows this node, whether or not the daemons run.
-        """
-        nodes = (
-            pacemaker_facts.node_with_id(view, corosync_facts.local_node_id(view)),
-            pacemaker_facts.remote_name(view),
-            corosync_facts.configured_node(view),
-            corosync_facts.local_node(view),
-            self.sender.node,
-        )
-        cluster = pacemaker_facts.cluster_name(view) or corosync_facts.cluster_name(view) or self.sender.cluster
-        self.sender = Sender(node=next(filter(None, nodes), ""), cluster=cluster)
+        """Updates the names of the node and the cluster if the view has them."""
+        names = identity.names(view)
+        self.sender = Sender(node=names.node or self.sender.node, cluster=names.cluster or self.sender.cluster)
 
     def alarm(self, event: AlarmEvent, view: ClusterView | None) -> Notification:
         """Returns the notification of an alarm that was raised or cleared.

@@ -31,8 +31,7 @@ from gateway.conditions.view import REMOVAL_TIME, ClusterView
 from gateway.samples import SampleSet
 from gateway.self_monitoring import self_metrics
 from gateway.snapshot import Snapshot
-from gateway.subsystems.corosync import facts as corosync_facts
-from gateway.subsystems.pacemaker import facts as pacemaker_facts
+from gateway.subsystems import identity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,7 +287,7 @@ class AlarmService:
         view = self._table.view
         if not self._settings.dc_only or view is None:
             return True
-        return not pacemaker_facts.another_node_is_dc(view, corosync_facts.local_node_id(view))
+        return not identity.another_node_is_dc(view)
 
     def _log_events(self, events: Sequence[AlarmEvent]) -> None:
         for event in events:

@@ -31,7 +31,7 @@ from gateway.runtime import event_loop
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import Mib
 from gateway.snmp.values import VarBind
-from gateway.subsystems import corosync_conf
+from gateway.subsystems.identity import configured_names
 from gateway.waiting import completed_within
 
 _SESSION_TIMEOUT = 5.0
@@ -87,13 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _read_sender(config: Config) -> Sender:
     """Returns the names of the node and the cluster, as in the notifications of a running gateway."""
     host = build_local_host(config)
-    configuration: corosync_conf.CorosyncConfig | None = corosync_conf.read_with_local_name(
-        host, config.subsystems[corosync_conf.CONFIG]
-    ).ok_value
-    return Sender(
-        node=(configuration and configuration.local_name) or host.hostname,
-        cluster=(configuration and configuration.cluster_name) or "",
-    )
+    names = configured_names(host, config.subsystems)
+    return Sender(node=names.node or host.hostname, cluster=names.cluster)
 
 
 def _build_notifications(condition_name: str | None, sender: Sender) -> Sequence[Notification]:

@@ -97,6 +97,11 @@ class ClusterView:
         report = self.snapshot.collectors.get(collector)
         return report is not None and report.required
 
+    def is_unused(self, collector: str) -> bool:
+        """Returns whether the subsystem of a collector is installed, but certainly not set up on this host."""
+        report = self.snapshot.collectors.get(collector)
+        return report is not None and report.unused
+
     def has_succeeded(self, collector: str, command: str) -> bool:
         """Returns whether a command of a collector succeeded."""
         return self.status_of(collector, command) is Status.OK

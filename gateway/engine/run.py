@@ -78,13 +78,14 @@ class CollectorRun:
         self.set_up = False
         self._collector = collector
         self._required = required
+        self._host = host
         self._prober = prober
         self._clock = clock
         self._on_outcome = on_outcome
         self._tracebacks: dict[str, str] = {}
         self._last_end = self.started
         self._configured = False
-        self._plan = self._make_plan(host, was_set_up=was_set_up)
+        self._plan = self._make_plan(was_set_up=was_set_up)
         self._readings: dict[str, asyncio.Task[Reading]] = {}
         self._outcome: asyncio.Task[Outcome] | None = None
 
@@ -129,18 +130,18 @@ class CollectorRun:
             task.cancel()
         return tasks
 
-    def _make_plan(self, host: Host, *, was_set_up: bool) -> Plan | None:
+    def _make_plan(self, *, was_set_up: bool) -> Plan | None:
         """Returns the collector's plan, or None if its subsystem is absent and need not exist.
 
         Tools that disappear while the configuration stays are being replaced, or were removed by mistake: the subsystem
         is not absent for that, and the tools fail.
         """
         try:
-            if not self._required and not any(map(host.find, self._collector.presence_tools)):
-                self._configured = is_configured(self._collector, host)
+            if not self._required and not any(map(self._host.find, self._collector.presence_tools)):
+                self._configured = is_configured(self._collector, self._host)
                 if not (self._configured and was_set_up):
                     return None
-            plan = self._select_probes(self._collector.plan(host))
+            plan = self._select_probes(self._collector.plan(self._host))
         except Exception as error:  # noqa: BLE001 - a bug in one collector must not affect the others
             reading = self._internal_error(PLAN_STEP, error)
             return Plan(files={PLAN_STEP: reading}, required_files=(PLAN_STEP,))
@@ -192,8 +193,25 @@ class CollectorRun:
             except Exception as error:  # noqa: BLE001 - a bug in one collector must not affect the others
                 readings[SAMPLES_STEP] = self._internal_error(SAMPLES_STEP, error)
         commands = _command_reports(plan, readings)
-        report = CollectorReport(name=self.name, duration=duration, commands=commands, required=self._required)
+        unused = self._is_unused(commands)
+        report = CollectorReport(
+            name=self.name, duration=duration, commands=commands, required=self._required, unused=unused
+        )
         return Outcome(report=report, samples=samples, tracebacks=dict(self._tracebacks), complete=complete)
+
+    def _is_unused(self, commands: Sequence[CommandReport]) -> bool:
+        """Returns whether nothing uses the subsystem on this host: it is not configured, and certainly does not run.
+
+        A subsystem without configurations is used wherever it is installed.
+        """
+        if self._required or not self._collector.configurations:
+            return False
+        changing = {probe.name for probe in self.probes if not probe.static}  # not the version of a program
+        has_answer = any(command.name in changing and command.status is Status.OK for command in commands)
+        statuses = {command.status for command in commands if command.required or command.failed}
+        if has_answer or statuses != {Status.NOT_RUNNING}:
+            return False
+        return not is_configured(self._collector, self._host)
 
     def _internal_error(self, command: str, error: Exception) -> Reading:
         """Returns the reading for an error of the gateway itself, and keeps its traceback for the log."""

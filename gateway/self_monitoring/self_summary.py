@@ -42,7 +42,7 @@ def describe_gateway(view: ClusterView) -> Description:
 
 def _collector(report: CollectorReport) -> Row:
     name = Cell(report.name)
-    if not report.present:
+    if not report.present or report.unused:
         return name, NOT_SET_UP, Cell(""), Cell("")
     health = Health.WARNING if report.failed else Health.OK if report.status is Status.OK else Health.NONE
     reasons = "; ".join(f"{command.name}: {command.detail or words(command.status)}" for command in report.failing)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.conditions.model import Condition
 from gateway.conditions.view import Accumulator, ClusterView
@@ -97,6 +97,39 @@ class MibSummary:
     derive: Callable[[ClusterView], Iterator[tuple[str, tuple[str, ...], str | float]]]
 
 
+class Role(NamedTuple):
+    """What a host is in the cluster.
+
+    Attributes:
+        text: the role in a few words.
+        advice: what to do because the host does not fill it, which explains why the subsystem is down; else empty.
+    """
+
+    text: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertAgents:
+    """How a subsystem reports its events to programs (alert agents), of which the gateway has one.
+
+    Attributes:
+        tool: the tool that lists the agents.
+        arguments: its arguments.
+        parse: returns the paths of the agents from the output; raises ``ParseError``.
+        advice: the commands that add an agent, for which ``{path}`` stands.
+    """
+
+    tool: str
+    arguments: tuple[str, ...]
+    parse: Callable[[bytes], Sequence[str]]
+    advice: str
+
+
+def _describe_nothing(_view: ClusterView) -> Iterator[Role]:
+    return iter(())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subsystem:
     """One part of the cluster stack that is collected on its own.
@@ -110,6 +143,8 @@ class Subsystem:
         metrics: every metric that its collector may produce.
         conditions: every condition that is evaluated on these metrics.
         summaries: what a person has to know about it, for the status page.
+        describe_host: yields what this host is in the cluster, if the subsystem knows that, for ``check``.
+        alert_agents: how it reports events to the alert agent of the gateway; None if it does not.
         accumulators: values that its conditions keep from one snapshot to the next.
         mib_rows: the rows of HA-CLUSTER-MIB that show these metrics.
         mib_counts: the scalars of HA-CLUSTER-MIB that count samples of these metrics.
@@ -126,6 +161,8 @@ class Subsystem:
     metrics: tuple[Metric, ...]
     conditions: tuple[Condition, ...]
     summaries: tuple[Summary, ...] = ()
+    describe_host: Callable[[ClusterView], Iterator[Role]] = _describe_nothing
+    alert_agents: AlertAgents | None = None
     accumulators: tuple[Accumulator, ...] = ()
     mib_rows: tuple[MibRow, ...] = ()
     mib_counts: tuple[MibCounts, ...] = ()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 
 from gateway.samples import Metric, SampleSet, Value
 from gateway.snapshot import CollectorReport, CommandReport, Snapshot
@@ -56,8 +57,10 @@ def node(name: str, *states: str, node_type: str = "member") -> Sample:
     return pacemaker_metrics.NODES, tuple(state in states for state in _NODE_STATES), (name, node_type)
 
 
-def make_snapshot(*samples: Sample, failing: Mapping[str, Status] | None = None, started: float = 0.0) -> Snapshot:
-    """Returns a snapshot of these samples; commands fail with the given status."""
+def make_snapshot(
+    *samples: Sample, failing: Mapping[str, Status] | None = None, unused: Collection[str] = (), started: float = 0.0
+) -> Snapshot:
+    """Returns a snapshot of these samples; commands fail with the given status, and some subsystems are unused."""
     sample_set = SampleSet()
     devices, configurations = set(), set()
     for metric, value, labels in samples:
@@ -65,4 +68,5 @@ def make_snapshot(*samples: Sample, failing: Mapping[str, Status] | None = None,
         devices |= {labels[0]} if metric.labels[:1] == ("device",) else set()
         configurations |= {labels[0]} if metric.labels[:1] == ("configuration",) else set()
     collectors = reports(failing or {}, sorted(devices), sorted(configurations) or ("booth",))
+    collectors = {name: replace(report, unused=name in unused) for name, report in collectors.items()}
     return Snapshot(samples_by_metric=sample_set.samples_by_metric, collectors=collectors, started=started)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from gateway.status import Status
 from gateway.subsystems.corosync import metrics as corosync
 from gateway.subsystems.drbd import metrics as drbd
 from gateway.subsystems.sbd import metrics as sbd
@@ -84,7 +83,7 @@ COROSYNC: Mapping[str, Walk] = {
         present=((corosync.UP, 0, ()),),
         absent=(UP,),
         gone=(),
-        statuses_when_gone={"corosync-quorumtool": Status.NOT_RUNNING, "corosync.conf": Status.NOT_INSTALLED},
+        unused_when_gone=True,
         unknown=((),),
         collector="corosync",
     ),

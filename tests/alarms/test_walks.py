@@ -74,7 +74,7 @@ def test_an_alarm_about_an_object_that_is_gone_is_cleared_for_that_reason(name: 
     assert walk.gone is not None
     alarms = raised(name, walk)
     assert alarms.evaluate(failing()) == []
-    snapshot = make_snapshot(*walk.gone, failing=walk.statuses_when_gone)
+    snapshot = make_snapshot(*walk.gone, unused=[walk.collector] if walk.unused_when_gone else ())
     ((change, about, reason, text),) = alarms.evaluate(snapshot)
     assert (change, about, reason) == (Change.CLEARED, walk.object, Reason.GONE)
     assert "no longer" in text or "was removed" in text

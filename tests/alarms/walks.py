@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from gateway.status import Status
 from gateway.subsystems.pacemaker import metrics
 from tests.alarms.snapshots import DC, Sample, node
 
@@ -20,7 +19,7 @@ class Walk:
         present: shows the condition.
         absent: proves that it is over; None for an event.
         gone: proves that the object no longer exists; None if it cannot vanish.
-        statuses_when_gone: how commands and files end then, apart from those that succeed.
+        unused_when_gone: whether its subsystem is merely installed then.
         unknown: samples that prove nothing about the object, although the tools succeed.
         collector: the collector whose subsystem is removed in the end; empty for a condition of the gateway.
     """
@@ -30,7 +29,7 @@ class Walk:
     present: Sequence[Sample]
     absent: Sequence[Sample] | None
     gone: Sequence[Sample] | None = None
-    statuses_when_gone: Mapping[str, Status] = field(default_factory=dict)
+    unused_when_gone: bool = False
     unknown: Sequence[Sequence[Sample]] = ()
     collector: str = "pacemaker"
 
@@ -132,7 +131,14 @@ FAILED: Sample = (metrics.FAILED_ACTIONS, 1, ("n2", "db", "monitor", "10000", "e
 BAN: Sample = (metrics.LOCATION_CONSTRAINTS, -float("inf"), ("cli-ban-db-on-n2", "n2", "db", ""))
 
 PACEMAKER: Mapping[str, Walk] = {
-    "pacemaker-down": Walk(before=(UP,), present=((metrics.UP, 0, ()),), absent=(UP,), unknown=((),)),
+    "pacemaker-down": Walk(
+        before=(UP,),
+        present=((metrics.UP, 0, ()),),
+        absent=(UP,),
+        gone=((metrics.UP, 0, ()),),
+        unused_when_gone=True,
+        unknown=((),),
+    ),
     "dc-missing": Walk(before=(UP, DC), present=(UP, NO_DC), absent=(UP, DC)),
     "maintenance-mode": of_option("maintenance", bad=1),
     "fencing-disabled": of_option("fencing", bad=0),

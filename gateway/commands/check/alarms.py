@@ -1,4 +1,4 @@
-"""Checks that Pacemaker reports its events to the gateway, and shows where notifications are sent."""
+"""Checks that events are reported to the gateway's alert agent, and shows where notifications are sent."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from gateway.errors import ParseError
 from gateway.files import find_obstacle, user_name
 from gateway.host.host import Host
 from gateway.runtime import event_loop
-from gateway.subsystems.pacemaker import cib_alerts
+from gateway.subsystems import SUBSYSTEMS
+from gateway.subsystems.subsystem import AlertAgents
 
 ALERT_AGENT = "ha-cluster-gateway-alert"
 
 _ADVICE = """\
-Without it, changes are detected every {interval:g} s; with it, at once. To configure it, run on any one node:
-          pcs alert create path={path} id=ha-cluster-gateway-alert
-      or  crm configure alert ha-cluster-gateway-alert {path}"""
+Without it, changes are detected every {interval:g} s; with it, at once. {advice}"""
 
 
 _NO_RECEIVER = (
@@ -35,8 +34,10 @@ _NO_RECEIVER = (
 
 def check_alarms(config: Config, host: Host, snmpd: LocalSnmpd) -> Iterator[CheckResult]:
     """Yields the results; none of them is a failure, because the gateway also works without events and targets."""
-    if config.alarms.socket is not None and host.find("cibadmin"):
-        yield _check_alert_agent(config, host)
+    agents = [(each.title, each.alert_agents) for each in SUBSYSTEMS if each.alert_agents is not None]
+    reporting = [(title, listed) for title, listed in agents if host.find(listed.tool)]
+    if config.alarms.socket is not None and reporting:
+        yield from (_check_alert_agent(title, listed, config, host) for title, listed in reporting)
         yield from _check_socket(config.alarms.socket)
     yield _describe_receivers(config, snmpd)
 
@@ -77,18 +78,18 @@ def _check_socket(path: Path) -> Iterator[CheckResult]:
         yield CheckResult(outcome=Outcome.FAIL, subject=f"alert socket {path}", text=text, advice=advice)
 
 
-def _check_alert_agent(config: Config, host: Host) -> CheckResult:
-    result = event_loop.run(host.run("cibadmin", "--query", "--local", "--scope", "alerts"))
+def _check_alert_agent(title: str, agents: AlertAgents, config: Config, host: Host) -> CheckResult:
+    result = event_loop.run(host.run(agents.tool, *agents.arguments))
     try:
-        paths = cib_alerts.parse(result.stdout)
+        paths = agents.parse(result.stdout)
     except ParseError:
         paths = ()
     if any(Path(path).name == ALERT_AGENT for path in paths):
-        return CheckResult(subject="alert agent", text="configured in Pacemaker")
+        return CheckResult(subject="alert agent", text=f"configured in {title}")
     path = shutil.which(ALERT_AGENT) or str(Path(sys.executable).with_name(ALERT_AGENT))
     return CheckResult(
         outcome=Outcome.SKIP,
         subject="alert agent",
         text="not configured, or not visible to this user; optional",
-        advice=_ADVICE.format(interval=config.alarms.interval, path=path),
+        advice=_ADVICE.format(interval=config.alarms.interval, advice=agents.advice.format(path=path)),
     )

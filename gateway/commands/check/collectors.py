@@ -6,6 +6,7 @@ import grp
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 
 from gateway.commands.check.check_result import CheckResult, Outcome
 from gateway.commands.collect import collect_once
@@ -17,15 +18,12 @@ from gateway.runtime import event_loop
 from gateway.snapshot import CollectorReport, CommandReport
 from gateway.status import Cause, Status
 from gateway.subsystems import SUBSYSTEMS
-from gateway.subsystems.corosync import facts as corosync_facts
-from gateway.subsystems.pacemaker import metrics as pacemaker_metrics
 from gateway.subsystems.subsystem import Subsystem
 
 _ADVICE: Mapping[Status, str] = {
     Status.NOT_INSTALLED: "Install it, set its path ([tools.NAME] path), or switch the collector off ([collectors]).",
     Status.NOT_PERMITTED: '{user} lacks the permission. Set prefix = ["sudo", "-n"] for the tool ([tools.NAME]).',
-    Status.NOT_RUNNING: "Start the cluster on this node if it should run: systemctl start pacemaker, on a remote node "
-    "pacemaker_remote.",
+    Status.NOT_RUNNING: "Start its daemon if it should run on this host.",
     Status.TIMED_OUT: "Run the tool by hand to see why it hangs; increase timeout ([tools.NAME]) if it is only slow.",
     Status.TOO_MUCH_OUTPUT: "Run the tool by hand; increase max_output ([tools.NAME]) if its output is correct.",
     Status.KILLED: "Find the reason in the system log.",
@@ -61,65 +59,56 @@ _CAUSE_ADVICE: Mapping[Cause, str] = {
 }
 """What to do if more than the status is known."""
 
-_NO_SUBSYSTEM = CheckResult(
-    outcome=Outcome.FAIL,
-    subject="cluster",
-    text="no subsystem is set up on this host",
-    advice="Run the gateway on a cluster node, a remote node or an arbitrator that is set up (booth needs a file in "
-    "/etc/booth), or set the paths of the tools ([tools.NAME] path). To see what the gateway serves on a cluster node: "
-    "ha-cluster-gateway demo",
+_NO_SUBSYSTEM = (
+    "Run the gateway on a cluster node, a remote node or an arbitrator that is set up{configurations}, or set the "
+    "paths of the tools ([tools.NAME] path). To see what the gateway serves on a cluster node: ha-cluster-gateway demo"
 )
-
-_NO_MEMBER = CheckResult(
-    outcome=Outcome.SKIP,
-    subject="corosync",
-    text="is not running, and there is no corosync.conf: not set up on this host",
-)
-"""Corosync's tools are installed on a host that is not a member of a cluster, such as a remote node."""
+"""What to do if there is nothing to collect."""
 
 
 def check_collectors(config: Config, host: Host) -> Iterator[CheckResult]:
     """Collects once, and yields the result of every command and file."""
     snapshot = event_loop.run(collect_once(config, host))
     reports, view = snapshot.collectors, ClusterView(snapshot)
-    yield from _describe_remote_node(view)
-    is_disconnected = view.number(pacemaker_metrics.REMOTE_CONNECTED) == 0
+    roles = {subsystem.name: tuple(subsystem.describe_host(view)) for subsystem in SUBSYSTEMS}
+    for role in chain.from_iterable(roles.values()):
+        outcome = Outcome.DOWN if role.advice else Outcome.OK
+        yield CheckResult(outcome=outcome, subject="this host", text=role.text, advice=role.advice)
     for subsystem in SUBSYSTEMS:
-        if subsystem.name == "corosync" and corosync_facts.is_not_configured(view):
-            yield _NO_MEMBER
-        elif subsystem.name in reports:  # the others are switched off
-            for result in _check_collector(subsystem, reports[subsystem.name]):
-                is_explained = is_disconnected and subsystem.name == "pacemaker" and result.outcome is Outcome.DOWN
-                yield replace(result, advice="") if is_explained else result
+        report = reports.get(subsystem.name)  # the others are switched off
+        if report is not None and report.unused:
+            yield _skip_unused(subsystem, config)
+        elif report is not None:
+            is_explained = any(role.advice for role in roles[subsystem.name])
+            for result in _check_collector(subsystem, report):
+                yield replace(result, advice="") if is_explained and result.outcome is Outcome.DOWN else result
     if not any(report.present for report in reports.values()):
-        yield _NO_SUBSYSTEM
+        yield _fail_without_subsystem(config, host)
 
 
-_CONNECTIONS: Mapping[float | None, str] = {
-    0: ", not connected to the cluster",
-    1: ", connected to the cluster",
-    None: "",
-}
+def _fail_without_subsystem(config: Config, host: Host) -> CheckResult:
+    collectors = [subsystem.make_collector(config.subsystems) for subsystem in SUBSYSTEMS]
+    missing = [
+        f"{collector.name} needs {' or '.join(collector.configurations)}"
+        for collector in collectors
+        if collector.configurations and any(map(host.find, collector.presence_tools))
+    ]
+    configurations = f" ({', '.join(missing)})" if missing else ""
+    return CheckResult(
+        outcome=Outcome.FAIL,
+        subject="cluster",
+        text="no subsystem is set up on this host",
+        advice=_NO_SUBSYSTEM.format(configurations=configurations),
+    )
 
-_DISCONNECTED = (
-    "Pacemaker Remote runs here, but no cluster node is connected to it. Run crm_mon -1 -r on a cluster node: if it "
-    "does not list this node,\n      add it; if its connection is stopped, start it; if the cluster tries to connect, "
-    "check the network (TCP port 3121) and /etc/pacemaker/authkey."
-)
 
-
-def _describe_remote_node(view: ClusterView) -> Iterator[CheckResult]:
-    """Yields that this host is a remote or guest node, if it is one."""
-    for row in view.rows(pacemaker_metrics.REMOTE_INFO):
-        is_connected = view.number(pacemaker_metrics.REMOTE_CONNECTED)
-        state = _CONNECTIONS[is_connected]
-        name = f"remote or guest node {row['node']}".strip()
-        yield CheckResult(
-            outcome=Outcome.DOWN if is_connected == 0 else Outcome.OK,
-            subject="this host",
-            text=f"{name}{state}",
-            advice=_DISCONNECTED if is_connected == 0 else "",
-        )
+def _skip_unused(subsystem: Subsystem, config: Config) -> CheckResult:
+    configurations = subsystem.make_collector(config.subsystems).configurations
+    return CheckResult(
+        outcome=Outcome.SKIP,
+        subject=subsystem.name,
+        text=f"installed, but it does not run, and there is no {' or '.join(configurations)}: not set up on this host",
+    )
 
 
 def _check_collector(subsystem: Subsystem, report: CollectorReport) -> Iterator[CheckResult]:

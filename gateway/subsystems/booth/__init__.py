@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.options.model import OptionValues
 from gateway.status import Status
-from gateway.subsystems.booth import conditions, facts, metrics, mib_rows, options, summary
+from gateway.subsystems.booth import conditions, facts, metrics, mib_rows, options, role, summary
 from gateway.subsystems.booth.collector import BoothCollector
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
 
@@ -26,6 +26,7 @@ SUBSYSTEM = Subsystem(
     conditions=conditions.CONDITIONS,
     summaries=summary.SUMMARIES,
     accumulators=facts.ACCUMULATORS,
+    describe_host=role.describe_host,
     make_collector=_make_collector,
     advice={
         Status.NOT_RUNNING: "booth is configured here, but its daemon does not answer: on an arbitrator, run systemctl "

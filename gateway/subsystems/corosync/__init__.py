@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.options.model import OptionValues
 from gateway.status import Status
-from gateway.subsystems.corosync import conditions, facts, metrics, mib_rows, options, summary
+from gateway.subsystems.corosync import conditions, facts, metrics, mib_rows, options, role, summary
 from gateway.subsystems.corosync.collector import CorosyncCollector
 from gateway.subsystems.corosync_conf import CONFIG
 from gateway.subsystems.library_source import choose_source
@@ -36,10 +36,12 @@ SUBSYSTEM = Subsystem(
     mib_rows=mib_rows.MIB_ROWS,
     conditions=conditions.CONDITIONS,
     summaries=summary.SUMMARIES,
+    describe_host=role.describe_host,
     accumulators=facts.ACCUMULATORS,
     group="haclient",
     make_collector=_make_collector,
     advice={
+        Status.NOT_RUNNING: "Start the cluster on this node if it should run: systemctl start pacemaker.",
         Status.NOT_PERMITTED: "Corosync opens to the group haclient when Pacemaker starts: run systemctl start "
         "pacemaker.\n      To open it permanently, run\n"
         "          printf 'uidgid {{\\n gid: haclient\\n}}\\n' > /etc/corosync/uidgid.d/ha-cluster-gateway\n"

@@ -199,7 +199,7 @@ CONDITIONS: tuple[Condition, ...] = (
         gone=Gone(
             "Corosync does not run, and corosync.conf does not exist",
             "This node is no longer a member of a cluster",
-            facts.is_not_configured,
+            lambda view, _: view.is_unused("corosync"),
         ),
         local=True,
     ),

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from gateway.conditions.view import ClusterView
-from gateway.status import Status
 from gateway.subsystems.corosync import metrics
 
 QDEVICE_ID = "0"
@@ -32,12 +31,6 @@ def configured_node(view: ClusterView) -> str:
 def cluster_name(view: ClusterView) -> str:
     """Returns the name of the cluster, or "" if it is unknown."""
     return next((str(row["cluster_name"]) for row in view.rows(metrics.INFO) if row["cluster_name"]), "")
-
-
-def is_not_configured(view: ClusterView, *_: object) -> bool:
-    """Returns whether this host is certainly no member: it has no corosync.conf, and Corosync does not run."""
-    statuses = (("corosync.conf", Status.NOT_INSTALLED), ("corosync-quorumtool", Status.NOT_RUNNING))
-    return all(view.status_of("corosync", command) is status for command, status in statuses)
 
 
 def other_members(view: ClusterView) -> frozenset[str]:

@@ -8,7 +8,7 @@ from gateway.conditions.matching import read_from
 from gateway.conditions.model import LINK, QUORUM
 from gateway.conditions.view import ClusterView, Row
 from gateway.subsystems.corosync import facts, metrics
-from gateway.summary import NOT_SET_UP, UNKNOWN, Cell, Description, Fact, Health, Summary, Table, number, urgent_first
+from gateway.summary import UNKNOWN, Cell, Description, Fact, Health, Summary, Table, number, urgent_first
 from gateway.summary import Row as TableRow
 
 _DOWN = Cell("Corosync is not running on this node", Health.PROBLEM)
@@ -23,8 +23,6 @@ def _votes(view: ClusterView) -> dict[str, float]:
 
 def describe_quorum(view: ClusterView) -> Description:
     """Describes quorum, votes and members."""
-    if facts.is_not_configured(view):
-        return Description(headline=NOT_SET_UP)
     votes = _votes(view)
     total, expected = votes.get("total_votes"), votes.get("expected_votes")
     has_all = total is None or expected is None or total >= expected
@@ -94,8 +92,6 @@ _MAX_NAMES = 3
 
 def describe_links(view: ClusterView) -> Description:
     """Describes the links of this node, and each peer on them."""
-    if facts.is_not_configured(view):
-        return Description(headline=NOT_SET_UP)
     return Description(
         headline=_DOWN if view.number(metrics.UP) == 0 else _links_headline(view),
         tables=(

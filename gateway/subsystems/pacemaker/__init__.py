@@ -6,9 +6,19 @@ from gateway.options.model import OptionValues
 from gateway.status import Status
 from gateway.subsystems.corosync_conf import CONFIG
 from gateway.subsystems.library_source import choose_source
-from gateway.subsystems.pacemaker import conditions, facts, metrics, mib_rows, options, resource_totals, summary
+from gateway.subsystems.pacemaker import (
+    cib_alerts,
+    conditions,
+    facts,
+    metrics,
+    mib_rows,
+    options,
+    resource_totals,
+    role,
+    summary,
+)
 from gateway.subsystems.pacemaker.collector import PacemakerCollector
-from gateway.subsystems.subsystem import Subsystem, ToolSpec
+from gateway.subsystems.subsystem import AlertAgents, Subsystem, ToolSpec
 
 _TOOLS = (
     ToolSpec(name="crm_mon", purpose="nodes, resources, failures and fencing", output_limit=32 << 20),
@@ -37,9 +47,20 @@ SUBSYSTEM = Subsystem(
     mib_summaries=resource_totals.MIB_SUMMARIES,
     conditions=conditions.CONDITIONS,
     summaries=summary.SUMMARIES,
+    describe_host=role.describe_host,
+    alert_agents=AlertAgents(
+        tool="cibadmin",
+        arguments=("--query", "--local", "--scope", "alerts"),
+        parse=cib_alerts.parse,
+        advice="To configure it, run on any one node:\n"
+        "          pcs alert create path={path} id=ha-cluster-gateway-alert\n"
+        "      or  crm configure alert ha-cluster-gateway-alert {path}",
+    ),
     accumulators=facts.ACCUMULATORS,
     group="haclient",
     advice={
+        Status.NOT_RUNNING: "Start the cluster on this node if it should run: systemctl start pacemaker, on a remote "
+        "node pacemaker_remote.",
         Status.NOT_PERMITTED: "Pacemaker's ACLs hide the cluster from {user}. Run, on any one node,\n"
         "          pcs acl role create ha-cluster-gateway-read read xpath /cib\n"
         "          pcs acl user create {user} ha-cluster-gateway-read\n"

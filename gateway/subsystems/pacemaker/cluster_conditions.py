@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gateway.conditions.matching import has_number, number_equals, samples_where
-from gateway.conditions.model import CLUSTER, Absent, Condition, Finding, Severity, Source
+from gateway.conditions.model import CLUSTER, Absent, Condition, Finding, Gone, Severity, Source
 from gateway.conditions.view import ClusterView
 from gateway.subsystems.pacemaker import facts, metrics
 from gateway.subsystems.pacemaker.evidence import CRM_MON
@@ -14,6 +14,12 @@ from gateway.subsystems.pacemaker.evidence import CRM_MON
 def find_missing_dc(view: ClusterView) -> Iterator[Finding]:
     """Yields a finding if Pacemaker is running, but there is no designated controller."""
     if view.number(metrics.UP) and facts.has_no_dc(view):
+        yield Finding("", {})
+
+
+def find_down(view: ClusterView) -> Iterator[Finding]:
+    """Yields a finding if Pacemaker is not running, unless it is merely installed."""
+    if view.number(metrics.UP) == 0 and not view.is_unused("pacemaker"):
         yield Finding("", {})
 
 
@@ -28,8 +34,13 @@ CONDITIONS: tuple[Condition, ...] = (
         action="Run `systemctl status pacemaker` and `journalctl -u pacemaker` for the reason, then `systemctl start "
         "pacemaker`.",
         source=Source(collector="pacemaker"),
-        find=number_equals(metrics.UP, 0),
-        absent=Absent("crm_mon gets an answer from Pacemaker", has_number(metrics.UP)),
+        find=find_down,
+        absent=Absent("crm_mon gets an answer from Pacemaker", lambda view, _: view.number(metrics.UP) == 1),
+        gone=Gone(
+            "Pacemaker does not run, and neither corosync.conf nor a configuration of Pacemaker exists",
+            "This node is no longer a member of a cluster",
+            lambda view, _: view.is_unused("pacemaker"),
+        ),
         local=True,
     ),
     Condition(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway.options.model import OptionValues
 from gateway.status import Status
-from gateway.subsystems.qnetd import conditions, facts, metrics, mib_rows, summary
+from gateway.subsystems.qnetd import conditions, facts, metrics, mib_rows, role, summary
 from gateway.subsystems.qnetd.collector import QnetdCollector
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
 
@@ -28,6 +28,7 @@ SUBSYSTEM = Subsystem(
     mib_rows=mib_rows.MIB_ROWS,
     conditions=conditions.CONDITIONS,
     summaries=summary.SUMMARIES,
+    describe_host=role.describe_host,
     accumulators=facts.ACCUMULATORS,
     make_collector=_make_collector,
     advice={

@@ -82,7 +82,7 @@ def _build_section(view: ClusterView, summary: Summary, on_error: OnError) -> Se
     key = _key(summary.category)
     collector = summary.source.collector
     report = view.snapshot.collectors.get(collector)
-    if collector and (report is None or not report.present):
+    if collector and (report is None or not report.present or report.unused):
         description = Description(headline=UNKNOWN if report is None else NOT_SET_UP)
         notices = (f"The collector {collector} is switched off.",) if report is None else ()
         return Section(key=key, title=title, notices=notices, description=description, complete=False)
