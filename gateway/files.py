@@ -8,7 +8,7 @@ follow the path from the root by descriptors, symbolic links included, and check
 - Neither its group nor others may write it. An ACL that lets anyone else write shows up as write permission of the
   group, so there is no exception for any group.
 - A sticky directory, such as ``/tmp``, may be writable: nobody can replace the entries of others in it. An entry of it
-  has to belong to root or to the user of this process, also if it is a symbolic link.
+  has to belong to root or to the user of this process, even if it is a symbolic link.
 
 Only these owners can change such a path afterwards, so it may be used by its name.
 """

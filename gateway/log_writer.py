@@ -47,7 +47,7 @@ class LogWriter:
         self._lines: deque[str] = deque()
         self._size = 0
         self._unreported = 0
-        # reentrant: the garbage collector can run finalizers that log at any time, also while this thread has the lock
+        # reentrant: the garbage collector can run finalizers that log at any time, even while this thread has the lock
         self._changed = threading.Condition(threading.RLock())
         self._thread: threading.Thread | None = None
 

@@ -250,7 +250,7 @@ class AlarmService:
         return least is not None and alarm.condition.severity.rank <= least.rank
 
     def _repeat_active(self, now: float) -> None:
-        """Publishes all active alarms that this node is to publish; also if there are none, to test the targets."""
+        """Publishes all active alarms that this node is to publish, even if there are none, to test the targets."""
         self._next_repetition = now + self._settings.repeat_interval
         self._publish(self._builder.repetition(list(filter(self._is_published, self._table.active))))
 

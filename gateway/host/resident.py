@@ -277,7 +277,7 @@ class Resident:
             return self.current
 
     async def completed(self, exchange: Exchange, *, end: float) -> bool:
-        """Waits for the reply; True also if it has arrived while the event loop was busy until after the deadline."""
+        """Waits for the reply; True even if it has arrived while the event loop was busy until after the deadline."""
         await completed_within(asyncio.wait([exchange.reply]), end - self._clock.monotonic())
         return exchange.reply.done()
 

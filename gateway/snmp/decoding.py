@@ -74,7 +74,7 @@ class ReceivedPdu:
         """The names of the variables, decoded one by one.
 
         Raises:
-            DecodeError: a variable is malformed; also if only its value is, because the response may repeat it.
+            DecodeError: a variable is malformed, even if only its value is, because the response may repeat it.
         """
         reader = BerReader(self._data, self._start, self._end)
         while not reader.is_at_end:

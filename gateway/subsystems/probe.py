@@ -280,7 +280,7 @@ def read_file(host: Host, path: str, parse: Callable[[bytes], Any]) -> Reading:
 
 
 def is_configured(collector: Collector, host: Host) -> bool:
-    """Returns whether a configuration of a collector's subsystem exists; also if that cannot be found out."""
+    """Returns whether a configuration of a collector's subsystem exists; true if that cannot be found out."""
     return any(_exists(host, path) for path in collector.configurations) and collector.plan(host) is not None
 
 

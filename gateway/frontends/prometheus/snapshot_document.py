@@ -1,7 +1,7 @@
 """Encodes a snapshot as a JSON document, which ``snapshot.schema.json`` describes. Pure.
 
 ``/api/v1/snapshot`` serves it, and ``collect --format json`` prints it. It has a header, which is small, and one line
-for each sample: one call of Python's encoder for all of them would block the event loop, also from another thread.
+for each sample: one call of Python's encoder for all of them would block the event loop, even from another thread.
 """
 
 from __future__ import annotations

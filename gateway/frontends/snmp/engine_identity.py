@@ -39,7 +39,7 @@ def begin_boot(directory: Path) -> EngineIdentity:
     """Increments the boots of the stored identity, stores and returns it.
 
     A missing directory is created, and only the owner can access it. The file belongs to the owner of the directory,
-    also if root starts the gateway once: otherwise the service could not start any more. If the file is damaged or the
+    even if root starts the gateway once: otherwise the service could not start any more. If the file is damaged or the
     boots have reached their maximum, the engine gets a new id, which is logged.
 
     If the disk is full, broken or read-only, the identity is used without being stored, which is logged. Another start

@@ -222,7 +222,7 @@ def _add_ticket_constraints(samples: SampleSet, constraints: Iterable[cib.Ticket
 def _add_daemon(samples: SampleSet, reading: Reading, *, not_permitted: bool, is_remote: bool) -> None:
     """Adds whether Pacemaker is running; unknown if a tool was not permitted, because the other then fails as well.
 
-    On a remote node it is running also while the cluster is not connected to it.
+    On a remote node it is running even while the cluster is not connected to it.
     """
     status: ClusterStatus | None = reading.value
     is_down = reading.status is Status.NOT_RUNNING and not not_permitted and not is_remote
