@@ -275,7 +275,8 @@ CLUSTER_ALERTS: Sequence[Alert] = (
         hold=WINDOW,
         summary=f"Node stopped: {{{{ $labels.node }}}}{_CLUSTER}",
         description="The node was stopped in an orderly way some hours ago, and has not been started since.",
-        action="Start the cluster on the node when the work is done, or remove the node from the cluster.",
+        action="When the work is done, run `crm cluster start` or `pcs cluster start` on the node. If it is gone for "
+        "good, remove it from the cluster.",
     ),
 )
 
@@ -319,7 +320,8 @@ GATEWAY_ALERTS: Sequence[Alert] = (
         hold="5m",
         summary=f"Old data {_ON_INSTANCE}: {{{{ $value | humanizeDuration }}}}",
         description="The gateway serves data that is too old to judge the cluster by.",
-        action="Check `collectors.min_interval` in gateway.conf, and look for slow commands in the log of the gateway.",
+        action="Check `collectors.min_interval` in gateway.conf, and look for slow commands in `journalctl -u "
+        "ha-cluster-gateway`.",
     ),
     Alert(
         name="HaClusterScrapesIncomplete",
@@ -342,7 +344,7 @@ GATEWAY_ALERTS: Sequence[Alert] = (
         expr="increase(ha_cluster_gateway_samples_dropped_total[15m]) > 0",
         hold="15m",
         summary=f"Dropped samples {_ON_INSTANCE}: collector {{{{ $labels.collector }}}}",
-        description="Samples were dropped because they were duplicates or no numbers.",
+        description="Samples were dropped because they were duplicates or not numbers.",
         action="Report it, with the output of the tools: it is a bug in the gateway or in a tool.",
     ),
     Alert(
@@ -393,7 +395,8 @@ GATEWAY_ALERTS: Sequence[Alert] = (
         expr="increase(ha_cluster_gateway_notifications_dropped_total[15m]) > 0",
         summary="Notifications to {{ $labels.target }} were dropped by {{ $labels.instance }}",
         description="The queue was full, or the gateway was stopped before it could deliver them.",
-        action="The log of the gateway lists what was lost. Compare it with the alarms that the receiver shows.",
+        action="`journalctl -u ha-cluster-gateway` lists what was lost. Compare it with the alarms that the "
+        "receiver has.",
     ),
 )
 
