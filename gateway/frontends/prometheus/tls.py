@@ -147,17 +147,17 @@ def _set_versions(context: ssl.SSLContext, tls: TlsConfig) -> None:
 def _set_cipher_suites(context: ssl.SSLContext, tls: TlsConfig) -> None:
     if not tls.prefer_server_cipher_suites:
         context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-    level = [_OLD_LEVEL] if tls.min_version < TlsVersion.TLS12 else []
-    suites = [*(tls.cipher_suites or ())] or [_OLD_SUITES] * bool(level)
+    names = tls.cipher_suites or ()
+    suites = (*(names or (_OLD_SUITES,)), _OLD_LEVEL) if tls.min_version < TlsVersion.TLS12 else names
     if not suites:
         return
     try:
-        context.set_ciphers(":".join(suites + level))
+        context.set_ciphers(":".join(suites))
     except ssl.SSLError:
-        missing = list(tls.cipher_suites or ())
+        missing = list(names)
     else:
         enabled = {suite["name"] for suite in context.get_ciphers()}
-        missing = [suite for suite in tls.cipher_suites or () if suite not in enabled]
+        missing = [suite for suite in names if suite not in enabled]
     if missing:
         raise TlsError("cipher_suites", f"this OpenSSL ({ssl.OPENSSL_VERSION}) does not offer {', '.join(missing)}")
 

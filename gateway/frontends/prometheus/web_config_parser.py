@@ -62,10 +62,10 @@ def parse(text: str, path: PurePosixPath) -> WebConfiguration:
     problems: list[str] = []
     sections = _Table(document, "", problems)
     configuration = WebConfiguration(
-        tls=_read_tls(_Table(sections.get("tls_server_config"), "tls_server_config", problems), path.parent),
-        headers=_read_http(_Table(sections.get("http_server_config"), "http_server_config", problems)),
-        users=_read_users(_Table(sections.get("basic_auth_users"), "basic_auth_users", problems)),
-        rate_limit=_read_rate_limit(_Table(sections.get("rate_limit"), "rate_limit", problems)),
+        tls=_read_tls(sections.table("tls_server_config"), path.parent),
+        headers=_read_http(sections.table("http_server_config")),
+        users=_read_users(sections.table("basic_auth_users")),
+        rate_limit=_read_rate_limit(sections.table("rate_limit")),
     )
     sections.check_unknown()
     if problems:
@@ -78,7 +78,7 @@ class _Table:
 
     Args:
         value: the table; None is an empty one.
-        name: its key in the document.
+        name: its dotted key in the document; empty for the document itself.
         problems: where problems are added.
     """
 
@@ -95,6 +95,10 @@ class _Table:
         self._known.append(key)
         return self.values.get(key)
 
+    def table(self, key: str) -> _Table:
+        """Returns a table in this one; one that is absent is empty."""
+        return _Table(self.get(key), self._full(key), self._problems)
+
     def read(self, key: str, read: Callable[[Any], T], default: T, *, secret: bool = False) -> T:
         """Returns a value as a reader returns it, or a default if it is absent, empty or invalid."""
         value = self.get(key)
@@ -108,7 +112,12 @@ class _Table:
 
     def report(self, key: str, message: str) -> None:
         """Adds a problem of a key, or of the table itself."""
-        self._problems.append(": ".join(filter(None, (".".join(filter(None, (self.name, key))), message))))
+        full = self._full(key)
+        self._problems.append(f"{full}: {message}" if full else message)
+
+    def _full(self, key: str) -> str:
+        """Returns the dotted key in the document."""
+        return f"{self.name}.{key}" if self.name and key else self.name or key
 
     def check_unknown(self) -> None:
         """Reports the keys that were not read; without values, which may be secrets."""
@@ -197,7 +206,7 @@ def _version(value: Any) -> TlsVersion:
 
 def _read_http(table: _Table) -> Mapping[str, str]:
     table.read("http2", _truth, default=True)  # without effect: the gateway speaks HTTP/1.1
-    headers = _Table(table.get("headers"), f"{table.name}.headers", table._problems)  # noqa: SLF001 - its own class
+    headers = table.table("headers")
     table.check_unknown()
     values = {
         name: headers.read(name, one_of(*allowed) if allowed else _header_value, "")
