@@ -15,9 +15,6 @@ keys, it is only a candidate::
 * An ID that is configured is the only one.
 
 ``gateway.snmp.ber`` encodes the messages, ``decoding`` decodes the replies, and ``usm_security`` protects both.
-pysnmp's own SNMP engine is not used for notifications. It forgets an inform after its time-out, so that a late reply
-counts for nothing and the manager gets the notification twice; it wakes up ten times a second; it takes four megabytes
-and a tenth of a second for each receiver; and it writes into the directory for temporary files.
 """
 
 from __future__ import annotations

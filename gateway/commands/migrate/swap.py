@@ -10,7 +10,7 @@ import sysconfig
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from gateway.commands import PROGRAM
 from gateway.commands.flags import add_flags, expand_boolean_flags, read_config
@@ -102,22 +102,53 @@ async def plan_swap(host: Host, paths: Paths, file: Path | None, *, keep_unit: b
     files, remarks = _config_file(paths.config, conversion)
     config = _check(arguments, {} if exists(paths.config) else conversion.values)
     unit = await systemd.read_unit(host, GATEWAY_UNIT)
-    if keep_unit:
-        files.append(_drop_in(exporter, paths))
-        # a package may have started the gateway already: two of them would send everything twice
-        others = [unit] if unit.active or unit.enabled else []
-        units = [exporter, *others]
-        commands = [*(("disable", "--now", other.name) for other in others), ("daemon-reload",)]
-        commands += [("restart", exporter.name)] if exporter.active else []
-        started = exporter.name if exporter.active else ""
-    else:
-        files += _environment_file(unit, arguments)
-        units = [exporter, unit]
-        # a package may have started the gateway already, with another configuration
-        commands = [("disable", "--now", exporter.name), ("enable", GATEWAY_UNIT), ("restart", GATEWAY_UNIT)]
-        started = GATEWAY_UNIT
-    plan = Plan(directory=paths.config.parent, files=files, commands=commands, units=units)
-    return Swap(plan=plan, config=config, unit=started, remarks=remarks)
+    changes = _keep_unit(exporter, unit, paths) if keep_unit else _replace_unit(exporter, unit, arguments)
+    files += changes.files
+    plan = Plan(directory=paths.config.parent, files=files, commands=changes.commands, units=changes.units)
+    return Swap(plan=plan, config=config, unit=changes.started, remarks=remarks)
+
+
+class _UnitChanges(NamedTuple):
+    """How the units change.
+
+    Attributes:
+        files: the files that are written for them.
+        commands: the arguments of ``systemctl``, in order.
+        units: the units that the commands change.
+        started: the unit that will run the gateway; empty if it is not started.
+    """
+
+    files: Sequence[NewFile]
+    commands: Sequence[tuple[str, ...]]
+    units: Sequence[Unit]
+    started: str
+
+
+def _keep_unit(exporter: Unit, unit: Unit, paths: Paths) -> _UnitChanges:
+    """Returns the changes with which the unit of the exporter starts the gateway."""
+    # a package may have started the gateway already: two of them would send everything twice
+    others = [unit] if unit.active or unit.enabled else []
+    return _UnitChanges(
+        files=[_drop_in(exporter, paths)],
+        commands=[
+            *(("disable", "--now", other.name) for other in others),
+            ("daemon-reload",),
+            *([("restart", exporter.name)] if exporter.active else []),
+        ],
+        units=[exporter, *others],
+        started=exporter.name if exporter.active else "",
+    )
+
+
+def _replace_unit(exporter: Unit, unit: Unit, arguments: str) -> _UnitChanges:
+    """Returns the changes with which the gateway runs in its own unit, with the arguments of the exporter."""
+    # a package may have started the gateway already, with another configuration: it is restarted
+    return _UnitChanges(
+        files=_environment_file(unit, arguments),
+        commands=[("disable", "--now", exporter.name), ("enable", GATEWAY_UNIT), ("restart", GATEWAY_UNIT)],
+        units=[exporter, unit],
+        started=GATEWAY_UNIT,
+    )
 
 
 def find_configuration(paths: Paths, file: Path | None) -> Path | None:
