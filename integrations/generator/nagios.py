@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import Mib
 from integrations.generator import watched
+from integrations.generator.actions import action
 from integrations.generator.watched import Check
 
 GROUPS: Mapping[str, tuple[str, str, Sequence[Check]]] = {
@@ -69,7 +70,7 @@ define service {{
     use                     generic-service
     hostgroup_name          {group}
     service_description     HA cluster: {label(check)}
-    notes                   {severity(check)}: {check.text}
+    notes                   {_notes(check)}
     check_command           {command}
 }}
 """
@@ -96,7 +97,7 @@ define service {{
     use                     generic-service
     name                    {template_name(check)}
     register                0
-    notes                   {severity(check)}: {check.text}
+    notes                   {_notes(check)}
     check_command           check_ha_cluster_row!{_oid(mib, check)}!{options(check)}
 }}
 """
@@ -113,7 +114,7 @@ def _apply(mib: Mib, check: Check) -> Iterator[str]:
     yield f"""
 apply Service "ha-cluster-{label(check).replace(" ", "-")}" {{
   import "ha-cluster"
-  notes = "{severity(check)}: {check.text}"
+  notes = "{_notes(check)}"
   vars.snmp_oid = "{_oid(mib, check)}.0"
   {_variable(check)}
   vars.snmp_label = "{label(check)}"
@@ -128,7 +129,7 @@ def _template(mib: Mib, check: Check) -> Iterator[str]:
     yield f"""
 template Service "{template_name(check)}" {{
   import "ha-cluster"
-  notes = "{severity(check)}: {check.text}"
+  notes = "{_notes(check)}"
   vars.snmp_oid = "{_oid(mib, check)}.$ha_index$"
   {_variable(check)}
   vars.snmp_label = "$service.name$"
@@ -154,6 +155,11 @@ def _variable(check: Check) -> str:
 def _pattern(check: Check) -> str:
     """Returns a pattern for states of one digit, in what snmpget prints."""
     return f"INTEGER:.[{check.lowest}{''.join(map(str, check.others))}]"
+
+
+def _notes(check: Check) -> str:
+    """Returns what is wrong, and what to do."""
+    return f"{severity(check)}: {check.text}. {action(check.object)}"
 
 
 def _oid(mib: Mib, check: Check) -> str:

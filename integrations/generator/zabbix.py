@@ -13,6 +13,7 @@ from gateway.snmp import oid as oids
 from gateway.snmp.mib.module import Mib, Object
 from gateway.snmp.values import Type
 from integrations.generator import watched
+from integrations.generator.actions import action
 from integrations.generator.watched import Check, Table
 
 TEMPLATE = "HA cluster by SNMP"
@@ -288,6 +289,7 @@ def _trigger(key: str, expression: str, name: str, check: Check) -> Json:
         "expression": expression,
         "name": name,
         "priority": PRIORITIES[check.severity],
+        "description": action(check.object),
         "tags": [{"tag": "scope", "value": "availability"}],
     }
 

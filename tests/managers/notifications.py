@@ -68,8 +68,9 @@ def running_receiver(tree: Tree, port: int) -> Iterator[Path]:
 
 
 def check_snmptt(log: Path, ways: Sequence[Way]) -> str:
-    """Waits for the notifications about the start, and for those about all alarms that are active."""
-    texts = {str(text) for way in ways for text in way.column("haClusterAlarmText")}
+    """Waits for the notifications about the start, and for those about all alarms that are active, with what to do."""
+    columns = ("haClusterAlarmText", "haClusterAlarmAction")
+    texts = {str(text) for way in ways for column in columns for text in way.column(column)}
     started = f"{oids.dotted(mib().notifications['haClusterStarted'].oid)} "
     senders = {way.situation.name for way in ways}
 

@@ -87,8 +87,8 @@ CONDITIONS: tuple[Condition, ...] = (
         raised="{node} is not online",
         cleared="{node} is online again",
         meaning="The node is down or unreachable, or its cluster stack is stopped.",
-        action="Run `stonith_admin --history NODE` to see whether it was fenced. Check its power, its console and the "
-        "network, then start the cluster on it.",
+        action="Run `stonith_admin --history NODE` to see whether the node was fenced. Check its power, its console "
+        "and the network, then start the cluster on it.",
         source=STATES,
         find=find_lost_nodes,
         absent=Absent("crm_mon shows the node as online and not pending", node_is(is_settled)),
