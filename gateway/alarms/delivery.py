@@ -142,7 +142,7 @@ class Delivery:
             self._wake.set()
 
     async def start(self) -> None:
-        """Starts to deliver what is queued."""
+        """Starts to deliver the queued notifications."""
         await self._channel.start()
         self._task = asyncio.create_task(self._run(), name=f"notifications to {self.name}")
 
@@ -175,7 +175,7 @@ class Delivery:
         await self._run()
 
     async def close(self, grace: float) -> None:
-        """Stops; waits some seconds for what is queued, and logs and drops the rest. Idempotent.
+        """Stops; waits some seconds for queued notifications, and logs and drops the rest. Idempotent.
 
         Args:
             grace: how many seconds to wait.
@@ -299,7 +299,7 @@ class Delivery:
         queued.fail(RefusedError(self.last_error or "dropped"))
 
     def _drop_all(self) -> None:
-        """Drops and logs what is left at the end."""
+        """Drops and logs the notifications that are left at the end."""
         lost = [queued for queued in self._queue if not self._channel.was_sent(queued.notification)]
         self._queue.clear()
         self._queue_empty.set()

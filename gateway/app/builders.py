@@ -98,7 +98,7 @@ def build_quorum_watcher(
 
 
 def build_alert_socket(config: Config, alarms: AlarmService) -> AlertSocket | None:
-    """Returns the socket for alerts, or None if there is to be none."""
+    """Returns the socket for alerts, or None if none is configured."""
     return AlertSocket(alarms.on_alert, config.alarms.socket) if config.alarms.socket is not None else None
 
 

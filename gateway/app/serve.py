@@ -111,7 +111,7 @@ async def require_addresses(config: Config) -> None:
 
 
 def _connect(services: Services, reloader: Reloader) -> None:
-    """Lets the services know of each other: who gets the snapshots, whose samples are published, and what is served."""
+    """Connects the services: who gets the snapshots, whose samples are published, and which routes are served."""
     engine, snmp, alarms, notifier = services.engine, services.snmp, services.alarms, services.notifier
     for source in (services.server, snmp, alarms, notifier, reloader):
         services.publication.add_source(source.add_samples)

@@ -107,7 +107,7 @@ class Prober:
         self._worker.close()
 
     async def _ask_library(self, key: Key, probe: Probe, query: LibraryQuery) -> Reading:
-        """Asks a library, and runs the tool if there is no complete answer.
+        """Queries a library, and runs the tool if there is no complete answer.
 
         The tool decides what is wrong: a library that does not answer says nothing about the cluster.
         """

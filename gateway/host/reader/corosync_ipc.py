@@ -189,7 +189,7 @@ class Cmap(Connection):
         return value.rstrip(b"\0").decode("utf-8", "replace") if kind == _STRING else ""
 
     def number(self, key: str) -> tuple[str, int]:
-        """Returns the name of the type of a number, and the number; the name is empty if it is none."""
+        """Returns the name of the type of a number, and the number; the name is empty if the value is no number."""
         kind, value = self.get(key)
         name = _TYPES.get(kind, "")
         return name, int.from_bytes(value, BYTE_ORDER, signed=name.startswith("i"))

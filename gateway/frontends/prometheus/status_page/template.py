@@ -282,7 +282,7 @@ def _verdict(overview: AlarmOverview) -> Cell:
 
 
 def _prose(text: str) -> Iterator[Child]:
-    """Yields a text of a condition; what is between backticks is code."""
+    """Yields a text of a condition; the parts between backticks are code."""
     for number, part in enumerate(text.split("`")):
         yield tag("code", part) if number % 2 else part
 
