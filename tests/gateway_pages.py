@@ -77,15 +77,16 @@ class GatewayPages:
     def pass_time(self, snapshot: Snapshot | None, seconds: float) -> None:
         """Adds the pages of a situation that lasts; without a snapshot, the gateway is down."""
         page: str | None = None
+        begin = self._clock.time()
         for number in range(round(seconds / self._step)):
             if snapshot is not None and number * self._step <= SETTLED:
-                page = self._page(snapshot)
+                page = self._page(snapshot, begin)
             self.pages.append(page)
             self._clock.now += self._step
 
-    def _page(self, snapshot: Snapshot) -> str:
+    def _page(self, snapshot: Snapshot, begin: float) -> str:
         now = Snapshot(
-            samples_by_metric=_moved(snapshot, self._clock.time()),
+            samples_by_metric=_moved(snapshot, self._clock.time(), begin),
             collectors=snapshot.collectors,
             time=self._clock.time(),
             started=self._clock.monotonic(),
@@ -101,15 +102,22 @@ _RENEWED = frozenset({booth.TICKET_EXPIRY, booth.PEER_LAST_CONTACT, booth.PEER_C
 """Values that grow by one each second as long as a state lasts, except those that are 0: what never happened."""
 
 
-def _moved(snapshot: Snapshot, now: float) -> SamplesByMetric:
-    """Returns the samples of a snapshot; those in ``_RENEWED`` have grown since."""
+def _moved(snapshot: Snapshot, now: float, begin: float) -> SamplesByMetric:
+    """Returns the samples of a snapshot; those in ``_RENEWED`` have grown since.
+
+    A ticket that is not even half valid is not renewed: its expiry stays as it was when the state began.
+    """
+    validities = snapshot.samples_by_metric.get(booth.TICKET_VALIDITY, {})
     moved: dict[Metric, Mapping[Labels, Value]] = dict(snapshot.samples_by_metric)
     for metric in _RENEWED & moved.keys():
-        values = snapshot.samples_by_metric[metric].items()
-        moved[metric] = {
-            labels: value + now - snapshot.time if value and isinstance(value, (int, float)) else value
-            for labels, value in values
-        }
+        moved[metric] = values = dict(snapshot.samples_by_metric[metric])
+        for labels, value in values.items():
+            assert isinstance(value, (int, float))
+            validity = validities.get(labels, 0) if metric is booth.TICKET_EXPIRY else 0
+            assert isinstance(validity, (int, float))
+            is_renewed = not validity or value - snapshot.time >= validity / 2
+            if value:
+                values[labels] = value - snapshot.time + (now if is_renewed else begin)
     return moved
 
 

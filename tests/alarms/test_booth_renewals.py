@@ -64,6 +64,12 @@ def test_a_ticket_that_is_renewed_as_configured_never_expires(validity: float, r
     assert late == [Change.RAISED]
 
 
+def test_half_of_the_time_after_a_renewal_that_is_due_is_left_for_late_ones() -> None:
+    walk = Walk("booth-ticket-expiring", held(600, 300))
+    assert [walk.at(now, expires(600)) for now in (0, 449, 451)] == [[], [], [Change.RAISED]]
+    assert walk.at(452, expires(452 + 151)) == [Change.CLEARED]
+
+
 def test_a_ticket_that_is_valid_for_less_time_than_configured_is_not_about_to_expire() -> None:
     walk = Walk("booth-ticket-expiring", held(600, 300))
     changes = {now: walk.at(now, expires(expiry)) for now, expiry in expiries(60, 30, until=300)}
@@ -82,7 +88,7 @@ def test_a_clock_that_is_put_forward_is_no_renewal() -> None:
 def test_members_are_not_expected_more_often_than_the_ticket_is_renewed() -> None:
     walk = Walk("booth-peer-unreachable", held(600, 30))
     for now, expiry in expiries(600, 300, until=1500):
-        heard = peer("192.0.2.2", heard=now - now % 300, received=9)
+        heard = peer("192.0.2.2", heard=now - now % 300, received=9 + int(now // 300))
         changes = walk.at(now, expires(expiry), *heard)
         assert now < 300 or changes in ([], [Change.CLEARED]), now
     assert walk.at(now + 600, expires(now + 1000), *heard) == [Change.RAISED]
