@@ -14,7 +14,9 @@ class Status(StrEnum):
     NOT_PERMITTED = "not_permitted"
     """It exists, but this user may not run or read it, or it denies this user the information."""
     NOT_RUNNING = "not_running"
-    """The tool ran, and reported that its daemon is not running: an answer, not a failure."""
+    """The tool reported that its daemon is not running, or it cannot, because the daemon's socket does not exist: an
+    answer, not a failure.
+    """
     TIMED_OUT = "timed_out"
     """It was killed at its deadline; or, for a scrape that ran out of time, it had not finished by then."""
     TOO_MUCH_OUTPUT = "too_much_output"

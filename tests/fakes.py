@@ -66,6 +66,7 @@ class FakeHost:
         identities: the identity of each tool.
         files: the content of each file, by path.
         directories: the names in each directory, by path.
+        lacking: the sockets that do not exist.
         readable: whether this user may read and write every file and device, and read every directory.
         devices: the result of reading each block device, by path. Without any, block devices cannot be read.
         libraries: the answer of the library in place of each tool.
@@ -80,6 +81,7 @@ class FakeHost:
     identities: dict[str, object] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     directories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    lacking: Collection[str] = ()
     readable: bool = True
     devices: dict[str, Result] = field(default_factory=dict)
     libraries: dict[str, LibraryAnswer | Callable[[], LibraryAnswer]] = field(default_factory=dict)
@@ -108,6 +110,11 @@ class FakeHost:
     def identity(self, tool: str) -> object:
         """Returns the tool's identity. It has one at least if a library can be asked in its place."""
         return self.identities.get(tool, tool if tool in self.libraries else None)
+
+    def lacks_socket(self, tool: str, path: str) -> bool:
+        """Returns whether a socket does not exist."""
+        del tool
+        return path in self.lacking
 
     async def read_sectors(self, tool: str, request: SectorRequest) -> CommandResult:
         """Returns the result of reading a block device."""

@@ -416,6 +416,20 @@ async def test_without_an_identity_no_reading_is_kept() -> None:
     assert host.calls == ["x", "x"]
 
 
+async def test_a_tool_does_not_run_while_the_socket_of_its_daemon_does_not_exist() -> None:
+    host = FakeHost(lacking=["/run/x.sock"])
+    one = FakeCollector("a", [probe("x", socket="/run/x.sock"), probe("y", socket="/run/y.sock")])
+    engine = Engine(host, [one])
+    report = (await engine.collect()).collectors["a"]
+    assert host.calls == ["y"]
+    assert [(command.status, command.detail) for command in report.commands] == [
+        (Status.NOT_RUNNING, "there is no socket /run/x.sock"),
+        (Status.OK, ""),
+    ]
+    host.lacking = []  # the daemon has been started
+    assert (await engine.collect()).collectors["a"].status is Status.OK
+
+
 # --- Modes -----------------------------------------------------------------------------------------------------------
 
 

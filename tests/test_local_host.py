@@ -173,3 +173,42 @@ def test_a_directory_with_too_many_names_is_refused(tmp_path: Path, monkeypatch:
         (tmp_path / str(number)).touch()
     with pytest.raises(OSError, match="more than 100 entries"):
         LocalHost().list_directory(str(tmp_path))
+
+
+@pytest.fixture
+def socket_tool(tmp_path: Path) -> Path:
+    """A tool with the path of a socket compiled in."""
+    tool = tmp_path / "tool"
+    tool.write_bytes(b"\x7fELF\0usage\0" + str(tmp_path / "daemon.sock").encode() + b"\0")
+    tool.chmod(0o755)
+    return tool
+
+
+def test_a_tool_whose_socket_does_not_exist_cannot_reach_its_daemon(socket_tool: Path, tmp_path: Path) -> None:
+    path = tmp_path / "daemon.sock"
+    host = LocalHost({"tool": Tool(path=str(socket_tool))})
+    assert host.lacks_socket("tool", str(path))
+    path.touch()  # it may be what a daemon that was killed has left: the tool says so
+    assert not host.lacks_socket("tool", str(path))
+    path.unlink()
+    assert host.lacks_socket("tool", str(path))
+    assert not host.lacks_socket("tool", f"{path}.other")  # not that of the tool
+
+
+@pytest.mark.parametrize("change", ["a prefix", "another version", "no permission", "others can change it", "missing"])
+def test_a_missing_socket_shows_nothing_about_a_tool_that_would_fail_otherwise(
+    change: str, socket_tool: Path, tmp_path: Path
+) -> None:
+    prefix = ("sudo",) if change == "a prefix" else ()
+    host = LocalHost({"tool": Tool(path=str(socket_tool), prefix=prefix)})
+    path = str(tmp_path / "daemon.sock")
+    assert host.lacks_socket("tool", path) == (not prefix)
+    if change == "another version":
+        socket_tool.write_bytes(b"\0/run/elsewhere.sock\0")
+    elif change == "no permission":
+        socket_tool.chmod(0o644)
+    elif change == "others can change it":
+        socket_tool.chmod(0o777)
+    elif change == "missing":
+        socket_tool.unlink()
+    assert not host.lacks_socket("tool", path)

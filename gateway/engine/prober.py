@@ -71,6 +71,8 @@ class Prober:
     async def _read_anew(self, key: Key, probe: Probe) -> Reading:
         if probe.library is not None:
             return await self._ask_library(key, probe, probe.library)
+        if probe.socket and self._host.lacks_socket(probe.tool, probe.socket):
+            return Reading(status=Status.NOT_RUNNING, detail=f"there is no socket {probe.socket}")
         if not probe.static:
             return await self._run_variants(key, probe)
         identity = self._host.identity(probe.tool)

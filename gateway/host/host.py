@@ -81,6 +81,15 @@ class Host(Protocol):
         """Returns a value that changes when another version replaces the tool; None if it is not installed."""
         ...
 
+    def lacks_socket(self, tool: str, path: str) -> bool:
+        """Returns whether a tool certainly cannot reach its daemon, because the socket does not exist.
+
+        Args:
+            tool: the tool.
+            path: the path of the Unix socket. False is returned unless the tool's file shows that it is the tool's.
+        """
+        ...
+
     async def read_sectors(self, tool: str, request: SectorRequest) -> CommandResult:
         """Reads the beginning of a block device, and returns how that ended. Raises nothing but CancelledError.
 

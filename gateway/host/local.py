@@ -15,7 +15,14 @@ from gateway.host.host import CommandResult, Tool
 from gateway.host.library import LibraryAnswer, LibraryQuery, Stack
 from gateway.host.output import ProcessOutput
 from gateway.host.process import Process, run_process, start_resident
-from gateway.host.programs import STANDARD_DIRECTORIES, clean_environment, find_program, locations, why_untrusted
+from gateway.host.programs import (
+    STANDARD_DIRECTORIES,
+    clean_environment,
+    contains_string,
+    find_program,
+    locations,
+    why_untrusted,
+)
 from gateway.host.reader.cluster_reader import ClusterReader
 from gateway.host.sector_reader import SectorReader
 from gateway.host.sectors import SectorRequest
@@ -51,6 +58,7 @@ class LocalHost:
         self.configure(tools or {}, nice=nice)
         self._directories = directories
         self._clock = clock or SystemClock()
+        self._socket_names: dict[tuple[str, str], tuple[object, bool]] = {}
         self._environment = clean_environment(os.environ)
         self._sector_reader = SectorReader(self._environment, clock=self._clock)
         self._cluster_reader = ClusterReader(self._environment, clock=self._clock, start=self._start_reader)
@@ -104,6 +112,28 @@ class LocalHost:
         except (OSError, ValueError):
             return None
         return status and (path, status.st_ino, status.st_size, status.st_mtime_ns)
+
+    def lacks_socket(self, tool: str, path: str) -> bool:
+        """Returns whether a socket does not exist whose path is compiled into a tool; False with a prefix."""
+        try:
+            os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            argv = self._argv(tool, ())
+            return (
+                not isinstance(argv, CommandResult) and argv == [argv[-1]] and self._names_socket(tool, argv[0], path)
+            )
+        except OSError:
+            pass  # it may exist
+        return False
+
+    def _names_socket(self, tool: str, program: str, path: str) -> bool:
+        """Returns whether a program has a path compiled in, which is read again when another version replaces it."""
+        identity = self.identity(tool)
+        cached = self._socket_names.get((tool, path))
+        if cached is None or cached[0] != identity:
+            cached = identity, contains_string(program, path)
+            self._socket_names[tool, path] = cached
+        return cached[1] and os.access(program, os.X_OK)
 
     async def read_sectors(self, tool: str, request: SectorRequest) -> CommandResult:
         """Reads the beginning of a block device, within the deadline of a tool."""

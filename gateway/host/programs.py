@@ -6,10 +6,13 @@ import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 
-from gateway.files import UntrustedPathError, check_trusted
+from gateway.files import UntrustedPathError, check_trusted, read_file
 
 STANDARD_DIRECTORIES = ("/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/local/sbin", "/usr/local/bin")
 """The directories that are searched, in this order, for a tool without a configured path."""
+
+_MAX_PROGRAM = 1024 * 1024
+"""Bytes of a program that are searched for a text."""
 
 
 def find_program(name: str, directories: Sequence[str]) -> str | None:
@@ -41,6 +44,14 @@ def why_untrusted(path: str) -> str:
     except OSError:
         pass  # it is missing, or inaccessible: the attempt to run it reports that
     return ""
+
+
+def contains_string(program: str, text: str) -> bool:
+    """Returns whether a small program has exactly this text compiled in; False if its file cannot be read."""
+    try:
+        return b"\0" + text.encode() + b"\0" in read_file(program, max_size=_MAX_PROGRAM)
+    except OSError:
+        return False
 
 
 def is_regular_file(path: str) -> bool:

@@ -97,6 +97,8 @@ class Probe:
         required: whether the collector fails if the probe fails.
         varying: what differs in outputs that are the same otherwise; None if nothing does.
         static: whether the value stays the same until the tool's file is replaced, as its version does.
+        socket: the path of the Unix socket through which the tool reaches its daemon, if it is compiled into the tool.
+            While there is no socket, the tool does not run, because it would only report that. Empty to run it always.
         library: what a library may be asked instead of running the tool, which runs if there is no answer.
         library_only: whether the tool does not run, except where a library fails that has worked before.
         sectors: what is read of a block device instead of running the tool, whose deadline applies; None to run it.
@@ -109,6 +111,7 @@ class Probe:
     required: bool = True
     varying: Varying | None = None
     static: bool = False
+    socket: str = ""
     library: LibraryQuery | None = None
     library_only: bool = False
     sectors: SectorRequest | None = None

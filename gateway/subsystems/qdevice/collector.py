@@ -16,6 +16,7 @@ from gateway.subsystems.qdevice import corosync_qdevice_tool, metrics
 from gateway.subsystems.qdevice.corosync_qdevice_tool import NetStatus, QdeviceStatus
 
 TOOL = "corosync-qdevice-tool"
+SOCKET = "/var/run/corosync-qdevice/corosync-qdevice.sock"
 _CONFIGURATION = "corosync.conf"
 
 _NOT_RUNNING = re.compile(rb"can't connect to qdevice socket", re.IGNORECASE)
@@ -49,7 +50,7 @@ class QdeviceCollector:
         if reading.status is Status.NOT_INSTALLED or (configuration is not None and configuration.has_qdevice is False):
             return None
         return Plan(
-            probes=(Probe(name=TOOL, tool=TOOL, variants=(("-s", "-v"),), read=_parse_status),),
+            probes=(Probe(name=TOOL, tool=TOOL, variants=(("-s", "-v"),), read=_parse_status, socket=SOCKET),),
             files={_CONFIGURATION: reading},
         )
 

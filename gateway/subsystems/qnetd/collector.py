@@ -15,6 +15,7 @@ from gateway.subsystems.qnetd import corosync_qnetd_tool, metrics
 from gateway.subsystems.qnetd.corosync_qnetd_tool import NODES, Client, Cluster, QnetdStatus
 
 TOOL = "corosync-qnetd-tool"
+SOCKET = "/var/run/corosync-qnetd/corosync-qnetd.sock"
 STATUS = "status"
 LIST = "list"
 
@@ -42,8 +43,8 @@ class QnetdCollector:
         del host
         return Plan(
             probes=(
-                Probe(name=STATUS, tool=TOOL, variants=(("-s", "-v"),), read=_parse_status),
-                Probe(name=LIST, tool=TOOL, variants=(("-l", "-v"),), read=_parse_list),
+                Probe(name=STATUS, tool=TOOL, variants=(("-s", "-v"),), read=_parse_status, socket=SOCKET),
+                Probe(name=LIST, tool=TOOL, variants=(("-l", "-v"),), read=_parse_list, socket=SOCKET),
             )
         )
 
