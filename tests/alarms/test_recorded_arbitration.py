@@ -47,6 +47,8 @@ EXPECTED: Mapping[str, Mapping[str, set[str]]] = {
     "booth/two-leaders-there": _CONFLICT,
 }
 """The findings of these situations, by condition; there are none in the others."""
+LASTING = 1000.0
+"""Seconds for which each situation has lasted."""
 SILENCE = {"booth/cut-off": 20.0, "booth/lost": 35.0}
 """Seconds since the daemon had received its last message when the situation was recorded; 1 in the others."""
 
@@ -59,7 +61,8 @@ async def test_each_recorded_situation_has_its_findings(situation: str) -> None:
     await engine.close()
     contacts = [float(str(time)) for time in snapshot.samples_by_metric.get(booth.PEER_LAST_CONTACT, {}).values()]
     recorded = max(contacts, default=snapshot.time) + SILENCE.get(situation, 1.0)
-    view = ClusterView(replace(snapshot, time=recorded), accumulators=ACCUMULATORS)
+    before = ClusterView(replace(snapshot, started=snapshot.started - LASTING), accumulators=ACCUMULATORS)
+    view = ClusterView(replace(snapshot, time=recorded), before, accumulators=ACCUMULATORS)
     findings = {
         condition.name: {finding.object for finding in condition.find(view)}
         for condition in CONDITIONS

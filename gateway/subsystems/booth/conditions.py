@@ -44,7 +44,7 @@ def daemon_answers(view: ClusterView, finding: Finding) -> bool:
 def find_tickets_without_leader(view: ClusterView) -> Iterator[Finding]:
     """Yields the tickets that no site holds, unless they were revoked."""
     for ticket in view.fact(facts.tickets).values():
-        if ticket.state == "no_leader":
+        if ticket.state == "no_leader" and not facts.may_have_leader(view, ticket):
             yield Finding(ticket.key, _fields(ticket))
 
 

@@ -110,6 +110,24 @@ def configurations_with_tickets(view: ClusterView) -> frozenset[str]:
     return frozenset(ticket.configuration for ticket in view.fact(tickets).values())
 
 
+def leaderless_since(view: ClusterView, previous: Mapping[str, float] | None) -> Mapping[str, float]:
+    """Accumulates since when the manual tickets have no leader, on the monotonic clock."""
+    before, now = previous or {}, view.snapshot.started
+    manual = (ticket.key for ticket in view.fact(tickets).values() if ticket.manual and ticket.state == "no_leader")
+    return {key: before.get(key, now) for key in manual}
+
+
+def may_have_leader(view: ClusterView, ticket: Ticket) -> bool:
+    """Returns whether a site can hold a ticket that has no leader here.
+
+    A daemon that was restarted learns the leader of a manual ticket only from the next message about it.
+    """
+    if not ticket.manual:
+        return False
+    lasting = view.snapshot.started - view.accumulated(leaderless_since).get(ticket.key, view.snapshot.started)
+    return lasting <= MANUAL_INTERVAL + (ticket.retry or 0)
+
+
 def configured_tickets(view: ClusterView) -> frozenset[str]:
     """Returns the keys of the tickets that the configurations name."""
     return frozenset(_numbers(view, metrics.TICKET_VALIDITY))
@@ -280,4 +298,4 @@ def longest_silence(view: ClusterView, peer: Peer) -> float | None:
     return min(intervals, default=None)
 
 
-ACCUMULATORS: tuple[Accumulator, ...] = (renewals, valid_messages)
+ACCUMULATORS: tuple[Accumulator, ...] = (renewals, valid_messages, leaderless_since)
