@@ -63,6 +63,12 @@ def resource(name: str, *nodes: str, **attributes: str | bool) -> str:
     return _element("resource", given, *(_element("node", {"name": each, "id": each[1:]}) for each in nodes))
 
 
+def bundle(name: str, *replicas: Iterable[str]) -> str:
+    """Returns a bundle whose replicas have these resources."""
+    numbered = (_element("replica", {"id": str(number)}, *inner) for number, inner in enumerate(replicas))
+    return _element("bundle", {"id": name}, *numbered)
+
+
 def fence_event(target: str, action: str, status: str, time: str) -> str:
     """Returns an event of the fencing history."""
     completed = f"2026-11-27 {time}:00Z"
@@ -146,10 +152,6 @@ ON_PURPOSE = (
 GUEST = node("g1", "offline", "unclean", node_type="remote", id_as_resource="vm-g1")
 
 
-def _replica(number: int, node_name: str = "") -> str:
-    return _element("replica", {"id": str(number)}, resource(f"web-{number}", *([node_name] if node_name else [])))
-
-
 def _members(*standing: str) -> list[str]:
     return [node("n1", "dc"), *standing, node("n8"), GUEST]
 
@@ -165,7 +167,7 @@ QUIET = Outputs(
             _element(
                 "clone", {"id": "p"}, resource("pr", "n1", role="Promoted"), resource("pr", "n8", role="Unpromoted")
             ),
-            _element("bundle", {"id": "web"}, _replica(0, "n1"), _replica(1, "n8")),
+            bundle("web", [resource("web-0", "n1")], [resource("web-1", "n8")]),
             *ON_PURPOSE,
         ),
         sections=history("")
@@ -199,7 +201,7 @@ TROUBLE = Outputs(
             _element(
                 "clone", {"id": "p"}, resource("pr", "n1", role="Unpromoted"), resource("pr", "n8", role="Unpromoted")
             ),
-            _element("bundle", {"id": "web"}, _replica(0, "n1"), _replica(1)),
+            bundle("web", [resource("web-0", "n1")], [resource("web-1")]),
             *ON_PURPOSE,
         ),
         sections=history(' fail-count="3"')
