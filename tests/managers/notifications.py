@@ -79,5 +79,5 @@ def check_snmptt(log: Path, ways: Sequence[Way]) -> str:
         absent = [text for text in texts if not any(text in line for line in lines)]
         return [*absent, "the start"] if sum(started in line for line in lines) < len(senders) else absent
 
-    expect_soon("the log of snmptt", missing)
+    expect_soon("the log of snmptt", missing, seconds=300)  # a process of Perl for each of them
     return f"{len(log.read_text().splitlines())} lines, with all {len(texts)} texts of active alarms"
