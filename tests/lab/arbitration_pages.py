@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from tests import series
 from tests.lab.arbitration import ARBITRATOR, NODES, Arbitration
 from tests.lab.gateways import PORT, NodeGateway, configuration
+from tests.lab.witness import Witness, witness
+from tests.series import Series
 
+ON_NODE = 'pacemaker = "off"\nqnetd = "off"\n'
 NOT_ON_AN_ARBITRATOR = "".join(
     f'{name} = "off"\n' for name in ("pacemaker", "corosync", "qdevice", "sbd", "drbd", "booth")
 )
@@ -38,10 +41,20 @@ class Listing(NamedTuple):
     nodes: dict[str, float]
 
 
-class Gateways:
+class HasPage(Protocol):
+    """A gateway."""
+
+    def page(self) -> Series:
+        """Returns a scrape."""
+
+
+Seen = TypeVar("Seen", bound=HasPage)
+
+
+class Gateways(Generic[Seen]):
     """The gateways of node1 and of the arbitrator."""
 
-    def __init__(self, arbitration: Arbitration, node: NodeGateway, arbitrator: NodeGateway) -> None:
+    def __init__(self, arbitration: Arbitration, node: Seen, arbitrator: Seen) -> None:
         self._cluster = arbitration.cluster
         self.node, self.arbitrator = node, arbitrator
 
@@ -68,19 +81,26 @@ class Gateways:
         expected = Listing(up, clusters, {name.removeprefix("node"): value for name, value in nodes.items()})
         self._cluster.wait_for(lambda: self.listing() == expected, what=f"{expected}")
 
-    def wait_for_alarms(self, gateway: NodeGateway, *expected: tuple[str, str]) -> None:
-        """Waits until a gateway shows these alarms, condition and object, and no others."""
-        self._cluster.wait_for(lambda: gateway.alarms() == set(expected), 120, what=f"{expected}")
-
 
 @contextmanager
-def gateways(arbitration: Arbitration, directory: Path) -> Iterator[Gateways]:
+def gateways(arbitration: Arbitration, directory: Path) -> Iterator[Gateways[NodeGateway]]:
     """Starts the gateways of node1 and of the arbitrator."""
     cluster = arbitration.cluster
-    on_node = configuration(directory, collectors='pacemaker = "off"\nqnetd = "off"')
+    on_node = configuration(directory, collectors=ON_NODE)
     on_arbitrator = configuration(directory, port=PORT + 1, collectors=NOT_ON_AN_ARBITRATOR)
     with (
         NodeGateway(cluster, NODES[0], on_node) as node,
         NodeGateway(cluster, ARBITRATOR, on_arbitrator, port=PORT + 1) as arbitrator,
     ):
+        yield Gateways(arbitration, node, arbitrator)
+
+
+@contextmanager
+def witnesses(arbitration: Arbitration, directory: Path) -> Iterator[Gateways[Witness]]:
+    """Starts the gateways of node1 and of the arbitrator, with everything that shows what their users see."""
+    with ExitStack() as stack:
+        node, arbitrator = (
+            stack.enter_context(witness(arbitration.cluster, host, directory / host, collectors=collectors))
+            for host, collectors in ((NODES[0], ON_NODE), (ARBITRATOR, NOT_ON_AN_ARBITRATOR))
+        )
         yield Gateways(arbitration, node, arbitrator)

@@ -1,6 +1,6 @@
 """Quorum devices and their arbitrators, for longer: ``make arbitration``. Not part of ``make test``.
 
-The alarms of every step, TLS with certificates that have expired, heuristics, unusual names and addresses, and
+What users see at every step, TLS with certificates that have expired, heuristics, unusual names and addresses, and
 different versions of corosync-qdevice and corosync-qnetd (with ``LAB_NEXT_TREE``).
 """
 
@@ -14,10 +14,11 @@ import pytest
 
 from tests import series
 from tests.lab.arbitration import ARBITRATOR, EXPIRED, NODES, Arbitration
-from tests.lab.arbitration_pages import LOST, VOTING, Device, Gateways, gateways
+from tests.lab.arbitration_pages import LOST, VOTING, Device, Gateways, witnesses
 from tests.lab.base import default_trees
 from tests.lab.cluster import Options
 from tests.lab.conftest import MakeCluster
+from tests.lab.witness import Witness
 
 pytestmark = pytest.mark.lab
 
@@ -27,12 +28,12 @@ LOST_ON_NODE = (("votes-missing", ""), ("qdevice-lost", ""), ("qdevice-no-vote",
 WITH_TLS = ("-s", "req", "-c", "on")
 
 
-def wait_until_all_is_well(shown: Gateways, device: Device = VOTING) -> None:
+def wait_until_all_is_well(shown: Gateways[Witness], device: Device = VOTING) -> None:
     """Waits until both gateways show two nodes with votes, and no alarm."""
     shown.wait_for_device(device)
     shown.wait_for_listing(node1=1, node2=1)
-    shown.wait_for_alarms(shown.node)
-    shown.wait_for_alarms(shown.arbitrator)
+    shown.node.expect()
+    shown.arbitrator.expect()
 
 
 @pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "tls"])
@@ -47,41 +48,41 @@ def test_the_alarms_of_every_step(
         arbitration.make_certificates()
     arbitration.start(*options)
     voting = ENCRYPTED if encrypted else VOTING
-    with gateways(arbitration, tmp_path) as shown:
+    with witnesses(arbitration, tmp_path) as shown:
         wait_until_all_is_well(shown, voting)
 
         arbitration.kill(ARBITRATOR, "corosync-qnetd")
-        shown.wait_for_alarms(shown.node, *LOST_ON_NODE)
-        shown.wait_for_alarms(shown.arbitrator, ("qnetd-down", ""))
+        shown.node.expect(*LOST_ON_NODE)
+        shown.arbitrator.expect(("qnetd-down", ""))
         assert shown.device() in LOST
         assert not arbitration.has_vote(THIS)
         arbitration.start_qnetd(*options)
         wait_until_all_is_well(shown, voting)
 
         cluster.cut(ARBITRATOR)
-        shown.wait_for_alarms(shown.node, *LOST_ON_NODE)
-        shown.wait_for_alarms(shown.arbitrator, ("qnetd-cluster-missing", "pair"))
+        shown.node.expect(*LOST_ON_NODE)
+        shown.arbitrator.expect(("qnetd-cluster-missing", "pair"))
         assert shown.device() in LOST
         cluster.heal(ARBITRATOR)
         wait_until_all_is_well(shown, voting)
 
         cluster.cut(OTHER)
-        shown.wait_for_alarms(shown.arbitrator, ("qnetd-node-missing", "node 2 of pair"), ("qnetd-last-node", "pair"))
-        shown.wait_for_alarms(shown.node, ("votes-missing", ""))
+        shown.arbitrator.expect(("qnetd-node-missing", "node 2 of pair"), ("qnetd-last-node", "pair"))
+        shown.node.expect(("votes-missing", ""))
         assert shown.device() == voting
         assert cluster.quorate(THIS)
         cluster.heal(OTHER)
         wait_until_all_is_well(shown, voting)
 
         arbitration.signal(ARBITRATOR, "corosync-qnetd", signal.SIGSTOP)
-        shown.wait_for_alarms(shown.arbitrator, ("collector-failing", "qnetd"))
-        shown.wait_for_alarms(shown.node, *LOST_ON_NODE)
+        shown.arbitrator.expect(("collector-failing", "qnetd"))
+        shown.node.expect(*LOST_ON_NODE)
         arbitration.signal(ARBITRATOR, "corosync-qnetd", signal.SIGCONT)
         wait_until_all_is_well(shown, voting)
 
         arbitration.signal(THIS, "corosync-qdevice", signal.SIGTERM)
         shown.wait_for_device(Device(0, None, None, None))
-        shown.wait_for_alarms(shown.node, *LOST_ON_NODE)
+        shown.node.expect(*LOST_ON_NODE)
         arbitration.start_qdevice(THIS)
         wait_until_all_is_well(shown, voting)
 
@@ -92,14 +93,14 @@ def test_expired_certificates(make_cluster: MakeCluster, tmp_path: Path, expired
     arbitration = Arbitration(make_cluster(Options(nodes=3), daemons=False), tls="required")
     arbitration.make_certificates(expired=expired)
     arbitration.start(*WITH_TLS)
-    with gateways(arbitration, tmp_path) as shown:
+    with witnesses(arbitration, tmp_path) as shown:
         if expired == "arbitrator":
             wait_until_all_is_well(shown, ENCRYPTED)
             return
-        shown.wait_for_alarms(shown.node, *LOST_ON_NODE)
+        shown.node.expect(*LOST_ON_NODE)
         assert shown.device() in LOST
         assert shown.listing()[:2] == (1, 0)
-        shown.wait_for_alarms(shown.arbitrator)
+        shown.arbitrator.expect()
 
 
 def test_heuristics(make_cluster: MakeCluster, tmp_path: Path) -> None:
@@ -107,7 +108,7 @@ def test_heuristics(make_cluster: MakeCluster, tmp_path: Path) -> None:
     arbitration = Arbitration(cluster, heuristics=True)
     arbitration.start()
 
-    def result(shown: Gateways) -> tuple[set[str], dict[str, str]]:
+    def result(shown: Gateways[Witness]) -> tuple[set[str], dict[str, str]]:
         """Returns the result that node1 shows, and those of the nodes that the arbitrator shows."""
         own = series.named(shown.node.page(), "ha_cluster_qdevice_heuristics_result")
         seen = series.named(shown.arbitrator.page(), "ha_cluster_qnetd_node_heuristics_result")
@@ -117,7 +118,7 @@ def test_heuristics(make_cluster: MakeCluster, tmp_path: Path) -> None:
             {each["node_id"]: each["result"] for each in labels},
         )
 
-    with gateways(arbitration, tmp_path) as shown:
+    with witnesses(arbitration, tmp_path) as shown:
         wait_until_all_is_well(shown)
         arbitration.wait(lambda: result(shown) == ({"fail"}, {"1": "fail", "2": "fail"}), what="failed heuristics")
         cluster.run(THIS, "touch", "/run/reachable")
@@ -128,7 +129,7 @@ def test_a_name_with_spaces_and_letters_of_all_kinds(make_cluster: MakeCluster, 
     name = 'Süd  "Cluster": Ω'
     arbitration = Arbitration(make_cluster(Options(nodes=3), daemons=False), name=name)
     arbitration.start()
-    with gateways(arbitration, tmp_path) as shown:
+    with witnesses(arbitration, tmp_path) as shown:
         wait_until_all_is_well(shown)
         (info,) = series.named(shown.arbitrator.page(), "ha_cluster_qnetd_cluster_info")
         assert dict(info)["cluster_name"] == name
@@ -142,7 +143,7 @@ def test_an_arbitrator_with_an_ipv6_address(make_cluster: MakeCluster, tmp_path:
         cluster.run(node, "ip", "addr", "add", f"fd00::{number}/64", "dev", "eth0", "nodad")
     arbitration = Arbitration(cluster, host="fd00::3")
     arbitration.start()
-    with gateways(arbitration, tmp_path) as shown:
+    with witnesses(arbitration, tmp_path) as shown:
         wait_until_all_is_well(shown)
         (info,) = series.named(shown.node.page(), "ha_cluster_qdevice_info")
         assert dict(info)["host"] == "fd00::3:5403"
@@ -159,7 +160,7 @@ def test_two_clusters_with_the_same_name(make_cluster: MakeCluster, tmp_path: Pa
     alone = own.replace(cluster.address(THIS), cluster.address("node4"))
     foreign.write_text(alone, encoding="utf-8")
     arbitration.start()
-    with gateways(arbitration, tmp_path) as shown:
+    with witnesses(arbitration, tmp_path) as shown:
         wait_until_all_is_well(shown)
         cluster.start_corosync("node4")
         arbitration.start_qdevice("node4")
@@ -176,7 +177,7 @@ def test_different_versions(make_cluster: MakeCluster, tmp_path: Path, newer: st
     arbitration = Arbitration(make_cluster(Options(nodes=3, trees=trees), daemons=False), tls="required")
     arbitration.make_certificates()
     arbitration.start(*WITH_TLS)
-    with gateways(arbitration, tmp_path) as shown:
+    with witnesses(arbitration, tmp_path) as shown:
         wait_until_all_is_well(shown, ENCRYPTED)
         arbitration.kill(ARBITRATOR, "corosync-qnetd")
         shown.wait_for_device(*LOST)

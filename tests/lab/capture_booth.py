@@ -141,6 +141,8 @@ def start(cluster: Cluster, directory: Path) -> RecordedGeo:
     """Starts what is recorded."""
     geo = RecordedGeo(cluster, directory)
     geo.prepare()
+    for site in (SITE_1, SITE_2):
+        cluster.wait_idle(site)
     geo.start(*cluster.nodes)
     return geo
 
