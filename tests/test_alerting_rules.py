@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -356,7 +357,12 @@ def walk_stages(condition: Condition, lasting: float) -> Iterator[tuple[Snapshot
         return
     walk = WALKS[condition.name]
     yield make_snapshot(*walk.before), 5 * MINUTE
-    yield make_snapshot(*walk.present), lasting
+    present = make_snapshot(*walk.present)
+    if condition.name == "booth-ticket-expiring":  # not renewed: its expiry does not move
+        for number in range(round(lasting / MINUTE)):
+            yield replace(present, time=float(number * MINUTE)), MINUTE
+    else:
+        yield present, lasting
     yield make_snapshot(*(walk.before if walk.absent is None else walk.absent)), 20 * MINUTE
 
 
