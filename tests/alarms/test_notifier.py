@@ -101,6 +101,26 @@ async def test_samples_show_what_became_of_the_notifications() -> None:
     assert last_errors == {name: "", AGENTX: "no session"}
 
 
+def test_each_count_of_a_target_has_its_own_metric() -> None:
+    delivery = Delivery("manager:162", "inform", GatedChannel())
+    delivery.stats = DeliveryStats(sent=1, acknowledged=2, retries=3, failed=4, dropped=5)
+    delivery.enqueue(node_lost())
+    samples = SampleSet()
+    Notifier([delivery]).add_samples(samples)
+    counts = {metric.name: family.get(("manager:162",)) for metric, family in samples.samples_by_metric.items()}
+    assert [
+        counts[metric.name]
+        for metric in (
+            self_metrics.NOTIFICATIONS_SENT,
+            self_metrics.NOTIFICATIONS_ACKNOWLEDGED,
+            self_metrics.NOTIFICATION_RETRIES,
+            self_metrics.NOTIFICATIONS_FAILED,
+            self_metrics.NOTIFICATIONS_DROPPED,
+            self_metrics.NOTIFICATIONS_QUEUED,
+        )
+    ] == [1, 2, 3, 4, 5, 1]
+
+
 # --- tests -----------------------------------------------------------------------------------------------------------
 
 
