@@ -201,7 +201,8 @@ async def test_active_alarms_are_in_the_metrics_and_in_the_mib(setting: Setting)
     values = walked(cache._table, mib())
     condition, node = (len("node-lost"), *b"node-lost"), (len("node3"), *b"node3")
     assert values["haClusterAlarmText"][condition + node] == b"node3 is not online"
-    assert values["haClusterAlarmAction"][condition + node] == CONDITION_BY_NAME["node-lost"].action.encode()
+    action = CONDITION_BY_NAME["node-lost"].action.replace("`", "'")
+    assert values["haClusterAlarmAction"][condition + node] == action.encode()
     assert values["haClusterAlarmSeverity"][condition + node] == 3
     assert values["haClusterAlarmsCritical"][0,] == 3
     assert values["haClusterNoticeSequence"][0,] == setting.recorder.notifications[-1].sequence
