@@ -97,12 +97,13 @@ remote: $(VENV)/test packages
 	$(BIN)/pytest -m lab tests/lab/remote_proofs.py $(ARGS)
 
 # The lab's tests on other Debian releases, with the trees that debootstrap makes at first use; about a gigabyte each.
-# `make matrix RELEASES="bookworm sid" TREES=/var/tmp/trees`; ARGS="-k quorum" for fewer tests.
+# `make matrix RELEASES="bookworm sid" TREES=/var/tmp/trees`; ARGS="-k quorum" for fewer tests; for proofs
+# TESTS=tests/lab/remote_proofs.py PROCESSES=1.
 RELEASES ?= bullseye bookworm trixie sid
 TREES ?= $(abspath $(VENV))/trees
 matrix: $(VENV)/test packages
 	@sh tests/packages.sh tests/packages-matrix.txt
-	$(BIN)/python -m tests.lab.matrix $(TREES) $(RELEASES) -- --numprocesses=$(PROCESSES) --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m tests.lab.matrix $(TREES) $(RELEASES) $(addprefix --tests=,$(TESTS)) -- --numprocesses=$(PROCESSES) --no-loadscope-reorder $(ARGS)
 
 # Packages, into dist: see docs/packages.md. For example ARGS="--libraries distribution".
 deb: $(VENV)/run-requirements

@@ -90,9 +90,8 @@ def shut_down(lab: Recorder) -> None:
     lab.wait("edge1", online="false")
     lab.record("shut-down")
     lab.record("shut-down-on-remote", REMOTE)
-    lab.wait_role("edge1", "Starting")
     lab.start_daemon(REMOTE)
-    lab.wait_role("edge1", "Started")
+    lab.wait_connected("edge1")
     lab.cluster.wait_idle(HOST)
 
 
@@ -104,7 +103,7 @@ def cut_off(lab: Recorder) -> None:
     lab.wait_role("edge1", "Starting")
     lab.record("unreachable")
     lab.cluster.heal(REMOTE)
-    lab.wait_role("edge1", "Started")
+    lab.wait_connected("edge1")
     lab.cluster.wait_idle(HOST)
 
 

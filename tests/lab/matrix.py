@@ -1,8 +1,8 @@
 """Runs the lab's tests on other Debian releases: ``python -m tests.lab.matrix DIR [RELEASE...] [-- PYTEST...]``.
 
 Needs root. DIR holds the trees of the releases, which are made if they are missing (see `trees`). After the tests on
-each release, a cluster is upgraded from each release to the next one. The last output is a table: the versions on each
-release, and what became of the tests.
+each release, a cluster is upgraded from each release to the next one, unless other tests are named. The last output
+is a table: the versions on each release, and what became of the tests.
 """
 
 from __future__ import annotations
@@ -126,6 +126,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.lab.matrix", description=__doc__.splitlines()[0])
     parser.add_argument("directory", type=Path, metavar="DIR", help="where the trees are; it needs some gigabytes")
     parser.add_argument("releases", nargs="*", metavar="RELEASE", help=f"default: {' '.join(RELEASES)}")
+    parser.add_argument(
+        "--tests", action="append", metavar="PATH", help="tests other than those of the lab, such as its proofs"
+    )
     words = list(sys.argv[1:] if argv is None else argv)
     end = words.index("--") if "--" in words else len(words)
     arguments, options = parser.parse_args(words[:end]), words[end + 1 :]
@@ -137,8 +140,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (LabError, OSError) as error:
         print(f"matrix: {error}", file=sys.stderr)
         return 1
-    outcomes = [run_tests(tree.release, [tree], ("tests/lab", *options)) for tree in trees]
-    for old, new in pairwise(trees):
+    tests = arguments.tests or ["tests/lab"]
+    outcomes = [run_tests(tree.release, [tree], (*tests, *options)) for tree in trees]
+    for old, new in () if arguments.tests else pairwise(trees):
         name = f"{old.release}, upgraded to {new.release}"
         outcomes.append(run_tests(name, [old, new], ("tests/lab/rolling_upgrade.py", *options)))
     print(f"\n{tables(trees, outcomes)}")

@@ -6,7 +6,7 @@ adds this resource itself.
 
 crm_mon shows a node as online while the cluster tries in vain to connect to it: a start that is in progress counts as
 started (``determine_remote_online_status`` in Pacemaker's ``unpack.c``). The role of the connection tells the
-difference.
+difference. Pacemaker 3 may show it as started; it has failed then.
 """
 
 from __future__ import annotations
