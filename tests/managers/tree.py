@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -12,6 +14,7 @@ from typing import Self
 
 from tests.lab.systems import System
 from tests.lab.trees import bootstrap, install
+from tests.processes import children
 
 _ENTER = """
 mount -t proc proc "$0/proc"
@@ -56,6 +59,9 @@ class Tree:
             try:
                 yield process
             finally:
+                # not unshare itself: a daemon that changes its user no longer ends with its parent
+                for first in children(process.pid):
+                    os.kill(first, signal.SIGKILL)
                 process.kill()
 
     @contextlib.contextmanager
