@@ -362,6 +362,16 @@ def test_what_is_merely_installed_is_not_set_up(cluster: FakeCluster, capsys: py
     assert "FAIL  corosync: corosync-quorumtool: not_permitted: " in output
 
 
+def test_a_damaged_corosync_conf_has_to_be_corrected(cluster: FakeCluster, capsys: pytest.CaptureFixture[str]) -> None:
+    (cluster.directory / "corosync.conf").write_text("totem {\n  version: 2\n")
+    wrong, output = checked(cluster, capsys)
+    assert wrong
+    line, advice = check_result(output, "corosync: corosync.conf")
+    assert line.startswith("FAIL  corosync: corosync.conf: unparsable: ")
+    assert line.endswith("section 'totem' is not closed (line 3)")
+    assert advice.startswith("Correct the file.")
+
+
 def test_a_host_without_a_cluster_gets_advice(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = {option: f"{tmp_path}/none" for option in BY_KEY if option.endswith(".path") or option == "sbd.config"}
     config: Config = load(None, {"web.listen": ["127.0.0.1:0"], **flags}, search=False)

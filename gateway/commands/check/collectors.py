@@ -138,16 +138,21 @@ def _check_command(subsystem: Subsystem, command: CommandReport) -> CheckResult:
 def _judge(command: CommandReport) -> Outcome:
     if command.status is Status.OK:
         return Outcome.OK
-    if not command.failed:
+    if _is_optional(command):
         return Outcome.SKIP
     return Outcome.DOWN if command.status is Status.NOT_RUNNING else Outcome.FAIL
+
+
+def _is_optional(command: CommandReport) -> bool:
+    """Returns whether nothing has to be done about a failure. A damaged file is a mistake, whoever needs it."""
+    return not command.failed and (bool(command.tool) or command.status is not Status.UNPARSABLE)
 
 
 def _describe(command: CommandReport) -> str:
     if command.status is Status.OK:
         return f"{command.status.value}{_describe_source(command)}"
     line = f" (line {command.line})" if command.line is not None else ""
-    optional = "" if command.failed else "; optional"
+    optional = "; optional" if _is_optional(command) else ""
     return f"{command.status.value}: {command.detail}{line}{optional}"
 
 
@@ -161,7 +166,7 @@ def _describe_source(command: CommandReport) -> str:
 def _choose_advice(subsystem: Subsystem, command: CommandReport) -> str:
     if command.cause in _CAUSE_ADVICE:
         return _CAUSE_ADVICE[command.cause]
-    if not command.failed:
+    if _is_optional(command):
         return ""
     if not command.tool and command.status in _FILE_ADVICE:
         return _FILE_ADVICE[command.status]
