@@ -140,7 +140,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
         running_demo("--speed=20", "--corosync.statistics=true") as demo,
         running_prometheus(CONFIGURATION.format(port=demo), folder) as port,
     ):
-        wait_until(lambda: query(port, LAST), seconds=90, what="the end of the demo")
+        wait_until(lambda: query(port, f"last_over_time({LAST}[5m])"), seconds=90, what="the end of the demo")
         yield Recorded(port, f"127.0.0.1:{demo}", start)
 
 
