@@ -90,9 +90,11 @@ def test_the_alarms_of_every_step(
 @pytest.mark.parametrize("expired", EXPIRED)
 def test_expired_certificates(make_cluster: MakeCluster, tmp_path: Path, expired: str) -> None:
     """An arbitrator's own certificate may have expired; one of the authority or of the cluster keeps the nodes out."""
-    arbitration = Arbitration(make_cluster(Options(nodes=3), daemons=False), tls="required")
+    cluster = make_cluster(Options(nodes=3), daemons=False)
+    arbitration = Arbitration(cluster, tls="required")
     arbitration.make_certificates(expired=expired)
     arbitration.start(*WITH_TLS)
+    cluster.wait_quorate(THIS)
     with witnesses(arbitration, tmp_path) as shown:
         if expired == "arbitrator":
             wait_until_all_is_well(shown, ENCRYPTED)

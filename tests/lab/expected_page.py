@@ -92,7 +92,7 @@ def _text(element: html.HtmlElement) -> str:
     time = element.find("time")
     if time is not None and not element.text:
         return datetime.fromisoformat(time.attrib["datetime"]).isoformat()
-    return " ".join(element.text_content().split())
+    return element.text_content().strip()
 
 
 # --- The metrics -----------------------------------------------------------------------------------------------------
