@@ -8,7 +8,7 @@ from gateway.subsystems.booth import conditions, facts, metrics, mib_rows, optio
 from gateway.subsystems.booth.collector import BoothCollector
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
 
-_TOOL = ToolSpec(name="booth", purpose="tickets and members")
+_TOOL = ToolSpec(name="booth", purpose="tickets and members", output_limit=512 << 10)
 
 
 def _make_collector(values: OptionValues) -> BoothCollector:

@@ -15,7 +15,7 @@ _TOOLS = (
     # the odd spelling is ha_cluster_exporter's
     ToolSpec(name="corosync-cfgtool", purpose="links", path_flag="--corosync-cfgtoolpath-path"),
     ToolSpec(name="corosync-cmapctl", purpose="statistics of links and of Totem; optional", output_limit=4 << 20),
-    ToolSpec(name="corosync", purpose="version; optional"),
+    ToolSpec(name="corosync", purpose="version; optional", output_limit=64 << 10),
 )
 
 

@@ -9,6 +9,10 @@ from gateway.subsystems.qdevice import conditions, metrics, summary
 from gateway.subsystems.qdevice.collector import QdeviceCollector
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
 
+_TOOL = ToolSpec(
+    name="corosync-qdevice-tool", purpose="connection and vote of the quorum device", output_limit=64 << 10
+)
+
 
 def _make_collector(values: OptionValues) -> QdeviceCollector:
     return QdeviceCollector(configuration=values[CONFIG])
@@ -17,7 +21,7 @@ def _make_collector(values: OptionValues) -> QdeviceCollector:
 SUBSYSTEM = Subsystem(
     name="qdevice",
     title="Quorum device",
-    tools=(ToolSpec(name="corosync-qdevice-tool", purpose="connection and vote of the quorum device"),),
+    tools=(_TOOL,),
     metrics=metrics.METRICS,
     conditions=conditions.CONDITIONS,
     summaries=summary.SUMMARIES,

@@ -21,7 +21,7 @@ SUBSYSTEM = Subsystem(
         ToolSpec(
             name="corosync-qnetd-tool",
             purpose="clusters and nodes that are connected to the arbitrator on this host",
-            output_limit=10 << 20,  # corosync-qnetd sends no more
+            output_limit=4 << 20,  # a thousand clusters of eight nodes
         ),
     ),
     metrics=metrics.METRICS,

@@ -9,7 +9,7 @@ from gateway.subsystems.sbd.collector import SbdCollector
 from gateway.subsystems.sbd.options import Source
 from gateway.subsystems.subsystem import Subsystem, ToolSpec
 
-_TOOL = ToolSpec(name="sbd", purpose="timeouts and slots of its devices")
+_TOOL = ToolSpec(name="sbd", purpose="timeouts and slots of its devices", output_limit=512 << 10)
 
 
 def _make_collector(values: OptionValues) -> SbdCollector:
