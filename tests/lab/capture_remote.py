@@ -91,6 +91,7 @@ def shut_down(lab: Recorder) -> None:
     lab.record("shut-down")
     lab.record("shut-down-on-remote", REMOTE)
     lab.start_daemon(REMOTE)
+    lab.run("crm_resource", "--refresh")  # without a new transition, Pacemaker 3 does not connect again
     lab.wait_connected("edge1")
     lab.cluster.wait_idle(HOST)
 
