@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from gateway.conditions.view import ClusterView
 from gateway.engine.engine import Engine
 from gateway.frontends.prometheus import exposition
 from gateway.host.host import CommandResult
@@ -12,6 +15,7 @@ from gateway.snapshot import Snapshot
 from gateway.status import Status
 from gateway.subsystems.corosync import metrics as corosync
 from gateway.subsystems.pacemaker import metrics
+from gateway.subsystems.pacemaker.remote_conditions import find_unreachable
 from tests import goldens, series
 from tests.fakes import FakeHost
 from tests.situations import LAB, recorded
@@ -20,10 +24,11 @@ from tests.subsystems import make_collector, make_collectors
 pytestmark = pytest.mark.usefixtures("utc")
 
 REMOTE = LAB / "remote"
+PACEMAKER_3 = LAB.with_name("releases") / "trixie/remote"
 
 
-async def collect(situation: str) -> Snapshot:
-    engine = Engine(ReplayHost(recorded(f"remote/{situation}")), make_collectors("pacemaker", "corosync"))
+async def collect(situation: str | Path) -> Snapshot:
+    engine = Engine(ReplayHost(recorded(str(REMOTE / situation))), make_collectors("pacemaker", "corosync"))
     try:
         return await engine.collect()
     finally:
@@ -66,14 +71,32 @@ async def test_the_page_of_each_remote_situation(situation: str) -> None:
         ("guest-unreachable-at-once", ("connected", "node2"), ("failed", "node2")),
         ("guest-unreachable", ("connected", "node2"), ("connecting", "node2")),
         ("guest-unreachable-later", ("connected", "node2"), ("connecting", "node1")),
+        (PACEMAKER_3 / "shut-down", ("stopped", ""), ("connected", "node2")),
+        (PACEMAKER_3 / "unreachable", ("connecting", "node2"), ("connected", "node2")),
     ],
 )
 async def test_connections_as_cluster_nodes_see_them(
-    situation: str, edge1: tuple[str, str], guest1: tuple[str, str]
+    situation: str | Path, edge1: tuple[str, str], guest1: tuple[str, str]
 ) -> None:
     snapshot = await collect(situation)
     assert connections(snapshot) == {"edge1": edge1, "guest1": guest1}
     assert metrics.REMOTE_INFO not in snapshot.samples_by_metric
+
+
+@pytest.mark.parametrize(
+    ("situation", "why"),
+    [
+        ("shut-down", "the connection to it has failed"),
+        (PACEMAKER_3 / "shut-down", "the connection to it is not started"),
+        ("unreachable", "the cluster tries to connect to it"),
+        (PACEMAKER_3 / "unreachable", "the cluster tries to connect to it"),
+    ],
+    ids=["shut down", "shut down, Pacemaker 3", "unreachable", "unreachable, Pacemaker 3"],
+)
+async def test_a_remote_node_is_unreachable(situation: str | Path, why: str) -> None:
+    """Pacemaker 3 stops the connection without a failure if the daemon of the node is stopped in order."""
+    findings = list(find_unreachable(ClusterView(await collect(situation))))
+    assert [(finding.object, finding.fields["why"]) for finding in findings] == [("edge1", why)]
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ CONDITIONS: tuple[Condition, ...] = (
         "disabled, they are started elsewhere.",
         action="Run `systemctl status pacemaker_remote` on the node. Check the network to it (TCP port 3121) and that "
         "all nodes have the same `/etc/pacemaker/authkey`. If the cluster no longer tries to connect, run "
-        "`crm_resource --cleanup --resource NODE`.",
+        "`crm_resource --refresh --resource NODE`.",
         source=STATES,
         find=find_unreachable,
         absent=Absent(
