@@ -295,6 +295,7 @@ OTHERS = {
     "--permanent": "firewall-cmd",
     "--pty": "systemd-run",
     "--python": "the packager",
+    "--refresh": "crm_resource",
     "--release": "the package tests",
     "--replay": "the fuzzer",
     "--require-hashes": "pip",
