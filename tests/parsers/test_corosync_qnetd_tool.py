@@ -64,7 +64,7 @@ def test_the_list_has_clusters_and_their_nodes() -> None:
         clients=(
             Client(
                 node_id=1,
-                address="::ffff:192.0.2.1:59816",
+                address="192.0.2.1",
                 configured=frozenset({1, 2, 3}),
                 vote="ack",
                 result="pass",
@@ -72,7 +72,7 @@ def test_the_list_has_clusters_and_their_nodes() -> None:
             ),
             Client(
                 node_id=2,
-                address="::ffff:192.0.2.2:43478",
+                address="192.0.2.2",
                 configured=frozenset({1, 2, 3}),
                 vote="ask_later",
                 result="fail",
@@ -108,9 +108,24 @@ def test_what_was_recorded(situation: str, clients: int, nodes: dict[str, list[i
 
 
 @pytest.mark.parametrize(
+    ("printed", "address"),
+    [
+        ("192.0.2.1:59816", "192.0.2.1"),
+        ("2001:db8::7:40000", "2001:db8::7"),
+        ("fe80::1%eth0:40000", "fe80::1%eth0"),
+    ],
+)
+def test_the_address_of_a_node_has_no_port(printed: str, address: str) -> None:
+    parsed = corosync_qnetd_tool.parse_list(LIST.replace("::ffff:192.0.2.1:59816", printed).encode())
+    assert parsed.unreadable == ()
+    assert parsed.value[0].clients[0].address == address
+
+
+@pytest.mark.parametrize(
     ("text", "replacement", "reason"),
     [
         ("Client address:\t\t::ffff:192.0.2.1:59816", "Client:\t\tx", "found no 'Client address'"),
+        ("::ffff:192.0.2.1:59816", "node1:59816", "expected an address and a port, found 'node1:59816'"),
         ("1, 2 (7), 3", "1, two", "expected Configured node list as a number, found 'two'"),
         ("Pass (m", "Maybe (m", "expected Heuristics as one of undefined, pass, fail, found 'maybe'"),
         ("Yes (c", "Perhaps (c", "expected TLS active as one of yes, no, found 'perhaps'"),
@@ -148,8 +163,8 @@ def test_nothing_is_taken_for_a_part_of_the_object_before(
     assert node_ids(damaged) == nodes
     assert not is_complete(damaged)
     one = parse_list(damaged)[0]
-    assert {client.address for client in one.clients} <= {"::ffff:192.0.2.1:59816", "::ffff:192.0.2.2:43478"}
-    assert all(client.address.endswith("59816") == (client.node_id == 1) for client in one.clients)
+    assert {client.address for client in one.clients} <= {"192.0.2.1", "192.0.2.2"}
+    assert all((client.address == "192.0.2.1") == (client.node_id == 1) for client in one.clients)
 
 
 def test_a_list_that_is_cut_off_is_incomplete() -> None:

@@ -32,6 +32,7 @@ connected. So an empty list is only a list of nothing if the state of the daemon
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -79,7 +80,7 @@ class Client:
 
     Attributes:
         node_id: the ID of the node.
-        address: its address and port.
+        address: its address, without the port, which is another one for each connection.
         configured: the IDs of all nodes of its cluster, from its configuration.
         vote: the vote that counts for the node, one of ``VOTES``; None if none was sent.
         result: the result of its heuristics, one of ``RESULTS``.
@@ -292,14 +293,25 @@ def _clients(block: _Block, blocks: _Blocks) -> Iterator[Client]:
 
 
 def _client(node_id: int, node: _Block, unreadable: UnreadableValues) -> Client:
+    has_address = bool(node.word("Client address", unreadable))
     return Client(
         node_id=node_id,
-        address=node.word("Client address", unreadable),
+        address=(node.read("Client address", _address, unreadable) or "") if has_address else "",
         configured=node.read("Configured node list", _node_ids, unreadable),
         vote=node.read("Vote", _vote, unreadable),
         result=node.read("Heuristics", lambda item: item.one_of(RESULTS), unreadable),
         tls_active=node.read("TLS active", lambda item: item.one_of(("yes", "no")) == "yes", unreadable),
     )
+
+
+def _address(item: _Item) -> str:
+    """Returns an address without its port. corosync-qnetd prints an IPv4 address as mapped to IPv6."""
+    try:
+        address = ipaddress.ip_address(item.text.rpartition(":")[0])
+    except ValueError:
+        raise ParseError(f"expected an address and a port, found {item.text[:60]!r}", line=item.line) from None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
 
 
 def _number(daemon: _Block, name: str) -> int:
