@@ -118,10 +118,6 @@ class Arbitration:
         """Kills a daemon."""
         self.signal(node, daemon, signal.SIGKILL)
 
-    def wait_for_votes(self, *nodes: str) -> None:
-        """Waits until the device casts its vote on these nodes, by default on both, as Corosync sees it."""
-        self.wait(lambda: all(self.has_vote(node) for node in nodes or NODES), what="the vote of the device")
-
     def has_vote(self, node: str) -> bool:
         """Returns whether Corosync counts the vote of the device on a node."""
         return " A,V,NMW " in self.cluster.run(node, "corosync-quorumtool", "-p", check=False).stdout

@@ -77,11 +77,9 @@ class QuorumWatchRestored:
 
     Attributes:
         time: Unix seconds.
-        outage: seconds for which the quorum was unknown.
     """
 
     time: float
-    outage: float
 
 
 QuorumEvent: TypeAlias = QuorumUpdate | QuorumWatchLost | QuorumWatchRestored
@@ -94,14 +92,13 @@ class QuorumWatcher:
         host: passes on the reports.
         on_event: called with each event, from within the event loop. An exception that it raises ends the watcher.
         is_expected: returns whether Corosync is set up on this host; if not, it is no problem that there is no quorum.
-        clock: measures how long the quorum was unknown.
+        clock: the time of events, and how long a watch has lasted.
         backoff: the pauses between the end of a watch and the next one.
         absent_backoff: the same while Corosync is not installed.
         sleep: waits for some seconds.
 
     Attributes:
         report: the last report, or None while the quorum is unknown.
-        restarts: how often a watch has followed another.
     """
 
     def __init__(
@@ -116,7 +113,6 @@ class QuorumWatcher:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.report: QuorumReport | None = None
-        self.restarts = 0
         self._host = host
         self._on_event = on_event
         self._is_expected = is_expected
@@ -125,7 +121,7 @@ class QuorumWatcher:
         self._absent_backoff = absent_backoff
         self._sleep = sleep
         self._log = structlog.get_logger("quorum")
-        self._lost: tuple[Status, float] | None = None
+        self._lost: Status | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -151,7 +147,6 @@ class QuorumWatcher:
             backoff = special.get(status, self._backoff)
             await self._sleep(backoff.pause(retries))
             retries += 1
-            self.restarts += 1
 
     async def _watch(self) -> tuple[Status, str]:
         """Watches until that ends, and returns why."""
@@ -165,9 +160,8 @@ class QuorumWatcher:
         report, previous = quorum_report.parse(line), self.report
         self.report = report
         if self._lost is not None:
-            _, since = self._lost
             self._lost = None
-            self._on_event(QuorumWatchRestored(time=self._clock.time(), outage=self._clock.monotonic() - since))
+            self._on_event(QuorumWatchRestored(time=self._clock.time()))
         update = QuorumUpdate(
             time=report.time,
             quorate=report.quorate,
@@ -181,8 +175,7 @@ class QuorumWatcher:
 
     def _on_end(self, status: Status, detail: str) -> None:
         was_watched, self.report = self.report is not None, None
-        last_status, since = self._lost or (None, self._clock.monotonic())
-        self._lost = status, since
+        last_status, self._lost = self._lost, status
         if status is not last_status:
             self._on_event(QuorumWatchLost(time=self._clock.time(), status=status, detail=detail))
             self._log_later(partial(self._log_end, was_watched=was_watched, state=status.value, reason=detail))
