@@ -27,9 +27,8 @@ SUBSYSTEM = Subsystem(
     summaries=summary.SUMMARIES,
     make_collector=_make_collector,
     advice={
-        Status.NOT_RUNNING: "corosync.conf configures a quorum device, but corosync-qdevice does not run: run "
-        "systemctl start corosync-qdevice. If it stops again, journalctl -u corosync-qdevice shows why, such as an "
-        "arbitrator that requires TLS.",
+        Status.NOT_RUNNING: "If corosync.conf configures a quorum device, run systemctl start corosync-qdevice. If it "
+        "stops again, journalctl -u corosync-qdevice shows why, such as an arbitrator that requires TLS.",
         Status.NOT_PERMITTED: "Only root may use the socket of corosync-qdevice. Open it to the group haclient with "
         "the drop-in corosync-qdevice.conf,\n      in /usr/share/doc/ha-cluster-gateway/examples, or in "
         "packaging/corosync-qdevice of the project. In its directory, run\n"
