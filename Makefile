@@ -86,7 +86,7 @@ grafana: $(VENV)/test-requirements
 lab: $(VENV)/test packages
 	$(BIN)/python -m tests.lab start
 
-# A quorum device, its arbitrator and booth in the lab, for a quarter of an hour: every step, alarms, TLS, bad input.
+# A quorum device, its arbitrator and booth in the lab, for half an hour: every step, alarms, TLS, bad input.
 # With LAB_TREE and LAB_NEXT_TREE, trees of `make matrix`, on another release, and with different versions.
 arbitration: $(VENV)/test packages
 	@sh tests/packages.sh tests/packages-arbitration.txt
