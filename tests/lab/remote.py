@@ -118,25 +118,28 @@ class RemoteCluster:
         """Waits until crm_mon shows states of a node."""
         self.cluster.wait_for(lambda: states.items() <= self.node(name).items(), what=f"{name} {states}")
 
-    def wait_connected(self, name: str, timeout: float = 120) -> None:
+    def wait_connected(self, name: str, timeout: float = 300) -> None:
         """Waits until the cluster is connected to a node again, and cleans up failures as an administrator does.
 
         Without fencing, Pacemaker 3 assumes that the resources of a node that was cut off could not be stopped. They
-        are then blocked, and so is the connection.
+        are then blocked, and so is the connection. The controller, and with it a cleanup, may hang for a minute, while
+        it waits for the rest of a message from the node. Afterwards, nothing is left of the failures.
         """
         cleaned = time.monotonic()
 
-        def is_connected() -> bool:
+        def is_well() -> bool:
             nonlocal cleaned
             path = f".//resource[@id='{name}'][@role='Started'][@failed='false']"
-            if self.node(name).get("online") == "true" and self.cluster.crm_mon(HOST).find(path) is not None:
+            status = self.cluster.crm_mon(HOST)
+            is_connected = self.node(name).get("online") == "true" and status.find(path) is not None
+            if is_connected and status.find("failures/failure") is None:
                 return True
-            if time.monotonic() - cleaned > 10:
+            if is_connected or time.monotonic() - cleaned > 10:
                 self.run("crm_resource", "--cleanup")
                 cleaned = time.monotonic()
             return False
 
-        self.cluster.wait_for(is_connected, timeout, what=f"the connection to {name}")
+        self.cluster.wait_for(is_well, timeout, what=f"the connection to {name}")
 
     def wait_role(self, resource: str, role: str) -> None:
         """Waits until crm_mon shows a role of a resource."""

@@ -20,7 +20,7 @@ from tests.lab.remote import GUEST, HOST, REMOTE, RemoteCluster
 from tests.lab.scrape import get
 from tests.series import Series
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 
 NOTICED = 150
 """Seconds until a cluster certainly reports that a node is cut off.
