@@ -121,22 +121,24 @@ class RemoteCluster:
     def wait_connected(self, name: str, timeout: float = 300) -> None:
         """Waits until the cluster is connected to a node again, and cleans up failures as an administrator does.
 
-        Without fencing, Pacemaker 3 assumes that the resources of a node that was cut off could not be stopped. They
-        are then blocked, and so is the connection. The controller, and with it a cleanup, may hang for a minute, while
-        it waits for the rest of a message from the node. Afterwards, nothing is left of the failures.
+        Without fencing, Pacemaker assumes that the resources of a node that was cut off could not be stopped. They are
+        then blocked, and so is the connection until it is refreshed. A cleanup of everything would hang meanwhile,
+        because it waits for an answer from the node. Afterwards, nothing is left of the failures.
         """
-        cleaned = time.monotonic()
+        refreshed = time.monotonic()
 
         def is_well() -> bool:
-            nonlocal cleaned
+            nonlocal refreshed
             path = f".//resource[@id='{name}'][@role='Started'][@failed='false']"
             status = self.cluster.crm_mon(HOST)
             is_connected = self.node(name).get("online") == "true" and status.find(path) is not None
             if is_connected and status.find("failures/failure") is None:
                 return True
-            if is_connected or time.monotonic() - cleaned > 10:
+            if is_connected:
                 self.run("crm_resource", "--cleanup")
-                cleaned = time.monotonic()
+            elif time.monotonic() - refreshed > 10:
+                refreshed = time.monotonic()
+                self.run("crm_resource", "--refresh", "--resource", name)
             return False
 
         self.cluster.wait_for(is_well, timeout, what=f"the connection to {name}")
