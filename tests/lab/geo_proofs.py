@@ -130,6 +130,18 @@ def geo(make_geo: MakeGeo) -> Geo:
     return make_geo()
 
 
+@contextmanager
+def first_site_has_tickets(geo: Geo, directory: Path) -> Iterator[Gateways]:
+    """Starts booth on all hosts and grants both tickets to the first site, which all gateways then show."""
+    geo.start(*ADDRESSES)
+    geo.grant(SITE_1, "db")
+    geo.grant(SITE_1, "manual")
+    with witnesses(geo, directory) as shown:
+        shown.wait_for_holder("db", SITE_1)
+        shown.expect()
+        yield shown
+
+
 def test_tickets_are_granted_renewed_moved_lost_and_split(geo: Geo, tmp_path: Path) -> None:
     cluster = geo.cluster
     geo.start(*ADDRESSES)
@@ -202,13 +214,7 @@ def test_booth_and_pacemaker_disagree(geo: Geo, tmp_path: Path) -> None:
 
 
 def test_daemons_that_are_killed_or_suspended(geo: Geo, tmp_path: Path) -> None:
-    geo.start(*ADDRESSES)
-    geo.grant(SITE_1, "db")
-    geo.grant(SITE_1, "manual")
-    with witnesses(geo, tmp_path) as shown:
-        shown.wait_for_holder("db", SITE_1)
-        shown.expect()
-
+    with first_site_has_tickets(geo, tmp_path) as shown:
         geo.kill(ARBITRATOR)
         shown.expect(node1=unreachable(ARBITRATOR), node3=DOWN)
         assert shown.number(ARBITRATOR, "up") == 0
@@ -242,12 +248,7 @@ def test_a_site_that_does_not_exist(geo: Geo, tmp_path: Path) -> None:
 
 
 def test_a_ticket_expires_because_all_others_are_down(geo: Geo, tmp_path: Path) -> None:
-    geo.start(*ADDRESSES)
-    geo.grant(SITE_1, "db")
-    geo.grant(SITE_1, "manual")
-    with witnesses(geo, tmp_path) as shown:
-        shown.wait_for_holder("db", SITE_1)
-        shown.expect()
+    with first_site_has_tickets(geo, tmp_path) as shown:
         geo.kill(SITE_2)
         geo.kill(ARBITRATOR)
         shown.wait_for_alarm(EXPIRING, SITE_1)
@@ -259,12 +260,7 @@ def test_a_ticket_expires_because_all_others_are_down(geo: Geo, tmp_path: Path) 
 
 
 def test_a_site_is_cut_off_from_the_arbitrator_only(geo: Geo, tmp_path: Path) -> None:
-    geo.start(*ADDRESSES)
-    geo.grant(SITE_1, "db")
-    geo.grant(SITE_1, "manual")
-    with witnesses(geo, tmp_path) as shown:
-        shown.wait_for_holder("db", SITE_1)
-        shown.expect()
+    with first_site_has_tickets(geo, tmp_path) as shown:
         geo.separate(SITE_1, ARBITRATOR)
         shown.wait_for_alarm(EXPIRING, ARBITRATOR)
         shown.expect(node1=unreachable(ARBITRATOR), node3=NO_DB | unreachable(SITE_1), passed={ARBITRATOR: {EXPIRING}})
@@ -275,12 +271,7 @@ def test_a_site_is_cut_off_from_the_arbitrator_only(geo: Geo, tmp_path: Path) ->
 
 
 def test_gateways_are_restarted_while_the_arbitrator_is_down(geo: Geo, tmp_path: Path) -> None:
-    geo.start(*ADDRESSES)
-    geo.grant(SITE_1, "db")
-    geo.grant(SITE_1, "manual")
-    with witnesses(geo, tmp_path) as shown:
-        shown.wait_for_holder("db", SITE_1)
-        shown.expect()
+    with first_site_has_tickets(geo, tmp_path) as shown:
         geo.signal(ARBITRATOR, "TERM")
         shown.expect(node1=unreachable(ARBITRATOR), node3=DOWN)
         for node in ADDRESSES:
@@ -312,12 +303,7 @@ def test_an_arbitrator_with_another_key(geo: Geo, tmp_path: Path) -> None:
 
 def test_sites_whose_nodes_have_the_same_name(make_geo: MakeGeo, tmp_path: Path) -> None:
     geo = make_geo(same_name=True)
-    geo.start(*ADDRESSES)
-    geo.grant(SITE_1, "manual")
-    geo.grant(SITE_1, "db")
-    with witnesses(geo, tmp_path) as shown:
-        shown.wait_for_holder("db", SITE_1)
-        shown.expect()
+    with first_site_has_tickets(geo, tmp_path) as shown:
         geo.revoke(SITE_1, "db")
         shown.wait_for_holder("db", None)
         geo.grant(SITE_2, "db")
@@ -328,12 +314,7 @@ def test_sites_whose_nodes_have_the_same_name(make_geo: MakeGeo, tmp_path: Path)
 @pytest.mark.not_on("bookworm", reason="booth 1.0-283 hangs on a host with an IPv6 address")
 def test_ipv6(make_geo: MakeGeo, tmp_path: Path) -> None:
     geo = make_geo(network="fd00::")
-    geo.start(*ADDRESSES)
-    geo.grant(SITE_1, "manual")
-    geo.grant(SITE_1, "db")
-    with witnesses(geo, tmp_path) as shown:
-        shown.wait_for_holder("db", SITE_1)
-        shown.expect()
+    with first_site_has_tickets(geo, tmp_path) as shown:
         geo.kill(ARBITRATOR)
         shown.expect(node1={("booth-peer-unreachable", "booth/fd00::3")}, node3=DOWN)
         geo.start(ARBITRATOR)
