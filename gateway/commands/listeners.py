@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.commands import PROGRAM
-
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+from gateway.ip_addresses import IpAddress, unmap
 
 _PROC = Path("/proc")
 _LISTEN = "0A"
@@ -155,6 +154,4 @@ def _read_sockets(directory: Path, kind: socket.SocketKind, port: int) -> Iterat
 def _parse_address(text: str) -> IpAddress:
     """Returns an address that is written as 32-bit numbers in the byte order of the host."""
     numbers = (int(text[start : start + 8], 16) for start in range(0, len(text), 8))
-    address = ipaddress.ip_address(b"".join(number.to_bytes(4, sys.byteorder) for number in numbers))
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address
+    return unmap(ipaddress.ip_address(b"".join(number.to_bytes(4, sys.byteorder) for number in numbers)))

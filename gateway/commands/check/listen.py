@@ -13,10 +13,11 @@ from typing import NamedTuple
 from gateway.commands import PROGRAM
 from gateway.commands.check.check_result import CheckResult, Outcome
 from gateway.commands.check.service_user import UNIT
-from gateway.commands.listeners import BoundSocket, IpAddress, Process, find_sockets
+from gateway.commands.listeners import BoundSocket, Process, find_sockets
 from gateway.config.config import Config
 from gateway.errors import StartError
 from gateway.files import user_name
+from gateway.ip_addresses import IpAddress
 from gateway.network import Address, OpenSocket, bind, open_tcp, open_udp, resolve
 from gateway.runtime import event_loop
 

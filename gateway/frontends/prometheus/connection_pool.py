@@ -14,6 +14,7 @@ from aiohttp import web
 
 from gateway.frontends.prometheus.connection import Closure, Connection, State, closing_response
 from gateway.frontends.prometheus.connector import Connector, PlainConnector
+from gateway.ip_addresses import unmap
 
 _GRACE = {State.IDLE: 0.0, State.RECEIVING: 1.0, State.HALF_CLOSED: 1.0, State.SENDING: 1.0}
 """Seconds in a state after which a connection makes room for another, in this order. ``WAITING`` never does."""
@@ -221,9 +222,7 @@ class _RejectedConnection(asyncio.Protocol):
 
 def source_of(address: str) -> str:
     """Returns whose connections count together: an IPv4 address, or the /64 network of an IPv6 address."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
+    ip = unmap(ipaddress.ip_address(address.partition("%")[0]))
     if ip.version == 4:
         return str(ip)
-    if ip.ipv4_mapped is not None:
-        return str(ip.ipv4_mapped)
     return str(ipaddress.IPv6Network((ip, 64), strict=False))

@@ -39,6 +39,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from gateway.errors import ParseError
+from gateway.ip_addresses import unmap
 from gateway.subsystems.parsing.partial import Parsed, UnreadableValues
 from gateway.subsystems.parsing.quorum_device import RESULTS, algorithm_name, tie_breaker_name
 from gateway.subsystems.parsing.text import Line, one_of, split_lines, uint32
@@ -310,8 +311,7 @@ def _address(item: _Item) -> str:
         address = ipaddress.ip_address(item.text.rpartition(":")[0])
     except ValueError:
         raise ParseError(f"expected an address and a port, found {item.text[:60]!r}", line=item.line) from None
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return str(mapped or address)
+    return str(unmap(address))
 
 
 def _number(daemon: _Block, name: str) -> int:

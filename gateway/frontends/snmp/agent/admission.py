@@ -13,6 +13,7 @@ from enum import Enum, auto
 from functools import lru_cache
 
 from gateway.clock import Clock
+from gateway.ip_addresses import IpAddress, unmap
 from gateway.network import Network
 from gateway.token_bucket import MAX_SOURCES, SourceBuckets
 
@@ -22,8 +23,6 @@ BURST = 4_000_000
 """Octets that a source may use at once, for example to walk the whole MIB of a large cluster."""
 OVERHEAD = 100
 """Octets that each datagram counts for in addition, so that small ones are not free."""
-
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _HOST_BITS = 64
 """The bits of an IPv6 address that a host chooses; all addresses that differ only in these are one source."""
@@ -70,12 +69,10 @@ class Admission:
 
 
 @lru_cache(maxsize=MAX_SOURCES)
-def _identify(host: str) -> tuple[_Address, int]:
+def _identify(host: str) -> tuple[IpAddress, int]:
     """Returns the address of a host, and the number of its source."""
-    address: _Address = ipaddress.ip_address(host)
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is None:
-            without_scope = ipaddress.IPv6Address(int(address))
-            return without_scope, int(address) if address.is_link_local else int(address) >> _HOST_BITS
-        address = address.ipv4_mapped
-    return address, -int(address)
+    address = unmap(ipaddress.ip_address(host))
+    if isinstance(address, ipaddress.IPv4Address):
+        return address, -int(address)
+    without_scope = ipaddress.IPv6Address(int(address))
+    return without_scope, int(address) if address.is_link_local else int(address) >> _HOST_BITS
